@@ -1,0 +1,352 @@
+"""The wire: sends requests with httpx, within a deadline, to allowed hosts only, and logs each exchange once.
+
+Everything that names httpx and tenacity stands here. Two things are decided here and nowhere else:
+whether a failed exchange certainly did not reach the gateway (``NotSent``) or may have
+(``OutcomeUnknown``), and what is sent again: what certainly did not leave, and reads.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import anyio
+import certifi
+import httpcore
+import httpx
+from tenacity import AsyncRetrying, RetryCallState
+
+from prenopay.errors import NotSent, OutcomeUnknown, TransportError
+from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
+
+__all__ = ["EXCEPTIONS", "AccountSender", "AwaitingSender", "BlockingSender", "default_tls"]
+
+_log = logging.getLogger("prenopay.exchange")
+
+_CONNECT_SECONDS: Final = 10.0
+"""A gateway that cannot be connected to in this time is not there."""
+_ANSWER_LIMIT_BYTES: Final = 4 * 1024 * 1024
+"""A payment with all its parts is some 20 kB; beyond this an answer is not one."""
+_TRIES_MOST: Final = 3
+_FIRST_PAUSE_SECONDS: Final = 0.25
+_TRY_AGAIN_STATUSES: Final = frozenset({429, 502, 503, 504})
+_CONNECTIONS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=30.0)
+
+EXCEPTIONS: Final[dict[type[Exception], type[TransportError]]] = {
+    httpx.ConnectError: NotSent,
+    httpx.ConnectTimeout: NotSent,
+    httpx.PoolTimeout: NotSent,
+    httpx.ProxyError: NotSent,
+    httpx.UnsupportedProtocol: NotSent,
+    httpx.InvalidURL: NotSent,
+    httpx.CloseError: OutcomeUnknown,
+    httpx.CookieConflict: OutcomeUnknown,
+    httpx.DecodingError: OutcomeUnknown,
+    httpx.HTTPError: OutcomeUnknown,
+    httpx.HTTPStatusError: OutcomeUnknown,
+    httpx.LocalProtocolError: OutcomeUnknown,
+    httpx.NetworkError: OutcomeUnknown,
+    httpx.ProtocolError: OutcomeUnknown,
+    httpx.ReadError: OutcomeUnknown,
+    httpx.ReadTimeout: OutcomeUnknown,
+    httpx.RemoteProtocolError: OutcomeUnknown,
+    httpx.RequestError: OutcomeUnknown,
+    httpx.StreamError: OutcomeUnknown,
+    httpx.TimeoutException: OutcomeUnknown,
+    httpx.TooManyRedirects: OutcomeUnknown,
+    httpx.TransportError: OutcomeUnknown,
+    httpx.WriteError: OutcomeUnknown,
+    httpx.WriteTimeout: OutcomeUnknown,
+}
+"""What each failure says of the request; what is not listed counts as ``OutcomeUnknown``."""
+
+
+@functools.cache
+def default_tls() -> ssl.SSLContext:
+    """Return the one TLS context for gateways with public certificates: the system's trust, TLS 1.2 or later."""
+    paths = ssl.get_default_verify_paths()
+    has_system_trust = any(path and Path(path).exists() for path in (paths.cafile, paths.capath))
+    return ssl.create_default_context(cafile=None if has_system_trust else certifi.where())
+
+
+class BlockingSender:
+    """Sends on the caller's thread; safe to share between threads."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None, *, client: httpx.Client | None = None) -> None:
+        """Use ``tls`` (default: the system's trust), or a client of the host's own."""
+        transport = None if client else _BoundedTransport(tls or default_tls())
+        self._client = client or httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
+        """Send, and return the whole answer."""
+        _deadline.at = time.monotonic() + timeout
+        try:
+            answer = self._client.send(_prepare(request, timeout), stream=True)
+            try:
+                body = _collect(answer.iter_bytes())
+            finally:
+                answer.close()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise _as_ours(error, request) from error
+        return HttpResponse(status=answer.status_code, headers=_headers(answer), body=body)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+
+class AwaitingSender:
+    """Sends within an event loop."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None, *, client: httpx.AsyncClient | None = None) -> None:
+        """Use ``tls`` (default: the system's trust), or a client of the host's own."""
+        if client is None:
+            transport = httpx.AsyncHTTPTransport(verify=tls or default_tls(), trust_env=False, limits=_CONNECTIONS)
+            client = httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+        self._client = client
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
+        """Send, and return the whole answer."""
+        with anyio.move_on_after(timeout):
+            try:
+                answer = await self._client.send(_prepare(request, timeout), stream=True)
+                try:
+                    chunks = bytearray()
+                    async for chunk in answer.aiter_bytes():
+                        _add(chunks, chunk)
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await answer.aclose()
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+                raise _as_ours(error, request) from error
+            return HttpResponse(status=answer.status_code, headers=_headers(answer), body=bytes(chunks))
+        message = f"{request.label}: no whole answer within {timeout:.1f} seconds"
+        raise OutcomeUnknown(message)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+
+class AccountSender:
+    """What one account sends through: its hosts only, again where that is safe, each exchange logged once."""
+
+    def __init__(
+        self,
+        sender: HttpSender,
+        *,
+        account: str,
+        provider: str,
+        hosts: frozenset[str],
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        """Wrap ``sender``; ``hosts`` are the only ones (``name`` or ``name:port``) it may talk to."""
+        self._sender = sender
+        self._who = {"account": account, "provider": provider}
+        self._hosts = hosts
+        self._clock = clock
+        self._entropy = entropy
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
+        """Send, and send again what certainly did not leave or is a read, while the time allows."""
+        self._refuse_other_hosts(request)
+        deadline = self._clock.monotonic() + timeout
+
+        async def once() -> HttpResponse:
+            return await self._logged(request, max(deadline - self._clock.monotonic(), 0.001))
+
+        def pause(state: RetryCallState) -> float:
+            jitter = 0.5 + self._entropy.token_bytes(1)[0] / 256
+            backoff: float = _FIRST_PAUSE_SECONDS * 2 ** (state.attempt_number - 1) * jitter
+            return max(backoff, _retry_after(state))
+
+        def give_up(state: RetryCallState) -> bool:
+            spent = state.attempt_number >= _TRIES_MOST
+            return spent or self._clock.monotonic() + state.upcoming_sleep >= deadline
+
+        retrying = AsyncRetrying(
+            sleep=self._clock.sleep,
+            retry=functools.partial(_try_again, request),
+            wait=pause,
+            stop=give_up,
+            retry_error_callback=_last_result,
+        )
+        return await retrying(once)
+
+    async def _logged(self, request: HttpRequest, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
+        began = self._clock.monotonic()
+        result = "crashed"
+        try:
+            answer = await self._sender.send(request, timeout=timeout)
+        except TransportError as error:
+            result = type(error).__name__
+            raise
+        else:
+            result = str(answer.status)
+            return answer
+        finally:
+            if _log.isEnabledFor(logging.INFO):
+                milliseconds = round((self._clock.monotonic() - began) * 1000)
+                _log.info(
+                    "%s %s %s -> %s in %d ms",
+                    self._who["account"],
+                    request.method,
+                    request.label,
+                    result,
+                    milliseconds,
+                    extra={**self._who, "call": request.label, "result": result, "milliseconds": milliseconds},
+                )
+
+    def _refuse_other_hosts(self, request: HttpRequest) -> None:
+        parts = urlsplit(request.url)
+        if parts.netloc.lower() not in self._hosts or parts.username is not None:
+            message = (
+                f"{request.label}: {parts.hostname!r} is not a host of this account's gateway "
+                f"({', '.join(sorted(self._hosts))}); nothing was sent"
+            )
+            raise NotSent(message)
+
+
+def _try_again(request: HttpRequest, state: RetryCallState) -> bool:
+    """Say whether sending again is safe: the request certainly did not leave, or is a read."""
+    outcome = state.outcome
+    assert outcome is not None, "asked after a try"  # noqa: S101 - tenacity's contract
+    error = outcome.exception()
+    if error is None:
+        answer: HttpResponse = outcome.result()
+        return request.retry_safe and answer.status in _TRY_AGAIN_STATUSES
+    return isinstance(error, NotSent) or (request.retry_safe and isinstance(error, OutcomeUnknown))
+
+
+def _last_result(state: RetryCallState) -> HttpResponse:
+    assert state.outcome is not None, "asked after a try"  # noqa: S101 - tenacity's contract
+    answer: HttpResponse = state.outcome.result()
+    return answer
+
+
+def _retry_after(state: RetryCallState) -> float:
+    outcome = state.outcome
+    if outcome is None or outcome.failed:
+        return 0.0
+    stated = outcome.result().header("retry-after") or ""
+    return float(stated) if stated.isdecimal() else 0.0
+
+
+def _prepare(request: HttpRequest, timeout: float) -> httpx.Request:
+    limits = {"connect": min(_CONNECT_SECONDS, timeout), "read": timeout, "write": timeout, "pool": timeout}
+    return httpx.Request(
+        request.method,
+        request.url,
+        headers=list(request.headers),
+        content=request.body or None,
+        extensions={"timeout": limits},
+    )
+
+
+def _headers(answer: httpx.Response) -> tuple[tuple[str, str], ...]:
+    return tuple((name.lower(), value) for name, value in answer.headers.multi_items())
+
+
+def _collect(chunks: Iterable[bytes]) -> bytes:
+    body = bytearray()
+    for chunk in chunks:
+        _add(body, chunk)
+    return bytes(body)
+
+
+def _add(body: bytearray, chunk: bytes) -> None:
+    body += chunk
+    if len(body) > _ANSWER_LIMIT_BYTES:
+        message = f"the answer is larger than {_ANSWER_LIMIT_BYTES} bytes"
+        raise httpx.DecodingError(message)
+
+
+def _as_ours(error: Exception, request: HttpRequest) -> TransportError:
+    ours = EXCEPTIONS.get(type(error), OutcomeUnknown)
+    what = "the request did not reach the gateway" if ours is NotSent else "sent, but no whole answer came"
+    return ours(f"{request.label}: {what} ({type(error).__name__}: {error})")
+
+
+class _Deadline(threading.local):
+    """When the exchange on this thread must be over: httpx knows bounds per read, not in all."""
+
+    at = float("inf")
+
+
+_deadline = _Deadline()
+
+
+def _bounded(timeout: float | None, late: Callable[[str], Exception]) -> float:
+    left = _deadline.at - time.monotonic()
+    if left <= 0:
+        message = "the deadline of the whole exchange passed"
+        raise late(message)
+    return left if timeout is None else min(timeout, left)
+
+
+class _BoundedStream(httpcore.NetworkStream):
+    """A connection whose every read and write ends by the deadline, so that a dripping answer does too."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _bounded(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _bounded(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        bounded = _bounded(timeout, httpcore.ConnectTimeout)
+        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, bounded))
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
+
+
+class _BoundedBackend(httpcore.SyncBackend):
+    """Opens connections that keep the deadline."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        bounded = _bounded(timeout, httpcore.ConnectTimeout)
+        return _BoundedStream(super().connect_tcp(host, port, bounded, local_address, socket_options))
+
+
+class _BoundedTransport(httpx.HTTPTransport):
+    """httpx's own transport over connections that keep the deadline.
+
+    The pool is httpx's one private name used here: it offers no other way to pass a network backend.
+    """
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=tls,
+            max_connections=_CONNECTIONS.max_connections,
+            max_keepalive_connections=_CONNECTIONS.max_keepalive_connections,
+            keepalive_expiry=_CONNECTIONS.keepalive_expiry,
+            network_backend=_BoundedBackend(),
+        )

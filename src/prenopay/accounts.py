@@ -1,0 +1,296 @@
+"""All accounts one process serves, and the sweep that keeps every promise.
+
+A host opens this once, adds its accounts, mounts the callback app (``prenopay.web``) and calls
+``sweep()`` every minute or so from whatever it schedules with.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection
+
+from prenopay._redaction import Secret, scrub
+from prenopay._system import AwaitingClock, SystemEntropy
+from prenopay._transport import AccountSender, AwaitingSender
+from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
+from prenopay.errors import ConfigurationError, LedgerUnavailable, NotFound, PrenopayError
+from prenopay.events import AsyncEventHandler
+from prenopay.execution import Ports
+from prenopay.ledger import operations, outbox, payments_due
+from prenopay.ledger.engine import AwaitingLedger, open_engine, require_schema
+from prenopay.ledger.inbox import Callback
+from prenopay.models import Payment
+from prenopay.payments import AsyncPayments
+from prenopay.ports import Clock, Entropy, HttpSender, Ledger
+from prenopay.provider import PaymentProvider, ProviderConfig
+from prenopay.reception import Reception
+
+__all__ = ["AsyncAccounts", "SweepReport"]
+
+ProviderT = TypeVar("ProviderT")
+
+_log = logging.getLogger("prenopay")
+
+_HANDLER_MAY_TAKE: Final = timedelta(minutes=5)
+"""How long a delivery is left to the handler that has it, before another process may try."""
+_LOOK_MAY_TAKE: Final = timedelta(minutes=2)
+_LOOK_AGAIN_AFTER: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """What one sweep did. ``failures`` are for people: each is kept and tried again."""
+
+    callbacks: int
+    operations: int
+    payments: int
+    delivered: int
+    failures: tuple[str, ...]
+
+
+class AsyncAccounts:
+    """The accounts of one process: they share database, clock, callback keys and event handler."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        sender: HttpSender,
+        clock: Clock,
+        entropy: Entropy,
+        callback_urls: CallbackUrls,
+        on_event: AsyncEventHandler | None,
+        closing: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> None:
+        """Wire the ports; hosts call ``open``. ``closing`` is what ``aclose`` closes."""
+        self._closing = closing
+        self.callback_urls = callback_urls
+        self._ledger = ledger
+        self._sender = sender
+        self._clock = clock
+        self._entropy = entropy
+        self._on_event = on_event
+        self._accounts: dict[str, AsyncPayments[object]] = {}
+        self._reception = Reception(callback_urls, ledger, clock, self._accounts)
+
+    @classmethod
+    def open(
+        cls,
+        database: str,
+        *,
+        callback_url: str,
+        callback_keys: Sequence[Secret | str],
+        on_event: AsyncEventHandler | None = None,
+        sender: HttpSender | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+    ) -> AsyncAccounts:
+        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up.
+
+        ``callback_url`` is where the callback app is mounted, as the gateway sees it from outside;
+        ``callback_keys`` sign the URLs handed out, newest first. ``on_event`` hears of every change,
+        at least once and in order per payment. Raises ``ConfigurationError``, or
+        ``LedgerUnavailable`` when the tables are missing or old (``prenopay db upgrade``).
+        """
+        urls = CallbackUrls(callback_url, [Secret(key) if isinstance(key, str) else key for key in callback_keys])
+        engine = open_engine(database)
+        require_schema(engine)
+        ledger = AwaitingLedger(engine)
+        closing = [ledger.aclose]
+        if sender is None:
+            sender = own = AwaitingSender()
+            closing.append(own.aclose)
+        return cls(
+            ledger=ledger,
+            sender=sender,
+            clock=clock or AwaitingClock(),
+            entropy=entropy or SystemEntropy(),
+            callback_urls=urls,
+            on_event=on_event,
+            closing=closing,
+        )
+
+    def add(self, config: ProviderConfig[ProviderT]) -> AsyncPayments[ProviderT]:
+        """Add an account and return its use cases, typed by what its provider can do."""
+        if config.account in self._accounts:
+            message = f"account {config.account!r} was added before; every account has a name of its own"
+            raise ConfigurationError(message)
+        provider = config.provider()
+        if not isinstance(provider, PaymentProvider):
+            message = f"account {config.account!r}: {type(provider).__name__} is not a PaymentProvider"
+            raise ConfigurationError(message)
+        http = AccountSender(
+            self._sender,
+            account=config.account,
+            provider=provider.name,
+            hosts=provider.hosts,
+            clock=self._clock,
+            entropy=self._entropy,
+        )
+        ports = Ports(
+            http=http,
+            ledger=self._ledger,
+            clock=self._clock,
+            entropy=self._entropy,
+            callback_urls=self.callback_urls,
+            tell=self._tell,
+        )
+        payments = AsyncPayments(provider, config.account, ports)
+        self._accounts[config.account] = payments
+        return payments
+
+    def __getitem__(self, account: str) -> AsyncPayments[object]:
+        """Return the account of that name; raises ``NotFound``."""
+        if account not in self._accounts:
+            message = f"there is no account {account!r} here; known are: {', '.join(self._accounts) or 'none'}"
+            raise NotFound(message).about(account=account)
+        return self._accounts[account]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the accounts added so far."""
+        return tuple(self._accounts)
+
+    # Callbacks
+
+    async def receive(self, request: CallbackRequest) -> CallbackReply:
+        """Store a callback and return the reply its gateway wants; ``work(reply.payment)`` comes after.
+
+        A forged path is refused before any database or network work. Whatever the body holds, a
+        callback to a URL of ours makes prenopay look at the payment with an authenticated read.
+        """
+        return await self._reception.receive(request)
+
+    async def work(self, address: CallbackAddress) -> None:
+        """Look at the payment a callback was about; what fails stays in the inbox for the sweep."""
+        await self._reception.work(address)
+
+    async def callbacks(
+        self,
+        *,
+        payment_id: str | None = None,
+        open_only: bool = False,
+        limit: int = 50,
+    ) -> tuple[Callback, ...]:
+        """Return stored callbacks, newest first."""
+        return await self._reception.find(payment_id=payment_id, open_only=open_only, limit=limit)
+
+    async def replay(self, inbox_id: int) -> str:
+        """Work on a stored callback again; return what went wrong, if anything. Raises ``NotFound``."""
+        return await self._reception.replay(inbox_id)
+
+    # Telling the host
+
+    async def deliver_pending(self, *, payment_id: str | None = None, limit: int = 1000) -> int:
+        """Hand what is to be told to the host's handler, in order per payment; return how many it took.
+
+        An event whose handler raises stays, and holds back later events of the same payment.
+        """
+        if self._on_event is None:
+            return 0
+        taken = 0
+        for _ in range(limit):
+            due = await self._next_to_tell(payment_id)
+            if due is None:
+                break
+            taken += await self._deliver(due, self._on_event)
+        return taken
+
+    # Keeping every promise
+
+    async def sweep(self, *, limit: int = 200) -> SweepReport:
+        """Do what is due: callbacks that failed, operations without an answer, silent payments, events.
+
+        Safe to run as often as wanted and in several processes at once. One failure never stops it.
+        """
+        callbacks, failed = await self._reception.sweep(limit)
+        failures = list(failed)
+        settled = checked = 0
+        for payments in self._accounts.values():
+            settled += await self._sweep_operations(payments, limit, failures)
+            checked += await self._sweep_payments(payments, limit, failures)
+        delivered = await self.deliver_pending(limit=limit)
+        return SweepReport(
+            callbacks=callbacks,
+            operations=settled,
+            payments=checked,
+            delivered=delivered,
+            failures=tuple(failures),
+        )
+
+    async def _sweep_operations(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> int:
+        now = self._clock.now()
+        due = await self._ledger.read(lambda connection: operations.due(connection, payments.account, now, limit))
+        for each in due:
+            try:
+                await payments.resolve(each.operation.operation_id)
+            except PrenopayError as error:
+                failures.append(f"operation {each.operation.operation_id}: {error}")
+        return len(due)
+
+    async def _sweep_payments(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> int:
+        now = self._clock.now()
+
+        def claim(connection: Connection) -> tuple[Payment, ...]:
+            return payments_due.claim(connection, payments.account, now, until=now + _LOOK_MAY_TAKE, limit=limit)
+
+        due = await self._ledger.transact(claim)
+        for each in due:
+            try:
+                await self._look_at(payments, each, now)
+            except PrenopayError as error:
+                failures.append(f"payment {each.payment_id}: {error}")
+                await self._postpone(each)
+        return len(due)
+
+    async def _look_at(self, payments: AsyncPayments[object], payment: Payment, now: datetime) -> None:
+        if payment.is_open and payment.expires_at is not None and payment.expires_at <= now:
+            await payments.expire(payment.payment_id)
+        else:
+            await payments.observe(payment.payment_id, source="sweep")
+
+    async def _postpone(self, payment: Payment) -> None:
+        again_at = self._clock.now() + _LOOK_AGAIN_AFTER
+        await self._ledger.transact(
+            lambda connection: payments_due.postpone(connection, payment.payment_id, again_at),
+        )
+
+    # One step down
+
+    async def _tell(self, payment_id: str) -> None:
+        """Deliver one payment's news; what goes wrong is left for the sweep."""
+        with suppress(LedgerUnavailable):
+            await self.deliver_pending(payment_id=payment_id)
+
+    async def _next_to_tell(self, payment_id: str | None) -> outbox.Due | None:
+        now, names = self._clock.now(), self.names
+
+        def claim(connection: Connection) -> outbox.Due | None:
+            until = now + _HANDLER_MAY_TAKE
+            return outbox.claim_due(connection, names, now=now, until=until, payment_id=payment_id)
+
+        return await self._ledger.transact(claim)
+
+    async def _deliver(self, due: outbox.Due, handler: AsyncEventHandler) -> int:
+        try:
+            await handler(due.event)
+        except Exception as error:  # noqa: BLE001 - the host's code may raise anything; the event is kept
+            why = scrub(f"{type(error).__name__}: {error}")
+            _log.exception("the handler failed on %s %s; it is told again later", due.event.kind, due.event.event_id)
+            now = self._clock.now()
+            await self._ledger.transact(lambda connection: outbox.failed(connection, due, why, now=now))
+            return 0
+        now = self._clock.now()
+        await self._ledger.transact(lambda connection: outbox.delivered(connection, due.sequence, now=now))
+        return 1
+
+    async def aclose(self) -> None:
+        """Close the connections to database and gateways that ``open`` made."""
+        for close in self._closing:
+            await close()

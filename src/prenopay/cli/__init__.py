@@ -1,0 +1,46 @@
+"""The command line: ``prenopay`` with its commands, for people on a terminal and, with ``--json``, for scripts.
+
+Exit codes: 0 all is well; 1 something was found that a person should look at; 2 the call, the
+settings or the input is wrong (one line on standard error says what and how to mend it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from prenopay import __version__
+from prenopay.cli import accounts, database, emulate, inspection
+from prenopay.errors import ConfigurationError, PrenopayError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except (ConfigurationError, PrenopayError) as error:
+        print(f"prenopay: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--config", metavar="FILE", help="settings (default: PRENOPAY_CONFIG, else ./prenopay.toml)")
+    shared.add_argument("--json", action="store_true", help="print JSON")
+    parser = argparse.ArgumentParser(prog="prenopay", description="Payments straight to the publisher's own accounts.")
+    parser.add_argument("--version", action="version", version=f"prenopay {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (accounts, database, inspection, emulate):
+        module.add_commands(commands, shared)
+    return parser

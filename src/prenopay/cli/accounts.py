@@ -1,0 +1,219 @@
+"""Commands on the accounts of a ``prenopay.toml``: payments, inbox, sweep, doctor."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from prenopay import settings
+from prenopay._blocking import run_blocking
+from prenopay._transport import BlockingSender
+from prenopay.cli.output import print_json, print_table, print_values
+from prenopay.errors import NotFound, TransportError
+from prenopay.models import Payment, PaymentState
+from prenopay.payments_sync import Accounts, Payments
+from prenopay.ports import HttpRequest
+from prenopay.provider import Probe
+from prenopay.reception import DOCTORS_PAYMENT
+
+__all__ = ["add_commands", "opened"]
+
+_CALLBACK_MAY_TAKE_SECONDS: Final = 10.0
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Add ``payments``, ``inbox``, ``sweep`` and ``doctor``."""
+    payments = commands.add_parser("payments", help="look at payments").add_subparsers(required=True, metavar="ACTION")
+    listing = payments.add_parser("list", parents=[shared], help="the newest payments")
+    listing.add_argument("--account", help="only this account")
+    listing.add_argument("--order", metavar="REFERENCE", help="only payments of this order")
+    listing.add_argument("--state", choices=[state.value for state in PaymentState], help="only this state")
+    listing.add_argument("--limit", type=int, default=50, help="at most this many an account (default 50)")
+    listing.set_defaults(run=_list_payments)
+    showing = payments.add_parser("show", parents=[shared], help="one payment and all that happened to it")
+    showing.add_argument("payment", metavar="PAYMENT", help="a payment id, pay_…")
+    showing.set_defaults(run=_show_payment)
+    inbox = commands.add_parser("inbox", help="look at callbacks").add_subparsers(required=True, metavar="ACTION")
+    callbacks = inbox.add_parser("list", parents=[shared], help="the newest callbacks")
+    callbacks.add_argument("--open", action="store_true", help="only those not worked on yet")
+    callbacks.add_argument("--limit", type=int, default=50, help="at most this many (default 50)")
+    callbacks.set_defaults(run=_list_callbacks)
+    replaying = inbox.add_parser("replay", parents=[shared], help="work on a callback again")
+    replaying.add_argument("callback", type=int, metavar="NUMBER", help="its number in the list")
+    replaying.set_defaults(run=_replay)
+    sweep = commands.add_parser("sweep", parents=[shared], help="do what is due: what no callback told of")
+    sweep.add_argument("--limit", type=int, default=200, help="at most this many of each kind (default 200)")
+    sweep.set_defaults(run=_sweep)
+    doctor = commands.add_parser("doctor", parents=[shared], help="check every account, and say what to mend")
+    doctor.add_argument("account", nargs="*", metavar="ACCOUNT", help="only these accounts")
+    doctor.set_defaults(run=_doctor)
+
+
+@contextmanager
+def opened(options: argparse.Namespace) -> Generator[Accounts]:
+    """Open the accounts of the settings. No event is delivered from here: that is the host's."""
+    found = settings.load(options.config)
+    accounts = Accounts.open(
+        found.database,
+        callback_url=found.callback_url,
+        callback_keys=found.callback_keys,
+    )
+    try:
+        for config in found.accounts:
+            accounts.add(config)
+        yield accounts
+    finally:
+        accounts.close()
+
+
+def _list_payments(options: argparse.Namespace) -> int:
+    state = PaymentState(options.state) if options.state else None
+    with opened(options) as accounts:
+        found: list[Payment] = []
+        for name in [options.account] if options.account else accounts.names:
+            found += accounts[name].find(order_reference=options.order, state=state, limit=options.limit)
+    found.sort(key=lambda payment: payment.created_at, reverse=True)
+    if options.json:
+        print_json(found)
+        return 0
+    rows = [
+        (
+            each.payment_id,
+            each.created_at,
+            each.account,
+            each.order_reference or None,
+            each.state,
+            each.amount,
+            each.captured,
+            each.refunded,
+            ", ".join(flag.kind for flag in each.flags) or None,
+        )
+        for each in found
+    ]
+    headings = ("PAYMENT", "CREATED", "ACCOUNT", "ORDER", "STATE", "AMOUNT", "CAPTURED", "REFUNDED", "FLAGS")
+    print_table(headings, rows, empty="no payments")
+    return 0
+
+
+def _show_payment(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        payments, payment = _find(accounts, options.payment)
+        timeline = payments.timeline(payment.payment_id)
+    if options.json:
+        print_json({"payment": payment, "timeline": timeline})
+        return 0
+    print_values(
+        {
+            "payment": payment.payment_id,
+            "account": f"{payment.account} ({payment.provider})",
+            "order": payment.order_reference or None,
+            "gateway": payment.provider_reference,
+            "state": payment.state,
+            "amount": payment.amount,
+            "authorized": payment.authorized,
+            "captured": payment.captured,
+            "refunded": payment.refunded,
+            "paid with": payment.instrument,
+            "possible now": ", ".join(sorted(payment.allowed_actions)) or "nothing",
+            "flags": "; ".join(f"{flag.kind}: {flag.detail}" for flag in payment.flags) or None,
+        },
+    )
+    print()
+    rows = [(entry.at, entry.kind, entry.amount, entry.text) for entry in timeline]
+    print_table(("AT", "WHAT", "AMOUNT", ""), rows, empty="nothing happened yet")
+    return 0
+
+
+def _list_callbacks(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        found = accounts.callbacks(open_only=options.open, limit=options.limit)
+    if options.json:
+        print_json(found)
+        return 0
+    rows = [
+        (
+            each.inbox_id,
+            each.received_at,
+            each.account,
+            each.payment_id,
+            each.times,
+            each.done_at,
+            each.attempts,
+            each.last_error or each.note or None,
+        )
+        for each in found
+    ]
+    headings = ("NUMBER", "RECEIVED", "ACCOUNT", "PAYMENT", "TIMES", "DONE", "FAILED", "WHY")
+    print_table(headings, rows, empty="no callbacks")
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        why = accounts.replay(options.callback)
+    if options.json:
+        print_json({"callback": options.callback, "failure": why or None})
+    else:
+        print(f"callback {options.callback}: {why or 'done'}")
+    return 1 if why else 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        report = accounts.sweep(limit=options.limit)
+    if options.json:
+        print_json(report)
+    else:
+        print(
+            f"looked at {report.callbacks} callbacks, {report.operations} operations, {report.payments} payments; "
+            f"{len(report.failures)} failed",
+        )
+        for failure in report.failures:
+            print(f"  {failure}")
+    return 1 if report.failures else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        examined = {name: _examine(accounts, name) for name in options.account or accounts.names}
+    healthy = all(probe.ok for probes in examined.values() for probe in probes)
+    if options.json:
+        print_json({"ok": healthy, "accounts": examined})
+    else:
+        for name, probes in examined.items():
+            print(name)
+            for probe in probes:
+                print(f"  {'ok  ' if probe.ok else 'FAIL'}  {probe.name}: {probe.found}")
+                if not probe.ok and probe.fix:
+                    print(f"        {probe.fix}")
+    return 0 if healthy else 1
+
+
+def _examine(accounts: Accounts, name: str) -> tuple[Probe, ...]:
+    return (*accounts[name].probe(), _probe_callbacks(accounts.callback_urls.url(name, DOCTORS_PAYMENT)))
+
+
+def _probe_callbacks(url: str) -> Probe:
+    """Call our own callback URL from here: the gateway must at least reach what we reach."""
+    request = HttpRequest(method="POST", url=url, label="callback check", body=b"{}")
+    shown = url.rsplit("/", 1)[0]
+    try:
+        answer = run_blocking(BlockingSender().send(request, timeout=_CALLBACK_MAY_TAKE_SECONDS))
+    except TransportError as error:
+        fix = "start the shop, and check that callback_url leads to its callback app from outside"
+        return Probe(name="callbacks", ok=False, found=f"{shown}: {error}", fix=fix)
+    if answer.status == 204:  # noqa: PLR2004 - what the callback app answers to a doctor
+        return Probe(name="callbacks", ok=True, found=f"{shown} answers")
+    fix = "check that callback_url is where the callback app is mounted, and that callback_keys are the shop's"
+    return Probe(name="callbacks", ok=False, found=f"{shown} answered {answer.status}", fix=fix)
+
+
+def _find(accounts: Accounts, payment_id: str) -> tuple[Payments[object], Payment]:
+    """Return the payment, whichever account has it."""
+    for name in accounts.names:
+        with suppress(NotFound):
+            return accounts[name], accounts[name].get(payment_id)
+    message = f"there is no payment {payment_id!r} in any account of these settings"
+    raise NotFound(message)

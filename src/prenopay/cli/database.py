@@ -1,0 +1,56 @@
+"""Commands on the database: bring its tables up to date, and check the books."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from prenopay import settings
+from prenopay.cli.output import print_json
+from prenopay.ledger import records, schema
+from prenopay.ledger.engine import open_engine, schema_version, upgrade
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Add ``db upgrade`` and ``db check``."""
+    database = commands.add_parser("db", help="the database").add_subparsers(required=True, metavar="ACTION")
+    upgrading = database.add_parser("upgrade", parents=[shared], help="make or update the tables; removes nothing")
+    checking = database.add_parser("check", parents=[shared], help="check the tables' version, and every total")
+    for parser, run in ((upgrading, _upgrade), (checking, _check)):
+        parser.add_argument("--database", metavar="URL", help="instead of the one in the settings")
+        parser.set_defaults(run=run)
+
+
+def _upgrade(options: argparse.Namespace) -> int:
+    database = options.database or settings.load(options.config).database
+    upgrade(database)
+    if options.json:
+        print_json({"schema": schema.SCHEMA_VERSION})
+    else:
+        print(f"the tables are at version {schema.SCHEMA_VERSION}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    engine = open_engine(options.database or settings.load(options.config).database)
+    try:
+        version = schema_version(engine)
+        current = version == schema.SCHEMA_VERSION
+        wrong: tuple[str, ...] = ()
+        if current:
+            with engine.connect() as connection:
+                wrong = records.totals_that_disagree(connection)
+    finally:
+        engine.dispose()
+    if options.json:
+        print_json({"schema": version, "needed": schema.SCHEMA_VERSION, "totals_that_disagree": wrong})
+    elif not current:
+        print(f"the tables are at version {version or 'none'}, this prenopay needs {schema.SCHEMA_VERSION}")
+        print("run: prenopay db upgrade")
+    elif wrong:
+        print(f"{len(wrong)} payments have totals that are not the sums of their movements: {', '.join(wrong)}")
+    else:
+        print(f"the tables are at version {version}; every total is the sum of its movements")
+    return 0 if current and not wrong else 1

@@ -1,0 +1,78 @@
+"""How commands print: aligned tables for people, JSON for scripts; amounts as people write them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final, cast
+
+from prenopay._redaction import MASK, Secret
+from prenopay.money import Money
+
+__all__ = ["as_json", "print_json", "print_table", "print_values"]
+
+_HIDDEN: Final = frozenset({"body", "raw", "redirect_url", "seamless_view"})
+"""Fields that hold links or bodies: not for a terminal or a log."""
+
+
+def as_json(value: Any) -> Any:
+    """Return public values as plain JSON: money with minor units, times in ISO 8601, enums as words."""
+    match value:
+        case Secret():
+            return MASK
+        case Money():
+            return {"minor": value.minor, "currency": value.currency}
+        case Enum():
+            return value.value
+        case datetime():
+            return value.isoformat()
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            names = (each.name for each in dataclasses.fields(value) if each.name not in _HIDDEN)
+            return {name: as_json(getattr(value, name)) for name in names}
+        case frozenset():
+            return sorted(as_json(member) for member in cast("Iterable[Any]", value))
+        case list() | tuple():
+            return [as_json(member) for member in cast("Sequence[Any]", value)]
+        case dict():
+            members = cast("dict[str, Any]", value)
+            return {key: as_json(member) for key, member in members.items()}
+        case _:
+            return value
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON."""
+    print(json.dumps(as_json(value), ensure_ascii=False, indent=2))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """Print rows under headings, each column as wide as it needs; ``empty`` where there are none."""
+    if not rows:
+        print(empty)
+        return
+    texts = [[_plain(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in [list(headings), *texts]) for column in range(len(headings))]
+    for row in [list(headings), *texts]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_values(values: Mapping[str, object]) -> None:
+    """Print names and values, one a line."""
+    width = max(len(name) for name in values)
+    for name, value in values.items():
+        print(f"{name.ljust(width)}  {_plain(value)}")
+
+
+def _plain(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case datetime():
+            return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        case Enum():
+            return str(value.value)
+        case _:
+            return str(value)

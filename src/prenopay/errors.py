@@ -1,0 +1,235 @@
+"""Every error prenopay raises, in one tree; each says what happened and what to do next.
+
+::
+
+    PrenopayError                     .account .provider .operation_id .payment_id
+    ├── UnsupportedOperation          .capability .reason
+    ├── InvalidOrder (ValueError)     .field: refused here, before anything was recorded
+    ├── NotFound (LookupError)        no such payment or operation in this account
+    ├── TransportError
+    │   ├── NotSent                   nothing happened at the gateway: try again freely
+    │   └── OutcomeUnknown            sent, no readable answer: repeat with the same operation id
+    ├── ProviderError                 .http_status .provider_code .problems .advice
+    │   ├── Rejected                  the request is wrong: nothing happened, mend and repeat
+    │   ├── Unauthenticated           credentials or agreement refused: nothing happened
+    │   ├── Conflict                  not possible in the payment's present state
+    │   │   └── DuplicateReference    the gateway has seen this reference before
+    │   ├── RateLimited               .retry_after (seconds)
+    │   ├── ProviderUnavailable       the gateway failed: the outcome is unknown
+    │   └── UnexpectedAnswer          an answer nobody can read: the outcome is unknown
+    ├── CallbackError
+    │   ├── Unverified                not a callback URL of ours
+    │   └── Malformed                 a callback whose body cannot be read
+    └── LedgerError
+        ├── IllegalTransition         the books would contradict themselves
+        ├── IdReused                  one operation id, two different sets of parameters
+        ├── Quarantined               the payment does not match its order: a person must look
+        └── LedgerUnavailable         the database is locked, gone or not migrated
+
+    ConfigurationError (ValueError)   outside the family, so that it is never swallowed with it
+
+A *decline* (issuer, bank or payer said no) is a result, not an error.
+Messages are scrubbed of secrets when an error is built.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from prenopay._redaction import scrub
+
+__all__ = [
+    "CallbackError",
+    "ConfigurationError",
+    "Conflict",
+    "DuplicateReference",
+    "IdReused",
+    "IllegalTransition",
+    "InvalidOrder",
+    "LedgerError",
+    "LedgerUnavailable",
+    "Malformed",
+    "NotFound",
+    "NotSent",
+    "OutcomeUnknown",
+    "PrenopayError",
+    "ProviderError",
+    "ProviderUnavailable",
+    "Quarantined",
+    "RateLimited",
+    "Rejected",
+    "TransportError",
+    "Unauthenticated",
+    "UnexpectedAnswer",
+    "UnsupportedOperation",
+    "Unverified",
+]
+
+
+class PrenopayError(Exception):
+    """The base of every error a use case raises; catch it to catch them all."""
+
+    account: str | None = None
+    provider: str | None = None
+    operation_id: str | None = None
+    payment_id: str | None = None
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(scrub(message))
+
+    def about(
+        self,
+        *,
+        account: str | None = None,
+        provider: str | None = None,
+        operation_id: str | None = None,
+        payment_id: str | None = None,
+    ) -> Self:
+        """Fill in what is known about where the error happened, and return the error."""
+        self.account = self.account or account
+        self.provider = self.provider or provider
+        self.operation_id = self.operation_id or operation_id
+        self.payment_id = self.payment_id or payment_id
+        return self
+
+
+class UnsupportedOperation(PrenopayError):
+    """The provider cannot do this; ``reason`` says what to use instead."""
+
+    def __init__(self, message: str = "", *, capability: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.capability = capability
+        self.reason = reason
+
+
+class InvalidOrder(PrenopayError, ValueError):
+    """What was asked for cannot be expressed to the provider; ``field`` names the culprit."""
+
+    def __init__(self, message: str = "", *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFound(PrenopayError, LookupError):
+    """No payment or operation with that id exists in this account."""
+
+
+class TransportError(PrenopayError):
+    """The request or its answer was lost between us and the gateway."""
+
+
+class NotSent(TransportError):
+    """The request certainly never reached the gateway: nothing happened, try again freely."""
+
+
+class OutcomeUnknown(TransportError):
+    """The request may have been acted on, but no answer came.
+
+    Call the same use case again with the same operation id, or ``resolve(operation_id)``:
+    prenopay looks up what happened before it sends anything again.
+    """
+
+
+class ProviderError(PrenopayError):
+    """The gateway answered, and the answer is not what was asked for."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        http_status: int | None = None,
+        provider_code: str | None = None,
+        problems: tuple[tuple[str, str], ...] = (),
+        advice: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.provider_code = provider_code
+        self.problems = tuple((scrub(name), scrub(text)) for name, text in problems)
+        self.advice = scrub(advice)
+
+
+class Rejected(ProviderError):
+    """The gateway refused the request as wrong. Nothing happened; ``problems`` names the fields."""
+
+
+class Unauthenticated(ProviderError):
+    """The gateway refused our credentials or agreement. Nothing happened."""
+
+
+class Conflict(ProviderError):
+    """What was asked for is not possible in the payment's present state. Nothing happened."""
+
+
+class DuplicateReference(Conflict):
+    """The gateway has already seen the reference this request carried."""
+
+
+class RateLimited(ProviderError):
+    """Too many requests. Nothing happened; ``retry_after`` says how many seconds to wait."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        http_status: int | None = None,
+        provider_code: str | None = None,
+        problems: tuple[tuple[str, str], ...] = (),
+        advice: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(
+            message,
+            http_status=http_status,
+            provider_code=provider_code,
+            problems=problems,
+            advice=advice,
+        )
+        self.retry_after = retry_after
+
+
+class ProviderUnavailable(ProviderError):
+    """The gateway failed while it handled the request: what it did is unknown."""
+
+
+class UnexpectedAnswer(ProviderError):
+    """The gateway's answer cannot be read: what it did is unknown."""
+
+
+class CallbackError(PrenopayError):
+    """A callback that cannot be accepted."""
+
+
+class Unverified(CallbackError):
+    """The path is not one that prenopay handed out."""
+
+
+class Malformed(CallbackError):
+    """The body is too large, or is not what the provider sends."""
+
+
+class LedgerError(PrenopayError):
+    """The store refused."""
+
+
+class IllegalTransition(LedgerError):
+    """A change that would make the books contradict themselves."""
+
+
+class IdReused(LedgerError):
+    """The operation id was used before, with other parameters."""
+
+
+class Quarantined(LedgerError):
+    """The gateway's payment does not match the order: a person must look before it moves on."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The database is locked, gone, or at another schema version."""
+
+
+class ConfigurationError(ValueError):
+    """A setting is missing or wrong; the message names the key and the fix."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(scrub(message))

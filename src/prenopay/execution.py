@@ -1,0 +1,392 @@
+"""One step below the use cases: asks the provider for what was written down, and writes down what it said.
+
+Whatever goes wrong in between is either certainly nothing (``NOT_ATTEMPTED``) or open (``UNKNOWN``),
+and which of the two is decided here alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection
+
+from prenopay.callbacks import CallbackUrls
+from prenopay.errors import (
+    DuplicateReference,
+    NotSent,
+    OutcomeUnknown,
+    PrenopayError,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    TransportError,
+    Unauthenticated,
+    UnexpectedAnswer,
+    UnsupportedOperation,
+)
+from prenopay.ledger import codec, observing, operations, parts, records
+from prenopay.ledger.operations import Begun, Intent
+from prenopay.ledger.records import StoredPayment
+from prenopay.models import Action, Operation, OperationId, OperationKind, Outcome, PaymentState
+from prenopay.money import Money
+from prenopay.orders import CaptureMode, Order, OrderLine
+from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender, Ledger, Send
+from prenopay.provider import VERBS, ChangeRequest, CreateRequest, Observation, PaymentProvider, Probe, Reply
+
+__all__ = ["Execution", "Ports", "expiry_operation_id"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("prenopay")
+
+_WRITING_MARGIN: Final = timedelta(seconds=30)
+"""How much longer than its deadline a try owns its operation: time to write the result down."""
+_FIRST_TRY_HAS_ENDED: Final = timedelta(minutes=10)
+"""After this a lost request cannot still be on its way: what the gateway does not have, it never got."""
+_LOOK_AGAIN_AFTER: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
+"""Pauses between looks at an operation without a final answer; the last one repeats."""
+_CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
+_CLOCKS_AGREE_WITHIN: Final = timedelta(seconds=60)
+
+_STAYS_OPEN: Final = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
+"""Errors after which the gateway may have acted."""
+_SAW_NOTHING: Final = (NotSent, Unauthenticated, RateLimited)
+"""Errors that say nothing about an earlier try, because the look-up itself did not get through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The I/O of one account."""
+
+    http: HttpSender
+    ledger: Ledger
+    clock: Clock
+    entropy: Entropy
+    callback_urls: CallbackUrls
+    tell: Callable[[str], Awaitable[None]]
+    """Delivers what is to be told about one payment."""
+
+
+class Execution:
+    """Carries out operations of one account."""
+
+    def __init__(self, gateway: PaymentProvider, account: str, ports: Ports) -> None:
+        """Wire ``gateway`` to its ports."""
+        self.gateway = gateway
+        self.account = account
+        self.ports = ports
+
+    def intent(self, kind: OperationKind, operation_id: str) -> Intent:
+        """Return what names an operation, and how long this try owns it."""
+        now = self.ports.clock.now()
+        claimed = timedelta(seconds=self.gateway.limits.deadline_seconds) + _WRITING_MARGIN
+        return Intent(
+            account=self.account,
+            operation_id=OperationId(operation_id),
+            kind=kind,
+            rule=self.gateway.limits.reference,
+            now=now,
+            claim_until=now + claimed,
+        )
+
+    def send(self) -> Send:
+        """Return a ``send`` whose calls together stay within one deadline."""
+        clock = self.ports.clock
+        deadline = clock.monotonic() + self.gateway.limits.deadline_seconds
+
+        async def send(request: HttpRequest) -> HttpResponse:
+            left = deadline - clock.monotonic()
+            if left <= 0:
+                message = f"{request.label}: the deadline passed before this was sent"
+                raise NotSent(message)
+            return await self.ports.http.send(request, timeout=left)
+
+        return send
+
+    async def create(self, begun: Begun, order: Order) -> StoredPayment:
+        """Ask the gateway for the payment and write down what it made."""
+        payment_id = begun.payment.payment.payment_id
+        request = CreateRequest(
+            order=order,
+            payment_id=payment_id,
+            reference=begun.operation.operation.reference,
+            callback_url=self.ports.callback_urls.url(self.account, payment_id),
+        )
+        send, read_at = self.send(), self.ports.clock.now()
+        try:
+            created = await self._ask(begun, self.gateway.create_payment(send, request), duplicates_pass=True)
+        except DuplicateReference:
+            intent = self.intent(OperationKind.CREATE, begun.operation.operation.operation_id)
+            begun = await self.ports.ledger.transact(
+                lambda connection: operations.next_reference(connection, intent),
+            )
+            request = replace(request, reference=begun.operation.operation.reference)
+            created = await self._ask(begun, self.gateway.create_payment(send, request))
+
+        def conclude(connection: Connection) -> StoredPayment:
+            operations.created(connection, payment_id, created)
+            operations.settle(connection, begun.operation, Outcome.SUCCEEDED, now=self.ports.clock.now())
+            return self._write(connection, begun.payment, created.observation, read_at, "create")
+
+        stored = await self.ports.ledger.transact(conclude)
+        await self.ports.tell(payment_id)
+        return stored
+
+    async def change(
+        self,
+        kind: OperationKind,
+        payment_id: str,
+        operation_id: str,
+        *,
+        amount: Money | None = None,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Write down a capture, cancel, refund or update, ask for it, and return how it ended."""
+        self._require(kind)
+        intent = self.intent(kind, operation_id)
+
+        def begin(connection: Connection) -> Begun:
+            return operations.begin_change(
+                connection,
+                intent,
+                payment_id,
+                amount=amount,
+                lines=lines,
+                description=description,
+                work_out=lambda connection, stored: self._part(connection, stored, kind, amount, lines),
+            )
+
+        begun = await self.ports.ledger.transact(begin)
+        if begun.ours_to_send:
+            await self.act(begun)
+        return (await self.load_operation(operation_id)).operation
+
+    async def act(self, begun: Begun) -> None:
+        """Ask the gateway for a change and write down what became of it."""
+        made = begun.operation.operation
+        verb: Callable[[Send, ChangeRequest], Awaitable[Reply]] = getattr(self.gateway, VERBS[made.kind][1])
+        request = await self.ports.ledger.read(lambda connection: self._change_request(connection, begun))
+        read_at = self.ports.clock.now()
+        try:
+            reply = await self._ask(begun, verb(self.send(), request))
+        except _STAYS_OPEN as error:
+            _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
+            return
+
+        def conclude(connection: Connection) -> None:
+            now = self.ports.clock.now()
+            operations.settle(
+                connection,
+                begun.operation,
+                reply.outcome,
+                now=now,
+                decline=reply.decline,
+                next_check_at=now + _LOOK_AGAIN_AFTER[1],
+            )
+            if reply.outcome is Outcome.DECLINED:
+                observing.tell_declined(connection, begun.operation, reply.decline, now=now)
+            if reply.observation is not None:
+                observed = _expired_if_so(reply.observation, made)
+                self._write(connection, begun.payment, observed, read_at, made.kind.value)
+
+        await self.ports.ledger.transact(conclude)
+        await self.ports.tell(made.payment_id)
+
+    async def observe(self, stored: StoredPayment, source: str) -> StoredPayment:
+        """Read the payment at the gateway and write down what it says; take what is to be taken at once."""
+        payment = stored.payment
+        if payment.provider_reference is None:
+            return stored
+        read_at = self.ports.clock.now()
+        try:
+            observed = await self.gateway.observe(self.send(), payment.provider_reference)
+        except PrenopayError as error:
+            error.about(account=self.account, provider=self.gateway.name, payment_id=payment.payment_id)
+            raise
+        stored = await self.ports.ledger.transact(
+            lambda connection: self._write(connection, stored, observed, read_at, source),
+        )
+        if self._wants_capture(stored):
+            stored = await self._capture_automatically(stored)
+        await self.ports.tell(payment.payment_id)
+        return stored
+
+    async def probe(self) -> tuple[Probe, ...]:
+        """Ask the gateway what can be asked without side effects."""
+        try:
+            found = await self.gateway.probe(self.send())
+        except PrenopayError as error:
+            hosts = ", ".join(sorted(self.gateway.hosts))
+            fix = f"check that this machine reaches {hosts} and trusts its certificate"
+            return (Probe(name="reach", ok=False, found=str(error), fix=fix),)
+        return tuple(self._with_clock(probe) for probe in found)
+
+    def _with_clock(self, probe: Probe) -> Probe:
+        if probe.gateway_time is None:
+            return probe
+        ahead = self.ports.clock.now() - probe.gateway_time
+        close = abs(ahead) <= _CLOCKS_AGREE_WITHIN
+        found = f"our clock is {ahead.total_seconds():+.0f} s from the gateway's"
+        return replace(probe, ok=close, found=found, fix="" if close else "set this machine's clock (NTP)")
+
+    async def look_again_later(self, begun: Begun) -> None:
+        """Say when an operation that is still open is looked at next."""
+        made = begun.operation.operation
+        at = self.ports.clock.now() + _pause(begun)
+        await self.ports.ledger.transact(
+            lambda connection: operations.look_again(connection, self.account, made.operation_id, at),
+        )
+
+    async def load(self, payment_id: str) -> StoredPayment:
+        """Return the payment as the books have it."""
+        account = self.account
+        return await self.ports.ledger.read(lambda connection: records.load_payment(connection, account, payment_id))
+
+    async def load_operation(self, operation_id: str) -> records.StoredOperation:
+        """Return the operation as the books have it."""
+        account = self.account
+        return await self.ports.ledger.read(
+            lambda connection: records.load_operation(connection, account, operation_id)
+        )
+
+    async def _ask(self, begun: Begun, asked: Awaitable[T], *, duplicates_pass: bool = False) -> T:
+        """Await the provider; write down what an error says of the outcome, and raise it."""
+        try:
+            return await asked
+        except PrenopayError as error:
+            made = begun.operation.operation
+            error.about(
+                account=self.account,
+                provider=self.gateway.name,
+                operation_id=made.operation_id,
+                payment_id=made.payment_id,
+            )
+            if not (duplicates_pass and isinstance(error, DuplicateReference)):
+                await self._failed(begun, error)
+            raise
+
+    async def _failed(self, begun: Begun, error: PrenopayError) -> None:
+        now = self.ports.clock.now()
+        outcome = Outcome.UNKNOWN if _leaves_open(begun, error, now) else Outcome.NOT_ATTEMPTED
+        await self.ports.ledger.transact(
+            lambda connection: operations.settle(
+                connection,
+                begun.operation,
+                outcome,
+                now=now,
+                error=str(error),
+                next_check_at=now + _pause(begun),
+            ),
+        )
+
+    def _write(
+        self,
+        connection: Connection,
+        stored: StoredPayment,
+        observed: Observation,
+        read_at: datetime,
+        source: str,
+    ) -> StoredPayment:
+        now = self.ports.clock.now()
+        wait = self.gateway.next_check(observed.state, now - stored.payment.created_at)
+        if observed.state is PaymentState.AUTHORIZED and stored.capture_mode is CaptureMode.AUTOMATIC:
+            wait = _CAPTURE_AGAIN_AFTER
+        next_check_at = None if wait is None else now + wait
+        expires_at = stored.payment.expires_at
+        if next_check_at is not None and expires_at is not None and now < expires_at < next_check_at:
+            next_check_at = expires_at
+        return observing.apply(
+            connection,
+            self.account,
+            stored.payment.payment_id,
+            observed,
+            now=now,
+            read_at=read_at,
+            source=source,
+            next_check_at=next_check_at,
+        )
+
+    def _wants_capture(self, stored: StoredPayment) -> bool:
+        payment = stored.payment
+        ready = payment.state is PaymentState.AUTHORIZED and Action.CAPTURE in payment.allowed_actions
+        return ready and stored.capture_mode is CaptureMode.AUTOMATIC
+
+    async def _capture_automatically(self, stored: StoredPayment) -> StoredPayment:
+        """Take what was just reserved; if that fails the sweep comes back to it, with the same id."""
+        payment_id = stored.payment.payment_id
+        try:
+            await self.change(OperationKind.CAPTURE, payment_id, f"{payment_id}:capture")
+        except (ProviderError, TransportError) as error:
+            _log.warning("automatic capture of %s waits for the sweep: %s", payment_id, error)
+        return await self.load(payment_id)
+
+    def _part(
+        self,
+        connection: Connection,
+        stored: StoredPayment,
+        kind: OperationKind,
+        amount: Money | None,
+        lines: tuple[OrderLine, ...],
+    ) -> tuple[Money | None, Money | None]:
+        order = records.load_order(connection, self.account, stored.payment.payment_id)
+        return parts.part_of(
+            stored.payment,
+            kind,
+            amount,
+            lines,
+            order_vat=order.vat_amount,
+            being_refunded=operations.being_refunded(connection, stored.payment),
+        )
+
+    def _change_request(self, connection: Connection, begun: Begun) -> ChangeRequest:
+        made, payment = begun.operation.operation, begun.payment.payment
+        lines: tuple[OrderLine, ...] = codec.load(begun.operation.parameters["lines"])
+        if not lines and made.amount == payment.amount:
+            lines = records.load_order(connection, self.account, payment.payment_id).lines
+        return ChangeRequest(
+            payment_id=payment.payment_id,
+            provider_reference=payment.provider_reference or "",
+            reference=made.reference,
+            amount=made.amount,
+            vat=begun.operation.vat,
+            lines=lines,
+            description=begun.operation.parameters["description"] or payment.description,
+        )
+
+    def _require(self, kind: OperationKind) -> None:
+        protocol, verb = VERBS[kind]
+        if protocol not in type(self.gateway).__mro__:
+            reason = self.gateway.limits.not_supported.get(verb, "the provider has no such operation")
+            message = f"{self.gateway.name} cannot {verb}: {reason}"
+            raise UnsupportedOperation(message, capability=verb, reason=reason).about(account=self.account)
+
+
+def expiry_operation_id(payment_id: str) -> str:
+    """Return the id of the operation that closes a payment's page when its time is over."""
+    return f"{payment_id}:expire"
+
+
+def _expired_if_so(observed: Observation, made: Operation) -> Observation:
+    """A page closed because its time was over makes the payment expired, not cancelled."""
+    closed = observed.state is PaymentState.CANCELLED and made.operation_id == expiry_operation_id(made.payment_id)
+    return replace(observed, state=PaymentState.EXPIRED) if closed else observed
+
+
+def _leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
+    """Say whether the operation may have happened all the same."""
+    if isinstance(error, _STAYS_OPEN):
+        return True
+    if not begun.maybe_sent:
+        return False
+    if isinstance(error, _SAW_NOTHING):
+        return True
+    return now - begun.operation.first_sent_at < _FIRST_TRY_HAS_ENDED
+
+
+def _pause(begun: Begun) -> timedelta:
+    return _LOOK_AGAIN_AFTER[min(begun.operation.checks, len(_LOOK_AGAIN_AFTER) - 1)]

@@ -1,0 +1,346 @@
+"""Transactions over SQLite and PostgreSQL, blocking and awaiting, and the migrations' entry.
+
+SQLite is used for real money here: write-ahead log, ``synchronous=FULL`` (an answered callback
+survives a power cut), ``BEGIN IMMEDIATE`` for writers so that a lock is waited for at the start and
+not lost in the middle, and no network file systems, whose locks cannot be trusted.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import anyio
+import anyio.to_thread
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from prenopay.errors import ConfigurationError, LedgerUnavailable
+from prenopay.ledger import schema
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+__all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "require_schema", "schema_version", "upgrade"]
+
+T = TypeVar("T")
+
+_BUSY_SECONDS: Final = 10
+"""How long a writer waits for another process's lock before it gives up."""
+_POSTGRESQL_CONNECTIONS: Final = 5
+_POSTGRESQL_READERS: Final = 2
+_SQLITE_READERS: Final = 4
+_GROUP_MOST: Final = 128
+"""How many appends share one commit: beyond this the gain is spent (measured)."""
+_NETWORK_FILE_SYSTEMS: Final = ("nfs", "cifs", "smb", "afs", "9p", "fuse.sshfs", "glusterfs", "ceph")
+
+
+def open_engine(database: str) -> Engine:
+    """Open ``database``: ``sqlite:///shop.db``, ``sqlite://`` (memory) or ``postgresql://…``.
+
+    Raises ``ConfigurationError`` for what cannot be used, naming the fix.
+    """
+    try:
+        url = make_url(database)
+    except ArgumentError as error:
+        message = f"database: {database!r} is not a database URL; use sqlite:///file.db or postgresql://user@host/name"
+        raise ConfigurationError(message) from error
+    if url.get_backend_name() == "sqlite":
+        return _open_sqlite(url)
+    if url.get_backend_name() == "postgresql":
+        return _open_postgresql(url)
+    message = f"database: prenopay works on sqlite and postgresql, not on {url.get_backend_name()}"
+    raise ConfigurationError(message)
+
+
+def _open_sqlite(url: URL) -> Engine:
+    in_memory = url.database in (None, "", ":memory:")
+    if not in_memory:
+        _refuse_network_file_system(Path(str(url.database)).absolute().parent)
+    pool = {"poolclass": StaticPool} if in_memory else {}
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS}, **pool)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: object, _record: object) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]  # the DBAPI connection has no type
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]  # as above
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("prenopay_reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _open_postgresql(url: URL) -> Engine:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    try:
+        return create_engine(url, pool_size=_POSTGRESQL_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        message = 'database: PostgreSQL needs the extra: pip install "prenopay[postgres]"'
+        raise ConfigurationError(message) from error
+
+
+def _refuse_network_file_system(folder: Path) -> None:
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return
+    found = ("", "")
+    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+        _device, place, kind, *_rest = line.split(" ")
+        inside = place == "/" or folder == Path(place) or Path(place) in folder.parents
+        if inside and len(place) >= len(found[0]):
+            found = (place, kind)
+    if found[1].startswith(_NETWORK_FILE_SYSTEMS):
+        message = f"database: {folder} lies on {found[1]}; SQLite's locks do not hold there, use a local disk"
+        raise ConfigurationError(message)
+
+
+@contextmanager
+def _our_errors() -> Generator[None]:
+    """Turn what the database throws into one error of ours; wrong SQL stays what it is."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        message = (
+            f"the database did not answer as it should ({type(error.orig).__name__}: {error.orig}); "
+            "nothing of this step was written; repeat it with the same operation id"
+        )
+        raise LedgerUnavailable(message) from error
+    except SQLAlchemyError as error:
+        message = f"the database could not be used: {error}"
+        raise LedgerUnavailable(message) from error
+
+
+class _Transactions:
+    """The blocking heart of both ledgers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._reader = engine.execution_options(prenopay_reads=True)
+        # SQLite in memory has one connection, which two threads must not use at once.
+        self._one_at_a_time = threading.RLock() if isinstance(engine.pool, StaticPool) else None
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        return self._run(self.engine, work)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        return self._run(self._reader, work)
+
+    def write_group(self, group: list[_Waiter[object]]) -> None:
+        """Run every waiter's work in one transaction; a failing one is undone alone."""
+        try:
+            self.write(functools.partial(_run_all, group))
+        except BaseException as error:  # handed to every waiter, who raises it
+            for waiter in group:
+                waiter.fail(error)
+            if not isinstance(error, Exception):
+                raise
+        for waiter in group:
+            waiter.done = True
+
+    def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        if self._one_at_a_time is None:
+            with _our_errors(), engine.begin() as connection:
+                return work(connection)
+        with self._one_at_a_time, _our_errors(), engine.begin() as connection:
+            return work(connection)
+
+
+def _run_all(group: list[_Waiter[object]], connection: Connection) -> None:
+    for waiter in group:
+        waiter.run_in_savepoint(connection)
+
+
+class _Waiter(Generic[T]):
+    """One append that waits for the commit it shares."""
+
+    def __init__(self, work: Callable[[Connection], T]) -> None:
+        self._work = work
+        self._result: list[T] = []
+        self._error: BaseException | None = None
+        self.done = False
+
+    def run_in_savepoint(self, connection: Connection) -> None:
+        try:
+            with connection.begin_nested():
+                self._result = [self._work(connection)]
+        except DBAPIError as error:
+            if error.connection_invalidated or not isinstance(error, IntegrityError):
+                raise
+            self._error = error
+        except Exception as error:  # noqa: BLE001 - raised by result(), for this waiter alone
+            self._error = error
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+
+class BlockingLedger:
+    """Runs transactions on the caller's thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use ``engine`` (see ``open_engine``)."""
+        self.engine = engine
+        self._transactions = _Transactions(engine)
+        self._waiting: list[_Waiter[object]] = []
+        self._writing = False
+        self._turn = threading.Condition()
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` in a writing transaction."""
+        return self._transactions.write(work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` in a reading transaction."""
+        return self._transactions.read(work)
+
+    async def append(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work``, sharing a commit with the appends of other threads that wait meanwhile."""
+        waiter: _Waiter[T] = _Waiter(work)
+        with self._turn:
+            self._waiting.append(waiter)  # type: ignore[arg-type]  # the list holds waiters of any result
+        while True:
+            with self._turn:
+                while self._writing and not waiter.done:
+                    self._turn.wait()
+                if waiter.done:
+                    return waiter.result()
+                self._writing = True
+                group, self._waiting = self._waiting[:_GROUP_MOST], self._waiting[_GROUP_MOST:]
+            try:
+                self._transactions.write_group(group)
+            finally:
+                with self._turn:
+                    self._writing = False
+                    self._turn.notify_all()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+class AwaitingLedger:
+    """Runs transactions on worker threads: one writer for SQLite, a small pool for PostgreSQL.
+
+    A transaction that has begun is finished even when its task is cancelled.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Use ``engine`` (see ``open_engine``)."""
+        self.engine = engine
+        self._transactions = _Transactions(engine)
+        on_sqlite = engine.dialect.name == "sqlite"
+        self._writers = 1 if on_sqlite else _POSTGRESQL_CONNECTIONS - _POSTGRESQL_READERS
+        self._readers = _SQLITE_READERS if on_sqlite else _POSTGRESQL_READERS
+        self._waiting: list[tuple[_Waiter[object], anyio.Event]] = []
+        self._writing = False
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` in a writing transaction."""
+        return await self._on_thread(self._write_limit, functools.partial(self._transactions.write, work))
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` in a reading transaction."""
+        return await self._on_thread(self._read_limit, functools.partial(self._transactions.read, work))
+
+    async def append(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work``, sharing a commit with the appends of other tasks that wait meanwhile."""
+        waiter: _Waiter[T] = _Waiter(work)
+        turn = anyio.Event()
+        self._waiting.append((waiter, turn))  # type: ignore[arg-type]  # the list holds waiters of any result
+        with anyio.CancelScope(shield=True):
+            if self._writing:
+                await turn.wait()
+            if any(mine is waiter for mine, _event in self._waiting):
+                await self._write_waiting()
+        return waiter.result()
+
+    async def _write_waiting(self) -> None:
+        """Commit what waits, then wake those it was for and hand the pen to whoever came meanwhile."""
+        self._writing = True
+        group, self._waiting = self._waiting[:_GROUP_MOST], self._waiting[_GROUP_MOST:]
+        work = functools.partial(self._transactions.write_group, [waiter for waiter, _event in group])
+        try:
+            await self._on_thread(self._write_limit, work)
+        finally:
+            self._writing = False
+            for _waiter, turn in group:
+                turn.set()
+            if self._waiting:
+                self._writing = True
+                self._waiting[0][1].set()
+
+    async def _on_thread(self, limit: Callable[[], anyio.CapacityLimiter], work: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(work, limiter=limit(), abandon_on_cancel=False)
+
+    # Limiters belong to the running event loop, so they are made on first use.
+    @functools.cached_property
+    def _limits(self) -> tuple[anyio.CapacityLimiter, anyio.CapacityLimiter]:
+        return anyio.CapacityLimiter(self._writers), anyio.CapacityLimiter(self._readers)
+
+    def _write_limit(self) -> anyio.CapacityLimiter:
+        return self._limits[0]
+
+    def _read_limit(self) -> anyio.CapacityLimiter:
+        return self._limits[1]
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def schema_version(engine: Engine) -> str | None:
+    """Return the version of the tables in the database, ``None`` when there are none."""
+    with _our_errors(), engine.connect() as connection:
+        if not inspect(connection).has_table(schema.VERSION_TABLE):
+            return None
+        version = connection.execute(text(f"SELECT version_num FROM {schema.VERSION_TABLE}")).scalar()  # noqa: S608 - our own constant
+        return None if version is None else str(version)
+
+
+def require_schema(engine: Engine) -> None:
+    """Raise ``LedgerUnavailable`` unless the tables are those this code was written for."""
+    found = schema_version(engine)
+    if found != schema.SCHEMA_VERSION:
+        message = (
+            f"the database has schema {found or 'none'}, this prenopay needs {schema.SCHEMA_VERSION}; "
+            "run: prenopay db upgrade"
+        )
+        raise LedgerUnavailable(message)
+
+
+def upgrade(database: str) -> None:
+    """Bring the tables of ``database`` to the version this code needs. Never removes anything."""
+    from alembic import command  # noqa: PLC0415 - only needed here, and slow to import
+
+    engine = open_engine(database)
+    try:
+        with _our_errors(), engine.begin() as connection:
+            command.upgrade(_alembic(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def _alembic(connection: Connection) -> Config:
+    from alembic.config import Config  # noqa: PLC0415 - only needed here, and slow to import
+
+    config = Config()
+    config.set_main_option("script_location", "prenopay.ledger:migrations")
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,1 @@
+"""Alembic's home: run by ``prenopay db upgrade``, never at import. Expand and contract only."""

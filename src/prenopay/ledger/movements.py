@@ -1,0 +1,106 @@
+"""The pure rule of the books: which movements a new observation adds to those already written.
+
+Movements are signed amounts, appended and never edited; a payment's totals are their sums. The
+gateway reports cumulative totals, so what is new is the difference. Lists of single transactions
+only *name* that difference (which capture, whose reference): a list that comes late, twice or not
+at all never changes how much is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from prenopay.money import Money
+from prenopay.provider import Observation, ProviderTransaction, TransactionKind
+
+__all__ = ["Movement", "Totals", "contradiction", "new_movements"]
+
+_SIGN: Final = {
+    TransactionKind.AUTHORIZATION: 1,
+    TransactionKind.CAPTURE: 1,
+    TransactionKind.RELEASE: -1,
+    TransactionKind.REFUND: -1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One line in the books: ``amount`` is signed (releases and refunds are negative)."""
+
+    kind: TransactionKind
+    amount: Money
+    number: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the movements of a payment add up to, each as a positive amount."""
+
+    authorized: Money
+    captured: Money
+    refunded: Money
+    cancelled: Money
+
+    @classmethod
+    def of(cls, movements: Iterable[Movement], currency: str) -> Totals:
+        """Add up ``movements``."""
+        sums = dict.fromkeys(TransactionKind, Money.zero(currency))
+        for movement in movements:
+            sums[movement.kind] += movement.amount
+        return cls(
+            authorized=sums[TransactionKind.AUTHORIZATION],
+            captured=sums[TransactionKind.CAPTURE],
+            refunded=-sums[TransactionKind.REFUND],
+            cancelled=-sums[TransactionKind.RELEASE],
+        )
+
+    def of_kind(self, kind: TransactionKind) -> Money:
+        """Return the total of one kind."""
+        return {
+            TransactionKind.AUTHORIZATION: self.authorized,
+            TransactionKind.CAPTURE: self.captured,
+            TransactionKind.RELEASE: self.cancelled,
+            TransactionKind.REFUND: self.refunded,
+        }[kind]
+
+
+def new_movements(
+    recorded: Totals,
+    observed: Observation,
+    known: Collection[tuple[TransactionKind, str]],
+) -> tuple[Movement, ...]:
+    """Return what ``observed`` adds to the books.
+
+    ``known`` are the kinds and numbers of transactions that stand in the books by name. Totals below
+    the recorded ones are old news and add nothing.
+    """
+    totals = Totals(observed.authorized, observed.captured, observed.refunded, observed.cancelled)
+    added: list[Movement] = []
+    for kind in TransactionKind:
+        missing = totals.of_kind(kind) - recorded.of_kind(kind)
+        if missing.minor > 0:
+            named = (each for each in observed.transactions if each.kind is kind and (kind, each.number) not in known)
+            added += _name(kind, missing, named)
+    return tuple(added)
+
+
+def contradiction(totals: Totals) -> str | None:
+    """Return what is impossible about ``totals``, or ``None``."""
+    if totals.refunded > totals.captured:
+        return f"refunded {totals.refunded}, captured only {totals.captured}"
+    if totals.captured + totals.cancelled > totals.authorized:
+        return f"captured {totals.captured} and released {totals.cancelled} of {totals.authorized} authorized"
+    return None
+
+
+def _name(kind: TransactionKind, missing: Money, listed: Iterable[ProviderTransaction]) -> Iterable[Movement]:
+    """Divide ``missing`` among the listed transactions that fit; what is left stays unnamed."""
+    for each in listed:
+        if each.amount is not None and 0 < each.amount.minor <= missing.minor:
+            yield Movement(kind, each.amount * _SIGN[kind], each.number, each.reference)
+            missing -= each.amount
+    if missing:
+        yield Movement(kind, missing * _SIGN[kind])

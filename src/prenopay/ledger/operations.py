@@ -1,0 +1,412 @@
+"""Writing down what will be asked *before* it is sent, and how it ended.
+
+An operation is stored with its gateway reference and claimed for as long as one try may take. Who
+comes meanwhile with the same id sees it in flight; who comes after a crash finds it unknown, and
+looks it up before anything is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from prenopay.errors import Conflict, IdReused, Quarantined
+from prenopay.ledger import codec, ids, schema
+from prenopay.ledger.records import (
+    StoredOperation,
+    StoredPayment,
+    find_operation,
+    load_payment,
+    lock_payment,
+    operations_of,
+    stored_operation,
+)
+from prenopay.models import Decline, OperationId, OperationKind, Outcome, Payment, PaymentState
+from prenopay.money import Money
+from prenopay.orders import Order, OrderLine
+from prenopay.provider import Created, ReferenceRule
+
+__all__ = [
+    "Begun",
+    "Intent",
+    "begin_change",
+    "begin_create",
+    "being_refunded",
+    "claim",
+    "created",
+    "due",
+    "look_again",
+    "next_reference",
+    "settle",
+]
+
+_REFERENCE_TRIES: Final = 20
+"""Twelve digits do fall on one another now and then; twenty times in a row they do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What one operation will ask, with what names it at the gateway."""
+
+    account: str
+    operation_id: OperationId
+    kind: OperationKind
+    rule: ReferenceRule
+    now: datetime
+    claim_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An operation as it stands in the books; ``ours_to_send`` says who is to act on it."""
+
+    operation: StoredOperation
+    payment: StoredPayment
+    ours_to_send: bool
+    maybe_sent: bool
+    """An earlier try may have reached the gateway: what says "nothing happened" now does not settle it."""
+
+
+def begin_create(
+    connection: Connection,
+    intent: Intent,
+    order: Order,
+    *,
+    provider: str,
+    payment_id: str,
+    expires_at: datetime,
+) -> Begun:
+    """Write down a new payment and the operation that creates it, or find the one begun before."""
+    fingerprint = codec.digest(intent.kind, order)
+    found = find_operation(connection, intent.account, intent.operation_id)
+    if found is not None:
+        return _again(connection, intent, found, fingerprint)
+    reference = _free_reference(connection, intent, first_attempt=1)
+    stored = codec.dump(order)
+    payer = stored.pop("payer", None)
+    connection.execute(
+        insert(schema.payments).values(
+            payment_id=payment_id,
+            account=intent.account,
+            provider=provider,
+            order_reference=order.order_reference,
+            reference=reference,
+            state=PaymentState.CREATED.value,
+            currency=order.amount.currency,
+            amount=order.amount.minor,
+            due=order.amount.minor,
+            description=order.description,
+            allowed_actions=[],
+            capture_mode=order.capture.value,
+            order=stored,
+            created_at=intent.now,
+            updated_at=intent.now,
+            expires_at=expires_at,
+            next_check_at=expires_at,
+        ),
+    )
+    if payer is not None:
+        connection.execute(insert(schema.payers).values(payment_id=payment_id, data=payer))
+    _insert(
+        connection,
+        intent,
+        payment_id=payment_id,
+        fingerprint=fingerprint,
+        amount=order.amount,
+        vat=order.vat_amount,
+        currency=order.amount.currency,
+        parameters={},
+        reference=reference,
+    )
+    return _begun(connection, intent, ours=True, maybe_sent=False)
+
+
+def begin_change(
+    connection: Connection,
+    intent: Intent,
+    payment_id: str,
+    *,
+    amount: Money | None,
+    lines: tuple[OrderLine, ...],
+    description: str,
+    work_out: Callable[[Connection, StoredPayment], tuple[Money | None, Money | None]],
+) -> Begun:
+    """Write down a capture, cancel, refund or update, or find the one begun before.
+
+    ``work_out`` turns what the host left open into amounts, from the payment as it is under lock.
+    Raises ``Conflict`` while another operation on the payment has an unknown outcome.
+    """
+    fingerprint = codec.digest(intent.kind, payment_id, amount, lines, description)
+    found = find_operation(connection, intent.account, intent.operation_id)
+    if found is not None:
+        return _again(connection, intent, found, fingerprint)
+    stored = lock_payment(connection, intent.account, payment_id)
+    _may_change(connection, stored)
+    exact_amount, vat = work_out(connection, stored)
+    _insert(
+        connection,
+        intent,
+        payment_id=payment_id,
+        fingerprint=fingerprint,
+        amount=exact_amount,
+        vat=vat,
+        currency=stored.payment.amount.currency,
+        parameters={"lines": codec.dump(lines), "description": description},
+        reference=_free_reference(connection, intent, first_attempt=1),
+    )
+    return _begun(connection, intent, ours=True, maybe_sent=False)
+
+
+def claim(connection: Connection, account: str, operation_id: str, now: datetime, until: datetime) -> Begun | None:
+    """Take an unsettled operation to look it up; ``None`` while someone else is at it."""
+    found = find_operation(connection, account, operation_id)
+    if found is None:
+        return None
+    lock_payment(connection, account, found.operation.payment_id)
+    table = schema.operations
+    taken = connection.execute(
+        update(table)
+        .where(
+            table.c.account == account,
+            table.c.operation_id == operation_id,
+            table.c.outcome.in_([Outcome.UNKNOWN.value, Outcome.PENDING.value]),
+            or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now),
+        )
+        .values(claimed_until=until, next_check_at=until, checks=table.c.checks + 1),
+    )
+    again = find_operation(connection, account, operation_id)
+    if again is None or taken.rowcount == 0:
+        return None
+    payment = load_payment(connection, account, again.operation.payment_id)
+    return Begun(operation=again, payment=payment, ours_to_send=True, maybe_sent=True)
+
+
+def next_reference(connection: Connection, intent: Intent) -> Begun:
+    """Give a *create* a fresh reference, after the gateway refused the old one as seen before.
+
+    Allowed for creates alone: the order the old reference made, if any, can never be paid, because
+    nobody holds the link to its page.
+    """
+    found = find_operation(connection, intent.account, intent.operation_id)
+    if found is None or found.operation.kind is not OperationKind.CREATE:
+        message = "only an operation that creates a payment may be given a new reference"
+        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
+    reference = _free_reference(connection, intent, first_attempt=found.operation.attempts + 1)
+    _update(connection, found, reference=reference, attempts=found.operation.attempts + 1)
+    connection.execute(
+        update(schema.payments)
+        .where(schema.payments.c.payment_id == found.operation.payment_id)
+        .values(reference=reference),
+    )
+    return _begun(connection, intent, ours=True, maybe_sent=False)
+
+
+def created(connection: Connection, payment_id: str, created_as: Created) -> None:
+    """Write down what the gateway calls the payment, and how its payer gets to the page."""
+    table, view = schema.payments, created_as.seamless_view
+    connection.execute(
+        update(table)
+        .where(table.c.payment_id == payment_id)
+        .values(
+            provider_reference=created_as.observation.provider_reference,
+            redirect_url=created_as.redirect_url,
+            seamless_view=None if view is None else codec.dump(view),
+        ),
+    )
+
+
+def settle(
+    connection: Connection,
+    operation: StoredOperation,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    decline: Decline | None = None,
+    error: str = "",
+    next_check_at: datetime | None = None,
+) -> None:
+    """Write down how an operation ended; a settled one stays as it is (evidence came first).
+
+    A create without an answer leaves its payment's state unknown, one that never happened created.
+    """
+    table, made = schema.operations, operation.operation
+    if made.kind is OperationKind.CREATE and outcome in {Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED}:
+        state = PaymentState.UNKNOWN if outcome is Outcome.UNKNOWN else PaymentState.CREATED
+        unsent = schema.payments.c.state.in_([PaymentState.CREATED.value, PaymentState.UNKNOWN.value])
+        connection.execute(
+            update(schema.payments)
+            .where(schema.payments.c.payment_id == made.payment_id, unsent)
+            .values(state=state.value),
+        )
+    ended = outcome in {Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.NOT_ATTEMPTED}
+    connection.execute(
+        update(table)
+        .where(
+            table.c.account == made.account,
+            table.c.operation_id == made.operation_id,
+            table.c.outcome.in_([Outcome.UNKNOWN.value, Outcome.PENDING.value]),
+        )
+        .values(
+            outcome=outcome.value,
+            decline=None if decline is None else codec.dump(decline),
+            error=error,
+            settled_at=now if ended else None,
+            claimed_until=None,
+            next_check_at=None if ended else next_check_at,
+        ),
+    )
+
+
+def look_again(connection: Connection, account: str, operation_id: str, at: datetime) -> None:
+    """Let go of an operation that is still open, and say when it is looked at next."""
+    table = schema.operations
+    connection.execute(
+        update(table)
+        .where(
+            table.c.account == account,
+            table.c.operation_id == operation_id,
+            table.c.outcome.in_([Outcome.UNKNOWN.value, Outcome.PENDING.value]),
+        )
+        .values(claimed_until=None, next_check_at=at),
+    )
+
+
+def being_refunded(connection: Connection, payment: Payment) -> Money:
+    """Return the sum of refunds that may have happened or may yet: asked for, and not settled."""
+    unsettled = (each.operation for each in operations_of(connection, payment.payment_id))
+    amounts = (
+        each.amount
+        for each in unsettled
+        if each.kind is OperationKind.REFUND and each.outcome in {Outcome.UNKNOWN, Outcome.PENDING}
+    )
+    return sum((amount for amount in amounts if amount is not None), Money.zero(payment.amount.currency))
+
+
+def due(connection: Connection, account: str, now: datetime, limit: int) -> tuple[StoredOperation, ...]:
+    """Return unsettled operations that are due for a look, longest waiting first."""
+    table = schema.operations
+    query = (
+        select(table)
+        .where(table.c.account == account, table.c.next_check_at <= now)
+        .where(table.c.outcome.in_([Outcome.UNKNOWN.value, Outcome.PENDING.value]))
+        .order_by(table.c.next_check_at)
+        .limit(limit)
+    )
+    return tuple(stored_operation(row) for row in connection.execute(query))
+
+
+def _again(connection: Connection, intent: Intent, found: StoredOperation, fingerprint: str) -> Begun:
+    made = found.operation
+    if found.digest != fingerprint:
+        message = (
+            f"operation id {intent.operation_id!r} was used before for another {made.kind}; "
+            "use the same parameters, or an id of its own for a new operation"
+        )
+        raise IdReused(message).about(
+            account=intent.account,
+            operation_id=intent.operation_id,
+            payment_id=made.payment_id,
+        )
+    lock_payment(connection, intent.account, made.payment_id)
+    found = find_operation(connection, intent.account, intent.operation_id) or found
+    free = not found.in_flight(intent.now)
+    outcome = found.operation.outcome
+    if outcome is Outcome.NOT_ATTEMPTED and free:
+        if made.kind is not OperationKind.CREATE:
+            _may_change(connection, load_payment(connection, intent.account, made.payment_id))
+        _update(connection, found, outcome=Outcome.UNKNOWN.value, error="", settled_at=None, **_claim(intent))
+        return _begun(connection, intent, ours=True, maybe_sent=False)
+    if outcome is Outcome.UNKNOWN and free:
+        _update(connection, found, **_claim(intent))
+        return _begun(connection, intent, ours=True, maybe_sent=True)
+    return _begun(connection, intent, ours=False, maybe_sent=True)
+
+
+def _may_change(connection: Connection, stored: StoredPayment) -> None:
+    payment = stored.payment
+    who = {"account": payment.account, "payment_id": payment.payment_id}
+    if payment.quarantined:
+        message = "the gateway's payment does not match its order (see its flags): a person must look first"
+        raise Quarantined(message).about(**who)
+    if payment.provider_reference is None:
+        message = "the gateway does not know this payment (yet): repeat the create with its operation id first"
+        raise Conflict(message).about(**who)
+    for other in operations_of(connection, payment.payment_id):
+        if other.operation.outcome is Outcome.UNKNOWN and other.operation.kind is not OperationKind.CREATE:
+            message = (
+                f"operation {other.operation.operation_id!r} on this payment has an unknown outcome; "
+                "resolve it first, then repeat this one"
+            )
+            raise Conflict(message).about(**who)
+
+
+def _free_reference(connection: Connection, intent: Intent, *, first_attempt: int) -> str:
+    table = schema.operations
+    for attempt in range(first_attempt, first_attempt + _REFERENCE_TRIES):
+        reference = ids.reference(intent.rule, intent.account, intent.operation_id, attempt)
+        taken = select(table.c.reference).where(table.c.account == intent.account, table.c.reference == reference)
+        if connection.execute(taken).first() is None:
+            return reference
+    message = "no free gateway reference was found: the account's reference format is too short for its traffic"
+    raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
+
+
+def _insert(
+    connection: Connection,
+    intent: Intent,
+    *,
+    payment_id: str,
+    fingerprint: str,
+    amount: Money | None,
+    vat: Money | None,
+    currency: str,
+    parameters: dict[str, Any],
+    reference: str,
+) -> None:
+    try:
+        connection.execute(
+            insert(schema.operations).values(
+                account=intent.account,
+                operation_id=intent.operation_id,
+                kind=intent.kind.value,
+                payment_id=payment_id,
+                digest=fingerprint,
+                reference=reference,
+                amount=None if amount is None else amount.minor,
+                vat=None if vat is None else vat.minor,
+                currency=currency,
+                parameters=parameters,
+                outcome=Outcome.UNKNOWN.value,
+                created_at=intent.now,
+                first_sent_at=intent.now,
+                **_claim(intent),
+            ),
+        )
+    except IntegrityError as error:
+        message = "the same operation is being started by someone else at this moment; repeat the call"
+        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from error
+
+
+def _claim(intent: Intent) -> dict[str, Any]:
+    return {"claimed_until": intent.claim_until, "next_check_at": intent.claim_until}
+
+
+def _update(connection: Connection, found: StoredOperation, **values: object) -> None:
+    table, made = schema.operations, found.operation
+    connection.execute(
+        update(table)
+        .where(table.c.account == made.account, table.c.operation_id == made.operation_id)
+        .values(**values),
+    )
+
+
+def _begun(connection: Connection, intent: Intent, *, ours: bool, maybe_sent: bool) -> Begun:
+    found = find_operation(connection, intent.account, intent.operation_id)
+    assert found is not None, "an operation just written is there"  # noqa: S101 - same transaction
+    payment = load_payment(connection, intent.account, found.operation.payment_id)
+    return Begun(operation=found, payment=payment, ours_to_send=ours, maybe_sent=maybe_sent)

@@ -1,0 +1,241 @@
+"""The tables. All are prefixed, so that they can live in a host's own database.
+
+Append-only: observations, movements, events, attempts, flags. Everything about the payer stands in
+``prenopay_payers``, so that it can be erased while the history stays. Migrations make these tables
+(``prenopay db upgrade``); a test holds this file against them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA_VERSION: Final = "0001"
+"""The migration this code needs (a test compares it with the newest one)."""
+
+VERSION_TABLE: Final = "prenopay_schema_version"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC on both databases (SQLite keeps no zone, so it is put back when read)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse times without a zone; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = f"a time without a zone cannot be stored: {value!r}"
+            raise ValueError(message)
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+_Account = String(60)
+_PaymentId = String(40)
+_OperationId = String(100)
+
+metadata = MetaData()
+
+payments = Table(
+    "prenopay_payments",
+    metadata,
+    Column("payment_id", _PaymentId, primary_key=True),
+    Column("account", _Account, nullable=False),
+    Column("provider", String(40), nullable=False),
+    Column("order_reference", String(100), nullable=False),
+    Column("provider_reference", String(200)),
+    Column("reference", String(60), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("authorized", BigInteger, nullable=False, default=0),
+    Column("captured", BigInteger, nullable=False, default=0),
+    Column("refunded", BigInteger, nullable=False, default=0),
+    Column("cancelled", BigInteger, nullable=False, default=0),
+    Column("description", Text, nullable=False),
+    Column("instrument", String(60)),
+    Column("allowed_actions", _Json, nullable=False),
+    Column("capture_mode", String(20), nullable=False),
+    Column("order", _Json, nullable=False),
+    Column("decline", _Json),
+    Column("quarantined", Boolean, nullable=False, default=False),
+    Column("redirect_url", Text),
+    Column("seamless_view", _Json),
+    Column("events", Integer, nullable=False, default=0),
+    Column("version", Integer, nullable=False, default=1),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("observed_at", UtcDateTime),
+    Column("expires_at", UtcDateTime),
+    Column("next_check_at", UtcDateTime),
+    UniqueConstraint("account", "provider_reference", name="prenopay_payments_provider_reference"),
+    Index("prenopay_payments_order_reference", "account", "order_reference"),
+    Index("prenopay_payments_created", "account", "created_at", "payment_id"),
+    Index("prenopay_payments_next_check", "account", "next_check_at"),
+)
+
+payers = Table(
+    "prenopay_payers",
+    metadata,
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), primary_key=True),
+    Column("data", _Json),
+    Column("erased_at", UtcDateTime),
+)
+
+operations = Table(
+    "prenopay_operations",
+    metadata,
+    Column("account", _Account, primary_key=True),
+    Column("operation_id", _OperationId, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("reference", String(60), nullable=False),
+    Column("amount", BigInteger),
+    Column("vat", BigInteger),
+    Column("currency", String(3), nullable=False),
+    Column("parameters", _Json, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("decline", _Json),
+    Column("error", Text, nullable=False, default=""),
+    Column("attempts", Integer, nullable=False, default=1),
+    Column("checks", Integer, nullable=False, default=0),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("first_sent_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("claimed_until", UtcDateTime),
+    Column("next_check_at", UtcDateTime),
+    UniqueConstraint("account", "reference", name="prenopay_operations_reference"),
+    Index("prenopay_operations_payment", "payment_id"),
+    Index("prenopay_operations_next_check", "account", "next_check_at"),
+)
+
+attempts = Table(
+    "prenopay_attempts",
+    metadata,
+    Column("attempt_id", _Id, primary_key=True),
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("number", String(60), nullable=False),
+    Column("instrument", String(60)),
+    Column("decline", _Json, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    UniqueConstraint("payment_id", "number", name="prenopay_attempts_number"),
+)
+
+movements = Table(
+    "prenopay_movements",
+    metadata,
+    Column("movement_id", _Id, primary_key=True),
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("number", String(60)),
+    Column("reference", String(60)),
+    Column("at", UtcDateTime, nullable=False),
+    UniqueConstraint("payment_id", "kind", "number", name="prenopay_movements_number"),
+)
+
+observations = Table(
+    "prenopay_observations",
+    metadata,
+    Column("observation_id", _Id, primary_key=True),
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("source", String(20), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("raw", _Json, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("prenopay_observations_payment", "payment_id", "observation_id"),
+)
+
+flags = Table(
+    "prenopay_flags",
+    metadata,
+    Column("flag_id", _Id, primary_key=True),
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("raised_at", UtcDateTime, nullable=False),
+    Index("prenopay_flags_payment", "payment_id"),
+)
+
+events = Table(
+    "prenopay_events",
+    metadata,
+    Column("sequence", _Id, primary_key=True),
+    Column("event_id", String(50), nullable=False),
+    Column("account", _Account, nullable=False),
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("body", _Json, nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    UniqueConstraint("event_id", name="prenopay_events_id"),
+    UniqueConstraint("payment_id", "number", name="prenopay_events_number"),
+)
+
+deliveries = Table(
+    "prenopay_deliveries",
+    metadata,
+    Column("sequence", _Id, ForeignKey(events.c.sequence), primary_key=True, autoincrement=False),
+    Column("payment_id", _PaymentId, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("delivered_at", UtcDateTime),
+    Column("next_attempt_at", UtcDateTime),
+    Column("claimed_until", UtcDateTime),
+    Column("last_error", Text, nullable=False, default=""),
+    Index("prenopay_deliveries_due", "next_attempt_at", "sequence"),
+    Index("prenopay_deliveries_payment", "payment_id", "sequence"),
+)
+
+inbox = Table(
+    "prenopay_inbox",
+    metadata,
+    Column("inbox_id", _Id, primary_key=True),
+    Column("account", _Account, nullable=False),
+    Column("payment_id", _PaymentId, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("peer", String(60), nullable=False, default=""),
+    Column("note", Text, nullable=False, default=""),
+    Column("times", Integer, nullable=False, default=1),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", UtcDateTime),
+    Column("last_error", Text, nullable=False, default=""),
+    UniqueConstraint("account", "payment_id", "digest", name="prenopay_inbox_digest"),
+    Index("prenopay_inbox_due", "account", "next_attempt_at"),
+)

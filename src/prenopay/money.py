@@ -1,0 +1,149 @@
+"""Money: whole minor units (öre, cent) of one currency, with arithmetic that never loses or invents one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Final
+
+__all__ = ["Money"]
+
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+
+_WITHOUT_MINOR_UNIT: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_IN_THOUSANDTHS: Final = "BHD IQD JOD KWD LYD OMR TND"
+_MINOR_DIGITS: Final = {
+    **dict.fromkeys(_WITHOUT_MINOR_UNIT.split(), 0),
+    **dict.fromkeys(_IN_THOUSANDTHS.split(), 3),
+    "CLF": 4,
+    "UYW": 4,
+}
+"""Currencies whose minor unit is not a hundredth (ISO 4217 table A.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in whole minor units: ``Money(14900, "SEK")`` is 149 kronor.
+
+    Raises ``TypeError`` for anything but an ``int`` (floats and bools included), for arithmetic with
+    anything but money, and ``ValueError`` for arithmetic or order between two currencies.
+    """
+
+    minor: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a whole number of minor units of a currency."""
+        if type(self.minor) is not int:
+            message = (
+                f"Money takes whole minor units as int, not {self.minor!r} ({type(self.minor).__name__}); "
+                "149 kronor is Money(14900, 'SEK')"
+            )
+            raise TypeError(message)
+        if type(self.currency) is not str or not _CURRENCY.fullmatch(self.currency):
+            message = f"currency must be three capital letters (ISO 4217), not {self.currency!r}"
+            raise ValueError(message)
+
+    @classmethod
+    def zero(cls, currency: str) -> Money:
+        """Return nothing, in ``currency``."""
+        return cls(0, currency)
+
+    @classmethod
+    def from_decimal(cls, amount: Decimal | str, currency: str) -> Money:
+        """Read what a person typed in major units (``"149.50"``); refuses parts of a minor unit."""
+        if not isinstance(amount, Decimal | str):
+            message = f"from_decimal reads a Decimal or a text, not {type(amount).__name__}"
+            raise TypeError(message)
+        try:
+            minor = Decimal(amount).scaleb(_minor_digits(currency))
+            whole = int(minor)
+        except (InvalidOperation, ValueError, OverflowError) as error:
+            message = f"{amount!r} is not an amount; write it like 149.50"
+            raise ValueError(message) from error
+        if whole != minor:
+            message = f"{amount!r} {currency} has parts of a minor unit"
+            raise ValueError(message)
+        return cls(whole, currency)
+
+    def to_decimal(self) -> Decimal:
+        """Return the amount in major units."""
+        return Decimal(self.minor).scaleb(-_minor_digits(self.currency))
+
+    def allocate(self, weights: Sequence[int]) -> tuple[Money, ...]:
+        """Divide by ``weights`` without loss: the parts add up, and differ from exact by under one unit."""
+        if any(type(weight) is not int or weight < 0 for weight in weights) or not sum(weights):
+            message = f"weights must be whole numbers, none negative and not all zero: {weights!r}"
+            raise ValueError(message)
+        total, taken, weighed = sum(weights), 0, 0
+        parts: list[int] = []
+        for weight in weights:
+            weighed += weight
+            upto = abs(self.minor) * weighed // total
+            parts.append(upto - taken)
+            taken = upto
+        sign = -1 if self.minor < 0 else 1
+        return tuple(Money(sign * part, self.currency) for part in parts)
+
+    def vat_share(self, percent: Decimal | int) -> Money:
+        """Return the VAT that this amount, which includes it, holds at ``percent`` (half rounds up)."""
+        if isinstance(percent, bool) or not isinstance(percent, Decimal | int):
+            message = f"a VAT rate is an int or a Decimal, not {type(percent).__name__}"
+            raise TypeError(message)
+        share = Decimal(self.minor) * percent / (100 + Decimal(percent))
+        return Money(int(share.quantize(Decimal(1), rounding=ROUND_HALF_UP)), self.currency)
+
+    def split_vat(self, percent: Decimal | int) -> tuple[Money, Money]:
+        """Return net and VAT of this amount, which includes VAT at ``percent``; they add up to it."""
+        vat = self.vat_share(percent)
+        return self - vat, vat
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.minor + self._same(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.minor - self._same(other), self.currency)
+
+    def __mul__(self, times: int) -> Money:
+        if type(times) is not int:
+            message = f"money can be multiplied by a whole number only, not {times!r}"
+            raise TypeError(message)
+        return Money(self.minor * times, self.currency)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Money:
+        return Money(-self.minor, self.currency)
+
+    def __bool__(self) -> bool:
+        return self.minor != 0
+
+    def __lt__(self, other: Money) -> bool:
+        return self.minor < self._same(other)
+
+    def __le__(self, other: Money) -> bool:
+        return self.minor <= self._same(other)
+
+    def __gt__(self, other: Money) -> bool:
+        return self.minor > self._same(other)
+
+    def __ge__(self, other: Money) -> bool:
+        return self.minor >= self._same(other)
+
+    def __str__(self) -> str:
+        return f"{self.to_decimal():.{_minor_digits(self.currency)}f} {self.currency}"
+
+    def _same(self, other: object) -> int:
+        if not isinstance(other, Money):
+            message = f"money goes with money only, not with {type(other).__name__}"
+            raise TypeError(message)
+        if other.currency != self.currency:
+            message = f"{self} and {other} are different currencies"
+            raise ValueError(message)
+        return other.minor
+
+
+def _minor_digits(currency: str) -> int:
+    return _MINOR_DIGITS.get(currency, 2)

@@ -1,0 +1,271 @@
+"""Every use case of one account, top to bottom, in the order of a payment's life.
+
+Each call here goes one layer down and comes back. Written once, over ports; the blocking twin in
+``prenopay.payments_sync`` drives the same coroutines without an event loop.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from prenopay.errors import Conflict, OutcomeUnknown
+from prenopay.execution import Execution, Ports, expiry_operation_id
+from prenopay.ledger import ids, observing, operations, payers, records
+from prenopay.ledger.operations import Begun
+from prenopay.models import Action, Operation, OperationKind, Outcome, Payment, PaymentState, TimelineEntry
+from prenopay.money import Money
+from prenopay.orders import Order, OrderLine
+from prenopay.provider import Cancels, Captures, PaymentProvider, Probe, Refunds, Updates
+
+__all__ = ["AsyncPayments"]
+
+ProviderT_co = TypeVar("ProviderT_co", covariant=True)
+
+_GATEWAY_CLOSES_WITHIN: Final = timedelta(days=1)
+"""How long past its page's life a payment may linger before it is called expired without the gateway's word."""
+
+
+class AsyncPayments(Generic[ProviderT_co]):
+    """One account: one publisher's agreement with one gateway. Made by ``AsyncAccounts.add``.
+
+    Every call that moves money takes an ``operation_id`` chosen by the host: the same id moves it at
+    most once, whatever is retried, lost, killed or repeated. Errors are those of ``prenopay.errors``;
+    ``TransportError``, ``ProviderError`` and ``LedgerError`` may come from any of them.
+    """
+
+    def __init__(self, provider: ProviderT_co, account: str, ports: Ports) -> None:
+        """Wire ``provider`` to its ports."""
+        if not isinstance(provider, PaymentProvider):
+            message = f"a provider inherits PaymentProvider; {type(provider).__name__} does not"
+            raise TypeError(message)
+        self.account = account
+        self.provider = provider
+        self._gateway: PaymentProvider = provider
+        self._ledger = ports.ledger
+        self._clock = ports.clock
+        self._entropy = ports.entropy
+        self._tell = ports.tell
+        self._execution = Execution(provider, account, ports)
+
+    # Taking a payment
+
+    async def create(self, order: Order, *, operation_id: str) -> Payment:
+        """Make the order payable: returns the payment with the page the payer goes to.
+
+        The same id with the same order returns the same payment. Raises ``InvalidOrder`` for what
+        cannot be expressed (nothing is written), ``IdReused`` for another order under the same id,
+        ``Rejected`` and ``Unauthenticated`` when the gateway refuses, and ``OutcomeUnknown`` when no
+        answer came: call again with the same id, at once or later.
+        """
+        self._gateway.check_order(order)
+        intent = self._execution.intent(OperationKind.CREATE, operation_id)
+        payment_id = ids.payment_id(intent.now, self._entropy)
+        expires_at = intent.now + (order.valid_for or self._gateway.limits.page_lives)
+
+        def begin(connection: Connection) -> Begun:
+            return operations.begin_create(
+                connection,
+                intent,
+                order,
+                provider=self._gateway.name,
+                payment_id=payment_id,
+                expires_at=expires_at,
+            )
+
+        begun = await self._ledger.transact(begin)
+        if begun.ours_to_send:
+            return (await self._execution.create(begun, order)).payment
+        if begun.operation.operation.outcome is Outcome.UNKNOWN:
+            message = "this payment is being created by another call at this moment: repeat this one shortly"
+            raise OutcomeUnknown(message).about(account=self.account, operation_id=operation_id)
+        return begun.payment.payment
+
+    async def get(self, payment_id: str) -> Payment:
+        """Return the payment as the books have it, without asking the gateway; raises ``NotFound``."""
+        return (await self._execution.load(payment_id)).payment
+
+    async def find(
+        self,
+        *,
+        order_reference: str | None = None,
+        state: PaymentState | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Payment, ...]:
+        """Return payments, newest first; ``after`` is the last payment id of the page before."""
+
+        def find(connection: Connection) -> tuple[Payment, ...]:
+            return records.find_payments(
+                connection,
+                self.account,
+                order_reference=order_reference,
+                state=state,
+                after=after,
+                limit=limit,
+            )
+
+        return await self._ledger.read(find)
+
+    async def order(self, payment_id: str) -> Order:
+        """Return the order as it was given; its payer is gone once erased."""
+        return await self._ledger.read(lambda connection: records.load_order(connection, self.account, payment_id))
+
+    async def timeline(self, payment_id: str) -> tuple[TimelineEntry, ...]:
+        """Return everything that happened to the payment, oldest first."""
+        return await self._ledger.read(lambda connection: records.timeline(connection, self.account, payment_id))
+
+    # Seeing what became of it
+
+    async def observe(self, payment_id: str, *, source: str = "host") -> Payment:
+        """Ask the gateway, write down what it says, tell the host, and return the payment.
+
+        The browser's return, the callback and the sweep all end here: no other way changes a state.
+        Takes what was reserved where the order says ``CaptureMode.AUTOMATIC``.
+        """
+        return (await self._execution.observe(await self._execution.load(payment_id), source)).payment
+
+    # Taking and giving back money
+
+    async def capture(
+        self: AsyncPayments[Captures],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Take reserved money: all that is left, or ``amount``, or what ``lines`` add up to.
+
+        Returns the operation, whose ``outcome`` says how it ended; ``UNKNOWN`` is settled by
+        ``resolve``, the sweep, or the same call again. Raises ``Conflict`` when the payment cannot be
+        captured now, ``InvalidOrder`` for an amount that cannot be.
+        """
+        return await self._execution.change(
+            OperationKind.CAPTURE,
+            payment_id,
+            operation_id,
+            amount=amount,
+            lines=lines,
+            description=description,
+        )
+
+    async def cancel(
+        self: AsyncPayments[Cancels],
+        payment_id: str,
+        *,
+        operation_id: str,
+        description: str = "",
+    ) -> Operation:
+        """End the payment before money is taken: closes an open page, or releases what is reserved."""
+        return await self._execution.change(
+            OperationKind.CANCEL,
+            payment_id,
+            operation_id,
+            description=description,
+        )
+
+    async def refund(
+        self: AsyncPayments[Refunds],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Give money back: all that was captured, or ``amount``, or what ``lines`` add up to.
+
+        ``PENDING`` means accepted and settled later, by a callback or the sweep.
+        """
+        return await self._execution.change(
+            OperationKind.REFUND,
+            payment_id,
+            operation_id,
+            amount=amount,
+            lines=lines,
+            description=description,
+        )
+
+    async def update(
+        self: AsyncPayments[Updates],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Change amount and lines of a payment nobody has paid yet (seamless pages; refresh the page after)."""
+        return await self._execution.change(
+            OperationKind.UPDATE,
+            payment_id,
+            operation_id,
+            amount=amount,
+            lines=lines,
+            description=description,
+        )
+
+    # Settling what was left open
+
+    async def operation(self, operation_id: str) -> Operation:
+        """Return the operation as the books have it; raises ``NotFound``."""
+        return (await self._execution.load_operation(operation_id)).operation
+
+    async def resolve(self, operation_id: str) -> Operation:
+        """Settle an operation whose outcome is open: look up what happened, send again only if nothing did.
+
+        Returns the operation, still ``UNKNOWN`` or ``PENDING`` if the gateway cannot say yet.
+        """
+        intent = self._execution.intent(OperationKind.CREATE, operation_id)
+
+        def claim(connection: Connection) -> Begun | None:
+            return operations.claim(connection, self.account, operation_id, intent.now, intent.claim_until)
+
+        begun = await self._ledger.transact(claim)
+        if begun is not None:
+            made = begun.operation.operation
+            try:
+                if made.outcome is Outcome.PENDING:
+                    await self.observe(made.payment_id, source="resolve")
+                elif made.kind is OperationKind.CREATE:
+                    await self._execution.create(begun, await self.order(made.payment_id))
+                else:
+                    await self._execution.act(begun)
+            finally:
+                await self._execution.look_again_later(begun)
+        return await self.operation(operation_id)
+
+    async def expire(self, payment_id: str) -> Payment:
+        """End a payment that nobody paid in time; closes the gateway's page first, so that nobody still can.
+
+        Raises ``Conflict`` while the page cannot be closed, for example because the payer is inside a
+        banking app at this moment.
+        """
+        payment = await self.observe(payment_id, source="expiry")
+        if payment.is_open and payment.provider_reference is not None:
+            page_closed_at = payment.created_at + self._gateway.limits.page_lives + _GATEWAY_CLOSES_WITHIN
+            if Action.CANCEL in payment.allowed_actions and Cancels in type(self._gateway).__mro__:
+                await self._execution.change(OperationKind.CANCEL, payment_id, expiry_operation_id(payment_id))
+                payment = await self.get(payment_id)
+            if payment.is_open and self._clock.now() < page_closed_at:
+                message = "the payment's page cannot be closed now; the sweep tries again"
+                raise Conflict(message).about(account=self.account, payment_id=payment_id)
+        now = self._clock.now()
+        await self._ledger.transact(lambda connection: observing.expire(connection, self.account, payment_id, now=now))
+        await self._tell(payment_id)
+        return await self.get(payment_id)
+
+    # Looking after the account
+
+    async def probe(self) -> tuple[Probe, ...]:
+        """Check, without side effects, that the gateway is reached, takes our credentials, and agrees on the time."""
+        return await self._execution.probe()
+
+    async def erase_payer(self, payment_id: str) -> None:
+        """Forget who paid (GDPR): the payer's data and stored callbacks go, the history of money stays."""
+        now = self._clock.now()
+        await self._ledger.transact(lambda connection: payers.erase(connection, self.account, payment_id, now=now))

@@ -1,0 +1,252 @@
+"""The same use cases without an event loop: one line each, over blocking ports.
+
+A parity test holds names, parameters, defaults and results against the async twins. Safe to share
+between threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from prenopay._blocking import run_blocking
+from prenopay._redaction import Secret
+from prenopay._system import BlockingClock, SystemEntropy
+from prenopay._transport import BlockingSender
+from prenopay.accounts import AsyncAccounts, SweepReport
+from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
+from prenopay.events import Event, EventHandler
+from prenopay.ledger.engine import BlockingLedger, open_engine, require_schema
+from prenopay.ledger.inbox import Callback
+from prenopay.models import Operation, Payment, PaymentState, TimelineEntry
+from prenopay.money import Money
+from prenopay.orders import Order, OrderLine
+from prenopay.payments import AsyncPayments
+from prenopay.ports import Clock, Entropy, HttpSender
+from prenopay.provider import Cancels, Captures, Probe, ProviderConfig, Refunds, Updates
+
+__all__ = ["Accounts", "Payments"]
+
+ProviderT = TypeVar("ProviderT")
+ProviderT_co = TypeVar("ProviderT_co", covariant=True)
+
+
+class Payments(Generic[ProviderT_co]):
+    """One account, in blocking code. Made by ``Accounts.add``; see ``AsyncPayments`` for what each call does."""
+
+    def __init__(self, payments: AsyncPayments[ProviderT_co]) -> None:
+        """Drive ``payments``, whose ports must be blocking ones."""
+        self._payments = payments
+        self.account = payments.account
+        self.provider = payments.provider
+
+    def create(self, order: Order, *, operation_id: str) -> Payment:
+        """Make the order payable: returns the payment with the page the payer goes to."""
+        return run_blocking(self._payments.create(order, operation_id=operation_id))
+
+    def get(self, payment_id: str) -> Payment:
+        """Return the payment as the books have it, without asking the gateway; raises ``NotFound``."""
+        return run_blocking(self._payments.get(payment_id))
+
+    def find(
+        self,
+        *,
+        order_reference: str | None = None,
+        state: PaymentState | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Payment, ...]:
+        """Return payments, newest first; ``after`` is the last payment id of the page before."""
+        return run_blocking(
+            self._payments.find(order_reference=order_reference, state=state, after=after, limit=limit),
+        )
+
+    def order(self, payment_id: str) -> Order:
+        """Return the order as it was given; its payer is gone once erased."""
+        return run_blocking(self._payments.order(payment_id))
+
+    def timeline(self, payment_id: str) -> tuple[TimelineEntry, ...]:
+        """Return everything that happened to the payment, oldest first."""
+        return run_blocking(self._payments.timeline(payment_id))
+
+    def observe(self, payment_id: str, *, source: str = "host") -> Payment:
+        """Ask the gateway, write down what it says, tell the host, and return the payment."""
+        return run_blocking(self._payments.observe(payment_id, source=source))
+
+    def capture(
+        self: Payments[Captures],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Take reserved money: all that is left, or ``amount``, or what ``lines`` add up to."""
+        use_case = self._payments.capture(
+            payment_id,
+            amount,
+            operation_id=operation_id,
+            lines=lines,
+            description=description,
+        )
+        return run_blocking(use_case)
+
+    def cancel(self: Payments[Cancels], payment_id: str, *, operation_id: str, description: str = "") -> Operation:
+        """End the payment before money is taken: closes an open page, or releases what is reserved."""
+        return run_blocking(self._payments.cancel(payment_id, operation_id=operation_id, description=description))
+
+    def refund(
+        self: Payments[Refunds],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Give money back: all that was captured, or ``amount``, or what ``lines`` add up to."""
+        use_case = self._payments.refund(
+            payment_id,
+            amount,
+            operation_id=operation_id,
+            lines=lines,
+            description=description,
+        )
+        return run_blocking(use_case)
+
+    def update(
+        self: Payments[Updates],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Change amount and lines of a payment nobody has paid yet (seamless pages; refresh the page after)."""
+        use_case = self._payments.update(
+            payment_id,
+            amount,
+            operation_id=operation_id,
+            lines=lines,
+            description=description,
+        )
+        return run_blocking(use_case)
+
+    def operation(self, operation_id: str) -> Operation:
+        """Return the operation as the books have it; raises ``NotFound``."""
+        return run_blocking(self._payments.operation(operation_id))
+
+    def resolve(self, operation_id: str) -> Operation:
+        """Settle an operation whose outcome is open: look up what happened, send again only if nothing did."""
+        return run_blocking(self._payments.resolve(operation_id))
+
+    def expire(self, payment_id: str) -> Payment:
+        """End a payment that nobody paid in time; closes the gateway's page first, so that nobody still can."""
+        return run_blocking(self._payments.expire(payment_id))
+
+    def probe(self) -> tuple[Probe, ...]:
+        """Check, without side effects, that the gateway is reached, takes our credentials, and agrees on the time."""
+        return run_blocking(self._payments.probe())
+
+    def erase_payer(self, payment_id: str) -> None:
+        """Forget who paid (GDPR): the payer's data and stored callbacks go, the history of money stays."""
+        return run_blocking(self._payments.erase_payer(payment_id))
+
+
+class Accounts:
+    """The accounts of one process, in blocking code; see ``AsyncAccounts`` for what each call does."""
+
+    def __init__(self, accounts: AsyncAccounts) -> None:
+        """Drive ``accounts``, whose ports must be blocking ones; hosts call ``open``."""
+        self._accounts = accounts
+        self.callback_urls = accounts.callback_urls
+
+    @classmethod
+    def open(
+        cls,
+        database: str,
+        *,
+        callback_url: str,
+        callback_keys: Sequence[Secret | str],
+        on_event: EventHandler | None = None,
+        sender: HttpSender | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+    ) -> Accounts:
+        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up.
+
+        Raises ``ConfigurationError``, or ``LedgerUnavailable`` when the tables are missing or old
+        (``prenopay db upgrade``).
+        """
+        urls = CallbackUrls(callback_url, [Secret(key) if isinstance(key, str) else key for key in callback_keys])
+        engine = open_engine(database)
+        require_schema(engine)
+        ledger, handler = BlockingLedger(engine), on_event
+        closing = [ledger.aclose]
+        if sender is None:
+            sender = own = BlockingSender()
+            closing.append(own.aclose)
+
+        async def tell(event: Event) -> None:
+            if handler is not None:
+                handler(event)
+
+        accounts = AsyncAccounts(
+            ledger=ledger,
+            sender=sender,
+            clock=clock or BlockingClock(),
+            entropy=entropy or SystemEntropy(),
+            callback_urls=urls,
+            on_event=None if on_event is None else tell,
+            closing=closing,
+        )
+        return cls(accounts)
+
+    def add(self, config: ProviderConfig[ProviderT]) -> Payments[ProviderT]:
+        """Add an account and return its use cases, typed by what its provider can do."""
+        return Payments(self._accounts.add(config))
+
+    def __getitem__(self, account: str) -> Payments[object]:
+        """Return the account of that name; raises ``NotFound``."""
+        return Payments(self._accounts[account])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the accounts added so far."""
+        return self._accounts.names
+
+    def receive(self, request: CallbackRequest) -> CallbackReply:
+        """Store a callback and return the reply its gateway wants; ``work(reply.payment)`` comes after."""
+        return run_blocking(self._accounts.receive(request))
+
+    def work(self, address: CallbackAddress) -> None:
+        """Look at the payment a callback was about; what fails stays in the inbox for the sweep."""
+        return run_blocking(self._accounts.work(address))
+
+    def callbacks(
+        self,
+        *,
+        payment_id: str | None = None,
+        open_only: bool = False,
+        limit: int = 50,
+    ) -> tuple[Callback, ...]:
+        """Return stored callbacks, newest first."""
+        return run_blocking(self._accounts.callbacks(payment_id=payment_id, open_only=open_only, limit=limit))
+
+    def replay(self, inbox_id: int) -> str:
+        """Work on a stored callback again; return what went wrong, if anything. Raises ``NotFound``."""
+        return run_blocking(self._accounts.replay(inbox_id))
+
+    def deliver_pending(self, *, payment_id: str | None = None, limit: int = 1000) -> int:
+        """Hand what is to be told to the host's handler, in order per payment; return how many it took."""
+        return run_blocking(self._accounts.deliver_pending(payment_id=payment_id, limit=limit))
+
+    def sweep(self, *, limit: int = 200) -> SweepReport:
+        """Do what is due: callbacks that failed, operations without an answer, silent payments, events."""
+        return run_blocking(self._accounts.sweep(limit=limit))
+
+    def close(self) -> None:
+        """Close the connections to database and gateways that ``open`` made."""
+        return run_blocking(self._accounts.aclose())

@@ -1,0 +1,368 @@
+"""What a payment provider is: one class, one protocol per thing it can do, and the values it deals in.
+
+A provider author sees no client library, no event loop, no clock and no database. Each verb is
+three steps: *encode* the request, ``await send(request)``, *read* the answer. It returns a value or
+raises one of ``prenopay.errors``; it never retries, never sleeps and keeps no state.
+
+What a provider can do it declares by inheriting the protocol (``class Mine(PaymentProvider,
+Captures, Refunds)``): a verb that is missing then fails when the class is built, and calling
+``payments.capture(…)`` on a provider that cannot capture is an error to the type checker.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Generic, Protocol, TypeVar
+
+from prenopay._redaction import MASK, Secret
+from prenopay.callbacks import CallbackReply, CallbackRequest, Trust
+from prenopay.errors import ConfigurationError
+from prenopay.models import Action, Decline, OperationKind, Outcome, PaymentState, SeamlessView
+from prenopay.money import Money
+from prenopay.orders import Order, OrderLine
+from prenopay.ports import Send
+
+__all__ = [
+    "Attempt",
+    "Cancels",
+    "Captures",
+    "ChangeRequest",
+    "CreateRequest",
+    "Created",
+    "Environment",
+    "Inspection",
+    "Limits",
+    "MandateSeen",
+    "Observation",
+    "PaymentProvider",
+    "Probe",
+    "ProviderConfig",
+    "ProviderTransaction",
+    "ReceivesCallbacks",
+    "ReferenceAlphabet",
+    "ReferenceRule",
+    "Refunds",
+    "Reply",
+    "Secret",
+    "TransactionKind",
+    "Updates",
+]
+
+ProviderT_co = TypeVar("ProviderT_co", covariant=True)
+
+
+class Environment(StrEnum):
+    """Which of the gateway's worlds an account lives in. There is no default on purpose."""
+
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class ReferenceAlphabet(StrEnum):
+    """The signs a gateway takes in the references we make."""
+
+    DIGITS = "0123456789"
+    CAPITALS_AND_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    """Crockford's base 32: capitals and digits without I, L, O and U, so that people read it back right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceRule:
+    """What the references derived from operation ids look like for this account."""
+
+    alphabet: ReferenceAlphabet
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the provider takes, per verb, as data: docs, checks and conformance tests read it."""
+
+    currencies: frozenset[str]
+    reference: ReferenceRule
+    resend_window: timedelta | None
+    """How long the same reference may be sent again after a lost answer (``None``: for ever)."""
+    page_lives: timedelta
+    """How long the payer can pay after ``create``."""
+    partial_capture: bool = True
+    partial_refund: bool = True
+    deadline_seconds: float = 30.0
+    """The bound on one use case, retries and look-ups included."""
+    not_supported: Mapping[str, str] = field(default_factory=dict[str, str])
+    """For verbs the provider has no protocol for: what to use instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateRequest:
+    """What ``create_payment`` is given: the order, the gateway reference, the callback URL."""
+
+    order: Order
+    payment_id: str
+    reference: str
+    callback_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRequest:
+    """What capture, cancel, refund and update are given.
+
+    ``provider_reference`` is the stored payment's; ``reference`` is this operation's own, the same on
+    every try. The verb looks first whether ``reference`` has been acted on already.
+    """
+
+    payment_id: str
+    provider_reference: str
+    reference: str
+    amount: Money | None
+    vat: Money | None
+    lines: tuple[OrderLine, ...]
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A payment that the gateway now knows, and how the payer gets to its page."""
+
+    observation: Observation
+    redirect_url: str | None = field(default=None, repr=False)
+    seamless_view: SeamlessView | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """How a change ended: succeeded, pending or declined. Anything else is raised."""
+
+    outcome: Outcome
+    observation: Observation | None = None
+    decline: Decline | None = None
+
+
+class TransactionKind(StrEnum):
+    """What moved: reserved, taken, released, given back."""
+
+    AUTHORIZATION = "authorization"
+    CAPTURE = "capture"
+    RELEASE = "release"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTransaction:
+    """One movement as the gateway lists it. ``reference`` is ours where the gateway repeats it."""
+
+    kind: TransactionKind
+    number: str
+    amount: Money | None
+    reference: str | None
+    created_at: datetime | None
+    decline: Decline | None = None
+    """Set for a movement that was tried and failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of the payer's that failed."""
+
+    number: str
+    created_at: datetime | None
+    instrument: str | None
+    decline: Decline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What the gateway says of a payment at one moment, in our words: cumulative totals, never deltas.
+
+    ``submitted`` is what the gateway believes was asked for (the integrity check compares it with the
+    order); ``fee`` and ``discount`` are what it added or took off. ``reference`` and
+    ``order_reference`` are our own as the gateway repeats them, ``None`` where it does not.
+    """
+
+    provider_reference: str
+    state: PaymentState
+    authorized: Money
+    captured: Money
+    refunded: Money
+    cancelled: Money
+    submitted: Money
+    fee: Money
+    discount: Money
+    allowed_actions: frozenset[Action]
+    instrument: str | None = None
+    reference: str | None = None
+    order_reference: str | None = None
+    decline: Decline | None = None
+    attempts: tuple[Attempt, ...] = ()
+    transactions: tuple[ProviderTransaction, ...] = ()
+    failed_transactions: tuple[ProviderTransaction, ...] = ()
+    raw_status: str = ""
+    status_is_known: bool = True
+    raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One thing ``doctor`` checked: what was found, and what to do about it."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+    gateway_time: datetime | None = None
+    """What the gateway says the time is; the core compares it with ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateSeen:
+    """A stored way to pay that an answer names; its token is masked."""
+
+    kind: str
+    display: str
+    expires: str
+    token: str = MASK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """How a stored gateway body is read, for people and scripts: amounts in minor units, secrets masked.
+
+    ``None`` means that the body says nothing of it. ``note`` explains what is not obvious.
+    """
+
+    kind: str
+    provider_reference: str | None = None
+    state: PaymentState | None = None
+    authorized: int | None = None
+    captured: int | None = None
+    refunded: int | None = None
+    cancelled: int | None = None
+    currency: str | None = None
+    instrument: str | None = None
+    decline: Decline | None = None
+    mandates: tuple[MandateSeen, ...] = ()
+    allowed_actions: tuple[Action, ...] = ()
+    note: str = ""
+
+
+class PaymentProvider(ABC):
+    """One gateway, spoken to with one account's agreement."""
+
+    name: str
+    """The provider's name in settings, logs and tables, such as ``swedbankpay``."""
+    limits: Limits
+    hosts: frozenset[str]
+    """The only hosts (``name`` or ``name:port``) that any request of this account may go to."""
+
+    @abstractmethod
+    def check_order(self, order: Order) -> None:
+        """Raise ``InvalidOrder`` for what cannot be expressed to the gateway."""
+
+    @abstractmethod
+    async def create_payment(self, send: Send, request: CreateRequest) -> Created:
+        """Make the payment known to the gateway.
+
+        Sending the same ``request`` again must make at most one payment that a payer can pay.
+        Raises ``DuplicateReference`` where the gateway says it has seen the reference.
+        """
+
+    @abstractmethod
+    async def observe(self, send: Send, provider_reference: str) -> Observation:
+        """Read the payment's present state from the gateway, authenticated."""
+
+    @abstractmethod
+    def next_check(self, state: PaymentState, age: timedelta) -> timedelta | None:
+        """Return how long to wait before the sweep looks at a payment of this state and age."""
+
+    @abstractmethod
+    async def probe(self, send: Send) -> tuple[Probe, ...]:
+        """Check credentials and reachability without side effects, for ``doctor``."""
+
+
+class Captures(Protocol):
+    """Takes reserved money, in part or whole."""
+
+    @abstractmethod
+    async def capture(self, send: Send, request: ChangeRequest) -> Reply:
+        """Take ``request.amount``."""
+        ...
+
+
+class Cancels(Protocol):
+    """Ends a payment before money is taken."""
+
+    @abstractmethod
+    async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
+        """Close an open payment, or release what is reserved and not yet taken."""
+        ...
+
+
+class Refunds(Protocol):
+    """Gives captured money back, in part or whole."""
+
+    @abstractmethod
+    async def refund(self, send: Send, request: ChangeRequest) -> Reply:
+        """Give back ``request.amount``."""
+        ...
+
+
+class Updates(Protocol):
+    """Changes amount and lines of a payment that is still open."""
+
+    @abstractmethod
+    async def update(self, send: Send, request: ChangeRequest) -> Reply:
+        """Make ``request.amount`` and ``request.lines`` the payment's."""
+        ...
+
+
+class ReceivesCallbacks(Protocol):
+    """Is told of changes by the gateway."""
+
+    @abstractmethod
+    def read_callback(self, request: CallbackRequest) -> Trust:
+        """Say what the callback claims and how far it can be trusted; never raises for bad bodies."""
+        ...
+
+    @abstractmethod
+    def callback_reply(self, *, accepted: bool) -> CallbackReply:
+        """Return what this gateway wants to hear."""
+        ...
+
+
+VERBS: Final[Mapping[OperationKind, tuple[type, str]]] = {
+    OperationKind.CAPTURE: (Captures, "capture"),
+    OperationKind.CANCEL: (Cancels, "cancel"),
+    OperationKind.REFUND: (Refunds, "refund"),
+    OperationKind.UPDATE: (Updates, "update"),
+}
+"""Which protocol stands behind which kind of change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderConfig(ABC, Generic[ProviderT_co]):
+    """One account: one agreement with one provider. Subclasses add what their gateway needs.
+
+    ``account`` is the host's name for it: it stands in callback URLs, tables and logs.
+    """
+
+    account: str
+    environment: Environment
+
+    def __post_init__(self) -> None:
+        """Refuse an account name that cannot stand in a URL."""
+        fits = self.account and all(sign.isascii() and (sign.isalnum() or sign in "-_.") for sign in self.account)
+        if not fits or len(self.account) > 60:  # noqa: PLR2004 - a column's width
+            message = f"account: use 1 to 60 letters, digits, '-', '_' or '.', not {self.account!r}"
+            raise ConfigurationError(message)
+
+    @abstractmethod
+    def provider(self) -> ProviderT_co:
+        """Build the provider that speaks for this account."""
+
+    @classmethod
+    @abstractmethod
+    def inspect(cls, body: bytes) -> Inspection:
+        """Say how a stored body of this gateway is read; raises ``ValueError`` for what cannot be."""

@@ -1,0 +1,295 @@
+"""Every documented problem type of Swedbank Pay and what it means to us: a table, and how it is read.
+
+Source: developer.swedbankpay.com, technical reference "Problems" (card, Swish, Vipps, Trustly,
+invoice, credit account) and "Payment order problems", docs of 2026-07-01. Types are compared by
+their last word, in lower case, without ``_`` and ``-``: the docs spell one thing in several ways.
+A word may mean something else under one instrument: then it stands in the table with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Final
+
+from prenopay._redaction import scrub
+from prenopay.errors import (
+    Conflict,
+    DuplicateReference,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+    UnexpectedAnswer,
+)
+from prenopay.models import Advice, Decline, DeclineCode, DeclineKind
+from prenopay.providers.swedbankpay._wire import Problem
+
+__all__ = ["TABLE", "Meaning", "Verdict", "decline_of", "error_of", "is_decline", "meaning_of"]
+
+
+class Verdict(Enum):
+    """What kind of answer a problem is, when it answers a request of ours."""
+
+    DECLINE = auto()
+    """Issuer, bank or payer said no."""
+    WRONG_REQUEST = auto()
+    """Nothing happened; the request must be mended."""
+    NOT_NOW = auto()
+    """Nothing happened; the order's state does not allow it, or it does not exist."""
+    OUR_SETUP = auto()
+    """Nothing happened; agreement or credentials."""
+    UNCERTAIN = auto()
+    """The gateway or someone behind it failed: what happened is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What one problem type means. ``wait`` is the least time before a retry."""
+
+    verdict: Verdict
+    code: DeclineCode = DeclineCode.DECLINED
+    kind: DeclineKind = DeclineKind.SOFT
+    advice: Advice = Advice.NEW_METHOD
+    wait: timedelta | None = None
+
+
+def _soft(code: DeclineCode, advice: Advice, wait: timedelta | None = None) -> Meaning:
+    return Meaning(Verdict.DECLINE, code, DeclineKind.SOFT, advice, wait)
+
+
+def _hard(code: DeclineCode, advice: Advice, wait: timedelta | None = None) -> Meaning:
+    return Meaning(Verdict.DECLINE, code, DeclineKind.HARD, advice, wait)
+
+
+_WRONG: Final = Meaning(Verdict.WRONG_REQUEST, DeclineCode.INVALID_DETAILS)
+_NOT_NOW: Final = Meaning(Verdict.NOT_NOW)
+_SETUP: Final = Meaning(Verdict.OUR_SETUP, DeclineCode.UNAVAILABLE)
+_UNCERTAIN: Final = Meaning(Verdict.UNCERTAIN, DeclineCode.UNAVAILABLE, DeclineKind.SOFT, Advice.RETRY_LATER)
+_LATER: Final = _soft(DeclineCode.UNAVAILABLE, Advice.RETRY_LATER)
+_BY_PAYER: Final = _soft(DeclineCode.CANCELLED_BY_PAYER, Advice.NEW_METHOD)
+_BLOCKED: Final = _hard(DeclineCode.CARD_BLOCKED, Advice.NEVER)
+_FRAUD: Final = _hard(DeclineCode.SUSPECTED_FRAUD, Advice.NEVER)
+_GENERIC: Final = _soft(DeclineCode.DECLINED, Advice.RETRY_LATER)
+_FUNDS: Final = _soft(DeclineCode.INSUFFICIENT_FUNDS, Advice.RETRY_LATER)
+_EXPIRED: Final = _hard(DeclineCode.CARD_EXPIRED, Advice.NEW_METHOD)
+_NOT_ACCEPTED: Final = _hard(DeclineCode.CARD_NOT_ACCEPTED, Advice.NEW_METHOD)
+_NOT_AUTHENTICATED: Final = _soft(DeclineCode.AUTHENTICATION_FAILED, Advice.AUTHENTICATE)
+_TOKEN_GONE: Final = _hard(DeclineCode.MANDATE_INACTIVE, Advice.NEW_METHOD)
+_CREDIT: Final = _hard(DeclineCode.CREDIT_REFUSED, Advice.NEW_METHOD)
+_IDENTITY: Final = _soft(DeclineCode.AUTHENTICATION_FAILED, Advice.NEW_METHOD)
+
+_DAY: Final = timedelta(days=1)
+_MONTH: Final = timedelta(days=30)
+
+TABLE: Final[Mapping[str, Meaning]] = {
+    # payment orders and generic
+    "inputerror": _WRONG,
+    "configurationerror": _SETUP,
+    "configerror": _SETUP,
+    "forbidden": _NOT_NOW,
+    "notfound": _NOT_NOW,
+    "systemerror": _UNCERTAIN,
+    "operationnotallowed": _NOT_NOW,
+    "clientapplaunchfailed": _LATER,
+    "paymenttokeninactive": _TOKEN_GONE,
+    # cards
+    "cardbranddisabled": _NOT_ACCEPTED,
+    "accountholdertyperejected": _NOT_ACCEPTED,
+    "cardtyperejected": _NOT_ACCEPTED,
+    "3dsecurerequired": _soft(DeclineCode.AUTHENTICATION_REQUIRED, Advice.AUTHENTICATE),
+    "authenticationstatusrejected": _NOT_AUTHENTICATED,
+    "authenticationrequired": _soft(DeclineCode.AUTHENTICATION_REQUIRED, Advice.AUTHENTICATE),
+    "3dsecuredeclined": _NOT_AUTHENTICATED,
+    "3dsecureusercancelled": _BY_PAYER,
+    "3dsecureusercanceled": _BY_PAYER,
+    "3dsecureerror": _LATER,
+    "3dsecureacquirergatewayerror": _LATER,
+    "velocitycheck": _soft(DeclineCode.LIMIT_EXCEEDED, Advice.RETRY_LATER),
+    "frauddetected": _FRAUD,
+    "acquirerpossiblefraud": _FRAUD,
+    "badrequest": _LATER,
+    "cardblacklisted": _BLOCKED,
+    "acquirercardblacklisted": _BLOCKED,
+    "acquirercardstolen": _BLOCKED,
+    "acquirercardexpired": _EXPIRED,
+    "acquirererror": _GENERIC,
+    "carddeclined": _GENERIC,
+    "acquirerinsufficientfunds": _FUNDS,
+    "acquirerinvalidamount": _hard(DeclineCode.INVALID_AMOUNT, Advice.NEW_METHOD),
+    "paymenttokenerror": _hard(DeclineCode.MANDATE_INACTIVE, Advice.NEW_METHOD),
+    "dailylimitexceeded": _soft(DeclineCode.LIMIT_EXCEEDED, Advice.RETRY_LATER, _DAY),
+    "monthlylimitexceeded": _soft(DeclineCode.LIMIT_EXCEEDED, Advice.NEW_METHOD, _MONTH),
+    "acquirererrordonotretry": _hard(DeclineCode.DO_NOT_RETRY, Advice.NEVER, _MONTH),
+    "modificationsrequired": _hard(DeclineCode.INVALID_DETAILS, Advice.NEW_METHOD),
+    "internalservererror": _UNCERTAIN,
+    "acquirergatewayerror": _UNCERTAIN,
+    "acquirergatewaytimeout": _UNCERTAIN,
+    "badgateway": _UNCERTAIN,
+    "unknownerror": _UNCERTAIN,
+    # Swish
+    "bankidalreadyinuse": _soft(DeclineCode.PAYER_BUSY, Advice.AUTHENTICATE),
+    "bankidcancelled": _BY_PAYER,
+    "bankiderror": _NOT_AUTHENTICATED,
+    "paymentagelimitnotmet": _hard(DeclineCode.AGE_LIMIT_NOT_MET, Advice.NEVER),
+    "socialsecuritynumbermismatch": _hard(DeclineCode.IDENTITY_MISMATCH, Advice.NEW_METHOD),
+    "swishalreadyinuse": _soft(DeclineCode.PAYER_BUSY, Advice.RETRY_LATER),
+    "swishdeclined": _soft(DeclineCode.DECLINED, Advice.NEW_METHOD),
+    "swisherror": _UNCERTAIN,
+    "swishgatewaytimeout": _UNCERTAIN,
+    "swishtimeout": _soft(DeclineCode.TIMED_OUT, Advice.AUTHENTICATE),
+    "usercancelled": _BY_PAYER,
+    # Vipps (its acquirer words are the card ones, spelled with _)
+    "vippserror": _LATER,
+    "vippsdeclined": _soft(DeclineCode.DECLINED, Advice.NEW_METHOD),
+    # invoice
+    "creditnotapproved": _CREDIT,
+    "abortedidentification": _BY_PAYER,
+    "userpreaborted": _BY_PAYER,
+    "useraborted": _BY_PAYER,
+    "timeoutidentification": _soft(DeclineCode.TIMED_OUT, Advice.AUTHENTICATE),
+    "nationalidentifiermismatch": _hard(DeclineCode.IDENTITY_MISMATCH, Advice.NEW_METHOD),
+    "externalerror": _UNCERTAIN,
+    "invoice/failed": _IDENTITY,
+    "invoice/error": _UNCERTAIN,
+    # credit account
+    "currencynotsupported": _WRONG,
+    "invalidamount": _hard(DeclineCode.INVALID_AMOUNT, Advice.NEW_METHOD),
+    "failedamount": _hard(DeclineCode.INVALID_AMOUNT, Advice.NEW_METHOD),
+    "validation": _WRONG,
+    "amountexceedslimit": _soft(DeclineCode.LIMIT_EXCEEDED, Advice.NEW_METHOD),
+    "authorizationexpired": _NOT_NOW,
+    "invalidstate": _NOT_NOW,
+    "missingpreauthorization": _NOT_NOW,
+    "invalidaccountusage": _CREDIT,
+    "identifieralreadyinuse": _NOT_NOW,
+    "signingfailed": _IDENTITY,
+    "creditaccount/forbidden": _CREDIT,
+    "creditaccount/unknown": _GENERIC,
+}
+"""Problem type → meaning. Unknown types are read by HTTP status (as an answer) or as a plain decline."""
+
+_KIND_OF_STATUS: Final = {401: Verdict.OUR_SETUP, 404: Verdict.NOT_NOW, 409: Verdict.NOT_NOW, 429: None}
+
+_SEEN_BEFORE: Final = re.compile(r"already|duplicate|unique|been used|exists", re.IGNORECASE)
+_TOKEN_MISSING: Final = re.compile(r"(Recurrence|Unscheduled|Payment)Token$", re.IGNORECASE)
+
+
+def word_of(problem_type: str) -> str:
+    """Return the last word of a problem type: lower case, without ``_`` and ``-``."""
+    return problem_type.rstrip("/").rsplit("/", 1)[-1].replace("_", "").replace("-", "").lower()
+
+
+def meaning_of(problem: Problem) -> Meaning | None:
+    """Look the problem up; ``None`` for a type nobody has documented."""
+    word = word_of(problem.type)
+    if word == "inputerror" and any(_names_missing_token(entry.name, entry.description) for entry in problem.problems):
+        return _TOKEN_GONE
+    instrument = problem.type.rstrip("/").rsplit("/", 2)[-2:-1]
+    under = f"{instrument[0].lower()}/{word}" if instrument else ""
+    return TABLE.get(under) or TABLE.get(word)
+
+
+def is_decline(problem: Problem) -> bool:
+    """Whether a problem that answers a request is somebody's *no*, rather than an error."""
+    meaning = meaning_of(problem)
+    return meaning is not None and meaning.verdict is Verdict.DECLINE
+
+
+def decline_of(problem: Problem | None, at: datetime | None) -> Decline:
+    """Read the problem of a failed attempt or order, which is a decline whatever its type.
+
+    ``at`` is when it happened, by the gateway's clock: waiting times count from there.
+    """
+    if problem is None:
+        return Decline(
+            code=DeclineCode.DECLINED,
+            kind=DeclineKind.SOFT,
+            advice=Advice.NEW_METHOD,
+            provider_code="",
+        )
+    meaning = meaning_of(problem) or _GENERIC
+    left = problem.suspension.remaining if problem.suspension is not None else None
+    return Decline(
+        code=meaning.code,
+        kind=meaning.kind,
+        advice=meaning.advice,
+        provider_code=word_of(problem.type),
+        text=_text(problem),
+        not_before=None if at is None or meaning.wait is None else at + meaning.wait,
+        attempts_left=left,
+    )
+
+
+def error_of(problem: Problem, http_status: int, *, retry_after: float | None, call: str) -> ProviderError:
+    """Turn a problem that answers ``call`` into the error to raise."""
+    details = {
+        "http_status": http_status,
+        "provider_code": word_of(problem.type) or None,
+        "problems": tuple((entry.name, entry.description) for entry in problem.problems),
+    }
+    text = f"{call}: {_text(problem) or f'the gateway answered {http_status}'}"
+    if http_status == 429:  # noqa: PLR2004 - Too Many Requests
+        return RateLimited(text, retry_after=retry_after, advice="wait, then repeat with the same id", **details)  # type: ignore[arg-type]  # the dict holds the arguments by name
+    if _is_duplicate(problem, http_status):
+        return DuplicateReference(text, advice="look up what became of it", **details)  # type: ignore[arg-type]  # as above
+    meaning = meaning_of(problem)
+    verdict = meaning.verdict if meaning is not None else _verdict_of_status(http_status)
+    kind, advice = _ERRORS[verdict]
+    return kind(text, advice=advice, **details)  # type: ignore[arg-type]  # as above
+
+
+_ERRORS: Final[Mapping[Verdict, tuple[type[ProviderError], str]]] = {
+    Verdict.DECLINE: (Rejected, "ask the payer for another way to pay"),
+    Verdict.WRONG_REQUEST: (Rejected, "mend the fields named in problems, then repeat with the same id"),
+    Verdict.NOT_NOW: (Conflict, "observe the payment and look at its allowed_actions"),
+    Verdict.OUR_SETUP: (
+        Unauthenticated,
+        "check access_token and payee_id, that both belong to this environment, and the agreement",
+    ),
+    Verdict.UNCERTAIN: (ProviderUnavailable, "repeat with the same id: it is looked up before it is sent again"),
+}
+
+
+def _verdict_of_status(status: int) -> Verdict:
+    if status >= 500:  # noqa: PLR2004 - server errors
+        return Verdict.UNCERTAIN
+    if status in {401, 403}:
+        return Verdict.OUR_SETUP if status == 401 else Verdict.NOT_NOW  # noqa: PLR2004 - Unauthorized
+    return Verdict.NOT_NOW if status in {404, 409} else Verdict.WRONG_REQUEST
+
+
+def unreadable_error(http_status: int, *, retry_after: float | None, call: str) -> ProviderError:
+    """Return the error for an answer without a readable problem: empty, HTML, cut off."""
+    text = f"{call}: the gateway answered {http_status} with a body that is not a problem"
+    if http_status == 429:  # noqa: PLR2004 - Too Many Requests
+        return RateLimited(text, http_status=http_status, retry_after=retry_after)
+    if http_status in {401, 403}:
+        kind, advice = _ERRORS[Verdict.OUR_SETUP]
+        return kind(text, http_status=http_status, advice=advice)
+    if http_status < 400:  # noqa: PLR2004 - not an error: what was done is unknown
+        return UnexpectedAnswer(text, http_status=http_status)
+    kind, advice = _ERRORS[_verdict_of_status(http_status)]
+    return kind(text, http_status=http_status, advice=advice)
+
+
+def _is_duplicate(problem: Problem, http_status: int) -> bool:
+    """The answer to a repeated ``payeeReference`` is undocumented: read every likely shape of it."""
+    named = [entry for entry in problem.problems if entry.name.rsplit(".", 1)[-1].lower() == "payeereference"]
+    if any(_SEEN_BEFORE.search(entry.description) for entry in named):
+        return True
+    says_so = "payeereference" in problem.detail.lower() and _SEEN_BEFORE.search(problem.detail)
+    return bool(says_so) or (http_status == 409 and meaning_of(problem) is None)  # noqa: PLR2004 - Conflict
+
+
+def _names_missing_token(name: str, description: str) -> bool:
+    return bool(_TOKEN_MISSING.search(name)) and "not exist" in description.lower()
+
+
+def _text(problem: Problem) -> str:
+    reasons = "; ".join(f"{entry.name}: {entry.description}" for entry in problem.problems if entry.name != "Component")
+    return scrub(" - ".join(part for part in (problem.title, problem.detail, reasons) if part))

@@ -1,0 +1,178 @@
+"""Accounts from a ``prenopay.toml``: for the command line, and for hosts that want it.
+
+Secrets never stand in the file: they are named by reference, ``env:NAME`` or ``file:path`` (relative
+to the file). Every error names the file and the key, and says what to write instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from enum import Enum
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Final, cast, get_args, get_origin, get_type_hints
+
+from prenopay._redaction import Secret
+from prenopay.errors import ConfigurationError
+from prenopay.provider import ProviderConfig
+
+__all__ = ["Settings", "load", "provider_kinds"]
+
+_FILE: Final = "prenopay.toml"
+_TOP_KEYS: Final = ("accounts", "callback_keys", "callback_url", "database")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a ``prenopay.toml`` says: hand the parts to ``Accounts.open`` and ``Accounts.add``."""
+
+    path: Path
+    database: str
+    callback_url: str
+    callback_keys: tuple[Secret, ...]
+    accounts: tuple[ProviderConfig[Any], ...]
+
+
+def load(path: str | Path | None = None) -> Settings:
+    """Read settings from ``path``, else from ``PRENOPAY_CONFIG``, else from ``prenopay.toml`` here.
+
+    Raises ``ConfigurationError`` naming the key.
+    """
+    file = Path(path or os.environ.get("PRENOPAY_CONFIG") or _FILE)
+    try:
+        read = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        message = f"{file} does not exist; write one, or name it with --config or PRENOPAY_CONFIG"
+        raise ConfigurationError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        message = f"{file} cannot be read: {error}"
+        raise ConfigurationError(message) from error
+    place = _Place(file, "")
+    _refuse_unknown(place, read, _TOP_KEYS)
+    accounts = place.table(read, "accounts")
+    keys = place.value(read, "callback_keys", list)
+    return Settings(
+        path=file,
+        database=place.text_or_reference(place.value(read, "database", str), "database"),
+        callback_url=place.value(read, "callback_url", str),
+        callback_keys=tuple(place.secret(key, f"callback_keys[{number}]") for number, key in enumerate(keys)),
+        accounts=tuple(_account(place.under("accounts"), name, accounts[name]) for name in accounts),
+    )
+
+
+def provider_kinds() -> Mapping[str, EntryPoint]:
+    """Return what provider packages are installed, by the name settings use."""
+    return {point.name: point for point in entry_points(group="prenopay.providers")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in which file a value stands, to be named in errors."""
+
+    file: Path
+    key: str
+
+    def under(self, key: str) -> _Place:
+        return _Place(self.file, f"{self.key}.{key}".lstrip("."))
+
+    def wrong(self, key: str, why: str) -> ConfigurationError:
+        return ConfigurationError(f"{self.file}: {self.under(key).key}: {why}")
+
+    def value(self, table: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
+        if key not in table:
+            raise self.wrong(key, "is missing")
+        if not isinstance(table[key], kind):
+            raise self.wrong(key, f"must be a {_PLAIN_WORDS[kind]}, not {table[key]!r}")
+        return table[key]
+
+    def table(self, table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        value = self.value(table, key, dict)
+        return cast("Mapping[str, Any]", value)
+
+    def text_or_reference(self, value: str, key: str) -> str:
+        return self._referred(value, key) if value.startswith(("env:", "file:")) else value
+
+    def secret(self, value: object, key: str) -> Secret:
+        if not isinstance(value, str) or not value.startswith(("env:", "file:")):
+            raise self.wrong(key, "is a secret: keep it out of this file and refer to it, as env:NAME or file:path")
+        return Secret(self._referred(value, key))
+
+    def _referred(self, reference: str, key: str) -> str:
+        kind, _, name = reference.partition(":")
+        if kind == "env":
+            found = os.environ.get(name, "")
+            if not found:
+                raise self.wrong(key, f"the environment has no {name}")
+            return found
+        path = self.file.parent / name
+        try:
+            found = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from error
+        if not found:
+            raise self.wrong(key, f"{path} is empty")
+        return found
+
+
+_PLAIN_WORDS: Final[Mapping[type[Any], str]] = {
+    str: "text",
+    dict: "table",
+    list: "list",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+}
+
+
+def _account(above: _Place, name: str, table: object) -> ProviderConfig[Any]:
+    if not isinstance(table, dict):
+        raise above.wrong(name, f"must be a table: [accounts.{name}]")
+    given = cast("dict[str, Any]", table)
+    place = above.under(name)
+    key = "provider"
+    kind = place.value(given, key, str)
+    kinds = provider_kinds()
+    if kind not in kinds:
+        raise place.wrong(key, f"{kind!r} is not installed; there are: {', '.join(sorted(kinds))}")
+    config: type[ProviderConfig[Any]] = kinds[kind].load()
+    hints: dict[str, Any] = get_type_hints(config, vars(sys.modules[config.__module__]))
+    known = {each.name: each for each in fields(config) if each.name != "account"}
+    _refuse_unknown(place, given, ("provider", *known))
+    values: dict[str, Any] = {"account": name}
+    for key, each in known.items():
+        if key in given:
+            values[key] = _converted(place, key, given[key], hints[key])
+        elif each.default is MISSING and each.default_factory is MISSING:
+            raise place.wrong(key, "is missing")
+    return config(**values)
+
+
+def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
+    if kind is Secret:
+        return place.secret(value, key)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        by_name = {member.name.lower(): member for member in kind}
+        if not isinstance(value, str) or value.lower() not in by_name:
+            raise place.wrong(key, f"must be one of {', '.join(by_name)}, not {value!r}")
+        return by_name[value.lower()]
+    if get_origin(kind) is tuple and get_args(kind)[0] is str:
+        if not isinstance(value, list) or not all(isinstance(member, str) for member in cast("Sequence[Any]", value)):
+            raise place.wrong(key, f"must be a list of texts, not {value!r}")
+        return tuple(cast("list[str]", value))
+    takes: tuple[Any, ...] = (int, float) if kind is float else (kind,)
+    if kind in _PLAIN_WORDS and (not isinstance(value, takes) or isinstance(value, bool) is not (kind is bool)):
+        raise place.wrong(key, f"must be a {_PLAIN_WORDS[kind]}, not {value!r}")
+    return value
+
+
+def _refuse_unknown(place: _Place, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
+            raise place.wrong(key, f"is not a setting; {hint}")

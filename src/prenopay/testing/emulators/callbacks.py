@@ -1,0 +1,236 @@
+"""Callbacks on their way out: queued over the clock, retried on a schedule, and ill-mannered on request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Final, TypeAlias
+from urllib.parse import urlsplit
+
+from prenopay.callbacks import CallbackRequest
+from prenopay.testing.emulators.clock import VirtualClock
+
+__all__ = [
+    "Callback",
+    "CallbackAttempt",
+    "CallbackQueue",
+    "Manner",
+    "Post",
+    "RetrySchedule",
+    "hand_over",
+    "post_over_http",
+]
+
+Post: TypeAlias = Callable[[str, bytes, tuple[tuple[str, str], ...]], int | None]
+"""Delivers (url, body, headers) and returns the status of the answer, or ``None`` when none came."""
+
+_POST_SECONDS: Final = 10.0
+"""A host that has not answered by then has not answered: the gateways want it fast."""
+_GOOD: Final = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySchedule:
+    """When a callback that got no 2xx is sent again. Swedbank Pay's times are the ones given here.
+
+    Its text can be read two ways: each time counted ``from_first`` try, or from the try before.
+    """
+
+    seconds: tuple[int, ...] = (30, 60, 360, 432, 864, 1265)
+    from_first: bool = True
+
+    def next_due(self, *, first: datetime, last: datetime, tries: int) -> datetime | None:
+        """Return when to try again after ``tries`` tries, or ``None`` to give up."""
+        if tries > len(self.seconds):
+            return None
+        return (first if self.from_first else last) + timedelta(seconds=self.seconds[tries - 1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """One callback that waits to be delivered; ``about`` names what it tells of."""
+
+    number: int
+    about: str
+    url: str
+    body: bytes = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    due: datetime
+    first_try: datetime | None = None
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackAttempt:
+    """One delivery: to whom, when, and what was answered. ``lost`` ones never left."""
+
+    callback: Callback
+    at: datetime
+    status: int | None = None
+    lost: bool = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether the host said that it has it."""
+        return self.status in _GOOD
+
+
+class Manner(StrEnum):
+    """How callbacks misbehave."""
+
+    HOLD = "hold"
+    """Nothing leaves until ``release``."""
+    RELEASE = "release"
+    DROP = "drop"
+    """The next ones are lost on the way, and the sender believes that they came."""
+    DUPLICATE = "duplicate"
+    """The next ones come twice."""
+    REORDER = "reorder"
+    """What is due at the next delivery comes last first."""
+
+
+class CallbackQueue:
+    """The callbacks still to be told, and a record of every delivery."""
+
+    def __init__(self, clock: VirtualClock, *, schedule: RetrySchedule | None = None) -> None:
+        """Keep time by ``clock``; retry by ``schedule``."""
+        self.schedule = schedule or RetrySchedule()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._waiting: list[Callback] = []
+        self._attempts: list[CallbackAttempt] = []
+        self._made = 0
+        self._is_held = False
+        self._is_reordered = False
+        self._to_drop = 0
+        self._to_duplicate = 0
+
+    @property
+    def waiting(self) -> tuple[Callback, ...]:
+        """What has not been delivered yet, whether due or not."""
+        with self._lock:
+            return tuple(self._waiting)
+
+    @property
+    def attempts(self) -> tuple[CallbackAttempt, ...]:
+        """Every delivery so far, in order."""
+        with self._lock:
+            return tuple(self._attempts)
+
+    def put(self, url: str, body: bytes, *, about: str = "", due: datetime | None = None) -> Callback:
+        """Queue a callback, due now or at ``due``."""
+        with self._lock:
+            self._made += 1
+            when = due or self._clock.now()
+            callback = Callback(number=self._made, about=about, url=url, body=body, due=when)
+            self._waiting.append(callback)
+            return callback
+
+    def behave(self, manner: Manner, *, times: int = 1) -> None:
+        """Take on a manner; ``times`` says how many callbacks are dropped or duplicated."""
+        with self._lock:
+            match manner:
+                case Manner.HOLD:
+                    self._is_held = True
+                case Manner.RELEASE:
+                    self._is_held = False
+                case Manner.DROP:
+                    self._to_drop += times
+                case Manner.DUPLICATE:
+                    self._to_duplicate += times
+                case Manner.REORDER:
+                    self._is_reordered = True
+
+    def due(self, now: datetime | None = None) -> tuple[Callback, ...]:
+        """Return what would leave by ``now``, in the order of leaving."""
+        with self._lock:
+            return tuple(self._due(now or self._clock.now()))
+
+    def deliver(self, post: Post) -> tuple[CallbackAttempt, ...]:
+        """Deliver what is due through ``post``; what is not taken is queued again by the schedule.
+
+        ``post`` runs outside the queue's lock: the host may call the emulator from within.
+        """
+        made: list[CallbackAttempt] = []
+        for callback, copies in self._take_due():
+            tries = [self._try(callback, post) for _ in range(copies)]
+            if not copies:
+                tries = [CallbackAttempt(callback=callback, at=self._clock.now(), lost=True)]
+            with self._lock:
+                self._attempts.extend(tries)
+                if copies and not any(attempt.taken for attempt in tries):
+                    self._put_again(callback)
+            made.extend(tries)
+        return tuple(made)
+
+    def _due(self, now: datetime) -> list[Callback]:
+        if self._is_held:
+            return []
+        ready = sorted(
+            (callback for callback in self._waiting if callback.due <= now),
+            key=lambda callback: (callback.due, callback.number),
+        )
+        return ready[::-1] if self._is_reordered else ready
+
+    def _take_due(self) -> list[tuple[Callback, int]]:
+        """Take what is due off the queue, with how many copies of each are to leave."""
+        with self._lock:
+            taken: list[tuple[Callback, int]] = []
+            for callback in self._due(self._clock.now()):
+                self._waiting.remove(callback)
+                copies = 1
+                if self._to_drop:
+                    self._to_drop -= 1
+                    copies = 0
+                elif self._to_duplicate:
+                    self._to_duplicate -= 1
+                    copies = 2
+                taken.append((callback, copies))
+            if taken:
+                self._is_reordered = False
+            return taken
+
+    def _try(self, callback: Callback, post: Post) -> CallbackAttempt:
+        status = post(callback.url, callback.body, callback.headers)
+        return CallbackAttempt(callback=callback, at=self._clock.now(), status=status)
+
+    def _put_again(self, callback: Callback) -> None:
+        now = self._clock.now()
+        first, tries = callback.first_try or now, callback.tries + 1
+        due = self.schedule.next_due(first=first, last=now, tries=tries)
+        if due is not None:
+            self._waiting.append(replace(callback, first_try=first, tries=tries, due=due))
+
+
+def hand_over(receive: Callable[[CallbackRequest], int | None], *, peer: str = "127.0.0.1") -> Post:
+    """Return a ``Post`` that hands callbacks to a host in this process, as coming from ``peer``."""
+
+    def post(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int | None:
+        parts = urlsplit(url)
+        return receive(
+            CallbackRequest(path=parts.path, query=parts.query, body=body, headers=dict(headers), peer=peer),
+        )
+
+    return post
+
+
+def post_over_http(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int | None:
+    """Deliver over real HTTP; ``None`` when the host did not answer."""
+    parts = urlsplit(url)
+    make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = make(parts.hostname or "", parts.port, timeout=_POST_SECONDS)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    try:
+        connection.request("POST", target, body=body, headers=dict(headers))
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, HTTPException):
+        return None
+    else:
+        return answer.status
+    finally:
+        connection.close()

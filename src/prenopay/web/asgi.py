@@ -1,0 +1,89 @@
+"""Callbacks over ASGI: mount it in Starlette, FastAPI, Django or any other ASGI host.
+
+The callback is stored, the gateway gets its reply, and only then, in the same call, is the payment
+looked at. What goes wrong after the reply stays in the inbox for the sweep.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from prenopay.accounts import AsyncAccounts
+from prenopay.callbacks import BODY_LIMIT_BYTES, CallbackReply, CallbackRequest
+from prenopay.errors import PrenopayError
+
+__all__ = ["CallbackApp"]
+
+_log = logging.getLogger("prenopay")
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+
+class CallbackApp:
+    """An ASGI app that takes the callbacks of every account in ``accounts``."""
+
+    def __init__(self, accounts: AsyncAccounts) -> None:
+        """Serve ``accounts``; mount this where their ``callback_url`` leads."""
+        self._accounts = accounts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one call."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1003})
+            return
+        body = await _read(receive)
+        if body is None:
+            return
+        request = CallbackRequest(
+            path=scope["path"],
+            body=body,
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            query=scope.get("query_string", b"").decode("latin-1"),
+            peer=scope["client"][0] if scope.get("client") else "",
+            method=scope["method"],
+        )
+        reply = await self._accounts.receive(request)
+        await _answer(send, reply)
+        if reply.payment is not None:
+            try:
+                await self._accounts.work(reply.payment)
+            except PrenopayError as error:
+                _log.warning("callback for %s is left to the sweep: %s", reply.payment, error)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Read the body, no further than shows that it is too large; ``None`` when the caller hung up."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if len(body) > BODY_LIMIT_BYTES or not message.get("more_body", False):
+            return bytes(body[: BODY_LIMIT_BYTES + 1])
+
+
+async def _answer(send: Send, reply: CallbackReply) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    headers.append((b"content-length", str(len(reply.body)).encode()))
+    if reply.body:
+        headers.append((b"content-type", b"text/plain; charset=utf-8"))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Say yes to starting and stopping: there is nothing to do for either."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
