@@ -66,9 +66,12 @@ _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+")
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _MSISDN: Final = re.compile(r"(?<![\w-])\+\d{8,15}(?!\d)")
 _PERSONAL_NUMBER: Final = re.compile(
-    r"(?<![\w-])(?:19|20)?\d{2}(?:0[1-9]|1[0-2])(?:[06][1-9]|[1278]\d|[39][01])-?\d{4}(?![\w-])",
+    r"(?<!\w)(?<!\w-)(?:19|20)?\d{2}(?:0[1-9]|1[0-2])(?:[06][1-9]|[1278]\d|[39][01])[-+]?\d{4}(?!-?\w)",
 )
-_CARD_NUMBER: Final = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])")
+_RUN_OF_DIGITS: Final = re.compile(r"(?<!\w)(?<!\w-)\d(?:[ -]?\d){12,}(?!-?\w)")
+"""May hold a card number, alone or between other numbers ("4925000000000004 12/26")."""
+_DIGITS: Final = re.compile(r"\d+")
+_CARD_DIGITS: Final = range(13, 20)
 
 
 @final
@@ -105,11 +108,8 @@ def scrub(text: str) -> str:
     text = _BEARER.sub(rf"\1 {MASK}", text)
     text = _EMAIL.sub(MASK, text)
     text = _MSISDN.sub(MASK, text)
-    text = _CARD_NUMBER.sub(lambda found: MASK if _passes_luhn(found[0]) else found[0], text)
-    return _PERSONAL_NUMBER.sub(
-        lambda found: MASK if _passes_luhn(found[0][-11:] if "-" in found[0] else found[0][-10:]) else found[0],
-        text,
-    )
+    text = _RUN_OF_DIGITS.sub(lambda found: _without_cards(found[0]), text)
+    return _PERSONAL_NUMBER.sub(lambda found: MASK if _passes_luhn(_digits(found[0])[-10:]) else found[0], text)
 
 
 def redact(value: Any, *, inside_person: bool = False) -> Any:
@@ -124,19 +124,53 @@ def redact(value: Any, *, inside_person: bool = False) -> Any:
         return [redact(member, inside_person=inside_person) for member in listed]
     if value is None or isinstance(value, bool):
         return value
-    return value if isinstance(value, int | float) and not inside_person else MASK
+    shows = isinstance(value, int | float) and not inside_person and not _is_card(str(value))
+    return value if shows else MASK
 
 
 def _redact_member(key: str, value: Any, *, inside_person: bool) -> Any:
     plain = key.replace("-", "").replace("_", "").lower()
-    if plain in _SECRET_KEYS and value not in (None, "") and not isinstance(value, Mapping | list):
-        return MASK
+    if plain in _SECRET_KEYS:
+        return _masked(value)
     if inside_person and plain in _LINK_KEYS:
         return redact(value)
     return redact(value, inside_person=inside_person or plain in _PERSON_NODES)
 
 
+def _masked(value: Any) -> Any:
+    """Mask every leaf, whatever it is: only nothing still shows as nothing."""
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, Any]", value)
+        return {key: _masked(member) for key, member in members.items()}
+    if isinstance(value, list | tuple):
+        listed = cast("Sequence[Any]", value)
+        return [_masked(member) for member in listed]
+    return value if value in (None, "") else MASK
+
+
+def _without_cards(run: str) -> str:
+    """Mask what may be card numbers in a run of digits in groups: any neighbouring groups may make one."""
+    groups = [(group.start(), group.end()) for group in _DIGITS.finditer(run)]
+    parts: list[str] = []
+    done = 0
+    for first, (start, _) in enumerate(groups):
+        for _, end in groups[first : first + _CARD_DIGITS.stop] if start >= done else ():
+            if _is_card(run[start:end]):
+                parts += [run[done:start], MASK]
+                done = end
+                break
+    return "".join([*parts, run[done:]])
+
+
+def _is_card(text: str) -> bool:
+    return len(_digits(text)) in _CARD_DIGITS and _passes_luhn(text)
+
+
+def _digits(text: str) -> str:
+    return "".join(sign for sign in text if sign.isdecimal())
+
+
 def _passes_luhn(number: str) -> bool:
-    digits = [int(sign) for sign in reversed(number) if sign.isdigit()]
+    digits = [int(sign) for sign in reversed(number) if sign.isdecimal()]
     doubled = [digit if place % 2 == 0 else sum(divmod(digit * 2, 10)) for place, digit in enumerate(digits)]
     return sum(doubled) % 10 == 0

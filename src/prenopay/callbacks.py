@@ -131,7 +131,7 @@ class CallbackUrls:
     def verify(self, path: str) -> CallbackAddress:
         """Return whose path this is; raises ``Unverified`` unless we made it."""
         parts = path.split("/")[-3:]
-        if len(parts) == 3 and all(parts):  # noqa: PLR2004 - account, payment, mac
+        if len(parts) == 3 and all(part and part.isascii() for part in parts):  # noqa: PLR2004 - account, payment, mac
             account, payment_id, mac = parts
             for key in self._keys:
                 if hmac.compare_digest(_mac(key, account, payment_id).encode(), mac.encode()):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Final
 
 __all__ = ["Money"]
@@ -21,6 +22,8 @@ _MINOR_DIGITS: Final = {
     "UYW": 4,
 }
 """Currencies whose minor unit is not a hundredth (ISO 4217 table A.1)."""
+_MOST_DIGITS: Final = 15
+"""What a person types is not longer; with it every database column holds the minor units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +61,22 @@ class Money:
             message = f"from_decimal reads a Decimal or a text, not {type(amount).__name__}"
             raise TypeError(message)
         try:
-            minor = Decimal(amount).scaleb(_minor_digits(currency))
-            whole = int(minor)
-        except (InvalidOperation, ValueError, OverflowError) as error:
+            typed = Decimal(amount)
+        except InvalidOperation as error:
             message = f"{amount!r} is not an amount; write it like 149.50"
             raise ValueError(message) from error
-        if whole != minor:
+        if not typed.is_finite() or abs(typed.adjusted()) >= _MOST_DIGITS:
+            message = f"{amount!r} is not an amount; write it like 149.50, with at most {_MOST_DIGITS} digits"
+            raise ValueError(message)
+        minor = Fraction(typed) * 10 ** _minor_digits(currency)
+        if minor.denominator != 1:
             message = f"{amount!r} {currency} has parts of a minor unit"
             raise ValueError(message)
-        return cls(whole, currency)
+        return cls(minor.numerator, currency)
 
     def to_decimal(self) -> Decimal:
-        """Return the amount in major units."""
-        return Decimal(self.minor).scaleb(-_minor_digits(self.currency))
+        """Return the amount in major units, exactly, whatever the thread's decimal context."""
+        return Decimal(f"{self.minor}E-{_minor_digits(self.currency)}")
 
     def allocate(self, weights: Sequence[int]) -> tuple[Money, ...]:
         """Divide by ``weights`` without loss: the parts add up, and differ from exact by under one unit."""
@@ -88,12 +94,17 @@ class Money:
         return tuple(Money(sign * part, self.currency) for part in parts)
 
     def vat_share(self, percent: Decimal | int) -> Money:
-        """Return the VAT that this amount, which includes it, holds at ``percent`` (half rounds up)."""
+        """Return the VAT that this amount, which includes it, holds at ``percent`` (half rounds away from zero)."""
         if isinstance(percent, bool) or not isinstance(percent, Decimal | int):
             message = f"a VAT rate is an int or a Decimal, not {type(percent).__name__}"
             raise TypeError(message)
-        share = Decimal(self.minor) * percent / (100 + Decimal(percent))
-        return Money(int(share.quantize(Decimal(1), rounding=ROUND_HALF_UP)), self.currency)
+        if not Decimal(percent).is_finite() or percent < 0:
+            message = f"a VAT rate is zero or more, not {percent}"
+            raise ValueError(message)
+        rate = Fraction(percent)
+        share = abs(self.minor) * rate / (100 + rate)
+        rounded = (2 * share.numerator + share.denominator) // (2 * share.denominator)
+        return Money(-rounded if self.minor < 0 else rounded, self.currency)
 
     def split_vat(self, percent: Decimal | int) -> tuple[Money, Money]:
         """Return net and VAT of this amount, which includes VAT at ``percent``; they add up to it."""

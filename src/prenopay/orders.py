@@ -31,6 +31,8 @@ __all__ = [
 
 _MOST_LINES: Final = 500
 """A limit on everything: no publisher's order has more lines, and a payment page shows far fewer."""
+_NUMBER_MOST: Final = 1_000_000_000
+"""More of anything, or a higher VAT rate, is a mistake."""
 
 
 class Instrument(StrEnum):
@@ -133,9 +135,11 @@ class OrderLine:
         for name, number, decimals in (("quantity", self.quantity, 4), ("vat_percent", self.vat_percent, 2)):
             exact = isinstance(number, Decimal | int) and not isinstance(number, bool)
             _require(exact, f"lines.{name}", f"must be an int or a Decimal, not {type(number).__name__}")
-            fits = Decimal(number).is_finite() and Decimal(number) == round(Decimal(number), decimals)
-            _require(fits and number >= 0, f"lines.{name}", f"{number} must have at most {decimals} decimals")
+            sane = Decimal(number).is_finite() and 0 <= number < _NUMBER_MOST
+            fits = sane and Decimal(number) == round(Decimal(number), decimals)
+            _require(fits, f"lines.{name}", f"{number} must be zero or more, with at most {decimals} decimals")
         _require(self.quantity > 0, "lines.quantity", "must be more than zero")
+        _require(self.vat is None or isinstance(self.vat, Money), "lines.vat", "must be Money in minor units")
 
     @property
     def vat_amount(self) -> Money:
@@ -163,6 +167,9 @@ class Address:
     country: str = "SE"
     email: str = ""
     phone: str = ""
+
+    def __repr__(self) -> str:
+        return f"Address(country={self.country!r}, …)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +222,7 @@ class RiskFacts:
     delivery_email: str = field(default="", repr=False)
     delivery_time: DeliveryTime | None = None
     shipped_to: ShippedTo | None = None
-    pick_up_name: str = ""
+    pick_up_name: str = field(default="", repr=False)
     pick_up_address: Address | None = None
     gift_card: bool | None = None
     bought_before: bool | None = None
@@ -269,11 +276,14 @@ class Order:
         _require(bool(self.return_url), "return_url", "the payer must have somewhere to come back to")
         _require(len(self.lines) <= _MOST_LINES, "lines", f"at most {_MOST_LINES} lines, not {len(self.lines)}")
         if self.vat is not None:
+            _require(isinstance(self.vat, Money), "vat", "must be Money in minor units")
             in_amount = self.vat.currency == self.amount.currency and 0 <= self.vat.minor <= self.amount.minor
             _require(in_amount, "vat", f"{self.vat} is not a part of {self.amount}")
         if self.valid_for is not None:
             _require(self.valid_for > timedelta(0), "valid_for", "must be more than nothing")
         if self.lines:
+            are_lines = all(isinstance(line, OrderLine) for line in self.lines)
+            _require(are_lines, "lines", "every line must be an OrderLine")
             check_sums(self.amount, self.vat, self.lines)
 
     @property

@@ -55,7 +55,7 @@ def load(path: str | Path | None = None) -> Settings:
     place = _Place(file, "")
     _refuse_unknown(place, read, _TOP_KEYS)
     accounts = place.table(read, "accounts")
-    keys = place.value(read, "callback_keys", list)
+    keys = place.secrets(read, "callback_keys")
     return Settings(
         path=file,
         database=place.text_or_reference(place.value(read, "database", str), "database"),
@@ -94,6 +94,12 @@ class _Place:
         value = self.value(table, key, dict)
         return cast("Mapping[str, Any]", value)
 
+    def secrets(self, table: Mapping[str, Any], key: str) -> Sequence[Any]:
+        if not isinstance(table.get(key, []), list):
+            raise self.wrong(key, 'must be a list of references to secrets, such as ["env:NAME"]')
+        value = self.value(table, key, list)
+        return cast("Sequence[Any]", value)
+
     def text_or_reference(self, value: str, key: str) -> str:
         return self._referred(value, key) if value.startswith(("env:", "file:")) else value
 
@@ -114,6 +120,8 @@ class _Place:
             found = path.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:  # its text would show a part of the secret
+            raise self.wrong(key, f"{path} is not UTF-8 text") from None
         if not found:
             raise self.wrong(key, f"{path} is empty")
         return found

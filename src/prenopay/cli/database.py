@@ -40,7 +40,7 @@ def _check(options: argparse.Namespace) -> int:
         current = version == schema.SCHEMA_VERSION
         wrong: tuple[str, ...] = ()
         if current:
-            with engine.connect() as connection:
+            with engine.execution_options(prenopay_reads=True).connect() as connection:
                 wrong = records.totals_that_disagree(connection)
     finally:
         engine.dispose()

@@ -65,7 +65,7 @@ def dump(value: Any) -> Any:
             return [dump(member) for member in members]
         case Mapping():
             pairs = cast("Mapping[str, Any]", value)
-            return {"$map": [[key, dump(member)] for key, member in pairs.items()]}
+            return {"$map": [[key, dump(pairs[key])] for key in sorted(pairs)]}
         case _ if is_dataclass(value) and type(value).__name__ in _VALUES:
             stored = {
                 each.name: dump(getattr(value, each.name)) for each in fields(value) if not _is_default(value, each)

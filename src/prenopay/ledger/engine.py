@@ -37,7 +37,7 @@ _POSTGRESQL_READERS: Final = 2
 _SQLITE_READERS: Final = 4
 _GROUP_MOST: Final = 128
 """How many appends share one commit: beyond this the gain is spent (measured)."""
-_NETWORK_FILE_SYSTEMS: Final = ("nfs", "cifs", "smb", "afs", "9p", "fuse.sshfs", "glusterfs", "ceph")
+_NETWORK_FILE_SYSTEMS: Final = ("nfs", "cifs", "smb", "afs", "9p", "sshfs", "glusterfs", "ceph")
 
 
 def open_engine(database: str) -> Engine:
@@ -47,23 +47,24 @@ def open_engine(database: str) -> Engine:
     """
     try:
         url = make_url(database)
-    except ArgumentError as error:
-        message = f"database: {database!r} is not a database URL; use sqlite:///file.db or postgresql://user@host/name"
-        raise ConfigurationError(message) from error
-    if url.get_backend_name() == "sqlite":
+    except (ArgumentError, ValueError):  # both show the URL, which may hold a password
+        message = "database: this is not a database URL; use sqlite:///file.db or postgresql://user@host/name"
+        raise ConfigurationError(message) from None
+    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         return _open_sqlite(url)
-    if url.get_backend_name() == "postgresql":
+    if url.drivername in {"postgresql", "postgresql+psycopg"}:
         return _open_postgresql(url)
-    message = f"database: prenopay works on sqlite and postgresql, not on {url.get_backend_name()}"
+    message = f"database: prenopay works on sqlite and postgresql (with psycopg), not on {url.drivername}"
     raise ConfigurationError(message)
 
 
 def _open_sqlite(url: URL) -> Engine:
     in_memory = url.database in (None, "", ":memory:")
     if not in_memory:
-        _refuse_network_file_system(Path(str(url.database)).absolute().parent)
+        _refuse_network_file_system(Path(str(url.database)).resolve().parent)
     pool = {"poolclass": StaticPool} if in_memory else {}
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS}, **pool)
+    connect_args = {"check_same_thread": False, "timeout": _BUSY_SECONDS}
+    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, **pool)
 
     @event.listens_for(engine, "connect")
     def configure(connection: object, _record: object) -> None:
@@ -80,10 +81,15 @@ def _open_sqlite(url: URL) -> Engine:
 
 
 def _open_postgresql(url: URL) -> Engine:
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
+    url = url.set(drivername="postgresql+psycopg")
     try:
-        return create_engine(url, pool_size=_POSTGRESQL_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
+        return create_engine(
+            url,
+            pool_size=_POSTGRESQL_CONNECTIONS,
+            max_overflow=0,
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         message = 'database: PostgreSQL needs the extra: pip install "prenopay[postgres]"'
         raise ConfigurationError(message) from error
@@ -95,11 +101,12 @@ def _refuse_network_file_system(folder: Path) -> None:
         return
     found = ("", "")
     for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
-        _device, place, kind, *_rest = line.split(" ")
+        _device, place, kind, *_rest = [*line.split(" "), "", "", ""]
+        place = place.replace("\\040", " ")
         inside = place == "/" or folder == Path(place) or Path(place) in folder.parents
         if inside and len(place) >= len(found[0]):
             found = (place, kind)
-    if found[1].startswith(_NETWORK_FILE_SYSTEMS):
+    if found[1].removeprefix("fuse.").startswith(_NETWORK_FILE_SYSTEMS):
         message = f"database: {folder} lies on {found[1]}; SQLite's locks do not hold there, use a local disk"
         raise ConfigurationError(message)
 
@@ -146,8 +153,9 @@ class _Transactions:
                 waiter.fail(error)
             if not isinstance(error, Exception):
                 raise
-        for waiter in group:
-            waiter.done = True
+        finally:
+            for waiter in group:
+                waiter.done = True
 
     def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         if self._one_at_a_time is None:
@@ -307,7 +315,7 @@ class AwaitingLedger:
 
 def schema_version(engine: Engine) -> str | None:
     """Return the version of the tables in the database, ``None`` when there are none."""
-    with _our_errors(), engine.connect() as connection:
+    with _our_errors(), engine.execution_options(prenopay_reads=True).connect() as connection:
         if not inspect(connection).has_table(schema.VERSION_TABLE):
             return None
         version = connection.execute(text(f"SELECT version_num FROM {schema.VERSION_TABLE}")).scalar()  # noqa: S608 - our own constant

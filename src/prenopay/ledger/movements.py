@@ -97,9 +97,16 @@ def contradiction(totals: Totals) -> str | None:
 
 
 def _name(kind: TransactionKind, missing: Money, listed: Iterable[ProviderTransaction]) -> Iterable[Movement]:
-    """Divide ``missing`` among the listed transactions that fit; what is left stays unnamed."""
+    """Divide ``missing`` among the listed transactions that fit; what is left stays unnamed.
+
+    A transaction without a number, or listed twice, names nothing: numbers are unique in the books.
+    """
+    named: set[str] = set()
     for each in listed:
+        if not each.number or each.number in named:
+            continue
         if each.amount is not None and 0 < each.amount.minor <= missing.minor:
+            named.add(each.number)
             yield Movement(kind, each.amount * _SIGN[kind], each.number, each.reference)
             missing -= each.amount
     if missing:

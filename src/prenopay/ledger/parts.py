@@ -40,7 +40,9 @@ def part_of(
         raise InvalidOrder(message, field="amount")
     if lines:
         return amount, sums_of(lines)[1]
-    return amount, vat_of_part(order_vat, whole, before=min(taken, whole), part=amount)
+    # The VAT is the order's, so it is shared out over the order and not over the part of it that was taken.
+    ordered = max(whole, payment.amount)
+    return amount, vat_of_part(order_vat, ordered, before=min(taken, ordered), part=amount)
 
 
 def vat_of_part(vat: Money, whole: Money, *, before: Money, part: Money) -> Money:

@@ -35,7 +35,13 @@ class Unreadable(ValueError):
 class Out(BaseModel):
     """A request body, or a part of one."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, strict=True, extra="forbid")
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        strict=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object, without what was left out."""
@@ -228,6 +234,11 @@ def _text_or_none(value: object) -> str | None:
     return _text(value) or None
 
 
+def _whole_or_none(value: object) -> int | None:
+    """Read a number that nothing depends on: junk must not make the rest unreadable."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _time(value: object) -> datetime | None:
     """Read a time with two to seven fractional digits; junk, which the docs show, is no time."""
     try:
@@ -238,6 +249,7 @@ def _time(value: object) -> datetime | None:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+Number = Annotated[int | None, BeforeValidator(_whole_or_none)]
 OptionalText = Annotated[str | None, BeforeValidator(_text_or_none)]
 Time = Annotated[datetime | None, BeforeValidator(_time)]
 
@@ -263,8 +275,8 @@ class ProblemEntry(In):
 class Suspension(In):
     """``suspension``: how many failed draws are left before the card scheme's ceiling."""
 
-    attempts: int | None = None
-    remaining: int | None = None
+    attempts: Number = None
+    remaining: Number = None
     state: Text = ""
 
 
@@ -273,7 +285,6 @@ class Problem(In):
 
     type: Text = ""
     title: Text = ""
-    status: int | None = None
     detail: Text = ""
     instance: Text = ""
     problems: Annotated[list[ProblemEntry], BeforeValidator(_list_or_nothing)] = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from prenopay.errors import ConfigurationError
@@ -24,7 +25,7 @@ _HOSTS: Final = {
 """Both brands' hosts; the first is the one that is called, either may stand in answers."""
 
 _PAYEE_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_TOKEN: Final = re.compile(r"[\w.~+/=-]+")
+_TOKEN: Final = re.compile(r"[\w.~+/=-]+", re.ASCII)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -67,7 +68,7 @@ class SwedbankPay(ProviderConfig["SwedbankPayProvider"]):
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work, naming the key and the fix."""
-        ProviderConfig[Any].__post_init__(self)  # slots make a new class, which super() without names misses
+        super(SwedbankPay, self).__post_init__()  # slots make a new class, which super() without names misses
         where = f"account {self.account!r}"
         if not _PAYEE_ID.fullmatch(self.payee_id):
             message = f"{where}: payee_id must be the merchant's GUID from the merchant portal, not {self.payee_id!r}"
@@ -75,8 +76,8 @@ class SwedbankPay(ProviderConfig["SwedbankPayProvider"]):
         if not _TOKEN.fullmatch(self.access_token.reveal()):
             message = f"{where}: access_token holds signs that no token has; was it cut or quoted by mistake?"
             raise ConfigurationError(message)
-        if self.deadline_seconds <= 0:
-            message = f"{where}: deadline_seconds must be more than zero, not {self.deadline_seconds}"
+        if not (math.isfinite(self.deadline_seconds) and self.deadline_seconds > 0):
+            message = f"{where}: deadline_seconds must be a number more than zero, not {self.deadline_seconds}"
             raise ConfigurationError(message)
         for key, networks in (("callback_sources", self.callback_sources), ("trusted_proxies", self.trusted_proxies)):
             for network in networks:
@@ -95,9 +96,9 @@ class SwedbankPay(ProviderConfig["SwedbankPayProvider"]):
     @property
     def hosts(self) -> frozenset[str]:
         """The only hosts the token may go to."""
-        if self.base_url:
-            return frozenset({urlsplit(self.base_url).netloc.lower()})
-        return frozenset(_HOSTS[self.environment])
+        ours = frozenset(_HOSTS[self.environment])
+        host = urlsplit(self.base_url).netloc.lower()
+        return ours if not host or host in ours else frozenset({host})
 
     def provider(self) -> SwedbankPayProvider:
         """Build the provider that speaks for this account."""
@@ -115,8 +116,12 @@ class SwedbankPay(ProviderConfig["SwedbankPayProvider"]):
     def _check_base_url(self, where: str) -> None:
         if not self.base_url:
             return
-        parts = urlsplit(self.base_url)
-        host = (parts.hostname or "").lower()
+        try:
+            parts = urlsplit(self.base_url)
+            host = (parts.hostname or "").lower()
+        except ValueError as error:
+            message = f"{where}: base_url: {error}: {self.base_url!r}"
+            raise ConfigurationError(message) from error
         if parts.scheme not in {"http", "https"} or not host or parts.query or parts.username:
             message = f"{where}: base_url must be like https://host or http://127.0.0.1:8001, not {self.base_url!r}"
             raise ConfigurationError(message)

@@ -93,8 +93,8 @@ def check_order(order: Order) -> None:
     for key, value in order.metadata.items():
         fits = isinstance(value, str | int | bool | Decimal)
         _require(fits, "metadata", f"{key!r} must be text, bool, int or Decimal, not {type(value).__name__}")
-    for address in _addresses(order):
-        _at_most("payer.address.street", address.street, _STREET_MOST)
+    for field, address in _addresses(order).items():
+        _at_most(f"{field}.street", "" if address is None else address.street, _STREET_MOST)
     group_fits = all(line.group.replace("-", "").replace("_", "").isalnum() for line in order.lines)
     _require(group_fits, "lines.group", "only letters, digits, '-' and '_'")
 
@@ -288,10 +288,13 @@ def _instrument(name: str) -> str:
     return INSTRUMENTS.get(name, str(name))
 
 
-def _addresses(order: Order) -> list[Address]:
-    payer = order.payer
-    every = [] if payer is None else [payer.shipping_address, payer.billing_address]
-    return [address for address in every if address is not None]
+def _addresses(order: Order) -> dict[str, Address | None]:
+    payer, risk = order.payer, order.risk
+    return {
+        "payer.shipping_address": None if payer is None else payer.shipping_address,
+        "payer.billing_address": None if payer is None else payer.billing_address,
+        "risk.pick_up_address": None if risk is None else risk.pick_up_address,
+    }
 
 
 def _number(value: Decimal | int) -> int | float:
@@ -319,7 +322,7 @@ def _cut(text: str) -> str:
 
 
 def _bytes(body: object) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _at_most(field: str, text: str, most: int) -> None:

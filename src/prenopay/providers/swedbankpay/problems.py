@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
@@ -173,8 +173,8 @@ TABLE: Final[Mapping[str, Meaning]] = {
 }
 """Problem type → meaning. Unknown types are read by HTTP status (as an answer) or as a plain decline."""
 
-_KIND_OF_STATUS: Final = {401: Verdict.OUR_SETUP, 404: Verdict.NOT_NOW, 409: Verdict.NOT_NOW, 429: None}
-
+_END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
+"""Stands in answers for "never": nothing can be added to it."""
 _SEEN_BEFORE: Final = re.compile(r"already|duplicate|unique|been used|exists", re.IGNORECASE)
 _TOKEN_MISSING: Final = re.compile(r"(Recurrence|Unscheduled|Payment)Token$", re.IGNORECASE)
 
@@ -220,9 +220,15 @@ def decline_of(problem: Problem | None, at: datetime | None) -> Decline:
         advice=meaning.advice,
         provider_code=word_of(problem.type),
         text=_text(problem),
-        not_before=None if at is None or meaning.wait is None else at + meaning.wait,
+        not_before=_not_before(at, meaning.wait),
         attempts_left=left,
     )
+
+
+def _not_before(at: datetime | None, wait: timedelta | None) -> datetime | None:
+    if at is None or wait is None:
+        return None
+    return at + wait if at < _END_OF_TIME - wait else None
 
 
 def error_of(problem: Problem, http_status: int, *, retry_after: float | None, call: str) -> ProviderError:
@@ -237,7 +243,8 @@ def error_of(problem: Problem, http_status: int, *, retry_after: float | None, c
         return RateLimited(text, retry_after=retry_after, advice="wait, then repeat with the same id", **details)  # type: ignore[arg-type]  # the dict holds the arguments by name
     if _is_duplicate(problem, http_status):
         return DuplicateReference(text, advice="look up what became of it", **details)  # type: ignore[arg-type]  # as above
-    meaning = meaning_of(problem)
+    # A server that failed may have acted all the same, whatever word it found for it.
+    meaning = meaning_of(problem) if http_status < 500 else None  # noqa: PLR2004 - server errors
     verdict = meaning.verdict if meaning is not None else _verdict_of_status(http_status)
     kind, advice = _ERRORS[verdict]
     return kind(text, advice=advice, **details)  # type: ignore[arg-type]  # as above

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust, source_address
-from prenopay.errors import Conflict, DuplicateReference, ProviderError, UnexpectedAnswer
+from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, ProviderError, UnexpectedAnswer
 from prenopay.models import Decline, Outcome, PaymentState, SeamlessView
 from prenopay.orders import Order, PageStyle
 from prenopay.ports import HttpRequest, HttpResponse, Send
@@ -42,6 +42,7 @@ _ACCEPT: Final = "application/json;version=3.1, application/problem+json;q=0.9"
 _EXPAND: Final = (
     "$expand=paid,cancelled,reversed,failed,aborted,failedattempts,financialtransactions,postpurchasefailedattempts"
 )
+_ORIGIN: Final = re.compile(r"https?://[^/?#]+")
 _ORDER_ID: Final = re.compile(r"/psp/paymentorders/[\w.~-]+")
 _NOBODYS_ORDER: Final = "/psp/paymentorders/00000000-0000-0000-0000-000000000000"
 _PAGE_LIVES: Final = timedelta(days=28)
@@ -84,6 +85,12 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
     def check_order(self, order: Order) -> None:
         """Raise ``InvalidOrder`` for what a payment order cannot hold."""
         encoding.check_order(order)
+        request = CreateRequest(order=order, payment_id="", reference="", callback_url="")
+        try:
+            encoding.create_body(self._config, request)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            message = f"order: cannot be written as a payment order: {error}"
+            raise InvalidOrder(message, field="order") from error
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """``POST /psp/paymentorders``. The same reference again is refused, not repeated, by the gateway."""
@@ -298,7 +305,7 @@ def _refusal(answer: HttpResponse, label: str, *, may_decline: bool) -> Provider
         problem = None
     if problem is None or not (problem.type or problem.problems or problem.title):
         return unreadable_error(answer.status, retry_after=retry_after, call=label)
-    if may_decline and is_decline(problem):
+    if may_decline and answer.status < 500 and is_decline(problem):  # noqa: PLR2004 - a server error is no decline
         return _Declined(decline_of(problem, _date(answer)))
     return error_of(problem, answer.status, retry_after=retry_after, call=label)
 
@@ -318,16 +325,18 @@ def _expanded(href: str) -> str:
 
 def _sources(script_url: str) -> tuple[str, ...]:
     """Return what a Content-Security-Policy must allow for the script (docs: seamless view, CSP)."""
-    host = script_url.split("/")[2]
-    if host.endswith((".payex.com", ".swedbankpay.com")):
+    origin = _ORIGIN.match(script_url)
+    if origin is None:
+        return ()
+    if origin[0].endswith((".payex.com", ".swedbankpay.com")):
         return ("https://*.payex.com", "https://*.swedbankpay.com")
-    return ("/".join(script_url.split("/")[:3]),)
+    return (origin[0],)
 
 
 def _date(answer: HttpResponse) -> datetime | None:
     """Return when the gateway says it answered."""
     try:
         read = parsedate_to_datetime(answer.header("date") or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read

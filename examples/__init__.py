@@ -1,0 +1,1 @@
+"""Examples that run: start with ``python -m examples.publisher_shop``."""
