@@ -1,0 +1,208 @@
+"""Serves an emulator on a real socket: keep-alive, TLS if wanted, and faults that happen on the wire.
+
+::
+
+    with serve(emulator) as served:
+        print(served.url)  # http://127.0.0.1:49152
+
+While it serves, a thread of its own delivers the emulator's callbacks over real HTTP.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final, assert_never
+
+from prenopay.testing.emulators.callbacks import post_over_http
+from prenopay.testing.emulators.exchange import (
+    Dropped,
+    Emulator,
+    EmulatorAnswer,
+    EmulatorRequest,
+    HalfBody,
+    Refused,
+)
+
+__all__ = ["Served", "serve", "serve_until_interrupted"]
+
+_BODY_LIMIT_BYTES: Final = 1024 * 1024
+"""The largest order with 500 lines is a third of this."""
+_IDLE_SECONDS: Final = 30.0
+"""How long a kept-alive connection may say nothing."""
+_LOOK_SECONDS: Final = 0.05
+"""How often callbacks that have become due are looked for: soon to a person, nothing to a processor."""
+_LENGTH_REQUIRED: Final = EmulatorAnswer(status=411)
+_TOO_LARGE: Final = EmulatorAnswer(status=413)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Where an emulator is served."""
+
+    url: str
+    host: str
+    port: int
+
+
+@contextmanager
+def serve(
+    emulator: Emulator,
+    *,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
+    deliver_callbacks: bool = True,
+) -> Generator[Served, None, None]:
+    """Serve ``emulator`` until the block ends; port 0 takes any that is free.
+
+    On leaving, every connection is hung up and every thread has ended.
+    """
+    server = _Server(emulator, host, port, tls)
+    threads = [threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _LOOK_SECONDS}, name="emulator")]
+    if deliver_callbacks:
+        threads.append(threading.Thread(target=server.carry_callbacks, name="emulator-callbacks"))
+    for thread in threads:
+        thread.start()
+    try:
+        bound = server.server_port
+        yield Served(url=f"{server.scheme}://{host}:{bound}", host=host, port=bound)
+    finally:
+        server.stopping.set()
+        server.shutdown()
+        for thread in threads:
+            thread.join()
+        server.hang_up()
+        server.server_close()
+
+
+def serve_until_interrupted(emulator: Emulator, *, port: int, announce: Callable[[Served], None]) -> None:
+    """Serve until the user presses Ctrl-C; ``announce`` is told where, once it answers."""
+    with serve(emulator, port=port) as served, suppress(KeyboardInterrupt):
+        announce(served)
+        threading.Event().wait()
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows its emulator and its open connections; its threads are waited for at the end."""
+
+    daemon_threads = False
+
+    def __init__(self, emulator: Emulator, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        self.emulator = emulator
+        self.stopping = threading.Event()
+        self.scheme = "http" if tls is None else "https"
+        self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
+        super().__init__((host, port), _Handler)
+        if tls is not None:
+            # The handshake is left to the connection's own thread, so that a slow peer delays nobody.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def carry_callbacks(self) -> None:
+        """Deliver what is due until the server stops."""
+        while not self.stopping.wait(_LOOK_SECONDS):
+            self.emulator.settle()
+            self.emulator.callbacks.deliver(post_over_http)
+
+    def hang_up(self) -> None:
+        """End every connection, so that no thread waits for a caller who keeps the line open."""
+        with self._lock:
+            for connection in self._connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        if isinstance(request, socket.socket):
+            with self._lock:
+                self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        if isinstance(request, socket.socket):
+            with self._lock:
+                self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        """Say nothing of callers who went away; show everything else."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError | ssl.SSLError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Turns one HTTP call into an ``EmulatorRequest``, and the outcome into what happens on the wire."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_SECONDS
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Every method goes the same way."""
+        refusal = self._refusal()
+        if refusal is not None:
+            self.close_connection = True
+            self._answer(refusal)
+            return
+        outcome = self._emulating.emulator.handle(self._request())
+        match outcome:
+            case EmulatorAnswer():
+                self._emulating.stopping.wait(outcome.delay_seconds)
+                self._answer(outcome)
+            case HalfBody():
+                self._answer(outcome.answer, share=2)
+                self._hang_up()
+            case Refused() | Dropped():
+                self._hang_up()
+            case _:
+                assert_never(outcome)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has in the class above
+        """Write nothing: the transcript says what was asked, and holds no secrets."""
+
+    @property
+    def _emulating(self) -> _Server:
+        assert isinstance(self.server, _Server)
+        return self.server
+
+    def _refusal(self) -> EmulatorAnswer | None:
+        length = self.headers.get("content-length", "0")
+        if "transfer-encoding" in self.headers or not length.isdecimal():
+            return _LENGTH_REQUIRED
+        return _TOO_LARGE if int(length) > _BODY_LIMIT_BYTES else None
+
+    def _request(self) -> EmulatorRequest:
+        default_host = f"127.0.0.1:{self._emulating.server_port}"
+        return EmulatorRequest(
+            method=self.command,
+            target=self.path,
+            headers=tuple((name.lower(), value) for name, value in self.headers.items()),
+            body=self.rfile.read(int(self.headers.get("content-length", "0"))),
+            origin=f"{self._emulating.scheme}://{self.headers.get('host', default_host)}",
+            peer=str(self.client_address[0]),
+        )
+
+    def _answer(self, answer: EmulatorAnswer, *, share: int = 1) -> None:
+        """Send ``answer``, or of its body only the first part of ``share``."""
+        self.send_response_only(answer.status)  # without the system's date: the emulator has its own
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("connection", "close")
+        self.end_headers()
+        self.wfile.write(answer.body[: len(answer.body) // share])
+        self.wfile.flush()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)

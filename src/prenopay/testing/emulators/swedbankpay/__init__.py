@@ -1,0 +1,49 @@
+"""An emulator of Swedbank Pay's payment orders, with its payment page."""
+
+from __future__ import annotations
+
+from prenopay.testing.emulators.swedbankpay.behaviour import (
+    AWKWARD,
+    AsynchronousReversal,
+    Behaviour,
+    Brand,
+    DuplicateAnswer,
+    MissingVersion,
+)
+from prenopay.testing.emulators.swedbankpay.books import OrderRecord, Totals, TransactionRecord
+from prenopay.testing.emulators.swedbankpay.cards import TEST_CARDS, TestCard
+from prenopay.testing.emulators.swedbankpay.emulator import SwedbankPayEmulator
+from prenopay.testing.emulators.swedbankpay.merchants import (
+    DEFAULT_ACCESS_TOKEN,
+    DEFAULT_PAYEE_ID,
+    Merchant,
+    ReferenceFormat,
+)
+from prenopay.testing.emulators.swedbankpay.notices import CALLBACK_SOURCES
+from prenopay.testing.emulators.swedbankpay.orders import Status, TransactionKind
+from prenopay.testing.emulators.swedbankpay.payer_side import PayerAnswer, PayerRefused, PayerResult
+
+__all__ = [
+    "AWKWARD",
+    "CALLBACK_SOURCES",
+    "DEFAULT_ACCESS_TOKEN",
+    "DEFAULT_PAYEE_ID",
+    "TEST_CARDS",
+    "AsynchronousReversal",
+    "Behaviour",
+    "Brand",
+    "DuplicateAnswer",
+    "Merchant",
+    "MissingVersion",
+    "OrderRecord",
+    "PayerAnswer",
+    "PayerRefused",
+    "PayerResult",
+    "ReferenceFormat",
+    "Status",
+    "SwedbankPayEmulator",
+    "TestCard",
+    "Totals",
+    "TransactionKind",
+    "TransactionRecord",
+]

@@ -1,0 +1,133 @@
+"""The emulator's switches: everything the gateway's documentation leaves open, or does in more than one way.
+
+The defaults are what the documentation says, and what real traffic shows where it says nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final, Literal
+
+from prenopay.testing.emulators.callbacks import RetrySchedule
+
+__all__ = [
+    "AWKWARD",
+    "AsynchronousReversal",
+    "Behaviour",
+    "Brand",
+    "DuplicateAnswer",
+    "MissingVersion",
+]
+
+
+class DuplicateAnswer(StrEnum):
+    """What a ``payeeReference`` that was used before gets. Only ``REPLAY`` is kind."""
+
+    CONFLICT = "conflict"
+    """409, and nothing happens."""
+    INPUT_ERROR = "inputerror"
+    """400 naming the field, and nothing happens."""
+    FORBIDDEN = "forbidden"
+    """403, and nothing happens."""
+    REPLAY = "replay"
+    """The first answer again, byte for byte, if the request is the same; otherwise as ``CONFLICT``."""
+
+
+class MissingVersion(StrEnum):
+    """What a request that names no API version gets."""
+
+    REFUSE = "refuse"
+    """400, so that a client that forgot the header is caught."""
+    SERVE_V2 = "serve_v2"
+    """The oldest shape, as the gateway does."""
+
+
+class Brand(StrEnum):
+    """Whose domain stands in absolute links."""
+
+    PAYEX = "payex.com"
+    SWEDBANK_PAY = "swedbankpay.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsynchronousReversal:
+    """Reversals answer 202 and settle later; a failure shows without a reference, as it does in truth."""
+
+    after: timedelta = timedelta(days=2)
+    succeeds: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How this gateway behaves; make another with ``dataclasses.replace``."""
+
+    # Requests
+    missing_version: MissingVersion = MissingVersion.REFUSE
+    refuse_unknown_members: bool = True
+    """Refuse members and ``$expand`` names that no document names, so that a typo is caught."""
+    duplicate_reference: DuplicateAnswer = DuplicateAnswer.CONFLICT
+    declined_operations: frozenset[Literal["capture", "cancel", "reversal"]] = frozenset()
+    """Post-purchase operations that the acquirer says no to."""
+
+    # Answers
+    create_status: Literal[200, 201] = 201
+    order_key: Literal["paymentOrder", "paymentorder"] = "paymentOrder"
+    brand: Brand = Brand.PAYEX
+    zero_remaining: bool = False
+    """Write ``remaining…Amount`` as 0 where it is otherwise left out."""
+    initial_transaction_listed: bool = False
+    """List the authorization or sale among the financial transactions."""
+    post_purchase_key: Literal["postPurchaseFailedAttempts", "postpurchaseFailedAttempts"] = (
+        "postPurchaseFailedAttempts"
+    )
+    post_purchase_type_key: Literal["type", "transactionType"] = "type"
+    swish_number_key: Literal["misidn", "msisdn"] = "misidn"
+    stray_members: bool = False
+    """Put ``paymentTokenGenerated: false`` into nodes of things that never happened."""
+    noise: bool = False
+    """Add members, operations and history that no client has heard of."""
+    wallet_paid_is_short: bool = False
+    """Google Pay and Click to Pay leave ``transactionType`` and the submitted amount out of ``paid``."""
+    unknown_status: str = ""
+    """Say this instead of the order's status."""
+    unauthorized_body: bool = False
+    """Explain a 401 in its body."""
+
+    # Money
+    fee_amount: int = 0
+    discount_amount: int = 0
+    approved_amount: int | None = None
+    """The issuer approves at most this much, as at fuel dispensers."""
+
+    # Reversals
+    asynchronous_reversal: AsynchronousReversal | None = None
+    swish_reversal_lags: bool = True
+    """The answer to a Swish reversal leaves ``remainingReversalAmount`` out; the next GET has it."""
+
+    # Callbacks
+    callback_delay: timedelta = timedelta(0)
+    callback_instrument: Literal["", "paymentorders", "name"] = "paymentorders"
+    """What a callback says of the instrument; ``name`` is its true name."""
+    post_purchase_callbacks: bool = False
+    """Tell of captures, cancellations and reversals too."""
+    retry_schedule: RetrySchedule = field(default_factory=RetrySchedule)
+
+
+AWKWARD: Final = Behaviour(
+    create_status=200,
+    order_key="paymentorder",
+    brand=Brand.SWEDBANK_PAY,
+    zero_remaining=True,
+    initial_transaction_listed=True,
+    post_purchase_key="postpurchaseFailedAttempts",
+    post_purchase_type_key="transactionType",
+    swish_number_key="msisdn",
+    stray_members=True,
+    noise=True,
+    wallet_paid_is_short=True,
+    callback_instrument="",
+    post_purchase_callbacks=True,
+)
+"""Everything a tolerant client must live with, at once."""

@@ -1,0 +1,55 @@
+"""What each call is named in faults and transcripts, and the reference it carries: read leniently, judged elsewhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prenopay.testing.emulators.exchange import EmulatorRequest
+from prenopay.testing.emulators.jsonvalues import JsonObject, as_object, read_json
+
+__all__ = ["ORDERS_PATH", "PAGE_PATH", "describe_call", "member"]
+
+ORDERS_PATH: Final = "/psp/paymentorders"
+PAGE_PATH: Final = "/checkout"
+
+_POSTED: Final = {"captures": "capture", "cancellations": "cancel", "reversals": "reversal"}
+_PATCHED: Final = {
+    "UpdateOrder": "update",
+    "Abort": "abort",
+    "PaymentAttemptAborted": "abort-attempt",
+    "SetInstrument": "set-instrument",
+}
+
+
+def describe_call(request: EmulatorRequest) -> tuple[str, str]:
+    """Return the call's name ("create", "get", "capture" …) and the ``payeeReference`` in its body."""
+    if not request.path.startswith(ORDERS_PATH):
+        return ("page" if request.path.startswith(PAGE_PATH) else "unknown"), ""
+    body = _body(request)
+    order, transaction = member(body, "paymentorder"), member(body, "transaction")
+    match request.method, request.path.removeprefix(ORDERS_PATH).strip("/").split("/"):
+        case "POST", [""]:
+            return "create", str((as_object(order.get("payeeInfo")) or {}).get("payeeReference", ""))
+        case "POST", [_, ending] if ending in _POSTED:
+            return _POSTED[ending], str(transaction.get("payeeReference", ""))
+        case "PATCH", [_]:
+            return _PATCHED.get(str(order.get("operation")), "patch"), ""
+        case "GET", [_]:
+            return "get", ""
+        case "GET", [_, *_]:
+            return "get-node", ""
+        case _:
+            return "unknown", ""
+
+
+def member(body: JsonObject, name: str) -> JsonObject:
+    """Return the object that ``body`` has under ``name``, whatever its case; empty when there is none."""
+    found = next((value for key, value in body.items() if key.lower() == name), None)
+    return as_object(found) or {}
+
+
+def _body(request: EmulatorRequest) -> JsonObject:
+    try:
+        return as_object(read_json(request.body)) or {}
+    except ValueError:
+        return {}

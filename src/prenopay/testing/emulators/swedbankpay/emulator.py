@@ -1,0 +1,303 @@
+"""The emulated gateway as one object: handle a call, act as the payer, read the books, misbehave on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from email.utils import format_datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from prenopay.testing.emulators.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
+from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.emulators.control import (
+    CONTROL_PREFIX,
+    ControlPanel,
+    ControlRefused,
+    take,
+    take_word,
+)
+from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, Outcome
+from prenopay.testing.emulators.faults import FaultPlan, meet
+from prenopay.testing.emulators.jsonvalues import JsonObject
+from prenopay.testing.emulators.server import Served, serve_until_interrupted
+from prenopay.testing.emulators.swedbankpay.api import Api, Hosts
+from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour
+from prenopay.testing.emulators.swedbankpay.books import OrderRecord, Totals, describe, record_of
+from prenopay.testing.emulators.swedbankpay.calls import PAGE_PATH, describe_call
+from prenopay.testing.emulators.swedbankpay.cards import TEST_CARDS
+from prenopay.testing.emulators.swedbankpay.instruments import INSTRUMENTS
+from prenopay.testing.emulators.swedbankpay.merchants import (
+    DEFAULT_ACCESS_TOKEN,
+    DEFAULT_PAYEE_ID,
+    Merchant,
+)
+from prenopay.testing.emulators.swedbankpay.notices import notify
+from prenopay.testing.emulators.swedbankpay.orders import PaymentOrder
+from prenopay.testing.emulators.swedbankpay.page.pages import Pages
+from prenopay.testing.emulators.swedbankpay.payer_side import PayerAnswer, PayerResult, PayerSide
+from prenopay.testing.emulators.swedbankpay.register import Register
+from prenopay.testing.emulators.transcript import Transcript
+
+__all__ = ["SwedbankPayEmulator"]
+
+_PLAIN_CARD: Final = TEST_CARDS[2]
+_WELCOME: Final = """\
+An emulated Swedbank Pay answers at {url} until you press Ctrl-C. No money moves.
+
+  base_url      {url}
+  payee_id      {payee_id}
+  access_token  {access_token}
+
+Control it (orders, faults, clock, callbacks) at {url}{control}"""
+
+
+class SwedbankPayEmulator:
+    """Swedbank Pay's payment orders (Checkout v3, API 3.1, and what is needed of 3.0 and 2.0).
+
+    One synchronous, thread-safe object. Orders are named by their id, by the address of their payment
+    page, or by the ``payeeReference`` they were made with.
+    """
+
+    def __init__(
+        self,
+        *,
+        payee_id: str = DEFAULT_PAYEE_ID,
+        access_token: str = DEFAULT_ACCESS_TOKEN,
+        merchants: Iterable[Merchant] = (),
+        api_host: str = "api.externalintegration.payex.com",
+        page_host: str = "ecom.externalintegration.payex.com",
+        clock: VirtualClock | None = None,
+        seed: int = 0,
+        behaviour: Behaviour | None = None,
+    ) -> None:
+        """Serve one merchant, or those in ``merchants`` instead; ``seed`` decides every id and number."""
+        behaviour = behaviour or Behaviour()
+        self.clock = clock or VirtualClock()
+        self.faults = FaultPlan()
+        self.callbacks = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
+        self.transcript = Transcript()
+        self.merchants = tuple(merchants) or (Merchant(payee_id=payee_id, access_token=access_token),)
+        self._lock = threading.RLock()
+        self._register = Register(
+            clock=self.clock,
+            callbacks=self.callbacks,
+            merchants=self.merchants,
+            behaviour=behaviour,
+            seed=seed,
+        )
+        self._hosts = Hosts(api=api_host, page=page_host)
+        self._payer = PayerSide(self._register)
+        self._api = Api(self._register, self._hosts)
+        self._pages = Pages(self._register, self._payer)
+        self._control = ControlPanel(self)
+
+    @classmethod
+    def serve_forever(cls, *, port: int, as_json: bool = False) -> None:
+        """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it."""
+
+        def announce(served: Served) -> None:
+            members = {"url": served.url, "payee_id": DEFAULT_PAYEE_ID, "access_token": DEFAULT_ACCESS_TOKEN}
+            said = json.dumps(members) if as_json else _WELCOME.format(control=CONTROL_PREFIX, **members)
+            sys.stdout.write(f"{said}\n")
+            sys.stdout.flush()
+
+        serve_until_interrupted(cls(clock=VirtualClock(real_time=True)), port=port, announce=announce)
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it behaves; may be replaced at any time."""
+        return self._register.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        with self._lock:
+            self._register.behaviour = behaviour
+            self.callbacks.schedule = behaviour.retry_schedule
+
+    @property
+    def mounts(self) -> dict[str, SwedbankPayEmulator]:
+        """The hosts it answers for, as ``EmulatorSender`` wants them."""
+        return dict.fromkeys(sorted(self._hosts.all()), self)
+
+    # What callers do
+
+    def handle(self, request: EmulatorRequest) -> Outcome:
+        """Act on one call, unless a planned fault is in the way."""
+        if request.path.startswith(CONTROL_PREFIX):
+            return self._control.answer(request)
+        with self._lock:
+            self._register.settle()
+            call, reference = describe_call(request)
+            fault = self.faults.take(method=request.method, path=request.path, call=call)
+            outcome = meet(fault, lambda: self._answer(request))
+            self.transcript.add(
+                at=self.clock.now(),
+                method=request.method,
+                path=request.path,
+                call=call,
+                reference=reference,
+                outcome=outcome,
+            )
+            return outcome
+
+    def settle(self) -> None:
+        """Let happen what was due by now: reversals that end, attempts that time out."""
+        with self._lock:
+            self._register.settle()
+
+    def deliver_callbacks(self, post: Post) -> tuple[CallbackAttempt, ...]:
+        """Deliver the callbacks that are due; see ``callbacks`` for holding, dropping, doubling them."""
+        self.settle()
+        return self.callbacks.deliver(post)
+
+    # What a payer does
+
+    def pay_by_card(
+        self,
+        order: str,
+        *,
+        pan: str = _PLAIN_CARD.number,
+        expiry: str = _PLAIN_CARD.expiry,
+        answer: PayerAnswer = PayerAnswer.APPROVE,
+    ) -> PayerResult:
+        """Pay by a published test card; ``answer`` is what the payer says to 3-D Secure, where it asks."""
+        with self._lock:
+            return self._payer.pay_by_card(self._find(order), number=pan, expiry=expiry, answer=answer)
+
+    def pay_by_swish(
+        self,
+        order: str,
+        *,
+        msisdn: str = "+46739000001",
+        answer: PayerAnswer = PayerAnswer.APPROVE,
+    ) -> PayerResult:
+        """Pay by Swish; ``answer`` is what the payer does in the app."""
+        return self.pay_by(order, "Swish", msisdn=msisdn, answer=answer)
+
+    def pay_by(
+        self,
+        order: str,
+        instrument: str,
+        *,
+        msisdn: str = "",
+        answer: PayerAnswer = PayerAnswer.APPROVE,
+    ) -> PayerResult:
+        """Pay by any other instrument of the menu, named as the gateway does ("Vipps", "Trustly")."""
+        with self._lock:
+            return self._payer.pay_by(self._find(order), instrument, msisdn=msisdn, answer=answer)
+
+    def answer(self, order: str, answer: PayerAnswer, *, attempt: int | None = None) -> PayerResult:
+        """Answer what bank or app still asks, in the latest attempt or in ``attempt``."""
+        with self._lock:
+            return self._payer.answer(self._find(order), answer, attempt=attempt)
+
+    def cancel(self, order: str) -> PayerResult:
+        """Press the cancel link of the redirect page."""
+        with self._lock:
+            return self._payer.cancel(self._find(order))
+
+    def walk_away(self, order: str) -> PayerResult:
+        """Open the page and close the browser: nothing happens, and nobody is told."""
+        with self._lock:
+            found = self._find(order)
+            self._payer.open_page(found, integration="Redirect")
+            return PayerResult(status=found.status)
+
+    # What the gateway's people do
+
+    def unlock(self, order: str) -> None:
+        """Open an order that too many failures locked, as support would."""
+        with self._lock:
+            found = self._find(order)
+            found.is_locked = False
+            found.failures_in_a_row.clear()
+
+    def forge_callback(self, order: str, *, naming: str) -> Callback:
+        """Queue a callback to ``order``'s address whose body names another order."""
+        with self._lock:
+            found = self._find(order)
+            number, instrument = self._register.new_number(), next(iter(INSTRUMENTS.values()))
+            callback = notify(self._register, found, number=number, instrument=instrument, naming=naming)
+            if callback is None:
+                message = f"{found.id} has no callbackUrl"
+                raise ControlRefused(message)
+            return callback
+
+    # What tests read
+
+    @property
+    def orders(self) -> tuple[OrderRecord, ...]:
+        """Every order as it stands, in the order of creation."""
+        with self._lock:
+            self._register.settle()
+            return tuple(self._record(order) for order in self._register.orders.values())
+
+    def order(self, order: str) -> OrderRecord:
+        """Return one order as it stands."""
+        with self._lock:
+            return self._record(self._find(order))
+
+    def books(self) -> dict[str, Totals]:
+        """Return what each order's movements add up to, by order id."""
+        return {record.id: record.totals for record in self.orders}
+
+    def describe_orders(self) -> list[JsonObject]:
+        """Return every order as JSON, for the control API."""
+        return [describe(record) for record in self.orders]
+
+    def describe_order(self, order: str) -> JsonObject:
+        """Return one order as JSON, for the control API."""
+        return describe(self.order(order))
+
+    def act_as_payer(self, action: str, order: str, arguments: Mapping[str, object]) -> JsonObject:
+        """Do a payer action by its name, for the control API."""
+        answer = take_word(arguments, "answer", PayerAnswer) if "answer" in arguments else PayerAnswer.APPROVE
+        match action:
+            case "pay_by_card":
+                card = {"pan": _PLAIN_CARD.number, "expiry": _PLAIN_CARD.expiry, **arguments}
+                pan, expiry = take(card, "pan", str), take(card, "expiry", str)
+                result = self.pay_by_card(order, pan=pan, expiry=expiry, answer=answer)
+            case "pay_by_swish":
+                msisdn = take({"msisdn": "+46739000001", **arguments}, "msisdn", str)
+                result = self.pay_by_swish(order, msisdn=msisdn, answer=answer)
+            case "pay_by":
+                result = self.pay_by(order, take(arguments, "instrument", str), answer=answer)
+            case "answer":
+                attempt = take(arguments, "attempt", int) if "attempt" in arguments else None
+                result = self.answer(order, answer, attempt=attempt)
+            case "cancel":
+                result = self.cancel(order)
+            case "walk_away":
+                result = self.walk_away(order)
+            case _:
+                message = "action must be pay_by_card, pay_by_swish, pay_by, answer, cancel or walk_away"
+                raise ControlRefused(message)
+        return {
+            "status": result.status,
+            "attempt": result.attempt,
+            "problem": result.problem,
+            "next": result.next_url,
+        }
+
+    def _answer(self, request: EmulatorRequest) -> EmulatorAnswer:
+        side = self._pages if request.path.startswith(PAGE_PATH) else self._api
+        answer = side.answer(request)
+        date = format_datetime(self.clock.now(), usegmt=True)
+        return replace(answer, headers=(*answer.headers, ("date", date)))
+
+    def _record(self, order: PaymentOrder) -> OrderRecord:
+        return record_of(order, page_path=f"{PAGE_PATH}/{order.page_token}")
+
+    def _find(self, name: str) -> PaymentOrder:
+        self._register.settle()
+        path = urlsplit(name).path.strip("/")
+        last = path.rsplit("/", maxsplit=1)[-1]
+        for order in self._register.orders.values():
+            if last in {order.id.rsplit("/", maxsplit=1)[-1], order.page_token, order.payee_reference}:
+                return order
+        message = f"there is no payment order {name!r}"
+        raise ControlRefused(message)

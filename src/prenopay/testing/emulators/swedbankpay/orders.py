@@ -1,0 +1,271 @@
+"""A payment order as the gateway remembers it: what was asked, what happened, and the sums that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from prenopay.testing.emulators.jsonvalues import JsonObject, as_list, as_object
+from prenopay.testing.emulators.swedbankpay.cards import CardUsed
+from prenopay.testing.emulators.swedbankpay.instruments import Instrument, available_instruments
+from prenopay.testing.emulators.swedbankpay.merchants import Merchant
+
+__all__ = [
+    "Attempt",
+    "AttemptState",
+    "FailedOperation",
+    "HistoryEntry",
+    "PaymentOrder",
+    "Purchase",
+    "Status",
+    "Transaction",
+    "TransactionKind",
+]
+
+
+class Status(StrEnum):
+    """What the gateway says of an order."""
+
+    INITIALIZED = "Initialized"
+    PAID = "Paid"
+    CANCELLED = "Cancelled"
+    REVERSED = "Reversed"
+    ABORTED = "Aborted"
+
+
+class TransactionKind(StrEnum):
+    """What moved."""
+
+    AUTHORIZATION = "Authorization"
+    SALE = "Sale"
+    CAPTURE = "Capture"
+    CANCELLATION = "Cancellation"
+    REVERSAL = "Reversal"
+
+
+class AttemptState(StrEnum):
+    """How one try of the payer's stands."""
+
+    OPEN = "open"
+    PAID = "paid"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """One movement that succeeded."""
+
+    id: str
+    kind: TransactionKind
+    number: int
+    amount: int
+    vat_amount: int
+    created: datetime
+    description: str
+    payee_reference: str
+    receipt_reference: str = ""
+    items: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedOperation:
+    """One post-purchase operation that failed. The gateway keeps neither its reference nor its amount."""
+
+    created: datetime
+    kind: TransactionKind
+    number: int
+    problem: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One line of the order's history."""
+
+    created: datetime
+    name: str
+    initiated_by: str
+    instrument: str = ""
+    number: int | None = None
+    amount: int | None = None
+    prefill: bool | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """One try of the payer's to pay."""
+
+    number: int
+    instrument: Instrument
+    started: datetime
+    card: CardUsed | None = None
+    msisdn: str = ""
+    state: AttemptState = AttemptState.OPEN
+    ended: datetime | None = None
+    problem: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """The one attempt that succeeded."""
+
+    attempt: Attempt
+    transaction: Transaction
+    submitted_amount: int
+    fee_amount: int
+    discount_amount: int
+
+
+@dataclass(slots=True, kw_only=True)
+class PaymentOrder:
+    """One payment order. ``request`` is what the merchant sent, checked."""
+
+    id: str
+    page_token: str
+    merchant: Merchant
+    version: str
+    created: datetime
+    updated: datetime
+    user_agent: str
+    request: JsonObject
+    integration: str = ""
+    abort_reason: str | None = None
+    purchase: Purchase | None = None
+    transactions: list[Transaction] = field(default_factory=list[Transaction])
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    failed_operations: list[FailedOperation] = field(default_factory=list[FailedOperation])
+    history: list[HistoryEntry] = field(default_factory=list[HistoryEntry])
+    failures_in_a_row: dict[TransactionKind, int] = field(default_factory=dict[TransactionKind, int])
+    is_locked: bool = False
+    has_pending_reversal: bool = False
+
+    # What was asked
+
+    @property
+    def amount(self) -> int:
+        """What the merchant asks for."""
+        return self.number("amount")
+
+    @property
+    def vat_amount(self) -> int:
+        """The VAT in it."""
+        return self.number("vatAmount")
+
+    @property
+    def payee_reference(self) -> str:
+        """The merchant's unique reference of the order."""
+        return self.part_text("payeeInfo", "payeeReference")
+
+    @property
+    def order_reference(self) -> str:
+        """The merchant's own word for the order."""
+        return self.part_text("payeeInfo", "orderReference")
+
+    @property
+    def items(self) -> list[JsonObject]:
+        """The order lines that were sent, if any."""
+        return [item for item in map(as_object, as_list(self.request.get("orderItems")) or []) if item is not None]
+
+    @property
+    def instrument_mode(self) -> bool:
+        """Whether the merchant locked the page to one instrument."""
+        return bool(self.request.get("instrument"))
+
+    @property
+    def merchant_menu(self) -> tuple[Instrument, ...]:
+        """What the merchant's agreement allows in the order's currency."""
+        return available_instruments(self.merchant.instruments, self.text("currency"))
+
+    @property
+    def menu(self) -> tuple[Instrument, ...]:
+        """The instruments the payer may choose from, in order."""
+        wanted = as_list(self.request.get("restrictedToInstruments")) or []
+        names = [self.text("instrument")] if self.instrument_mode else [str(name) for name in wanted]
+        return self.offers(names) if names else self.merchant_menu
+
+    def offers(self, names: Iterable[str]) -> tuple[Instrument, ...]:
+        """Return those of the named instruments that can be offered, in that order."""
+        chosen = available_instruments(names, self.text("currency"))
+        return tuple(instrument for instrument in chosen if instrument in self.merchant_menu)
+
+    def text(self, name: str) -> str:
+        """Return the text ``name`` of the request, empty when it was not sent."""
+        value = self.request.get(name)
+        return value if isinstance(value, str) else ""
+
+    def number(self, name: str) -> int:
+        """Return the whole number ``name`` of the request, 0 when it was not sent."""
+        value = self.request.get(name)
+        return value if isinstance(value, int) else 0
+
+    def part(self, name: str) -> JsonObject:
+        """Return the object ``name`` of the request, empty when it was not sent."""
+        return as_object(self.request.get(name)) or {}
+
+    def part_text(self, part: str, name: str) -> str:
+        """Return a text within an object of the request, empty when it was not sent."""
+        value = self.part(part).get(name)
+        return value if isinstance(value, str) else ""
+
+    # What happened
+
+    def total(self, *kinds: TransactionKind) -> int:
+        """Return the sum of the movements of ``kinds``."""
+        return _sum(transaction for transaction in self.transactions if transaction.kind in kinds)
+
+    @property
+    def authorized(self) -> int:
+        """What the payer agreed to."""
+        return self.total(TransactionKind.AUTHORIZATION, TransactionKind.SALE)
+
+    @property
+    def captured(self) -> int:
+        """What was taken."""
+        return self.total(TransactionKind.CAPTURE, TransactionKind.SALE)
+
+    @property
+    def cancelled(self) -> int:
+        """What was released."""
+        return self.total(TransactionKind.CANCELLATION)
+
+    @property
+    def reversed(self) -> int:
+        """What was given back."""
+        return self.total(TransactionKind.REVERSAL)
+
+    @property
+    def remaining_capture(self) -> int:
+        """What can still be taken, or released."""
+        return self.authorized - self.captured - self.cancelled
+
+    @property
+    def remaining_reversal(self) -> int:
+        """What can still be given back."""
+        return self.captured - self.reversed
+
+    @property
+    def status(self) -> Status:
+        """The state that follows from all this."""
+        if self.abort_reason is not None:
+            return Status.ABORTED
+        if self.purchase is None:
+            return Status.INITIALIZED
+        if self.remaining_capture or self.remaining_reversal:
+            return Status.PAID
+        return Status.REVERSED if self.captured else Status.CANCELLED
+
+    @property
+    def open_attempts(self) -> list[Attempt]:
+        """The payer's tries that have not ended: one in each open tab."""
+        return [attempt for attempt in self.attempts if attempt.state is AttemptState.OPEN]
+
+    @property
+    def is_in_app(self) -> bool:
+        """Whether a payer is away in a third party's app."""
+        return any(attempt.instrument.opens_app for attempt in self.open_attempts)
+
+
+def _sum(transactions: Iterable[Transaction]) -> int:
+    return sum(transaction.amount for transaction in transactions)
