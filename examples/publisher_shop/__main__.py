@@ -16,10 +16,9 @@ from pathlib import Path
 import uvicorn
 
 from examples.publisher_shop.app import build
-from prenopay import Secret, settings
-from prenopay.ledger.engine import upgrade
-from prenopay.provider import Environment
+from prenopay import Environment, Secret, settings, upgrade_database
 from prenopay.providers.swedbankpay import SwedbankPay
+from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.server import serve
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 
@@ -42,13 +41,13 @@ def main() -> None:
                 parser.error(f"account {account.account!r} is not one of Swedbank Pay, which this shop is written for")
             url = found.callback_url.removesuffix("/callbacks")
         else:
-            emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN)
+            emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=VirtualClock(real_time=True))
             gateway = stack.enter_context(serve(emulator, port=options.gateway_port))
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="publisher-shop-"))
             account = emulated_account(gateway.url)
             database, key = f"sqlite:///{Path(folder) / 'shop.db'}", secrets.token_urlsafe(32)
             url = f"http://127.0.0.1:{options.port}"
-            upgrade(database)
+            upgrade_database(database)
         password = os.environ.get("SHOP_STAFF_PASSWORD") or secrets.token_urlsafe(9)
         shop = build(url=url, database=database, account=account, callback_key=key, staff_password=password)
         print(f"Norrviks Dagblad   {url}", flush=True)  # noqa: T201 - for the person who started it

@@ -186,6 +186,7 @@ async def pay(request: Request, order: ShopOrder) -> Response:
                 capture=offer.capture,
                 language="en-US" if order.language == "en" else "sv-SE",
                 instruments=(chosen, *others),
+                expand_first_instrument=True,
                 payer=Payer(email=order.email, digital_only=offer.key != "paper"),
             ),
             operation_id=OperationId.of("order", order.number, order.attempt),

@@ -32,8 +32,10 @@ from prenopay.orders import Address, CaptureMode, Instrument, Order, OrderLine, 
 
 if TYPE_CHECKING:
     from prenopay.accounts import AsyncAccounts, SweepReport
+    from prenopay.ledger.engine import upgrade_database
     from prenopay.payments import AsyncPayments
     from prenopay.payments_sync import Accounts, Payments
+    from prenopay.provider import Environment
 
 __all__ = [
     "Accounts",
@@ -48,6 +50,7 @@ __all__ = [
     "Decline",
     "DeclineCode",
     "DeclineKind",
+    "Environment",
     "Event",
     "EventKind",
     "Flag",
@@ -67,6 +70,7 @@ __all__ = [
     "Payments",
     "Secret",
     "SweepReport",
+    "upgrade_database",
 ]
 
 __version__ = "0.1.0"
@@ -75,8 +79,10 @@ _LOADED_WHEN_NAMED = {
     "Accounts": "prenopay.payments_sync",
     "AsyncAccounts": "prenopay.accounts",
     "AsyncPayments": "prenopay.payments",
+    "Environment": "prenopay.provider",
     "Payments": "prenopay.payments_sync",
     "SweepReport": "prenopay.accounts",
+    "upgrade_database": "prenopay.ledger.engine",
 }
 
 

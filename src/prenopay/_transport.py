@@ -14,14 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
 import certifi
 import httpcore
 import httpx
-from tenacity import AsyncRetrying, RetryCallState
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
@@ -36,8 +36,13 @@ _ANSWER_LIMIT_BYTES: Final = 4 * 1024 * 1024
 """A payment with all its parts is some 20 kB; beyond this an answer is not one."""
 _TRIES_MOST: Final = 3
 _FIRST_PAUSE_SECONDS: Final = 0.25
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Emulators listen here; to anything else credentials go over TLS or not at all."""
 _TRY_AGAIN_STATUSES: Final = frozenset({429, 502, 503, 504})
 _CONNECTIONS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=30.0)
+
+_Tried: TypeAlias = HttpResponse | TransportError
+"""How one try ended."""
 
 EXCEPTIONS: Final[dict[type[Exception], type[TransportError]]] = {
     httpx.ConnectError: NotSent,
@@ -163,14 +168,22 @@ class AccountSender:
         """Send, and send again what certainly did not leave or is a read, while the time allows."""
         self._refuse_other_hosts(request)
         deadline = self._clock.monotonic() + timeout
+        first = await self._try(request, deadline)
+        if _worth_repeating(request, first):
+            return _answer(await self._repeat(request, first, deadline))
+        return _answer(first)
 
-        async def once() -> HttpResponse:
-            return await self._logged(request, max(deadline - self._clock.monotonic(), 0.001))
+    async def _repeat(self, request: HttpRequest, first: _Tried, deadline: float) -> _Tried:
+        """Go on after a first try that may be repeated; most exchanges never come here."""
+        tried = [first]
+
+        async def again() -> _Tried:
+            return tried.pop() if tried else await self._try(request, deadline)
 
         def pause(state: RetryCallState) -> float:
             jitter = 0.5 + self._entropy.token_bytes(1)[0] / 256
             backoff: float = _FIRST_PAUSE_SECONDS * 2 ** (state.attempt_number - 1) * jitter
-            return max(backoff, _retry_after(state))
+            return max(backoff, _retry_after(_last(state)))
 
         def give_up(state: RetryCallState) -> bool:
             spent = state.attempt_number >= _TRIES_MOST
@@ -178,12 +191,18 @@ class AccountSender:
 
         retrying = AsyncRetrying(
             sleep=self._clock.sleep,
-            retry=functools.partial(_try_again, request),
+            retry=retry_if_result(functools.partial(_worth_repeating, request)),
             wait=pause,
             stop=give_up,
-            retry_error_callback=_last_result,
+            retry_error_callback=_last,
         )
-        return await retrying(once)
+        return await retrying(again)
+
+    async def _try(self, request: HttpRequest, deadline: float) -> _Tried:
+        try:
+            return await self._logged(request, max(deadline - self._clock.monotonic(), 0.001))
+        except TransportError as error:
+            return error
 
     async def _logged(self, request: HttpRequest, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
         began = self._clock.monotonic()
@@ -210,37 +229,42 @@ class AccountSender:
                 )
 
     def _refuse_other_hosts(self, request: HttpRequest) -> None:
-        parts = urlsplit(request.url)
+        try:
+            parts = urlsplit(request.url)
+        except ValueError:  # a link of the gateway's that is no URL
+            parts = urlsplit("")
         if parts.netloc.lower() not in self._hosts or parts.username is not None:
             message = (
                 f"{request.label}: {parts.hostname!r} is not a host of this account's gateway "
                 f"({', '.join(sorted(self._hosts))}); nothing was sent"
             )
             raise NotSent(message)
+        if parts.scheme != "https" and parts.hostname not in _THIS_MACHINE:
+            message = f"{request.label}: a link of the gateway's is not https; nothing was sent"
+            raise NotSent(message)
 
 
-def _try_again(request: HttpRequest, state: RetryCallState) -> bool:
-    """Say whether sending again is safe: the request certainly did not leave, or is a read."""
-    outcome = state.outcome
-    assert outcome is not None, "asked after a try"  # noqa: S101 - tenacity's contract
-    error = outcome.exception()
-    if error is None:
-        answer: HttpResponse = outcome.result()
-        return request.retry_safe and answer.status in _TRY_AGAIN_STATUSES
-    return isinstance(error, NotSent) or (request.retry_safe and isinstance(error, OutcomeUnknown))
+def _worth_repeating(request: HttpRequest, tried: _Tried) -> bool:
+    """Say whether sending again is safe and may help: it certainly did not leave, or it is a read."""
+    if isinstance(tried, HttpResponse):
+        return request.retry_safe and tried.status in _TRY_AGAIN_STATUSES
+    return isinstance(tried, NotSent) or request.retry_safe
 
 
-def _last_result(state: RetryCallState) -> HttpResponse:
+def _answer(tried: _Tried) -> HttpResponse:
+    if isinstance(tried, TransportError):
+        raise tried
+    return tried
+
+
+def _last(state: RetryCallState) -> _Tried:
     assert state.outcome is not None, "asked after a try"  # noqa: S101 - tenacity's contract
-    answer: HttpResponse = state.outcome.result()
-    return answer
+    tried: _Tried = state.outcome.result()
+    return tried
 
 
-def _retry_after(state: RetryCallState) -> float:
-    outcome = state.outcome
-    if outcome is None or outcome.failed:
-        return 0.0
-    stated = outcome.result().header("retry-after") or ""
+def _retry_after(tried: _Tried) -> float:
+    stated = (tried.header("retry-after") or "") if isinstance(tried, HttpResponse) else ""
     return float(stated) if stated.isdecimal() else 0.0
 
 
@@ -248,11 +272,23 @@ def _prepare(request: HttpRequest, timeout: float) -> httpx.Request:
     limits = {"connect": min(_CONNECT_SECONDS, timeout), "read": timeout, "write": timeout, "pool": timeout}
     return httpx.Request(
         request.method,
-        request.url,
-        headers=list(request.headers),
+        _url(request.url),
+        headers=_header_lines(request.headers),
         content=request.body or None,
         extensions={"timeout": limits},
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _url(url: str) -> httpx.URL:
+    """Parse a URL once: the ones that create or act on payments repeat, and parsing is dear."""
+    return httpx.URL(url)
+
+
+@functools.lru_cache(maxsize=64)
+def _header_lines(lines: tuple[tuple[str, str], ...]) -> httpx.Headers:
+    """Encode an account's headers once: they are the same in each of its requests."""
+    return httpx.Headers(list(lines))
 
 
 def _headers(answer: httpx.Response) -> tuple[tuple[str, str], ...]:

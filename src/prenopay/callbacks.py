@@ -163,6 +163,8 @@ def source_address(
             address = ipaddress.ip_address(hop)
         except ValueError:
             return None
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped  # how a socket for both shows a caller that came by IPv4
         if not hops or not any(address in network for network in proxies):
             return address
         hop = hops.pop()

@@ -35,7 +35,7 @@ from prenopay.models import Action, Operation, OperationId, OperationKind, Outco
 from prenopay.money import Money
 from prenopay.orders import CaptureMode, Order, OrderLine
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender, Ledger, Send
-from prenopay.provider import VERBS, ChangeRequest, CreateRequest, Observation, PaymentProvider, Probe, Reply
+from prenopay.provider import VERBS, ChangeRequest, Created, CreateRequest, Observation, PaymentProvider, Probe, Reply
 
 __all__ = ["Execution", "Ports", "expiry_operation_id"]
 
@@ -110,22 +110,19 @@ class Execution:
     async def create(self, begun: Begun, order: Order) -> StoredPayment:
         """Ask the gateway for the payment and write down what it made."""
         payment_id = begun.payment.payment.payment_id
-        request = CreateRequest(
-            order=order,
-            payment_id=payment_id,
-            reference=begun.operation.operation.reference,
-            callback_url=self.ports.callback_urls.url(self.account, payment_id),
-        )
+        callback_url = self.ports.callback_urls.url(self.account, payment_id)
         send, read_at = self.send(), self.ports.clock.now()
-        try:
-            created = await self._ask(begun, self.gateway.create_payment(send, request), duplicates_pass=True)
-        except DuplicateReference:
-            intent = self.intent(OperationKind.CREATE, begun.operation.operation.operation_id)
-            begun = await self.ports.ledger.transact(
-                lambda connection: operations.next_reference(connection, intent),
+
+        def ask(reference: str) -> Awaitable[Created]:
+            request = CreateRequest(
+                order=order,
+                payment_id=payment_id,
+                reference=reference,
+                callback_url=callback_url,
             )
-            request = replace(request, reference=begun.operation.operation.reference)
-            created = await self._ask(begun, self.gateway.create_payment(send, request))
+            return self.gateway.create_payment(send, request)
+
+        created = await self._ask(begun, ask)
 
         def conclude(connection: Connection) -> StoredPayment:
             operations.created(connection, payment_id, created)
@@ -171,15 +168,18 @@ class Execution:
         made = begun.operation.operation
         verb: Callable[[Send, ChangeRequest], Awaitable[Reply]] = getattr(self.gateway, VERBS[made.kind][1])
         request = await self.ports.ledger.read(lambda connection: self._change_request(connection, begun))
-        read_at = self.ports.clock.now()
+        send, read_at = self.send(), self.ports.clock.now()
         try:
-            reply = await self._ask(begun, verb(self.send(), request))
+            reply = await self._ask(begun, lambda reference: verb(send, replace(request, reference=reference)))
         except _STAYS_OPEN as error:
             _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
             return
 
         def conclude(connection: Connection) -> None:
             now = self.ports.clock.now()
+            if reply.observation is not None:
+                observed = _expired_if_so(reply.observation, made)
+                self._write(connection, begun.payment, observed, read_at, made.kind.value)
             operations.settle(
                 connection,
                 begun.operation,
@@ -190,9 +190,6 @@ class Execution:
             )
             if reply.outcome is Outcome.DECLINED:
                 observing.tell_declined(connection, begun.operation, reply.decline, now=now)
-            if reply.observation is not None:
-                observed = _expired_if_so(reply.observation, made)
-                self._write(connection, begun.payment, observed, read_at, made.kind.value)
 
         await self.ports.ledger.transact(conclude)
         await self.ports.tell(made.payment_id)
@@ -254,20 +251,32 @@ class Execution:
             lambda connection: records.load_operation(connection, account, operation_id)
         )
 
-    async def _ask(self, begun: Begun, asked: Awaitable[T], *, duplicates_pass: bool = False) -> T:
-        """Await the provider; write down what an error says of the outcome, and raise it."""
+    async def _ask(self, begun: Begun, ask: Callable[[str], Awaitable[T]]) -> T:
+        """Ask the provider under the operation's reference; write down what an error says of the outcome.
+
+        A reference that is refused as seen before, although nothing of ours can have used it up, gets a
+        successor: it is another system's, or that of an order nobody can pay any more.
+        """
+        made = begun.operation.operation
         try:
-            return await asked
+            try:
+                return await ask(made.reference)
+            except DuplicateReference:
+                if begun.maybe_sent and made.kind is not OperationKind.CREATE:
+                    raise
+                intent = self.intent(made.kind, made.operation_id)
+                reference = await self.ports.ledger.transact(
+                    lambda connection: operations.next_reference(connection, intent),
+                )
+                return await ask(reference)
         except PrenopayError as error:
-            made = begun.operation.operation
             error.about(
                 account=self.account,
                 provider=self.gateway.name,
                 operation_id=made.operation_id,
                 payment_id=made.payment_id,
             )
-            if not (duplicates_pass and isinstance(error, DuplicateReference)):
-                await self._failed(begun, error)
+            await self._failed(begun, error)
             raise
 
     async def _failed(self, begun: Begun, error: PrenopayError) -> None:

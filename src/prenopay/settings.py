@@ -157,7 +157,11 @@ def _account(above: _Place, name: str, table: object) -> ProviderConfig[Any]:
             values[key] = _converted(place, key, given[key], hints[key])
         elif each.default is MISSING and each.default_factory is MISSING:
             raise place.wrong(key, "is missing")
-    return config(**values)
+    try:
+        return config(**values)
+    except ConfigurationError as error:
+        message = f"{place.file}: {error}"
+        raise ConfigurationError(message) from error
 
 
 def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:

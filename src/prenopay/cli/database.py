@@ -8,7 +8,7 @@ from typing import Any
 from prenopay import settings
 from prenopay.cli.output import print_json
 from prenopay.ledger import records, schema
-from prenopay.ledger.engine import open_engine, schema_version, upgrade
+from prenopay.ledger.engine import open_engine, schema_version, upgrade_database
 
 __all__ = ["add_commands"]
 
@@ -25,7 +25,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def _upgrade(options: argparse.Namespace) -> int:
     database = options.database or settings.load(options.config).database
-    upgrade(database)
+    upgrade_database(database)
     if options.json:
         print_json({"schema": schema.SCHEMA_VERSION})
     else:

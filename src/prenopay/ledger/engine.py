@@ -26,7 +26,7 @@ from prenopay.ledger import schema
 if TYPE_CHECKING:
     from alembic.config import Config
 
-__all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "require_schema", "schema_version", "upgrade"]
+__all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "require_schema", "schema_version", "upgrade_database"]
 
 T = TypeVar("T")
 
@@ -333,7 +333,7 @@ def require_schema(engine: Engine) -> None:
         raise LedgerUnavailable(message)
 
 
-def upgrade(database: str) -> None:
+def upgrade_database(database: str) -> None:
     """Bring the tables of ``database`` to the version this code needs. Never removes anything."""
     from alembic import command  # noqa: PLC0415 - only needed here, and slow to import
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from prenopay.ledger.outbox import NewEvent, append_events
 from prenopay.ledger.records import (
     StoredOperation,
     StoredPayment,
+    load_order,
     load_payment,
     lock_payment,
     movements_of,
@@ -34,6 +35,7 @@ from prenopay.ledger.records import (
 )
 from prenopay.models import Decline, FlagKind, OperationKind, Outcome, Payment, PaymentState
 from prenopay.money import Money
+from prenopay.orders import OrderLine
 from prenopay.provider import Observation, ProviderTransaction, TransactionKind
 
 __all__ = ["apply", "expire", "flag", "tell_declined"]
@@ -284,7 +286,7 @@ def _settle_operations(
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
         elif made.kind is OperationKind.UPDATE and made.amount == observed.submitted:
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
-            changes.values |= _updated(changes.payment.payment, operation)
+            changes.values |= _updated(connection, changes.payment.payment, operation)
         elif made.kind is OperationKind.CANCEL and observed.state is PaymentState.CANCELLED:
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
         elif made.outcome is Outcome.PENDING and (failed := _failure_of(operation, observed, claimed)):
@@ -293,9 +295,13 @@ def _settle_operations(
             changes.tell(EventKind.OPERATION_DECLINED, operation_id=made.operation_id, decline=failed.decline)
 
 
-def _updated(payment: Payment, operation: StoredOperation) -> dict[str, Any]:
+def _updated(connection: Connection, payment: Payment, operation: StoredOperation) -> dict[str, Any]:
+    """Return the payment's columns after an update: from now on this is what was ordered."""
     amount = operation.operation.amount or payment.amount
-    return {"amount": amount.minor, "due": amount.minor}
+    lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
+    order = load_order(connection, payment.account, payment.payment_id)
+    stored = codec.dump(replace(order, amount=amount, vat=operation.vat, lines=lines, payer=None))
+    return {"amount": amount.minor, "due": amount.minor, "order": stored}
 
 
 def _failure_of(

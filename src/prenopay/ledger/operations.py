@@ -15,12 +15,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from prenopay.errors import Conflict, IdReused, Quarantined
+from prenopay.errors import Conflict, IdReused, IllegalTransition, Quarantined
 from prenopay.ledger import codec, ids, schema
 from prenopay.ledger.records import (
     StoredOperation,
     StoredPayment,
     find_operation,
+    load_operation,
     load_payment,
     lock_payment,
     operations_of,
@@ -186,38 +187,43 @@ def claim(connection: Connection, account: str, operation_id: str, now: datetime
     return Begun(operation=again, payment=payment, ours_to_send=True, maybe_sent=True)
 
 
-def next_reference(connection: Connection, intent: Intent) -> Begun:
-    """Give a *create* a fresh reference, after the gateway refused the old one as seen before.
+def next_reference(connection: Connection, intent: Intent) -> str:
+    """Give an operation a fresh reference, and return it.
 
-    Allowed for creates alone: the order the old reference made, if any, can never be paid, because
-    nobody holds the link to its page.
+    Only for one whose old reference cannot have moved money: a change that was never sent before, or a
+    create, because the order an earlier try may have made can never be paid (nobody holds its page).
     """
-    found = find_operation(connection, intent.account, intent.operation_id)
-    if found is None or found.operation.kind is not OperationKind.CREATE:
-        message = "only an operation that creates a payment may be given a new reference"
-        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
-    reference = _free_reference(connection, intent, first_attempt=found.operation.attempts + 1)
-    _update(connection, found, reference=reference, attempts=found.operation.attempts + 1)
-    connection.execute(
-        update(schema.payments)
-        .where(schema.payments.c.payment_id == found.operation.payment_id)
-        .values(reference=reference),
-    )
-    return _begun(connection, intent, ours=True, maybe_sent=False)
+    found = load_operation(connection, intent.account, intent.operation_id)
+    made = found.operation
+    reference = _free_reference(connection, intent, first_attempt=made.attempts + 1)
+    _update(connection, found, reference=reference, attempts=made.attempts + 1)
+    if made.kind is OperationKind.CREATE:
+        connection.execute(
+            update(schema.payments).where(schema.payments.c.payment_id == made.payment_id).values(reference=reference),
+        )
+    return reference
 
 
 def created(connection: Connection, payment_id: str, created_as: Created) -> None:
-    """Write down what the gateway calls the payment, and how its payer gets to the page."""
+    """Write down what the gateway calls the payment, and how its payer gets to the page.
+
+    Raises ``IllegalTransition`` when another payment of the account already has that name.
+    """
     table, view = schema.payments, created_as.seamless_view
-    connection.execute(
-        update(table)
-        .where(table.c.payment_id == payment_id)
-        .values(
-            provider_reference=created_as.observation.provider_reference,
-            redirect_url=created_as.redirect_url,
-            seamless_view=None if view is None else codec.dump(view),
-        ),
-    )
+    reference = created_as.observation.provider_reference
+    try:
+        connection.execute(
+            update(table)
+            .where(table.c.payment_id == payment_id)
+            .values(
+                provider_reference=reference,
+                redirect_url=created_as.redirect_url,
+                seamless_view=None if view is None else codec.dump(view),
+            ),
+        )
+    except IntegrityError as error:
+        message = f"the gateway answered with {reference}, which is another payment's: ask it what that means"
+        raise IllegalTransition(message).about(payment_id=payment_id) from error
 
 
 def settle(

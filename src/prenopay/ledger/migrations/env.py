@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that ``prenopay.ledger.engine.upgrade`` hands over."""
+"""Runs the migrations on the connection that ``prenopay.upgrade_database`` hands over."""
 
 from __future__ import annotations
 

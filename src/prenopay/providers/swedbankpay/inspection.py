@@ -34,6 +34,9 @@ _STATUS_OF_NODE: Final = {
 
 _OF_VERSION_2: Final = ("capture", "cancellation", "reversal", "authorization", "sale")
 _CALLBACK_MEMBERS: Final = frozenset({"orderreference", "paymentorder", "payment", "transaction"})
+_NAMES_MOST: Final = 12
+_NAME_MOST: Final = 40
+"""A refusal is one readable line, whatever a stranger called the members of his body."""
 _NO_CURRENCY: Final = "XXX"
 """ISO 4217 for no currency: single nodes do not say theirs."""
 
@@ -57,9 +60,10 @@ def inspect(body: bytes) -> Inspection:
     for name in _OF_VERSION_2:
         if isinstance(members.get(name), dict):
             return _transaction(name, members)
+    names = [name if name.isidentifier() and len(name) <= _NAME_MOST else "…" for name in sorted(members)]
     message = (
         "this is none of: a payment order with a status, one of its nodes (paid, failed, financialTransactions, …), "
-        f"a callback, a problem; its members are: {', '.join(sorted(members)) or 'none'}"
+        f"a callback, a problem; its members are: {', '.join(names[:_NAMES_MOST]) or 'none'}"
     )
     raise _wire.Unreadable(message)
 

@@ -184,13 +184,13 @@ def _from_remaining(order: _wire.Order, amount: int, rels: Collection[str]) -> S
     left_to_refund = order.remaining_reversal_amount or 0
     nothing_said = order.remaining_capture_amount is None and order.remaining_reversal_amount is None
     if _is_sale(order):
-        refunded = 0 if nothing_said or not left_to_refund else amount - left_to_refund
+        refunded = 0 if nothing_said or not left_to_refund else max(amount - left_to_refund, 0)
         return Sums(amount, amount, refunded)
     if left_to_capture:
-        captured = amount - left_to_capture
-        return Sums(amount, captured, captured - left_to_refund)
+        captured = max(amount - left_to_capture, 0)
+        return Sums(amount, captured, max(captured - left_to_refund, 0))
     if left_to_refund:
-        return Sums(amount, amount, amount - left_to_refund)
+        return Sums(amount, amount, max(amount - left_to_refund, 0))
     actions = actions_of(rels)
     taken = Action.REFUND in actions and Action.CAPTURE not in actions
     return Sums(amount, amount if taken else 0)

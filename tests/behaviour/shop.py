@@ -1,0 +1,241 @@
+"""A host for the tests: accounts at an emulated gateway, in either colour, on either database."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from prenopay import (
+    Accounts,
+    AsyncAccounts,
+    CallbackRequest,
+    CaptureMode,
+    Environment,
+    Event,
+    Money,
+    Order,
+    OrderLine,
+    Payment,
+    Secret,
+)
+from prenopay.errors import PrenopayError
+from prenopay.ports import HttpSender
+from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
+from prenopay.testing.emulators.callbacks import hand_over
+from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
+from prenopay.testing.emulators.sender import EmulatorSender
+from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+
+CALLBACK_URL = "https://shop.example/callbacks"
+KEY = "a-key-for-the-tests-that-is-long-enough"
+COLOURS = ("blocking", "awaiting")
+
+
+def sek(minor: int) -> Money:
+    return Money(minor, "SEK")
+
+
+def an_order(**changes: Any) -> Order:
+    """Return an order of 119 kronor, 6 % VAT."""
+    values: dict[str, Any] = {
+        "amount": sek(11900),
+        "description": "One month",
+        "lines": (OrderLine(name="Digital subscription", reference="D1", amount=sek(11900), vat_percent=6),),
+        "order_reference": "K-1001",
+        "return_url": "https://shop.example/orders/K-1001/return",
+        "cancel_url": "https://shop.example/orders/K-1001/cancelled",
+    }
+    if "amount" in changes and "lines" not in changes:
+        values["lines"] = (OrderLine(name="Something", amount=changes["amount"], vat_percent=6),)
+    return Order(**(values | changes))
+
+
+def transaction(**members: Any) -> dict[str, Any]:
+    """Return the body of a capture, cancellation or reversal made by hand."""
+    return {"transaction": {"description": "by hand", **members}}
+
+
+class Driven:
+    """Calls an object of either colour as if it were blocking."""
+
+    def __init__(self, target: object, run: Callable[[Any], Any]) -> None:
+        self.target = target
+        self._run = run
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self.target, name)
+        if not inspect.iscoroutinefunction(member):
+            return member
+
+        @functools.wraps(member)
+        def call(*arguments: Any, **named: Any) -> Any:
+            return self._run(member(*arguments, **named))
+
+        return call
+
+
+class Shop:
+    """One host process: it can be killed and started again on the same database and gateway."""
+
+    def __init__(
+        self,
+        colour: str,
+        database: str,
+        *,
+        emulator: SwedbankPayEmulator | None = None,
+        sender: HttpSender | None = None,
+        account: str = "cards",
+        **settings: Any,
+    ) -> None:
+        self.colour = colour
+        self.database = database
+        self.emulator = emulator or SwedbankPayEmulator(clock=VirtualClock())
+        self.clock = self.emulator.clock
+        self.sender = sender or EmulatorSender(self.emulator.mounts)
+        self.events: list[Event] = []
+        self.on_event: Callable[[Event], None] = self.events.append
+        self.account_name = account
+        self._settings = settings
+        self._runner = asyncio.Runner() if colour == "awaiting" else None
+        self.accounts = self._open()
+        self.payments = self.add(account, **settings)
+
+    def add(self, account: str, **settings: Any) -> Driven:
+        """Add an account, and return its use cases."""
+        values: dict[str, Any] = {
+            "environment": Environment.TEST,
+            "payee_id": DEFAULT_PAYEE_ID,
+            "access_token": Secret(DEFAULT_ACCESS_TOKEN),
+            "reference_format": ReferenceFormat.ALPHANUMERIC_30,
+        }
+        return Driven(self.accounts.add(SwedbankPay(account=account, **(values | settings))), self._run)
+
+    def _open(self) -> Driven:
+        shared: dict[str, Any] = {
+            "callback_url": CALLBACK_URL,
+            "callback_keys": [KEY],
+            "sender": self.sender,
+            "clock": self.clock,
+        }
+        if self._runner is None:
+            return Driven(Accounts.open(self.database, on_event=self._hear, **shared), self._run)
+
+        async def on_event(event: Event) -> None:
+            self._hear(event)
+
+        async def opened() -> AsyncAccounts:
+            return AsyncAccounts.open(self.database, on_event=on_event, **shared)
+
+        return Driven(self._runner.run(opened()), self._run)
+
+    def _hear(self, event: Event) -> None:
+        self.on_event(event)
+
+    def _run(self, work: Any) -> Any:
+        assert self._runner is not None
+        return self._runner.run(work)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._runner is None:
+            self.accounts.close()
+        else:
+            self.accounts.aclose()
+            self._runner.close()
+
+    def restarted(self, *, sender: HttpSender | None = None) -> Shop:
+        """Start another process on the same database and gateway."""
+        return Shop(
+            self.colour,
+            self.database,
+            emulator=self.emulator,
+            sender=sender,
+            account=self.account_name,
+            **self._settings,
+        )
+
+    # What happens to a shop
+
+    def bought(self, operation_id: str = "order:1", **changes: Any) -> Payment:
+        """Make an order payable."""
+        payment: Payment = self.payments.create(an_order(**changes), operation_id=operation_id)
+        return payment
+
+    def paid(self, operation_id: str = "order:1", **changes: Any) -> Payment:
+        """Make an order payable, have it paid by card, and look at it."""
+        payment = self.bought(operation_id, **changes)
+        self.pay(payment)
+        seen: Payment = self.payments.observe(payment.payment_id)
+        return seen
+
+    def captured(self, operation_id: str = "order:1", **changes: Any) -> Payment:
+        """As ``paid``, with the money taken."""
+        return self.paid(operation_id, capture=CaptureMode.AUTOMATIC, **changes)
+
+    def pay(self, payment: Payment, **answers: Any) -> None:
+        """The payer pays by card."""
+        assert payment.provider_reference is not None
+        self.emulator.pay_by_card(payment.provider_reference, **answers)
+
+    def by_hand(self, method: str, path: str, body: dict[str, Any]) -> None:
+        """Someone acts at the gateway by another way than prenopay: its portal, or an older system."""
+        outcome = self.emulator.handle(
+            EmulatorRequest(
+                method=method,
+                target=path,
+                headers=(
+                    ("authorization", f"Bearer {DEFAULT_ACCESS_TOKEN}"),
+                    ("content-type", "application/json;version=3.1"),
+                    ("accept", "application/json;version=3.1"),
+                ),
+                body=json.dumps(body).encode(),
+                origin="https://api.externalintegration.payex.com",
+            ),
+        )
+        assert isinstance(outcome, EmulatorAnswer)
+        assert outcome.status == 200, outcome.body
+
+    def deliver_callbacks(self) -> None:
+        """The gateway's callbacks that are due arrive, and are worked on."""
+
+        def receive(request: CallbackRequest) -> int:
+            reply = self.accounts.receive(request)
+            if reply.payment is not None:
+                self.accounts.work(reply.payment)
+            status: int = reply.status
+            return status
+
+        self.emulator.deliver_callbacks(hand_over(receive))
+
+    def later(self, **much: float) -> None:
+        """Time passes."""
+        self.clock.advance(timedelta(**much))
+
+    def tries(self, use_case: Callable[[], object]) -> PrenopayError | None:
+        """Call, and return the error, if any."""
+        try:
+            use_case()
+        except PrenopayError as error:
+            return error
+        return None
+
+    @property
+    def told(self) -> list[str]:
+        """The kinds of events the host was told, in order."""
+        return [event.kind.value for event in self.events]
+
+    def books_agree(self) -> None:
+        """Every payment's totals are the gateway's."""
+        theirs = self.emulator.books()
+        for payment in self.payments.find(limit=500):
+            if payment.provider_reference is None:
+                continue
+            gateway = theirs[payment.provider_reference]
+            ours = (payment.authorized.minor, payment.captured.minor, payment.refunded.minor, payment.cancelled.minor)
+            assert (gateway.authorized, gateway.captured, gateway.reversed, gateway.cancelled) == ours, payment

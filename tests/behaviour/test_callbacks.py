@@ -1,0 +1,229 @@
+"""Callbacks are hints: they are stored before they are answered, and change nothing but timing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from prenopay import CallbackRequest, CaptureMode, FlagKind, Payment, PaymentState, Secret
+from prenopay.callbacks import BODY_LIMIT_BYTES, CallbackUrls
+from prenopay.testing.emulators.callbacks import Manner
+from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.emulators.swedbankpay import AWKWARD
+from tests.behaviour.shop import CALLBACK_URL, Shop
+
+GOOD_BODY = b'{"paymentOrder":{"id":"%s","instrument":"CreditCard","number":1}}'
+
+
+def to(shop: Shop, payment: Payment, body: bytes, *, method: str = "POST") -> CallbackRequest:
+    """Return a callback to the payment's own URL."""
+    url: str = shop.accounts.callback_urls.url(shop.account_name, payment.payment_id)
+    return CallbackRequest(path=url.removeprefix("https://shop.example"), body=body, method=method)
+
+
+def genuine(payment: Payment) -> bytes:
+    return GOOD_BODY % str(payment.provider_reference).encode()
+
+
+def test_a_callback_opens_access_without_the_browser(shop: Shop) -> None:
+    payment = shop.bought(capture=CaptureMode.AUTOMATIC)
+    shop.pay(payment)
+
+    shop.deliver_callbacks()
+
+    assert shop.payments.get(payment.payment_id).is_paid
+    assert shop.told == ["payment.authorized", "payment.captured"]
+    (callback,) = shop.accounts.callbacks()
+    assert callback.done_at is not None
+
+
+@pytest.mark.parametrize("manner", [Manner.DUPLICATE, Manner.REORDER, Manner.DROP])
+def test_duplicates_reordering_and_silence_change_only_timing(shop: Shop, manner: Manner) -> None:
+    shop.emulator.behaviour = AWKWARD
+    shop.emulator.callbacks.behave(manner, times=3)
+    payment = shop.bought(capture=CaptureMode.AUTOMATIC)
+    shop.pay(payment)
+    for _ in range(3):
+        shop.deliver_callbacks()
+        shop.later(minutes=30)
+        shop.accounts.sweep()
+
+    assert shop.payments.get(payment.payment_id).is_paid
+    assert shop.told == ["payment.authorized", "payment.captured"]
+    shop.books_agree()
+
+
+def test_a_forged_path_is_refused_before_the_database_is_asked(shop: Shop) -> None:
+    payment = shop.bought()
+    path = to(shop, payment, b"").path
+    for forged in (path[:-1] + ("A" if path[-1] != "A" else "B"), path.replace("cards", "other"), "/", "/a/b/c", ""):
+        reply = shop.accounts.receive(CallbackRequest(path=forged, body=genuine(payment)))
+        assert (reply.status, reply.payment) == (404, None)
+
+    assert shop.accounts.callbacks() == ()
+
+
+def test_a_body_that_names_another_order_leads_to_a_look_at_ours_and_a_flag(shop: Shop) -> None:
+    ours, other = shop.bought("order:1"), shop.bought("order:2")
+    shop.pay(other)
+    shop.emulator.forge_callback(str(ours.provider_reference), naming=str(other.provider_reference))
+
+    shop.deliver_callbacks()
+
+    assert shop.payments.get(ours.payment_id).state is PaymentState.PENDING
+    flags = shop.payments.get(ours.payment_id).flags
+    assert [flag.kind for flag in flags] == [FlagKind.FOREIGN_CALLBACK]
+    assert str(other.provider_reference) in flags[0].detail
+    called = [call.path for call in shop.emulator.transcript.seen if call.call == "get"]
+    assert str(ours.provider_reference) in called[-1] or str(ours.provider_reference) in called[-2]
+
+
+def test_a_body_that_names_another_host_is_never_called(shop: Shop) -> None:
+    payment = shop.bought()
+    body = b'{"paymentOrder":{"id":"https://evil.example/psp/paymentorders/1","instrument":"","number":1}}'
+
+    reply = shop.accounts.receive(to(shop, payment, body))
+    shop.accounts.work(reply.payment)
+
+    assert reply.status == 200
+    assert [flag.kind for flag in shop.payments.get(payment.payment_id).flags] == [FlagKind.FOREIGN_CALLBACK]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"paymentOrder":{}}', b'{"a":' * 3000 + b"1" + b"}" * 3000, b"<html>"],
+)
+def test_what_cannot_be_read_is_said_so_kept_and_looked_into(shop: Shop, body: bytes) -> None:
+    payment = shop.bought()
+    shop.pay(payment)
+
+    reply = shop.accounts.receive(to(shop, payment, body))
+    shop.accounts.work(reply.payment)
+
+    assert reply.status == 400
+    payment = shop.payments.get(payment.payment_id)
+    assert payment.state is PaymentState.AUTHORIZED, "the hint was good, whatever its body"
+    assert [flag.kind for flag in payment.flags] == [FlagKind.MALFORMED_CALLBACK]
+
+
+def test_an_oversized_body_is_refused_and_not_kept(shop: Shop) -> None:
+    payment = shop.bought()
+    shop.pay(payment)
+
+    reply = shop.accounts.receive(to(shop, payment, b" " * (BODY_LIMIT_BYTES + 1)))
+    shop.accounts.work(reply.payment)
+
+    assert reply.status == 413
+    assert shop.accounts.callbacks()[0].body == b""
+    assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
+
+
+def test_callbacks_are_posted(shop: Shop) -> None:
+    payment = shop.bought()
+
+    reply = shop.accounts.receive(to(shop, payment, b"", method="GET"))
+
+    assert (reply.status, reply.headers) == (405, (("allow", "POST"),))
+
+
+def test_a_repeat_counts_up_and_a_repeat_of_a_finished_one_is_looked_into_again(shop: Shop) -> None:
+    payment = shop.bought()
+    request = to(shop, payment, genuine(payment))
+    for _ in range(2):
+        reply = shop.accounts.receive(request)
+    shop.accounts.work(reply.payment)
+    (callback,) = shop.accounts.callbacks()
+    assert (callback.times, callback.done_at is not None) == (2, True)
+
+    shop.pay(payment)
+    shop.accounts.receive(request)
+    shop.accounts.work(reply.payment)
+
+    assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
+    assert shop.accounts.callbacks()[0].times == 3
+
+
+def test_a_callback_that_cannot_be_worked_on_waits_and_is_repeated_by_the_sweep(shop: Shop) -> None:
+    payment = shop.bought()
+    shop.pay(payment)
+    shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, method="GET", times=3))
+    shop.deliver_callbacks()
+    (callback,) = shop.accounts.callbacks(open_only=True)
+    assert (callback.attempts, callback.done_at) == (1, None)
+    assert "refused" in callback.last_error
+
+    shop.later(seconds=30)
+    report = shop.accounts.sweep()
+
+    assert report.callbacks == 1
+    assert shop.accounts.callbacks(open_only=True) == ()
+    assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
+
+
+def test_a_person_can_replay_a_callback(shop: Shop) -> None:
+    payment = shop.bought()
+    reply = shop.accounts.receive(to(shop, payment, genuine(payment)))
+    shop.accounts.work(reply.payment)
+    shop.pay(payment)
+
+    assert shop.accounts.replay(shop.accounts.callbacks()[0].inbox_id) == ""
+
+    assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
+
+
+def test_a_callback_for_an_account_that_is_not_open_here_waits(shop: Shop) -> None:
+    url: str = shop.accounts.callback_urls.url("someone-else", "pay_1")
+
+    reply = shop.accounts.receive(CallbackRequest(path=url.removeprefix("https://shop.example"), body=b"{}"))
+
+    assert reply.status == 404
+
+
+def test_the_gateway_is_told_to_come_again_when_nothing_can_be_stored(
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("prenopay.ledger.inbox.OPEN_MOST", 1)
+    first, second = shop.bought("order:1"), shop.bought("order:2")
+    assert shop.accounts.receive(to(shop, first, genuine(first))).status == 200
+
+    reply = shop.accounts.receive(to(shop, second, genuine(second)))
+
+    assert reply.status == 503
+    assert dict(reply.headers)["retry-after"] == "30"
+
+
+def test_callbacks_come_to_where_the_gateway_was_told(shop: Shop) -> None:
+    payment = shop.bought()
+    shop.pay(payment)
+
+    (callback,) = shop.emulator.callbacks.waiting
+
+    assert callback.url.startswith(f"{CALLBACK_URL}/cards/{payment.payment_id}/")
+
+
+def test_an_old_key_still_verifies_after_the_keys_were_rotated() -> None:
+    old, new = Secret("o" * 40), Secret("n" * 40)
+    before = CallbackUrls("https://shop.example/c", [old]).url("cards", "pay_1")
+
+    after = CallbackUrls("https://shop.example/c", [new, old])
+
+    assert after.verify(before).payment_id == "pay_1"
+    assert after.url("cards", "pay_1") != before
+
+
+def test_only_the_gateways_addresses_are_taken_where_that_is_asked_for(shop: Shop) -> None:
+    shop.add("pinned", callback_sources=("20.91.170.120/29",), trusted_proxies=("10.0.0.0/8",))
+    url: str = shop.accounts.callback_urls.url("pinned", "pay_1")
+    request = CallbackRequest(path=url.removeprefix("https://shop.example"), body=GOOD_BODY % b"/psp/paymentorders/1")
+
+    def status(peer: str, forwarded: str = "") -> int:
+        headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+        answer: int = shop.accounts.receive(replace(request, peer=peer, headers=headers)).status
+        return answer
+
+    assert status("20.91.170.121") == 200
+    assert status("192.0.2.1") == 400
+    assert status("10.1.1.1", "20.91.170.121") == 200
+    assert status("10.1.1.1", "20.91.170.121, 192.0.2.1") == 400, "what the caller claims of itself is not believed"

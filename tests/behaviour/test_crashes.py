@@ -1,0 +1,219 @@
+"""Killed at any moment: a process that dies at each of its awaits in turn leaves books that mend themselves.
+
+The core awaits its ports and nothing else, so every await is a place to die: before or after a request
+left, before or after a transaction was committed, before or after the host was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+
+from prenopay import Accounts, CaptureMode, Outcome, PaymentState
+from prenopay.errors import PrenopayError
+from prenopay.ports import HttpRequest, HttpResponse, HttpSender, Ledger
+from prenopay.testing.emulators.sender import EmulatorSender
+from prenopay.testing.emulators.swedbankpay import DuplicateAnswer
+from tests.behaviour.shop import Shop, sek
+
+T = TypeVar("T")
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Executioner:
+    """Counts awaits, and kills at one of them: before it does anything, or after it has."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.kill_at: int | None = None
+
+    async def around(self, work: Callable[[], Awaitable[T]]) -> T:
+        self._step()
+        result = await work()
+        self._step()
+        return result
+
+    def _step(self) -> None:
+        self.count += 1
+        if self.count == self.kill_at:
+            raise Killed
+
+
+class MortalSender:
+    def __init__(self, sender: HttpSender, executioner: Executioner) -> None:
+        self._sender = sender
+        self._executioner = executioner
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109
+        return await self._executioner.around(lambda: self._sender.send(request, timeout=timeout))
+
+
+class MortalLedger:
+    def __init__(self, ledger: Ledger, executioner: Executioner) -> None:
+        self._ledger = ledger
+        self._executioner = executioner
+
+    async def transact(self, work: Callable[[Any], T]) -> T:
+        return await self._executioner.around(lambda: self._ledger.transact(work))
+
+    async def read(self, work: Callable[[Any], T]) -> T:
+        return await self._executioner.around(lambda: self._ledger.read(work))
+
+    async def append(self, work: Callable[[Any], T]) -> T:
+        return await self._executioner.around(lambda: self._ledger.append(work))
+
+
+def mortal(shop: Shop, executioner: Executioner) -> Shop:
+    """Start a process of the shop whose every await may be its last."""
+    process = shop.restarted(sender=MortalSender(EmulatorSender(shop.emulator.mounts), executioner))
+    accounts = process.accounts.target
+    core: Any = accounts._accounts if isinstance(accounts, Accounts) else accounts
+    for part in (core, core._reception):
+        part._ledger = MortalLedger(part._ledger, executioner)
+    for payments in core._accounts.values():
+        payments._ledger = MortalLedger(payments._ledger, executioner)
+        execution = payments._execution
+        execution.ports = replace(execution.ports, ledger=payments._ledger)
+
+    async def on_event(event: Any) -> None:
+        async def tell() -> None:
+            process.on_event(event)
+
+        await executioner.around(tell)
+
+    core._on_event = on_event
+    return process
+
+
+def _create(shop: Shop) -> object:
+    return shop.bought(capture=CaptureMode.AUTOMATIC)
+
+
+def _capture(shop: Shop) -> object:
+    return shop.payments.capture(shop.payments.find()[0].payment_id, operation_id="capture:1")
+
+
+def _refund(shop: Shop) -> object:
+    return shop.payments.refund(shop.payments.find()[0].payment_id, sek(5000), operation_id="refund:1")
+
+
+def _callback(shop: Shop) -> object:
+    shop.deliver_callbacks()
+    return None
+
+
+def _sweep(shop: Shop) -> object:
+    shop.later(minutes=3)
+    return shop.accounts.sweep()
+
+
+def _pay(shop: Shop) -> None:
+    shop.pay(shop.bought(capture=CaptureMode.AUTOMATIC))
+
+
+def _nothing(_shop: Shop) -> None:
+    """Nothing has happened before."""
+
+
+USE_CASES: dict[str, tuple[Callable[[Shop], object], Callable[[Shop], object]]] = {
+    "create": (_nothing, _create),
+    "capture": (lambda shop: shop.paid(), _capture),
+    "refund": (lambda shop: shop.captured(), _refund),
+    "callback": (_pay, _callback),
+    "sweep": (_pay, _sweep),
+}
+
+
+LEAST_AWAITS = {"create": 8, "capture": 12, "refund": 12, "callback": 12, "sweep": 12}
+"""Fewer would mean that a port was not guarded by the executioner."""
+
+
+@pytest.mark.parametrize("name", USE_CASES)
+def test_dying_at_every_await_in_turn_loses_nothing_and_takes_nothing_twice(
+    open_shop: Callable[..., Shop],
+    name: str,
+) -> None:
+    prepare, use_case = USE_CASES[name]
+    deaths = 0
+    while True:
+        deaths += 1
+        number = f"{name}-{deaths}"
+        shop = open_shop(account=number)
+        shop.emulator.behaviour = replace(
+            shop.emulator.behaviour,
+            duplicate_reference=list(DuplicateAnswer)[deaths % len(DuplicateAnswer)],
+        )
+        prepare(shop)
+        told_before = len(shop.events)
+        executioner = Executioner()
+        executioner.kill_at = deaths
+        process = mortal(shop, executioner)
+        try:
+            use_case(process)
+            died = False
+        except Killed:
+            died = True
+        process.close()
+        _mend(shop, name)
+        _check(shop, name, told_before, process)
+        if not died:
+            break
+    assert deaths > LEAST_AWAITS[name], "every await was a place to die"
+
+
+def _mend(shop: Shop, name: str) -> None:
+    """The host repeats what it asked for, callbacks come again, and the sweep runs for a day."""
+    later = shop.restarted()
+    later.on_event = shop.events.append
+    for _ in range(3):
+        later.later(minutes=7)
+        if name in {"create", "capture", "refund"}:
+            later.tries(lambda: USE_CASES[name][1](later))
+        if name == "create" and not later.emulator.order(_reference(later)).totals.authorized:
+            later.pay(later.payments.find()[0])
+        later.deliver_callbacks()
+        later.accounts.sweep()
+    for _ in range(4):
+        later.later(hours=6)
+        later.deliver_callbacks()
+        assert later.accounts.sweep().failures == ()
+    later.close()
+
+
+def _reference(shop: Shop) -> str:
+    return str(shop.payments.find()[0].provider_reference)
+
+
+def _check(shop: Shop, name: str, told_before: int, process: Shop) -> None:
+    """Our books are the gateway's, money moved once, and the host was told all of it in order."""
+    (payment,) = shop.payments.find()
+    shop.books_agree()
+    assert payment.state is PaymentState.CAPTURED
+    assert payment.captured == sek(11900)
+    assert payment.refunded == sek(5000 if name == "refund" else 0)
+    captures = [
+        each
+        for order in shop.emulator.orders
+        for each in order.transactions
+        if each.kind == "Capture" and order.id == payment.provider_reference
+    ]
+    assert len(captures) == 1
+    payable = [order for order in shop.emulator.orders if order.totals.authorized]
+    assert len(payable) == 1
+    for operation_id in ("order:1", "capture:1", "refund:1"):
+        try:
+            assert shop.payments.operation(operation_id).outcome is Outcome.SUCCEEDED
+        except PrenopayError:
+            assert operation_id != "order:1"
+    heard = [*shop.events[:told_before], *process.events, *shop.events[told_before:]]
+    numbers = list(dict.fromkeys(event.number for event in heard))
+    assert numbers == list(range(1, len(numbers) + 1)), "told in order, none left out"
+    kinds = {event.number: event.kind.value for event in heard}
+    expected = ["payment.authorized", "payment.captured"] + (["payment.refunded"] if name == "refund" else [])
+    assert list(kinds.values()) == expected

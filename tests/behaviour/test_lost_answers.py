@@ -1,0 +1,235 @@
+"""Never twice, never lost: answers that do not come, and what the same call, ``resolve`` and the sweep make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from prenopay import OrderLine, Outcome, PageStyle, Payment, PaymentState
+from prenopay.errors import IdReused, NotSent, OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer
+from prenopay.ledger import ids
+from prenopay.providers.swedbankpay import ReferenceFormat
+from prenopay.testing.emulators.faults import Fault, FaultBody, FaultKind
+from prenopay.testing.emulators.swedbankpay import (
+    DuplicateAnswer,
+    Merchant,
+    ReferenceFormat as MerchantFormat,
+    SwedbankPayEmulator,
+)
+from tests.behaviour.shop import Shop, an_order, sek, transaction
+
+LOST = [
+    pytest.param(Fault(kind=FaultKind.DROP_BEFORE), id="lost before"),
+    pytest.param(Fault(kind=FaultKind.DROP_AFTER), id="lost after"),
+    pytest.param(Fault(kind=FaultKind.HALF_BODY), id="half an answer"),
+    pytest.param(Fault(kind=FaultKind.DELAY, seconds=60), id="too late"),
+    pytest.param(Fault(kind=FaultKind.STATUS_BEFORE, status=502, body=FaultBody.HTML), id="502 before"),
+    pytest.param(Fault(kind=FaultKind.STATUS_AFTER, status=500, body=FaultBody.EMPTY), id="500 after"),
+    pytest.param(Fault(kind=FaultKind.STATUS_AFTER, status=200, body=FaultBody.HTML), id="200 that is HTML"),
+]
+OPEN_ERRORS = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
+
+Change = Callable[[Shop, Payment], Any]
+CHANGES: dict[str, tuple[Callable[[Shop], Payment], Change]] = {
+    "capture": (Shop.paid, lambda shop, payment: shop.payments.capture(payment.payment_id, operation_id="it")),
+    "reversal": (Shop.captured, lambda shop, payment: shop.payments.refund(payment.payment_id, operation_id="it")),
+    "cancel": (Shop.paid, lambda shop, payment: shop.payments.cancel(payment.payment_id, operation_id="it")),
+    "abort": (Shop.bought, lambda shop, payment: shop.payments.cancel(payment.payment_id, operation_id="it")),
+    "update": (
+        lambda shop: shop.bought(page=PageStyle.SEAMLESS, payment_page_url="https://shop.example/pay"),
+        lambda shop, payment: shop.payments.update(
+            payment.payment_id,
+            operation_id="it",
+            lines=(OrderLine(name="Less", amount=sek(9900), vat_percent=6),),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("call", CHANGES)
+def test_a_change_without_an_answer_is_unknown_and_then_found_out(shop: Shop, call: str, fault: Fault) -> None:
+    begin, change = CHANGES[call]
+    payment = begin(shop)
+    shop.emulator.faults.add(replace(fault, call=call, method="PATCH" if call in {"abort", "update"} else "POST"))
+
+    assert change(shop, payment).outcome is Outcome.UNKNOWN
+    shop.later(minutes=2)
+    again = change(shop, payment)
+
+    assert again.outcome is Outcome.SUCCEEDED
+    assert len([each for each in shop.emulator.transcript.seen if each.call == call and each.method != "GET"]) <= 2
+    shop.books_agree()
+
+
+@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("call", CHANGES)
+def test_the_sweep_finds_out_too(shop: Shop, call: str, fault: Fault) -> None:
+    begin, change = CHANGES[call]
+    payment = begin(shop)
+    shop.emulator.faults.add(replace(fault, call=call, method="PATCH" if call in {"abort", "update"} else "POST"))
+    change(shop, payment)
+
+    shop.later(minutes=2)
+    report = shop.accounts.sweep()
+
+    assert report.failures == ()
+    assert shop.payments.operation("it").outcome is Outcome.SUCCEEDED
+    shop.books_agree()
+
+
+@pytest.mark.parametrize("answer", DuplicateAnswer)
+@pytest.mark.parametrize("fault", LOST)
+def test_a_create_without_an_answer_is_repeated_until_one_page_is_payable(
+    shop: Shop,
+    fault: Fault,
+    answer: DuplicateAnswer,
+) -> None:
+    shop.emulator.behaviour = replace(shop.emulator.behaviour, duplicate_reference=answer)
+    shop.emulator.faults.add(replace(fault, call="create"))
+
+    assert isinstance(shop.tries(shop.bought), OPEN_ERRORS)
+    (unknown,) = shop.payments.find()
+    assert unknown.state is PaymentState.UNKNOWN
+    payment = shop.bought()
+
+    assert payment.payment_id == unknown.payment_id
+    assert payment.state is PaymentState.PENDING
+    shop.pay(payment)
+    assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+    assert len(shop.payments.find()) == 1
+    shop.books_agree()
+
+
+def test_what_certainly_did_not_leave_is_not_attempted_and_may_be_repeated(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, call="capture", times=20))
+
+    error = shop.tries(lambda: shop.payments.capture(payment.payment_id, operation_id="capture:1"))
+
+    assert isinstance(error, NotSent)
+    assert shop.payments.operation("capture:1").outcome is Outcome.NOT_ATTEMPTED
+    shop.emulator.faults.clear()
+    assert shop.payments.capture(payment.payment_id, operation_id="capture:1").succeeded
+    shop.books_agree()
+
+
+def test_what_did_not_leave_is_sent_again_by_itself(shop: Shop) -> None:
+    shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, times=2))
+
+    assert shop.bought().state is PaymentState.PENDING
+
+
+def test_a_read_is_repeated_by_itself(shop: Shop) -> None:
+    payment = shop.bought()
+    shop.pay(payment)
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, method="GET", times=2))
+
+    assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+
+
+def test_while_the_look_up_fails_nothing_is_sent_and_nothing_settled(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="capture", method="POST"))
+    shop.payments.capture(payment.payment_id, operation_id="capture:1")
+    shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, method="GET", times=50))
+    shop.later(minutes=2)
+
+    for _ in range(3):
+        shop.tries(lambda: shop.payments.resolve("capture:1"))
+        assert shop.payments.operation("capture:1").outcome is Outcome.UNKNOWN
+        shop.later(hours=12)
+
+    shop.emulator.faults.clear()
+    assert shop.payments.resolve("capture:1").outcome is Outcome.SUCCEEDED
+    shop.books_agree()
+
+
+def test_while_one_outcome_is_unknown_no_other_change_is_begun(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="capture", method="POST"))
+    shop.payments.capture(payment.payment_id, sek(5000), operation_id="capture:1")
+
+    error = shop.tries(lambda: shop.payments.capture(payment.payment_id, sek(5000), operation_id="capture:2"))
+
+    assert "capture:1" in str(error)
+    assert "resolve" in str(error)
+
+
+def test_a_change_the_gateway_never_got_and_that_is_impossible_now_is_settled_as_not_attempted(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="capture", method="POST"))
+    shop.payments.capture(payment.payment_id, operation_id="capture:1")
+    shop.by_hand("POST", f"{payment.provider_reference}/cancellations", transaction(payeeReference="BYHAND1"))
+
+    shop.later(minutes=2)
+    shop.tries(lambda: shop.payments.resolve("capture:1"))
+    assert shop.payments.operation("capture:1").outcome is Outcome.UNKNOWN, "the first try may still be on its way"
+    shop.later(minutes=20)
+    shop.tries(lambda: shop.payments.resolve("capture:1"))
+
+    assert shop.payments.operation("capture:1").outcome is Outcome.NOT_ATTEMPTED
+    shop.payments.observe(payment.payment_id)
+    shop.books_agree()
+
+
+FORMATS = {
+    ReferenceFormat.ALPHANUMERIC_30: MerchantFormat.SETTLED_BY_GATEWAY,
+    ReferenceFormat.ALPHANUMERIC_50: MerchantFormat.LONG,
+    ReferenceFormat.DIGITS_12: MerchantFormat.SETTLED_BY_OWN_ACQUIRER,
+}
+
+
+@pytest.mark.parametrize("answer", DuplicateAnswer)
+@pytest.mark.parametrize("rule", ReferenceFormat)
+def test_a_reference_that_another_system_used_is_replaced(
+    open_shop: Callable[..., Shop],
+    answer: DuplicateAnswer,
+    rule: ReferenceFormat,
+) -> None:
+    """Someone else at the same merchant happened on the very signs that our operations derive."""
+    emulator = SwedbankPayEmulator(merchants=[Merchant(reference_format=FORMATS[rule])])
+    shop = open_shop(emulator=emulator, reference_format=rule)
+    shop.emulator.behaviour = replace(shop.emulator.behaviour, duplicate_reference=answer)
+    taken = {name: ids.reference(rule.value, "cards", name, 1) for name in ("order:1", "capture:1")}
+    other = shop.bought("order:other")
+    shop.pay(other)
+    for number, reference in enumerate(taken.values(), start=1):
+        body = transaction(amount=number, vatAmount=0, payeeReference=reference)
+        shop.by_hand("POST", f"{other.provider_reference}/captures", body)
+
+    payment = shop.paid("order:1")
+    capture = shop.payments.capture(payment.payment_id, operation_id="capture:1")
+
+    assert capture.outcome is Outcome.SUCCEEDED
+    assert capture.reference not in taken.values()
+    assert shop.payments.operation("order:1").reference != taken["order:1"]
+    assert shop.payments.get(payment.payment_id).is_paid
+
+
+def test_the_same_id_for_something_else_is_refused(shop: Shop) -> None:
+    shop.bought("order:1")
+
+    error = shop.tries(lambda: shop.payments.create(an_order(amount=sek(100)), operation_id="order:1"))
+
+    assert isinstance(error, IdReused)
+    assert error.operation_id == "order:1"
+
+
+def test_the_same_id_for_the_same_thing_is_the_same_payment(shop: Shop) -> None:
+    first, second = shop.bought("order:1"), shop.bought("order:1")
+
+    assert first == second
+    assert len(shop.emulator.orders) == 1
+
+
+def test_a_finished_change_is_answered_from_the_books(shop: Shop) -> None:
+    payment = shop.paid()
+    first = shop.payments.capture(payment.payment_id, operation_id="capture:1")
+    seen = len(shop.emulator.transcript.seen)
+
+    assert shop.payments.capture(payment.payment_id, operation_id="capture:1") == first
+    assert len(shop.emulator.transcript.seen) == seen

@@ -1,0 +1,105 @@
+"""Nothing secret leaves: not in logs, errors, reprs, events, nor in what is stored of the gateway's answers."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from sqlalchemy import select
+
+from prenopay import CaptureMode, Payer, Secret
+from prenopay.ledger import schema
+from prenopay.ledger.engine import open_engine
+from prenopay.orders import Address
+from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
+from tests.behaviour.shop import KEY, Shop, an_order
+
+EMAIL, PHONE, STREET = "leia@example.com", "+46739000001", "Hemliga gatan 5"
+PERSONAL_NUMBER = "199710202392"
+PAYER = Payer(
+    reference="R-77",
+    first_name="Leia",
+    last_name="Ahlström",
+    email=EMAIL,
+    phone=PHONE,
+    personal_number=PERSONAL_NUMBER,
+    shipping_address=Address(first_name="Leia", street=STREET, city="Järfälla", zip_code="17674"),
+)
+SECRETS = (DEFAULT_ACCESS_TOKEN, KEY, EMAIL, PHONE, STREET, PERSONAL_NUMBER, "Ahlström", "4761739001010416")
+
+
+def leaks(text: str) -> list[str]:
+    return [secret for secret in SECRETS if secret in text]
+
+
+def live(shop: Shop) -> None:
+    """Live through all sorts of things."""
+    payment = shop.bought(payer=PAYER, capture=CaptureMode.AUTOMATIC)
+    shop.pay(payment, pan="4761739001010416")
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="capture", method="POST"))
+    shop.payments.observe(payment.payment_id)
+    shop.later(minutes=10)
+    shop.deliver_callbacks()
+    shop.accounts.sweep()
+    shop.payments.refund(payment.payment_id, operation_id="refund:1")
+    wrong = shop.add("wrong", access_token=Secret("the-wrong-secret-token"))
+    error = shop.tries(lambda: wrong.create(an_order(), operation_id="order:2"))
+    assert "the-wrong-secret-token" not in f"{error!r} {error}"
+
+
+def test_logs_hold_no_secret_and_one_line_an_exchange(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "prenopay")
+    live(shop)
+
+    everything = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+
+    assert leaks(everything) == []
+    exchanges = [record for record in caplog.records if record.name == "prenopay.exchange"]
+    assert len(exchanges) == len(shop.emulator.transcript.seen)
+    assert "cards POST create -> 201" in exchanges[0].getMessage()
+
+
+def test_values_show_no_secret(shop: Shop) -> None:
+    live(shop)
+    (payment,) = shop.payments.find()
+    shown = [
+        payment,
+        shop.payments.order(payment.payment_id),
+        *shop.events,
+        *shop.payments.timeline(payment.payment_id),
+    ]
+
+    assert leaks("\n".join(repr(value) for value in shown)) == []
+    assert leaks(repr([event.raw for event in shop.events])) == []
+    assert payment.redirect_url not in repr(payment)
+
+
+def test_stored_answers_hold_no_secret(shop: Shop) -> None:
+    live(shop)
+    engine = open_engine(shop.database)
+    with engine.connect() as connection:
+        rows = [
+            *connection.execute(select(schema.observations.c.raw)),
+            *connection.execute(select(schema.events.c.body)),
+        ]
+    engine.dispose()
+
+    assert rows
+    assert leaks(repr(rows)) == []
+
+
+def test_the_payer_stands_in_one_table_and_can_be_erased(shop: Shop) -> None:
+    live(shop)
+    (payment,) = shop.payments.find()
+    payment_id = payment.payment_id
+    assert shop.payments.order(payment_id).payer == PAYER
+
+    shop.payments.erase_payer(payment_id)
+
+    assert shop.payments.order(payment_id).payer is None
+    engine = open_engine(shop.database)
+    with engine.connect() as connection:
+        everything = [list(connection.execute(select(table))) for table in schema.metadata.sorted_tables]
+    engine.dispose()
+    assert leaks(repr(everything)) == []

@@ -1,0 +1,288 @@
+"""A payment's ordinary life: created, paid, seen, captured, cancelled, refunded, updated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from prenopay import Action, CaptureMode, Instrument, OrderLine, Outcome, PageStyle, PaymentState
+from prenopay.errors import Conflict, InvalidOrder, NotFound
+from prenopay.testing.emulators.swedbankpay import PayerAnswer
+from tests.behaviour.shop import Shop, an_order, sek
+
+
+def test_an_order_becomes_payable(shop: Shop) -> None:
+    payment = shop.bought()
+
+    assert payment.state is PaymentState.PENDING
+    assert payment.amount == sek(11900)
+    assert payment.redirect_url is not None
+    assert payment.redirect_url.startswith("https://ecom.externalintegration.payex.com/")
+    assert payment.allowed_actions == {Action.CANCEL, Action.UPDATE}
+    assert not payment.is_paid
+    assert shop.payments.get(payment.payment_id) == payment
+
+
+def test_a_card_payment_is_reserved_captured_and_refunded_in_parts(shop: Shop) -> None:
+    payment = shop.paid()
+    assert payment.state is PaymentState.AUTHORIZED
+    assert payment.instrument == Instrument.CARD
+    assert not payment.is_paid
+
+    captured = shop.payments.capture(payment.payment_id, operation_id="capture:1")
+    assert captured.outcome is Outcome.SUCCEEDED
+    assert captured.amount == sek(11900)
+    for number, amount in ((1, 5000), (2, 6900)):
+        refund = shop.payments.refund(payment.payment_id, sek(amount), operation_id=f"refund:{number}")
+        assert refund.outcome is Outcome.SUCCEEDED
+
+    payment = shop.payments.get(payment.payment_id)
+    assert payment.state is PaymentState.CAPTURED
+    assert payment.is_paid
+    assert (payment.captured, payment.refunded) == (sek(11900), sek(11900))
+    assert payment.allowed_actions == frozenset()
+    assert shop.told == ["payment.authorized", "payment.captured", "payment.refunded", "payment.refunded"]
+    shop.books_agree()
+
+
+def test_swish_takes_the_money_at_once(shop: Shop) -> None:
+    payment = shop.bought(instruments=(Instrument.SWISH,))
+    shop.emulator.pay_by_swish(str(payment.provider_reference))
+
+    payment = shop.payments.observe(payment.payment_id)
+
+    assert payment.state is PaymentState.CAPTURED
+    assert payment.is_paid
+    assert payment.instrument == Instrument.SWISH
+    assert shop.told == ["payment.authorized", "payment.captured"]
+    assert [event.amount for event in shop.events] == [sek(11900), sek(11900)]
+    shop.books_agree()
+
+
+@pytest.mark.parametrize(
+    "instrument",
+    [
+        Instrument.VIPPS,
+        Instrument.MOBILEPAY,
+        Instrument.APPLE_PAY,
+        Instrument.GOOGLE_PAY,
+        Instrument.CLICK_TO_PAY,
+        Instrument.INVOICE,
+    ],
+)
+def test_other_ways_to_pay_are_reserved_first(shop: Shop, instrument: Instrument) -> None:
+    currencies = {Instrument.VIPPS: "NOK", Instrument.MOBILEPAY: "DKK"}
+    amount = type(sek(1))(11900, currencies.get(instrument, "SEK"))
+    payment = shop.bought(amount=amount, instruments=(instrument,))
+    theirs = {"card": "CreditCard", "click_to_pay": "ClickToPay", "invoice": "Invoice-PayExFinancingSe"}
+    name = theirs.get(instrument, {"vipps": "Vipps", "mobilepay": "MobilePay"}.get(instrument, ""))
+    name = name or {"apple_pay": "ApplePay", "google_pay": "GooglePay"}[instrument]
+    shop.emulator.pay_by(str(payment.provider_reference), name)
+
+    payment = shop.payments.observe(payment.payment_id)
+
+    assert payment.state is PaymentState.AUTHORIZED
+    assert payment.instrument == instrument
+
+
+def test_what_is_delivered_at_once_is_captured_at_once(shop: Shop) -> None:
+    payment = shop.captured()
+
+    assert payment.is_paid
+    assert shop.told == ["payment.authorized", "payment.captured"]
+    assert shop.events[-1].is_paid
+    shop.books_agree()
+
+
+def test_seeing_it_again_changes_and_tells_nothing(shop: Shop) -> None:
+    payment = shop.captured()
+
+    again = [shop.payments.observe(payment.payment_id) for _ in range(3)]
+
+    assert {each.state for each in again} == {PaymentState.CAPTURED}
+    assert shop.told == ["payment.authorized", "payment.captured"]
+
+
+def test_captured_in_parts_and_the_rest_released(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.payments.capture(payment.payment_id, sek(4000), operation_id="capture:1")
+    shop.payments.capture(payment.payment_id, sek(3000), operation_id="capture:2")
+
+    released = shop.payments.cancel(payment.payment_id, operation_id="cancel:1")
+
+    assert released.outcome is Outcome.SUCCEEDED
+    payment = shop.payments.get(payment.payment_id)
+    assert payment.state is PaymentState.CAPTURED
+    assert (payment.captured, payment.cancelled) == (sek(7000), sek(4900))
+    assert not payment.is_paid
+    shop.books_agree()
+
+
+def test_a_reservation_is_released(shop: Shop) -> None:
+    payment = shop.paid()
+
+    shop.payments.cancel(payment.payment_id, operation_id="cancel:1")
+
+    payment = shop.payments.get(payment.payment_id)
+    assert payment.state is PaymentState.CANCELLED
+    assert payment.cancelled == sek(11900)
+    assert shop.told == ["payment.authorized", "payment.cancelled"]
+    shop.books_agree()
+
+
+def test_an_open_page_is_closed(shop: Shop) -> None:
+    payment = shop.bought()
+
+    assert shop.payments.cancel(payment.payment_id, operation_id="cancel:1").succeeded
+
+    assert shop.payments.get(payment.payment_id).state is PaymentState.CANCELLED
+    assert shop.told == ["payment.cancelled"]
+
+
+def test_cancelling_twice_under_two_ids_is_no_error(shop: Shop) -> None:
+    payment = shop.bought()
+    shop.payments.cancel(payment.payment_id, operation_id="cancel:1")
+
+    assert shop.payments.cancel(payment.payment_id, operation_id="cancel:2").succeeded
+
+
+def test_an_open_order_is_changed_and_then_captured_as_changed(shop: Shop) -> None:
+    payment = shop.bought(page=PageStyle.SEAMLESS, payment_page_url="https://shop.example/pay")
+    lines = (OrderLine(name="Two months", reference="D2", amount=sek(20000), vat_percent=6),)
+
+    assert shop.payments.update(payment.payment_id, operation_id="update:1", lines=lines).succeeded
+
+    shop.pay(payment)
+    payment = shop.payments.observe(payment.payment_id)
+    assert payment.amount == sek(20000)
+    assert shop.payments.capture(payment.payment_id, operation_id="capture:1").amount == sek(20000)
+    assert shop.payments.order(payment.payment_id).lines == lines
+    assert not shop.payments.get(payment.payment_id).flags
+    shop.books_agree()
+
+
+def test_a_seamless_page_is_a_value(shop: Shop) -> None:
+    payment = shop.bought(page=PageStyle.SEAMLESS, payment_page_url="https://shop.example/pay")
+
+    assert payment.seamless_view is not None
+    assert payment.seamless_view.script_url.startswith("https://ecom.externalintegration.payex.com/")
+    assert "https://*.payex.com" in payment.seamless_view.content_sources
+
+
+def test_what_cannot_be_done_now_is_refused_with_what_can(shop: Shop) -> None:
+    payment = shop.bought()
+
+    error = shop.tries(lambda: shop.payments.capture(payment.payment_id, sek(100), operation_id="capture:1"))
+
+    assert isinstance(error, Conflict)
+    assert "cancel, update" in str(error)
+    assert error.operation_id == "capture:1"
+    assert shop.payments.operation("capture:1").outcome is Outcome.NOT_ATTEMPTED
+
+
+def test_nothing_left_to_take_is_refused_here(shop: Shop) -> None:
+    payment = shop.captured()
+
+    assert isinstance(shop.tries(lambda: shop.payments.capture(payment.payment_id, operation_id="c")), Conflict)
+    shop.payments.refund(payment.payment_id, operation_id="refund:1")
+    assert isinstance(shop.tries(lambda: shop.payments.refund(payment.payment_id, operation_id="refund:2")), Conflict)
+
+
+def test_taking_more_than_was_reserved_is_refused_by_the_gateway(shop: Shop) -> None:
+    payment = shop.paid()
+
+    error = shop.tries(lambda: shop.payments.capture(payment.payment_id, sek(11901), operation_id="capture:1"))
+
+    assert isinstance(error, Conflict)
+    assert "Capture amount too high" in str(error)
+    assert shop.payments.get(payment.payment_id).captured == sek(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"description": "x" * 41}, "description"),
+        ({"order_reference": "x" * 51}, "order_reference"),
+        ({"metadata": {"id": "1"}}, "metadata"),
+        ({"page": PageStyle.SEAMLESS}, "payment_page_url"),
+    ],
+)
+def test_what_cannot_be_expressed_is_refused_before_anything_is_written(
+    shop: Shop, change: dict[str, Any], field: str
+) -> None:
+    error = shop.tries(lambda: shop.payments.create(an_order(**change), operation_id="order:1"))
+
+    assert isinstance(error, InvalidOrder)
+    assert error.field == field
+    assert shop.payments.find() == ()
+
+
+def test_an_order_reference_finds_its_payments_newest_first(shop: Shop) -> None:
+    made = []
+    for number in range(3):
+        made.append(shop.bought(f"order:{number}").payment_id)
+        shop.later(seconds=1)
+
+    assert [each.payment_id for each in shop.payments.find(order_reference="K-1001")] == made[::-1]
+    assert [each.payment_id for each in shop.payments.find(after=made[2], limit=1)] == [made[1]]
+    assert shop.payments.find(state=PaymentState.CAPTURED) == ()
+    assert shop.payments.find(order_reference="K-1002") == ()
+
+
+def test_a_payment_of_nobody_is_not_found(shop: Shop) -> None:
+    assert isinstance(shop.tries(lambda: shop.payments.get("pay_none")), NotFound)
+    assert isinstance(shop.tries(lambda: shop.payments.operation("none")), NotFound)
+
+
+def test_failed_tries_of_the_payer_are_seen_with_their_declines(shop: Shop) -> None:
+    payment = shop.bought()
+    shop.pay(payment, answer=PayerAnswer.CANCEL, pan="4761739001010416")
+
+    payment = shop.payments.observe(payment.payment_id)
+    assert payment.state is PaymentState.PENDING
+    assert payment.decline is not None
+    assert payment.decline.code == "cancelled_by_payer"
+    assert shop.told == ["payment.attempt_declined"]
+
+    shop.pay(payment)
+    assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+    assert shop.told == ["payment.attempt_declined", "payment.authorized"]
+
+
+def test_vat_of_part_refunds_adds_up_to_the_orders(shop: Shop) -> None:
+    payment = shop.captured()
+    for number, amount in enumerate((3333, 3333, 5234)):
+        shop.payments.refund(payment.payment_id, sek(amount), operation_id=f"refund:{number}")
+
+    sent = [call for call in shop.emulator.transcript.seen if call.call == "reversal"]
+
+    assert len(sent) == 3
+    shop.books_agree()
+
+
+def test_the_timeline_tells_the_whole_story(shop: Shop) -> None:
+    payment = shop.captured()
+    shop.payments.refund(payment.payment_id, operation_id="refund:1")
+
+    kinds = [entry.kind for entry in shop.payments.timeline(payment.payment_id)]
+
+    for kind in ("operation.create", "movement.authorization", "movement.capture", "operation.refund.succeeded"):
+        assert kind in kinds
+    times = [entry.at for entry in shop.payments.timeline(payment.payment_id)]
+    assert sorted(times) == times
+
+
+def test_a_payer_can_be_forgotten_and_the_money_stays(shop: Shop) -> None:
+    payment = shop.captured(payer=None)
+    shop.payments.erase_payer(payment.payment_id)
+
+    assert shop.payments.order(payment.payment_id).payer is None
+    assert shop.payments.get(payment.payment_id).captured == sek(11900)
+
+
+def test_an_order_comes_back_as_it_was_given(shop: Shop) -> None:
+    order = an_order(capture=CaptureMode.AUTOMATIC, metadata={"issue": 47, "paper": True})
+    payment = shop.payments.create(order, operation_id="order:1")
+
+    assert shop.payments.order(payment.payment_id) == order

@@ -1,0 +1,65 @@
+"""What every test may use: both databases, both colours, and real parts that are missed loudly."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from prenopay import upgrade_database
+from tests.postgresql import Server, start_server
+
+
+def real_part_is_missing(what: str) -> None:
+    """Leave the test out with a clear reason; where nothing may be left out (CI), fail."""
+    if os.environ.get("PRENOPAY_NOTHING_SKIPPED"):
+        pytest.fail(f"{what}, and nothing may be skipped here")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database file with tables and nothing in them."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    upgrade_database(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """Start a PostgreSQL server of the tests' own."""
+    with tempfile.TemporaryDirectory(prefix="prenopay-postgresql-") as folder:
+        server = start_server(Path(folder))
+        if isinstance(server, str):
+            real_part_is_missing(server)
+            return
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def sqlite_database(sqlite_template: Path) -> Iterator[str]:
+    """Return an empty SQLite database of this test's own, in memory-backed files where the system has them."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        file = Path(folder) / "prenopay.db"
+        shutil.copy(sqlite_template, file)
+        yield f"sqlite:///{file}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return an empty database of this test's own, on each of the two kinds in turn."""
+    if request.param == "sqlite":
+        url: str = request.getfixturevalue("sqlite_database")
+        yield url
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    server.empty()
+    yield server.url
