@@ -23,23 +23,23 @@ ROUNDS = 5
 
 def measure() -> Iterator[Ratio]:
     """Receive distinct callbacks, some at a time, and one at a time; each is committed before it is answered."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = f"sqlite:///{Path(folder) / 'bench.db'}"
-        upgrade_database(database)
-        for name, at_once in ((f"callbacks/s, {AT_ONCE} at once", AT_ONCE), ("callbacks/s, one at a time", 1)):
-            received: list[float] = []
-            inserted: list[float] = []
-            for _ in range(ROUNDS):
+    for name, at_once in ((f"callbacks/s, {AT_ONCE} at once", AT_ONCE), ("callbacks/s, one at a time", 1)):
+        received: list[float] = []
+        inserted: list[float] = []
+        for _ in range(ROUNDS):
+            with tempfile.TemporaryDirectory() as folder:
+                database = f"sqlite:///{Path(folder) / 'bench.db'}"
+                upgrade_database(database)
                 received.append(asyncio.run(_receive(database, at_once)))
                 inserted.append(_insert(database))
-            yield Ratio(
-                name=name,
-                baseline_name="single durable inserts/s",
-                ours=statistics.median(received),
-                baseline=statistics.median(inserted),
-                ratio=statistics.median(a / b for a, b in zip(received, inserted, strict=True)),
-                unit="a second",
-            )
+        yield Ratio(
+            name=name,
+            baseline_name="single durable inserts/s",
+            ours=statistics.median(received),
+            baseline=statistics.median(inserted),
+            ratio=statistics.median(a / b for a, b in zip(received, inserted, strict=True)),
+            unit="a second",
+        )
 
 
 async def _receive(database: str, at_once: int) -> float:

@@ -12,9 +12,10 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -128,8 +129,9 @@ class AwaitingSender:
                 answer = await self._client.send(_prepare(request, timeout), stream=True)
                 try:
                     chunks = bytearray()
-                    async for chunk in answer.aiter_bytes():
-                        _add(chunks, chunk)
+                    async with aclosing(cast("AsyncGenerator[bytes]", answer.aiter_bytes())) as arriving:
+                        async for chunk in arriving:
+                            _add(chunks, chunk)
                 finally:
                     with anyio.CancelScope(shield=True):
                         await answer.aclose()

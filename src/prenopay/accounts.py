@@ -19,7 +19,7 @@ from prenopay._redaction import Secret, scrub
 from prenopay._system import AwaitingClock, SystemEntropy
 from prenopay._transport import AccountSender, AwaitingSender
 from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
-from prenopay.errors import ConfigurationError, LedgerUnavailable, NotFound, PrenopayError
+from prenopay.errors import ConfigurationError, LedgerUnavailable, NotFound
 from prenopay.events import AsyncEventHandler
 from prenopay.execution import Ports
 from prenopay.ledger import operations, outbox, payments_due
@@ -41,6 +41,8 @@ _HANDLER_MAY_TAKE: Final = timedelta(minutes=5)
 """How long a delivery is left to the handler that has it, before another process may try."""
 _LOOK_MAY_TAKE: Final = timedelta(minutes=2)
 _LOOK_AGAIN_AFTER: Final = timedelta(minutes=10)
+_LOOK_AGAIN_WITHIN: Final = timedelta(days=1)
+"""Pauses after a look that failed grow with the payment's age, from the first bound to the second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,8 +232,8 @@ class AsyncAccounts:
         for each in due:
             try:
                 await payments.resolve(each.operation.operation_id)
-            except PrenopayError as error:
-                failures.append(f"operation {each.operation.operation_id}: {error}")
+            except Exception as error:  # noqa: BLE001 - one operation's trouble never stops the sweep
+                failures.append(_failure(f"operation {each.operation.operation_id}", error))
         return len(due)
 
     async def _sweep_payments(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> int:
@@ -244,8 +246,8 @@ class AsyncAccounts:
         for each in due:
             try:
                 await self._look_at(payments, each, now)
-            except PrenopayError as error:
-                failures.append(f"payment {each.payment_id}: {error}")
+            except Exception as error:  # noqa: BLE001 - one payment's trouble never stops the sweep
+                failures.append(_failure(f"payment {each.payment_id}", error))
                 await self._postpone(each)
         return len(due)
 
@@ -256,7 +258,8 @@ class AsyncAccounts:
             await payments.observe(payment.payment_id, source="sweep")
 
     async def _postpone(self, payment: Payment) -> None:
-        again_at = self._clock.now() + _LOOK_AGAIN_AFTER
+        now = self._clock.now()
+        again_at = now + max(_LOOK_AGAIN_AFTER, min((now - payment.created_at) / 8, _LOOK_AGAIN_WITHIN))
         await self._ledger.transact(
             lambda connection: payments_due.postpone(connection, payment.payment_id, again_at),
         )
@@ -294,3 +297,9 @@ class AsyncAccounts:
         """Close the connections to database and gateways that ``open`` made."""
         for close in self._closing:
             await close()
+
+
+def _failure(what: str, error: Exception) -> str:
+    """Say what went wrong, for people; the log has the rest."""
+    _log.warning("sweep: %s failed and is tried again", what, exc_info=error)
+    return scrub(f"{what}: {type(error).__name__}: {error}")

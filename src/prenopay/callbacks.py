@@ -160,7 +160,7 @@ def source_address(
     hop = request.peer
     while True:
         try:
-            address = ipaddress.ip_address(hop)
+            address = ipaddress.ip_address(_without_port(hop))
         except ValueError:
             return None
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
@@ -168,3 +168,10 @@ def source_address(
         if not hops or not any(address in network for network in proxies):
             return address
         hop = hops.pop()
+
+
+def _without_port(hop: str) -> str:
+    """Return the address of ``1.2.3.4:567`` or ``[::1]:567``, as some proxies write it."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
+from prenopay._redaction import redact
 from prenopay.callbacks import CallbackUrls
 from prenopay.errors import (
     DuplicateReference,
@@ -123,11 +124,12 @@ class Execution:
             return self.gateway.create_payment(send, request)
 
         created = await self._ask(begun, ask)
+        observed = _redacted(created.observation)
 
         def conclude(connection: Connection) -> StoredPayment:
             operations.created(connection, payment_id, created)
             operations.settle(connection, begun.operation, Outcome.SUCCEEDED, now=self.ports.clock.now())
-            return self._write(connection, begun.payment, created.observation, read_at, "create")
+            return self._write(connection, begun.payment, observed, read_at, "create")
 
         stored = await self.ports.ledger.transact(conclude)
         await self.ports.tell(payment_id)
@@ -171,14 +173,15 @@ class Execution:
         send, read_at = self.send(), self.ports.clock.now()
         try:
             reply = await self._ask(begun, lambda reference: verb(send, replace(request, reference=reference)))
-        except _STAYS_OPEN as error:
+        except (*_STAYS_OPEN, DuplicateReference) as error:
             _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
             return
 
+        observed = None if reply.observation is None else _redacted(_expired_if_so(reply.observation, made))
+
         def conclude(connection: Connection) -> None:
             now = self.ports.clock.now()
-            if reply.observation is not None:
-                observed = _expired_if_so(reply.observation, made)
+            if observed is not None:
                 self._write(connection, begun.payment, observed, read_at, made.kind.value)
             operations.settle(
                 connection,
@@ -201,7 +204,7 @@ class Execution:
             return stored
         read_at = self.ports.clock.now()
         try:
-            observed = await self.gateway.observe(self.send(), payment.provider_reference)
+            observed = _redacted(await self.gateway.observe(self.send(), payment.provider_reference))
         except PrenopayError as error:
             error.about(account=self.account, provider=self.gateway.name, payment_id=payment.payment_id)
             raise
@@ -254,21 +257,18 @@ class Execution:
     async def _ask(self, begun: Begun, ask: Callable[[str], Awaitable[T]]) -> T:
         """Ask the provider under the operation's reference; write down what an error says of the outcome.
 
-        A reference that is refused as seen before, although nothing of ours can have used it up, gets a
-        successor: it is another system's, or that of an order nobody can pay any more.
+        A create whose reference is refused as seen before gets a new one at once: the order behind the
+        old one, if any, can never be paid, because nobody holds its page. For a change that would be a
+        second chance to move the money (someone on the way may have sent it twice), so it waits.
         """
         made = begun.operation.operation
         try:
             try:
                 return await ask(made.reference)
             except DuplicateReference:
-                if begun.maybe_sent and made.kind is not OperationKind.CREATE:
+                if made.kind is not OperationKind.CREATE:
                     raise
-                intent = self.intent(made.kind, made.operation_id)
-                reference = await self.ports.ledger.transact(
-                    lambda connection: operations.next_reference(connection, intent),
-                )
-                return await ask(reference)
+                return await ask(await self._next_reference(begun))
         except PrenopayError as error:
             error.about(
                 account=self.account,
@@ -282,6 +282,8 @@ class Execution:
     async def _failed(self, begun: Begun, error: PrenopayError) -> None:
         now = self.ports.clock.now()
         outcome = Outcome.UNKNOWN if _leaves_open(begun, error, now) else Outcome.NOT_ATTEMPTED
+        if outcome is Outcome.NOT_ATTEMPTED and isinstance(error, DuplicateReference):
+            await self._next_reference(begun)  # the old one is another system's: the next try needs its own
         await self.ports.ledger.transact(
             lambda connection: operations.settle(
                 connection,
@@ -292,6 +294,11 @@ class Execution:
                 next_check_at=now + _pause(begun),
             ),
         )
+
+    async def _next_reference(self, begun: Begun) -> str:
+        made = begun.operation.operation
+        intent = self.intent(made.kind, made.operation_id)
+        return await self.ports.ledger.transact(lambda connection: operations.next_reference(connection, intent))
 
     def _write(
         self,
@@ -380,6 +387,11 @@ def expiry_operation_id(payment_id: str) -> str:
     return f"{payment_id}:expire"
 
 
+def _redacted(observed: Observation) -> Observation:
+    """Mask secrets in the raw answer, once, before anything is stored or told of it."""
+    return replace(observed, raw=redact(observed.raw))
+
+
 def _expired_if_so(observed: Observation, made: Operation) -> Observation:
     """A page closed because its time was over makes the payment expired, not cancelled."""
     closed = observed.state is PaymentState.CANCELLED and made.operation_id == expiry_operation_id(made.payment_id)
@@ -390,7 +402,9 @@ def _leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
     """Say whether the operation may have happened all the same."""
     if isinstance(error, _STAYS_OPEN):
         return True
-    if not begun.maybe_sent:
+    is_create = begun.operation.operation.kind is OperationKind.CREATE
+    seen_before = isinstance(error, DuplicateReference) and not is_create
+    if not (begun.maybe_sent or seen_before):
         return False
     if isinstance(error, _SAW_NOTHING):
         return True

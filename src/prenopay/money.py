@@ -11,6 +11,8 @@ from typing import Final
 
 __all__ = ["Money"]
 
+_MOST: Final = 2**63 - 1
+"""Databases keep whole numbers in 64 bits."""
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 _WITHOUT_MINOR_UNIT: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -45,6 +47,9 @@ class Money:
                 "149 kronor is Money(14900, 'SEK')"
             )
             raise TypeError(message)
+        if abs(self.minor) > _MOST:
+            message = f"{self.minor} is more than any ledger holds"
+            raise ValueError(message)
         if type(self.currency) is not str or not _CURRENCY.fullmatch(self.currency):
             message = f"currency must be three capital letters (ISO 4217), not {self.currency!r}"
             raise ValueError(message)

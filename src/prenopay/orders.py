@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -151,7 +151,8 @@ class OrderLine:
         """``unit_price``, or the line divided by its quantity where that was left out."""
         if self.unit_price is not None:
             return self.unit_price
-        return Money(round(Decimal(self.amount.minor) / Decimal(self.quantity)), self.amount.currency)
+        exact = Decimal(self.amount.minor) / Decimal(self.quantity)
+        return Money(int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP)), self.amount.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ The *awaiting* ones suspend. The core is written once, over the protocols below.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "Entropy", "HttpRequest", "HttpResponse", "HttpSender", "Ledger", "Send"]
 
 T = TypeVar("T")
+RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +77,12 @@ class Ledger(Protocol):
         """Run ``work`` in a transaction that only reads."""
         ...
 
-    async def append(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work``, which only adds rows, in a transaction it may share with others that wait.
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+        """Add ``row`` with ``add``, in a transaction it may share with other rows that wait.
 
-        What arrives during one commit shares the next, so that a burst of callbacks costs few
-        commits; a lone one does not wait. Returns after the commit.
+        What arrives during one commit shares the next, and ``add`` is called once for all of it: a
+        burst of callbacks costs few commits, and a lone one does not wait. If ``add`` fails, it is
+        called again for each row alone, so that one row's fault is its own. Returns after the commit.
         """
         ...
 

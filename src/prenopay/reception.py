@@ -8,7 +8,7 @@ read, leaves a flag for a person besides.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import Connection
@@ -26,7 +26,7 @@ from prenopay.callbacks import (
     Signed,
     Trust,
 )
-from prenopay.errors import LedgerUnavailable, NotFound, PrenopayError, Unverified
+from prenopay.errors import LedgerUnavailable, NotFound, Unverified
 from prenopay.ledger import inbox, observing, records
 from prenopay.models import FlagKind
 from prenopay.payments import AsyncPayments
@@ -39,6 +39,9 @@ _log = logging.getLogger("prenopay")
 
 DOCTORS_PAYMENT: Final = "doctor"
 """Stands for a payment in the URL with which ``prenopay doctor`` checks that callbacks arrive here."""
+
+_STORED_BETWEEN_COUNTS: Final = 500
+"""The bound on waiting callbacks is kept this closely, per process."""
 
 _UNKNOWN_ADDRESS: Final = CallbackReply(status=404, body=b"unknown callback address\n")
 _WRONG_METHOD: Final = CallbackReply(status=405, body=b"callbacks are POSTed\n", headers=(("allow", "POST"),))
@@ -60,6 +63,7 @@ class Reception:
         self._ledger = ledger
         self._clock = clock
         self._accounts = accounts
+        self._room: dict[str, int] = {}
 
     async def receive(self, request: CallbackRequest) -> CallbackReply:
         """Store a callback and return the reply its gateway wants."""
@@ -76,8 +80,17 @@ class Reception:
             return _WRONG_METHOD
         too_large = len(request.body) > BODY_LIMIT_BYTES
         trust: Trust = Rejected(reason="the body is too large") if too_large else gateway.read_callback(request)
+        arrived = inbox.Arrived(
+            account=address.account,
+            payment_id=address.payment_id,
+            body=b"" if too_large else request.body,
+            peer=request.peer,
+            note=trust.reason if isinstance(trust, Rejected) else "",
+            at=self._clock.now(),
+        )
         try:
-            await self._ledger.append(self._storing(address, request, trust, keep_body=not too_large))
+            await self._make_room(address.account)
+            await self._ledger.append(inbox.add, arrived)
         except LedgerUnavailable as error:
             _log.error("a callback for %s could not be stored; the gateway is told to repeat it: %s", address, error)
             return _COME_AGAIN
@@ -102,9 +115,11 @@ class Reception:
             for callback in callbacks:
                 await self._flag_oddities(callback)
             await self._account(first.account).observe(first.payment_id, source="callback")
-        except PrenopayError as error:
-            why, now = str(error), self._clock.now()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the callbacks are kept and tried again
+            why, now = scrub(f"{type(error).__name__}: {error}"), self._clock.now()
             _log.warning("callbacks about %s wait: %s", first.payment_id, why)
+            if isinstance(error, LedgerUnavailable):
+                return why  # the row could not be marked; it is due all the same
             await self._ledger.transact(
                 lambda connection: inbox.failed(connection, callbacks, why, now=now),
             )
@@ -148,30 +163,15 @@ class Reception:
             raise NotFound(message)
         return await self.work_on((callback,))
 
-    def _storing(
-        self,
-        address: CallbackAddress,
-        request: CallbackRequest,
-        trust: Trust,
-        *,
-        keep_body: bool,
-    ) -> Callable[[Connection], None]:
-        now = self._clock.now()
-        body = request.body if keep_body else b""
-        note = trust.reason if isinstance(trust, Rejected) else ""
-
-        def store(connection: Connection) -> None:
-            inbox.add(
-                connection,
-                address.account,
-                address.payment_id,
-                body,
-                peer=request.peer,
-                note=note,
-                now=now,
-            )
-
-        return store
+    async def _make_room(self, account: str) -> None:
+        """Bound what waits; counted only now and then, because counting costs more than storing."""
+        if self._room.get(account, 0) <= 0:
+            waiting = await self._ledger.read(lambda connection: inbox.waiting(connection, account))
+            if waiting >= inbox.OPEN_MOST:
+                message = f"{waiting} callbacks of account {account!r} wait already: run the sweep"
+                raise LedgerUnavailable(message).about(account=account)
+            self._room[account] = min(inbox.OPEN_MOST - waiting, _STORED_BETWEEN_COUNTS)
+        self._room[account] -= 1
 
     async def _flag_oddities(self, callback: inbox.Callback) -> None:
         """Mark a payment whose callback names another payment, or cannot be read."""

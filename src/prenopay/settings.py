@@ -176,7 +176,7 @@ def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
         if not isinstance(value, list) or not all(isinstance(member, str) for member in cast("Sequence[Any]", value)):
             raise place.wrong(key, f"must be a list of texts, not {value!r}")
         return tuple(cast("list[str]", value))
-    takes: tuple[Any, ...] = (int, float) if kind is float else (kind,)
+    takes = cast("tuple[type, ...]", (int, float) if kind is float else (kind,))
     if kind in _PLAIN_WORDS and (not isinstance(value, takes) or isinstance(value, bool) is not (kind is bool)):
         raise place.wrong(key, f"must be a {_PLAIN_WORDS[kind]}, not {value!r}")
     return value

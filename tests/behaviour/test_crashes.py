@@ -6,7 +6,7 @@ left, before or after a transaction was committed, before or after the host was 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from prenopay.testing.emulators.swedbankpay import DuplicateAnswer
 from tests.behaviour.shop import Shop, sek
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Killed(BaseException):
@@ -65,8 +66,8 @@ class MortalLedger:
     async def read(self, work: Callable[[Any], T]) -> T:
         return await self._executioner.around(lambda: self._ledger.read(work))
 
-    async def append(self, work: Callable[[Any], T]) -> T:
-        return await self._executioner.around(lambda: self._ledger.append(work))
+    async def append(self, add: Callable[[Any, Sequence[R]], None], row: R) -> None:
+        await self._executioner.around(lambda: self._ledger.append(add, row))
 
 
 def mortal(shop: Shop, executioner: Executioner) -> Shop:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import pytest
@@ -14,6 +14,7 @@ from prenopay.ports import Ledger
 from tests.behaviour.shop import CALLBACK_URL, KEY, Shop
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Failing:
@@ -37,9 +38,9 @@ class Failing:
         self._step()
         return await self._ledger.read(work)
 
-    async def append(self, work: Callable[[Any], T]) -> T:
+    async def append(self, add: Callable[[Any, Sequence[R]], None], row: R) -> None:
         self._step()
-        return await self._ledger.append(work)
+        await self._ledger.append(add, row)
 
 
 @pytest.mark.parametrize("fail_at", [1, 2, 3])

@@ -23,6 +23,8 @@ __all__ = ["digest", "dump", "load", "load_as"]
 
 T = TypeVar("T")
 
+_WHOLE_MOST: Final = 10**15
+
 _VALUES: Final[Mapping[str, type[Any]]] = {
     each.__name__: each
     for each in (
@@ -118,9 +120,29 @@ def load_as(kind: type[T], stored: Any) -> T:
 
 
 def digest(*values: object) -> str:
-    """Return a fingerprint of ``values``: equal values, and only those, have the same."""
-    stored = json.dumps([dump(value) for value in values], sort_keys=True, ensure_ascii=True)
+    """Return a fingerprint of ``values``: what asks for the same has the same, ``25`` and ``Decimal("25.00")`` too."""
+    stored = json.dumps([_meaning(dump(value)) for value in values], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(stored.encode()).hexdigest()
+
+
+def _meaning(stored: Any) -> Any:
+    """Strip what is stored of the types that make no difference: enums are words, whole decimals are ints."""
+    if isinstance(stored, list):
+        return [_meaning(member) for member in cast("Sequence[Any]", stored)]
+    if not isinstance(stored, dict):
+        return stored
+    tagged = cast("dict[str, Any]", stored)
+    match tagged:
+        case {"$enum": [_name, value]}:
+            return value
+        case {"$decimal": str(text)}:
+            number = Decimal(text)
+            if not number.is_finite():
+                return tagged
+            whole = abs(number) < _WHOLE_MOST and number == number.to_integral_value()
+            return int(number) if whole else {"$decimal": str(number.normalize())}
+        case _:
+            return {key: _meaning(member) for key, member in tagged.items()}
 
 
 def _is_default(value: object, each: Any) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "require_schema", "schema_version", "upgrade_database"]
 
 T = TypeVar("T")
+RowT = TypeVar("RowT")
 
 _BUSY_SECONDS: Final = 10
 """How long a writer waits for another process's lock before it gives up."""
@@ -113,7 +114,7 @@ def _refuse_network_file_system(folder: Path) -> None:
 
 @contextmanager
 def _our_errors() -> Generator[None]:
-    """Turn what the database throws into one error of ours; wrong SQL stays what it is."""
+    """Turn what the database throws into one error of ours; a broken constraint is the caller's to read."""
     try:
         yield
     except IntegrityError:
@@ -144,15 +145,17 @@ class _Transactions:
     def read(self, work: Callable[[Connection], T]) -> T:
         return self._run(self._reader, work)
 
-    def write_group(self, group: list[_Waiter[object]]) -> None:
-        """Run every waiter's work in one transaction; a failing one is undone alone."""
+    def write_group(self, group: list[_Waiter]) -> None:
+        """Add every waiter's row in one transaction; if that fails, each in one of its own."""
         try:
-            self.write(functools.partial(_run_all, group))
-        except BaseException as error:  # handed to every waiter, who raises it
+            self.write(lambda connection: group[0].add(connection, [waiter.row for waiter in group]))
+        except Exception:  # noqa: BLE001 - found again below, for the waiter whose it is
             for waiter in group:
-                waiter.fail(error)
-            if not isinstance(error, Exception):
-                raise
+                waiter.write_alone(self.write)
+        except BaseException as error:
+            for waiter in group:
+                waiter.error = error
+            raise
         finally:
             for waiter in group:
                 waiter.done = True
@@ -165,38 +168,35 @@ class _Transactions:
             return work(connection)
 
 
-def _run_all(group: list[_Waiter[object]], connection: Connection) -> None:
-    for waiter in group:
-        waiter.run_in_savepoint(connection)
+Add: TypeAlias = Callable[[Connection, Sequence[Any]], None]
 
 
-class _Waiter(Generic[T]):
-    """One append that waits for the commit it shares."""
+class _Waiter:
+    """One row that waits for the commit it shares."""
 
-    def __init__(self, work: Callable[[Connection], T]) -> None:
-        self._work = work
-        self._result: list[T] = []
-        self._error: BaseException | None = None
+    def __init__(self, add: Add, row: object) -> None:
+        self.add = add
+        self.row = row
+        self.error: BaseException | None = None
         self.done = False
 
-    def run_in_savepoint(self, connection: Connection) -> None:
+    def write_alone(self, write: Callable[[Callable[[Connection], None]], None]) -> None:
         try:
-            with connection.begin_nested():
-                self._result = [self._work(connection)]
-        except DBAPIError as error:
-            if error.connection_invalidated or not isinstance(error, IntegrityError):
-                raise
-            self._error = error
-        except Exception as error:  # noqa: BLE001 - raised by result(), for this waiter alone
-            self._error = error
+            write(lambda connection: self.add(connection, [self.row]))
+        except Exception as error:  # noqa: BLE001 - raised by finish(), for this waiter alone
+            self.error = error
 
-    def fail(self, error: BaseException) -> None:
-        self._error = error
+    def finish(self) -> None:
+        if self.error is not None:
+            raise self.error
 
-    def result(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return self._result[0]
+
+def _next_group(waiting: list[_Waiter]) -> list[_Waiter]:
+    """Take from ``waiting`` what is added the same way as the first, as much as one commit bears."""
+    group = [waiter for waiter in waiting if waiter.add == waiting[0].add][:_GROUP_MOST]
+    for waiter in group:
+        waiting.remove(waiter)
+    return group
 
 
 class BlockingLedger:
@@ -206,7 +206,7 @@ class BlockingLedger:
         """Use ``engine`` (see ``open_engine``)."""
         self.engine = engine
         self._transactions = _Transactions(engine)
-        self._waiting: list[_Waiter[object]] = []
+        self._waiting: list[_Waiter] = []
         self._writing = False
         self._turn = threading.Condition()
 
@@ -218,19 +218,20 @@ class BlockingLedger:
         """Run ``work`` in a reading transaction."""
         return self._transactions.read(work)
 
-    async def append(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work``, sharing a commit with the appends of other threads that wait meanwhile."""
-        waiter: _Waiter[T] = _Waiter(work)
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+        """Add ``row``, sharing a commit with the rows of other threads that wait meanwhile."""
+        waiter = _Waiter(add, row)
         with self._turn:
-            self._waiting.append(waiter)  # type: ignore[arg-type]  # the list holds waiters of any result
+            self._waiting.append(waiter)
         while True:
             with self._turn:
                 while self._writing and not waiter.done:
                     self._turn.wait()
                 if waiter.done:
-                    return waiter.result()
+                    waiter.finish()
+                    return
                 self._writing = True
-                group, self._waiting = self._waiting[:_GROUP_MOST], self._waiting[_GROUP_MOST:]
+                group = _next_group(self._waiting)
             try:
                 self._transactions.write_group(group)
             finally:
@@ -256,7 +257,8 @@ class AwaitingLedger:
         on_sqlite = engine.dialect.name == "sqlite"
         self._writers = 1 if on_sqlite else _POSTGRESQL_CONNECTIONS - _POSTGRESQL_READERS
         self._readers = _SQLITE_READERS if on_sqlite else _POSTGRESQL_READERS
-        self._waiting: list[tuple[_Waiter[object], anyio.Event]] = []
+        self._waiting: list[_Waiter] = []
+        self._turns: dict[_Waiter, anyio.Event] = {}
         self._writing = False
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
@@ -267,32 +269,31 @@ class AwaitingLedger:
         """Run ``work`` in a reading transaction."""
         return await self._on_thread(self._read_limit, functools.partial(self._transactions.read, work))
 
-    async def append(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work``, sharing a commit with the appends of other tasks that wait meanwhile."""
-        waiter: _Waiter[T] = _Waiter(work)
-        turn = anyio.Event()
-        self._waiting.append((waiter, turn))  # type: ignore[arg-type]  # the list holds waiters of any result
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+        """Add ``row``, sharing a commit with the rows of other tasks that wait meanwhile."""
+        waiter = _Waiter(add, row)
+        self._waiting.append(waiter)
+        turn = self._turns[waiter] = anyio.Event()
         with anyio.CancelScope(shield=True):
             if self._writing:
                 await turn.wait()
-            if any(mine is waiter for mine, _event in self._waiting):
+            while not waiter.done:
                 await self._write_waiting()
-        return waiter.result()
+        waiter.finish()
 
     async def _write_waiting(self) -> None:
         """Commit what waits, then wake those it was for and hand the pen to whoever came meanwhile."""
         self._writing = True
-        group, self._waiting = self._waiting[:_GROUP_MOST], self._waiting[_GROUP_MOST:]
-        work = functools.partial(self._transactions.write_group, [waiter for waiter, _event in group])
+        group = _next_group(self._waiting)
         try:
-            await self._on_thread(self._write_limit, work)
+            await self._on_thread(self._write_limit, functools.partial(self._transactions.write_group, group))
         finally:
             self._writing = False
-            for _waiter, turn in group:
-                turn.set()
+            for waiter in group:
+                self._turns.pop(waiter).set()
             if self._waiting:
                 self._writing = True
-                self._waiting[0][1].set()
+                self._turns[self._waiting[0]].set()
 
     async def _on_thread(self, limit: Callable[[], anyio.CapacityLimiter], work: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(work, limiter=limit(), abandon_on_cancel=False)
@@ -334,13 +335,19 @@ def require_schema(engine: Engine) -> None:
 
 
 def upgrade_database(database: str) -> None:
-    """Bring the tables of ``database`` to the version this code needs. Never removes anything."""
-    from alembic import command  # noqa: PLC0415 - only needed here, and slow to import
+    """Bring the tables of ``database`` to the version this code needs. Never removes anything.
+
+    Raises ``LedgerUnavailable`` for tables that a newer prenopay made.
+    """
+    from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
     engine = open_engine(database)
     try:
         with _our_errors(), engine.begin() as connection:
             command.upgrade(_alembic(connection), "head")
+    except util.CommandError as error:
+        message = f"the tables were left as they are ({error}): they may be those of a newer prenopay"
+        raise LedgerUnavailable(message) from error
     finally:
         engine.dispose()
 

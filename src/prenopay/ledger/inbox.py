@@ -13,19 +13,38 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Executable, Row, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from prenopay.errors import LedgerUnavailable
 from prenopay.ledger import schema
 
-__all__ = ["Callback", "add", "done", "due", "due_of", "failed", "find", "replay", "waiting"]
+__all__ = ["Arrived", "Callback", "add", "done", "due", "due_of", "failed", "find", "replay", "waiting"]
 
-OPEN_MOST: Final = 10_000
+OPEN_MOST: Final = 100_000
 """Callbacks of one account that may wait; beyond it the gateway is told to come again later."""
 
 _RETRY_AFTER: Final = tuple(timedelta(seconds=pause) for pause in (5, 30, 120, 600, 3600))
+
+
+def _storing(make: Any) -> Executable:
+    """Build the statement once: it stands in the way of every callback."""
+    table = schema.inbox
+    names = ("account", "payment_id", "digest", "body", "peer", "note", "received_at", "next_attempt_at")
+    statement = make(table).values({name: bindparam(name) for name in names})
+    repeat = {
+        "times": table.c.times + 1,
+        "done_at": None,
+        "next_attempt_at": statement.excluded.next_attempt_at,
+    }
+    stored: Executable = statement.on_conflict_do_update(
+        index_elements=["account", "payment_id", "digest"],
+        set_=repeat,
+    )
+    return stored
+
+
+_STORE: Final = {"postgresql": _storing(postgresql_insert), "sqlite": _storing(sqlite_insert)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,36 +63,34 @@ class Callback:
     body: bytes
 
 
-def add(
-    connection: Connection,
-    account: str,
-    payment_id: str,
-    body: bytes,
-    *,
-    peer: str,
-    note: str,
-    now: datetime,
-) -> None:
-    """Store a callback, or count a repeat. Raises ``LedgerUnavailable`` when too many wait already."""
-    if waiting(connection, account) >= OPEN_MOST:
-        message = f"{OPEN_MOST} callbacks of account {account!r} wait already: run the sweep"
-        raise LedgerUnavailable(message).about(account=account, payment_id=payment_id)
-    table = schema.inbox
-    make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    statement = make(table).values(
-        account=account,
-        payment_id=payment_id,
-        digest=hashlib.sha256(body).hexdigest(),
-        body=body,
-        peer=peer[:60],
-        note=note,
-        received_at=now,
-        next_attempt_at=now,
-    )
-    repeat = {"times": table.c.times + 1, "done_at": None, "next_attempt_at": now}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["account", "payment_id", "digest"], set_=repeat),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A callback that has just come in; ``note`` says what is wrong with it, if anything."""
+
+    account: str
+    payment_id: str
+    body: bytes
+    peer: str
+    note: str
+    at: datetime
+
+
+def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
+    """Store callbacks, or count repeats."""
+    values = [
+        {
+            "account": each.account,
+            "payment_id": each.payment_id,
+            "digest": hashlib.sha256(each.body).hexdigest(),
+            "body": each.body,
+            "peer": each.peer[:60],
+            "note": each.note,
+            "received_at": each.at,
+            "next_attempt_at": each.at,
+        }
+        for each in arrived
+    ]
+    connection.execute(_STORE[connection.dialect.name], values)
 
 
 def waiting(connection: Connection, account: str) -> int:

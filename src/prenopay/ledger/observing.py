@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from prenopay._redaction import redact
 from prenopay.errors import IllegalTransition
 from prenopay.events import EventKind
 from prenopay.ledger import codec, schema
@@ -81,8 +80,9 @@ def apply(
 ) -> StoredPayment:
     """Write ``observed`` into the books and return the payment as it now stands.
 
-    ``read_at`` is when the gateway was asked: an older reading never overrules a newer one on what
-    can be done next. Raises ``IllegalTransition`` if someone changed the payment behind the lock.
+    ``observed.raw`` has been redacted. ``read_at`` is when the gateway was asked: an older reading never
+    overrules a newer one on what can be done next. Raises ``IllegalTransition`` if someone changed the
+    payment behind the lock.
     """
     stored = lock_payment(connection, account, payment_id)
     changes = _Changes(stored, now)
@@ -353,10 +353,9 @@ def _other_paid(connection: Connection, stored: StoredPayment) -> str | None:
 
 
 def _keep_raw(connection: Connection, stored: StoredPayment, observed: Observation, now: datetime, source: str) -> None:
-    """Keep the gateway's answer, redacted, unless it says the same as the last one kept."""
+    """Keep the gateway's answer unless it says the same as the last one kept."""
     table = schema.observations
-    raw = redact(observed.raw)
-    fingerprint = hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode()).hexdigest()
+    fingerprint = hashlib.sha256(json.dumps(observed.raw, sort_keys=True, default=str).encode()).hexdigest()
     last = (
         select(table.c.digest)
         .where(table.c.payment_id == stored.payment.payment_id)
@@ -369,7 +368,7 @@ def _keep_raw(connection: Connection, stored: StoredPayment, observed: Observati
                 payment_id=stored.payment.payment_id,
                 source=source,
                 digest=fingerprint,
-                raw=raw,
+                raw=observed.raw,
                 at=now,
             ),
         )
@@ -394,5 +393,5 @@ def _write(connection: Connection, changes: _Changes, observed: Observation) -> 
         stored.payment.payment_id,
         changes.events,
         now=changes.now,
-        raw=redact(observed.raw),
+        raw=observed.raw,
     )

@@ -188,11 +188,7 @@ def claim(connection: Connection, account: str, operation_id: str, now: datetime
 
 
 def next_reference(connection: Connection, intent: Intent) -> str:
-    """Give an operation a fresh reference, and return it.
-
-    Only for one whose old reference cannot have moved money: a change that was never sent before, or a
-    create, because the order an earlier try may have made can never be paid (nobody holds its page).
-    """
+    """Give an operation whose old reference has certainly moved no money a fresh one, and return it."""
     found = load_operation(connection, intent.account, intent.operation_id)
     made = found.operation
     reference = _free_reference(connection, intent, first_attempt=made.attempts + 1)
@@ -325,7 +321,8 @@ def _again(connection: Connection, intent: Intent, found: StoredOperation, finge
     if outcome is Outcome.NOT_ATTEMPTED and free:
         if made.kind is not OperationKind.CREATE:
             _may_change(connection, load_payment(connection, intent.account, made.payment_id))
-        _update(connection, found, outcome=Outcome.UNKNOWN.value, error="", settled_at=None, **_claim(intent))
+        again = {"outcome": Outcome.UNKNOWN.value, "error": "", "settled_at": None, "first_sent_at": intent.now}
+        _update(connection, found, **again, **_claim(intent))
         return _begun(connection, intent, ours=True, maybe_sent=False)
     if outcome is Outcome.UNKNOWN and free:
         _update(connection, found, **_claim(intent))

@@ -40,6 +40,8 @@ def part_of(
         raise InvalidOrder(message, field="amount")
     if lines:
         return amount, sums_of(lines)[1]
+    if kind is OperationKind.UPDATE:
+        return amount, Money(order_vat.minor * amount.minor // payment.amount.minor, amount.currency)
     # The VAT is the order's, so it is shared out over the order and not over the part of it that was taken.
     ordered = max(whole, payment.amount)
     return amount, vat_of_part(order_vat, ordered, before=min(taken, ordered), part=amount)

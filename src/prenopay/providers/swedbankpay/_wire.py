@@ -224,7 +224,7 @@ def _link_is_empty(value: Any) -> dict[str, Any] | None:
 
 
 def _list_or_nothing(value: Any) -> list[Any]:
-    listed: list[Any] = value if isinstance(value, list) else []
+    listed = cast("list[object]", value) if isinstance(value, list) else []
     return [member for member in listed if isinstance(member, dict)]
 
 

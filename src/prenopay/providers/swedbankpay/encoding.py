@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -75,6 +76,7 @@ _ORDER_REFERENCE_MOST: Final = 50
 _STREET_MOST: Final = 50
 _AMOUNT_MOST: Final = 2_147_483_647
 """The largest amount seen in the docs: a 32-bit integer is likely behind it."""
+_ABSOLUTE_URL: Final = re.compile(r"https?://[^/?#]")
 _USER_AGENT: Final = "prenopay"
 _ABORT_REASON: Final = "CancelledByConsumer"
 
@@ -85,6 +87,9 @@ def check_order(order: Order) -> None:
     _require(order.amount.minor <= _AMOUNT_MOST, "amount", f"{order.amount} is more than a payment order can hold")
     _at_most("description", order.description, _DESCRIPTION_MOST)
     _at_most("order_reference", order.order_reference, _ORDER_REFERENCE_MOST)
+    for field in ("return_url", "cancel_url", "payment_page_url"):
+        url: str = getattr(order, field)
+        _require(not url or bool(_ABSOLUTE_URL.match(url)), field, f"must be an absolute http(s) URL, not {url!r}")
     if order.page is PageStyle.SEAMLESS:
         why = "a seamless page needs the URL of the page that holds it, for the way back from apps and 3-D Secure"
         _require(bool(order.payment_page_url), "payment_page_url", why)
@@ -168,7 +173,7 @@ def _urls(config: SwedbankPay, order: Order, callback_url: str) -> _wire.UrlsOut
         host_urls=list(config.host_urls or origins),
         complete_url=order.return_url,
         cancel_url=order.cancel_url or (None if seamless else order.return_url),
-        payment_url=order.payment_page_url or None,
+        payment_url=order.payment_page_url if seamless else None,
         callback_url=callback_url,
         logo_url=config.logo_url or None,
         terms_of_service_url=config.terms_url or None,

@@ -60,10 +60,10 @@ def inspect(body: bytes) -> Inspection:
     for name in _OF_VERSION_2:
         if isinstance(members.get(name), dict):
             return _transaction(name, members)
-    names = [name if name.isidentifier() and len(name) <= _NAME_MOST else "…" for name in sorted(members)]
+    shown = [name if name.isidentifier() and len(name) <= _NAME_MOST else "…" for name in sorted(members)]
     message = (
         "this is none of: a payment order with a status, one of its nodes (paid, failed, financialTransactions, …), "
-        f"a callback, a problem; its members are: {', '.join(names[:_NAMES_MOST]) or 'none'}"
+        f"a callback, a problem; its members are: {', '.join(shown[:_NAMES_MOST]) or 'none'}"
     )
     raise _wire.Unreadable(message)
 

@@ -286,6 +286,8 @@ def unreadable_error(http_status: int, *, retry_after: float | None, call: str) 
 
 def _is_duplicate(problem: Problem, http_status: int) -> bool:
     """The answer to a repeated ``payeeReference`` is undocumented: read every likely shape of it."""
+    if http_status >= 500:  # noqa: PLR2004 - a server error says nothing certain, whatever its text
+        return False
     named = [entry for entry in problem.problems if entry.name.rsplit(".", 1)[-1].lower() == "payeereference"]
     if any(_SEEN_BEFORE.search(entry.description) for entry in named):
         return True

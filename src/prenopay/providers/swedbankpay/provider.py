@@ -43,7 +43,7 @@ _EXPAND: Final = (
     "$expand=paid,cancelled,reversed,failed,aborted,failedattempts,financialtransactions,postpurchasefailedattempts"
 )
 _ORIGIN: Final = re.compile(r"https?://[^/?#]+")
-_ORDER_ID: Final = re.compile(r"/psp/paymentorders/[\w.~-]+")
+_ORDER_ID: Final = re.compile(r"/psp/paymentorders/[\w~-][\w.~-]*")
 _NOBODYS_ORDER: Final = "/psp/paymentorders/00000000-0000-0000-0000-000000000000"
 _PAGE_LIVES: Final = timedelta(days=28)
 _AUTHORIZATION_LIVES: Final = timedelta(days=180)
@@ -135,16 +135,20 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
             return await self._act(send, request, order, "cancel", body)
         if "abort" in order.links:
             changed = await self._patch(send, order, "abort", encoding.abort_body())
-            return Reply(outcome=Outcome.SUCCEEDED, observation=changed.observation)
+            closed = changed.observation.state is PaymentState.CANCELLED
+            return Reply(
+                outcome=Outcome.SUCCEEDED if closed else Outcome.PENDING,
+                observation=changed.observation,
+            )
         verb = "cancel"
         raise _not_now(verb, order.observation)
 
     async def update(self, send: Send, request: ChangeRequest) -> Reply:
         """``update-order``: amount and lines of an order nobody has paid; the page must be refreshed after."""
         order = await self._get(send, request.provider_reference, "update")
-        if order.observation.submitted == request.amount:
-            return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
         if "update-order" not in order.links:
+            if order.observation.submitted == request.amount:
+                return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
             verb = "update"
             raise _not_now(verb, order.observation)
         changed = await self._patch(send, order, "update-order", encoding.update_body(request))

@@ -1,0 +1,110 @@
+"""Whatever is observed in whatever order, the books hold the greatest totals seen, and never more."""
+
+from __future__ import annotations
+
+from hypothesis import given, strategies as st
+
+from prenopay import Money, PaymentState
+from prenopay.ledger.movements import Movement, Totals, new_movements
+from prenopay.provider import Observation, ProviderTransaction, TransactionKind
+
+_AMOUNTS = st.integers(0, 1000)
+_NUMBERS = st.sampled_from(["", "1", "2", "3", "4", "5"])
+_KINDS = list(TransactionKind)
+
+_LISTED = st.builds(
+    ProviderTransaction,
+    kind=st.sampled_from(_KINDS),
+    number=_NUMBERS,
+    amount=st.none() | st.builds(Money, st.integers(-100, 1000), st.just("SEK")),
+    reference=st.none() | st.sampled_from(["REF1", "REF2"]),
+    created_at=st.none(),
+)
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    """Return any observation, with a list of transactions that need not fit."""
+
+    def total() -> Money:
+        return Money(draw(_AMOUNTS), "SEK")
+
+    return Observation(
+        provider_reference="/psp/paymentorders/1",
+        state=PaymentState.PENDING,
+        authorized=total(),
+        captured=total(),
+        refunded=total(),
+        cancelled=total(),
+        submitted=Money(1000, "SEK"),
+        fee=Money(0, "SEK"),
+        discount=Money(0, "SEK"),
+        allowed_actions=frozenset(),
+        transactions=tuple(draw(st.lists(_LISTED, max_size=6))),
+    )
+
+
+def write(books: list[Movement], observed: Observation) -> tuple[Movement, ...]:
+    """Write ``observed`` into ``books`` as the ledger does; return what was new."""
+    known = {(each.kind, each.number) for each in books if each.number is not None}
+    added = new_movements(Totals.of(books, "SEK"), observed, known)
+    books += added
+    return added
+
+
+def greatest(seen: list[Observation]) -> Totals:
+    nothing = Money.zero("SEK")
+    return Totals(
+        authorized=max((each.authorized for each in seen), default=nothing),
+        captured=max((each.captured for each in seen), default=nothing),
+        refunded=max((each.refunded for each in seen), default=nothing),
+        cancelled=max((each.cancelled for each in seen), default=nothing),
+    )
+
+
+@given(st.lists(observations(), max_size=6))
+def test_the_books_hold_the_greatest_totals_seen(seen: list[Observation]) -> None:
+    books: list[Movement] = []
+    for count, observed in enumerate(seen, start=1):
+        write(books, observed)
+        assert greatest(seen[:count]) == Totals.of(books, "SEK")
+
+
+@given(st.lists(observations(), max_size=5), st.data())
+def test_the_order_in_which_things_are_seen_does_not_matter(seen: list[Observation], data: st.DataObject) -> None:
+    one: list[Movement] = []
+    other: list[Movement] = []
+    for observed in seen:
+        write(one, observed)
+    for observed in data.draw(st.permutations(seen)):
+        write(other, observed)
+    assert Totals.of(one, "SEK") == Totals.of(other, "SEK")
+
+
+@given(st.lists(observations(), min_size=1, max_size=5))
+def test_seeing_the_same_again_adds_nothing(seen: list[Observation]) -> None:
+    books: list[Movement] = []
+    for observed in seen:
+        write(books, observed)
+        assert not write(books, observed)
+    for observed in seen:
+        assert not write(books, observed)
+
+
+@given(st.lists(observations(), max_size=6))
+def test_no_transaction_is_written_twice(seen: list[Observation]) -> None:
+    books: list[Movement] = []
+    for observed in seen:
+        write(books, observed)
+    named = [(each.kind, each.number) for each in books if each.number is not None]
+    assert len(named) == len(set(named))
+    assert "" not in {number for _kind, number in named}
+
+
+@given(st.lists(observations(), max_size=6))
+def test_every_movement_goes_the_way_of_its_kind(seen: list[Observation]) -> None:
+    books: list[Movement] = []
+    for observed in seen:
+        write(books, observed)
+    inward = {TransactionKind.AUTHORIZATION, TransactionKind.CAPTURE}
+    assert all((each.amount.minor > 0) is (each.kind in inward) and each.amount.minor for each in books)

@@ -1,0 +1,1 @@
+"""Tests of single modules: values, pure rules, the transport's and the ledger's promises."""

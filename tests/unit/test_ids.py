@@ -1,0 +1,80 @@
+"""Names the ledger gives: payment ids that sort by time, references that the same operation always gets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from prenopay.ledger import ids
+from prenopay.provider import ReferenceAlphabet, ReferenceRule
+
+from .fakes import NOON, FakeEntropy
+
+_DIGITS_12 = ReferenceRule(alphabet=ReferenceAlphabet.DIGITS, length=12)
+_LONG = ReferenceRule(alphabet=ReferenceAlphabet.CAPITALS_AND_DIGITS, length=30)
+
+# Payment ids
+
+
+def test_payment_ids_sort_by_the_millisecond_they_were_made_in() -> None:
+    moments = [NOON + timedelta(milliseconds=step) for step in (0, 1, 999, 1000, 60_000, 86_400_000, 10**10)]
+    made = [ids.payment_id(moment, FakeEntropy(255 - place)) for place, moment in enumerate(moments)]
+    assert sorted(made) == made
+
+
+def test_payment_ids_of_one_millisecond_differ() -> None:
+    assert ids.payment_id(NOON, FakeEntropy(1)) != ids.payment_id(NOON, FakeEntropy(2))
+
+
+@pytest.mark.parametrize("byte", [0, 255])
+@pytest.mark.parametrize("now", [NOON, datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
+def test_a_payment_id_is_30_small_letters_and_digits(now: datetime, byte: int) -> None:
+    made = ids.payment_id(now, FakeEntropy(byte))
+    assert made.startswith("pay_")
+    assert set(made[4:]) <= set("0123456789abcdefghjkmnpqrstvwxyz")
+    expected = 30
+    assert expected == len(made)
+
+
+def test_an_events_id_is_the_same_for_every_repeat() -> None:
+    expected = "evt_01abc_3"
+    assert expected == ids.event_id("pay_01abc", 3)
+
+
+# Gateway references
+
+
+@pytest.mark.parametrize("rule", [_DIGITS_12, _LONG])
+def test_a_reference_is_in_the_gateways_own_alphabet_and_length(rule: ReferenceRule) -> None:
+    for number in range(200):
+        made = ids.reference(rule, "paper", f"capture:{number}", 1)
+        assert (rule.length, set()) == (len(made), set(made) - set(rule.alphabet.value))
+
+
+@pytest.mark.parametrize("rule", [_DIGITS_12, _LONG])
+def test_the_same_operation_gets_the_same_reference(rule: ReferenceRule) -> None:
+    assert ids.reference(rule, "paper", "capture:1", 1) == ids.reference(rule, "paper", "capture:1", 1)
+
+
+def test_references_stay_what_they_were_in_earlier_releases() -> None:
+    expected = ("442246237008", "9YWBGMAN43EY9KK9NCMXB74XMYHTTG")
+    made = tuple(ids.reference(rule, "paper", "capture:1", 1) for rule in (_DIGITS_12, _LONG))
+    assert expected == made
+
+
+def test_other_operations_accounts_and_tries_get_other_references() -> None:
+    made = {
+        ids.reference(_LONG, account, operation, attempt)
+        for account in ("paper", "other")
+        for operation in ("capture:1", "capture:2", "capture:11")
+        for attempt in (1, 2, 11)
+    }
+    expected = 2 * 3 * 3
+    assert expected == len(made)
+
+
+def test_a_thousand_operations_get_a_thousand_references() -> None:
+    made = {ids.reference(_LONG, "paper", f"renewal:{number}", 1) for number in range(1000)}
+    expected = 1000
+    assert expected == len(made)

@@ -1,0 +1,200 @@
+"""Secrets never leave: they are masked in texts, in JSON and in whatever prints itself."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from prenopay import Secret
+from prenopay._redaction import MASK, redact, scrub
+
+_CARD = "4925000000000004"
+
+# Texts
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (_CARD, "***"),
+        (f"card {_CARD} refused", "card *** refused"),
+        ("4925 0000 0000 0004", "***"),
+        ("4925-0000-0000-0004", "***"),
+        (f"{_CARD} 12/26", "*** 12/26"),
+        (f"{_CARD} 123", "*** 123"),
+        (f"12 {_CARD}", "12 ***"),
+        (f"149 {_CARD}, 31 {_CARD} 7", "149 ***, 31 *** 7"),
+        (f"({_CARD})", "(***)"),
+        (f"{_CARD}-", "***-"),
+        ("4222222222222", "***"),  # thirteen digits
+        ("6304000000000000000", "***"),  # nineteen
+    ],
+)
+def test_a_card_number_is_masked(text: str, expected: str) -> None:
+    assert expected == scrub(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4925000000000005",  # the check digit is wrong
+        "492500******0004",
+        "5cabf558-5283-4827-9252-49250000000000041",
+        "09ccd29a-7c4f-4752-9396-121003456789",
+        "ref4925000000000004",
+        "number 40129782830",
+        "2026-10-28T12:00:00.1234567Z",
+        "4925",
+    ],
+)
+def test_other_numbers_stay_readable(text: str) -> None:
+    assert text == scrub(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["850709-9805", "8507099805", "19850709-9805", "198507099805", "850769-9802", "190709+9806"],
+)
+def test_a_swedish_personal_number_is_masked(text: str) -> None:
+    expected = "payer *** refused"
+    assert expected == scrub(f"payer {text} refused")
+
+
+@pytest.mark.parametrize("text", ["850709-9806", "851309-9805", "order 850799-9805"])
+def test_what_only_looks_like_a_personal_number_stays(text: str) -> None:
+    assert text == scrub(text)
+
+
+@pytest.mark.parametrize("text", ["+46701234567", "+4798765432", "+358401234567"])
+def test_a_phone_number_is_masked(text: str) -> None:
+    expected = "sms to ***."
+    assert expected == scrub(f"sms to {text}.")
+
+
+@pytest.mark.parametrize("text", ["leia@shop.example", "leia.ahlström+news@mail.shop.example", "a@b.se"])
+def test_an_email_address_is_masked(text: str) -> None:
+    expected = "<***>"
+    assert expected == scrub(f"<{text}>")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Authorization: Bearer abc.DEF-1_2~+/=", "Authorization: Bearer ***"),
+        ("authorization: bearer  abc", "authorization: bearer ***"),
+        ("Basic dXNlcjpwdw==", "Basic ***"),
+    ],
+)
+def test_a_credential_is_masked(text: str, expected: str) -> None:
+    assert expected == scrub(text)
+
+
+# JSON
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "token",
+        "paymentToken",
+        "recurrence_token",
+        "UNSCHEDULEDTOKEN",
+        "Authorization",
+        "set-cookie",
+        "msisdn",
+        "misidn",
+        "firstName",
+        "socialSecurityNumber",
+        "paymentAccountReference",
+        "zipCode",
+    ],
+)
+@pytest.mark.parametrize("value", ["abc", 123, 1.5, True, ["abc", 5], {"value": "abc", "more": [{"x": "abc"}]}])
+def test_a_secret_key_hides_whatever_it_holds(key: str, value: Any) -> None:
+    shown = repr(redact({"a": [{key: value}]}))
+    assert not [secret for secret in ("abc", "123", "1.5", "5", "True") if secret in shown]
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_that_nothing_was_said_still_shows(value: str | None) -> None:
+    assert {"token": value} == redact({"token": value})
+
+
+def test_everything_about_a_person_is_masked_but_links() -> None:
+    payer = {
+        "id": "/psp/paymentorders/1/payers",
+        "reference": "reader-7",
+        "birthYear": 1985,
+        "digital": True,
+        "nothing": None,
+        "empty": "",
+        "device": {"platform": "Linux", "screens": ["1920"]},
+        "score": 7,
+    }
+    expected = {
+        "id": "/psp/paymentorders/1/payers",
+        "reference": MASK,
+        "birthYear": MASK,
+        "digital": True,
+        "nothing": None,
+        "empty": "",
+        "device": {"platform": MASK, "screens": [MASK]},
+        "score": MASK,
+    }
+    assert {"payer": expected} == redact({"payer": payer})
+
+
+def test_what_is_no_secret_stays() -> None:
+    plain = {"status": "Paid", "amount": 14900, "rate": 1.5, "paid": True, "list": [1, "two", None], "number": "1"}
+    assert plain == redact(plain)
+
+
+def test_a_card_number_is_masked_as_a_number_too() -> None:
+    expected = {"bin": 492500, "pan": MASK}
+    assert expected == redact({"bin": 492500, "pan": int(_CARD)})
+
+
+def test_texts_in_json_are_scrubbed() -> None:
+    expected = {"detail": ["card *** of ***"]}
+    assert expected == redact({"detail": (f"card {_CARD} of leia@shop.example",)})
+
+
+def test_what_is_not_json_is_masked() -> None:
+    expected = "***"
+    assert expected == redact(object())
+
+
+def test_the_original_is_left_alone() -> None:
+    original, before = [{"payer": {"email": "leia@shop.example"}} for _ in range(2)]
+    redact(original)
+    assert before == original
+
+
+# Secrets
+
+
+def test_a_secret_prints_a_mask() -> None:
+    secret = Secret("hunter2")
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret!s:>10}", f"{[secret]}"]
+    assert not [text for text in shown if "hunter2" in text]
+
+
+def test_a_secret_is_revealed_when_asked() -> None:
+    expected = "hunter2"
+    assert expected == Secret("hunter2").reveal()
+
+
+def test_an_empty_secret_is_refused() -> None:
+    with pytest.raises(ValueError, match="must not be empty"):
+        Secret("")
+
+
+def test_secrets_are_equal_by_what_they_hold() -> None:
+    assert {Secret("a")} == {Secret("a"), Secret("a")}
+    assert Secret("a") not in [Secret("b"), "a"]
+
+
+def test_a_secret_survives_pickling() -> None:
+    assert Secret("a") == pickle.loads(pickle.dumps(Secret("a")))  # noqa: S301 - our own bytes
