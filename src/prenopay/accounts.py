@@ -7,17 +7,18 @@ A host opens this once, adds its accounts, mounts the callback app (``prenopay.w
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
 from prenopay._redaction import Secret, scrub
 from prenopay._system import AwaitingClock, SystemEntropy
-from prenopay._transport import AccountSender, AwaitingSender
+from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
 from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
 from prenopay.errors import ConfigurationError, LedgerUnavailable, NotFound
 from prenopay.events import AsyncEventHandler
@@ -34,6 +35,9 @@ from prenopay.reception import Reception
 __all__ = ["AsyncAccounts", "SweepReport"]
 
 ProviderT = TypeVar("ProviderT")
+
+Connect: TypeAlias = Callable[[ssl.SSLContext], AwaitingSender | BlockingSender]
+"""Makes the sender of one account."""
 
 _log = logging.getLogger("prenopay")
 
@@ -68,10 +72,16 @@ class AsyncAccounts:
         entropy: Entropy,
         callback_urls: CallbackUrls,
         on_event: AsyncEventHandler | None,
+        connect: Connect | None = None,
         closing: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
-        """Wire the ports; hosts call ``open``. ``closing`` is what ``aclose`` closes."""
-        self._closing = closing
+        """Wire the ports; hosts call ``open``.
+
+        ``connect`` makes a sender for an account with a certificate of its own (``None``: all share
+        ``sender``); ``closing`` is what ``aclose`` closes.
+        """
+        self._closing = list(closing)
+        self._connect = connect
         self.callback_urls = callback_urls
         self._ledger = ledger
         self._sender = sender
@@ -104,7 +114,7 @@ class AsyncAccounts:
         engine = open_engine(database)
         require_schema(engine)
         ledger = AwaitingLedger(engine)
-        closing = [ledger.aclose]
+        closing, own = [ledger.aclose], None
         if sender is None:
             sender = own = AwaitingSender()
             closing.append(own.aclose)
@@ -115,6 +125,7 @@ class AsyncAccounts:
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_event,
+            connect=AwaitingSender if sender is own else None,
             closing=closing,
         )
 
@@ -128,7 +139,7 @@ class AsyncAccounts:
             message = f"account {config.account!r}: {type(provider).__name__} is not a PaymentProvider"
             raise ConfigurationError(message)
         http = AccountSender(
-            self._sender,
+            self._sender_of(config),
             account=config.account,
             provider=provider.name,
             hosts=provider.hosts,
@@ -146,6 +157,14 @@ class AsyncAccounts:
         payments = AsyncPayments(provider, config.account, ports)
         self._accounts[config.account] = payments
         return payments
+
+    def _sender_of(self, config: ProviderConfig[object]) -> HttpSender:
+        tls = None if self._connect is None else config.tls()
+        if self._connect is None or tls is None:
+            return self._sender
+        own = self._connect(tls)
+        self._closing.append(own.aclose)
+        return own
 
     def __getitem__(self, account: str) -> AsyncPayments[object]:
         """Return the account of that name; raises ``NotFound``."""
@@ -216,6 +235,7 @@ class AsyncAccounts:
         settled = checked = 0
         for payments in self._accounts.values():
             settled += await self._sweep_operations(payments, limit, failures)
+            settled += await self._sweep_payouts(payments, limit, failures)
             checked += await self._sweep_payments(payments, limit, failures)
         delivered = await self.deliver_pending(limit=limit)
         return SweepReport(
@@ -234,6 +254,15 @@ class AsyncAccounts:
                 await payments.resolve(each.operation.operation_id)
             except Exception as error:  # noqa: BLE001 - one operation's trouble never stops the sweep
                 failures.append(_failure(f"operation {each.operation.operation_id}", error))
+        return len(due)
+
+    async def _sweep_payouts(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> int:
+        due = await payments.payouts_due(limit=limit)
+        for operation_id in due:
+            try:
+                await payments.resolve_payout(operation_id)
+            except Exception as error:  # noqa: BLE001 - one payout's trouble never stops the sweep
+                failures.append(_failure(f"payout {operation_id}", error))
         return len(due)
 
     async def _sweep_payments(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> int:

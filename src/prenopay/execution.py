@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from sqlalchemy import Connection
 
@@ -36,9 +36,21 @@ from prenopay.models import Action, Operation, OperationId, OperationKind, Outco
 from prenopay.money import Money
 from prenopay.orders import CaptureMode, Order, OrderLine
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender, Ledger, Send
-from prenopay.provider import VERBS, ChangeRequest, Created, CreateRequest, Observation, PaymentProvider, Probe, Reply
+from prenopay.provider import (
+    VERBS,
+    ChangeRequest,
+    Created,
+    CreateRequest,
+    Observation,
+    PaymentProvider,
+    Probe,
+    ProviderTransaction,
+    RefundsApart,
+    Reply,
+    TransactionKind,
+)
 
-__all__ = ["Execution", "Ports", "expiry_operation_id"]
+__all__ = ["STAYS_OPEN", "Execution", "Ports", "expiry_operation_id", "pause"]
 
 T = TypeVar("T")
 
@@ -51,9 +63,10 @@ _FIRST_TRY_HAS_ENDED: Final = timedelta(minutes=10)
 _LOOK_AGAIN_AFTER: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
 """Pauses between looks at an operation without a final answer; the last one repeats."""
 _CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
+_RENEW_AHEAD: Final = timedelta(days=30)
 _CLOCKS_AGREE_WITHIN: Final = timedelta(seconds=60)
 
-_STAYS_OPEN: Final = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
+STAYS_OPEN: Final = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
 """Errors after which the gateway may have acted."""
 _SAW_NOTHING: Final = (NotSent, Unauthenticated, RateLimited)
 """Errors that say nothing about an earlier try, because the look-up itself did not get through."""
@@ -81,17 +94,21 @@ class Execution:
         self.account = account
         self.ports = ports
 
+    @property
+    def claimed_for(self) -> timedelta:
+        """How long one try owns its operation."""
+        return timedelta(seconds=self.gateway.limits.deadline_seconds) + _WRITING_MARGIN
+
     def intent(self, kind: OperationKind, operation_id: str) -> Intent:
         """Return what names an operation, and how long this try owns it."""
         now = self.ports.clock.now()
-        claimed = timedelta(seconds=self.gateway.limits.deadline_seconds) + _WRITING_MARGIN
         return Intent(
             account=self.account,
             operation_id=OperationId(operation_id),
             kind=kind,
             rule=self.gateway.limits.reference,
             now=now,
-            claim_until=now + claimed,
+            claim_until=now + self.claimed_for,
         )
 
     def send(self) -> Send:
@@ -120,6 +137,7 @@ class Execution:
                 payment_id=payment_id,
                 reference=reference,
                 callback_url=callback_url,
+                again=begun.maybe_sent and reference == begun.operation.operation.reference,
             )
             return self.gateway.create_payment(send, request)
 
@@ -173,11 +191,13 @@ class Execution:
         send, read_at = self.send(), self.ports.clock.now()
         try:
             reply = await self._ask(begun, lambda reference: verb(send, replace(request, reference=reference)))
-        except (*_STAYS_OPEN, DuplicateReference) as error:
+        except (*STAYS_OPEN, DuplicateReference) as error:
             _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
             return
 
         observed = None if reply.observation is None else _redacted(_expired_if_so(reply.observation, made))
+        look_again = reply.outcome is Outcome.SUCCEEDED and self._keeps_apart(made.kind)
+        outcome = Outcome.PENDING if look_again else reply.outcome
 
         def conclude(connection: Connection) -> None:
             now = self.ports.clock.now()
@@ -186,7 +206,7 @@ class Execution:
             operations.settle(
                 connection,
                 begun.operation,
-                reply.outcome,
+                outcome,
                 now=now,
                 decline=reply.decline,
                 next_check_at=now + _LOOK_AGAIN_AFTER[1],
@@ -195,6 +215,8 @@ class Execution:
                 observing.tell_declined(connection, begun.operation, reply.decline, now=now)
 
         await self.ports.ledger.transact(conclude)
+        if look_again:  # the money is written down by the one way in which anything changes
+            await self.observe(begun.payment, made.kind.value)
         await self.ports.tell(made.payment_id)
 
     async def observe(self, stored: StoredPayment, source: str) -> StoredPayment:
@@ -202,9 +224,10 @@ class Execution:
         payment = stored.payment
         if payment.provider_reference is None:
             return stored
-        read_at = self.ports.clock.now()
+        read_at, send = self.ports.clock.now(), self.send()
         try:
-            observed = _redacted(await self.gateway.observe(self.send(), payment.provider_reference))
+            observed = _redacted(await self.gateway.observe(send, payment.provider_reference))
+            observed = await self._with_refunds(send, stored, observed)
         except PrenopayError as error:
             error.about(account=self.account, provider=self.gateway.name, payment_id=payment.payment_id)
             raise
@@ -215,6 +238,39 @@ class Execution:
             stored = await self._capture_automatically(stored)
         await self.ports.tell(payment.payment_id)
         return stored
+
+    async def _with_refunds(self, send: Send, stored: StoredPayment, observed: Observation) -> Observation:
+        """Add what became of each refund under way, where refunds are objects of their own."""
+        if not self._keeps_apart(OperationKind.REFUND):
+            return observed
+        gateway, payment = cast("RefundsApart", self.gateway), stored.payment
+        under_way = await self.ports.ledger.read(
+            lambda connection: operations.refunds_under_way(connection, payment.payment_id)
+        )
+        moved: list[ProviderTransaction] = []
+        failed: list[ProviderTransaction] = []
+        for refund in under_way:
+            reply = await gateway.observe_refund(send, refund.reference, payment.amount.currency)
+            seen = ProviderTransaction(
+                kind=TransactionKind.REFUND,
+                number=refund.reference,
+                amount=refund.amount,
+                reference=refund.reference,
+                created_at=refund.created_at,
+                decline=reply.decline,
+            )
+            if reply.outcome is Outcome.SUCCEEDED:
+                moved.append(seen)
+            elif reply.outcome is Outcome.DECLINED:
+                failed.append(seen)
+        return replace(
+            observed,
+            transactions=(*observed.transactions, *moved),
+            failed_transactions=(*observed.failed_transactions, *failed),
+        )
+
+    def _keeps_apart(self, kind: OperationKind) -> bool:
+        return kind is OperationKind.REFUND and RefundsApart in type(self.gateway).__mro__
 
     async def probe(self) -> tuple[Probe, ...]:
         """Ask the gateway what can be asked without side effects."""
@@ -227,6 +283,9 @@ class Execution:
         return tuple(self._with_clock(probe) for probe in found)
 
     def _with_clock(self, probe: Probe) -> Probe:
+        if probe.expires_at is not None:
+            left = probe.expires_at - self.ports.clock.now()
+            return replace(probe, ok=probe.ok and left > timedelta(0), fix=probe.fix if left < _RENEW_AHEAD else "")
         if probe.gateway_time is None:
             return probe
         ahead = self.ports.clock.now() - probe.gateway_time
@@ -237,7 +296,7 @@ class Execution:
     async def look_again_later(self, begun: Begun) -> None:
         """Say when an operation that is still open is looked at next."""
         made = begun.operation.operation
-        at = self.ports.clock.now() + _pause(begun)
+        at = self.ports.clock.now() + pause(begun.operation.checks)
         await self.ports.ledger.transact(
             lambda connection: operations.look_again(connection, self.account, made.operation_id, at),
         )
@@ -291,7 +350,7 @@ class Execution:
                 outcome,
                 now=now,
                 error=str(error),
-                next_check_at=now + _pause(begun),
+                next_check_at=now + pause(begun.operation.checks),
             ),
         )
 
@@ -372,6 +431,8 @@ class Execution:
             vat=begun.operation.vat,
             lines=lines,
             description=begun.operation.parameters["description"] or payment.description,
+            callback_url=self.ports.callback_urls.url(self.account, payment.payment_id),
+            again=begun.maybe_sent,
         )
 
     def _require(self, kind: OperationKind) -> None:
@@ -400,7 +461,7 @@ def _expired_if_so(observed: Observation, made: Operation) -> Observation:
 
 def _leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
     """Say whether the operation may have happened all the same."""
-    if isinstance(error, _STAYS_OPEN):
+    if isinstance(error, STAYS_OPEN):
         return True
     is_create = begun.operation.operation.kind is OperationKind.CREATE
     seen_before = isinstance(error, DuplicateReference) and not is_create
@@ -411,5 +472,6 @@ def _leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
     return now - begun.operation.first_sent_at < _FIRST_TRY_HAS_ENDED
 
 
-def _pause(begun: Begun) -> timedelta:
-    return _LOOK_AGAIN_AFTER[min(begun.operation.checks, len(_LOOK_AGAIN_AFTER) - 1)]
+def pause(checks: int) -> timedelta:
+    """Return how long to wait after so many looks that settled nothing."""
+    return _LOOK_AGAIN_AFTER[min(checks, len(_LOOK_AGAIN_AFTER) - 1)]

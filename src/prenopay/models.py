@@ -14,6 +14,7 @@ from prenopay.money import Money
 __all__ = [
     "Action",
     "Advice",
+    "AppSwitch",
     "Decline",
     "DeclineCode",
     "DeclineKind",
@@ -25,6 +26,7 @@ __all__ = [
     "Outcome",
     "Payment",
     "PaymentState",
+    "Payout",
     "SeamlessView",
     "TimelineEntry",
 ]
@@ -180,6 +182,8 @@ class FlagKind(StrEnum):
     """Money came after the payment had ended here."""
     PAID_TWICE = "paid_twice"
     """Another payment of the same order was paid too."""
+    UNCERTAIN = "uncertain"
+    """The gateway itself does not know whether money moved: ask the payer to look, and the bank."""
     CONTRADICTION = "contradiction"
     """The gateway reports totals that cannot be, such as more refunded than captured."""
     UNREADABLE_STATUS = "unreadable_status"
@@ -209,6 +213,19 @@ class SeamlessView:
 
     script_url: str = field(repr=False)
     content_sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSwitch:
+    """How the payer's banking app gets to the payment, where the gateway has no page of its own.
+
+    On a phone the payer follows ``app_url``; on a desktop ``qr_content`` is shown as a QR code and the
+    page waits. Whoever has ``token`` can open the payment in the app: show it to the payer only.
+    """
+
+    token: str = field(repr=False)
+    app_url: str = field(repr=False)
+    qr_content: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +261,7 @@ class Payment:
     expires_at: datetime | None
     redirect_url: str | None = field(default=None, repr=False)
     seamless_view: SeamlessView | None = field(default=None, repr=False)
+    app_switch: AppSwitch | None = field(default=None, repr=False)
 
     @property
     def is_paid(self) -> bool:
@@ -276,6 +294,31 @@ class Operation:
     @property
     def succeeded(self) -> bool:
         """Whether it certainly happened."""
+        return self.outcome is Outcome.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """Money sent to someone, and how that ended. ``reference`` is what the gateway knows it by.
+
+    ``DECLINED`` means that it did not leave; ``UNKNOWN`` stays so until the gateway can say.
+    """
+
+    payout_id: str
+    operation_id: str
+    account: str
+    amount: Money
+    description: str
+    outcome: Outcome
+    decline: Decline | None
+    reference: str
+    created_at: datetime
+    settled_at: datetime | None
+    error: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the money certainly arrived."""
         return self.outcome is Outcome.SUCCEEDED
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "PageStyle",
     "Payer",
     "PayerHistory",
+    "PayoutOrder",
     "RiskFacts",
     "ShippedTo",
     "check_sums",
@@ -67,6 +68,8 @@ class PageStyle(StrEnum):
     """The browser goes to the gateway's page and comes back to ``return_url``."""
     SEAMLESS = "seamless"
     """The gateway's script draws the page inside one of the host's own pages."""
+    PHONE = "phone"
+    """The request goes to the app on the payer's phone (``payer.phone``), which the payer opens by hand."""
 
 
 class LineKind(StrEnum):
@@ -293,6 +296,28 @@ class Order:
         if self.vat is not None:
             return self.vat
         return sums_of(self.lines)[1] if self.lines else Money.zero(self.amount.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutOrder:
+    """Money the host wants sent to someone: a prize, a freelancer's fee, a refund that came too late.
+
+    ``payee_personal_number`` (12 digits) makes the gateway check that the phone is that person's.
+    ``reference`` is the host's own, shown in its bank's reports. Raises ``InvalidOrder``.
+    """
+
+    amount: Money
+    payee_phone: str = field(repr=False)
+    payee_personal_number: str = field(default="", repr=False)
+    description: str = ""
+    reference: str
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be right, before anything is stored or sent."""
+        _require(isinstance(self.amount, Money), "amount", "must be Money in minor units, such as Money(14900, 'SEK')")
+        _require(self.amount.minor > 0, "amount", f"must be more than zero, not {self.amount}")
+        _require(bool(self.payee_phone.strip()), "payee_phone", "someone must receive the money")
+        _require(bool(self.reference.strip()), "reference", "the bank's reports must be able to name it")
 
 
 def sums_of(lines: tuple[OrderLine, ...]) -> tuple[Money, Money]:

@@ -15,10 +15,11 @@ from prenopay.errors import Conflict, OutcomeUnknown
 from prenopay.execution import Execution, Ports, expiry_operation_id
 from prenopay.ledger import ids, observing, operations, payers, records
 from prenopay.ledger.operations import Begun
-from prenopay.models import Action, Operation, OperationKind, Outcome, Payment, PaymentState, TimelineEntry
+from prenopay.models import Action, Operation, OperationKind, Outcome, Payment, PaymentState, Payout, TimelineEntry
 from prenopay.money import Money
-from prenopay.orders import Order, OrderLine
-from prenopay.provider import Cancels, Captures, PaymentProvider, Probe, Refunds, Updates
+from prenopay.orders import Order, OrderLine, PayoutOrder
+from prenopay.payouts import Payouts, is_payout
+from prenopay.provider import Cancels, Captures, DrawsQr, PaymentProvider, PaysOut, Probe, Refunds, Updates
 
 __all__ = ["AsyncPayments"]
 
@@ -42,13 +43,14 @@ class AsyncPayments(Generic[ProviderT_co]):
             message = f"a provider inherits PaymentProvider; {type(provider).__name__} does not"
             raise TypeError(message)
         self.account = account
-        self.provider = provider
+        self.provider: ProviderT_co = provider
         self._gateway: PaymentProvider = provider
         self._ledger = ports.ledger
         self._clock = ports.clock
         self._entropy = ports.entropy
         self._tell = ports.tell
         self._execution = Execution(provider, account, ports)
+        self._payouts = Payouts(self._execution)
 
     # Taking a payment
 
@@ -113,6 +115,18 @@ class AsyncPayments(Generic[ProviderT_co]):
         """Return the order as it was given; its payer is gone once erased."""
         return await self._ledger.read(lambda connection: records.load_order(connection, self.account, payment_id))
 
+    async def draw_qr(self: AsyncPayments[DrawsQr], payment_id: str, *, image: str = "svg") -> bytes:
+        """Let the gateway draw the QR code of an open payment's ``app_switch``; ``image`` is ``svg`` or ``png``.
+
+        Raises ``Conflict`` for a payment that has none, or is no longer open. Drawing it here costs no
+        call: ``app_switch.qr_content`` is what the code says.
+        """
+        payment = (await self._execution.load(payment_id)).payment
+        if payment.app_switch is None or not payment.is_open:
+            message = "only an open payment that the payer's app can open has a QR code"
+            raise Conflict(message).about(account=self.account, payment_id=payment_id)
+        return await self.provider.draw_qr(self._execution.send(), payment.app_switch.token, image=image)
+
     async def timeline(self, payment_id: str) -> tuple[TimelineEntry, ...]:
         """Return everything that happened to the payment, oldest first."""
         return await self._ledger.read(lambda connection: records.timeline(connection, self.account, payment_id))
@@ -126,6 +140,13 @@ class AsyncPayments(Generic[ProviderT_co]):
         Takes what was reserved where the order says ``CaptureMode.AUTOMATIC``.
         """
         return (await self._execution.observe(await self._execution.load(payment_id), source)).payment
+
+    async def hear_of(self, payment_id: str) -> None:
+        """Look at what a callback's URL names: a payment, or a payout."""
+        if is_payout(payment_id):
+            await self._payouts.resolve_by_id(payment_id)
+        else:
+            await self.observe(payment_id, source="callback")
 
     # Taking and giving back money
 
@@ -209,6 +230,34 @@ class AsyncPayments(Generic[ProviderT_co]):
             description=description,
         )
 
+    # Sending money
+
+    async def pay_out(self: AsyncPayments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
+        """Send money to someone, from the merchant's account.
+
+        The same id with the same order sends it once. Returns the payout, ``PENDING`` until the gateway
+        has paid: ``payout`` or ``payouts`` show it, callbacks and the sweep move it on. Raises
+        ``InvalidOrder``, ``IdReused``, and what the gateway's trouble was; with ``OutcomeUnknown`` it
+        may have been sent, which the sweep finds out.
+        """
+        return await self._payouts.pay_out(order, operation_id)
+
+    async def payout(self, operation_id: str) -> Payout:
+        """Return the payout as the books have it; raises ``NotFound``."""
+        return await self._payouts.get(operation_id)
+
+    async def payouts(self, *, limit: int = 50) -> tuple[Payout, ...]:
+        """Return the newest payouts, newest first."""
+        return await self._payouts.find(limit)
+
+    async def resolve_payout(self, operation_id: str) -> Payout:
+        """Look up a payout whose outcome is open; it is sent again only if the gateway does not have it."""
+        return await self._payouts.resolve(operation_id)
+
+    async def payouts_due(self, *, limit: int = 200) -> tuple[str, ...]:
+        """Return the operation ids of open payouts that are due for a look; the sweep resolves them."""
+        return await self._payouts.due(limit)
+
     # Settling what was left open
 
     async def operation(self, operation_id: str) -> Operation:
@@ -251,6 +300,9 @@ class AsyncPayments(Generic[ProviderT_co]):
             if Action.CANCEL in payment.allowed_actions and Cancels in type(self._gateway).__mro__:
                 await self._execution.change(OperationKind.CANCEL, payment_id, expiry_operation_id(payment_id))
                 payment = await self.get(payment_id)
+            if payment.state is PaymentState.UNKNOWN:
+                message = "the gateway does not know whether this was paid (see its flags): a person must look first"
+                raise Conflict(message).about(account=self.account, payment_id=payment_id)
             if payment.is_open and self._clock.now() < page_closed_at:
                 message = "the payment's page cannot be closed now; the sweep tries again"
                 raise Conflict(message).about(account=self.account, payment_id=payment_id)

@@ -18,12 +18,12 @@ from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, 
 from prenopay.events import Event, EventHandler
 from prenopay.ledger.engine import BlockingLedger, open_engine, require_schema
 from prenopay.ledger.inbox import Callback
-from prenopay.models import Operation, Payment, PaymentState, TimelineEntry
+from prenopay.models import Operation, Payment, PaymentState, Payout, TimelineEntry
 from prenopay.money import Money
-from prenopay.orders import Order, OrderLine
+from prenopay.orders import Order, OrderLine, PayoutOrder
 from prenopay.payments import AsyncPayments
 from prenopay.ports import Clock, Entropy, HttpSender
-from prenopay.provider import Cancels, Captures, Probe, ProviderConfig, Refunds, Updates
+from prenopay.provider import Cancels, Captures, DrawsQr, PaysOut, Probe, ProviderConfig, Refunds, Updates
 
 __all__ = ["Accounts", "Payments"]
 
@@ -65,6 +65,10 @@ class Payments(Generic[ProviderT_co]):
         """Return the order as it was given; its payer is gone once erased."""
         return run_blocking(self._payments.order(payment_id))
 
+    def draw_qr(self: Payments[DrawsQr], payment_id: str, *, image: str = "svg") -> bytes:
+        """Let the gateway draw the QR code of an open payment's ``app_switch``; ``image`` is ``svg`` or ``png``."""
+        return run_blocking(self._payments.draw_qr(payment_id, image=image))
+
     def timeline(self, payment_id: str) -> tuple[TimelineEntry, ...]:
         """Return everything that happened to the payment, oldest first."""
         return run_blocking(self._payments.timeline(payment_id))
@@ -72,6 +76,10 @@ class Payments(Generic[ProviderT_co]):
     def observe(self, payment_id: str, *, source: str = "host") -> Payment:
         """Ask the gateway, write down what it says, tell the host, and return the payment."""
         return run_blocking(self._payments.observe(payment_id, source=source))
+
+    def hear_of(self, payment_id: str) -> None:
+        """Look at what a callback's URL names: a payment, or a payout."""
+        return run_blocking(self._payments.hear_of(payment_id))
 
     def capture(
         self: Payments[Captures],
@@ -134,6 +142,26 @@ class Payments(Generic[ProviderT_co]):
         )
         return run_blocking(use_case)
 
+    def pay_out(self: Payments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
+        """Send money to someone, from the merchant's account."""
+        return run_blocking(self._payments.pay_out(order, operation_id=operation_id))
+
+    def payout(self, operation_id: str) -> Payout:
+        """Return the payout as the books have it; raises ``NotFound``."""
+        return run_blocking(self._payments.payout(operation_id))
+
+    def payouts(self, *, limit: int = 50) -> tuple[Payout, ...]:
+        """Return the newest payouts, newest first."""
+        return run_blocking(self._payments.payouts(limit=limit))
+
+    def resolve_payout(self, operation_id: str) -> Payout:
+        """Look up a payout whose outcome is open; it is sent again only if the gateway does not have it."""
+        return run_blocking(self._payments.resolve_payout(operation_id))
+
+    def payouts_due(self, *, limit: int = 200) -> tuple[str, ...]:
+        """Return the operation ids of open payouts that are due for a look; the sweep resolves them."""
+        return run_blocking(self._payments.payouts_due(limit=limit))
+
     def operation(self, operation_id: str) -> Operation:
         """Return the operation as the books have it; raises ``NotFound``."""
         return run_blocking(self._payments.operation(operation_id))
@@ -184,10 +212,11 @@ class Accounts:
         engine = open_engine(database)
         require_schema(engine)
         ledger, handler = BlockingLedger(engine), on_event
-        closing = [ledger.aclose]
+        closing, own = [ledger.aclose], None
         if sender is None:
             sender = own = BlockingSender()
             closing.append(own.aclose)
+        connect = BlockingSender if sender is own else None
 
         async def tell(event: Event) -> None:
             if handler is not None:
@@ -200,6 +229,7 @@ class Accounts:
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=None if on_event is None else tell,
+            connect=connect,
             closing=closing,
         )
         return cls(accounts)

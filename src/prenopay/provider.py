@@ -16,15 +16,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from prenopay._redaction import MASK, Secret
 from prenopay.callbacks import CallbackReply, CallbackRequest, Trust
 from prenopay.errors import ConfigurationError
-from prenopay.models import Action, Decline, OperationKind, Outcome, PaymentState, SeamlessView
+from prenopay.models import Action, AppSwitch, Decline, OperationKind, Outcome, PaymentState, SeamlessView
 from prenopay.money import Money
-from prenopay.orders import Order, OrderLine
+from prenopay.orders import Order, OrderLine, PayoutOrder
 from prenopay.ports import Send
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = [
     "Attempt",
@@ -33,12 +36,15 @@ __all__ = [
     "ChangeRequest",
     "CreateRequest",
     "Created",
+    "DrawsQr",
     "Environment",
     "Inspection",
     "Limits",
     "MandateSeen",
     "Observation",
     "PaymentProvider",
+    "PayoutRequest",
+    "PaysOut",
     "Probe",
     "ProviderConfig",
     "ProviderTransaction",
@@ -46,6 +52,7 @@ __all__ = [
     "ReferenceAlphabet",
     "ReferenceRule",
     "Refunds",
+    "RefundsApart",
     "Reply",
     "Secret",
     "TransactionKind",
@@ -66,6 +73,7 @@ class ReferenceAlphabet(StrEnum):
     """The signs a gateway takes in the references we make."""
 
     DIGITS = "0123456789"
+    HEX = "0123456789ABCDEF"
     CAPITALS_AND_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
     """Crockford's base 32: capitals and digits without I, L, O and U, so that people read it back right."""
 
@@ -98,12 +106,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
-    """What ``create_payment`` is given: the order, the gateway reference, the callback URL."""
+    """What ``create_payment`` is given: the order, the gateway reference, the callback URL.
+
+    ``again``: an earlier try under this reference may have reached the gateway.
+    """
 
     order: Order
     payment_id: str
     reference: str
     callback_url: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +123,8 @@ class ChangeRequest:
     """What capture, cancel, refund and update are given.
 
     ``provider_reference`` is the stored payment's; ``reference`` is this operation's own, the same on
-    every try. The verb looks first whether ``reference`` has been acted on already.
+    every try. The verb looks first whether ``reference`` has been acted on already; ``again`` says
+    that an earlier try may have reached the gateway.
     """
 
     payment_id: str
@@ -121,6 +134,19 @@ class ChangeRequest:
     vat: Money | None
     lines: tuple[OrderLine, ...]
     description: str
+    callback_url: str = ""
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutRequest:
+    """What ``write_payout`` is given; ``asked_at`` is the time that goes into the instruction."""
+
+    order: PayoutOrder
+    payout_id: str
+    reference: str
+    callback_url: str
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +156,7 @@ class Created:
     observation: Observation
     redirect_url: str | None = field(default=None, repr=False)
     seamless_view: SeamlessView | None = field(default=None, repr=False)
+    app_switch: AppSwitch | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,13 +207,15 @@ class Observation:
     ``submitted`` is what the gateway believes was asked for (the integrity check compares it with the
     order); ``fee`` and ``discount`` are what it added or took off. ``reference`` and
     ``order_reference`` are our own as the gateway repeats them, ``None`` where it does not.
+    ``refunded`` is ``None`` where refunds are objects of their own (``RefundsApart``): what was given
+    back is then what ``transactions`` lists, each by its number once.
     """
 
     provider_reference: str
     state: PaymentState
     authorized: Money
     captured: Money
-    refunded: Money
+    refunded: Money | None
     cancelled: Money
     submitted: Money
     fee: Money
@@ -214,6 +243,8 @@ class Probe:
     fix: str = ""
     gateway_time: datetime | None = None
     """What the gateway says the time is; the core compares it with ours."""
+    expires_at: datetime | None = None
+    """When what was checked stops working; the core says so a month ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +340,46 @@ class Refunds(Protocol):
         ...
 
 
+class RefundsApart(Refunds, Protocol):
+    """Its refunds are objects of their own: observing the payment says nothing of them."""
+
+    @abstractmethod
+    async def observe_refund(self, send: Send, reference: str, currency: str) -> Reply:
+        """Read how the refund of our ``reference`` stands; one the gateway does not have is ``PENDING``."""
+        ...
+
+
+class DrawsQr(Protocol):
+    """Has a service that draws the QR code of an ``AppSwitch``."""
+
+    @abstractmethod
+    async def draw_qr(self, send: Send, token: str, *, image: str) -> bytes:
+        """Return the code as an image; ``image`` is ``svg`` or ``png``."""
+        ...
+
+
+class PaysOut(Protocol):
+    """Sends money from the merchant to someone."""
+
+    @abstractmethod
+    def write_payout(self, request: PayoutRequest) -> bytes:
+        """Return the signed instruction, which is stored and only ever sent as these bytes.
+
+        Raises ``InvalidOrder`` for what cannot be expressed.
+        """
+        ...
+
+    @abstractmethod
+    async def pay_out(self, send: Send, reference: str, body: bytes, *, again: bool) -> Reply:
+        """Send the instruction, at most once: ``again`` means to look first whether it was taken before."""
+        ...
+
+    @abstractmethod
+    async def observe_payout(self, send: Send, reference: str) -> Reply:
+        """Read how the payout stands."""
+        ...
+
+
 class Updates(Protocol):
     """Changes amount and lines of a payment that is still open."""
 
@@ -357,6 +428,10 @@ class ProviderConfig(ABC, Generic[ProviderT_co]):
         if not fits or len(self.account) > 60:  # noqa: PLR2004 - a column's width
             message = f"account: use 1 to 60 letters, digits, '-', '_' or '.', not {self.account!r}"
             raise ConfigurationError(message)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return what to speak TLS with, where the account has a certificate of its own; asked once."""
+        return None
 
     @abstractmethod
     def provider(self) -> ProviderT_co:

@@ -30,6 +30,7 @@ from prenopay.errors import LedgerUnavailable, NotFound, Unverified
 from prenopay.ledger import inbox, observing, records
 from prenopay.models import FlagKind
 from prenopay.payments import AsyncPayments
+from prenopay.payouts import is_payout
 from prenopay.ports import Clock, Ledger
 from prenopay.provider import ReceivesCallbacks
 
@@ -114,7 +115,7 @@ class Reception:
         try:
             for callback in callbacks:
                 await self._flag_oddities(callback)
-            await self._account(first.account).observe(first.payment_id, source="callback")
+            await self._account(first.account).hear_of(first.payment_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the callbacks are kept and tried again
             why, now = scrub(f"{type(error).__name__}: {error}"), self._clock.now()
             _log.warning("callbacks about %s wait: %s", first.payment_id, why)
@@ -176,7 +177,7 @@ class Reception:
     async def _flag_oddities(self, callback: inbox.Callback) -> None:
         """Mark a payment whose callback names another payment, or cannot be read."""
         gateway = self._gateway(callback.account)
-        if gateway is None or (not callback.body and not callback.note):
+        if gateway is None or is_payout(callback.payment_id) or (not callback.body and not callback.note):
             return
         request = CallbackRequest(path="", body=callback.body)
         claim: Trust = Rejected(reason=callback.note) if callback.note else gateway.read_callback(request)

@@ -11,8 +11,8 @@ from prenopay.ledger.lifecycle import ENDED, Step, advance
 # ("late"), "?" a gateway that takes back what it said ("contradiction").
 _WITHOUT_MONEY_BEFORE = """
               created    pending    authorized  captured   cancelled  declined   expired    unknown
-created       pending    pending    authorized  captured   cancelled  declined   expired    created
-pending       pending    pending    authorized  captured   cancelled  declined   expired    pending
+created       pending    pending    authorized  captured   cancelled  declined   expired    unknown
+pending       pending    pending    authorized  captured   cancelled  declined   expired    unknown
 unknown       pending    pending    authorized  captured   cancelled  declined   expired    unknown
 authorized    authorized authorized authorized  captured   cancelled  authorized? expired   authorized
 captured      captured   captured   captured    captured   captured   captured?  captured?  captured
@@ -23,8 +23,8 @@ expired       expired    expired    authorized! captured!  expired    expired   
 
 _WITH_MONEY_BEFORE = """
               created    pending    authorized  captured   cancelled  declined   expired    unknown
-created       pending    pending    authorized  captured   cancelled  declined   expired    created
-pending       pending    pending    authorized  captured   cancelled  declined   expired    pending
+created       pending    pending    authorized  captured   cancelled  declined   expired    unknown
+pending       pending    pending    authorized  captured   cancelled  declined   expired    unknown
 unknown       pending    pending    authorized  captured   cancelled  declined   expired    unknown
 authorized    authorized authorized authorized  captured   cancelled  authorized? expired   authorized
 captured      captured   captured   captured    captured   captured   captured?  captured?  captured

@@ -11,11 +11,11 @@ from prenopay import settings
 from prenopay._blocking import run_blocking
 from prenopay._transport import BlockingSender
 from prenopay.cli.output import print_json, print_table, print_values
-from prenopay.errors import NotFound, TransportError
+from prenopay.errors import ConfigurationError, NotFound, TransportError
 from prenopay.models import Payment, PaymentState
 from prenopay.payments_sync import Accounts, Payments
 from prenopay.ports import HttpRequest
-from prenopay.provider import Probe
+from prenopay.provider import Probe, ProviderConfig
 from prenopay.reception import DOCTORS_PAYMENT
 
 __all__ = ["add_commands", "opened"]
@@ -55,14 +55,20 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
 def opened(options: argparse.Namespace) -> Generator[Accounts]:
     """Open the accounts of the settings. No event is delivered from here: that is the host's."""
     found = settings.load(options.config)
+    with _database(found) as accounts:
+        for config in found.accounts:
+            accounts.add(config)
+        yield accounts
+
+
+@contextmanager
+def _database(found: settings.Settings) -> Generator[Accounts]:
     accounts = Accounts.open(
         found.database,
         callback_url=found.callback_url,
         callback_keys=found.callback_keys,
     )
     try:
-        for config in found.accounts:
-            accounts.add(config)
         yield accounts
     finally:
         accounts.close()
@@ -176,8 +182,13 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    with opened(options) as accounts:
-        examined = {name: _examine(accounts, name) for name in options.account or accounts.names}
+    found = settings.load(options.config)
+    wanted = [config for config in found.accounts if not options.account or config.account in options.account]
+    if missing := set(options.account) - {config.account for config in wanted}:
+        message = f"there is no account {', '.join(sorted(missing))} in {found.path}"
+        raise NotFound(message)
+    with _database(found) as accounts:
+        examined = {config.account: _examine(accounts, config) for config in wanted}
     healthy = all(probe.ok for probes in examined.values() for probe in probes)
     if options.json:
         print_json({"ok": healthy, "accounts": examined})
@@ -186,13 +197,18 @@ def _doctor(options: argparse.Namespace) -> int:
             print(name)
             for probe in probes:
                 print(f"  {'ok  ' if probe.ok else 'FAIL'}  {probe.name}: {probe.found}")
-                if not probe.ok and probe.fix:
+                if probe.fix:
                     print(f"        {probe.fix}")
     return 0 if healthy else 1
 
 
-def _examine(accounts: Accounts, name: str) -> tuple[Probe, ...]:
-    return (*accounts[name].probe(), _probe_callbacks(accounts.callback_urls.url(name, DOCTORS_PAYMENT)))
+def _examine(accounts: Accounts, config: ProviderConfig[object]) -> tuple[Probe, ...]:
+    """Check one account; one that cannot even be opened is explained, and the others are looked at all the same."""
+    try:
+        payments = accounts.add(config)
+    except ConfigurationError as error:
+        return (Probe(name="settings", ok=False, found=str(error)),)
+    return (*payments.probe(), _probe_callbacks(accounts.callback_urls.url(config.account, DOCTORS_PAYMENT)))
 
 
 def _probe_callbacks(url: str) -> Probe:

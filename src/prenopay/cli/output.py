@@ -14,7 +14,7 @@ from prenopay.money import Money
 
 __all__ = ["as_json", "print_json", "print_table", "print_values"]
 
-_HIDDEN: Final = frozenset({"body", "raw", "redirect_url", "seamless_view"})
+_HIDDEN: Final = frozenset({"body", "raw", "app_switch", "redirect_url", "seamless_view"})
 """Fields that hold links or bodies: not for a terminal or a log."""
 
 

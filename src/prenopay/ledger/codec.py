@@ -35,8 +35,10 @@ _VALUES: Final[Mapping[str, type[Any]]] = {
         orders.PayerHistory,
         orders.Address,
         orders.RiskFacts,
+        orders.PayoutOrder,
         models.Decline,
         models.SeamlessView,
+        models.AppSwitch,
     )
 }
 _ENUMS: Final[Mapping[str, type[Enum]]] = {

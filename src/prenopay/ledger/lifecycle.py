@@ -9,7 +9,9 @@ arrives after a payment has ended is never dropped: it is accepted, and marked l
        │           │            │
        └─────┬─────┴────────────┤
              ▼                  ▼
-    cancelled · declined · expired     (unknown: sent, no answer; leaves to whatever is found)
+    cancelled · declined · expired
+
+    unknown: sent, no answer, or the gateway cannot say; leaves to whatever is found
 """
 
 from __future__ import annotations
@@ -64,6 +66,6 @@ def advance(current: PaymentState, observed: PaymentState, *, had_money: bool) -
         case PaymentState.PENDING | PaymentState.CREATED:
             return Step(PaymentState.PENDING if current in _UNPAID else current)
         case PaymentState.UNKNOWN:
-            return Step(current)
+            return Step(PaymentState.UNKNOWN if current in _UNPAID else current)
         case _:
             assert_never(observed)

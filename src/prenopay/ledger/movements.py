@@ -77,7 +77,10 @@ def new_movements(
     ``known`` are the kinds and numbers of transactions that stand in the books by name. Totals below
     the recorded ones are old news and add nothing.
     """
-    totals = Totals(observed.authorized, observed.captured, observed.refunded, observed.cancelled)
+    refunded = observed.refunded
+    if refunded is None:  # the gateway keeps refunds apart: what it lists and the books lack is new
+        refunded = recorded.refunded + _unwritten_refunds(observed, known)
+    totals = Totals(observed.authorized, observed.captured, refunded, observed.cancelled)
     added: list[Movement] = []
     for kind in TransactionKind:
         missing = totals.of_kind(kind) - recorded.of_kind(kind)
@@ -94,6 +97,15 @@ def contradiction(totals: Totals) -> str | None:
     if totals.captured + totals.cancelled > totals.authorized:
         return f"captured {totals.captured} and released {totals.cancelled} of {totals.authorized} authorized"
     return None
+
+
+def _unwritten_refunds(observed: Observation, known: Collection[tuple[TransactionKind, str]]) -> Money:
+    amounts = {
+        each.number: each.amount
+        for each in observed.transactions
+        if each.kind is TransactionKind.REFUND and each.amount is not None and (each.kind, each.number) not in known
+    }
+    return sum(amounts.values(), Money.zero(observed.captured.currency))
 
 
 def _name(kind: TransactionKind, missing: Money, listed: Iterable[ProviderTransaction]) -> Iterable[Movement]:

@@ -309,9 +309,13 @@ def _failure_of(
     observed: Observation,
     claimed: set[str],
 ) -> ProviderTransaction | None:
-    """Find the failed try that must be this pending operation: gateways do not name it by reference."""
+    """Find the failed try that is this pending operation, by reference, or by time where none is given."""
     for failed in observed.failed_transactions:
         if failed.kind is not _MOVED.get(operation.operation.kind) or failed.number in claimed:
+            continue
+        if failed.reference is not None:
+            if failed.reference == operation.operation.reference:
+                return failed
             continue
         since = operation.first_sent_at - _CLOCK_SKEW
         if failed.created_at is None or failed.created_at >= since:
@@ -327,6 +331,8 @@ def _raise_flags(connection: Connection, changes: _Changes, observed: Observatio
 
     if impossible := contradiction(totals):
         raise_flag(FlagKind.CONTRADICTION, impossible)
+    if observed.state is PaymentState.UNKNOWN:
+        raise_flag(FlagKind.UNCERTAIN, observed.decline.text if observed.decline else observed.raw_status)
     if not observed.status_is_known:
         raise_flag(FlagKind.UNREADABLE_STATUS, f"the gateway says {observed.raw_status!r}")
     paid_amount = observed.authorized

@@ -27,7 +27,7 @@ from prenopay.ledger.records import (
     operations_of,
     stored_operation,
 )
-from prenopay.models import Decline, OperationId, OperationKind, Outcome, Payment, PaymentState
+from prenopay.models import Decline, Operation, OperationId, OperationKind, Outcome, Payment, PaymentState
 from prenopay.money import Money
 from prenopay.orders import Order, OrderLine
 from prenopay.provider import Created, ReferenceRule
@@ -43,6 +43,7 @@ __all__ = [
     "due",
     "look_again",
     "next_reference",
+    "refunds_under_way",
     "settle",
 ]
 
@@ -205,7 +206,7 @@ def created(connection: Connection, payment_id: str, created_as: Created) -> Non
 
     Raises ``IllegalTransition`` when another payment of the account already has that name.
     """
-    table, view = schema.payments, created_as.seamless_view
+    table, view, switch = schema.payments, created_as.seamless_view, created_as.app_switch
     reference = created_as.observation.provider_reference
     try:
         connection.execute(
@@ -215,6 +216,7 @@ def created(connection: Connection, payment_id: str, created_as: Created) -> Non
                 provider_reference=reference,
                 redirect_url=created_as.redirect_url,
                 seamless_view=None if view is None else codec.dump(view),
+                app_switch=None if switch is None else codec.dump(switch),
             ),
         )
     except IntegrityError as error:
@@ -278,14 +280,18 @@ def look_again(connection: Connection, account: str, operation_id: str, at: date
     )
 
 
-def being_refunded(connection: Connection, payment: Payment) -> Money:
-    """Return the sum of refunds that may have happened or may yet: asked for, and not settled."""
-    unsettled = (each.operation for each in operations_of(connection, payment.payment_id))
-    amounts = (
-        each.amount
-        for each in unsettled
-        if each.kind is OperationKind.REFUND and each.outcome in {Outcome.UNKNOWN, Outcome.PENDING}
+def refunds_under_way(connection: Connection, payment_id: str) -> tuple[Operation, ...]:
+    """Return the refunds that may have happened or may yet: asked for, and not settled."""
+    return tuple(
+        each.operation
+        for each in operations_of(connection, payment_id)
+        if each.operation.kind is OperationKind.REFUND and each.operation.outcome in {Outcome.UNKNOWN, Outcome.PENDING}
     )
+
+
+def being_refunded(connection: Connection, payment: Payment) -> Money:
+    """Return what the refunds under way add up to."""
+    amounts = (each.amount for each in refunds_under_way(connection, payment.payment_id))
     return sum((amount for amount in amounts if amount is not None), Money.zero(payment.amount.currency))
 
 

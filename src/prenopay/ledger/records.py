@@ -14,6 +14,7 @@ from prenopay.ledger import codec, schema
 from prenopay.ledger.movements import Movement, Totals
 from prenopay.models import (
     Action,
+    AppSwitch,
     Decline,
     Flag,
     FlagKind,
@@ -268,6 +269,7 @@ def _stored_payment(row: Row[Any], flags: Mapping[str, tuple[Flag, ...]]) -> Sto
             expires_at=row.expires_at,
             redirect_url=row.redirect_url,
             seamless_view=None if row.seamless_view is None else codec.load_as(SeamlessView, row.seamless_view),
+            app_switch=None if row.app_switch is None else codec.load_as(AppSwitch, row.app_switch),
         ),
         reference=row.reference,
         capture_mode=CaptureMode(row.capture_mode),

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-SCHEMA_VERSION: Final = "0001"
+SCHEMA_VERSION: Final = "0002"
 """The migration this code needs (a test compares it with the newest one)."""
 
 VERSION_TABLE: Final = "prenopay_schema_version"
@@ -93,6 +93,7 @@ payments = Table(
     Column("quarantined", Boolean, nullable=False, default=False),
     Column("redirect_url", Text),
     Column("seamless_view", _Json),
+    Column("app_switch", _Json),
     Column("events", Integer, nullable=False, default=0),
     Column("version", Integer, nullable=False, default=1),
     Column("created_at", UtcDateTime, nullable=False),
@@ -141,6 +142,32 @@ operations = Table(
     Index("prenopay_operations_payment", "payment_id"),
     Index("prenopay_operations_next_check", "account", "next_check_at"),
 )
+
+payouts = Table(
+    "prenopay_payouts",
+    metadata,
+    Column("payout_id", _PaymentId, primary_key=True),
+    Column("account", _Account, nullable=False),
+    Column("operation_id", _OperationId, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("reference", String(60), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("decline", _Json),
+    Column("error", Text, nullable=False, default=""),
+    Column("checks", Integer, nullable=False, default=0),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("claimed_until", UtcDateTime),
+    Column("next_check_at", UtcDateTime),
+    UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
+    UniqueConstraint("account", "reference", name="prenopay_payouts_reference"),
+    Index("prenopay_payouts_next_check", "account", "next_check_at"),
+)
+"""``body`` is the signed instruction: it names the payee, so it is emptied when the payout has ended."""
 
 attempts = Table(
     "prenopay_attempts",

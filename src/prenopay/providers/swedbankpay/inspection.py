@@ -83,7 +83,7 @@ def _order(decoded: dict[str, Any]) -> Inspection:
         state=observed.state,
         authorized=observed.authorized.minor,
         captured=observed.captured.minor,
-        refunded=observed.refunded.minor,
+        refunded=None if observed.refunded is None else observed.refunded.minor,
         cancelled=observed.cancelled.minor,
         currency=observed.submitted.currency,
         instrument=observed.instrument,
