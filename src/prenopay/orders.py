@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from prenopay.errors import InvalidOrder
+from prenopay.mandates import StoreMethod
 from prenopay.money import Money
 
 __all__ = [
@@ -267,6 +268,10 @@ class Order:
     risk: RiskFacts | None = None
     age_limit: int | None = None
     payer_user_agent: str = ""
+    store: StoreMethod | None = None
+    """Store the method for later charges; with an ``amount`` of zero it is stored without a purchase."""
+    paid_by_staff: bool = False
+    """Card details are typed by the merchant's staff, from the phone or a letter (MOTO), where agreed."""
     metadata: Mapping[str, str | int | bool | Decimal] = field(default_factory=dict[str, str | int | bool | Decimal])
     valid_for: timedelta | None = None
     """After this the sweep closes an unpaid order (default: as long as the gateway keeps its page open)."""
@@ -275,7 +280,14 @@ class Order:
     def __post_init__(self) -> None:
         """Refuse an order that cannot be right, before anything is stored or sent."""
         _require(isinstance(self.amount, Money), "amount", "must be Money in minor units, such as Money(14900, 'SEK')")
-        _require(self.amount.minor > 0, "amount", f"must be more than zero, not {self.amount}")
+        least = 0 if self.store else 1  # nothing is paid where a method is only stored
+        _require(self.amount.minor >= least, "amount", f"must be more than zero, not {self.amount}")
+        if self.store:
+            known = self.payer is not None and bool(self.payer.reference)
+            _require(known, "payer.reference", "a stored method belongs to someone: name the payer")
+            _require(
+                not (self.is_verification and self.lines), "lines", "nothing is bought where a method is only stored"
+            )
         _require(bool(self.description.strip()), "description", "the payer must be told what is paid for")
         _require(bool(self.return_url), "return_url", "the payer must have somewhere to come back to")
         _require(len(self.lines) <= _MOST_LINES, "lines", f"at most {_MOST_LINES} lines, not {len(self.lines)}")
@@ -289,6 +301,11 @@ class Order:
             are_lines = all(isinstance(line, OrderLine) for line in self.lines)
             _require(are_lines, "lines", "every line must be an OrderLine")
             check_sums(self.amount, self.vat, self.lines)
+
+    @property
+    def is_verification(self) -> bool:
+        """Whether a method is stored without a purchase."""
+        return self.amount.minor == 0
 
     @property
     def vat_amount(self) -> Money:

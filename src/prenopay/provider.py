@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from prenopay._redaction import MASK, Secret
 from prenopay.callbacks import CallbackReply, CallbackRequest, Trust
 from prenopay.errors import ConfigurationError
+from prenopay.mandates import MandateKind, MethodSeen
 from prenopay.models import Action, AppSwitch, Decline, OperationKind, Outcome, PaymentState, SeamlessView
 from prenopay.money import Money
 from prenopay.orders import Order, OrderLine, PayoutOrder
@@ -34,6 +35,9 @@ __all__ = [
     "Cancels",
     "Captures",
     "ChangeRequest",
+    "ChargeRequest",
+    "Charged",
+    "ChargesMandates",
     "CreateRequest",
     "Created",
     "DrawsQr",
@@ -55,6 +59,7 @@ __all__ = [
     "RefundsApart",
     "Reply",
     "Secret",
+    "StoresMandates",
     "TransactionKind",
     "Updates",
 ]
@@ -160,6 +165,33 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRequest:
+    """What ``charge`` is given: the order to collect, the token, and our reference, the same on every try."""
+
+    order: Order
+    payment_id: str
+    reference: str
+    callback_url: str
+    kind: MandateKind
+    token: Secret
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged:
+    """How a charge ended: ``observation`` where the gateway made a payment of it, ``decline`` where it said no.
+
+    A declined charge may have both. ``suspends``: the decline says that the method is not to be used
+    again before ``decline.not_before``, or ever.
+    """
+
+    outcome: Outcome
+    observation: Observation | None = None
+    decline: Decline | None = None
+    suspends: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """How a change ended: succeeded, pending or declined. Anything else is raised."""
 
@@ -228,6 +260,7 @@ class Observation:
     attempts: tuple[Attempt, ...] = ()
     transactions: tuple[ProviderTransaction, ...] = ()
     failed_transactions: tuple[ProviderTransaction, ...] = ()
+    methods: tuple[MethodSeen, ...] = ()
     raw_status: str = ""
     status_is_known: bool = True
     raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
@@ -337,6 +370,38 @@ class Refunds(Protocol):
     @abstractmethod
     async def refund(self, send: Send, request: ChangeRequest) -> Reply:
         """Give back ``request.amount``."""
+        ...
+
+
+class StoresMandates(Protocol):
+    """Keeps a payer's method for later: stores it with an order, shows it, removes it."""
+
+    @abstractmethod
+    async def observe_methods(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
+        """Read the payer's stored methods that still work."""
+        ...
+
+    @abstractmethod
+    async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
+        """Remove one stored method; one that is gone already is no error."""
+        ...
+
+    @abstractmethod
+    async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
+        """Remove every stored method of the payer, those of other systems of the merchant included."""
+        ...
+
+
+class ChargesMandates(StoresMandates, Protocol):
+    """Takes money on a stored method, the payer absent."""
+
+    @abstractmethod
+    async def charge(self, send: Send, request: ChargeRequest) -> Charged:
+        """Charge once. A decline is a result; raises ``OutcomeUnknown`` where it cannot be told.
+
+        ``request.again``: an earlier try under this reference may have moved the money. Unless the
+        gateway is known to refuse a repeated reference, it must not be sent: raise ``OutcomeUnknown``.
+        """
         ...
 
 
