@@ -28,6 +28,12 @@ class EventKind(StrEnum):
     """The payer tried and was refused; the payment is still open."""
     FLAGGED = "payment.flagged"
     """A person should look: see ``flag``."""
+    MANDATE_ACTIVE = "mandate.active"
+    """The payer's method is stored and may be charged: see ``mandate_id``."""
+    MANDATE_SUSPENDED = "mandate.suspended"
+    """A decline says that the method must not be charged (for now): ask the payer. See ``decline``."""
+    MANDATE_ENDED = "mandate.ended"
+    """Replaced, removed or gone at the gateway: see ``detail``."""
     OPERATION_DECLINED = "operation.declined"
     """A capture, cancel or refund was refused in the end: see ``operation_id`` and ``decline``."""
 
@@ -54,6 +60,7 @@ class Event:
     refunded: Money
     is_paid: bool
     operation_id: str | None = None
+    mandate_id: str | None = None
     decline: Decline | None = None
     flag: FlagKind | None = None
     detail: str = ""

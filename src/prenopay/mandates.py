@@ -13,7 +13,7 @@ from prenopay._redaction import Secret
 from prenopay.errors import InvalidOrder
 from prenopay.money import Money
 
-__all__ = ["Consent", "ConsentKind", "Mandate", "MandateKind", "MandateState", "MethodSeen", "StoreMethod"]
+__all__ = ["Consent", "ConsentKind", "Mandate", "MandateChange", "MandateKind", "MandateState", "MethodSeen", "StoreMethod"]
 
 
 class MandateKind(StrEnum):
@@ -158,6 +158,16 @@ class Mandate:
     reason: str
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateChange:
+    """One step in a mandate's life: who moved it to ``state``, when and why."""
+
+    at: datetime
+    state: MandateState
+    actor: str
+    reason: str
 
 
 def _refuse(field_name: str, why: str) -> None:

@@ -266,7 +266,7 @@ class Payment:
     @property
     def is_paid(self) -> bool:
         """Whether the whole order has been taken (what was refunded since does not change that)."""
-        return self.captured >= self.due and not self.quarantined
+        return self.state is PaymentState.CAPTURED and self.captured >= self.due and not self.quarantined
 
     @property
     def is_open(self) -> bool:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, TypeVar, cast
 
-from prenopay import models, orders
+from prenopay import mandates, models, orders
 from prenopay.money import Money
 
 __all__ = ["digest", "dump", "load", "load_as"]
@@ -39,11 +39,13 @@ _VALUES: Final[Mapping[str, type[Any]]] = {
         models.Decline,
         models.SeamlessView,
         models.AppSwitch,
+        mandates.Consent,
+        mandates.StoreMethod,
     )
 }
 _ENUMS: Final[Mapping[str, type[Enum]]] = {
     each.__name__: each
-    for module in (models, orders)
+    for module in (models, orders, mandates)
     for each in vars(module).values()
     if isinstance(each, type) and issubclass(each, Enum)
 }

@@ -31,6 +31,7 @@ class NewEvent:
     kind: EventKind
     amount: Money | None = None
     operation_id: str | None = None
+    mandate_id: str | None = None
     decline: Decline | None = None
     flag: FlagKind | None = None
     detail: str = ""
@@ -68,8 +69,9 @@ def append_events(
             "amount": new.amount.minor if new.amount is not None else row.amount,
             "captured": row.captured,
             "refunded": row.refunded,
-            "is_paid": bool(row.captured >= row.due and not row.quarantined),
+            "is_paid": bool(row.state == "captured" and row.captured >= row.due and not row.quarantined),
             "operation_id": new.operation_id,
+            "mandate_id": new.mandate_id,
             "decline": None if new.decline is None else codec.dump(new.decline),
             "flag": None if new.flag is None else new.flag.value,
             "detail": new.detail,

@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     ForeignKey,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-SCHEMA_VERSION: Final = "0002"
+SCHEMA_VERSION: Final = "0003"
 """The migration this code needs (a test compares it with the newest one)."""
 
 VERSION_TABLE: Final = "prenopay_schema_version"
@@ -168,6 +169,85 @@ payouts = Table(
     Index("prenopay_payouts_next_check", "account", "next_check_at"),
 )
 """``body`` is the signed instruction: it names the payee, so it is emptied when the payout has ended."""
+
+mandates = Table(
+    "prenopay_mandates",
+    metadata,
+    Column("mandate_id", _PaymentId, primary_key=True),
+    Column("account", _Account, nullable=False),
+    Column("provider", String(40), nullable=False),
+    Column("payer_reference", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("consent", _Json, nullable=False),
+    Column("instrument", String(60), nullable=False, default=""),
+    Column("display", String(200), nullable=False, default=""),
+    Column("expires", Date),
+    Column("card_key", String(100), nullable=False, default=""),
+    Column("network_tokenized", Boolean, nullable=False, default=False),
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id)),
+    Column("replaces", _PaymentId),
+    Column("replaced_by", _PaymentId),
+    Column("reason", Text, nullable=False, default=""),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("prenopay_mandates_payer", "account", "payer_reference"),
+    Index("prenopay_mandates_payment", "payment_id"),
+)
+
+tokens = Table(
+    "prenopay_tokens",
+    metadata,
+    Column("mandate_id", _PaymentId, ForeignKey(mandates.c.mandate_id), primary_key=True),
+    Column("account", _Account, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("remove_at", UtcDateTime),
+    UniqueConstraint("account", "fingerprint", name="prenopay_tokens_fingerprint"),
+    Index("prenopay_tokens_remove", "account", "remove_at"),
+)
+"""The secret inside a mandate, sealed. ``remove_at``: it is to be removed at the gateway, and then here."""
+
+mandate_changes = Table(
+    "prenopay_mandate_changes",
+    metadata,
+    Column("change_id", _Id, primary_key=True),
+    Column("mandate_id", _PaymentId, ForeignKey(mandates.c.mandate_id), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("prenopay_mandate_changes_mandate", "mandate_id", "change_id"),
+)
+
+charges = Table(
+    "prenopay_charges",
+    metadata,
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), primary_key=True),
+    Column("account", _Account, nullable=False),
+    Column("mandate_id", _PaymentId, ForeignKey(mandates.c.mandate_id), nullable=False),
+    Column("operation_id", _OperationId, nullable=False),
+    Column("card_key", String(100), nullable=False),
+    Column("period", String(60), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("prenopay_charges_card", "account", "card_key", "at"),
+    Index("prenopay_charges_mandate", "mandate_id", "at"),
+)
+
+decisions = Table(
+    "prenopay_decisions",
+    metadata,
+    Column("decision_id", _Id, primary_key=True),
+    Column("account", _Account, nullable=False),
+    Column("operation_id", _OperationId, nullable=False),
+    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("person", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("prenopay_decisions_payment", "payment_id"),
+)
+"""What a person settled by hand, because no gateway could say: never edited."""
 
 attempts = Table(
     "prenopay_attempts",

@@ -1,0 +1,1 @@
+"""Charging again and again: what the card schemes allow, and (pure functions only) when."""
