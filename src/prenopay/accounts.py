@@ -22,8 +22,8 @@ from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, 
 from prenopay.errors import ConfigurationError, LedgerUnavailable, NotFound
 from prenopay.events import AsyncEventHandler
 from prenopay.execution import Ports
-from prenopay.ledger import operations, outbox, payments_due
-from prenopay.ledger.engine import AwaitingLedger, open_engine, require_schema
+from prenopay.ledger import outbox, payments_due, settling
+from prenopay.ledger.engine import AwaitingLedger, open_migrated
 from prenopay.ledger.inbox import Callback
 from prenopay.models import Payment
 from prenopay.payments import AsyncPayments
@@ -101,8 +101,7 @@ class AsyncAccounts:
         ``LedgerUnavailable`` when the tables are missing or old (``prenopay db upgrade``).
         """
         urls = CallbackUrls(callback_url, [Secret(key) if isinstance(key, str) else key for key in callback_keys])
-        engine = open_engine(database)
-        require_schema(engine)
+        engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
         closing = [ledger.aclose]
         if sender is None:
@@ -228,7 +227,7 @@ class AsyncAccounts:
 
     async def _sweep_operations(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> int:
         now = self._clock.now()
-        due = await self._ledger.read(lambda connection: operations.due(connection, payments.account, now, limit))
+        due = await self._ledger.read(lambda connection: settling.due(connection, payments.account, now, limit))
         for each in due:
             try:
                 await payments.resolve(each.operation.operation_id)
