@@ -267,10 +267,13 @@ class Order:
     risk: RiskFacts | None = None
     age_limit: int | None = None
     payer_user_agent: str = ""
-    metadata: Mapping[str, str | int | bool | Decimal] = field(default_factory=dict[str, str | int | bool | Decimal])
+    metadata: Mapping[str, str | int | bool | Decimal] = field(
+        default_factory=dict[str, str | int | bool | Decimal],
+        hash=False,
+    )
     valid_for: timedelta | None = None
     """After this the sweep closes an unpaid order (default: as long as the gateway keeps its page open)."""
-    extra: Mapping[str, object] = field(default_factory=dict[str, object])
+    extra: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
     def __post_init__(self) -> None:
         """Refuse an order that cannot be right, before anything is stored or sent."""

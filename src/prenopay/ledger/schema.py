@@ -8,7 +8,7 @@ Append-only: observations, movements, events, attempts, flags. Everything about 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -29,6 +29,25 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "VERSION_TABLE",
+    "UtcDateTime",
+    "attempts",
+    "deliveries",
+    "events",
+    "flags",
+    "inbox",
+    "metadata",
+    "movements",
+    "observations",
+    "operations",
+    "payers",
+    "payments",
+    "payouts",
+]
 
 SCHEMA_VERSION: Final = "0002"
 """The migration this code needs (a test compares it with the newest one)."""
@@ -39,8 +58,8 @@ VERSION_TABLE: Final = "prenopay_schema_version"
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware time in UTC on both databases (SQLite keeps no zone, so it is put back when read)."""
 
-    impl = DateTime(timezone=True)
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime(timezone=True)
+    cache_ok: bool | None = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Refuse times without a zone; store UTC."""
@@ -65,9 +84,9 @@ _Account = String(60)
 _PaymentId = String(40)
 _OperationId = String(100)
 
-metadata = MetaData()
+metadata: Final[MetaData] = MetaData()
 
-payments = Table(
+payments: Final[Table] = Table(
     "prenopay_payments",
     metadata,
     Column("payment_id", _PaymentId, primary_key=True),
@@ -107,7 +126,7 @@ payments = Table(
     Index("prenopay_payments_next_check", "account", "next_check_at"),
 )
 
-payers = Table(
+payers: Final[Table] = Table(
     "prenopay_payers",
     metadata,
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), primary_key=True),
@@ -115,7 +134,7 @@ payers = Table(
     Column("erased_at", UtcDateTime),
 )
 
-operations = Table(
+operations: Final[Table] = Table(
     "prenopay_operations",
     metadata,
     Column("account", _Account, primary_key=True),
@@ -143,7 +162,7 @@ operations = Table(
     Index("prenopay_operations_next_check", "account", "next_check_at"),
 )
 
-payouts = Table(
+payouts: Final[Table] = Table(
     "prenopay_payouts",
     metadata,
     Column("payout_id", _PaymentId, primary_key=True),
@@ -169,7 +188,7 @@ payouts = Table(
 )
 """``body`` is the signed instruction: it names the payee, so it is emptied when the payout has ended."""
 
-attempts = Table(
+attempts: Final[Table] = Table(
     "prenopay_attempts",
     metadata,
     Column("attempt_id", _Id, primary_key=True),
@@ -181,7 +200,7 @@ attempts = Table(
     UniqueConstraint("payment_id", "number", name="prenopay_attempts_number"),
 )
 
-movements = Table(
+movements: Final[Table] = Table(
     "prenopay_movements",
     metadata,
     Column("movement_id", _Id, primary_key=True),
@@ -195,7 +214,7 @@ movements = Table(
     UniqueConstraint("payment_id", "kind", "number", name="prenopay_movements_number"),
 )
 
-observations = Table(
+observations: Final[Table] = Table(
     "prenopay_observations",
     metadata,
     Column("observation_id", _Id, primary_key=True),
@@ -207,7 +226,7 @@ observations = Table(
     Index("prenopay_observations_payment", "payment_id", "observation_id"),
 )
 
-flags = Table(
+flags: Final[Table] = Table(
     "prenopay_flags",
     metadata,
     Column("flag_id", _Id, primary_key=True),
@@ -218,7 +237,7 @@ flags = Table(
     Index("prenopay_flags_payment", "payment_id"),
 )
 
-events = Table(
+events: Final[Table] = Table(
     "prenopay_events",
     metadata,
     Column("sequence", _Id, primary_key=True),
@@ -233,7 +252,7 @@ events = Table(
     UniqueConstraint("payment_id", "number", name="prenopay_events_number"),
 )
 
-deliveries = Table(
+deliveries: Final[Table] = Table(
     "prenopay_deliveries",
     metadata,
     Column("sequence", _Id, ForeignKey(events.c.sequence), primary_key=True, autoincrement=False),
@@ -247,7 +266,7 @@ deliveries = Table(
     Index("prenopay_deliveries_payment", "payment_id", "sequence"),
 )
 
-inbox = Table(
+inbox: Final[Table] = Table(
     "prenopay_inbox",
     metadata,
     Column("inbox_id", _Id, primary_key=True),

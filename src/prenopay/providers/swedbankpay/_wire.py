@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 from pydantic.alias_generators import to_camel
@@ -36,7 +36,7 @@ class Unreadable(ValueError):
 class Out(BaseModel):
     """A request body, or a part of one."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         alias_generator=to_camel,
         populate_by_name=True,
         strict=True,
@@ -259,7 +259,7 @@ Time = Annotated[datetime | None, BeforeValidator(_time)]
 class In(BaseModel):
     """A part of an answer, whose member names have been put in lower case."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         alias_generator=lambda name: name.replace("_", ""),
         extra="ignore",
         frozen=True,

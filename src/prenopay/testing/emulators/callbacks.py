@@ -103,7 +103,7 @@ class CallbackQueue:
 
     def __init__(self, clock: VirtualClock, *, schedule: RetrySchedule | None = None) -> None:
         """Keep time by ``clock``; retry by ``schedule``."""
-        self.schedule = schedule or RetrySchedule()
+        self.schedule: RetrySchedule = schedule or RetrySchedule()
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: list[Callback] = []
