@@ -31,6 +31,18 @@ _NODES = (
     "postPurchaseFailedAttempts",
     "metadata",
 )
+_PAID = {
+    "id": f"{ORDER_ID}/paid",
+    "number": 40129782830,
+    "instrument": "CreditCard",
+    "transactionType": "Authorization",
+    "amount": 11900,
+    "submittedAmount": 11900,
+    "feeAmount": 0,
+    "discountAmount": 0,
+    "paymentTokenGenerated": False,
+    "details": {"cardBrand": "Visa", "maskedPan": "492500******0004", "expiryDate": "12/2031"},
+}
 
 
 def body(*, paid: bool) -> bytes:
@@ -56,18 +68,7 @@ def body(*, paid: bool) -> bytes:
     }
     if paid:
         order |= {"remainingCaptureAmount": 11900, "remainingCancellationAmount": 11900}
-        order["paid"] = {
-            "id": f"{ORDER_ID}/paid",
-            "number": 40129782830,
-            "instrument": "CreditCard",
-            "transactionType": "Authorization",
-            "amount": 11900,
-            "submittedAmount": 11900,
-            "feeAmount": 0,
-            "discountAmount": 0,
-            "paymentTokenGenerated": False,
-            "details": {"cardBrand": "Visa", "maskedPan": "492500******0004", "expiryDate": "12/2031"},
-        }
+        order["paid"] = _PAID
     rels = ("cancel", "capture") if paid else ("update-order", "abort", "redirect-checkout")
     operations = [
         {

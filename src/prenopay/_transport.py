@@ -10,9 +10,8 @@ from __future__ import annotations
 import functools
 import logging
 import ssl
-import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final, TypeAlias, cast
@@ -24,6 +23,7 @@ import httpcore
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
+from prenopay._deadline import BoundedBackend, end_by
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
 
@@ -33,6 +33,8 @@ _log = logging.getLogger("prenopay.exchange")
 
 _CONNECT_SECONDS: Final = 10.0
 """A gateway that cannot be connected to in this time is not there."""
+_CONNECT_SHARE: Final = 0.9
+"""Of a short deadline: the rest is left to tell "never connected" from "no answer"."""
 _ANSWER_LIMIT_BYTES: Final = 4 * 1024 * 1024
 """A payment with all its parts is some 20 kB; beyond this an answer is not one."""
 _TRIES_MOST: Final = 3
@@ -77,6 +79,9 @@ EXCEPTIONS: Final[dict[type[Exception], type[TransportError]]] = {
 }
 """What each failure says of the request; what is not listed counts as ``OutcomeUnknown``."""
 
+_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
+"""What an exchange may end with; within an event loop a TLS alert that comes late is a bare ``OSError``."""
+
 
 @functools.cache
 def default_tls() -> ssl.SSLContext:
@@ -96,14 +101,15 @@ class BlockingSender:
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
         """Send, and return the whole answer."""
-        _deadline.at = time.monotonic() + timeout
+        end_by(time.monotonic() + timeout)
         try:
-            answer = self._client.send(_prepare(request, timeout), stream=True)
+            answer = self._client.send(_prepare(request, timeout), stream=True, follow_redirects=False)
             try:
+                _refuse_coding(answer)
                 body = _collect(answer.iter_bytes())
             finally:
                 answer.close()
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        except _FAILURES as error:
             raise _as_ours(error, request) from error
         return HttpResponse(status=answer.status_code, headers=_headers(answer), body=body)
 
@@ -124,20 +130,26 @@ class AwaitingSender:
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
         """Send, and return the whole answer."""
-        with anyio.move_on_after(timeout):
+        body = bytearray()
+        with anyio.move_on_after(timeout) as exchange:
             try:
-                answer = await self._client.send(_prepare(request, timeout), stream=True)
+                answer = await self._client.send(_prepare(request, timeout), stream=True, follow_redirects=False)
                 try:
-                    chunks = bytearray()
+                    _refuse_coding(answer)
                     async with aclosing(cast("AsyncGenerator[bytes]", answer.aiter_bytes())) as arriving:
                         async for chunk in arriving:
-                            _add(chunks, chunk)
+                            _add(body, chunk, most=2 * _ANSWER_LIMIT_BYTES)
+                            if len(body) > _ANSWER_LIMIT_BYTES:
+                                exchange.cancel()  # ends the next read, and with it every generator around it
                 finally:
                     with anyio.CancelScope(shield=True):
                         await answer.aclose()
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+                _add(body, b"")
+            except _FAILURES as error:
                 raise _as_ours(error, request) from error
-            return HttpResponse(status=answer.status_code, headers=_headers(answer), body=bytes(chunks))
+            return HttpResponse(status=answer.status_code, headers=_headers(answer), body=bytes(body))
+        if len(body) > _ANSWER_LIMIT_BYTES:
+            raise _as_ours(_too_large(), request)
         message = f"{request.label}: no whole answer within {timeout:.1f} seconds"
         raise OutcomeUnknown(message)
 
@@ -271,7 +283,8 @@ def _retry_after(tried: _Tried) -> float:
 
 
 def _prepare(request: HttpRequest, timeout: float) -> httpx.Request:
-    limits = {"connect": min(_CONNECT_SECONDS, timeout), "read": timeout, "write": timeout, "pool": timeout}
+    connecting = min(_CONNECT_SECONDS, _CONNECT_SHARE * timeout)
+    limits = {"connect": connecting, "read": timeout, "write": timeout, "pool": _CONNECT_SHARE * timeout}
     return httpx.Request(
         request.method,
         _url(request.url),
@@ -290,7 +303,15 @@ def _url(url: str) -> httpx.URL:
 @functools.lru_cache(maxsize=64)
 def _header_lines(lines: tuple[tuple[str, str], ...]) -> httpx.Headers:
     """Encode an account's headers once: they are the same in each of its requests."""
-    return httpx.Headers(list(lines))
+    return httpx.Headers([("accept-encoding", "identity"), *lines])
+
+
+def _refuse_coding(answer: httpx.Response) -> None:
+    """Refuse a packed answer: none was asked for, and a few bytes may unpack to more than there is memory."""
+    coding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        message = f"the answer is packed ({coding[:40]!r}), which was not asked for"
+        raise httpx.DecodingError(message)
 
 
 def _headers(answer: httpx.Response) -> tuple[tuple[str, str], ...]:
@@ -304,77 +325,27 @@ def _collect(chunks: Iterable[bytes]) -> bytes:
     return bytes(body)
 
 
-def _add(body: bytearray, chunk: bytes) -> None:
+def _add(body: bytearray, chunk: bytes, *, most: int = _ANSWER_LIMIT_BYTES) -> None:
     body += chunk
-    if len(body) > _ANSWER_LIMIT_BYTES:
-        message = f"the answer is larger than {_ANSWER_LIMIT_BYTES} bytes"
-        raise httpx.DecodingError(message)
+    if len(body) > most:
+        raise _too_large()
+
+
+def _too_large() -> httpx.DecodingError:
+    return httpx.DecodingError(f"the answer is larger than {_ANSWER_LIMIT_BYTES} bytes")
 
 
 def _as_ours(error: Exception, request: HttpRequest) -> TransportError:
     ours = EXCEPTIONS.get(type(error), OutcomeUnknown)
     what = "the request did not reach the gateway" if ours is NotSent else "sent, but no whole answer came"
-    return ours(f"{request.label}: {what} ({type(error).__name__}: {error})")
+    return ours(f"{request.label}: {what} ({type(error).__name__}: {_reason(error)})")
 
 
-class _Deadline(threading.local):
-    """When the exchange on this thread must be over: httpx knows bounds per read, not in all."""
-
-    at = float("inf")
-
-
-_deadline = _Deadline()
-
-
-def _bounded(timeout: float | None, late: Callable[[str], Exception]) -> float:
-    left = _deadline.at - time.monotonic()
-    if left <= 0:
-        message = "the deadline of the whole exchange passed"
-        raise late(message)
-    return left if timeout is None else min(timeout, left)
-
-
-class _BoundedStream(httpcore.NetworkStream):
-    """A connection whose every read and write ends by the deadline, so that a dripping answer does too."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _bounded(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _bounded(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        bounded = _bounded(timeout, httpcore.ConnectTimeout)
-        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, bounded))
-
-    def get_extra_info(self, info: str) -> object:
-        return self._stream.get_extra_info(info)
-
-
-class _BoundedBackend(httpcore.SyncBackend):
-    """Opens connections that keep the deadline."""
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        bounded = _bounded(timeout, httpcore.ConnectTimeout)
-        return _BoundedStream(super().connect_tcp(host, port, bounded, local_address, socket_options))
+def _reason(error: BaseException | None) -> str:
+    """Return what ``error`` says, or what lies behind it: within an event loop a refused certificate is told there."""
+    while error is not None and not str(error):
+        error = error.__cause__ or error.__context__
+    return "" if error is None else str(error)
 
 
 class _BoundedTransport(httpx.HTTPTransport):
@@ -390,5 +361,5 @@ class _BoundedTransport(httpx.HTTPTransport):
             max_connections=_CONNECTIONS.max_connections,
             max_keepalive_connections=_CONNECTIONS.max_keepalive_connections,
             keepalive_expiry=_CONNECTIONS.keepalive_expiry,
-            network_backend=_BoundedBackend(),
+            network_backend=BoundedBackend(),
         )

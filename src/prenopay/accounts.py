@@ -23,8 +23,8 @@ from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, 
 from prenopay.errors import ConfigurationError, LedgerUnavailable, NotFound
 from prenopay.events import AsyncEventHandler
 from prenopay.execution import Ports
-from prenopay.ledger import operations, outbox, payments_due
-from prenopay.ledger.engine import AwaitingLedger, open_engine, require_schema
+from prenopay.ledger import outbox, payments_due, settling
+from prenopay.ledger.engine import AwaitingLedger, open_migrated
 from prenopay.ledger.inbox import Callback
 from prenopay.models import Payment
 from prenopay.payments import AsyncPayments
@@ -111,8 +111,7 @@ class AsyncAccounts:
         ``LedgerUnavailable`` when the tables are missing or old (``prenopay db upgrade``).
         """
         urls = CallbackUrls(callback_url, [Secret(key) if isinstance(key, str) else key for key in callback_keys])
-        engine = open_engine(database)
-        require_schema(engine)
+        engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
         closing, own = [ledger.aclose], None
         if sender is None:
@@ -248,7 +247,7 @@ class AsyncAccounts:
 
     async def _sweep_operations(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> int:
         now = self._clock.now()
-        due = await self._ledger.read(lambda connection: operations.due(connection, payments.account, now, limit))
+        due = await self._ledger.read(lambda connection: settling.due(connection, payments.account, now, limit))
         for each in due:
             try:
                 await payments.resolve(each.operation.operation_id)

@@ -38,9 +38,9 @@ _KEY_LEAST: Final = 32
 class CallbackRequest:
     """What came in: the raw body as bytes, never parsed or re-encoded by a framework."""
 
-    path: str
+    path: str = field(repr=False)
     body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, hash=False)
     query: str = field(default="", repr=False)
     peer: str = ""
     method: str = "POST"
@@ -121,7 +121,7 @@ class CallbackUrls:
             if len(key.reveal()) < _KEY_LEAST:
                 message = f"every callback key must have at least {_KEY_LEAST} signs"
                 raise ConfigurationError(message)
-        self.base_url = base_url.rstrip("/")
+        self.base_url: str = base_url.rstrip("/")
         self._keys = tuple(key.reveal().encode() for key in keys)
 
     def url(self, account: str, payment_id: str) -> str:

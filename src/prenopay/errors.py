@@ -145,8 +145,8 @@ class ProviderError(PrenopayError):
         super().__init__(message)
         self.http_status = http_status
         self.provider_code = provider_code
-        self.problems = tuple((scrub(name), scrub(text)) for name, text in problems)
-        self.advice = scrub(advice)
+        self.problems: tuple[tuple[str, str], ...] = tuple((scrub(name), scrub(text)) for name, text in problems)
+        self.advice: str = scrub(advice)
 
 
 class Rejected(ProviderError):

@@ -43,7 +43,7 @@ class Event:
     """One change, told at least once and in order per payment.
 
     ``event_id`` is stable over repeats: remember it where a handler must act once only.
-    ``number`` counts a payment's events from 1. ``raw`` is the gateway's answer behind the event,
+    ``number`` counts a payment's events from 1. Amounts include VAT. ``raw`` is the gateway's answer behind the event,
     redacted: for support, not for decisions.
     """
 
@@ -64,7 +64,7 @@ class Event:
     decline: Decline | None = None
     flag: FlagKind | None = None
     detail: str = ""
-    raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+    raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
 
 EventHandler: TypeAlias = Callable[[Event], None]

@@ -1,7 +1,7 @@
 """One step below the use cases: asks the provider for what was written down, and writes down what it said.
 
-Whatever goes wrong in between is either certainly nothing (``NOT_ATTEMPTED``) or open (``UNKNOWN``),
-and which of the two is decided here alone.
+Whatever goes wrong in between is either certainly nothing (``NOT_ATTEMPTED``) or open (``UNKNOWN``);
+``ledger.evidence`` says which of the two.
 """
 
 from __future__ import annotations
@@ -19,17 +19,12 @@ from prenopay.callbacks import CallbackUrls
 from prenopay.errors import (
     DuplicateReference,
     NotSent,
-    OutcomeUnknown,
     PrenopayError,
     ProviderError,
-    ProviderUnavailable,
-    RateLimited,
     TransportError,
-    Unauthenticated,
-    UnexpectedAnswer,
     UnsupportedOperation,
 )
-from prenopay.ledger import codec, observing, operations, parts, records
+from prenopay.ledger import codec, evidence, observing, operations, parts, records, settling
 from prenopay.ledger.operations import Begun, Intent
 from prenopay.ledger.records import StoredPayment
 from prenopay.models import Action, Operation, OperationId, OperationKind, Outcome, PaymentState
@@ -50,7 +45,7 @@ from prenopay.provider import (
     TransactionKind,
 )
 
-__all__ = ["STAYS_OPEN", "Execution", "Ports", "expiry_operation_id", "pause"]
+__all__ = ["Execution", "Ports", "expiry_operation_id"]
 
 T = TypeVar("T")
 
@@ -58,18 +53,9 @@ _log = logging.getLogger("prenopay")
 
 _WRITING_MARGIN: Final = timedelta(seconds=30)
 """How much longer than its deadline a try owns its operation: time to write the result down."""
-_FIRST_TRY_HAS_ENDED: Final = timedelta(minutes=10)
-"""After this a lost request cannot still be on its way: what the gateway does not have, it never got."""
-_LOOK_AGAIN_AFTER: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
-"""Pauses between looks at an operation without a final answer; the last one repeats."""
 _CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
 _RENEW_AHEAD: Final = timedelta(days=30)
 _CLOCKS_AGREE_WITHIN: Final = timedelta(seconds=60)
-
-STAYS_OPEN: Final = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
-"""Errors after which the gateway may have acted."""
-_SAW_NOTHING: Final = (NotSent, Unauthenticated, RateLimited)
-"""Errors that say nothing about an earlier try, because the look-up itself did not get through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +132,7 @@ class Execution:
 
         def conclude(connection: Connection) -> StoredPayment:
             operations.created(connection, payment_id, created)
-            operations.settle(connection, begun.operation, Outcome.SUCCEEDED, now=self.ports.clock.now())
+            settling.settle(connection, begun.operation, Outcome.SUCCEEDED, now=self.ports.clock.now())
             return self._write(connection, begun.payment, observed, read_at, "create")
 
         stored = await self.ports.ledger.transact(conclude)
@@ -191,7 +177,7 @@ class Execution:
         send, read_at = self.send(), self.ports.clock.now()
         try:
             reply = await self._ask(begun, lambda reference: verb(send, replace(request, reference=reference)))
-        except (*STAYS_OPEN, DuplicateReference) as error:
+        except (*evidence.STAYS_OPEN, DuplicateReference) as error:
             _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
             return
 
@@ -203,13 +189,13 @@ class Execution:
             now = self.ports.clock.now()
             if observed is not None:
                 self._write(connection, begun.payment, observed, read_at, made.kind.value)
-            operations.settle(
+            settling.settle(
                 connection,
                 begun.operation,
                 outcome,
                 now=now,
                 decline=reply.decline,
-                next_check_at=now + _LOOK_AGAIN_AFTER[1],
+                next_check_at=now + evidence.pause(1),
             )
             if reply.outcome is Outcome.DECLINED:
                 observing.tell_declined(connection, begun.operation, reply.decline, now=now)
@@ -245,7 +231,7 @@ class Execution:
             return observed
         gateway, payment = cast("RefundsApart", self.gateway), stored.payment
         under_way = await self.ports.ledger.read(
-            lambda connection: operations.refunds_under_way(connection, payment.payment_id)
+            lambda connection: settling.refunds_under_way(connection, payment.payment_id)
         )
         moved: list[ProviderTransaction] = []
         failed: list[ProviderTransaction] = []
@@ -296,9 +282,9 @@ class Execution:
     async def look_again_later(self, begun: Begun) -> None:
         """Say when an operation that is still open is looked at next."""
         made = begun.operation.operation
-        at = self.ports.clock.now() + pause(begun.operation.checks)
+        at = self.ports.clock.now() + evidence.pause(begun.operation.checks)
         await self.ports.ledger.transact(
-            lambda connection: operations.look_again(connection, self.account, made.operation_id, at),
+            lambda connection: settling.look_again(connection, self.account, made.operation_id, at),
         )
 
     async def load(self, payment_id: str) -> StoredPayment:
@@ -340,17 +326,17 @@ class Execution:
 
     async def _failed(self, begun: Begun, error: PrenopayError) -> None:
         now = self.ports.clock.now()
-        outcome = Outcome.UNKNOWN if _leaves_open(begun, error, now) else Outcome.NOT_ATTEMPTED
+        outcome = Outcome.UNKNOWN if evidence.leaves_open(begun, error, now) else Outcome.NOT_ATTEMPTED
         if outcome is Outcome.NOT_ATTEMPTED and isinstance(error, DuplicateReference):
             await self._next_reference(begun)  # the old one is another system's: the next try needs its own
         await self.ports.ledger.transact(
-            lambda connection: operations.settle(
+            lambda connection: settling.settle(
                 connection,
                 begun.operation,
                 outcome,
                 now=now,
                 error=str(error),
-                next_check_at=now + pause(begun.operation.checks),
+                next_check_at=now + evidence.pause(begun.operation.checks),
             ),
         )
 
@@ -415,7 +401,7 @@ class Execution:
             amount,
             lines,
             order_vat=order.vat_amount,
-            being_refunded=operations.being_refunded(connection, stored.payment),
+            being_refunded=settling.being_refunded(connection, stored.payment),
         )
 
     def _change_request(self, connection: Connection, begun: Begun) -> ChangeRequest:
@@ -457,21 +443,3 @@ def _expired_if_so(observed: Observation, made: Operation) -> Observation:
     """A page closed because its time was over makes the payment expired, not cancelled."""
     closed = observed.state is PaymentState.CANCELLED and made.operation_id == expiry_operation_id(made.payment_id)
     return replace(observed, state=PaymentState.EXPIRED) if closed else observed
-
-
-def _leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
-    """Say whether the operation may have happened all the same."""
-    if isinstance(error, STAYS_OPEN):
-        return True
-    is_create = begun.operation.operation.kind is OperationKind.CREATE
-    seen_before = isinstance(error, DuplicateReference) and not is_create
-    if not (begun.maybe_sent or seen_before):
-        return False
-    if isinstance(error, _SAW_NOTHING):
-        return True
-    return now - begun.operation.first_sent_at < _FIRST_TRY_HAS_ENDED
-
-
-def pause(checks: int) -> timedelta:
-    """Return how long to wait after so many looks that settled nothing."""
-    return _LOOK_AGAIN_AFTER[min(checks, len(_LOOK_AGAIN_AFTER) - 1)]

@@ -13,7 +13,16 @@ from prenopay._redaction import Secret
 from prenopay.errors import InvalidOrder
 from prenopay.money import Money
 
-__all__ = ["Consent", "ConsentKind", "Mandate", "MandateChange", "MandateKind", "MandateState", "MethodSeen", "StoreMethod"]
+__all__ = [
+    "Consent",
+    "ConsentKind",
+    "Mandate",
+    "MandateChange",
+    "MandateKind",
+    "MandateState",
+    "MethodSeen",
+    "StoreMethod",
+]
 
 
 class MandateKind(StrEnum):

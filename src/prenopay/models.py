@@ -234,7 +234,7 @@ class Payment:
 
     ``amount`` is what was ordered, ``due`` the same after a fee or discount that the gateway added
     (then flagged ``ADJUSTED``). The others are cumulative: ``captured`` is all that was ever taken,
-    ``refunded`` all that was ever given back. Open access when ``is_paid``; a state alone never says
+    ``refunded`` all that was ever given back. All include VAT. Open access when ``is_paid``; a state alone never says
     how much arrived.
     """
 
@@ -276,7 +276,10 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One thing asked of the gateway, and how it ended. ``reference`` is what the gateway knows it by."""
+    """One thing asked of the gateway, and how it ended.
+
+    ``amount`` includes VAT (``None`` for a cancel); ``reference`` is what the gateway knows it by.
+    """
 
     operation_id: str
     kind: OperationKind

@@ -272,10 +272,13 @@ class Order:
     """Store the method for later charges; with an ``amount`` of zero it is stored without a purchase."""
     paid_by_staff: bool = False
     """Card details are typed by the merchant's staff, from the phone or a letter (MOTO), where agreed."""
-    metadata: Mapping[str, str | int | bool | Decimal] = field(default_factory=dict[str, str | int | bool | Decimal])
+    metadata: Mapping[str, str | int | bool | Decimal] = field(
+        default_factory=dict[str, str | int | bool | Decimal],
+        hash=False,
+    )
     valid_for: timedelta | None = None
     """After this the sweep closes an unpaid order (default: as long as the gateway keeps its page open)."""
-    extra: Mapping[str, object] = field(default_factory=dict[str, object])
+    extra: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
     def __post_init__(self) -> None:
         """Refuse an order that cannot be right, before anything is stored or sent."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from prenopay.errors import Conflict, OutcomeUnknown
 from prenopay.execution import Execution, Ports, expiry_operation_id
-from prenopay.ledger import ids, observing, operations, payers, records
+from prenopay.ledger import ids, observing, operations, payers, records, settling
 from prenopay.ledger.operations import Begun
 from prenopay.models import Action, Operation, OperationKind, Outcome, Payment, PaymentState, Payout, TimelineEntry
 from prenopay.money import Money
@@ -42,7 +42,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         if not isinstance(provider, PaymentProvider):
             message = f"a provider inherits PaymentProvider; {type(provider).__name__} does not"
             raise TypeError(message)
-        self.account = account
+        self.account: str = account
         self.provider: ProviderT_co = provider
         self._gateway: PaymentProvider = provider
         self._ledger = ports.ledger
@@ -159,7 +159,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Take reserved money: all that is left, or ``amount``, or what ``lines`` add up to.
+        """Take reserved money: all that is left, or ``amount`` (VAT included), or what ``lines`` add up to.
 
         Returns the operation, whose ``outcome`` says how it ended; ``UNKNOWN`` is settled by
         ``resolve``, the sweep, or the same call again. Raises ``Conflict`` when the payment cannot be
@@ -198,9 +198,11 @@ class AsyncPayments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Give money back: all that was captured, or ``amount``, or what ``lines`` add up to.
+        """Give money back: all that was captured, or ``amount`` (VAT included), or what ``lines`` add up to.
 
-        ``PENDING`` means accepted and settled later, by a callback or the sweep.
+        ``PENDING`` means accepted and settled later, by a callback or the sweep. Raises ``Conflict`` when
+        nothing is left to refund or the payment cannot be refunded now, ``InvalidOrder`` for an amount
+        that cannot be.
         """
         return await self._execution.change(
             OperationKind.REFUND,
@@ -220,7 +222,10 @@ class AsyncPayments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Change amount and lines of a payment nobody has paid yet (seamless pages; refresh the page after)."""
+        """Change amount (VAT included) and lines of a payment nobody has paid yet; refresh a seamless page after.
+
+        Raises ``Conflict`` when the payment is no longer open, ``InvalidOrder`` for an amount that cannot be.
+        """
         return await self._execution.change(
             OperationKind.UPDATE,
             payment_id,
@@ -272,7 +277,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         intent = self._execution.intent(OperationKind.CREATE, operation_id)
 
         def claim(connection: Connection) -> Begun | None:
-            return operations.claim(connection, self.account, operation_id, intent.now, intent.claim_until)
+            return settling.claim(connection, self.account, operation_id, intent.now, intent.claim_until)
 
         begun = await self._ledger.transact(claim)
         if begun is not None:

@@ -16,7 +16,7 @@ from prenopay._transport import BlockingSender
 from prenopay.accounts import AsyncAccounts, SweepReport
 from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
 from prenopay.events import Event, EventHandler
-from prenopay.ledger.engine import BlockingLedger, open_engine, require_schema
+from prenopay.ledger.engine import BlockingLedger, open_migrated
 from prenopay.ledger.inbox import Callback
 from prenopay.models import Operation, Payment, PaymentState, Payout, TimelineEntry
 from prenopay.money import Money
@@ -37,8 +37,8 @@ class Payments(Generic[ProviderT_co]):
     def __init__(self, payments: AsyncPayments[ProviderT_co]) -> None:
         """Drive ``payments``, whose ports must be blocking ones."""
         self._payments = payments
-        self.account = payments.account
-        self.provider = payments.provider
+        self.account: str = payments.account
+        self.provider: ProviderT_co = payments.provider
 
     def create(self, order: Order, *, operation_id: str) -> Payment:
         """Make the order payable: returns the payment with the page the payer goes to."""
@@ -90,7 +90,7 @@ class Payments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Take reserved money: all that is left, or ``amount``, or what ``lines`` add up to."""
+        """Take reserved money: all that is left, or ``amount`` (VAT included), or what ``lines`` add up to."""
         use_case = self._payments.capture(
             payment_id,
             amount,
@@ -113,7 +113,7 @@ class Payments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Give money back: all that was captured, or ``amount``, or what ``lines`` add up to."""
+        """Give money back: all that was captured, or ``amount`` (VAT included), or what ``lines`` add up to."""
         use_case = self._payments.refund(
             payment_id,
             amount,
@@ -132,7 +132,7 @@ class Payments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Change amount and lines of a payment nobody has paid yet (seamless pages; refresh the page after)."""
+        """Change amount (VAT included) and lines of a payment nobody has paid yet; refresh a seamless page after."""
         use_case = self._payments.update(
             payment_id,
             amount,
@@ -189,7 +189,7 @@ class Accounts:
     def __init__(self, accounts: AsyncAccounts) -> None:
         """Drive ``accounts``, whose ports must be blocking ones; hosts call ``open``."""
         self._accounts = accounts
-        self.callback_urls = accounts.callback_urls
+        self.callback_urls: CallbackUrls = accounts.callback_urls
 
     @classmethod
     def open(
@@ -209,8 +209,7 @@ class Accounts:
         (``prenopay db upgrade``).
         """
         urls = CallbackUrls(callback_url, [Secret(key) if isinstance(key, str) else key for key in callback_keys])
-        engine = open_engine(database)
-        require_schema(engine)
+        engine = open_migrated(database)
         ledger, handler = BlockingLedger(engine), on_event
         closing, own = [ledger.aclose], None
         if sender is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from prenopay.errors import PrenopayError, UnsupportedOperation
-from prenopay.execution import STAYS_OPEN, Execution, pause
+from prenopay.execution import Execution
 from prenopay.ledger import ids, payouts
+from prenopay.ledger.evidence import STAYS_OPEN, pause
 from prenopay.ledger.payouts import StoredPayout
 from prenopay.models import OperationId, Outcome, Payout
 from prenopay.orders import PayoutOrder

@@ -31,7 +31,7 @@ class HttpRequest:
     """
 
     method: str
-    url: str
+    url: str = field(repr=False)
     label: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)

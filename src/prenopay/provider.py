@@ -105,7 +105,7 @@ class Limits:
     partial_refund: bool = True
     deadline_seconds: float = 30.0
     """The bound on one use case, retries and look-ups included."""
-    not_supported: Mapping[str, str] = field(default_factory=dict[str, str])
+    not_supported: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     """For verbs the provider has no protocol for: what to use instead."""
 
 
@@ -119,7 +119,7 @@ class CreateRequest:
     order: Order
     payment_id: str
     reference: str
-    callback_url: str
+    callback_url: str = field(repr=False)
     again: bool = False
 
 
@@ -263,7 +263,7 @@ class Observation:
     methods: tuple[MethodSeen, ...] = ()
     raw_status: str = ""
     status_is_known: bool = True
-    raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+    raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

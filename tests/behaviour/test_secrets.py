@@ -10,7 +10,7 @@ from sqlalchemy import select
 from prenopay import CaptureMode, Payer, Secret
 from prenopay.ledger import schema
 from prenopay.ledger.engine import open_engine
-from prenopay.orders import Address
+from prenopay.orders import Address, RiskFacts
 from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from tests.behaviour.shop import KEY, Shop, an_order
@@ -26,7 +26,20 @@ PAYER = Payer(
     personal_number=PERSONAL_NUMBER,
     shipping_address=Address(first_name="Leia", street=STREET, city="Järfälla", zip_code="17674"),
 )
-SECRETS = (DEFAULT_ACCESS_TOKEN, KEY, EMAIL, PHONE, STREET, PERSONAL_NUMBER, "Ahlström", "4761739001010416")
+RISK = RiskFacts(delivery_email="han@example.com", pick_up_name="Han Solo")
+BROWSER = "Mozilla/5.0 (a reader's own)"
+SECRETS = (
+    DEFAULT_ACCESS_TOKEN,
+    KEY,
+    EMAIL,
+    PHONE,
+    STREET,
+    PERSONAL_NUMBER,
+    "Ahlström",
+    "han@example.com",
+    "Han Solo",
+    "4761739001010416",
+)
 
 
 def leaks(text: str) -> list[str]:
@@ -35,7 +48,7 @@ def leaks(text: str) -> list[str]:
 
 def live(shop: Shop) -> None:
     """Live through all sorts of things."""
-    payment = shop.bought(payer=PAYER, capture=CaptureMode.AUTOMATIC)
+    payment = shop.bought(payer=PAYER, risk=RISK, payer_user_agent=BROWSER, capture=CaptureMode.AUTOMATIC)
     shop.pay(payment, pan="4761739001010416")
     shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="capture", method="POST"))
     shop.payments.observe(payment.payment_id)
@@ -93,7 +106,7 @@ def test_the_payer_stands_in_one_table_and_can_be_erased(shop: Shop) -> None:
     live(shop)
     (payment,) = shop.payments.find()
     payment_id = payment.payment_id
-    assert shop.payments.order(payment_id).payer == PAYER
+    assert (shop.payments.order(payment_id).payer, shop.payments.order(payment_id).risk) == (PAYER, RISK)
 
     shop.payments.erase_payer(payment_id)
 
@@ -103,3 +116,4 @@ def test_the_payer_stands_in_one_table_and_can_be_erased(shop: Shop) -> None:
         everything = [list(connection.execute(select(table))) for table in schema.metadata.sorted_tables]
     engine.dispose()
     assert leaks(repr(everything)) == []
+    assert BROWSER not in repr(everything)

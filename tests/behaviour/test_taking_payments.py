@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prenopay import Action, CaptureMode, Instrument, OrderLine, Outcome, PageStyle, PaymentState
+from prenopay import Action, CaptureMode, Instrument, OrderLine, Outcome, PageStyle, Payer, PaymentState
 from prenopay.errors import Conflict, InvalidOrder, NotFound
 from prenopay.testing.emulators.swedbankpay import PayerAnswer
 from tests.behaviour.shop import Shop, an_order, sek
@@ -274,7 +274,7 @@ def test_the_timeline_tells_the_whole_story(shop: Shop) -> None:
 
 
 def test_a_payer_can_be_forgotten_and_the_money_stays(shop: Shop) -> None:
-    payment = shop.captured(payer=None)
+    payment = shop.captured(payer=Payer(reference="reader-8f3a"))
     shop.payments.erase_payer(payment.payment_id)
 
     assert shop.payments.order(payment.payment_id).payer is None

@@ -173,7 +173,7 @@ def test_callbacks_arrive_over_http_without_being_asked_for() -> None:
     listening = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.02})
     listening.start()
     emulator = SwedbankPayEmulator(clock=VirtualClock(real_time=True))
-    urls: dict[str, object] = dict(purchase()["paymentorder"]["urls"])  # type: ignore[index]
+    urls: dict[str, object] = dict(purchase()["paymentorder"]["urls"])  # type: ignore[index]  # plain JSON
     urls["callbackUrl"] = f"http://127.0.0.1:{host.server_port}/cb?secret=1"
     try:
         with serve(emulator) as served, _connection(served) as connection:

@@ -140,6 +140,20 @@ def test_a_person_pays_by_keyboard_alone(browser: Any, served: Served, emulator:
     assert emulator.order("A1").status is Status.PAID
 
 
+def _page_that_listens(script: str) -> str:
+    return f"""<!doctype html><title>Pay</title><div id="checkout"></div>
+        <script src="{script}"></script>
+        <script>
+          window.told = [];
+          window.view = payex.hostedView.checkout({{
+            container: {{ checkout: "checkout" }},
+            culture: "sv-SE",
+            onPaymentAttemptFailed: (event) => told.push(event),
+            onEventNotification: (event) => told.push(event),
+          }}).open();
+        </script>"""
+
+
 def test_the_seamless_view_tells_its_host_what_happens(
     browser: Any,
     served: Served,
@@ -148,17 +162,7 @@ def test_the_seamless_view_tells_its_host_what_happens(
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     with _shop() as (shop, pages):
         rels = _rels(served, shop, restrictedToInstruments=["CreditCard", "Swish"])
-        pages["/pay"] = f"""<!doctype html><title>Pay</title><div id="checkout"></div>
-            <script src="{rels["view-checkout"]}"></script>
-            <script>
-              window.told = [];
-              window.view = payex.hostedView.checkout({{
-                container: {{ checkout: "checkout" }},
-                culture: "sv-SE",
-                onPaymentAttemptFailed: (event) => told.push(event),
-                onEventNotification: (event) => told.push(event),
-              }}).open();
-            </script>"""
+        pages["/pay"] = _page_that_listens(rels["view-checkout"])
         page.goto(f"{shop}/pay")
         frame = page.frame_locator("iframe[title=Betalning]")
         frame.locator("summary", has_text="Kort").first.click()

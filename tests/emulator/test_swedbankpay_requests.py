@@ -116,7 +116,7 @@ def test_without_a_version_the_oldest_shape_may_be_served(merchant: Merchant, em
 )
 def test_every_required_field_is_missed_by_name(merchant: Merchant, name: str, path: str) -> None:
     body = purchase()
-    del body["paymentorder"][name]  # type: ignore[attr-defined]
+    del body["paymentorder"][name]  # type: ignore[attr-defined]  # plain JSON
     answer = merchant.call("POST", "/psp/paymentorders", body)
     assert (answer.status, answer.problem) == (400, "inputerror")
     assert path in answer.problem_names

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
     except (ConfigurationError, PrenopayError) as error:
-        print(f"prenopay: {error}", file=sys.stderr)
+        print("prenopay:", *str(error).split(), file=sys.stderr)  # one line, also of a database that says several
         return 2
     except KeyboardInterrupt:
         return 130

@@ -67,6 +67,7 @@ def print_values(values: Mapping[str, object]) -> None:
 
 
 def _plain(value: object) -> str:
+    """Return one line that cannot play with the terminal, whatever a payer or a gateway wrote."""
     match value:
         case None:
             return "-"
@@ -75,4 +76,4 @@ def _plain(value: object) -> str:
         case Enum():
             return str(value.value)
         case _:
-            return str(value)
+            return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(value))

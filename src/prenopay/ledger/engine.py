@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
@@ -26,7 +26,15 @@ from prenopay.ledger import schema
 if TYPE_CHECKING:
     from alembic.config import Config
 
-__all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "require_schema", "schema_version", "upgrade_database"]
+__all__ = [
+    "AwaitingLedger",
+    "BlockingLedger",
+    "open_engine",
+    "open_migrated",
+    "require_schema",
+    "schema_version",
+    "upgrade_database",
+]
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
@@ -38,6 +46,8 @@ _POSTGRESQL_READERS: Final = 2
 _SQLITE_READERS: Final = 4
 _GROUP_MOST: Final = 128
 """How many appends share one commit: beyond this the gain is spent (measured)."""
+_UPGRADE_LOCK: Final = 0x7072656E6F706179
+"""PostgreSQL's locks of this kind go by number; this one spells our name."""
 _NETWORK_FILE_SYSTEMS: Final = ("nfs", "cifs", "smb", "afs", "9p", "sshfs", "glusterfs", "ceph")
 
 
@@ -334,16 +344,30 @@ def require_schema(engine: Engine) -> None:
         raise LedgerUnavailable(message)
 
 
+def open_migrated(database: str) -> Engine:
+    """Open ``database``; raises ``LedgerUnavailable`` unless its tables are those this code was written for."""
+    engine = open_engine(database)
+    try:
+        require_schema(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
 def upgrade_database(database: str) -> None:
     """Bring the tables of ``database`` to the version this code needs. Never removes anything.
 
-    Raises ``LedgerUnavailable`` for tables that a newer prenopay made.
+    Safe to call from several processes at once: one upgrades, the others wait for it. Raises
+    ``LedgerUnavailable`` for tables that a newer prenopay made.
     """
     from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
     engine = open_engine(database)
     try:
         with _our_errors(), engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE has let in one process only
+                connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
             command.upgrade(_alembic(connection), "head")
     except util.CommandError as error:
         message = f"the tables were left as they are ({error}): they may be those of a newer prenopay"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -60,7 +60,7 @@ class Callback:
     attempts: int
     note: str
     last_error: str
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Arrived:
 
     account: str
     payment_id: str
-    body: bytes
+    body: bytes = field(repr=False)
     peer: str
     note: str
     at: datetime

@@ -21,9 +21,9 @@ from prenopay.events import EventKind
 from prenopay.ledger import codec, schema
 from prenopay.ledger.lifecycle import ENDED, advance
 from prenopay.ledger.movements import Movement, Totals, contradiction, new_movements
-from prenopay.ledger.operations import settle
 from prenopay.ledger.outbox import NewEvent, append_events
 from prenopay.ledger.records import (
+    PERSONAL,
     StoredOperation,
     StoredPayment,
     load_order,
@@ -32,6 +32,7 @@ from prenopay.ledger.records import (
     movements_of,
     operations_of,
 )
+from prenopay.ledger.settling import settle
 from prenopay.models import Decline, FlagKind, OperationKind, Outcome, Payment, PaymentState
 from prenopay.money import Money
 from prenopay.orders import OrderLine
@@ -300,7 +301,8 @@ def _updated(connection: Connection, payment: Payment, operation: StoredOperatio
     amount = operation.operation.amount or payment.amount
     lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
     order = load_order(connection, payment.account, payment.payment_id)
-    stored = codec.dump(replace(order, amount=amount, vat=operation.vat, lines=lines, payer=None))
+    stored = codec.dump(replace(order, amount=amount, vat=operation.vat, lines=lines))
+    stored = {name: value for name, value in stored.items() if name not in PERSONAL}
     return {"amount": amount.minor, "due": amount.minor, "order": stored}
 
 

@@ -1,4 +1,4 @@
-"""Writing down what will be asked *before* it is sent, and how it ended.
+"""Writing down what will be asked *before* it is sent; how it ended is written in ``settling``.
 
 An operation is stored with its gateway reference and claimed for as long as one try may take. Who
 comes meanwhile with the same id sees it in flight; who comes after a crash finds it unknown, and
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.errors import Conflict, IdReused, IllegalTransition, Quarantined
 from prenopay.ledger import codec, ids, schema
 from prenopay.ledger.records import (
+    PERSONAL,
     StoredOperation,
     StoredPayment,
     find_operation,
@@ -25,9 +26,8 @@ from prenopay.ledger.records import (
     load_payment,
     lock_payment,
     operations_of,
-    stored_operation,
 )
-from prenopay.models import Decline, Operation, OperationId, OperationKind, Outcome, Payment, PaymentState
+from prenopay.models import OperationId, OperationKind, Outcome, PaymentState
 from prenopay.money import Money
 from prenopay.orders import Order, OrderLine
 from prenopay.provider import Created, ReferenceRule
@@ -37,14 +37,8 @@ __all__ = [
     "Intent",
     "begin_change",
     "begin_create",
-    "being_refunded",
-    "claim",
     "created",
-    "due",
-    "look_again",
     "next_reference",
-    "refunds_under_way",
-    "settle",
 ]
 
 _REFERENCE_TRIES: Final = 20
@@ -89,31 +83,8 @@ def begin_create(
     if found is not None:
         return _again(connection, intent, found, fingerprint)
     reference = _free_reference(connection, intent, first_attempt=1)
-    stored = codec.dump(order)
-    payer = stored.pop("payer", None)
-    connection.execute(
-        insert(schema.payments).values(
-            payment_id=payment_id,
-            account=intent.account,
-            provider=provider,
-            order_reference=order.order_reference,
-            reference=reference,
-            state=PaymentState.CREATED.value,
-            currency=order.amount.currency,
-            amount=order.amount.minor,
-            due=order.amount.minor,
-            description=order.description,
-            allowed_actions=[],
-            capture_mode=order.capture.value,
-            order=stored,
-            created_at=intent.now,
-            updated_at=intent.now,
-            expires_at=expires_at,
-            next_check_at=expires_at,
-        ),
-    )
-    if payer is not None:
-        connection.execute(insert(schema.payers).values(payment_id=payment_id, data=payer))
+    payment = {"payment_id": payment_id, "provider": provider, "reference": reference, "expires_at": expires_at}
+    _insert_payment(connection, intent, order, **payment)
     _insert(
         connection,
         intent,
@@ -164,30 +135,6 @@ def begin_change(
     return _begun(connection, intent, ours=True, maybe_sent=False)
 
 
-def claim(connection: Connection, account: str, operation_id: str, now: datetime, until: datetime) -> Begun | None:
-    """Take an unsettled operation to look it up; ``None`` while someone else is at it."""
-    found = find_operation(connection, account, operation_id)
-    if found is None:
-        return None
-    lock_payment(connection, account, found.operation.payment_id)
-    table = schema.operations
-    taken = connection.execute(
-        update(table)
-        .where(
-            table.c.account == account,
-            table.c.operation_id == operation_id,
-            table.c.outcome.in_([Outcome.UNKNOWN.value, Outcome.PENDING.value]),
-            or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now),
-        )
-        .values(claimed_until=until, next_check_at=until, checks=table.c.checks + 1),
-    )
-    again = find_operation(connection, account, operation_id)
-    if again is None or taken.rowcount == 0:
-        return None
-    payment = load_payment(connection, account, again.operation.payment_id)
-    return Begun(operation=again, payment=payment, ours_to_send=True, maybe_sent=True)
-
-
 def next_reference(connection: Connection, intent: Intent) -> str:
     """Give an operation whose old reference has certainly moved no money a fresh one, and return it."""
     found = load_operation(connection, intent.account, intent.operation_id)
@@ -222,90 +169,6 @@ def created(connection: Connection, payment_id: str, created_as: Created) -> Non
     except IntegrityError as error:
         message = f"the gateway answered with {reference}, which is another payment's: ask it what that means"
         raise IllegalTransition(message).about(payment_id=payment_id) from error
-
-
-def settle(
-    connection: Connection,
-    operation: StoredOperation,
-    outcome: Outcome,
-    *,
-    now: datetime,
-    decline: Decline | None = None,
-    error: str = "",
-    next_check_at: datetime | None = None,
-) -> None:
-    """Write down how an operation ended; a settled one stays as it is (evidence came first).
-
-    A create without an answer leaves its payment's state unknown, one that never happened created.
-    """
-    table, made = schema.operations, operation.operation
-    if made.kind is OperationKind.CREATE and outcome in {Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED}:
-        state = PaymentState.UNKNOWN if outcome is Outcome.UNKNOWN else PaymentState.CREATED
-        unsent = schema.payments.c.state.in_([PaymentState.CREATED.value, PaymentState.UNKNOWN.value])
-        connection.execute(
-            update(schema.payments)
-            .where(schema.payments.c.payment_id == made.payment_id, unsent)
-            .values(state=state.value),
-        )
-    ended = outcome in {Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.NOT_ATTEMPTED}
-    connection.execute(
-        update(table)
-        .where(
-            table.c.account == made.account,
-            table.c.operation_id == made.operation_id,
-            table.c.outcome.in_([Outcome.UNKNOWN.value, Outcome.PENDING.value]),
-        )
-        .values(
-            outcome=outcome.value,
-            decline=None if decline is None else codec.dump(decline),
-            error=error,
-            settled_at=now if ended else None,
-            claimed_until=None,
-            next_check_at=None if ended else next_check_at,
-        ),
-    )
-
-
-def look_again(connection: Connection, account: str, operation_id: str, at: datetime) -> None:
-    """Let go of an operation that is still open, and say when it is looked at next."""
-    table = schema.operations
-    connection.execute(
-        update(table)
-        .where(
-            table.c.account == account,
-            table.c.operation_id == operation_id,
-            table.c.outcome.in_([Outcome.UNKNOWN.value, Outcome.PENDING.value]),
-        )
-        .values(claimed_until=None, next_check_at=at),
-    )
-
-
-def refunds_under_way(connection: Connection, payment_id: str) -> tuple[Operation, ...]:
-    """Return the refunds that may have happened or may yet: asked for, and not settled."""
-    return tuple(
-        each.operation
-        for each in operations_of(connection, payment_id)
-        if each.operation.kind is OperationKind.REFUND and each.operation.outcome in {Outcome.UNKNOWN, Outcome.PENDING}
-    )
-
-
-def being_refunded(connection: Connection, payment: Payment) -> Money:
-    """Return what the refunds under way add up to."""
-    amounts = (each.amount for each in refunds_under_way(connection, payment.payment_id))
-    return sum((amount for amount in amounts if amount is not None), Money.zero(payment.amount.currency))
-
-
-def due(connection: Connection, account: str, now: datetime, limit: int) -> tuple[StoredOperation, ...]:
-    """Return unsettled operations that are due for a look, longest waiting first."""
-    table = schema.operations
-    query = (
-        select(table)
-        .where(table.c.account == account, table.c.next_check_at <= now)
-        .where(table.c.outcome.in_([Outcome.UNKNOWN.value, Outcome.PENDING.value]))
-        .order_by(table.c.next_check_at)
-        .limit(limit)
-    )
-    return tuple(stored_operation(row) for row in connection.execute(query))
 
 
 def _again(connection: Connection, intent: Intent, found: StoredOperation, fingerprint: str) -> Begun:
@@ -363,6 +226,31 @@ def _free_reference(connection: Connection, intent: Intent, *, first_attempt: in
             return reference
     message = "no free gateway reference was found: the account's reference format is too short for its traffic"
     raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
+
+
+def _insert_payment(connection: Connection, intent: Intent, order: Order, **columns: Any) -> None:
+    stored = codec.dump(order)
+    personal = {name: stored.pop(name) for name in PERSONAL if name in stored}
+    connection.execute(
+        insert(schema.payments).values(
+            **columns,
+            account=intent.account,
+            order_reference=order.order_reference,
+            state=PaymentState.CREATED.value,
+            currency=order.amount.currency,
+            amount=order.amount.minor,
+            due=order.amount.minor,
+            description=order.description,
+            allowed_actions=[],
+            capture_mode=order.capture.value,
+            order=stored,
+            created_at=intent.now,
+            updated_at=intent.now,
+            next_check_at=columns["expires_at"],
+        ),
+    )
+    if personal:
+        connection.execute(insert(schema.payers).values(payment_id=columns["payment_id"], data=personal))
 
 
 def _insert(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, Exists, Row, func, insert, or_, select, update
 
 from prenopay.events import Event, EventKind
 from prenopay.ledger import codec, ids, schema
@@ -61,22 +61,6 @@ def append_events(
     payments = schema.payments
     row = connection.execute(select(payments).where(payments.c.payment_id == payment_id)).one()
     for number, new in enumerate(news, start=row.events + 1):
-        body: dict[str, Any] = {
-            "kind": new.kind.value,
-            "order_reference": row.order_reference,
-            "state": row.state,
-            "currency": row.currency,
-            "amount": new.amount.minor if new.amount is not None else row.amount,
-            "captured": row.captured,
-            "refunded": row.refunded,
-            "is_paid": bool(row.state == "captured" and row.captured >= row.due and not row.quarantined),
-            "operation_id": new.operation_id,
-            "mandate_id": new.mandate_id,
-            "decline": None if new.decline is None else codec.dump(new.decline),
-            "flag": None if new.flag is None else new.flag.value,
-            "detail": new.detail,
-            "raw": raw or {},
-        }
         sequence = connection.execute(
             insert(schema.events)
             .values(
@@ -85,7 +69,7 @@ def append_events(
                 payment_id=payment_id,
                 number=number,
                 kind=new.kind.value,
-                body=body,
+                body=_body(row, new, raw),
                 occurred_at=now,
             )
             .returning(schema.events.c.sequence),
@@ -98,6 +82,26 @@ def append_events(
     )
 
 
+def _body(payment: Row[Any], new: NewEvent, raw: Any) -> dict[str, Any]:
+    """Return what is told: the news, and the payment's numbers as they stand."""
+    return {
+        "kind": new.kind.value,
+        "order_reference": payment.order_reference,
+        "state": payment.state,
+        "currency": payment.currency,
+        "amount": new.amount.minor if new.amount is not None else payment.amount,
+        "captured": payment.captured,
+        "refunded": payment.refunded,
+        "is_paid": bool(payment.state == "captured" and payment.captured >= payment.due and not payment.quarantined),
+        "operation_id": new.operation_id,
+        "mandate_id": new.mandate_id,
+        "decline": None if new.decline is None else codec.dump(new.decline),
+        "flag": None if new.flag is None else new.flag.value,
+        "detail": new.detail,
+        "raw": raw or {},
+    }
+
+
 def claim_due(
     connection: Connection,
     accounts: Sequence[str],
@@ -108,16 +112,6 @@ def claim_due(
 ) -> Due | None:
     """Take the next event to deliver, so that nobody else does until ``until``; ``None`` when all is told."""
     events, deliveries = schema.events, schema.deliveries
-    earlier = deliveries.alias("earlier")
-    blocked = (
-        select(earlier.c.sequence)
-        .where(
-            earlier.c.payment_id == deliveries.c.payment_id,
-            earlier.c.sequence < deliveries.c.sequence,
-            earlier.c.delivered_at.is_(None),
-        )
-        .exists()
-    )
     query = (
         select(events, deliveries.c.attempts)
         .join(deliveries, deliveries.c.sequence == events.c.sequence)
@@ -126,7 +120,7 @@ def claim_due(
             deliveries.c.delivered_at.is_(None),
             deliveries.c.next_attempt_at <= now,
             or_(deliveries.c.claimed_until.is_(None), deliveries.c.claimed_until <= now),
-            ~blocked,
+            ~_something_earlier_is_untold(),
         )
         .order_by(deliveries.c.next_attempt_at, deliveries.c.sequence)
         .limit(1)
@@ -139,6 +133,19 @@ def claim_due(
         return None
     connection.execute(update(deliveries).where(deliveries.c.sequence == row.sequence).values(claimed_until=until))
     return Due(sequence=row.sequence, attempts=row.attempts, event=_event(row))
+
+
+def _something_earlier_is_untold() -> Exists:
+    deliveries, earlier = schema.deliveries, schema.deliveries.alias("earlier")
+    return (
+        select(earlier.c.sequence)
+        .where(
+            earlier.c.payment_id == deliveries.c.payment_id,
+            earlier.c.sequence < deliveries.c.sequence,
+            earlier.c.delivered_at.is_(None),
+        )
+        .exists()
+    )
 
 
 def delivered(connection: Connection, sequence: int, *, now: datetime) -> None:
@@ -193,6 +200,7 @@ def _event(row: Any) -> Event:
         refunded=money(body["refunded"]),
         is_paid=body["is_paid"],
         operation_id=body["operation_id"],
+        mandate_id=body.get("mandate_id"),
         decline=None if body["decline"] is None else codec.load_as(Decline, body["decline"]),
         flag=None if body["flag"] is None else FlagKind(body["flag"]),
         detail=body["detail"],

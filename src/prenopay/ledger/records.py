@@ -31,6 +31,7 @@ from prenopay.orders import CaptureMode, Order
 from prenopay.provider import TransactionKind
 
 __all__ = [
+    "PERSONAL",
     "StoredOperation",
     "StoredPayment",
     "find_operation",
@@ -45,6 +46,9 @@ __all__ = [
     "timeline",
     "totals_that_disagree",
 ]
+
+PERSONAL: Final = ("payer", "payer_user_agent", "risk")
+"""What an order says of a person: kept apart, so that it can be erased while the history stays."""
 
 _PAGE_MOST: Final = 500
 
@@ -126,12 +130,12 @@ def find_payments(
 
 
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:
-    """Return the order as it was given, with its payer unless that was erased."""
+    """Return the order as it was given, with what is personal unless that was erased."""
     load_payment(connection, account, payment_id)
     payments, payers = schema.payments, schema.payers
     stored = connection.execute(select(payments.c.order).where(payments.c.payment_id == payment_id)).scalar_one()
-    payer = connection.execute(select(payers.c.data).where(payers.c.payment_id == payment_id)).scalar_one_or_none()
-    return codec.load_as(Order, stored if payer is None else {**stored, "payer": payer})
+    personal = connection.execute(select(payers.c.data).where(payers.c.payment_id == payment_id)).scalar_one_or_none()
+    return codec.load_as(Order, {**stored, **(personal or {})})
 
 
 def find_operation(connection: Connection, account: str, operation_id: str) -> StoredOperation | None:

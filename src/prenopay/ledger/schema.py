@@ -8,7 +8,7 @@ Append-only: observations, movements, events, attempts, flags. Everything about 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -30,6 +30,30 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "VERSION_TABLE",
+    "UtcDateTime",
+    "attempts",
+    "charges",
+    "decisions",
+    "deliveries",
+    "events",
+    "flags",
+    "inbox",
+    "mandate_changes",
+    "mandates",
+    "metadata",
+    "movements",
+    "observations",
+    "operations",
+    "payers",
+    "payments",
+    "payouts",
+    "tokens",
+]
 
 SCHEMA_VERSION: Final = "0003"
 """The migration this code needs (a test compares it with the newest one)."""
@@ -40,8 +64,8 @@ VERSION_TABLE: Final = "prenopay_schema_version"
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware time in UTC on both databases (SQLite keeps no zone, so it is put back when read)."""
 
-    impl = DateTime(timezone=True)
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime(timezone=True)
+    cache_ok: bool | None = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Refuse times without a zone; store UTC."""
@@ -66,9 +90,9 @@ _Account = String(60)
 _PaymentId = String(40)
 _OperationId = String(100)
 
-metadata = MetaData()
+metadata: Final[MetaData] = MetaData()
 
-payments = Table(
+payments: Final[Table] = Table(
     "prenopay_payments",
     metadata,
     Column("payment_id", _PaymentId, primary_key=True),
@@ -108,7 +132,7 @@ payments = Table(
     Index("prenopay_payments_next_check", "account", "next_check_at"),
 )
 
-payers = Table(
+payers: Final[Table] = Table(
     "prenopay_payers",
     metadata,
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), primary_key=True),
@@ -116,7 +140,7 @@ payers = Table(
     Column("erased_at", UtcDateTime),
 )
 
-operations = Table(
+operations: Final[Table] = Table(
     "prenopay_operations",
     metadata,
     Column("account", _Account, primary_key=True),
@@ -144,7 +168,7 @@ operations = Table(
     Index("prenopay_operations_next_check", "account", "next_check_at"),
 )
 
-payouts = Table(
+payouts: Final[Table] = Table(
     "prenopay_payouts",
     metadata,
     Column("payout_id", _PaymentId, primary_key=True),
@@ -170,7 +194,7 @@ payouts = Table(
 )
 """``body`` is the signed instruction: it names the payee, so it is emptied when the payout has ended."""
 
-mandates = Table(
+mandates: Final[Table] = Table(
     "prenopay_mandates",
     metadata,
     Column("mandate_id", _PaymentId, primary_key=True),
@@ -195,7 +219,7 @@ mandates = Table(
     Index("prenopay_mandates_payment", "payment_id"),
 )
 
-tokens = Table(
+tokens: Final[Table] = Table(
     "prenopay_tokens",
     metadata,
     Column("mandate_id", _PaymentId, ForeignKey(mandates.c.mandate_id), primary_key=True),
@@ -208,7 +232,7 @@ tokens = Table(
 )
 """The secret inside a mandate, sealed. ``remove_at``: it is to be removed at the gateway, and then here."""
 
-mandate_changes = Table(
+mandate_changes: Final[Table] = Table(
     "prenopay_mandate_changes",
     metadata,
     Column("change_id", _Id, primary_key=True),
@@ -220,7 +244,7 @@ mandate_changes = Table(
     Index("prenopay_mandate_changes_mandate", "mandate_id", "change_id"),
 )
 
-charges = Table(
+charges: Final[Table] = Table(
     "prenopay_charges",
     metadata,
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), primary_key=True),
@@ -234,7 +258,7 @@ charges = Table(
     Index("prenopay_charges_mandate", "mandate_id", "at"),
 )
 
-decisions = Table(
+decisions: Final[Table] = Table(
     "prenopay_decisions",
     metadata,
     Column("decision_id", _Id, primary_key=True),
@@ -249,7 +273,7 @@ decisions = Table(
 )
 """What a person settled by hand, because no gateway could say: never edited."""
 
-attempts = Table(
+attempts: Final[Table] = Table(
     "prenopay_attempts",
     metadata,
     Column("attempt_id", _Id, primary_key=True),
@@ -261,7 +285,7 @@ attempts = Table(
     UniqueConstraint("payment_id", "number", name="prenopay_attempts_number"),
 )
 
-movements = Table(
+movements: Final[Table] = Table(
     "prenopay_movements",
     metadata,
     Column("movement_id", _Id, primary_key=True),
@@ -275,7 +299,7 @@ movements = Table(
     UniqueConstraint("payment_id", "kind", "number", name="prenopay_movements_number"),
 )
 
-observations = Table(
+observations: Final[Table] = Table(
     "prenopay_observations",
     metadata,
     Column("observation_id", _Id, primary_key=True),
@@ -287,7 +311,7 @@ observations = Table(
     Index("prenopay_observations_payment", "payment_id", "observation_id"),
 )
 
-flags = Table(
+flags: Final[Table] = Table(
     "prenopay_flags",
     metadata,
     Column("flag_id", _Id, primary_key=True),
@@ -298,7 +322,7 @@ flags = Table(
     Index("prenopay_flags_payment", "payment_id"),
 )
 
-events = Table(
+events: Final[Table] = Table(
     "prenopay_events",
     metadata,
     Column("sequence", _Id, primary_key=True),
@@ -313,7 +337,7 @@ events = Table(
     UniqueConstraint("payment_id", "number", name="prenopay_events_number"),
 )
 
-deliveries = Table(
+deliveries: Final[Table] = Table(
     "prenopay_deliveries",
     metadata,
     Column("sequence", _Id, ForeignKey(events.c.sequence), primary_key=True, autoincrement=False),
@@ -327,7 +351,7 @@ deliveries = Table(
     Index("prenopay_deliveries_payment", "payment_id", "sequence"),
 )
 
-inbox = Table(
+inbox: Final[Table] = Table(
     "prenopay_inbox",
     metadata,
     Column("inbox_id", _Id, primary_key=True),

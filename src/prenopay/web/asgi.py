@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from prenopay.accounts import AsyncAccounts
@@ -73,8 +74,8 @@ async def _read(receive: Receive) -> bytes | None:
 
 async def _answer(send: Send, reply: CallbackReply) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    headers.append((b"content-length", str(len(reply.body)).encode()))
-    if reply.body:
+    if reply.status != HTTPStatus.NO_CONTENT:  # which has neither
+        headers.append((b"content-length", str(len(reply.body)).encode()))
         headers.append((b"content-type", b"text/plain; charset=utf-8"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prenopay.callbacks import BODY_LIMIT_BYTES, CallbackReply, CallbackRequest
 from prenopay.errors import PrenopayError
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["CallbackApp"]
 
 _log = logging.getLogger("prenopay")
+
+_LENGTH_DIGITS: Final = 18
+"""A longer number is no length; it would be too large all the same."""
+_NOT_WHOLE: Final = CallbackReply(status=400, body=b"the body is not whole\n")
 
 
 class CallbackApp:
@@ -37,32 +41,41 @@ class CallbackApp:
             for name, value in environ.items()
             if name.startswith("HTTP_")
         }
+        method = environ["REQUEST_METHOD"]
+        body = _read(environ)
+        if body is None:
+            return _answer(_NOT_WHOLE, start_response, method)
         reply = self._accounts.receive(
             CallbackRequest(
                 path=environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
-                body=_read(environ),
+                body=body,
                 headers=headers,
                 query=environ.get("QUERY_STRING", ""),
                 peer=environ.get("REMOTE_ADDR", ""),
-                method=environ["REQUEST_METHOD"],
+                method=method,
             ),
         )
-        answer_headers = [*reply.headers, ("content-length", str(len(reply.body)))]
-        if reply.body:
-            answer_headers.append(("content-type", "text/plain; charset=utf-8"))
-        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", answer_headers)
-        return _ReplyThenWork(self._accounts, reply)
+        return _ReplyThenWork(self._accounts, reply, _answer(reply, start_response, method))
+
+
+def _answer(reply: CallbackReply, start_response: StartResponse, method: str) -> list[bytes]:
+    headers = list(reply.headers)
+    if reply.status != HTTPStatus.NO_CONTENT:  # which has neither
+        headers += [("content-length", str(len(reply.body))), ("content-type", "text/plain; charset=utf-8")]
+    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
+    return [] if method == "HEAD" else [reply.body]
 
 
 class _ReplyThenWork:
     """The reply's body; when the server closes it, the reply has left and the work begins."""
 
-    def __init__(self, accounts: Accounts, reply: CallbackReply) -> None:
+    def __init__(self, accounts: Accounts, reply: CallbackReply, body: list[bytes]) -> None:
         self._accounts = accounts
         self._reply = reply
+        self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter([self._reply.body])
+        return iter(self._body)
 
     def close(self) -> None:
         """Look at the payment."""
@@ -74,12 +87,15 @@ class _ReplyThenWork:
             _log.warning("callback for %s is left to the sweep: %s", self._reply.payment, error)
 
 
-def _read(environ: dict[str, Any]) -> bytes:
-    """Read the body, no further than shows that it is too large."""
+def _read(environ: dict[str, Any]) -> bytes | None:
+    """Read the body, no further than shows that it is too large; ``None`` when the caller hung up within it."""
     most = BODY_LIMIT_BYTES + 1
     stated = environ.get("CONTENT_LENGTH") or "0"
-    length = int(stated) if stated.isdecimal() else 0
+    if not stated.isdecimal():
+        return None
+    length = min(int(stated), most) if len(stated) <= _LENGTH_DIGITS else most
     if not length and environ.get("wsgi.input_terminated"):
-        length = most  # a chunked body: the server ends the stream for us
-    body: bytes = environ["wsgi.input"].read(min(length, most))
-    return body
+        chunked: bytes = environ["wsgi.input"].read(most)  # the server ends the stream for us
+        return chunked
+    body: bytes = environ["wsgi.input"].read(length)
+    return body if len(body) == length else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 from pydantic.alias_generators import to_camel
@@ -36,7 +36,7 @@ class Unreadable(ValueError):
 class Out(BaseModel):
     """A request body, or a part of one."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         alias_generator=to_camel,
         populate_by_name=True,
         strict=True,
@@ -169,12 +169,12 @@ class RiskIndicatorOut(Out):
 
 
 class PaymentOrderOut(Out):
-    """``paymentorder`` of a create request."""
+    """``paymentorder`` of a create request; a ``Verify`` has no amounts."""
 
     operation: str
     currency: str
-    amount: int
-    vat_amount: int
+    amount: int | None = None
+    vat_amount: int | None = None
     description: str
     user_agent: str
     language: str
@@ -188,6 +188,51 @@ class PaymentOrderOut(Out):
     restricted_to_instruments: list[str] | None = None
     expand_first_instrument: bool | None = None
     restricted_to_age_limit: int | None = None
+    generate_moto_payment: bool | None = None
+    generate_payment_token: bool | None = None
+    generate_recurrence_token: bool | None = None
+    generate_unscheduled_token: bool | None = None
+    disable_stored_payment_details: bool | None = None
+    enable_payment_details_consent_checkbox: bool | None = None
+
+
+class CallbackUrlOut(Out):
+    """``urls`` of a charge: nobody is at a page."""
+
+    callback_url: str
+
+
+class ChargeOut(Out):
+    """``paymentorder`` of a ``Recur`` or an ``UnscheduledPurchase``."""
+
+    operation: str
+    recurrence_token: str | None = Field(default=None, repr=False)
+    unscheduled_token: str | None = Field(default=None, repr=False)
+    currency: str
+    amount: int
+    vat_amount: int
+    description: str
+    user_agent: str
+    language: str
+    urls: CallbackUrlOut
+    payee_info: PayeeInfoOut
+    payer: PayerOut
+    order_items: list[OrderItemOut] | None = None
+    metadata: dict[str, str | bool | int | float] | None = None
+
+
+class TokenStateOut(Out):
+    """What deletes stored tokens in the older API; no other state is taken."""
+
+    state: str
+    comment: str
+
+
+class ArchiveOut(Out):
+    """What archives stored tokens in the Payer API."""
+
+    reason: str
+    updated_by: str
 
 
 class TransactionOut(Out):
@@ -241,6 +286,10 @@ def _whole_or_none(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _is_true(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
 def _time(value: object) -> datetime | None:
     """Read a time with two to seven fractional digits; junk, which the docs show, is no time."""
     try:
@@ -250,6 +299,7 @@ def _time(value: object) -> datetime | None:
     return read.replace(tzinfo=UTC) if read is not None and read.tzinfo is None else read
 
 
+Flag = Annotated[bool, BeforeValidator(_is_true)]
 Text = Annotated[str, BeforeValidator(_text)]
 Number = Annotated[int | None, BeforeValidator(_whole_or_none)]
 OptionalText = Annotated[str | None, BeforeValidator(_text_or_none)]
@@ -259,7 +309,7 @@ Time = Annotated[datetime | None, BeforeValidator(_time)]
 class In(BaseModel):
     """A part of an answer, whose member names have been put in lower case."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         alias_generator=lambda name: name.replace("_", ""),
         extra="ignore",
         frozen=True,
@@ -309,6 +359,7 @@ class Details(In):
     masked_pan: Text = ""
     masked_d_pan: Text = ""
     expiry_date: Text = ""
+    bin: Text = ""
     msisdn: Text = Field(default="", repr=False)
     misidn: Text = Field(default="", repr=False)
 
@@ -327,6 +378,10 @@ class Result(In):
     fee_amount: StrictInt | None = None
     discount_amount: StrictInt | None = None
     tokens: Annotated[list[Token], BeforeValidator(_list_or_nothing)] = []
+    # instead of ``tokens`` in answers of version 3.0 and earlier
+    payment_token: Text = Field(default="", repr=False)
+    recurrence_token: Text = Field(default="", repr=False)
+    unscheduled_token: Text = Field(default="", repr=False)
     details: Annotated[Details | None, BeforeValidator(_link_is_empty)] = None
 
 
@@ -460,6 +515,54 @@ class OrderAnswer(In):
 
     payment_order: Order
     operations: Annotated[list[Operation], BeforeValidator(_list_or_nothing)] = []
+
+
+class InstrumentParameters(In):
+    """What a listed token stands for: the card or the account, masked."""
+
+    card_brand: Text = ""
+    expiry_date: Text = ""
+    expiry_pan: Text = ""
+    bin: Text = ""
+    last_four_pan: Text = ""
+    masked_account_number: Text = ""
+
+
+class ListedToken(In):
+    """One stored token as either API lists it; the older one lists active ones only, without a state."""
+
+    token: Text = Field(default="", repr=False)
+    token_type: Text = ""
+    instrument: OptionalText = None
+    instrument_display_name: Text = ""
+    display_name: Text = ""
+    state: Text = ""
+    network_tokenized: Flag = False
+    instrument_parameters: Annotated[InstrumentParameters | None, BeforeValidator(_link_is_empty)] = None
+    operations: Annotated[list[Operation], BeforeValidator(_list_or_nothing)] = []
+
+
+class TokenList(In):
+    """A payer's tokens: ``tokenList`` in the Payer API, ``tokens`` in the older one."""
+
+    payer_reference: OptionalText = None
+    token_list: list[ListedToken] | None = None
+    tokens: list[ListedToken] | None = None
+
+
+class TokensAnswer(In):
+    """A payer's tokens and what can be done with all of them, in the envelope of either API."""
+
+    tokens: Annotated[TokenList | None, BeforeValidator(_link_is_empty)] = None
+    payer_owned_tokens: Annotated[TokenList | None, BeforeValidator(_link_is_empty)] = None
+    operations: Annotated[list[Operation], BeforeValidator(_list_or_nothing)] = []
+
+
+class TokenAnswer(In):
+    """One token; the older API answers a deletion with the bare token, and perhaps ``isDeleted``."""
+
+    token: Annotated[ListedToken | None, BeforeValidator(_link_is_empty)] = None
+    is_deleted: Flag | None = None
 
 
 class CallbackOrder(In):

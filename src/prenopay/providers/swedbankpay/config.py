@@ -6,7 +6,7 @@ import ipaddress
 import math
 import re
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from prenopay.provider import Environment, Inspection, ProviderConfig, Reference
 if TYPE_CHECKING:
     from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
 
-__all__ = ["ReferenceFormat", "SwedbankPay"]
+__all__ = ["ReferenceFormat", "RepeatedReference", "SwedbankPay"]
 
 _HOSTS: Final = {
     Environment.TEST: ("api.externalintegration.payex.com", "api.externalintegration.swedbankpay.com"),
@@ -40,6 +40,18 @@ class ReferenceFormat(Enum):
     """The merchant settles with an acquirer of its own ("Eget konto")."""
 
 
+class RepeatedReference(StrEnum):
+    """What the gateway does with a charge whose ``payeeReference`` it has seen before.
+
+    The docs demand that references be unique, and do not say what a repeated one is answered with.
+    """
+
+    UNKNOWN = "unknown"
+    """Nobody has promised anything: a charge whose answer was lost is never sent again."""
+    REFUSED = "refused"
+    """The gateway's support has confirmed that it is refused: then sending it again moves no money twice."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwedbankPay(ProviderConfig["SwedbankPayProvider"]):
     """An account with Swedbank Pay.
@@ -49,6 +61,10 @@ class SwedbankPay(ProviderConfig["SwedbankPayProvider"]):
     ``base_url`` points a test account at an emulator; production accounts cannot be pointed elsewhere.
     ``callback_sources`` (networks such as ``20.91.170.120/29``) and ``trusted_proxies`` are an extra,
     optional check of where callbacks come from.
+
+    ``payer_api`` chooses how stored methods are listed and removed: the Payer API, which new
+    integrations must use (docs: token handling, 2026-07-01), or the older ``payerownedtokens``, which
+    ends with version 3.2. ``repeated_reference`` decides what happens to a charge whose answer was lost.
     """
 
     payee_id: str
@@ -65,6 +81,8 @@ class SwedbankPay(ProviderConfig["SwedbankPayProvider"]):
     deadline_seconds: float = 30.0
     callback_sources: tuple[str, ...] = field(default=())
     trusted_proxies: tuple[str, ...] = field(default=())
+    payer_api: bool = True
+    repeated_reference: RepeatedReference = RepeatedReference.UNKNOWN
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work, naming the key and the fix."""
@@ -79,6 +97,10 @@ class SwedbankPay(ProviderConfig["SwedbankPayProvider"]):
         if not (math.isfinite(self.deadline_seconds) and self.deadline_seconds > 0):
             message = f"{where}: deadline_seconds must be a number more than zero, not {self.deadline_seconds}"
             raise ConfigurationError(message)
+        if self.repeated_reference not in set(RepeatedReference):
+            known = " or ".join(f"{each.value!r}" for each in RepeatedReference)
+            message = f"{where}: repeated_reference must be {known}, not {self.repeated_reference!r}"
+            raise ConfigurationError(message)
         for key, networks in (("callback_sources", self.callback_sources), ("trusted_proxies", self.trusted_proxies)):
             for network in networks:
                 try:
@@ -92,6 +114,11 @@ class SwedbankPay(ProviderConfig["SwedbankPayProvider"]):
     def api_url(self) -> str:
         """Where the API lives, without a slash at the end."""
         return self.base_url.rstrip("/") or f"https://{_HOSTS[self.environment][0]}"
+
+    @property
+    def tokens_url(self) -> str:
+        """Where stored methods are listed and removed: the docs show the Payer API on the newer brand's host."""
+        return self.base_url.rstrip("/") or f"https://{_HOSTS[self.environment][1 if self.payer_api else 0]}"
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -5,29 +5,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from prenopay.errors import InvalidOrder
-from prenopay.orders import (
-    Address,
-    DeliveryTime,
-    Instrument,
-    LineKind,
-    Order,
-    OrderLine,
-    PageStyle,
-    Payer,
-    PayerHistory,
-    RiskFacts,
-    ShippedTo,
-)
-from prenopay.provider import ChangeRequest, CreateRequest
+from prenopay.mandates import MandateKind, StoreMethod
+from prenopay.orders import Address, Instrument, LineKind, Order, OrderLine, PageStyle
+from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.config import SwedbankPay
+from prenopay.providers.swedbankpay.payers import payer_out, risk_out
 
-__all__ = ["CURRENCIES", "INSTRUMENTS", "abort_body", "check_order", "create_body", "transaction_body", "update_body"]
+__all__ = [
+    "CURRENCIES",
+    "INSTRUMENTS",
+    "abort_body",
+    "charge_body",
+    "check_charge",
+    "check_order",
+    "create_body",
+    "transaction_body",
+    "update_body",
+]
 
 CURRENCIES: Final = frozenset({"SEK", "NOK", "DKK", "EUR"})
 
@@ -55,6 +56,10 @@ _LINE_KINDS: Final = {
     LineKind.VOUCHER: "VALUE_CODE",
     LineKind.OTHER: "OTHER",
 }
+_STORABLE: Final = frozenset({MandateKind.ONE_CLICK, MandateKind.RECURRENCE, MandateKind.UNSCHEDULED})
+_CHARGED_BY: Final = {MandateKind.RECURRENCE: "Recur", MandateKind.UNSCHEDULED: "UnscheduledPurchase"}
+"""The operation that charges each kind of token with the payer absent (docs: recur, unscheduled)."""
+
 _DESCRIPTION_MOST: Final = 40
 _ORDER_REFERENCE_MOST: Final = 50
 _STREET_MOST: Final = 50
@@ -71,6 +76,7 @@ def check_order(order: Order) -> None:
     _require(order.amount.minor <= _AMOUNT_MOST, "amount", f"{order.amount} is more than a payment order can hold")
     _at_most("description", order.description, _DESCRIPTION_MOST)
     _at_most("order_reference", order.order_reference, _ORDER_REFERENCE_MOST)
+    _check_storing(order)
     for field in ("return_url", "cancel_url", "payment_page_url"):
         url: str = getattr(order, field)
         _require(not url or bool(_ABSOLUTE_URL.match(url)), field, f"must be an absolute http(s) URL, not {url!r}")
@@ -88,35 +94,64 @@ def check_order(order: Order) -> None:
     _require(group_fits, "lines.group", "only letters, digits, '-' and '_'")
 
 
+def check_charge(request: ChargeRequest) -> None:
+    """Raise ``InvalidOrder`` for what cannot be charged while the payer is absent."""
+    order, payer = request.order, request.order.payer
+    why = f"a {request.kind} method is paid with by the payer, who must be present: make a payment of the order"
+    _require(request.kind in _CHARGED_BY, "mandate", why)
+    _require(order.store is None and not order.is_verification, "store", "a charge takes money and stores nothing new")
+    _require(not order.paid_by_staff, "paid_by_staff", "nobody types card details when a stored method is charged")
+    known = payer is not None and bool(payer.reference)
+    _require(known, "payer.reference", "a charge names the payer by the reference the method was stored under")
+    check_order(replace(order, page=PageStyle.REDIRECT))
+
+
 def create_body(config: SwedbankPay, request: CreateRequest) -> bytes:
-    """Return the body that creates a payment order."""
+    """Return the body that creates a payment order; without an amount where a method is only stored."""
     order = request.order
+    bought = not order.is_verification
     body = _wire.PaymentOrderOut(
-        operation="Purchase",
+        operation="Purchase" if bought else "Verify",
+        currency=order.amount.currency,
+        amount=order.amount.minor if bought else None,
+        vat_amount=order.vat_amount.minor if bought else None,
+        description=order.description,
+        user_agent=order.payer_user_agent or _USER_AGENT,
+        language=order.language,
+        urls=_urls(config, order, request.callback_url),
+        payee_info=_payee_info(config, order, request.reference),
+        payer=None if order.payer is None else payer_out(order.payer),
+        order_items=_items(order.lines),
+        risk_indicator=None if order.risk is None else risk_out(order.risk),
+        metadata=_metadata(order),
+        instrument=None if order.only_instrument is None else _instrument(order.only_instrument),
+        restricted_to_instruments=[_instrument(name) for name in order.instruments] or None,
+        expand_first_instrument=True if order.expand_first_instrument else None,
+        restricted_to_age_limit=order.age_limit,
+        generate_moto_payment=True if order.paid_by_staff else None,
+        **({} if order.store is None else _storing(order.store, bought=bought)),
+    )
+    return _bytes({"paymentorder": _merged(body.as_json(), order.extra)})
+
+
+def charge_body(config: SwedbankPay, request: ChargeRequest) -> bytes:
+    """Return the body that charges a stored method: of the payer it says the reference and no more."""
+    order, token = request.order, request.token.reveal()
+    body = _wire.ChargeOut(
+        operation=_CHARGED_BY[request.kind],
+        recurrence_token=token if request.kind is MandateKind.RECURRENCE else None,
+        unscheduled_token=token if request.kind is MandateKind.UNSCHEDULED else None,
         currency=order.amount.currency,
         amount=order.amount.minor,
         vat_amount=order.vat_amount.minor,
         description=order.description,
         user_agent=order.payer_user_agent or _USER_AGENT,
         language=order.language,
-        urls=_urls(config, order, request.callback_url),
-        payee_info=_wire.PayeeInfoOut(
-            payee_id=config.payee_id,
-            payee_reference=request.reference,
-            payee_name=config.payee_name or None,
-            order_reference=order.order_reference or None,
-            product_category=config.product_category or None,
-            subsite=config.subsite or None,
-            site_id=config.site_id or None,
-        ),
-        payer=None if order.payer is None else _payer(order.payer),
+        urls=_wire.CallbackUrlOut(callback_url=request.callback_url),
+        payee_info=_payee_info(config, order, request.reference),
+        payer=_wire.PayerOut(payer_reference=order.payer.reference if order.payer is not None else None),
         order_items=_items(order.lines),
-        risk_indicator=None if order.risk is None else _risk(order.risk),
-        metadata={key: _plain(value) for key, value in order.metadata.items()} or None,
-        instrument=None if order.only_instrument is None else _instrument(order.only_instrument),
-        restricted_to_instruments=[_instrument(name) for name in order.instruments] or None,
-        expand_first_instrument=True if order.expand_first_instrument else None,
-        restricted_to_age_limit=order.age_limit,
+        metadata=_metadata(order),
     )
     return _bytes({"paymentorder": _merged(body.as_json(), order.extra)})
 
@@ -147,6 +182,55 @@ def update_body(request: ChangeRequest) -> bytes:
         order_items=_items(request.lines),
     )
     return _bytes({"paymentorder": update.as_json()})
+
+
+def _check_storing(order: Order) -> None:
+    if order.paid_by_staff:
+        why = "the gateway takes card details from staff for a purchase only, not for storing them (docs: MOTO)"
+        _require(not order.is_verification, "paid_by_staff", why)
+    if order.store is None:
+        return
+    kinds = ", ".join(sorted(set(order.store.kinds) - _STORABLE))
+    why = f"Swedbank Pay stores {', '.join(sorted(_STORABLE))}, not {kinds}"
+    _require(not kinds, "store.kinds", why)
+    only = (order.only_instrument,) if order.only_instrument is not None else order.instruments
+    if {_instrument(name) for name in only} == {INSTRUMENTS[Instrument.TRUSTLY]}:
+        why = "Trustly is not offered where a method is stored unless it is known (docs: Trustly recurring)"
+        _require(bool(order.payer and order.payer.email), "payer.email", why)
+
+
+def _storing(store: StoreMethod, *, bought: bool) -> dict[str, bool]:
+    """Return the members that make the gateway store the method (docs: one-click, recur, unscheduled).
+
+    On a purchase ``disableStoredPaymentDetails`` says that the host has asked the payer, and
+    ``enablePaymentDetailsConsentCheckbox`` beside it makes the page ask. A verification takes neither:
+    its page is there for nothing else. The docs promise that the checkbox decides over one-click
+    details; whether it does so over the other kinds they do not say.
+    """
+    flags = {
+        "generate_payment_token": MandateKind.ONE_CLICK in store.kinds,
+        "generate_recurrence_token": MandateKind.RECURRENCE in store.kinds,
+        "generate_unscheduled_token": MandateKind.UNSCHEDULED in store.kinds,
+        "disable_stored_payment_details": bought and (store.asks_in_page or MandateKind.ONE_CLICK in store.kinds),
+        "enable_payment_details_consent_checkbox": bought and store.asks_in_page,
+    }
+    return {name: True for name, is_set in flags.items() if is_set}
+
+
+def _payee_info(config: SwedbankPay, order: Order, reference: str) -> _wire.PayeeInfoOut:
+    return _wire.PayeeInfoOut(
+        payee_id=config.payee_id,
+        payee_reference=reference,
+        payee_name=config.payee_name or None,
+        order_reference=order.order_reference or None,
+        product_category=config.product_category or None,
+        subsite=config.subsite or None,
+        site_id=config.site_id or None,
+    )
+
+
+def _metadata(order: Order) -> dict[str, str | bool | int | float] | None:
+    return {key: _plain(value) for key, value in order.metadata.items()} or None
 
 
 def _urls(config: SwedbankPay, order: Order, callback_url: str) -> _wire.UrlsOut:

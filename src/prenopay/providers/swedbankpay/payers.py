@@ -27,6 +27,7 @@ _SHIPPED_TO: Final = {
 
 
 def payer_out(payer: Payer) -> _wire.PayerOut:
+    """Return ``payer`` of a request."""
     identifier = None
     if payer.personal_number:
         identifier = _wire.NationalIdentifierOut(
@@ -86,6 +87,7 @@ def _class_of_days(days: int | None, *, first: str) -> str | None:
 
 
 def risk_out(risk: RiskFacts) -> _wire.RiskIndicatorOut:
+    """Return ``riskIndicator`` of a request."""
     pick_up = None
     if risk.pick_up_address is not None:
         place = risk.pick_up_address

@@ -29,7 +29,17 @@ from prenopay.errors import (
 from prenopay.models import Advice, Decline, DeclineCode, DeclineKind
 from prenopay.providers.swedbankpay._wire import Problem
 
-__all__ = ["TABLE", "Meaning", "Verdict", "decline_of", "error_of", "is_decline", "meaning_of"]
+__all__ = [
+    "TABLE",
+    "Meaning",
+    "Verdict",
+    "decline_of",
+    "error_of",
+    "is_decline",
+    "meaning_of",
+    "unreadable_error",
+    "word_of",
+]
 
 
 class Verdict(Enum):

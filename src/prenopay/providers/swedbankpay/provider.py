@@ -71,8 +71,8 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
             ("content-type", _VERSIONED),
             ("user-agent", "prenopay"),
         )
-        self.hosts = config.hosts
-        self.limits = Limits(
+        self.hosts: frozenset[str] = config.hosts
+        self.limits: Limits = Limits(
             currencies=encoding.CURRENCIES,
             reference=config.reference_format.value,
             resend_window=None,
@@ -189,21 +189,25 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
     async def probe(self, send: Send) -> tuple[Probe, ...]:
         """Ask for an order that nobody has: the token is good if the answer is that it does not exist."""
         answer = await send(self._request("GET", self._api_url + _NOBODYS_ORDER, "probe", retry_safe=True))
-        accepted = answer.status not in {401, 403} and answer.status < 500  # noqa: PLR2004 - server errors
-        credentials = Probe(
-            name="credentials",
-            ok=accepted,
-            found=f"the gateway answered {answer.status}",
-            fix=""
-            if accepted
-            else (
-                f"check access_token: it must be one of merchant {self._config.payee_id}, made in the merchant portal "
-                f"of the {self._config.environment} environment"
-            ),
-        )
+        fix = self._fix_for(answer.status)
+        found = f"the gateway answered {answer.status}"
+        credentials = Probe(name="credentials", ok=not fix, found=found, fix=fix)
         return (credentials, Probe(name="clock", ok=True, found="", gateway_time=_date(answer)))
 
     # One step down
+
+    def _fix_for(self, status: int) -> str:
+        """Say what to mend when a read of nobody's order is answered with ``status``; empty when all is well."""
+        if 300 <= status < 400:  # noqa: PLR2004 - redirects, which are not followed
+            return f"check base_url: {self._api_url} leads elsewhere"
+        if status == 429:  # noqa: PLR2004 - Too Many Requests
+            return "the gateway asks to wait: try again later"
+        if status in {401, 403} or status >= 500:  # noqa: PLR2004 - server errors
+            return (
+                f"check access_token: it must be one of merchant {self._config.payee_id}, made in the merchant portal "
+                f"of the {self._config.environment} environment"
+            )
+        return ""
 
     async def _post_purchase(self, send: Send, request: ChangeRequest, rel: str, body: bytes) -> Reply:
         """Look whether the reference was acted on; if not, and if it is possible now, act."""

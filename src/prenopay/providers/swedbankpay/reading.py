@@ -203,15 +203,9 @@ def observation_of(answer: _wire.OrderAnswer, *, currency: str, raw: Mapping[str
     ``Unreadable`` for an order without status, amount or currency: none of them has a default.
     """
     order = answer.payment_order
-    for name, value in (("status", order.status or order.state), ("amount", order.amount)):
-        if value is None:
-            message = f"paymentOrder.{name} is missing"
-            raise _wire.Unreadable(message)
     rels = [operation.rel for operation in answer.operations]
     currency = order.currency or currency
-    if not currency:
-        message = "paymentOrder.currency is missing"
-        raise _wire.Unreadable(message)
+    _require(status=order.status or order.state, amount=order.amount, currency=currency or None)
     status, sums = status_of(order, rels), sums_of(order, rels)
     paid = order.paid if status in _PAID_STATUSES else None
 
@@ -240,6 +234,13 @@ def observation_of(answer: _wire.OrderAnswer, *, currency: str, raw: Mapping[str
         status_is_known=status in _STATES,
         raw=raw,
     )
+
+
+def _require(**members: object) -> None:
+    for name, value in members.items():
+        if value is None:
+            message = f"paymentOrder.{name} is missing"
+            raise _wire.Unreadable(message)
 
 
 def _submitted(order: _wire.Order, paid: _wire.Result | None) -> int | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
+import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from prenopay.callbacks import CallbackRequest
@@ -23,6 +26,7 @@ __all__ = [
     "RetrySchedule",
     "hand_over",
     "post_over_http",
+    "posting_without_name",
 ]
 
 Post: TypeAlias = Callable[[str, bytes, tuple[tuple[str, str], ...]], int | None]
@@ -30,18 +34,20 @@ Post: TypeAlias = Callable[[str, bytes, tuple[tuple[str, str], ...]], int | None
 
 _POST_SECONDS: Final = 10.0
 """A host that has not answered by then has not answered: the gateways want it fast."""
-_GOOD: Final = range(200, 300)
+_GOOD: Final = frozenset(range(200, 300))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySchedule:
-    """When a callback that got no 2xx is sent again. Swedbank Pay's times are the ones given here.
+    """When a callback that was not taken is sent again. Swedbank Pay's times are the ones given here.
 
     Its text can be read two ways: each time counted ``from_first`` try, or from the try before.
+    A status ``taken_by`` the host ends it: any 2xx, where the gateway says no more.
     """
 
     seconds: tuple[int, ...] = (30, 60, 360, 432, 864, 1265)
     from_first: bool = True
+    taken_by: frozenset[int] = _GOOD
 
     def next_due(self, *, first: datetime, last: datetime, tries: int) -> datetime | None:
         """Return when to try again after ``tries`` tries, or ``None`` to give up."""
@@ -66,17 +72,16 @@ class Callback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackAttempt:
-    """One delivery: to whom, when, and what was answered. ``lost`` ones never left."""
+    """One delivery: to whom, when, and what was answered. ``lost`` ones never left.
+
+    ``taken`` says whether the host's answer means that it has it.
+    """
 
     callback: Callback
     at: datetime
     status: int | None = None
     lost: bool = False
-
-    @property
-    def taken(self) -> bool:
-        """Whether the host said that it has it."""
-        return self.status in _GOOD
+    taken: bool = False
 
 
 class Manner(StrEnum):
@@ -98,7 +103,7 @@ class CallbackQueue:
 
     def __init__(self, clock: VirtualClock, *, schedule: RetrySchedule | None = None) -> None:
         """Keep time by ``clock``; retry by ``schedule``."""
-        self.schedule = schedule or RetrySchedule()
+        self.schedule: RetrySchedule = schedule or RetrySchedule()
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: list[Callback] = []
@@ -121,12 +126,20 @@ class CallbackQueue:
         with self._lock:
             return tuple(self._attempts)
 
-    def put(self, url: str, body: bytes, *, about: str = "", due: datetime | None = None) -> Callback:
+    def put(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        about: str = "",
+        due: datetime | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> Callback:
         """Queue a callback, due now or at ``due``."""
         with self._lock:
             self._made += 1
             when = due or self._clock.now()
-            callback = Callback(number=self._made, about=about, url=url, body=body, due=when)
+            callback = Callback(number=self._made, about=about, url=url, body=body, headers=headers, due=when)
             self._waiting.append(callback)
             return callback
 
@@ -196,7 +209,8 @@ class CallbackQueue:
 
     def _try(self, callback: Callback, post: Post) -> CallbackAttempt:
         status = post(callback.url, callback.body, callback.headers)
-        return CallbackAttempt(callback=callback, at=self._clock.now(), status=status)
+        taken = status in self.schedule.taken_by
+        return CallbackAttempt(callback=callback, at=self._clock.now(), status=status, taken=taken)
 
     def _put_again(self, callback: Callback) -> None:
         now = self._clock.now()
@@ -222,7 +236,61 @@ def post_over_http(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) 
     """Deliver over real HTTP; ``None`` when the host did not answer."""
     parts = urlsplit(url)
     make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = make(parts.hostname or "", parts.port, timeout=_POST_SECONDS)
+    return _post(make(parts.hostname or "", parts.port, timeout=_POST_SECONDS), url, body, headers)
+
+
+def posting_without_name(tls: ssl.SSLContext) -> Post:
+    """Return a ``Post`` whose TLS does not say which host it wants (no SNI), and still checks the name it gets.
+
+    A host that serves several names from one address answers it with the certificate of its default.
+    """
+    tls.check_hostname = False  # Python checks only the name that it sends; ours is checked below
+
+    def post(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int | None:
+        parts = urlsplit(url)
+        if parts.scheme != "https":
+            return post_over_http(url, body, headers)
+        connection = _NamelessConnection(parts.hostname or "", parts.port, timeout=_POST_SECONDS, context=tls)
+        return _post(connection, url, body, headers)
+
+    return post
+
+
+class _NamelessConnection(HTTPSConnection):
+    """Sends no server name in the handshake; compares the certificate's names with the host itself."""
+
+    def __init__(self, host: str, port: int | None, *, timeout: float, context: ssl.SSLContext) -> None:
+        super().__init__(host, port, timeout=timeout, context=context)
+        self._tls = context
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.host, self.port), self.timeout)
+        try:
+            secured = self._tls.wrap_socket(plain)
+        except BaseException:
+            plain.close()
+            raise
+        self.sock = secured
+        certificate = cast("Mapping[str, object]", secured.getpeercert() or {})
+        names = cast("Iterable[tuple[str, str]]", certificate.get("subjectAltName", ()))
+        if not any(_is_named(self.host, kind, name) for kind, name in names):
+            message = f"the certificate is not for {self.host}"
+            raise ssl.SSLCertVerificationError(message)
+
+
+def _is_named(host: str, kind: str, name: str) -> bool:
+    """Say whether a certificate's name is the host's; a star stands for one whole first label."""
+    if kind == "IP Address":
+        try:
+            return ipaddress.ip_address(host) == ipaddress.ip_address(name.strip())
+        except ValueError:
+            return False
+    host, name = host.lower().rstrip("."), name.lower()
+    return kind == "DNS" and (host == name or (name.startswith("*.") and host.partition(".")[2] == name[2:]))
+
+
+def _post(connection: HTTPConnection, url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int | None:
+    parts = urlsplit(url)
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
         connection.request("POST", target, body=body, headers=dict(headers))

@@ -2,20 +2,20 @@
 
 Everything is JSON and stands under ``/__emulator__/``:
 
-=======================  ==========================================================================
-``GET  orders``          every order: state, totals, transactions, failed attempts
-``GET  orders/{id}``     one of them, by any name the emulator knows it by
-``POST payer``           ``{"order": …, "action": "pay_by_card", …}``: act as the payer
-``GET  faults``          the faults still to come
-``POST faults``          ``{"kind": "drop_after", "call": "capture", "times": 2, …}``: plan one
-``POST faults/clear``    plan none
-``GET  clock``           ``{"now": …}``
-``POST clock``           ``{"advance_seconds": 60}`` or ``{"set": "2026-02-01T00:00:00+00:00"}``
-``GET  callbacks``       what waits, and every delivery so far
-``POST callbacks``       ``{"manner": "hold" | "release" | "drop" | "duplicate" | "reorder", "times": 1}``
-``POST callbacks/forge`` ``{"order": …, "naming": "/psp/paymentorders/…"}``: send a false one
-``GET  transcript``      every call seen
-=======================  ==========================================================================
+========================  ==========================================================================
+``GET  orders``           every order: state, totals, transactions, failed attempts
+``GET  orders/{id}``      one of them, by any name the emulator knows it by
+``POST payer``            ``{"order": …, "action": "pay_by_card", …}``: act as the payer
+``GET  faults``           the faults still to come
+``POST faults``           ``{"kind": "drop_after", "call": "capture", "times": 2, …}``: plan one
+``POST faults/clear``     plan none
+``GET  clock``            ``{"now": …}``
+``POST clock``            ``{"advance_seconds": 60}`` or ``{"set": "2026-02-01T00:00:00+00:00"}``
+``GET  callbacks``        what waits, and every delivery so far
+``POST callbacks``        ``{"manner": "hold" | "release" | "drop" | "duplicate" | "reorder", "times": 1}``
+``POST callbacks/forge``  ``{"order": …, "naming": "/psp/paymentorders/…"}``: send a false one
+``GET  transcript``       every call seen
+========================  ==========================================================================
 """
 
 from __future__ import annotations

@@ -28,7 +28,10 @@ Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorRequest:
-    """One call. ``origin`` is the scheme and host by which the caller reached the emulator."""
+    """One call. ``origin`` is the scheme and host by which the caller reached the emulator.
+
+    ``client_name`` is the common name of the certificate that the caller presented; empty without one.
+    """
 
     method: str
     target: str
@@ -36,6 +39,7 @@ class EmulatorRequest:
     body: bytes = field(default=b"", repr=False)
     origin: str = "https://localhost"
     peer: str = "127.0.0.1"
+    client_name: str = ""
 
     @property
     def path(self) -> str:

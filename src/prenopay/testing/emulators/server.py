@@ -18,9 +18,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, assert_never
+from typing import Final, assert_never, cast
 
-from prenopay.testing.emulators.callbacks import post_over_http
+from prenopay.testing.emulators.callbacks import Post, post_over_http
 from prenopay.testing.emulators.exchange import (
     Dropped,
     Emulator,
@@ -59,15 +59,16 @@ def serve(
     host: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
     deliver_callbacks: bool = True,
+    post: Post = post_over_http,
 ) -> Generator[Served, None, None]:
-    """Serve ``emulator`` until the block ends; port 0 takes any that is free.
+    """Serve ``emulator`` until the block ends; port 0 takes any that is free. ``post`` delivers its callbacks.
 
     On leaving, every connection is hung up and every thread has ended.
     """
     server = _Server(emulator, host, port, tls)
     threads = [threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _LOOK_SECONDS}, name="emulator")]
     if deliver_callbacks:
-        threads.append(threading.Thread(target=server.carry_callbacks, name="emulator-callbacks"))
+        threads.append(threading.Thread(target=server.carry_callbacks, args=(post,), name="emulator-callbacks"))
     for thread in threads:
         thread.start()
     try:
@@ -105,11 +106,11 @@ class _Server(ThreadingHTTPServer):
             # The handshake is left to the connection's own thread, so that a slow peer delays nobody.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
-    def carry_callbacks(self) -> None:
+    def carry_callbacks(self, post: Post) -> None:
         """Deliver what is due until the server stops."""
         while not self.stopping.wait(_LOOK_SECONDS):
             self.emulator.settle()
-            self.emulator.callbacks.deliver(post_over_http)
+            self.emulator.callbacks.deliver(post)
 
     def hang_up(self) -> None:
         """End every connection, so that no thread waits for a caller who keeps the line open."""
@@ -188,6 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             body=self.rfile.read(int(self.headers.get("content-length", "0"))),
             origin=f"{self._emulating.scheme}://{self.headers.get('host', default_host)}",
             peer=str(self.client_address[0]),
+            client_name=_client_name(self.connection),
         )
 
     def _answer(self, answer: EmulatorAnswer, *, share: int = 1) -> None:
@@ -206,3 +208,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _client_name(connection: socket.socket) -> str:
+    """Return the common name of the caller's certificate, which the handshake has checked."""
+    certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    subject = cast("tuple[tuple[tuple[str, str], ...], ...]", (certificate or {}).get("subject", ()))
+    return next((value for part in subject for name, value in part if name == "commonName"), "")

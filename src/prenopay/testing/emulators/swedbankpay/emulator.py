@@ -76,11 +76,13 @@ class SwedbankPayEmulator:
     ) -> None:
         """Serve one merchant, or those in ``merchants`` instead; ``seed`` decides every id and number."""
         behaviour = behaviour or Behaviour()
-        self.clock = clock or VirtualClock()
-        self.faults = FaultPlan()
-        self.callbacks = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
-        self.transcript = Transcript()
-        self.merchants = tuple(merchants) or (Merchant(payee_id=payee_id, access_token=access_token),)
+        self.clock: VirtualClock = clock or VirtualClock()
+        self.faults: FaultPlan = FaultPlan()
+        self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
+        self.transcript: Transcript = Transcript()
+        self.merchants: tuple[Merchant, ...] = tuple(merchants) or (
+            Merchant(payee_id=payee_id, access_token=access_token),
+        )
         self._lock = threading.RLock()
         self._register = Register(
             clock=self.clock,

@@ -49,7 +49,7 @@ class Register:
         self.clock = clock
         self.callbacks = callbacks
         self.behaviour = behaviour
-        self.merchants = {merchant.access_token: merchant for merchant in merchants}
+        self.merchants: dict[str, Merchant] = {merchant.access_token: merchant for merchant in merchants}
         self.orders: dict[str, PaymentOrder] = {}
         self.references: dict[tuple[str, str], UsedReference] = {}
         self.card_failures: dict[str, list[datetime]] = {}

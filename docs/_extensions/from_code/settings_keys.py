@@ -1,0 +1,48 @@
+"""The keys of ``prenopay.toml``, from the dataclasses that hold them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import MISSING, Field, fields
+from enum import Enum
+from typing import Any, get_origin, get_type_hints
+
+from from_code.markdown import Texts, code, table
+from prenopay import Secret, settings
+from prenopay.providers.swedbankpay import SwedbankPay
+
+__all__ = ["swedbankpay_keys", "top_keys"]
+
+
+def top_keys(texts: Texts) -> str:
+    """Return the keys at the top of the file."""
+    return table(("Key", "Meaning"), [(code(key), texts[key]) for key in settings._TOP_KEYS])  # noqa: SLF001
+
+
+def swedbankpay_keys(texts: Texts) -> str:
+    """Return the keys of a Swedbank Pay account."""
+    hints = get_type_hints(SwedbankPay, vars(sys.modules[SwedbankPay.__module__]))
+    rows = [
+        (code(each.name), _kind(hints[each.name]), _default(each), texts[each.name])
+        for each in fields(SwedbankPay)
+        if each.name != "account"
+    ]
+    return table(("Key", "Value", "Default", "Meaning"), rows)
+
+
+def _kind(hint: Any) -> str:
+    if hint is Secret:
+        return "reference to a secret"
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return " or ".join(code(member.name.lower()) for member in hint)
+    if get_origin(hint) is tuple:
+        return "list of texts"
+    return {str: "text", float: "number", int: "whole number", bool: "true or false"}[hint]
+
+
+def _default(each: Field[Any]) -> str:
+    if each.default is MISSING:
+        return "required"
+    if isinstance(each.default, Enum):
+        return code(each.default.name.lower())
+    return code(each.default) if each.default not in ("", ()) else "none"

@@ -1,0 +1,64 @@
+"""An emulator of Swish Handel, with its own certificate authority and a phone to pay with."""
+
+from __future__ import annotations
+
+from prenopay.testing.emulators.swish.authority import IssuedCertificate, KeyPurpose, SwishAuthority
+from prenopay.testing.emulators.swish.behaviour import (
+    AWKWARD,
+    MSS,
+    AbsentStyle,
+    AmountStyle,
+    Behaviour,
+    CallbackAddresses,
+    DateStyle,
+    IdentifierPlace,
+    MessageSigns,
+    ReferenceSigns,
+    RemainingStyle,
+)
+from prenopay.testing.emulators.swish.books import PaymentRecord, PayoutRecord, RefundRecord, Totals
+from prenopay.testing.emulators.swish.emulator import API_HOSTS, QR_HOSTS, SwishEmulator
+from prenopay.testing.emulators.swish.faces import PhoneFace, Presenting
+from prenopay.testing.emulators.swish.merchants import DEFAULT_NUMBER, SwishMerchant, SwishPayer
+from prenopay.testing.emulators.swish.notices import CALLBACK_SOURCE
+from prenopay.testing.emulators.swish.objects import Status
+from prenopay.testing.emulators.swish.payer_side import DEFAULT_PAYER, PayerRefused
+from prenopay.testing.emulators.swish.serving import ServedSwish, serve_swish
+from prenopay.testing.emulators.swish.signatures import is_payout_signature, sign_payout
+
+__all__ = [
+    "API_HOSTS",
+    "AWKWARD",
+    "CALLBACK_SOURCE",
+    "DEFAULT_NUMBER",
+    "DEFAULT_PAYER",
+    "MSS",
+    "QR_HOSTS",
+    "AbsentStyle",
+    "AmountStyle",
+    "Behaviour",
+    "CallbackAddresses",
+    "DateStyle",
+    "IdentifierPlace",
+    "IssuedCertificate",
+    "KeyPurpose",
+    "MessageSigns",
+    "PayerRefused",
+    "PaymentRecord",
+    "PayoutRecord",
+    "PhoneFace",
+    "Presenting",
+    "ReferenceSigns",
+    "RefundRecord",
+    "RemainingStyle",
+    "ServedSwish",
+    "Status",
+    "SwishAuthority",
+    "SwishEmulator",
+    "SwishMerchant",
+    "SwishPayer",
+    "Totals",
+    "is_payout_signature",
+    "serve_swish",
+    "sign_payout",
+]

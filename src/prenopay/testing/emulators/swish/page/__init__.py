@@ -1,0 +1,1 @@
+"""The payer's phone, as HTML pages."""

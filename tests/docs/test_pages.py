@@ -1,0 +1,73 @@
+"""Every Python block of README and docs runs, every command line shown is one, every link of the README leads on."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prenopay import cli
+from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.emulators.server import serve
+from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from tests.conftest import real_part_is_missing
+from tests.docs.reading import ROOT, command_lines, documents, name_of, run
+
+PAGES = [pytest.param(page, id=name_of(page)) for page in documents()]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_blocks_run(page: Path, stage: dict[str, Any]) -> None:
+    if "127.0.0.1:8001" in page.read_text(encoding="utf-8"):
+        left_out = run_with_served_gateway(page, stage)
+    else:
+        left_out = run(page, stage, exchange={})
+    if left_out:
+        real_part_is_missing("; ".join(dict.fromkeys(left_out)))
+
+
+def run_with_served_gateway(page: Path, stage: dict[str, Any]) -> list[str]:
+    """Serve the emulator, and put free ports in the place of those the page names."""
+    emulator = stage["emulator"] = SwedbankPayEmulator(clock=VirtualClock(real_time=True))
+    port = free_port()
+    with serve(emulator) as served:
+        exchange = {
+            "127.0.0.1:8001": f"127.0.0.1:{served.port}",
+            "127.0.0.1:8000": f"127.0.0.1:{port}",
+            '"127.0.0.1", 8000': f'"127.0.0.1", {port}',
+        }
+        return run(page, stage, exchange=exchange)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_command_lines_are_ones(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in command_lines(page):
+        assert exit_code(arguments) == 0, f"prenopay {' '.join(arguments)}: {capsys.readouterr().err}"
+
+
+def exit_code(arguments: list[str]) -> object:
+    """Return how the real parser ends on ``arguments``."""
+    try:
+        cli._parser().parse_args(arguments)
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_paths_named_are_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:docs|examples|src|tests|benchmarks)/[\w./-]*)`", text)
+    named += re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    missing = [path for path in named if not (ROOT / path).exists() and not path.startswith("docs/_build")]
+    assert missing == []
