@@ -63,9 +63,11 @@ _PERSON_NODES: Final = frozenset({"payer", "payers", "billingaddress", "shipping
 
 _LINK_KEYS: Final = frozenset({"id", "rel", "method", "contenttype"})
 
-_WORTH_A_LOOK: Final = re.compile(r"(?i)@|%40|\bbearer\b|\bbasic\b|\d(?:\D?\d){5}")
+_WORTH_A_LOOK: Final = re.compile(r"(?i)@|%40|\bbearer\b|\bbasic\b|tokens/|\d(?:\D?\d){5}")
 """Most texts hold neither a sign of these nor six digits near one another: they pass at once."""
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+")
+_TOKEN_IN_PATH: Final = re.compile(r"(?i)(tokens/)[\w.~%-]+")
+"""Gateways put stored tokens into paths: ``/payers/tokens/{token}-Unscheduled``, ``/unscheduledtokens/{token}``."""
 _EMAIL: Final = re.compile(r"(?i)[\w.+'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 _MSISDN: Final = re.compile(r"(?i)(?<![\w-])(?:\+|%2b)\d(?:[ -]?\d){7,14}(?!\d)")
 _SWEDISH_MOBILE: Final = re.compile(r"(?<![\w-])07\d(?:[ -]?\d){7}(?![\w-])")
@@ -118,6 +120,7 @@ def scrub(text: str) -> str:
     if not _WORTH_A_LOOK.search(text):
         return text
     text = _BEARER.sub(rf"\1 {MASK}", text)
+    text = _TOKEN_IN_PATH.sub(rf"\1{MASK}", text)
     text = _EMAIL.sub(MASK, text)
     for pattern in (_MSISDN, _SWEDISH_MOBILE, _DANISH_PERSONAL_NUMBER, _FINNISH_PERSONAL_NUMBER):
         text = pattern.sub(MASK, text)

@@ -26,6 +26,7 @@ from prenopay.execution import Ports
 from prenopay.ledger import outbox, payments_due, settling
 from prenopay.ledger.engine import AwaitingLedger, open_migrated
 from prenopay.ledger.inbox import Callback
+from prenopay.ledger.vault import Vault
 from prenopay.models import Payment
 from prenopay.payments import AsyncPayments
 from prenopay.ports import Clock, Entropy, HttpSender, Ledger
@@ -72,6 +73,7 @@ class AsyncAccounts:
         entropy: Entropy,
         callback_urls: CallbackUrls,
         on_event: AsyncEventHandler | None,
+        vault: Vault | None = None,
         connect: Connect | None = None,
         closing: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
@@ -82,6 +84,7 @@ class AsyncAccounts:
         """
         self._closing = list(closing)
         self._connect = connect
+        self._vault = vault or Vault(())
         self.callback_urls = callback_urls
         self._ledger = ledger
         self._sender = sender
@@ -99,6 +102,7 @@ class AsyncAccounts:
         callback_url: str,
         callback_keys: Sequence[Secret | str],
         on_event: AsyncEventHandler | None = None,
+        token_keys: Sequence[Secret | str] = (),
         sender: HttpSender | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
@@ -107,7 +111,8 @@ class AsyncAccounts:
 
         ``callback_url`` is where the callback app is mounted, as the gateway sees it from outside;
         ``callback_keys`` sign the URLs handed out, newest first. ``on_event`` hears of every change,
-        at least once and in order per payment. Raises ``ConfigurationError``, or
+        at least once and in order per payment. ``token_keys`` seal stored methods, newest first; without
+        any, none can be stored. Raises ``ConfigurationError``, or
         ``LedgerUnavailable`` when the tables are missing or old (``prenopay db upgrade``).
         """
         urls = CallbackUrls(callback_url, callback_keys)
@@ -124,6 +129,7 @@ class AsyncAccounts:
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_event,
+            vault=Vault(token_keys),
             connect=AwaitingSender if sender is own else None,
             closing=closing,
         )
@@ -151,6 +157,7 @@ class AsyncAccounts:
             clock=self._clock,
             entropy=self._entropy,
             callback_urls=self.callback_urls,
+            vault=self._vault,
             tell=self._tell,
         )
         payments = AsyncPayments(provider, config.account, ports)
@@ -235,6 +242,7 @@ class AsyncAccounts:
         for payments in self._accounts.values():
             settled += await self._sweep_operations(payments, limit, failures)
             settled += await self._sweep_payouts(payments, limit, failures)
+            await self._sweep_removals(payments, limit, failures)
             checked += await self._sweep_payments(payments, limit, failures)
         delivered = await self.deliver_pending(limit=limit)
         return SweepReport(
@@ -263,6 +271,12 @@ class AsyncAccounts:
             except Exception as error:  # noqa: BLE001 - one payout's trouble never stops the sweep
                 failures.append(_failure(f"payout {operation_id}", error))
         return len(due)
+
+    async def _sweep_removals(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> None:
+        try:
+            await payments.finish_removals(limit=limit)
+        except Exception as error:  # noqa: BLE001 - what is left is tried again by the next sweep
+            failures.append(_failure(f"removing stored methods of {payments.account}", error))
 
     async def _sweep_payments(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> int:
         now = self._clock.now()

@@ -5,6 +5,8 @@
     PrenopayError                     .account .provider .operation_id .payment_id
     ├── UnsupportedOperation          .capability .reason
     ├── InvalidOrder (ValueError)     .field: refused here, before anything was recorded
+    ├── MandateUnusable               ended, suspended, foreign, or more than the payer agreed to
+    ├── CeilingReached                .not_before .rule: another draw is forbidden, nothing was sent
     ├── NotFound (LookupError)        no such payment or operation in this account
     ├── TransportError
     │   ├── NotSent                   nothing happened at the gateway: try again freely
@@ -34,12 +36,14 @@ Messages are scrubbed of secrets when an error is built.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Self
 
 from prenopay._redaction import scrub
 
 __all__ = [
     "CallbackError",
+    "CeilingReached",
     "ConfigurationError",
     "Conflict",
     "DuplicateReference",
@@ -49,6 +53,7 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailable",
     "Malformed",
+    "MandateUnusable",
     "NotFound",
     "NotSent",
     "OutcomeUnknown",
@@ -100,6 +105,23 @@ class UnsupportedOperation(PrenopayError):
         super().__init__(message)
         self.capability = capability
         self.reason = reason
+
+
+class MandateUnusable(PrenopayError):
+    """The mandate cannot be charged like this: ended, suspended, another payer's, or not agreed to."""
+
+
+class CeilingReached(PrenopayError):
+    """Nothing was sent: the card schemes, or the last decline, forbid another draw on this card.
+
+    ``not_before`` is the earliest time for the next (``None``: never on this method); ``rule`` names
+    what forbids it.
+    """
+
+    def __init__(self, message: str = "", *, not_before: datetime | None = None, rule: str = "") -> None:
+        super().__init__(message)
+        self.not_before = not_before
+        self.rule = rule
 
 
 class InvalidOrder(PrenopayError, ValueError):

@@ -7,7 +7,7 @@ Whatever goes wrong in between is either certainly nothing (``NOT_ATTEMPTED``) o
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar, cast
@@ -24,9 +24,12 @@ from prenopay.errors import (
     TransportError,
     UnsupportedOperation,
 )
-from prenopay.ledger import codec, evidence, observing, operations, parts, records, settling
+from prenopay.ledger import codec, ending, evidence, observing, operations, parts, records, settling
+from prenopay.ledger.mandates import Sealed
 from prenopay.ledger.operations import Begun, Intent
 from prenopay.ledger.records import StoredPayment
+from prenopay.ledger.vault import Vault, fingerprint
+from prenopay.mandates import MethodSeen
 from prenopay.models import Action, Operation, OperationId, OperationKind, Outcome, PaymentState
 from prenopay.money import Money
 from prenopay.orders import CaptureMode, Order, OrderLine
@@ -38,14 +41,13 @@ from prenopay.provider import (
     CreateRequest,
     Observation,
     PaymentProvider,
-    Probe,
     ProviderTransaction,
     RefundsApart,
     Reply,
     TransactionKind,
 )
 
-__all__ = ["Execution", "Ports", "expiry_operation_id"]
+__all__ = ["Execution", "Ports", "expiry_operation_id", "redacted"]
 
 T = TypeVar("T")
 
@@ -54,8 +56,6 @@ _log = logging.getLogger("prenopay")
 _WRITING_MARGIN: Final = timedelta(seconds=30)
 """How much longer than its deadline a try owns its operation: time to write the result down."""
 _CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
-_RENEW_AHEAD: Final = timedelta(days=30)
-_CLOCKS_AGREE_WITHIN: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,7 @@ class Ports:
     clock: Clock
     entropy: Entropy
     callback_urls: CallbackUrls
+    vault: Vault
     tell: Callable[[str], Awaitable[None]]
     """Delivers what is to be told about one payment."""
 
@@ -127,13 +128,13 @@ class Execution:
             )
             return self.gateway.create_payment(send, request)
 
-        created = await self._ask(begun, ask)
-        observed = _redacted(created.observation)
+        created = await self.ask(begun, ask)
+        observed = redacted(created.observation)
 
         def conclude(connection: Connection) -> StoredPayment:
             operations.created(connection, payment_id, created)
             settling.settle(connection, begun.operation, Outcome.SUCCEEDED, now=self.ports.clock.now())
-            return self._write(connection, begun.payment, observed, read_at, "create")
+            return self.write(connection, begun.payment, observed, read_at, "create")
 
         stored = await self.ports.ledger.transact(conclude)
         await self.ports.tell(payment_id)
@@ -176,19 +177,19 @@ class Execution:
         request = await self.ports.ledger.read(lambda connection: self._change_request(connection, begun))
         send, read_at = self.send(), self.ports.clock.now()
         try:
-            reply = await self._ask(begun, lambda reference: verb(send, replace(request, reference=reference)))
+            reply = await self.ask(begun, lambda reference: verb(send, replace(request, reference=reference)))
         except (*evidence.STAYS_OPEN, DuplicateReference) as error:
             _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
             return
 
-        observed = None if reply.observation is None else _redacted(_expired_if_so(reply.observation, made))
+        observed = None if reply.observation is None else redacted(_expired_if_so(reply.observation, made))
         look_again = reply.outcome is Outcome.SUCCEEDED and self._keeps_apart(made.kind)
         outcome = Outcome.PENDING if look_again else reply.outcome
 
         def conclude(connection: Connection) -> None:
             now = self.ports.clock.now()
             if observed is not None:
-                self._write(connection, begun.payment, observed, read_at, made.kind.value)
+                self.write(connection, begun.payment, observed, read_at, made.kind.value)
             settling.settle(
                 connection,
                 begun.operation,
@@ -198,7 +199,7 @@ class Execution:
                 next_check_at=now + evidence.pause(1),
             )
             if reply.outcome is Outcome.DECLINED:
-                observing.tell_declined(connection, begun.operation, reply.decline, now=now)
+                ending.tell_declined(connection, begun.operation, reply.decline, now=now)
 
         await self.ports.ledger.transact(conclude)
         if look_again:  # the money is written down by the one way in which anything changes
@@ -212,16 +213,15 @@ class Execution:
             return stored
         read_at, send = self.ports.clock.now(), self.send()
         try:
-            observed = _redacted(await self.gateway.observe(send, payment.provider_reference))
+            observed = redacted(await self.gateway.observe(send, payment.provider_reference))
             observed = await self._with_refunds(send, stored, observed)
         except PrenopayError as error:
             error.about(account=self.account, provider=self.gateway.name, payment_id=payment.payment_id)
             raise
         stored = await self.ports.ledger.transact(
-            lambda connection: self._write(connection, stored, observed, read_at, source),
+            lambda connection: self.write(connection, stored, observed, read_at, source),
         )
-        if self._wants_capture(stored):
-            stored = await self._capture_automatically(stored)
+        stored = await self.capture_if_wanted(stored)
         await self.ports.tell(payment.payment_id)
         return stored
 
@@ -258,27 +258,6 @@ class Execution:
     def _keeps_apart(self, kind: OperationKind) -> bool:
         return kind is OperationKind.REFUND and RefundsApart in type(self.gateway).__mro__
 
-    async def probe(self) -> tuple[Probe, ...]:
-        """Ask the gateway what can be asked without side effects."""
-        try:
-            found = await self.gateway.probe(self.send())
-        except PrenopayError as error:
-            hosts = ", ".join(sorted(self.gateway.hosts))
-            fix = f"check that this machine reaches {hosts} and trusts its certificate"
-            return (Probe(name="reach", ok=False, found=str(error), fix=fix),)
-        return tuple(self._with_clock(probe) for probe in found)
-
-    def _with_clock(self, probe: Probe) -> Probe:
-        if probe.expires_at is not None:
-            left = probe.expires_at - self.ports.clock.now()
-            return replace(probe, ok=probe.ok and left > timedelta(0), fix=probe.fix if left < _RENEW_AHEAD else "")
-        if probe.gateway_time is None:
-            return probe
-        ahead = self.ports.clock.now() - probe.gateway_time
-        close = abs(ahead) <= _CLOCKS_AGREE_WITHIN
-        found = f"our clock is {ahead.total_seconds():+.0f} s from the gateway's"
-        return replace(probe, ok=close, found=found, fix="" if close else "set this machine's clock (NTP)")
-
     async def look_again_later(self, begun: Begun) -> None:
         """Say when an operation that is still open is looked at next."""
         made = begun.operation.operation
@@ -299,7 +278,7 @@ class Execution:
             lambda connection: records.load_operation(connection, account, operation_id)
         )
 
-    async def _ask(self, begun: Begun, ask: Callable[[str], Awaitable[T]]) -> T:
+    async def ask(self, begun: Begun, ask: Callable[[str], Awaitable[T]]) -> T:
         """Ask the provider under the operation's reference; write down what an error says of the outcome.
 
         A create whose reference is refused as seen before gets a new one at once: the order behind the
@@ -345,7 +324,7 @@ class Execution:
         intent = self.intent(made.kind, made.operation_id)
         return await self.ports.ledger.transact(lambda connection: operations.next_reference(connection, intent))
 
-    def _write(
+    def write(
         self,
         connection: Connection,
         stored: StoredPayment,
@@ -353,6 +332,7 @@ class Execution:
         read_at: datetime,
         source: str,
     ) -> StoredPayment:
+        """Write an observation into the books, and when to look next."""
         now = self.ports.clock.now()
         wait = self.gateway.next_check(observed.state, now - stored.payment.created_at)
         if observed.state is PaymentState.AUTHORIZED and stored.capture_mode is CaptureMode.AUTOMATIC:
@@ -370,6 +350,17 @@ class Execution:
             read_at=read_at,
             source=source,
             next_check_at=next_check_at,
+            methods=self.sealed(observed.methods),
+        )
+
+    def sealed(self, methods: Sequence[MethodSeen]) -> tuple[Sealed, ...]:
+        """Return ``methods`` with their tokens sealed, ready to be written down."""
+        vault = self.ports.vault
+        if not vault.is_open:
+            return ()
+        return tuple(
+            Sealed(method=each, fingerprint=fingerprint(self.account, each.token), sealed=vault.seal(each.token))
+            for each in methods
         )
 
     def _wants_capture(self, stored: StoredPayment) -> bool:
@@ -377,8 +368,10 @@ class Execution:
         ready = payment.state is PaymentState.AUTHORIZED and Action.CAPTURE in payment.allowed_actions
         return ready and stored.capture_mode is CaptureMode.AUTOMATIC
 
-    async def _capture_automatically(self, stored: StoredPayment) -> StoredPayment:
-        """Take what was just reserved; if that fails the sweep comes back to it, with the same id."""
+    async def capture_if_wanted(self, stored: StoredPayment) -> StoredPayment:
+        """Take what was just reserved, where the order says so; if that fails the sweep comes back to it."""
+        if not self._wants_capture(stored):
+            return stored
         payment_id = stored.payment.payment_id
         try:
             await self.change(OperationKind.CAPTURE, payment_id, f"{payment_id}:capture")
@@ -434,7 +427,7 @@ def expiry_operation_id(payment_id: str) -> str:
     return f"{payment_id}:expire"
 
 
-def _redacted(observed: Observation) -> Observation:
+def redacted(observed: Observation) -> Observation:
     """Mask secrets in the raw answer, once, before anything is stored or told of it."""
     return replace(observed, raw=redact(observed.raw))
 

@@ -16,6 +16,8 @@ from prenopay.money import Money
 __all__ = [
     "Consent",
     "ConsentKind",
+    "ImportProblem",
+    "ImportReport",
     "Mandate",
     "MandateChange",
     "MandateKind",
@@ -177,6 +179,25 @@ class MandateChange:
     state: MandateState
     actor: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportProblem:
+    """Why one line of a file of tokens was not taken: the line, the column, what to do."""
+
+    line: int
+    column: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import did, or (``dry_run``) would do: nothing is taken while there are ``problems``."""
+
+    dry_run: bool
+    added: int
+    known: int
+    problems: tuple[ImportProblem, ...]
 
 
 def _refuse(field_name: str, why: str) -> None:

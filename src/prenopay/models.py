@@ -94,6 +94,8 @@ class OperationKind(StrEnum):
     CAPTURE = "capture"
     CANCEL = "cancel"
     REFUND = "refund"
+    CHARGE = "charge"
+    """Takes money on a mandate, the payer absent."""
 
 
 class Outcome(StrEnum):

@@ -17,6 +17,7 @@ __all__ = [
     "Address",
     "CaptureMode",
     "DeliveryTime",
+    "Initiator",
     "Instrument",
     "LineKind",
     "Order",
@@ -60,6 +61,13 @@ class CaptureMode(StrEnum):
     """At once, by prenopay: for what is delivered at once, such as a digital subscription."""
     MANUAL = "manual"
     """When the host calls ``capture``: for goods, which law and card rules want shipped first."""
+
+
+class Initiator(StrEnum):
+    """Who starts a payment: the payer, present on a page, or the merchant, on a mandate."""
+
+    PAYER = "payer"
+    MERCHANT = "merchant"
 
 
 class PageStyle(StrEnum):
@@ -251,7 +259,7 @@ class Order:
 
     amount: Money
     description: str
-    return_url: str
+    return_url: str = ""
     cancel_url: str = ""
     payment_page_url: str = ""
     """Seamless only: the host's page that holds the payment frame, to which apps and 3-D Secure return."""
@@ -270,6 +278,7 @@ class Order:
     payer_user_agent: str = ""
     store: StoreMethod | None = None
     """Store the method for later charges; with an ``amount`` of zero it is stored without a purchase."""
+    initiator: Initiator = Initiator.PAYER
     paid_by_staff: bool = False
     """Card details are typed by the merchant's staff, from the phone or a letter (MOTO), where agreed."""
     metadata: Mapping[str, str | int | bool | Decimal] = field(
@@ -292,7 +301,8 @@ class Order:
                 not (self.is_verification and self.lines), "lines", "nothing is bought where a method is only stored"
             )
         _require(bool(self.description.strip()), "description", "the payer must be told what is paid for")
-        _require(bool(self.return_url), "return_url", "the payer must have somewhere to come back to")
+        comes_back = bool(self.return_url) or self.initiator is Initiator.MERCHANT
+        _require(comes_back, "return_url", "the payer must have somewhere to come back to")
         _require(len(self.lines) <= _MOST_LINES, "lines", f"at most {_MOST_LINES} lines, not {len(self.lines)}")
         if self.vat is not None:
             _require(isinstance(self.vat, Money), "vat", "must be Money in minor units")

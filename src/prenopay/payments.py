@@ -11,15 +11,29 @@ from typing import Final, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from prenopay import probing
+from prenopay.charging import Charging
 from prenopay.errors import Conflict, OutcomeUnknown
 from prenopay.execution import Execution, Ports, expiry_operation_id
-from prenopay.ledger import ids, observing, operations, payers, records, settling
+from prenopay.ledger import ending, ids, mandates, operations, payers, records, settling
 from prenopay.ledger.operations import Begun
 from prenopay.models import Action, Operation, OperationKind, Outcome, Payment, PaymentState, Payout, TimelineEntry
 from prenopay.money import Money
-from prenopay.orders import Order, OrderLine, PayoutOrder
+from prenopay.orders import CaptureMode, Initiator, Order, OrderLine, PayoutOrder
 from prenopay.payouts import Payouts, is_payout
-from prenopay.provider import Cancels, Captures, DrawsQr, PaymentProvider, PaysOut, Probe, Refunds, Updates
+from prenopay.provider import (
+    Cancels,
+    Captures,
+    ChargesMandates,
+    DrawsQr,
+    PaymentProvider,
+    PaysOut,
+    Probe,
+    Refunds,
+    StoresMandates,
+    Updates,
+)
+from prenopay.stored_methods import AsyncMandates
 
 __all__ = ["AsyncPayments"]
 
@@ -51,6 +65,8 @@ class AsyncPayments(Generic[ProviderT_co]):
         self._tell = ports.tell
         self._execution = Execution(provider, account, ports)
         self._payouts = Payouts(self._execution)
+        self._charging = Charging(self._execution)
+        self._mandates = AsyncMandates(self._execution)
 
     # Taking a payment
 
@@ -67,6 +83,22 @@ class AsyncPayments(Generic[ProviderT_co]):
         payment_id = ids.payment_id(intent.now, self._entropy)
         expires_at = intent.now + (order.valid_for or self._gateway.limits.page_lives)
 
+        store, payer = order.store, order.payer
+        if store is not None:
+            self._mandates.require()
+
+        def propose(connection: Connection) -> None:
+            if store is not None and payer is not None:
+                mandates.propose(
+                    connection,
+                    account=self.account,
+                    provider=self._gateway.name,
+                    payment_id=payment_id,
+                    payer_reference=payer.reference,
+                    store=store,
+                    now=intent.now,
+                )
+
         def begin(connection: Connection) -> Begun:
             return operations.begin_create(
                 connection,
@@ -75,6 +107,7 @@ class AsyncPayments(Generic[ProviderT_co]):
                 provider=self._gateway.name,
                 payment_id=payment_id,
                 expires_at=expires_at,
+                add=propose,
             )
 
         begun = await self._ledger.transact(begin)
@@ -235,6 +268,74 @@ class AsyncPayments(Generic[ProviderT_co]):
             description=description,
         )
 
+    # Drawing on a stored method
+
+    @property
+    def mandates(self: AsyncPayments[StoresMandates]) -> AsyncMandates:
+        """The payers' stored methods: show, refresh, remove, take over."""
+        return self._mandates
+
+    async def charge(
+        self: AsyncPayments[ChargesMandates],
+        mandate_id: str,
+        amount: Money,
+        *,
+        operation_id: str,
+        description: str,
+        order_reference: str = "",
+        period: str = "",
+        lines: tuple[OrderLine, ...] = (),
+        vat: Money | None = None,
+        capture: CaptureMode = CaptureMode.AUTOMATIC,
+        language: str = "sv-SE",
+    ) -> Operation:
+        """Take ``amount`` (VAT included) on a mandate, the payer absent.
+
+        Returns the operation: ``DECLINED`` has the decline with its advice, ``PENDING`` is settled later,
+        ``UNKNOWN`` stays so until the gateway or a person can prove what happened; it is never sent again
+        under a new reference. ``period`` names what is paid for (``2026-11``): one period is taken once,
+        whatever the operation ids. A new try after a decline takes a new operation id.
+
+        Raises ``MandateUnusable``, ``CeilingReached`` (the card schemes forbid another draw now) or
+        ``Conflict``, all before anything is sent, and ``InvalidOrder``.
+        """
+        order = Order(
+            amount=amount,
+            description=description,
+            initiator=Initiator.MERCHANT,
+            order_reference=order_reference,
+            lines=lines,
+            vat=vat,
+            capture=capture,
+            language=language,
+        )
+        return await self._charging.charge(mandate_id, order, operation_id=operation_id, period=period)
+
+    async def settle_by_hand(
+        self,
+        operation_id: str,
+        *,
+        provider_reference: str | None,
+        person: str,
+        reason: str,
+    ) -> Operation:
+        """Settle an operation whose outcome no gateway can tell, by what a person found out; kept for good.
+
+        ``provider_reference`` is the gateway's id of the payment that came of it, which is read and held
+        against our reference; ``None`` says that nothing happened. Raises ``Conflict`` where that payment
+        is not this operation's, or the outcome is known.
+        """
+        return await self._charging.settle_by_hand(
+            operation_id,
+            provider_reference=provider_reference,
+            person=person,
+            reason=reason,
+        )
+
+    async def finish_removals(self, *, limit: int = 200) -> int:
+        """Remove at the gateway the stored methods that were to go and have not yet; the sweep does."""
+        return await self._mandates.finish_removals(limit=limit)
+
     # Sending money
 
     async def pay_out(self: AsyncPayments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
@@ -285,6 +386,8 @@ class AsyncPayments(Generic[ProviderT_co]):
             try:
                 if made.outcome is Outcome.PENDING:
                     await self.observe(made.payment_id, source="resolve")
+                elif made.kind is OperationKind.CHARGE:
+                    await self._charging.resolve(begun, await self.order(made.payment_id))
                 elif made.kind is OperationKind.CREATE:
                     await self._execution.create(begun, await self.order(made.payment_id))
                 else:
@@ -312,7 +415,7 @@ class AsyncPayments(Generic[ProviderT_co]):
                 message = "the payment's page cannot be closed now; the sweep tries again"
                 raise Conflict(message).about(account=self.account, payment_id=payment_id)
         now = self._clock.now()
-        await self._ledger.transact(lambda connection: observing.expire(connection, self.account, payment_id, now=now))
+        await self._ledger.transact(lambda connection: ending.expire(connection, self.account, payment_id, now=now))
         await self._tell(payment_id)
         return await self.get(payment_id)
 
@@ -320,7 +423,7 @@ class AsyncPayments(Generic[ProviderT_co]):
 
     async def probe(self) -> tuple[Probe, ...]:
         """Check, without side effects, that the gateway is reached, takes our credentials, and agrees on the time."""
-        return await self._execution.probe()
+        return await probing.probe(self._execution)
 
     async def erase_payer(self, payment_id: str) -> None:
         """Forget who paid (GDPR): the payer's data and stored callbacks go, the history of money stays."""

@@ -18,12 +18,25 @@ from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, 
 from prenopay.events import Event, EventHandler
 from prenopay.ledger.engine import BlockingLedger, open_migrated
 from prenopay.ledger.inbox import Callback
+from prenopay.ledger.vault import Vault
+from prenopay.mandates_sync import Mandates
 from prenopay.models import Operation, Payment, PaymentState, Payout, TimelineEntry
 from prenopay.money import Money
-from prenopay.orders import Order, OrderLine, PayoutOrder
+from prenopay.orders import CaptureMode, Order, OrderLine, PayoutOrder
 from prenopay.payments import AsyncPayments
 from prenopay.ports import Clock, Entropy, HttpSender
-from prenopay.provider import Cancels, Captures, DrawsQr, PaysOut, Probe, ProviderConfig, Refunds, Updates
+from prenopay.provider import (
+    Cancels,
+    Captures,
+    ChargesMandates,
+    DrawsQr,
+    PaysOut,
+    Probe,
+    ProviderConfig,
+    Refunds,
+    StoresMandates,
+    Updates,
+)
 
 __all__ = ["Accounts", "Payments"]
 
@@ -142,6 +155,61 @@ class Payments(Generic[ProviderT_co]):
         )
         return run_blocking(use_case)
 
+    @property
+    def mandates(self: Payments[StoresMandates]) -> Mandates:
+        """The payers' stored methods: show, refresh, remove, take over."""
+        return Mandates(self._payments.mandates)
+
+    def charge(
+        self: Payments[ChargesMandates],
+        mandate_id: str,
+        amount: Money,
+        *,
+        operation_id: str,
+        description: str,
+        order_reference: str = "",
+        period: str = "",
+        lines: tuple[OrderLine, ...] = (),
+        vat: Money | None = None,
+        capture: CaptureMode = CaptureMode.AUTOMATIC,
+        language: str = "sv-SE",
+    ) -> Operation:
+        """Take ``amount`` (VAT included) on a mandate, the payer absent."""
+        use_case = self._payments.charge(
+            mandate_id,
+            amount,
+            operation_id=operation_id,
+            description=description,
+            order_reference=order_reference,
+            period=period,
+            lines=lines,
+            vat=vat,
+            capture=capture,
+            language=language,
+        )
+        return run_blocking(use_case)
+
+    def settle_by_hand(
+        self,
+        operation_id: str,
+        *,
+        provider_reference: str | None,
+        person: str,
+        reason: str,
+    ) -> Operation:
+        """Settle an operation whose outcome no gateway can tell, by what a person found out; kept for good."""
+        use_case = self._payments.settle_by_hand(
+            operation_id,
+            provider_reference=provider_reference,
+            person=person,
+            reason=reason,
+        )
+        return run_blocking(use_case)
+
+    def finish_removals(self, *, limit: int = 200) -> int:
+        """Remove at the gateway the stored methods that were to go and have not yet; the sweep does."""
+        return run_blocking(self._payments.finish_removals(limit=limit))
+
     def pay_out(self: Payments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
         """Send money to someone, from the merchant's account."""
         return run_blocking(self._payments.pay_out(order, operation_id=operation_id))
@@ -199,6 +267,7 @@ class Accounts:
         callback_url: str,
         callback_keys: Sequence[Secret | str],
         on_event: EventHandler | None = None,
+        token_keys: Sequence[Secret | str] = (),
         sender: HttpSender | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
@@ -228,6 +297,7 @@ class Accounts:
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=None if on_event is None else tell,
+            vault=Vault(token_keys),
             connect=connect,
             closing=closing,
         )

@@ -38,6 +38,9 @@ def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
     """Say whether the operation may have happened all the same."""
     if isinstance(error, STAYS_OPEN):
         return True
+    if begun.operation.operation.kind is OperationKind.CHARGE:
+        # No gateway can be asked for a charge by our reference: what may have been sent stays open.
+        return begun.maybe_sent or isinstance(error, DuplicateReference)
     is_create = begun.operation.operation.kind is OperationKind.CREATE
     seen_before = isinstance(error, DuplicateReference) and not is_create
     if not (begun.maybe_sent or seen_before):

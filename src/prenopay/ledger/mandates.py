@@ -19,18 +19,22 @@ from prenopay.ledger.outbox import NewEvent
 from prenopay.mandates import Consent, Mandate, MandateChange, MandateKind, MandateState, MethodSeen, StoreMethod
 
 __all__ = [
+    "GATEWAY",
     "Sealed",
     "add",
     "change",
     "find",
     "history",
+    "keep_sealed",
     "load",
     "lock",
     "note_methods",
     "of_payer",
+    "postpone_removal",
     "propose",
     "refresh",
     "removed",
+    "sealed_tokens",
     "to_remove",
     "token_of",
 ]
@@ -78,7 +82,7 @@ def propose(
                 updated_at=now,
             ),
         )
-        _append(connection, mandate_id, MandateState.PROPOSED, HOST, "the payer was asked", now)
+        _append(connection, mandate_id, MandateState.PROPOSED, actor=HOST, reason="the payer was asked", now=now)
 
 
 def mandate_id_of(payment_id: str, kind: MandateKind) -> str:
@@ -155,7 +159,14 @@ def add(
         ),
     )
     _keep_token(connection, mandate.mandate_id, mandate.account, fingerprint, sealed)
-    _append(connection, mandate.mandate_id, mandate.state, actor, mandate.reason, mandate.created_at)
+    _append(
+        connection,
+        mandate.mandate_id,
+        mandate.state,
+        actor=actor,
+        reason=mandate.reason,
+        now=mandate.created_at,
+    )
     return True
 
 
@@ -196,7 +207,7 @@ def change(
     remove_at: datetime | None = None,
     replaced_by: str | None = None,
 ) -> bool:
-    """Move a mandate on, unless it has ended; ``remove_at``: its token is to be removed at the gateway, from then on."""
+    """Move a mandate on, unless it has ended; from ``remove_at`` on its token is to be removed at the gateway."""
     table = schema.mandates
     values: dict[str, Any] = {"state": state.value, "reason": reason, "updated_at": now}
     if replaced_by is not None:
@@ -207,7 +218,7 @@ def change(
         .values(**values),
     )
     if moved.rowcount:
-        _append(connection, mandate_id, state, actor, reason, now)
+        _append(connection, mandate_id, state, actor=actor, reason=reason, now=now)
     if remove_at is not None:
         tokens = schema.tokens
         connection.execute(update(tokens).where(tokens.c.mandate_id == mandate_id).values(remove_at=remove_at))
@@ -237,14 +248,11 @@ def postpone_removal(connection: Connection, mandate_id: str, at: datetime) -> N
     connection.execute(update(tokens).where(tokens.c.mandate_id == mandate_id).values(remove_at=at))
 
 
-def token_of(connection: Connection, mandate_id: str) -> bytes:
-    """Return the sealed token; raises ``NotFound`` once it is removed."""
+def token_of(connection: Connection, mandate_id: str) -> bytes | None:
+    """Return the sealed token, or ``None`` once it is removed."""
     tokens = schema.tokens
     sealed = connection.execute(select(tokens.c.sealed).where(tokens.c.mandate_id == mandate_id)).scalar_one_or_none()
-    if sealed is None:
-        message = f"mandate {mandate_id} has no token any more"
-        raise NotFound(message)
-    return bytes(sealed)
+    return None if sealed is None else bytes(sealed)
 
 
 def sealed_tokens(connection: Connection, account: str) -> tuple[tuple[str, bytes], ...]:
@@ -394,7 +402,13 @@ def _keep_token(connection: Connection, mandate_id: str, account: str, fingerpri
 
 
 def _append(
-    connection: Connection, mandate_id: str, state: MandateState, actor: str, reason: str, now: datetime
+    connection: Connection,
+    mandate_id: str,
+    state: MandateState,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
 ) -> None:
     connection.execute(
         insert(schema.mandate_changes).values(

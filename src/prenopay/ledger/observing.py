@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from prenopay.errors import IllegalTransition
 from prenopay.events import EventKind
-from prenopay.ledger import codec, schema
+from prenopay.ledger import codec, mandates, schema
 from prenopay.ledger.lifecycle import ENDED, advance
 from prenopay.ledger.movements import Movement, Totals, contradiction, new_movements
 from prenopay.ledger.outbox import NewEvent, append_events
@@ -33,12 +33,12 @@ from prenopay.ledger.records import (
     operations_of,
 )
 from prenopay.ledger.settling import settle
-from prenopay.models import Decline, FlagKind, OperationKind, Outcome, Payment, PaymentState
+from prenopay.models import FlagKind, OperationKind, Outcome, Payment, PaymentState
 from prenopay.money import Money
 from prenopay.orders import OrderLine
 from prenopay.provider import Observation, ProviderTransaction, TransactionKind
 
-__all__ = ["apply", "expire", "flag", "tell_declined"]
+__all__ = ["apply", "flag"]
 
 _CLOCK_SKEW: Final = timedelta(seconds=300)
 """How far a gateway's clock may be behind ours when a failed refund is matched by its time."""
@@ -48,6 +48,14 @@ _MOVED: Final = {
     OperationKind.CANCEL: TransactionKind.RELEASE,
     OperationKind.REFUND: TransactionKind.REFUND,
 }
+_CHARGE_ENDS: Final = {
+    PaymentState.AUTHORIZED: Outcome.SUCCEEDED,
+    PaymentState.CAPTURED: Outcome.SUCCEEDED,
+    PaymentState.DECLINED: Outcome.DECLINED,
+    PaymentState.CANCELLED: Outcome.DECLINED,
+}
+"""How a charge that is settled later ended, by the state of its payment."""
+
 _EVENT_OF: Final = {
     PaymentState.CANCELLED: EventKind.CANCELLED,
     PaymentState.DECLINED: EventKind.DECLINED,
@@ -78,6 +86,7 @@ def apply(
     read_at: datetime,
     source: str,
     next_check_at: datetime | None,
+    methods: Sequence[mandates.Sealed] = (),
 ) -> StoredPayment:
     """Write ``observed`` into the books and return the payment as it now stands.
 
@@ -100,40 +109,13 @@ def apply(
         _note_attempts(connection, changes, observed)
         _settle_operations(connection, changes, observed, unsettled)
         _raise_flags(connection, changes, observed, totals)
+        _note_methods(connection, changes, methods, totals)
     if stored.observed_at is None or read_at >= stored.observed_at:
         changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
         changes.values["observed_at"] = read_at
     changes.values["next_check_at"] = next_check_at
     _write(connection, changes, observed)
     return load_payment(connection, account, payment_id)
-
-
-def expire(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
-    """End a payment that nobody paid; one that was paid or ended meanwhile stays as it is."""
-    stored = lock_payment(connection, account, payment_id)
-    if not stored.payment.is_open:
-        return
-    connection.execute(
-        update(schema.payments)
-        .where(schema.payments.c.payment_id == payment_id)
-        .values(
-            state=PaymentState.EXPIRED.value,
-            next_check_at=None,
-            allowed_actions=[],
-            updated_at=now,
-            version=stored.version + 1,
-        ),
-    )
-    append_events(connection, account, payment_id, [NewEvent(kind=EventKind.EXPIRED)], now=now)
-
-
-def tell_declined(
-    connection: Connection, operation: StoredOperation, decline: Decline | None, *, now: datetime
-) -> None:
-    """Tell the host that a change it (or the automatic capture) asked for was refused."""
-    made = operation.operation
-    told = NewEvent(kind=EventKind.OPERATION_DECLINED, operation_id=made.operation_id, decline=decline)
-    append_events(connection, made.account, made.payment_id, [told], now=now)
 
 
 def flag(
@@ -288,6 +270,8 @@ def _settle_operations(
         elif made.kind is OperationKind.UPDATE and made.amount == observed.submitted:
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
             changes.values |= _updated(connection, changes.payment.payment, operation)
+        elif made.kind is OperationKind.CHARGE and made.outcome is Outcome.PENDING and observed.state in _CHARGE_ENDS:
+            settle(connection, operation, _CHARGE_ENDS[observed.state], now=changes.now, decline=observed.decline)
         elif made.kind is OperationKind.CANCEL and observed.state is PaymentState.CANCELLED:
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
         elif made.outcome is Outcome.PENDING and (failed := _failure_of(operation, observed, claimed)):
@@ -323,6 +307,27 @@ def _failure_of(
         if failed.created_at is None or failed.created_at >= since:
             return failed
     return None
+
+
+def _note_methods(
+    connection: Connection,
+    changes: _Changes,
+    methods: Sequence[mandates.Sealed],
+    totals: Totals,
+) -> None:
+    """Hold the stored methods that the gateway shows against what the payer was asked."""
+    payment = changes.payment.payment
+    is_over = changes.values["state"] in {state.value for state in ENDED}
+    has_money = bool(totals.authorized) and not payment.authorized
+    if methods or is_over or has_money:
+        changes.events += mandates.note_methods(
+            connection,
+            payment.payment_id,
+            methods,
+            is_over=is_over,
+            has_money=bool(totals.authorized),
+            now=changes.now,
+        )
 
 
 def _raise_flags(connection: Connection, changes: _Changes, observed: Observation, totals: Totals) -> None:

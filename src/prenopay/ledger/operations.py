@@ -7,9 +7,10 @@ looks it up before anything is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
@@ -75,13 +76,23 @@ def begin_create(
     *,
     provider: str,
     payment_id: str,
-    expires_at: datetime,
+    expires_at: datetime | None,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+    check: Callable[[Connection], None] | None = None,
+    add: Callable[[Connection], None] | None = None,
 ) -> Begun:
-    """Write down a new payment and the operation that creates it, or find the one begun before."""
-    fingerprint = codec.digest(intent.kind, order)
+    """Write down a new payment and the operation that creates it, or find the one begun before.
+
+    ``check`` is asked before a new one is written, ``add`` writes what else belongs to it;
+    ``parameters`` are part of what the operation id stands for.
+    """
+    asked = (intent.kind, order, *sorted(parameters.items()))
+    fingerprint = codec.digest(*asked)
     found = find_operation(connection, intent.account, intent.operation_id)
     if found is not None:
-        return _again(connection, intent, found, fingerprint)
+        return _again(connection, intent, found, fingerprint, check)
+    if check is not None:
+        check(connection)
     reference = _free_reference(connection, intent, first_attempt=1)
     payment = {"payment_id": payment_id, "provider": provider, "reference": reference, "expires_at": expires_at}
     _insert_payment(connection, intent, order, **payment)
@@ -93,9 +104,11 @@ def begin_create(
         amount=order.amount,
         vat=order.vat_amount,
         currency=order.amount.currency,
-        parameters={},
+        parameters=dict(parameters),
         reference=reference,
     )
+    if add is not None:
+        add(connection)
     return _begun(connection, intent, ours=True, maybe_sent=False)
 
 
@@ -171,7 +184,13 @@ def created(connection: Connection, payment_id: str, created_as: Created) -> Non
         raise IllegalTransition(message).about(payment_id=payment_id) from error
 
 
-def _again(connection: Connection, intent: Intent, found: StoredOperation, fingerprint: str) -> Begun:
+def _again(
+    connection: Connection,
+    intent: Intent,
+    found: StoredOperation,
+    fingerprint: str,
+    check: Callable[[Connection], None] | None = None,
+) -> Begun:
     made = found.operation
     if found.digest != fingerprint:
         message = (
@@ -188,7 +207,9 @@ def _again(connection: Connection, intent: Intent, found: StoredOperation, finge
     free = not found.in_flight(intent.now)
     outcome = found.operation.outcome
     if outcome is Outcome.NOT_ATTEMPTED and free:
-        if made.kind is not OperationKind.CREATE:
+        if check is not None:
+            check(connection)
+        elif made.kind is not OperationKind.CREATE:
             _may_change(connection, load_payment(connection, intent.account, made.payment_id))
         again = {"outcome": Outcome.UNKNOWN.value, "error": "", "settled_at": None, "first_sent_at": intent.now}
         _update(connection, found, **again, **_claim(intent))

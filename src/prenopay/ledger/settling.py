@@ -91,7 +91,8 @@ def settle(
     A create without an answer leaves its payment's state unknown, one that never happened created.
     """
     table, made = schema.operations, operation.operation
-    if made.kind is OperationKind.CREATE and outcome in {Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED}:
+    makes_a_payment = made.kind in {OperationKind.CREATE, OperationKind.CHARGE}
+    if makes_a_payment and outcome in {Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED}:
         state = PaymentState.UNKNOWN if outcome is Outcome.UNKNOWN else PaymentState.CREATED
         unsent = schema.payments.c.state.in_([PaymentState.CREATED.value, PaymentState.UNKNOWN.value])
         connection.execute(

@@ -19,18 +19,26 @@ _KEY_LEAST = 32
 class Vault:
     """Seals and opens tokens (Fernet: AES-128-CBC with HMAC-SHA256). The first key seals, all open."""
 
-    def __init__(self, keys: Sequence[Secret]) -> None:
+    def __init__(self, keys: Sequence[Secret | str]) -> None:
         """Take the host's keys, newest first; without any, nothing can be sealed. Raises ``ConfigurationError``."""
-        for key in keys:
+        if isinstance(keys, str | Secret):
+            message = "token_keys is a list of keys, newest first: put brackets around the one there is"
+            raise ConfigurationError(message)
+        secrets = [key if isinstance(key, Secret) else Secret(key) for key in keys]
+        for key in secrets:
             if len(key.reveal()) < _KEY_LEAST:
                 message = f"every token key must have at least {_KEY_LEAST} signs"
                 raise ConfigurationError(message)
-        self._fernet = MultiFernet([Fernet(_derived(key)) for key in keys]) if keys else None
+        self._fernet = MultiFernet([Fernet(_derived(key)) for key in secrets]) if secrets else None
 
     @property
     def is_open(self) -> bool:
         """Whether there is a key."""
         return self._fernet is not None
+
+    def require(self) -> None:
+        """Raise ``ConfigurationError`` unless there is a key."""
+        self._keys()
 
     def seal(self, token: Secret) -> bytes:
         """Return ``token`` sealed under the newest key."""

@@ -1,0 +1,77 @@
+"""Ends that no observation tells of: time is over, a charge was refused before the gateway made a payment of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, update
+
+from prenopay.events import EventKind
+from prenopay.ledger import codec, schema
+from prenopay.ledger.outbox import NewEvent, append_events
+from prenopay.ledger.records import StoredOperation, lock_payment
+from prenopay.models import Decline, PaymentState
+
+__all__ = ["decline", "expire", "tell_declined", "tell_suspended"]
+
+
+def expire(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
+    """End a payment that nobody paid; one that was paid or ended meanwhile stays as it is."""
+    stored = lock_payment(connection, account, payment_id)
+    if not stored.payment.is_open:
+        return
+    connection.execute(
+        update(schema.payments)
+        .where(schema.payments.c.payment_id == payment_id)
+        .values(
+            state=PaymentState.EXPIRED.value,
+            next_check_at=None,
+            allowed_actions=[],
+            updated_at=now,
+            version=stored.version + 1,
+        ),
+    )
+    append_events(connection, account, payment_id, [NewEvent(kind=EventKind.EXPIRED)], now=now)
+
+
+def tell_declined(
+    connection: Connection, operation: StoredOperation, decline: Decline | None, *, now: datetime
+) -> None:
+    """Tell the host that a change it (or the automatic capture) asked for was refused."""
+    made = operation.operation
+    told = NewEvent(kind=EventKind.OPERATION_DECLINED, operation_id=made.operation_id, decline=decline)
+    append_events(connection, made.account, made.payment_id, [told], now=now)
+
+
+def decline(connection: Connection, account: str, payment_id: str, why: Decline | None, *, now: datetime) -> None:
+    """End a charge that was refused; one that has money or ended meanwhile stays as it is."""
+    stored = lock_payment(connection, account, payment_id)
+    if not stored.payment.is_open:
+        return
+    connection.execute(
+        update(schema.payments)
+        .where(schema.payments.c.payment_id == payment_id)
+        .values(
+            state=PaymentState.DECLINED.value,
+            decline=None if why is None else codec.dump(why),
+            next_check_at=None,
+            allowed_actions=[],
+            updated_at=now,
+            version=stored.version + 1,
+        ),
+    )
+    append_events(connection, account, payment_id, [NewEvent(kind=EventKind.DECLINED, decline=why)], now=now)
+
+
+def tell_suspended(
+    connection: Connection,
+    account: str,
+    payment_id: str,
+    mandate_id: str,
+    why: Decline,
+    *,
+    now: datetime,
+) -> None:
+    """Tell the host that a stored method must not be charged, and why."""
+    told = NewEvent(kind=EventKind.MANDATE_SUSPENDED, mandate_id=mandate_id, decline=why)
+    append_events(connection, account, payment_id, [told], now=now)
