@@ -110,7 +110,7 @@ class AsyncAccounts:
         at least once and in order per payment. Raises ``ConfigurationError``, or
         ``LedgerUnavailable`` when the tables are missing or old (``prenopay db upgrade``).
         """
-        urls = CallbackUrls(callback_url, [Secret(key) if isinstance(key, str) else key for key in callback_keys])
+        urls = CallbackUrls(callback_url, callback_keys)
         engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
         closing, own = [ledger.aclose], None

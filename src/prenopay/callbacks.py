@@ -106,10 +106,13 @@ class CallbackUrls:
     new key first and drop the old one when its payments have ended (a payment page lives 28 days).
     """
 
-    def __init__(self, base_url: str, keys: Sequence[Secret]) -> None:
+    def __init__(self, base_url: str, keys: Sequence[Secret | str]) -> None:
         """Take the public base URL of the mounted callback app, and the host's keys, newest first."""
         if not base_url.startswith(("https://", "http://")):
             message = f"callback_url must be an absolute http(s) URL, not {base_url!r}"
+            raise ConfigurationError(message)
+        if isinstance(keys, str | Secret):
+            message = "callback_keys is a list of keys, newest first: put brackets around the one there is"
             raise ConfigurationError(message)
         if not keys:
             message = (
@@ -117,12 +120,13 @@ class CallbackUrls:
                 "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
             raise ConfigurationError(message)
-        for key in keys:
+        secrets = [key if isinstance(key, Secret) else Secret(key) for key in keys]
+        for key in secrets:
             if len(key.reveal()) < _KEY_LEAST:
                 message = f"every callback key must have at least {_KEY_LEAST} signs"
                 raise ConfigurationError(message)
         self.base_url: str = base_url.rstrip("/")
-        self._keys = tuple(key.reveal().encode() for key in keys)
+        self._keys = tuple(key.reveal().encode() for key in secrets)
 
     def url(self, account: str, payment_id: str) -> str:
         """Return the URL that the gateway is given for one payment."""

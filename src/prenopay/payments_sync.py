@@ -208,7 +208,7 @@ class Accounts:
         Raises ``ConfigurationError``, or ``LedgerUnavailable`` when the tables are missing or old
         (``prenopay db upgrade``).
         """
-        urls = CallbackUrls(callback_url, [Secret(key) if isinstance(key, str) else key for key in callback_keys])
+        urls = CallbackUrls(callback_url, callback_keys)
         engine = open_migrated(database)
         ledger, handler = BlockingLedger(engine), on_event
         closing, own = [ledger.aclose], None

@@ -174,3 +174,8 @@ def test_the_header_is_found_in_any_case() -> None:
 def test_a_callback_shows_neither_body_nor_headers() -> None:
     request = CallbackRequest(path="/", body=b"secret", headers={"a": "secret"}, query="a=secret", peer="10.0.0.1")
     assert "secret" not in repr(request)
+
+
+def test_one_key_that_is_not_in_a_list_is_refused_with_the_fix() -> None:
+    with pytest.raises(ConfigurationError, match="put brackets around"):
+        CallbackUrls("https://shop.example/callbacks", "k" * 32)

@@ -21,6 +21,8 @@ from prenopay.reception import DOCTORS_PAYMENT
 __all__ = ["add_commands", "opened"]
 
 _CALLBACK_MAY_TAKE_SECONDS: Final = 10.0
+_NUMBER_MOST: Final = 2**63 - 1
+"""What a database can count to."""
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -30,7 +32,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     listing.add_argument("--account", help="only this account")
     listing.add_argument("--order", metavar="REFERENCE", help="only payments of this order")
     listing.add_argument("--state", choices=[state.value for state in PaymentState], help="only this state")
-    listing.add_argument("--limit", type=_at_least_one, default=50, help="at most this many an account (default 50)")
+    listing.add_argument("--limit", type=_counted, default=50, help="at most this many an account (default 50)")
     listing.set_defaults(run=_list_payments)
     showing = payments.add_parser("show", parents=[shared], help="one payment and all that happened to it")
     showing.add_argument("payment", metavar="PAYMENT", help="a payment id, pay_…")
@@ -38,27 +40,27 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     inbox = commands.add_parser("inbox", help="look at callbacks").add_subparsers(required=True, metavar="ACTION")
     callbacks = inbox.add_parser("list", parents=[shared], help="the newest callbacks")
     callbacks.add_argument("--open", action="store_true", help="only those not worked on yet")
-    callbacks.add_argument("--limit", type=_at_least_one, default=50, help="at most this many (default 50)")
+    callbacks.add_argument("--limit", type=_counted, default=50, help="at most this many (default 50)")
     callbacks.set_defaults(run=_list_callbacks)
     replaying = inbox.add_parser("replay", parents=[shared], help="work on a callback again")
-    replaying.add_argument("callback", type=int, metavar="NUMBER", help="its number in the list")
+    replaying.add_argument("callback", type=_counted, metavar="NUMBER", help="its number in the list")
     replaying.set_defaults(run=_replay)
     sweep = commands.add_parser("sweep", parents=[shared], help="do what is due: what no callback told of")
-    sweep.add_argument("--limit", type=_at_least_one, default=200, help="at most this many of each kind (default 200)")
+    sweep.add_argument("--limit", type=_counted, default=200, help="at most this many of each kind (default 200)")
     sweep.set_defaults(run=_sweep)
     doctor = commands.add_parser("doctor", parents=[shared], help="check every account, and say what to mend")
     doctor.add_argument("account", nargs="*", metavar="ACCOUNT", help="only these accounts")
     doctor.set_defaults(run=_doctor)
 
 
-def _at_least_one(text: str) -> int:
+def _counted(text: str) -> int:
     number = int(text)
-    if number < 1:
+    if not 1 <= number <= _NUMBER_MOST:
         raise ValueError(text)
     return number
 
 
-_at_least_one.__name__ = "whole number from 1"  # argparse names it in its refusal
+_counted.__name__ = "whole number from 1"  # argparse names it in its refusal
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -25,5 +26,13 @@ def _emulate(options: argparse.Namespace) -> int:
     if options.gateway not in found:
         message = f"there is no emulator of {options.gateway!r}; there are: {', '.join(sorted(found))}"
         raise ConfigurationError(message)
-    found[options.gateway].load().serve_forever(port=options.port, as_json=options.json)
+    emulator = found[options.gateway].load()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # supervisors end it as Ctrl-C does
+    try:
+        emulator.serve_forever(port=options.port, as_json=options.json)
+    except (OSError, OverflowError) as error:
+        message = f"--port {options.port} cannot be had ({error}); 0 takes any free one"
+        raise ConfigurationError(message) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0

@@ -1,0 +1,1 @@
+"""The shape of the public interface, and of what is shipped."""

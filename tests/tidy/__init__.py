@@ -1,0 +1,1 @@
+"""What keeps the code readable, and the repository fit to be shown."""

@@ -1,0 +1,1 @@
+"""The callback apps: called raw, mounted in a framework, and served on real sockets."""
