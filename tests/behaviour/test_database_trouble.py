@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -48,14 +49,7 @@ def test_a_database_that_goes_away_in_the_middle_of_a_capture(shop: Shop, fail_a
     payment = shop.paid()
     execution = _core(shop)._execution
     healthy = execution.ports
-    execution.ports = type(healthy)(
-        http=healthy.http,
-        ledger=Failing(healthy.ledger, fail_at),
-        clock=healthy.clock,
-        entropy=healthy.entropy,
-        callback_urls=healthy.callback_urls,
-        tell=healthy.tell,
-    )
+    execution.ports = replace(healthy, ledger=Failing(healthy.ledger, fail_at))
 
     error = shop.tries(lambda: shop.payments.capture(payment.payment_id, operation_id="capture:1"))
     execution.ports = healthy

@@ -1,4 +1,4 @@
-"""A desk with a served gateway behind it."""
+"""A desk with a served gateway behind it; one server serves every test's own emulator."""
 
 from __future__ import annotations
 
@@ -7,24 +7,55 @@ from pathlib import Path
 
 import pytest
 
+from prenopay.testing.emulators.callbacks import CallbackQueue
 from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.server import serve
+from prenopay.testing.emulators.exchange import EmulatorRequest, Outcome
+from prenopay.testing.emulators.server import Served, serve
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from tests.cli.desk import KEY, PASSWORD, TOKEN, Desk
+
+
+class Switchboard:
+    """Passes calls on to the emulator of the test that runs."""
+
+    def __init__(self) -> None:
+        self.emulator = SwedbankPayEmulator()
+
+    @property
+    def clock(self) -> VirtualClock:
+        return self.emulator.clock
+
+    @property
+    def callbacks(self) -> CallbackQueue:
+        return self.emulator.callbacks
+
+    def handle(self, request: EmulatorRequest) -> Outcome:
+        return self.emulator.handle(request)
+
+    def settle(self) -> None:
+        self.emulator.settle()
+
+
+@pytest.fixture(scope="session")
+def switchboard() -> Iterator[tuple[Switchboard, Served]]:
+    board = Switchboard()
+    with serve(board, deliver_callbacks=False) as served:
+        yield board, served
 
 
 @pytest.fixture
 def desk(
     tmp_path: Path,
     sqlite_database: str,
+    switchboard: tuple[Switchboard, Served],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[Desk]:
+) -> Desk:
     monkeypatch.setenv("DESK_TOKEN", TOKEN)
     monkeypatch.setenv("DESK_KEY", KEY)
     monkeypatch.setenv("DESK_PASSWORD", PASSWORD)
     monkeypatch.delenv("PRENOPAY_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
-    emulator = SwedbankPayEmulator(clock=VirtualClock(real_time=True), access_token=TOKEN)
-    with serve(emulator, deliver_callbacks=False) as served:
-        yield Desk(tmp_path, sqlite_database, emulator, served, capsys)
+    board, served = switchboard
+    board.emulator = SwedbankPayEmulator(clock=VirtualClock(real_time=True), access_token=TOKEN)
+    return Desk(tmp_path, sqlite_database, board.emulator, served, capsys)

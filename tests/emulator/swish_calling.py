@@ -13,7 +13,7 @@ from prenopay.testing.emulators.swish import DEFAULT_NUMBER, SwishEmulator
 API = "https://cpc.getswish.net"
 CALLBACK = "https://shop.example/swish"
 IDENTIFIER = "0123456789abcdef0123456789abcdef"
-PAYER = "46700000002"
+PAYER = "46701740606"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Shop:
         }
         return {name: value for name, value in body.items() if value is not None}
 
-    def create(self, request_id: str = "", **changes: object) -> Answer:
+    def create(self, request_id: str = "", /, **changes: object) -> Answer:
         """Ask for a payment."""
         path = f"/swish-cpcapi/api/v2/paymentrequests/{request_id or self.new_id()}"
         return self.call("PUT", path, self.request(**changes))
@@ -131,7 +131,7 @@ class Shop:
         }
         return {name: value for name, value in body.items() if value is not None}
 
-    def refund(self, original: str, request_id: str = "", **changes: object) -> Answer:
+    def refund(self, original: str, request_id: str = "", /, **changes: object) -> Answer:
         """Give money back."""
         path = f"/swish-cpcapi/api/v2/refunds/{request_id or self.new_id()}"
         return self.call("PUT", path, self.refund_request(original, **changes))

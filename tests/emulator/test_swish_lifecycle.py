@@ -13,7 +13,7 @@ from prenopay._blocking import run_blocking
 from prenopay.callbacks import CallbackRequest
 from prenopay.errors import NotSent, OutcomeUnknown
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.testing.emulators.callbacks import hand_over
+from prenopay.testing.emulators.callbacks import RetrySchedule, hand_over
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.control import ControlRefused
 from prenopay.testing.emulators.exchange import Dropped
@@ -79,9 +79,9 @@ def test_a_named_payer_gets_no_token() -> None:
     assert answer.token == ""
     payment = shop.emulator.payments[0].id
     with pytest.raises(PayerRefused, match="another number"):
-        shop.emulator.scan(payment, "46700000009")
+        shop.emulator.scan(payment, "46701740613")
     shop.emulator.scan(payment, PAYER)
-    assert shop.emulator.approve(payment, msisdn="46700000009").payer == PAYER
+    assert shop.emulator.approve(payment, msisdn="46701740613").payer == PAYER
 
 
 def test_a_declined_request_is_final() -> None:
@@ -316,6 +316,16 @@ def test_payments_are_found_by_every_name() -> None:
     with pytest.raises(ControlRefused, match="no payment request"):
         shop.emulator.payment("nothing")
     assert record.token not in repr(record)
+
+
+def test_behaviour_can_change_between_calls() -> None:
+    shop = Shop()
+    payment = shop.created()
+    assert shop.emulator.behaviour == Behaviour()
+    shop.emulator.behaviour = replace(AWKWARD, retry_schedule=RetrySchedule())
+    assert shop.get(payment)["status"] == "PENDING"
+    assert shop.emulator.callbacks.schedule == RetrySchedule()
+    assert shop.emulator.describe_order(payment)["status"] == "CREATED"
 
 
 def test_the_same_seed_tells_the_same_story() -> None:

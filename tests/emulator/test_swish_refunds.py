@@ -49,7 +49,7 @@ def test_a_refund_moves_from_state_to_state() -> None:
         "callbackUrl": "https://shop.example/swish",
         "callbackIdentifier": IDENTIFIER,
         "payerAlias": shop.number,
-        "payeeAlias": "46700000001",
+        "payeeAlias": "46701740605",
         "amount": 100.0,
         "currency": "SEK",
         "message": "Pengar tillbaka",

@@ -21,7 +21,7 @@ from prenopay.testing.emulators.swish import (
 
 from .swish_calling import IDENTIFIER, PAYER, Shop
 
-CHILD = "46700000003"
+CHILD = "46701740607"
 SUPPLIER = "9870000011"
 
 
@@ -54,11 +54,11 @@ def _shop(**behaviour: object) -> Shop:
         ({"callbackUrl": "https://shop.example:8443/x"}, ""),
         ({"payeeAlias": None}, "RP01"),
         ({"payerAlias": PAYER}, ""),
-        ({"payerAlias": "4671234768"}, ""),
+        ({"payerAlias": "4670174060"}, ""),
         ({"payerAlias": "1234567"}, "BE18"),
         ({"payerAlias": "1234567890123456"}, "BE18"),
-        ({"payerAlias": "+46712345678"}, "BE18"),
-        ({"payerAlias": "0701234567"}, "BE18"),
+        ({"payerAlias": "+46701740606"}, "BE18"),
+        ({"payerAlias": "0701740606"}, "BE18"),
         ({"payerAlias": ""}, "BE18"),
         ({"payeePaymentReference": "A" * 35}, ""),
         ({"payeePaymentReference": "A" * 36}, "FF08"),
@@ -248,10 +248,10 @@ def test_payers_that_are_known() -> None:
     payers = [
         SwishPayer(msisdn=PAYER, ssn="190001010000"),
         SwishPayer(msisdn=CHILD, ssn="202001010000"),
-        SwishPayer(msisdn="46700000004", is_enrolled=False),
+        SwishPayer(msisdn="46701740608", is_enrolled=False),
     ]
     shop = Shop(SwishEmulator(payers=payers))
-    assert shop.create(payerAlias="46700000004").codes == ["ACMT03"]
+    assert shop.create(payerAlias="46701740608").codes == ["ACMT03"]
     assert shop.create(payerAlias=PAYER, payerSSN="190101010000").codes == ["VR02"]
     assert shop.create(payerAlias=CHILD, ageLimit="15").codes == ["VR01"]
     assert shop.create(payerAlias=PAYER, payerSSN="190001010000", ageLimit="18").status == 201
@@ -259,7 +259,7 @@ def test_payers_that_are_known() -> None:
     assert shop.emulator.approve(late, msisdn=CHILD).error_code == "VR01"
     late = shop.created(payerSSN="190101010000")
     assert shop.emulator.approve(late, msisdn=PAYER).error_code == "VR02"
-    assert shop.emulator.approve(shop.created(), msisdn="46700000004").error_code == "ACMT03"
+    assert shop.emulator.approve(shop.created(), msisdn="46701740608").error_code == "ACMT03"
 
 
 def test_one_open_request_per_payer() -> None:

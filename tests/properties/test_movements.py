@@ -57,7 +57,7 @@ def greatest(seen: list[Observation]) -> Totals:
     return Totals(
         authorized=max((each.authorized for each in seen), default=nothing),
         captured=max((each.captured for each in seen), default=nothing),
-        refunded=max((each.refunded for each in seen), default=nothing),
+        refunded=max((each.refunded for each in seen if each.refunded is not None), default=nothing),
         cancelled=max((each.cancelled for each in seen), default=nothing),
     )
 
@@ -108,3 +108,40 @@ def test_every_movement_goes_the_way_of_its_kind(seen: list[Observation]) -> Non
         write(books, observed)
     inward = {TransactionKind.AUTHORIZATION, TransactionKind.CAPTURE}
     assert all((each.amount.minor > 0) is (each.kind in inward) and each.amount.minor for each in books)
+
+
+@given(st.lists(st.lists(st.sampled_from(["R1", "R2", "R3", "R4"]), max_size=6), max_size=6))
+def test_refunds_that_are_kept_apart_are_written_once_each(listed: list[list[str]]) -> None:
+    books: list[Movement] = []
+    for numbers in listed:
+        write(books, _listing(numbers))
+    refunded = {number for numbers in listed for number in numbers}
+    assert Totals.of(books, "SEK").refunded == Money(sum(int(number[1]) * 100 for number in refunded), "SEK")
+
+
+def _listing(numbers: list[str]) -> Observation:
+    """Return what a gateway says whose refunds are objects of their own: R1 of 1.00, R2 of 2.00, and so on."""
+    whole, nothing = Money(100_000, "SEK"), Money.zero("SEK")
+    refunds = tuple(
+        ProviderTransaction(
+            kind=TransactionKind.REFUND,
+            number=number,
+            amount=Money(int(number[1]) * 100, "SEK"),
+            reference=number,
+            created_at=None,
+        )
+        for number in numbers
+    )
+    return Observation(
+        provider_reference="1",
+        state=PaymentState.CAPTURED,
+        authorized=whole,
+        captured=whole,
+        refunded=None,
+        cancelled=nothing,
+        submitted=whole,
+        fee=nothing,
+        discount=nothing,
+        allowed_actions=frozenset(),
+        transactions=refunds,
+    )

@@ -110,6 +110,7 @@ def test_any_answer_to_a_probe_is_told_or_one_of_our_errors(given_answer: HttpRe
 @given(PAID_ORDERS)
 def test_no_total_is_ever_negative(body: dict[str, Any]) -> None:
     seen = run_blocking(PROVIDER.observe(Answering(answer(body)), ORDER_ID))
+    assert seen.refunded is not None
     totals = (seen.authorized, seen.captured, seen.refunded, seen.cancelled, seen.discount)
     assert all(total >= Money.zero(_SEK) for total in totals)
 
@@ -127,6 +128,7 @@ def test_a_payment_is_captured_when_something_was(body: dict[str, Any]) -> None:
 def test_inspecting_and_observing_agree(body: dict[str, Any]) -> None:
     observed = run_blocking(PROVIDER.observe(Answering(answer(body)), ORDER_ID))
     inspected = SwedbankPay.inspect(json.dumps(body).encode())
+    assert observed.refunded is not None
     assert (observed.state, observed.captured.minor, observed.refunded.minor) == (
         inspected.state,
         inspected.captured,

@@ -10,7 +10,7 @@ from prenopay._transport import AwaitingSender, BlockingSender
 from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from tests.behaviour.shop import Shop
-from tests.transport.gateway import Line, Talk
+from tests.transport.gateway import Line, Request, Talk
 
 
 @contextmanager
@@ -47,19 +47,23 @@ def relaying(emulator: SwedbankPayEmulator, *, origin: str) -> Talk:
 
     def talk(line: Line) -> None:
         while (request := line.request()) is not None:
-            outcome = emulator.handle(
-                EmulatorRequest(
-                    method=request.method,
-                    target=request.target,
-                    headers=request.headers,
-                    body=request.body,
-                    origin=origin,
-                ),
-            )
-            assert isinstance(outcome, EmulatorAnswer)
-            line.say(written(outcome))
+            line.say(written(answered(emulator, request, origin=origin)))
 
     return talk
+
+
+def answered(emulator: SwedbankPayEmulator, request: Request, *, origin: str) -> EmulatorAnswer:
+    outcome = emulator.handle(
+        EmulatorRequest(
+            method=request.method,
+            target=request.target,
+            headers=request.headers,
+            body=request.body,
+            origin=origin,
+        ),
+    )
+    assert isinstance(outcome, EmulatorAnswer)
+    return outcome
 
 
 def written(outcome: EmulatorAnswer) -> bytes:

@@ -14,7 +14,7 @@ from tests.transport.caller import Caller, get, post
 from tests.transport.gateway import Gateway, Line, answer, answering
 
 _LIMIT = 4 * 1024 * 1024
-_FAR_LESS_THAN_A_BOMB = 32 * 1024 * 1024
+_FAR_LESS_THAN_A_BOMB = 20 * 1024 * 1024
 
 
 def test_an_answer_of_the_largest_size_comes_whole(caller: Caller, serve: Callable[..., Gateway]) -> None:
@@ -65,12 +65,13 @@ def test_an_answer_may_say_that_it_is_not_packed(caller: Caller, serve: Callable
     assert caller.send(get(gateway.url)).body == b"plain"
 
 
-_ZEROS = bytes(64 * 1024 * 1024)
+_ZEROS = bytes(40 * 1024 * 1024)
+_PACKED = gzip.compress(_ZEROS, 1)
 _BOMBS = {
-    "gzip": gzip.compress(_ZEROS),
-    "deflate": zlib.compress(_ZEROS),
-    "gzip, gzip": gzip.compress(gzip.compress(_ZEROS)),
-    "gzip, identity": gzip.compress(_ZEROS),
+    "gzip": _PACKED,
+    "deflate": zlib.compress(_ZEROS, 1),
+    "gzip, gzip": gzip.compress(_PACKED),
+    "gzip, identity": _PACKED,
 }
 
 
@@ -91,12 +92,13 @@ def test_a_few_bytes_do_not_unpack_to_more_than_there_is_memory(
     assert most < _FAR_LESS_THAN_A_BOMB
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_answer_leads_anywhere_else(caller: Caller, serve: Callable[..., Gateway], status: int) -> None:
-    elsewhere = serve(answering(answer(b"come in")))
-    gateway = serve(answering(answer(b"moved", status=status, headers=[f"location: {elsewhere.url}/"])))
-    got = caller.send(post(gateway.url, headers=(("authorization", "Bearer t"),)))
-    assert (got.status, got.body, got.header("location")) == (status, b"moved", f"{elsewhere.url}/")
+def test_no_answer_leads_anywhere_else(caller: Caller, serve: Callable[..., Gateway]) -> None:
+    elsewhere, statuses = serve(answering(answer(b"come in"))), [301, 302, 303, 307, 308]
+    there = f"location: {elsewhere.url}/"
+    gateway = serve(answering(*[answer(b"moved", status=status, headers=[there]) for status in statuses]))
+    for status in statuses:
+        got = caller.send(post(gateway.url, headers=(("authorization", "Bearer t"),)))
+        assert (got.status, got.body, got.header("location")) == (status, b"moved", f"{elsewhere.url}/")
     assert (gateway.accepted, elsewhere.accepted) == (1, 0)
 
 

@@ -7,13 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from prenopay.errors import NotSent, OutcomeUnknown
+from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from tests.transport.caller import Caller, get, post
 from tests.transport.gateway import Gateway, Line, Talk, answer, answering, name_gateway_test
-
-
-def reset_at_once(line: Line) -> None:
-    line.reset()
 
 
 def reset_after_the_request(line: Line) -> None:
@@ -75,7 +71,6 @@ def never_stop_the_head(line: Line) -> None:
 
 
 _BROKEN: list[Talk] = [
-    reset_at_once,
     reset_after_the_request,
     hang_up_after_the_request,
     reset_within_the_head,
@@ -101,6 +96,13 @@ def test_what_breaks_on_a_connection_may_have_been_acted_on(
         caller.send(post(gateway.url))
     gateway.until_hung_up()
     assert gateway.accepted == 1, "not sent again"
+
+
+def test_a_connection_that_is_cut_at_once_is_an_error_of_ours(caller: Caller, serve: Callable[..., Gateway]) -> None:
+    gateway = serve(Line.reset)
+    with pytest.raises(TransportError):  # which one depends on whether connecting or sending sees it first
+        caller.send(post(gateway.url))
+    assert gateway.requests == []
 
 
 def test_a_broken_connection_is_not_used_again(caller: Caller, serve: Callable[..., Gateway]) -> None:

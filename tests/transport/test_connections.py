@@ -125,15 +125,14 @@ def test_a_client_of_the_hosts_own_follows_no_redirect_either(serve: Callable[..
     assert elsewhere.accepted == 0
 
 
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"])
 def test_a_proxy_in_the_environment_is_not_used(
     colour: str,
     serve: Callable[..., Gateway],
     monkeypatch: pytest.MonkeyPatch,
-    name: str,
 ) -> None:
     proxy, gateway = serve(answering(answer(b"proxied"))), serve(answering(answer(b"direct")))
-    monkeypatch.setenv(name, proxy.url)
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, proxy.url)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     caller = Caller(colour)

@@ -105,7 +105,6 @@ def test_a_gateway_that_wants_to_know_its_callers_knows_ours(
     assert call(tls=known).send(get(gateway.url)).body == b"known"
 
 
-
 @pytest.mark.parametrize("known_elsewhere", [False, True])
 def test_a_gateway_that_does_not_know_its_caller_reads_nothing(
     call: Callable[..., Caller],

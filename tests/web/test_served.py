@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from prenopay import PaymentState
 from tests.web.host import Host, body
 from tests.web.wire import SERVERS, Post, at_once, post
@@ -91,14 +89,14 @@ def test_a_body_that_is_longer_than_promised_ends_where_it_was_promised_to(host:
     assert stored.body == content
 
 
-@pytest.mark.parametrize("length", ["-1", "many", "9" * 5000], ids=["negative", "a word", "endless"])
-def test_a_length_that_is_none_gets_a_refusal_and_leaves_no_trace(host: Host, server: str, length: str) -> None:
+def test_a_length_that_is_none_gets_a_refusal_and_leaves_no_trace(host: Host, server: str) -> None:
     payment = host.bought()
     with SERVERS[server](host) as port:
-        sent = Post(port).head(host.path(payment), length).no_more()
-        assert sent.status() in {400, 413}
-        sent.rest()
-        sent.hang_up()
+        for length in ("-1", "many", "9" * 5000):
+            sent = Post(port).head(host.path(payment), length).no_more()
+            assert sent.status() in {400, 413}, length[:9]
+            sent.rest()
+            sent.hang_up()
         assert post(port, host.path(payment), body(payment)) == 200, "it goes on serving"
     assert {stored.body for stored in host.callbacks()} <= {b"", body(payment)}
 
@@ -130,14 +128,14 @@ def test_a_burst_of_forged_paths_touches_neither_books_nor_gateway(host: Host, s
     assert host.desk["cards"].get(payment.payment_id).state is PaymentState.PENDING
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
-def test_other_methods_are_told_which_one_to_use(host: Host, server: str, method: str) -> None:
+def test_other_methods_are_told_which_one_to_use(host: Host, server: str) -> None:
     payment = host.bought()
     with SERVERS[server](host) as port:
-        sent = Post(port).head(host.path(payment), 0, method=method)
-        assert sent.status() == 405
-        head, _, content = sent.rest().partition(b"\r\n\r\n")
-        sent.hang_up()
-    assert b"allow: post" in head.lower()
-    assert content == (b"" if method == "HEAD" else b"callbacks are POSTed\n")
+        for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):
+            sent = Post(port).head(host.path(payment), 0, method=method)
+            assert sent.status() == 405, method
+            head, _, content = sent.rest().partition(b"\r\n\r\n")
+            sent.hang_up()
+            assert b"allow: post" in head.lower()
+            assert content == (b"" if method == "HEAD" else b"callbacks are POSTed\n")
     assert host.callbacks() == ()

@@ -69,9 +69,10 @@ class Fields:
     def amount(self) -> Decimal:
         """Return the amount: a text, or, as several integrators send it, a number."""
         value = self._body.get("amount")
-        is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
-        written = f"{Decimal(value):f}" if is_number else value if isinstance(value, str) else ""
-        fits = _PAYOUT_AMOUNT if is_number or self._call is Call.PAYOUT else _AMOUNT
+        written = value if isinstance(value, str) else ""
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            written = f"{Decimal(value):f}"
+        fits = _AMOUNT if isinstance(value, str) and self._call is not Call.PAYOUT else _PAYOUT_AMOUNT
         wide = _ANY_AMOUNT.fullmatch(written)
         code = ""
         if wide is None:

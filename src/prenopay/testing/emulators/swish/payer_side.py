@@ -13,8 +13,8 @@ from prenopay.testing.emulators.swish.register import Register
 
 __all__ = ["DEFAULT_PAYER", "PayerRefused", "PayerSide", "payer_code"]
 
-DEFAULT_PAYER: Final = "46700000001"
-"""Who scans when nobody says who."""
+DEFAULT_PAYER: Final = "46701740605"
+"""Who scans when nobody says who; one of the numbers that are kept for stories (070-174 06 05 to 99)."""
 
 
 class PayerRefused(ControlRefused):

@@ -76,7 +76,7 @@ def qr_picture(content: str, body: JsonObject) -> EmulatorAnswer:
 
 def _part(body: JsonObject, name: str) -> object:
     value = (as_object(body.get(name)) or {}).get("value", "")
-    if name == "amount" and name in body and (isinstance(value, bool) or not isinstance(value, int | Decimal)):
+    if name == "amount" and name in body and (isinstance(value, bool) or not isinstance(value, int | float | Decimal)):
         reason = "amount must be a number."
         raise malformed(reason)
     return value

@@ -45,9 +45,9 @@ The merchant's files are in {folder} and go when the emulator ends. For a prenop
   environment = "test"
   number = "{number}"
   base_url = "{url}"
-  certificate = "{certificate}"
-  private_key = "{private_key}"
-  trust = "{trust}"
+  certificate = "file:{certificate}"
+  private_key = "file:{private_key}"
+  trust = "file:{trust}"
 
 Control it (payments, faults, clock, callbacks) at {control}"""
 

@@ -1,0 +1,238 @@
+"""Swish served whole: callbacks without a server name, the command line, and an independent client as a witness."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from prenopay.testing.emulators.callbacks import posting_without_name
+from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.emulators.swish import (
+    DEFAULT_NUMBER,
+    Behaviour,
+    SwishAuthority,
+    SwishEmulator,
+    SwishMerchant,
+    serve_swish,
+)
+from prenopay.testing.emulators.swish.secrets_to_ssl import load_pair
+
+from .swish_calling import IDENTIFIER, Shop
+
+
+@pytest.fixture(scope="module")
+def authority() -> SwishAuthority:
+    return SwishAuthority()
+
+
+class Host:
+    """A shop's HTTPS server: what it was told, and by which server name it was called."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.told: queue.Queue[tuple[dict[str, str], Any]] = queue.Queue()
+        self.names: list[str | None] = []
+
+
+@contextmanager
+def _host(authority: SwishAuthority, *names: str) -> Iterator[Host]:
+    class _Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            found.told.put((dict(self.headers.items()), json.loads(body)))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    load_pair(tls, *authority.server_pair(hosts=names))
+    server = HTTPServer(("127.0.0.1", 0), _Handler)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    found = Host(server.server_port)
+    tls.sni_callback = lambda _socket, name, _context: found.names.append(name)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _trust(authority: SwishAuthority) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=authority.server_root_pem.decode())
+
+
+def test_callbacks_come_over_tls_without_a_server_name(authority: SwishAuthority) -> None:
+    emulator = SwishEmulator(authority=authority, clock=VirtualClock(real_time=True))
+    with _host(authority, "localhost") as host, serve_swish(emulator, callback_trust=_trust(authority)):
+        payment = Shop(emulator).created(callbackUrl=f"https://localhost:{host.port}/cb")
+        emulator.approve(payment)
+        headers, body = host.told.get(timeout=10)
+    assert (body["id"], body["status"]) == (payment, "PAID")
+    assert headers["callbackIdentifier"] == IDENTIFIER
+    assert host.names == [None]
+
+
+@pytest.mark.parametrize(
+    ("names", "called", "arrives"),
+    [
+        (("localhost",), "localhost", True),
+        (("127.0.0.1",), "127.0.0.1", True),
+        (("shop.example",), "localhost", False),
+        (("127.0.0.2", "localhost"), "127.0.0.1", False),
+        (("*.example",), "localhost", False),
+    ],
+)
+def test_the_hosts_certificate_must_name_it(
+    authority: SwishAuthority,
+    names: tuple[str, ...],
+    called: str,
+    arrives: bool,  # noqa: FBT001
+) -> None:
+    with _host(authority, *names) as host:
+        status = posting_without_name(_trust(authority))(f"https://{called}:{host.port}/", b"{}", ())
+    assert (status == 200) is arrives
+
+
+def test_a_host_that_nobody_trusts_is_not_told(authority: SwishAuthority) -> None:
+    with _host(authority, "localhost") as host:
+        post = posting_without_name(ssl.create_default_context())
+        assert post(f"https://localhost:{host.port}/", b"{}", ()) is None
+        assert post("https://127.0.0.1:9/", b"{}", ()) is None
+        assert post("http://127.0.0.1:9/", b"{}", ()) is None
+
+
+def test_the_control_api_plays_the_payer(authority: SwishAuthority) -> None:
+    emulator = SwishEmulator(authority=authority)
+    with (
+        serve_swish(emulator, deliver_callbacks=False) as served,
+        httpx.Client(base_url=f"{served.phone.url}/__emulator__/") as control,
+    ):
+        shop = Shop(emulator)
+        paid, declined, failed = (shop.created() for _ in range(3))
+        assert len(control.get("orders").json()["orders"]) == 3
+        scan = {"action": "scan", "order": paid, "msisdn": "46701740611"}
+        assert control.post("payer", json=scan).json()["payer"] == "46701740611"
+        assert control.post("payer", json={"action": "approve", "order": paid}).json()["status"] == "PAID"
+        assert control.post("payer", json={"action": "decline", "order": declined}).json()["status"] == "DECLINED"
+        assert control.post("payer", json={"action": "fail", "order": failed, "code": "FF10"}).status_code == 200
+        assert control.get(f"orders/{failed}").json()["errorCode"] == "FF10"
+        assert control.post("payer", json={"action": "approve", "order": paid}).status_code == 400
+        assert control.post("payer", json={"action": "dance", "order": paid}).status_code == 400
+
+
+def test_the_command_line_serves_swish_and_leaves_no_files(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": str(tmp_path)}) as process:
+        try:
+            assert process.stdout is not None
+            said = json.loads(process.stdout.readline())
+            folder = Path(said["folder"])
+            assert folder.parent == tmp_path
+            assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+            tls = ssl.create_default_context(cafile=said["trust"])
+            tls.load_cert_chain(said["certificate"], said["private_key"])
+            shop = Shop(number=said["number"])
+            with httpx.Client(verify=tls) as client:
+                path = f"{said['url']}/swish-cpcapi/api/v2/paymentrequests/{shop.new_id()}"
+                local = shop.request(callbackUrl="http://127.0.0.1:9/cb")
+                assert client.put(path, json=local).status_code == 201
+            assert "100,00" in httpx.get(said["phone"]).text
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode in {0, 130}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_says_how_to_point_a_shop_at_it(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": str(tmp_path)}) as process:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("Control it"):
+                break
+        process.send_signal(signal.SIGINT)
+    begins = next(place for place, line in enumerate(said) if "[accounts.swish]" in line)
+    account = tomllib.loads("".join(said[begins:-2]))["accounts"]["swish"]
+    assert account["number"] == DEFAULT_NUMBER
+    assert account["base_url"].startswith("https://127.0.0.1:")
+    for key in ("certificate", "private_key", "trust"):
+        assert account[key].startswith(f"file:{tmp_path}")
+
+
+WITNESS = """
+import json, sys
+import swish
+
+url, number, certificate, key, trust = sys.argv[1:]
+here = swish.Environment("emulator", f"{url}/swish-cpcapi/api/", f"{url}/qrg-swish/api/v1/")
+client = swish.SwishClient(here, number, (certificate, key), verify=trust)
+request = {"currency": "SEK", "callback_url": "https://shop.example.com/cb", "message": "En bok"}
+made = client.create_payment(amount=149.5, payee_payment_reference="BOK1", **request)
+paid = client.get_payment(made.id)
+named = client.create_payment(amount=10, payer_alias="46701740606", **request)
+picture = client.commerce_qr_code(made.request_token, "svg")
+back = client.create_refund(paid.payment_reference, 49.5, "SEK", request["callback_url"], payer_payment_reference="B1")
+refund = client.get_refund(back.id)
+try:
+    client.create_refund(paid.payment_reference, 100.01, "SEK", request["callback_url"])
+except swish.SwishError as error:
+    refused = error.code if hasattr(error, "code") else str(error)
+client.session.close()
+print(json.dumps({
+    "token": len(made.request_token), "status": paid.status, "amount": paid.amount, "paid": paid.date_paid.isoformat(),
+    "named": named.request_token, "picture": b"<svg" in picture, "refund": refund.status, "back": refund.amount,
+    "refused": str(refused),
+}))
+"""
+
+
+@pytest.mark.skipif(find_spec("swish") is None, reason="the PyPI client `swish` is not installed")
+def test_an_independent_client_pays_and_refunds(authority: SwishAuthority, tmp_path: Path) -> None:
+    behaviour = Behaviour(pays_itself_after=timedelta(0), debited_after=timedelta(0), settled_after=timedelta(0))
+    emulator = SwishEmulator(authority=authority, merchants=[SwishMerchant()], behaviour=behaviour)
+    made = authority.issue(DEFAULT_NUMBER, key_size=2048)
+    contents = {"c.pem": made.chain_pem, "k.pem": made.key_pem, "t.pem": authority.server_root_pem}
+    files = [tmp_path / name for name in contents]
+    for file in files:
+        file.write_bytes(contents[file.name])
+    with serve_swish(emulator, deliver_callbacks=False) as served:
+        command = [sys.executable, "-c", WITNESS, served.api.url, DEFAULT_NUMBER, *map(str, files)]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    said = json.loads(run.stdout)
+    assert "minus any previous refunds" in said.pop("refused")
+    assert said == {
+        "token": 32,
+        "status": "PAID",
+        "amount": 149.5,
+        "paid": "2026-01-15T12:00:00+00:00",
+        "named": None,
+        "picture": True,
+        "refund": "PAID",
+        "back": 49.5,
+    }
+    assert [(totals.paid, totals.refunded) for totals in emulator.books().values()] == [(14_950, 4_950), (1_000, 0)]

@@ -1,0 +1,103 @@
+"""What a callback may claim, what gives a forgery away, and what is answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust
+from prenopay.providers.swish.encoding import callback_identifier
+
+from .samples import CALLBACK, UUID, Json, failed, payment, payout, provider, refund
+
+_PATH = "/prenopay/swish/pay_1/s3cretmac"
+_OURS = callback_identifier(CALLBACK)
+
+
+def read(
+    body: Json | bytes, headers: dict[str, str] | None = None, *, path: str = _PATH, peer: str = "", **fields: Any
+) -> Trust:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = CallbackRequest(path=path, body=content, headers=headers or {}, peer=peer)
+    return provider(**fields).read_callback(request)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        payment("PAID"),
+        payment("DECLINED"),
+        payment("CANCELLED"),
+        failed("RF07"),
+        payment(id=UUID.lower()),
+        payment(amount="149.00"),
+        payment(dateCreated="2020-10-29T13:40:27.950+0100", somethingNew=1),
+    ],
+)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"callbackIdentifier": _OURS}, {"CALLBACKIDENTIFIER": _OURS.lower()}, {"callbackidentifier": ""}],
+)
+def test_a_callback_about_a_payment_hints_at_it(body: Json, headers: dict[str, str]) -> None:
+    assert Hint(provider_reference=UUID) == read(body, headers)
+
+
+@pytest.mark.parametrize("body", [refund("DEBITED"), refund("PAID"), payout("PAID"), payout("ERROR", errorCode="CD01")])
+def test_a_callback_about_a_refund_or_payout_names_no_payment(body: Json) -> None:
+    assert Hint(provider_reference=None) == read(body, {"callbackIdentifier": _OURS})
+
+
+@pytest.mark.parametrize("stated", ["0" * 32, "x", "å", _OURS + "0", "6f1c0b6e-6f0e-4f57-9d3a-0a6a3c1f7c55"])
+def test_another_identifier_is_a_forgery(stated: str) -> None:
+    assert isinstance(read(payment("PAID"), {"callbackIdentifier": stated}), Rejected)
+
+
+def test_the_identifier_belongs_to_the_url() -> None:
+    assert isinstance(
+        read(payment("PAID"), {"callbackIdentifier": _OURS}, path="/prenopay/swish/pay_1/other"), Rejected
+    )
+
+
+def test_a_stored_callback_is_read_again_without_path_and_headers() -> None:
+    assert Hint(provider_reference=UUID) == read(payment("PAID"), path="")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"[" * 50_000,
+        {},
+        payment(id=None),
+        payment(amount=None),
+        payment(status=None),
+        refund(amount="x"),
+        {**payout(), "payoutInstructionUUID": ""},
+    ],
+)
+def test_what_is_no_object_of_swishs_is_not_taken(body: Json | bytes) -> None:
+    assert isinstance(read(body), Rejected)
+
+
+def test_a_source_may_be_pinned() -> None:
+    sources = {"callback_sources": ("192.0.2.0/28",)}
+    assert PinnedSource(provider_reference=UUID) == read(payment("PAID"), peer="192.0.2.7", **sources)
+    assert isinstance(read(payment("PAID"), peer="192.0.2.77", **sources), Rejected)
+    assert isinstance(read(payment("PAID"), peer="", **sources), Rejected)
+
+
+def test_an_identifier_is_32_hex_digits_and_gives_the_mac_away_to_nobody() -> None:
+    assert len(_OURS) == 32
+    assert not set(_OURS) - set("0123456789ABCDEF")
+    assert _OURS != callback_identifier(CALLBACK + "x")
+
+
+def test_the_answer_is_exactly_200() -> None:
+    assert CallbackReply(status=200) == provider().callback_reply(accepted=True)
+    assert provider().callback_reply(accepted=False).status == 400
