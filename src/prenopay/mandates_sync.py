@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prenopay._blocking import run_blocking
 from prenopay.ledger.mandates import HOST
-from prenopay.mandates import Mandate, MandateChange, MandateState
+from prenopay.mandates import ImportReport, Mandate, MandateChange, MandateState
 from prenopay.stored_methods import AsyncMandates
 
 __all__ = ["Mandates"]
@@ -58,6 +58,17 @@ class Mandates:
         """End every mandate of a payer; at the gateway all go at once, those of other systems included."""
         use_case = self._mandates.remove_all(payer_reference, reason=reason, confirm=confirm, actor=actor)
         return run_blocking(use_case)
+
+    def take_over(
+        self,
+        text: str,
+        *,
+        dry_run: bool = False,
+        check: bool = True,
+        actor: str = HOST,
+    ) -> ImportReport:
+        """Take over tokens that another system stored, from CSV (see ``prenopay.token_file``): all lines, or none."""
+        return run_blocking(self._mandates.take_over(text, dry_run=dry_run, check=check, actor=actor))
 
     def finish_removals(self, *, limit: int = 200) -> int:
         """Remove at the gateway what was to be removed and was not yet; return how many there were."""

@@ -370,6 +370,11 @@ class AsyncPayments(Generic[ProviderT_co]):
         """Return the operation as the books have it; raises ``NotFound``."""
         return (await self._execution.load_operation(operation_id)).operation
 
+    async def open_operations(self, *, limit: int = 50) -> tuple[Operation, ...]:
+        """Return operations that are unknown or pending, oldest first."""
+        account = self.account
+        return await self._ledger.read(lambda connection: settling.open_ones(connection, account, limit))
+
     async def resolve(self, operation_id: str) -> Operation:
         """Settle an operation whose outcome is open: look up what happened, send again only if nothing did.
 

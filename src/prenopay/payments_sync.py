@@ -234,6 +234,10 @@ class Payments(Generic[ProviderT_co]):
         """Return the operation as the books have it; raises ``NotFound``."""
         return run_blocking(self._payments.operation(operation_id))
 
+    def open_operations(self, *, limit: int = 50) -> tuple[Operation, ...]:
+        """Return operations that are unknown or pending, oldest first."""
+        return run_blocking(self._payments.open_operations(limit=limit))
+
     def resolve(self, operation_id: str) -> Operation:
         """Settle an operation whose outcome is open: look up what happened, send again only if nothing did."""
         return run_blocking(self._payments.resolve(operation_id))

@@ -24,7 +24,7 @@ from prenopay.provider import ProviderConfig
 __all__ = ["Settings", "load", "provider_kinds"]
 
 _FILE: Final = "prenopay.toml"
-_TOP_KEYS: Final = ("accounts", "callback_keys", "callback_url", "database")
+_TOP_KEYS: Final = ("accounts", "callback_keys", "callback_url", "database", "token_keys")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Settings:
     database: str
     callback_url: str
     callback_keys: tuple[Secret, ...]
+    token_keys: tuple[Secret, ...]
     accounts: tuple[ProviderConfig[Any], ...]
 
 
@@ -56,11 +57,13 @@ def load(path: str | Path | None = None) -> Settings:
     _refuse_unknown(place, read, _TOP_KEYS)
     accounts = place.table(read, "accounts")
     keys = place.secrets(read, "callback_keys")
+    token_keys = place.secrets(read, "token_keys") if "token_keys" in read else ()
     return Settings(
         path=file,
         database=place.text_or_reference(place.value(read, "database", str), "database"),
         callback_url=place.value(read, "callback_url", str),
         callback_keys=tuple(place.secret(key, f"callback_keys[{number}]") for number, key in enumerate(keys)),
+        token_keys=tuple(place.secret(key, f"token_keys[{number}]") for number, key in enumerate(token_keys)),
         accounts=tuple(_account(place.under("accounts"), name, accounts[name]) for name in accounts),
     )
 

@@ -6,17 +6,21 @@ is never charged again, whatever happens in between; the sweep finishes what was
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, cast
 
 from sqlalchemy import Connection
 
+from prenopay import token_file
 from prenopay.errors import InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution
-from prenopay.ledger import mandates
-from prenopay.mandates import Mandate, MandateChange, MandateState
+from prenopay.ledger import ids, mandates
+from prenopay.ledger.vault import fingerprint
+from prenopay.mandates import ImportProblem, ImportReport, Mandate, MandateChange, MandateState
 from prenopay.provider import StoresMandates
+from prenopay.token_file import TokenLine
 
 __all__ = ["AsyncMandates"]
 
@@ -113,6 +117,79 @@ class AsyncMandates:
         for each in held:
             await self._ports.ledger.transact(partial(mandates.removed, mandate_id=each.mandate_id))
         return await self.of_payer(payer_reference)
+
+    async def take_over(
+        self, text: str, *, dry_run: bool = False, check: bool = True, actor: str = mandates.HOST
+    ) -> ImportReport:
+        """Take over tokens that another system stored, from CSV (see ``prenopay.token_file``): all lines, or none.
+
+        ``check`` asks the gateway for each payer's methods, so that tokens of another merchant, or dead
+        ones, are found before the first charge. Tokens in the books already are counted as known: the
+        same file may be taken again.
+        """
+        self.require()
+        lines, faults = token_file.read(text)
+        problems = list(faults)
+        if check:
+            problems += await self._unknown_at_gateway(lines)
+        counted = 0 if problems else await self._add_all(lines, dry_run=dry_run, actor=actor)
+        known = 0 if problems else len(lines) - counted
+        problems.sort(key=lambda problem: problem.line)
+        return ImportReport(dry_run=dry_run, added=counted, known=known, problems=tuple(problems))
+
+    async def _unknown_at_gateway(self, lines: Sequence[TokenLine]) -> list[ImportProblem]:
+        held: dict[str, frozenset[str]] = {}
+        problems: list[ImportProblem] = []
+        for line in lines:
+            if line.payer_reference not in held:
+                seen = await self._gateway().observe_methods(self._execution.send(), line.payer_reference)
+                held[line.payer_reference] = frozenset(each.token.reveal() for each in seen)
+            if line.token.reveal() not in held[line.payer_reference]:
+                why = f"the gateway has no such token of payer {line.payer_reference!r} under this agreement"
+                problems.append(ImportProblem(line=line.line, column="token", why=why))
+        return problems
+
+    async def _add_all(self, lines: Sequence[TokenLine], *, dry_run: bool, actor: str) -> int:
+        """Add what is new in one transaction; return how many (would) have been."""
+        now, vault = self._ports.clock.now(), self._ports.vault
+        marks = [fingerprint(self._account, line.token) for line in lines]
+
+        def count(connection: Connection) -> int:
+            return sum(not mandates.is_known(connection, self._account, mark) for mark in marks)
+
+        if dry_run:
+            return await self._ports.ledger.read(count)
+        ready = [(self._mandate_of(line, now), vault.seal(line.token)) for line in lines]
+
+        def add(connection: Connection) -> int:
+            return sum(
+                mandates.add(connection, mandate, mark, sealed, actor=actor)
+                for (mandate, sealed), mark in zip(ready, marks, strict=True)
+            )
+
+        return await self._ports.ledger.transact(add)
+
+    def _mandate_of(self, line: TokenLine, now: datetime) -> Mandate:
+        made = ids.payment_id(now, self._ports.entropy).removeprefix("pay_")
+        return Mandate(
+            mandate_id=f"man_{made}",
+            account=self._account,
+            provider=self._execution.gateway.name,
+            payer_reference=line.payer_reference,
+            kind=line.kind,
+            state=MandateState.ACTIVE,
+            consent=line.consent,
+            instrument=line.instrument,
+            display=line.display,
+            expires=line.expires,
+            network_tokenized=False,
+            payment_id=None,
+            replaces=None,
+            replaced_by=None,
+            reason="taken over from another system",
+            created_at=now,
+            updated_at=now,
+        )
 
     async def finish_removals(self, *, limit: int = 200) -> int:
         """Remove at the gateway what was to be removed and was not yet; return how many there were."""

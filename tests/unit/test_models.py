@@ -68,7 +68,8 @@ def test_it_is_paid_when_all_that_is_due_was_taken(
     quarantined: bool,  # noqa: FBT001 - a column of the table
     expected: bool,  # noqa: FBT001 - as above
 ) -> None:
-    taken = payment(captured=Money(captured, "SEK"), due=Money(due, "SEK"), quarantined=quarantined)
+    amounts = {"captured": Money(captured, "SEK"), "due": Money(due, "SEK")}
+    taken = payment(state=PaymentState.CAPTURED, quarantined=quarantined, **amounts)
     assert expected is taken.is_paid
 
 

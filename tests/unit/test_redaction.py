@@ -91,6 +91,30 @@ def test_a_credential_is_masked(text: str, expected: str) -> None:
     assert expected == scrub(text)
 
 
+_STORED = "5f0e1d2c-0001-4a5b-8c9d-secret"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"/online/payers/tokens/{_STORED}-Unscheduled", "/online/payers/tokens/***"),
+        (
+            f"https://api.example/online/payers/tokens/{_STORED}-Payment/archives",
+            "https://api.example/online/payers/tokens/***/archives",
+        ),
+        (
+            f"PATCH /psp/paymentorders/unscheduledTokens/{_STORED}?x=1 failed",
+            "PATCH /psp/paymentorders/unscheduledTokens/***?x=1 failed",
+        ),
+        (f"/psp/paymentorders/paymenttokens/{_STORED}", "/psp/paymentorders/paymenttokens/***"),
+        ("tokens and paths/", "tokens and paths/"),
+    ],
+)
+def test_a_stored_token_in_a_path_is_masked(text: str, expected: str) -> None:
+    assert expected == scrub(text)
+    assert {"id": expected} == redact({"id": text})
+
+
 # JSON
 
 

@@ -79,6 +79,7 @@ def _database(found: settings.Settings) -> Generator[Accounts]:
         found.database,
         callback_url=found.callback_url,
         callback_keys=found.callback_keys,
+        token_keys=found.token_keys,
     )
     try:
         yield accounts

@@ -25,6 +25,7 @@ __all__ = [
     "change",
     "find",
     "history",
+    "is_known",
     "keep_sealed",
     "load",
     "lock",
@@ -126,19 +127,16 @@ def note_methods(
     return told
 
 
-def add(
-    connection: Connection,
-    mandate: Mandate,
-    card_key: str,
-    fingerprint: str,
-    sealed: bytes,
-    *,
-    actor: str,
-) -> bool:
-    """Add a mandate that was made elsewhere; ``False`` when its token is in the books already."""
+def is_known(connection: Connection, account: str, fingerprint: str) -> bool:
+    """Whether a token is in the books already."""
     tokens = schema.tokens
-    same = select(tokens.c.mandate_id).where(tokens.c.account == mandate.account, tokens.c.fingerprint == fingerprint)
-    if connection.execute(same).first() is not None:
+    same = select(tokens.c.mandate_id).where(tokens.c.account == account, tokens.c.fingerprint == fingerprint)
+    return connection.execute(same).first() is not None
+
+
+def add(connection: Connection, mandate: Mandate, fingerprint: str, sealed: bytes, *, actor: str) -> bool:
+    """Add a mandate that was made elsewhere; ``False`` when its token is in the books already."""
+    if is_known(connection, mandate.account, fingerprint):
         return False
     connection.execute(
         insert(schema.mandates).values(
@@ -152,7 +150,6 @@ def add(
             instrument=mandate.instrument,
             display=mandate.display,
             expires=mandate.expires,
-            card_key=card_key,
             network_tokenized=mandate.network_tokenized,
             created_at=mandate.created_at,
             updated_at=mandate.updated_at,

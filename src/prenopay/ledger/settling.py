@@ -22,7 +22,19 @@ from prenopay.ledger.records import (
 from prenopay.models import Decline, Operation, OperationKind, Outcome, Payment, PaymentState
 from prenopay.money import Money
 
-__all__ = ["being_refunded", "claim", "due", "look_again", "refunds_under_way", "settle"]
+__all__ = ["being_refunded", "claim", "due", "look_again", "open_ones", "refunds_under_way", "settle"]
+
+
+def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:
+    """Return unsettled operations, oldest first."""
+    table = schema.operations
+    query = (
+        select(table)
+        .where(table.c.account == account, table.c.outcome.in_([Outcome.UNKNOWN.value, Outcome.PENDING.value]))
+        .order_by(table.c.created_at)
+        .limit(limit)
+    )
+    return tuple(stored_operation(row).operation for row in connection.execute(query))
 
 
 def due(connection: Connection, account: str, now: datetime, limit: int) -> tuple[StoredOperation, ...]:

@@ -1,0 +1,108 @@
+"""``prenopay mandates``: a payer's stored methods, tokens from another system, and keys that are rotated."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, cast
+
+from prenopay.cli.accounts import opened
+from prenopay.cli.output import print_json, print_table
+from prenopay.errors import ConfigurationError
+from prenopay.payments_sync import Accounts, Payments
+from prenopay.provider import StoresMandates
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Add ``mandates``."""
+    actions = commands.add_parser("mandates", help="payers' stored methods").add_subparsers(
+        required=True,
+        metavar="ACTION",
+    )
+    listing = actions.add_parser("list", parents=[shared], help="a payer's stored methods")
+    listing.add_argument("account", metavar="ACCOUNT")
+    listing.add_argument("payer", metavar="PAYER", help="the payer's reference")
+    listing.add_argument("--refresh", action="store_true", help="ask the gateway first how they look now")
+    listing.set_defaults(run=_list)
+    showing = actions.add_parser("show", parents=[shared], help="everything that happened to one")
+    showing.add_argument("account", metavar="ACCOUNT")
+    showing.add_argument("mandate", metavar="MANDATE", help="a mandate id, man_…")
+    showing.set_defaults(run=_show)
+    taking = actions.add_parser("import", parents=[shared], help="take over tokens that another system stored")
+    taking.add_argument("account", metavar="ACCOUNT")
+    taking.add_argument("file", metavar="FILE", help="CSV; the header is described in the documentation")
+    taking.add_argument("--dry-run", action="store_true", help="only say what would be taken, and what is wrong")
+    taking.add_argument("--unchecked", action="store_true", help="do not ask the gateway for each payer's tokens")
+    taking.set_defaults(run=_import)
+    sealing = actions.add_parser("reseal", parents=[shared], help="seal every token under the newest of token_keys")
+    sealing.add_argument("account", metavar="ACCOUNT")
+    sealing.set_defaults(run=_reseal)
+
+
+def _list(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        stored = _storing(accounts, options.account).mandates
+        found = stored.refresh(options.payer) if options.refresh else stored.of_payer(options.payer)
+    if options.json:
+        print_json(found)
+        return 0
+    rows = [(each.mandate_id, each.kind, each.state, each.display, each.created_at, each.reason) for each in found]
+    print_table(("MANDATE", "KIND", "STATE", "METHOD", "SINCE", "WHY"), rows, empty="no stored methods")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        stored = _storing(accounts, options.account).mandates
+        mandate, changes = stored.get(options.mandate), stored.history(options.mandate)
+    if options.json:
+        print_json({"mandate": mandate, "history": changes})
+        return 0
+    rows = [(each.at, each.state, each.actor, each.reason) for each in changes]
+    print(f"{mandate.mandate_id}  {mandate.display or '(no display)'}  payer {mandate.payer_reference}")
+    print_table(("AT", "STATE", "WHO", "WHY"), rows, empty="nothing happened yet")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    try:
+        text = Path(options.file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{options.file} cannot be read: {error}"
+        raise ConfigurationError(message) from error
+    with opened(options) as accounts:
+        report = _storing(accounts, options.account).mandates.take_over(
+            text,
+            dry_run=options.dry_run,
+            check=not options.unchecked,
+            actor="prenopay mandates import",
+        )
+    if options.json:
+        print_json(report)
+        return 1 if report.problems else 0
+    for problem in report.problems:
+        print(f"line {problem.line}: {problem.column + ': ' if problem.column else ''}{problem.why}")
+    verb = "would be taken over" if report.dry_run else "taken over"
+    print(
+        "nothing was taken over: mend these lines"
+        if report.problems
+        else f"{report.added} {verb}, {report.known} known"
+    )
+    return 1 if report.problems else 0
+
+
+def _reseal(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        count = _storing(accounts, options.account).mandates.reseal()
+    if options.json:
+        print_json({"sealed": count})
+    else:
+        print(f"{count} tokens sealed under the newest key")
+    return 0
+
+
+def _storing(accounts: Accounts, name: str) -> Payments[StoresMandates]:
+    """Return an account by name; one that stores nothing says so when asked."""
+    return cast("Payments[StoresMandates]", accounts[name])

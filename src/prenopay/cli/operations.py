@@ -1,0 +1,82 @@
+"""``prenopay operations``: what is still open, looked up again, or settled by a person who leaves a name."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from typing import Any
+
+from prenopay.cli.accounts import opened
+from prenopay.cli.output import print_json, print_table
+from prenopay.errors import NotFound
+from prenopay.models import Operation
+from prenopay.payments_sync import Accounts, Payments
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Add ``operations``."""
+    actions = commands.add_parser("operations", help="what is still open").add_subparsers(
+        required=True,
+        metavar="ACTION",
+    )
+    listing = actions.add_parser("list", parents=[shared], help="operations whose outcome is not known yet")
+    listing.add_argument("--limit", type=int, default=50, help="at most this many an account (default 50)")
+    listing.set_defaults(run=_list)
+    resolving = actions.add_parser(
+        "resolve",
+        parents=[shared],
+        help="look one up again, or settle by hand what no gateway can tell",
+    )
+    resolving.add_argument("operation", metavar="OPERATION", help="the operation id that the shop gave it")
+    found = resolving.add_mutually_exclusive_group()
+    found.add_argument(
+        "--happened", metavar="GATEWAY_ID", help="it did: the gateway's id of the payment, which is read"
+    )
+    found.add_argument("--did-not-happen", action="store_true", help="it did not: you looked in the gateway's portal")
+    resolving.add_argument("--person", default="", metavar="NAME", help="who found out; kept for good")
+    resolving.add_argument("--reason", default="", metavar="TEXT", help="how; kept for good")
+    resolving.set_defaults(run=_resolve)
+
+
+def _list(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        found = [each for name in accounts.names for each in accounts[name].open_operations(limit=options.limit)]
+    if options.json:
+        print_json(found)
+        return 0
+    rows = [
+        (each.operation_id, each.account, each.kind, each.amount, each.outcome, each.created_at, each.error or None)
+        for each in found
+    ]
+    print_table(("OPERATION", "ACCOUNT", "KIND", "AMOUNT", "OUTCOME", "SINCE", "WHY"), rows, empty="nothing is open")
+    return 0
+
+
+def _resolve(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        payments, made = _find(accounts, options.operation)
+        if options.happened or options.did_not_happen:
+            made = payments.settle_by_hand(
+                made.operation_id,
+                provider_reference=options.happened,
+                person=options.person,
+                reason=options.reason,
+            )
+        else:
+            made = payments.resolve(made.operation_id)
+    if options.json:
+        print_json(made)
+    else:
+        print(f"{made.operation_id}: {made.outcome}" + (f" ({made.error})" if made.error else ""))
+    return 0 if made.settled_at is not None else 1
+
+
+def _find(accounts: Accounts, operation_id: str) -> tuple[Payments[object], Operation]:
+    """Return the operation, whichever account has it."""
+    for name in accounts.names:
+        with suppress(NotFound):
+            return accounts[name], accounts[name].operation(operation_id)
+    message = f"there is no operation {operation_id!r} in any account of these settings"
+    raise NotFound(message)

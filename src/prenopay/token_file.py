@@ -1,0 +1,190 @@
+"""Reads a file of tokens that another system stored: CSV with a documented header, every fault named by its line.
+
+The header, in any order, with ``,`` or ``;`` between::
+
+    (
+        payer_reference,
+        kind,
+        token,
+        display,
+        instrument,
+        expires,
+        consent,
+        most,
+        currency,
+        text_version,
+        agreed_at,
+        channel,
+    )
+
+``kind`` is ``unscheduled``, ``recurrence`` or ``one_click``; ``expires`` is ``2027-12`` or empty; ``consent``
+is ``variable`` or ``fixed``; ``most`` is in major units (``149.00``) with its ``currency``, both empty for no
+bound; ``agreed_at`` is ISO 8601 with a zone. Only ``payer_reference``, ``kind``, ``token``, ``text_version``
+and ``agreed_at`` must be filled in.
+"""
+
+from __future__ import annotations
+
+import calendar
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final, NoReturn
+
+from prenopay._redaction import Secret
+from prenopay.errors import InvalidOrder
+from prenopay.mandates import Consent, ConsentKind, ImportProblem, MandateKind
+from prenopay.money import Money
+
+__all__ = ["COLUMNS", "TokenLine", "read"]
+
+COLUMNS: Final = (
+    "payer_reference",
+    "kind",
+    "token",
+    "display",
+    "instrument",
+    "expires",
+    "consent",
+    "most",
+    "currency",
+    "text_version",
+    "agreed_at",
+    "channel",
+)
+_NEEDED: Final = ("payer_reference", "kind", "token", "text_version", "agreed_at")
+_LONGEST: Final = {"payer_reference": 200, "display": 200, "instrument": 60}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLine:
+    """One stored method of the file; ``line`` is where it stands."""
+
+    line: int
+    payer_reference: str
+    kind: MandateKind
+    token: Secret = field(repr=False)
+    display: str
+    instrument: str
+    expires: date | None
+    consent: Consent
+
+
+def read(text: str) -> tuple[tuple[TokenLine, ...], tuple[ImportProblem, ...]]:
+    """Return what the file holds and everything that is wrong with it; a line with a fault is not among the first."""
+    delimiter = ";" if ";" in text.partition("\n")[0] else ","
+    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip().lower() for name in rows.fieldnames or ()]
+        problems = list(_faults_of(header))
+        if problems:
+            return (), tuple(problems)
+        rows.fieldnames = header
+        return _lines(rows)
+    except csv.Error as error:
+        return (), (ImportProblem(line=rows.line_num, column="", why=f"is not CSV: {error}"),)
+
+
+def _lines(rows: csv.DictReader[str]) -> tuple[tuple[TokenLine, ...], tuple[ImportProblem, ...]]:
+    found: list[TokenLine] = []
+    problems: list[ImportProblem] = []
+    seen: dict[str, int] = {}
+    for row in rows:
+        line = rows.line_num
+        values = {name: (row.get(name) or "").strip() for name in COLUMNS}
+        if None in row:
+            problems.append(ImportProblem(line=line, column="", why="has more fields than the header"))
+            continue
+        try:
+            read_line = _line(line, values)
+        except InvalidOrder as error:
+            column, _, why = str(error).partition(": ")
+            problems.append(ImportProblem(line=line, column=column.removeprefix("consent."), why=why))
+            continue
+        first = seen.setdefault(read_line.token.reveal(), line)
+        if first != line:
+            problems.append(ImportProblem(line=line, column="token", why=f"is the token of line {first} again"))
+        else:
+            found.append(read_line)
+    return tuple(found), tuple(problems)
+
+
+def _faults_of(header: list[str]) -> Iterator[ImportProblem]:
+    for name in _NEEDED:
+        if name not in header:
+            yield ImportProblem(line=1, column=name, why="is missing in the header")
+    for name in header:
+        if name not in COLUMNS:
+            yield ImportProblem(line=1, column=name, why=f"is not a column; known are: {', '.join(COLUMNS)}")
+        elif header.count(name) > 1:
+            yield ImportProblem(line=1, column=name, why="stands twice in the header")
+
+
+def _line(line: int, values: Mapping[str, str]) -> TokenLine:
+    for name in _NEEDED:
+        if not values[name]:
+            _refuse(name, "is empty")
+    for name, longest in _LONGEST.items():
+        if len(values[name]) > longest:
+            _refuse(name, f"is longer than {longest} signs")
+    return TokenLine(
+        line=line,
+        payer_reference=values["payer_reference"],
+        kind=_kind(values["kind"]),
+        token=Secret(values["token"]),
+        display=values["display"],
+        instrument=values["instrument"],
+        expires=_expiry(values["expires"]),
+        consent=_consent(values),
+    )
+
+
+def _kind(text: str) -> MandateKind:
+    known = [kind.value for kind in MandateKind if kind is not MandateKind.CONSENT]
+    if text.lower() not in known:
+        _refuse("kind", f"must be one of {', '.join(known)}, not {text!r}")
+    return MandateKind(text.lower())
+
+
+def _consent(values: Mapping[str, str]) -> Consent:
+    kind = values["consent"].lower() or ConsentKind.VARIABLE.value
+    if kind not in {each.value for each in ConsentKind}:
+        _refuse("consent", f"must be fixed or variable, not {kind!r}")
+    try:
+        agreed_at = datetime.fromisoformat(values["agreed_at"])
+    except ValueError as error:
+        _refuse("agreed_at", f"must be a time such as 2026-01-31T12:00:00+01:00, not {values['agreed_at']!r}", error)
+    return Consent(
+        kind=ConsentKind(kind),
+        most=_most(values),
+        text_version=values["text_version"],
+        agreed_at=agreed_at,
+        channel=values["channel"] or "import",
+    )
+
+
+def _most(values: Mapping[str, str]) -> Money | None:
+    if not values["most"] and not values["currency"]:
+        return None
+    try:
+        return Money.from_decimal(values["most"], values["currency"])
+    except ValueError as error:
+        _refuse("most", f"{error}", error)
+
+
+def _expiry(text: str) -> date | None:
+    """Read ``2027-12``: a card works to the last day of its month."""
+    if not text:
+        return None
+    try:
+        year, month = (int(part) for part in text.split("-"))
+        return date(year, month, calendar.monthrange(year, month)[1])
+    except ValueError as error:
+        _refuse("expires", f"must be a month such as 2027-12, not {text!r}", error)
+
+
+def _refuse(column: str, why: str, cause: Exception | None = None) -> NoReturn:
+    message = f"{column}: {why}"
+    raise InvalidOrder(message, field=column) from cause
