@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 from hypothesis import given, settings, strategies as st
 
@@ -60,22 +61,20 @@ def _is_allowed(history: list[Draw], scheme: Scheme, now: datetime) -> None:
     for draw in history:
         if draw.decline is _BLOCKED:
             assert now - draw.at >= timedelta(days=30)
-    since_good = []
+    since_good: list[Draw] = []
     for draw in history:
         since_good = [] if draw.decline is None and not draw.is_open else [*since_good, draw]
     assert not any(draw.decline is _DEAD for draw in since_good)
-    assert all(
-        draw.decline is None or draw.decline.not_before is None or draw.decline.not_before <= now for draw in since_good
-    )
+    waits = [draw.decline.not_before for draw in since_good if draw.decline is not None]
+    assert all(wait is None or wait <= now for wait in waits)
 
 
 @given(st.lists(st.tuples(st.integers(0, 60 * 24 * 40), _ENDS), max_size=60), st.randoms(use_true_random=False))
-def test_the_order_of_the_history_does_not_matter(tries: list[tuple[int, str]], chance: object) -> None:
-    minutes = {minute: end for minute, end in tries}
-    history = [_drawn(_START + timedelta(minutes=minute), end) for minute, end in minutes.items()]
+def test_the_order_of_the_history_does_not_matter(tries: list[tuple[int, str]], chance: Random) -> None:
+    history = [_drawn(_START + timedelta(minutes=minute), end) for minute, end in dict(tries).items()]
     now = _START + timedelta(days=41)
     expected = decide(history, Scheme.VISA, now)
-    chance.shuffle(history)  # type: ignore[attr-defined]  # hypothesis types its randoms as object
+    chance.shuffle(history)
     assert expected == decide(history, Scheme.VISA, now)
 
 

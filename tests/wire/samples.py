@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from prenopay import Money, OrderLine, Secret
+from prenopay.mandates import Consent
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import ChangeRequest, Environment
 from prenopay.providers.swedbankpay import SwedbankPay, SwedbankPayProvider
@@ -19,6 +21,10 @@ TOKEN = "t0ken-of-the-shop"
 ORDER_ID = "/psp/paymentorders/6b1c2d3e-0001-4a5b-8c9d-08de16a1b2c3"
 REFERENCE = "0123456789ABCDEFGHJKMNPQRSTVWX"
 ERRORS = "https://api.payex.com/psp/errordetail"
+
+STORED = "5f0e1d2c-3b4a-4958-8776-a5b4c3d2e1f0"
+"""A stored token: it opens nothing, and must never be seen."""
+CONSENT = Consent(text_version="terms-2026-01", agreed_at=datetime(2026, 10, 28, 11, tzinfo=UTC), channel="web")
 
 OPEN = ("update-order", "abort", "abort-paymentattempt", "redirect-checkout", "view-checkout")
 RESERVED = ("capture", "cancel", "redirect-checkout", "view-checkout")
@@ -96,6 +102,11 @@ def paid(*, amount: int = 14900, transaction_type: str = "Authorization", **memb
         "details": {"cardBrand": "Visa", "maskedPan": "492500******0004", "expiryDate": "12/2030"},
         **members,
     }
+
+
+def token(kind: str = "unscheduled", **members: Any) -> Json:
+    """Return one of ``tokens`` of a ``paid`` node."""
+    return {"type": kind, "token": STORED, "name": "492500******0004", "expiryDate": "12/2027", **members}
 
 
 def transactions(*listed: Json) -> Json:

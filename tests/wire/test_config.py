@@ -9,7 +9,7 @@ import pytest
 from prenopay import Secret
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, PaymentProvider, ReferenceAlphabet
-from prenopay.providers.swedbankpay import ReferenceFormat
+from prenopay.providers.swedbankpay import ReferenceFormat, RepeatedReference
 
 from .samples import TOKEN, config, provider
 
@@ -35,6 +35,7 @@ _PRODUCTION_HOSTS = frozenset({"api.payex.com", "api.swedbankpay.com"})
         ({"deadline_seconds": float("inf")}, "deadline_seconds must be a number more than zero"),
         ({"callback_sources": ("20.91.170.121/29",)}, "callback_sources: '20.91.170.121/29' is not a network"),
         ({"trusted_proxies": ("proxy",)}, "trusted_proxies: 'proxy' is not a network"),
+        ({"repeated_reference": "replayed"}, "repeated_reference must be 'unknown' or 'refused', not 'replayed'"),
         ({"base_url": "shop.example"}, "base_url must be like"),
         ({"base_url": "ftp://127.0.0.1"}, "base_url must be like"),
         ({"base_url": "https://"}, "base_url must be like"),
@@ -92,6 +93,23 @@ def test_an_account_calls_one_url_and_trusts_its_own_hosts(
 ) -> None:
     made = config(**fields)
     assert (url, hosts) == (made.api_url, made.hosts)
+
+
+@pytest.mark.parametrize("environment", [Environment.TEST, Environment.PRODUCTION])
+@pytest.mark.parametrize("payer_api", [True, False])
+def test_stored_methods_live_on_a_host_of_the_accounts_own(
+    environment: Environment,
+    payer_api: bool,  # noqa: FBT001 - a case
+) -> None:
+    made = config(environment=environment, payer_api=payer_api)
+    assert made.tokens_url.removeprefix("https://") in made.hosts
+    assert payer_api == (made.tokens_url != made.api_url)
+
+
+def test_an_account_uses_the_payer_api_and_trusts_no_repetition_unless_told() -> None:
+    made = config()
+    assert made.payer_api
+    assert made.repeated_reference is RepeatedReference.UNKNOWN
 
 
 def test_test_and_production_share_no_host() -> None:

@@ -5,18 +5,29 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from prenopay import PaymentState
+from prenopay._blocking import run_blocking
+from prenopay.ports import HttpResponse
 from prenopay.provider import CreateRequest
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.providers.swedbankpay.encoding import abort_body, create_body, transaction_body, update_body
+from prenopay.providers.swedbankpay.encoding import (
+    abort_body,
+    archive_body,
+    charge_body,
+    create_body,
+    delete_body,
+    transaction_body,
+    update_body,
+)
 
-from .samples import Json, without_nothing
-from .translation import account_of, change_of, order_of
+from .samples import Json, Script, provider, without_nothing
+from .translation import account_of, change_of, charge_of, order_of
 
 _FOLDER = os.environ.get("PRENOPAY_SAMPLES", "")
 
@@ -102,6 +113,8 @@ def _state_of_order(sample: Sample) -> PaymentState:
     by_status = _BY_STATUS.get(sample.order["status"])
     if by_status is not None:
         return by_status
+    if sample.order["operation"] == "Verify":
+        return PaymentState.CAPTURED  # ended well, and nothing to take
     is_taken = "reversal" in rels or b'"Sale"' in sample.body
     return PaymentState.CAPTURED if is_taken else PaymentState.AUTHORIZED
 
@@ -162,9 +175,15 @@ _LEAST = 20
 
 
 def purchases() -> list[Sample]:
-    needed = {"currency", "amount", "vatAmount", "description", "urls", "payeeInfo"}
+    needed = {"operation", "currency", "description", "urls", "payeeInfo"}
     whole = [each for each in samples() if each.kind == "request" and needed <= set(each.order)]
-    return [each for each in whole if each.order["operation"] == "Purchase" and "completeUrl" in each.order["urls"]]
+    return [each for each in whole if _is_whole(each.order) and "completeUrl" in each.order["urls"]]
+
+
+def _is_whole(order: Json) -> bool:
+    return order["operation"] == "Verify" or (
+        order["operation"] == "Purchase" and {"amount", "vatAmount"} <= set(order)
+    )
 
 
 def essence(asked: object) -> object:
@@ -186,10 +205,58 @@ def written(sample: Sample) -> Json:
     return body
 
 
-def test_documented_purchases_are_written_field_by_field() -> None:
+def test_documented_orders_are_written_field_by_field() -> None:
     every = purchases()
+    asked = [each.order for each in every]
+    assert {"Purchase", "Verify"} == {each["operation"] for each in asked}
+    stored = {"generatePaymentToken", "generateRecurrenceToken", "generateUnscheduledToken", "generateMotoPayment"}
+    assert not stored - {name for each in asked for name in each if each[name] is True}
     assert {each.file: essence(each.order) for each in every} == {each.file: essence(written(each)) for each in every}
     assert len(every) >= _LEAST
+
+
+@pytest.mark.parametrize("operation", ["Recur", "UnscheduledPurchase"])
+def test_a_documented_charge_is_written_field_by_field(operation: str) -> None:
+    (sample,) = (each for each in samples() if each.kind == "request" and each.order.get("operation") == operation)
+    ours = json.loads(charge_body(account_of(sample.order), charge_of(sample.order)))["paymentorder"]
+    items = json.loads(transaction_body(change_of(sample.order, ""), with_amount=True))["transaction"]["orderItems"]
+    assert essence(sample.order) == essence({**ours, "orderItems": items})
+
+
+@pytest.mark.parametrize(
+    ("http", "write"),
+    [
+        ("PATCH /online/payers/tokens/", archive_body),
+        ("PATCH /psp/paymentorders/recurrenceTokens/", delete_body),
+        ("PATCH /psp/paymentorders/payerownedtokens/", delete_body),
+    ],
+)
+def test_a_documented_removal_is_written_field_by_field(http: str, write: Callable[[str], bytes]) -> None:
+    every = [each for each in samples() if each.kind == "request" and each.http.startswith(http)]
+    found = [json.loads(each.body) for each in every if "displayname" not in each.http]
+    assert found == [json.loads(write(each.get("reason") or each["comment"])) for each in found]
+    assert found
+
+
+# Stored methods: what each list of tokens holds
+
+_LISTS = [
+    ("payerapi-get-all-payer-tokens-response.json", ["Visa •••• 0416, 12/55"]),
+    ("payerapi-get-archived-payer-tokens-response.json", []),
+    ("payerownedtokens-get-response-network-tokenization.json", ["Visa •••• 0004, 12/25"]),
+    ("one-click-delete-payment-token-response.json", ["MasterCard •••• 3406, 12/33", "Visa •••• 0416, 12/33"]),
+    ("payerownedtokens-delete-all-response.json", ["Invoice-payexfinancingno", "Visa •••• 0004, 12/20"]),
+]
+
+
+@pytest.mark.parametrize(("file", "shown"), _LISTS)
+def test_a_documented_list_of_tokens_is_read(file: str, shown: list[str]) -> None:
+    (sample,) = (each for each in samples() if each.file == file)
+    owner = next(value["payerReference"] for value in sample.members.values() if isinstance(value, dict))
+    script = Script(HttpResponse(status=200, body=sample.body))
+    found = run_blocking(provider().observe_methods(script, owner))
+    assert shown == [each.display for each in found]
+    assert all(each.token.reveal() in sample.body.decode() for each in found)
 
 
 @pytest.mark.parametrize("word", ["captures", "reversals", "cancellations"])

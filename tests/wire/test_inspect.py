@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prenopay import Action, DeclineCode, PaymentState
+from prenopay import Action, Advice, DeclineCode, PaymentState
 from prenopay.provider import Inspection
 from prenopay.providers.swedbankpay import SwedbankPay
 
@@ -81,6 +81,33 @@ def test_an_unknown_status_is_noted() -> None:
     seen = inspected(order("Frozen"))
     assert _PENDING is seen.state
     assert "unknown status 'Frozen'" in seen.note
+
+
+def test_a_verification_that_is_done_says_so() -> None:
+    seen = inspected(order("Paid", rels=(), operation="Verify", amount=0, paid=paid(amount=0, submittedAmount=0)))
+    expected = (_CAPTURED, (0, 0, 0, 0))
+    assert expected == (seen.state, sums(seen))
+    assert "nothing bought" in seen.note
+
+
+def test_a_verification_under_way_says_nothing_of_it() -> None:
+    seen = inspected(order(operation="Verify", amount=0))
+    assert (seen.state, seen.note) == (_PENDING, "")
+
+
+def test_a_charge_that_failed_says_why() -> None:
+    seen = inspected(
+        order("Failed", rels=(), operation="Recur", failed={"problem": problem("creditcard/acquirererrordonotretry")})
+    )
+    assert _DECLINED is seen.state
+    assert seen.decline is not None
+    assert (seen.decline.code, seen.decline.advice) == (DeclineCode.DO_NOT_RETRY, Advice.NEVER)
+
+
+def test_the_name_of_a_stored_card_never_shows_the_whole_number() -> None:
+    tokens = [{"type": "recurrence", "token": _TOKEN, "name": "4925000000000004", "expiryDate": "12/2030"}]
+    seen = inspected(order("Paid", paid=paid(tokens=tokens)))
+    assert "4925000000000004" not in repr(seen)
 
 
 def test_an_open_order_tells_the_latest_failed_try() -> None:

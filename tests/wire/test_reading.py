@@ -199,7 +199,7 @@ _ORDERS: list[tuple[str, Json, PaymentState, tuple[int, int, int, int]]] = [
     (
         "a card stored and nothing paid",
         {**order("Paid", rels=(), operation="Verify", paid=paid())},
-        _AUTHORIZED,
+        _CAPTURED,
         _NOTHING,
     ),
     ("a payout", {**order("Paid", rels=(), operation="Payout", paid=paid())}, _AUTHORIZED, _NOTHING),

@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from prenopay import Address, Money, Order, OrderLine, PageStyle, Payer
-from prenopay.orders import DeliveryTime, LineKind, PayerHistory, RiskFacts, ShippedTo
-from prenopay.provider import ChangeRequest
+from prenopay import Address, Money, Order, OrderLine, PageStyle, Payer, Secret
+from prenopay.mandates import MandateKind, StoreMethod
+from prenopay.orders import DeliveryTime, Initiator, LineKind, PayerHistory, RiskFacts, ShippedTo
+from prenopay.provider import ChangeRequest, ChargeRequest
 from prenopay.providers.swedbankpay import SwedbankPay
 
-from .samples import Json, config
+from .samples import CONSENT, Json, config
 
 _KINDS = {
     "PRODUCT": LineKind.PRODUCT,
@@ -60,9 +61,18 @@ _ROOT = {
     "instrument": "only_instrument",
     "expandFirstInstrument": "expand_first_instrument",
     "restrictedToAgeLimit": "age_limit",
+    "generateMotoPayment": "paid_by_staff",
 }
+_STORED = {
+    "generatePaymentToken": MandateKind.ONE_CLICK,
+    "generateRecurrenceToken": MandateKind.RECURRENCE,
+    "generateUnscheduledToken": MandateKind.UNSCHEDULED,
+}
+_CHARGED = {"recurrenceToken": MandateKind.RECURRENCE, "unscheduledToken": MandateKind.UNSCHEDULED}
 _TRANSLATED = {
     *_ROOT,
+    *_STORED,
+    *_CHARGED,
     "operation",
     "currency",
     "amount",
@@ -97,8 +107,8 @@ def order_of(asked: Json) -> Order:
     extra["payeeInfo"] = {"mcc": asked["payeeInfo"]["mcc"]} if "mcc" in asked["payeeInfo"] else {}
     extra["payer"] = _extra_of_payer(asked.get("payer", {}))
     return Order(
-        amount=Money(asked["amount"], currency),
-        vat=Money(asked["vatAmount"], currency),
+        amount=Money(asked.get("amount", 0), currency),
+        vat=Money(asked.get("vatAmount", 0), currency),
         return_url=urls["completeUrl"],
         cancel_url=urls.get("cancelUrl", ""),
         payment_page_url=urls.get("paymentUrl", ""),
@@ -108,8 +118,40 @@ def order_of(asked: Json) -> Order:
         instruments=tuple(instruments),
         payer=payer_of(asked["payer"]) if "payer" in asked else None,
         risk=risk_of(asked["riskIndicator"]) if "riskIndicator" in asked else None,
+        store=store_of(asked),
         extra={name: value for name, value in extra.items() if value != {}},
         **_renamed(asked, _ROOT),
+    )
+
+
+def store_of(asked: Json) -> StoreMethod | None:
+    """Return what a request asks to be stored."""
+    kinds = tuple(kind for name, kind in _STORED.items() if asked.get(name) is True)
+    asks = asked.get("enablePaymentDetailsConsentCheckbox") is True
+    return StoreMethod(consent=CONSENT, kinds=kinds, asks_in_page=asks) if kinds else None
+
+
+def charge_of(asked: Json) -> ChargeRequest:
+    """Return the charge that a request asks for; its lines, which need not add up in the docs, are left out."""
+    ((name, kind),) = ((name, kind) for name, kind in _CHARGED.items() if name in asked)
+    left_out = {"orderItems", "userAgent", "language", "description"}
+    extra = {name: value for name, value in asked.items() if name not in _TRANSLATED | left_out}
+    order = Order(
+        amount=Money(asked["amount"], asked["currency"]),
+        vat=Money(asked["vatAmount"], asked["currency"]),
+        order_reference=asked["payeeInfo"].get("orderReference", ""),
+        payer=payer_of(asked["payer"]),
+        initiator=Initiator.MERCHANT,
+        extra=extra,
+        **_renamed(asked, _ROOT),
+    )
+    return ChargeRequest(
+        order=order,
+        payment_id="pay_1",
+        reference=asked["payeeInfo"]["payeeReference"],
+        callback_url=asked["urls"]["callbackUrl"],
+        kind=kind,
+        token=Secret(asked[name]),
     )
 
 

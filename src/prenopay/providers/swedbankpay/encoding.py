@@ -12,40 +12,29 @@ from urllib.parse import urlsplit
 
 from prenopay.errors import InvalidOrder
 from prenopay.mandates import MandateKind, StoreMethod
-from prenopay.orders import Address, Instrument, LineKind, Order, OrderLine, PageStyle
-from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest
+from prenopay.orders import Address, Initiator, Instrument, LineKind, Order, OrderLine, PageStyle
+from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, Secret
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.config import SwedbankPay
+from prenopay.providers.swedbankpay.instruments import INSTRUMENTS, name_of
 from prenopay.providers.swedbankpay.payers import payer_out, risk_out
 
 __all__ = [
     "CURRENCIES",
     "INSTRUMENTS",
     "abort_body",
+    "archive_body",
     "charge_body",
     "check_charge",
     "check_order",
     "create_body",
+    "delete_body",
     "transaction_body",
+    "try_out",
     "update_body",
 ]
 
 CURRENCIES: Final = frozenset({"SEK", "NOK", "DKK", "EUR"})
-
-INSTRUMENTS: Final[Mapping[str, str]] = {
-    Instrument.CARD: "CreditCard",
-    Instrument.SWISH: "Swish",
-    Instrument.VIPPS: "Vipps",
-    Instrument.MOBILEPAY: "MobilePay",
-    Instrument.APPLE_PAY: "ApplePay",
-    Instrument.GOOGLE_PAY: "GooglePay",
-    Instrument.CLICK_TO_PAY: "ClickToPay",
-    Instrument.TRUSTLY: "Trustly",
-    Instrument.INVOICE: "Invoice-PayExFinancingSe",
-    Instrument.MONTHLY_INVOICE: "Invoice-PayMonthlyInvoiceSe",
-    Instrument.CREDIT_ACCOUNT: "CreditAccount-CreditAccountSe",
-}
-"""Our word → theirs, in requests. Others (such as the Norwegian invoice) may be given in theirs."""
 
 _LINE_KINDS: Final = {
     LineKind.PRODUCT: "PRODUCT",
@@ -68,6 +57,7 @@ _AMOUNT_MOST: Final = 2_147_483_647
 _ABSOLUTE_URL: Final = re.compile(r"https?://[^/?#]")
 _USER_AGENT: Final = "prenopay"
 _ABORT_REASON: Final = "CancelledByConsumer"
+_REMOVED: Final = "Removed by the merchant"
 
 
 def check_order(order: Order) -> None:
@@ -76,14 +66,14 @@ def check_order(order: Order) -> None:
     _require(order.amount.minor <= _AMOUNT_MOST, "amount", f"{order.amount} is more than a payment order can hold")
     _at_most("description", order.description, _DESCRIPTION_MOST)
     _at_most("order_reference", order.order_reference, _ORDER_REFERENCE_MOST)
-    _check_storing(order)
+    if order.initiator is Initiator.MERCHANT:
+        _check_charging(order)
+    else:
+        _check_page(order)
+        _check_storing(order)
     for field in ("return_url", "cancel_url", "payment_page_url"):
         url: str = getattr(order, field)
         _require(not url or bool(_ABSOLUTE_URL.match(url)), field, f"must be an absolute http(s) URL, not {url!r}")
-    if order.page is PageStyle.SEAMLESS:
-        why = "a seamless page needs the URL of the page that holds it, for the way back from apps and 3-D Secure"
-        _require(bool(order.payment_page_url), "payment_page_url", why)
-        _require("swp_ut=" not in order.payment_page_url.lower(), "payment_page_url", "swp_ut is the gateway's own")
     _require("id" not in order.metadata, "metadata", "the key 'id' is the gateway's own; choose another")
     for key, value in order.metadata.items():
         fits = isinstance(value, str | int | bool | Decimal)
@@ -96,14 +86,20 @@ def check_order(order: Order) -> None:
 
 def check_charge(request: ChargeRequest) -> None:
     """Raise ``InvalidOrder`` for what cannot be charged while the payer is absent."""
-    order, payer = request.order, request.order.payer
     why = f"a {request.kind} method is paid with by the payer, who must be present: make a payment of the order"
     _require(request.kind in _CHARGED_BY, "mandate", why)
-    _require(order.store is None and not order.is_verification, "store", "a charge takes money and stores nothing new")
-    _require(not order.paid_by_staff, "paid_by_staff", "nobody types card details when a stored method is charged")
-    known = payer is not None and bool(payer.reference)
-    _require(known, "payer.reference", "a charge names the payer by the reference the method was stored under")
-    check_order(replace(order, page=PageStyle.REDIRECT))
+    check_order(replace(request.order, initiator=Initiator.MERCHANT))
+
+
+def try_out(config: SwedbankPay, order: Order) -> None:
+    """Write the order as it will be sent; raises whatever keeps it from becoming JSON."""
+    if order.initiator is Initiator.PAYER:
+        create_body(config, CreateRequest(order=order, payment_id="", reference="", callback_url=""))
+        return
+    kind, token = MandateKind.UNSCHEDULED, Secret("a token")
+    charge_body(
+        config, ChargeRequest(order=order, payment_id="", reference="", callback_url="", kind=kind, token=token)
+    )
 
 
 def create_body(config: SwedbankPay, request: CreateRequest) -> bytes:
@@ -124,8 +120,8 @@ def create_body(config: SwedbankPay, request: CreateRequest) -> bytes:
         order_items=_items(order.lines),
         risk_indicator=None if order.risk is None else risk_out(order.risk),
         metadata=_metadata(order),
-        instrument=None if order.only_instrument is None else _instrument(order.only_instrument),
-        restricted_to_instruments=[_instrument(name) for name in order.instruments] or None,
+        instrument=None if order.only_instrument is None else name_of(order.only_instrument),
+        restricted_to_instruments=[name_of(name) for name in order.instruments] or None,
         expand_first_instrument=True if order.expand_first_instrument else None,
         restricted_to_age_limit=order.age_limit,
         generate_moto_payment=True if order.paid_by_staff else None,
@@ -173,6 +169,16 @@ def abort_body() -> bytes:
     return _bytes({"paymentorder": _wire.AbortOut(operation="Abort", abort_reason=_ABORT_REASON).as_json()})
 
 
+def delete_body(reason: str) -> bytes:
+    """Return the body that deletes stored tokens in the older API."""
+    return _bytes(_wire.TokenStateOut(state="Deleted", comment=reason.strip() or _REMOVED).as_json())
+
+
+def archive_body(reason: str) -> bytes:
+    """Return the body that archives stored tokens in the Payer API."""
+    return _bytes(_wire.ArchiveOut(reason=reason.strip() or _REMOVED, updated_by="Payee").as_json())
+
+
 def update_body(request: ChangeRequest) -> bytes:
     """Return the body that changes amount and lines of an open order."""
     update = _wire.UpdateOut(
@@ -182,6 +188,21 @@ def update_body(request: ChangeRequest) -> bytes:
         order_items=_items(request.lines),
     )
     return _bytes({"paymentorder": update.as_json()})
+
+
+def _check_page(order: Order) -> None:
+    if order.page is PageStyle.SEAMLESS:
+        why = "a seamless page needs the URL of the page that holds it, for the way back from apps and 3-D Secure"
+        _require(bool(order.payment_page_url), "payment_page_url", why)
+        _require("swp_ut=" not in order.payment_page_url.lower(), "payment_page_url", "swp_ut is the gateway's own")
+
+
+def _check_charging(order: Order) -> None:
+    nothing_else = order.store is None and not order.is_verification
+    _require(nothing_else, "store", "a charge takes money and stores nothing new")
+    _require(not order.paid_by_staff, "paid_by_staff", "nobody types card details when a stored method is charged")
+    known = order.payer is not None and bool(order.payer.reference)
+    _require(known, "payer.reference", "a charge names the payer by the reference the method was stored under")
 
 
 def _check_storing(order: Order) -> None:
@@ -194,7 +215,7 @@ def _check_storing(order: Order) -> None:
     why = f"Swedbank Pay stores {', '.join(sorted(_STORABLE))}, not {kinds}"
     _require(not kinds, "store.kinds", why)
     only = (order.only_instrument,) if order.only_instrument is not None else order.instruments
-    if {_instrument(name) for name in only} == {INSTRUMENTS[Instrument.TRUSTLY]}:
+    if {name_of(name) for name in only} == {INSTRUMENTS[Instrument.TRUSTLY]}:
         why = "Trustly is not offered where a method is stored unless it is known (docs: Trustly recurring)"
         _require(bool(order.payer and order.payer.email), "payer.email", why)
 
@@ -269,12 +290,8 @@ def _item(number: int, line: OrderLine) -> _wire.OrderItemOut:
         image_url=line.image_url or None,
         description=line.description or None,
         discount_description=line.discount_description or None,
-        restricted_to_instruments=[_instrument(name) for name in line.only_with] or None,
+        restricted_to_instruments=[name_of(name) for name in line.only_with] or None,
     )
-
-
-def _instrument(name: str) -> str:
-    return INSTRUMENTS.get(name, str(name))
 
 
 def _addresses(order: Order) -> dict[str, Address | None]:

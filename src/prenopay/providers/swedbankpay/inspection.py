@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from prenopay._redaction import scrub
 from prenopay.models import PaymentState
-from prenopay.provider import Inspection, MandateSeen
+from prenopay.provider import Inspection, MandateSeen, Observation
 from prenopay.providers.swedbankpay import _wire
+from prenopay.providers.swedbankpay.instruments import instrument_of
 from prenopay.providers.swedbankpay.problems import Verdict, decline_of, meaning_of
 from prenopay.providers.swedbankpay.reading import (
-    instrument_of,
+    is_verification,
     observation_of,
     state_of,
     status_of,
@@ -90,8 +92,15 @@ def _order(decoded: dict[str, Any]) -> Inspection:
         decline=observed.decline or open_attempt,
         mandates=_mandates(answer.payment_order),
         allowed_actions=tuple(sorted(observed.allowed_actions)),
-        note="" if observed.status_is_known else f"unknown status {observed.raw_status!r}, taken for pending",
+        note=_note_of(answer.payment_order, observed),
     )
+
+
+def _note_of(order: _wire.Order, observed: Observation) -> str:
+    if not observed.status_is_known:
+        return f"unknown status {observed.raw_status!r}, taken for pending"
+    done = observed.state is PaymentState.CAPTURED and is_verification(order)
+    return "a method was verified and nothing bought: there is nothing to take" if done else ""
 
 
 def _callback(decoded: dict[str, Any]) -> Inspection:
@@ -220,7 +229,7 @@ def _transaction(name: str, members: Mapping[str, Any]) -> Inspection:
 def _mandates(order: _wire.Order) -> tuple[MandateSeen, ...]:
     """List the tokens an answer names, without the tokens."""
     seen = [
-        MandateSeen(kind=token.type.lower(), display=token.name, expires=token.expiry_date)
+        MandateSeen(kind=token.type.lower(), display=scrub(token.name), expires=token.expiry_date)
         for node in (order.paid, order.cancelled, order.reversed)
         if node is not None
         for token in node.tokens

@@ -36,6 +36,8 @@ __all__ = [
     "decline_of",
     "error_of",
     "is_decline",
+    "is_decline_of_charge",
+    "is_token_gone",
     "meaning_of",
     "unreadable_error",
     "word_of",
@@ -186,6 +188,8 @@ TABLE: Final[Mapping[str, Meaning]] = {
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 """Stands in answers for "never": nothing can be added to it."""
 _SEEN_BEFORE: Final = re.compile(r"already|duplicate|unique|been used|exists", re.IGNORECASE)
+_SAYS_NO: Final = frozenset({400, 402, 403, 422})
+_OF_INSTRUMENT: Final = re.compile(r"(^|/)(creditcard|trustly)/", re.IGNORECASE)
 _TOKEN_MISSING: Final = re.compile(r"(Recurrence|Unscheduled|Payment)Token$", re.IGNORECASE)
 
 
@@ -204,10 +208,29 @@ def meaning_of(problem: Problem) -> Meaning | None:
     return TABLE.get(under) or TABLE.get(word)
 
 
-def is_decline(problem: Problem) -> bool:
+def is_decline(problem: Problem, http_status: int) -> bool:
     """Whether a problem that answers a request is somebody's *no*, rather than an error."""
+    if http_status >= 500:  # noqa: PLR2004 - a server error is no decline, whatever word it found
+        return False
     meaning = meaning_of(problem)
     return meaning is not None and meaning.verdict is Verdict.DECLINE
+
+
+def is_decline_of_charge(problem: Problem, http_status: int) -> bool:
+    """Whether a problem that answers a charge is a *no*: also one of card or bank in words nobody documented.
+
+    Not a 409, which may speak of an earlier charge under the same reference.
+    """
+    if is_decline(problem, http_status):
+        return True
+    undocumented = meaning_of(problem) is None and not _is_duplicate(problem, http_status)
+    return undocumented and http_status in _SAYS_NO and bool(_OF_INSTRUMENT.search(problem.type))
+
+
+def is_token_gone(problem: Problem, http_status: int) -> bool:
+    """Whether the gateway says that a stored token does not exist, or works no more."""
+    meaning = meaning_of(problem)
+    return is_decline(problem, http_status) and meaning is not None and meaning.code is DeclineCode.MANDATE_INACTIVE
 
 
 def decline_of(problem: Problem | None, at: datetime | None) -> Decline:

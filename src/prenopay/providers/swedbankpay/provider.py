@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from types import MappingProxyType
+from datetime import timedelta
 from typing import Final
 
 from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust, source_address
-from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, ProviderError, UnexpectedAnswer
-from prenopay.models import Decline, Outcome, PaymentState, SeamlessView
+from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnexpectedAnswer
+from prenopay.mandates import MandateKind, MethodSeen
+from prenopay.models import Outcome, PaymentState, SeamlessView
 from prenopay.orders import Order, PageStyle
-from prenopay.ports import HttpRequest, HttpResponse, Send
+from prenopay.ports import Send
 from prenopay.provider import (
     Cancels,
     Captures,
     ChangeRequest,
+    Charged,
+    ChargeRequest,
+    ChargesMandates,
     Created,
     CreateRequest,
     Limits,
@@ -28,23 +29,20 @@ from prenopay.provider import (
     ReceivesCallbacks,
     Refunds,
     Reply,
+    Secret,
     Updates,
 )
-from prenopay.providers.swedbankpay import _wire, encoding
+from prenopay.providers.swedbankpay import _wire, charging, encoding
+from prenopay.providers.swedbankpay.answers import Declined, KnownOrder, date_of, is_order_id, order_in
+from prenopay.providers.swedbankpay.calls import ORDERS, Calls, expanded
 from prenopay.providers.swedbankpay.config import SwedbankPay
-from prenopay.providers.swedbankpay.problems import decline_of, error_of, is_decline, unreadable_error
-from prenopay.providers.swedbankpay.reading import observation_of
+from prenopay.providers.swedbankpay.problems import is_decline
+from prenopay.providers.swedbankpay.tokens import StoredTokens
 
 __all__ = ["SwedbankPayProvider"]
 
-_VERSIONED: Final = "application/json;version=3.1"
-_ACCEPT: Final = "application/json;version=3.1, application/problem+json;q=0.9"
-_EXPAND: Final = (
-    "$expand=paid,cancelled,reversed,failed,aborted,failedattempts,financialtransactions,postpurchasefailedattempts"
-)
 _ORIGIN: Final = re.compile(r"https?://[^/?#]+")
-_ORDER_ID: Final = re.compile(r"/psp/paymentorders/[\w~-][\w.~-]*")
-_NOBODYS_ORDER: Final = "/psp/paymentorders/00000000-0000-0000-0000-000000000000"
+_NOBODYS_ORDER: Final = f"{ORDERS}/00000000-0000-0000-0000-000000000000"
 _PAGE_LIVES: Final = timedelta(days=28)
 _AUTHORIZATION_LIVES: Final = timedelta(days=180)
 _LOOK_AT_OPEN: Final = (
@@ -56,7 +54,15 @@ _LOOK_AT_OPEN: Final = (
 """(age below, look every): the gateway stops repeating a callback after 21 minutes."""
 
 
-class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, ReceivesCallbacks):
+class SwedbankPayProvider(
+    PaymentProvider,
+    Captures,
+    Cancels,
+    Refunds,
+    Updates,
+    ChargesMandates,
+    ReceivesCallbacks,
+):
     """Payment orders of one merchant."""
 
     name = "swedbankpay"
@@ -65,12 +71,8 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
         """Speak for the merchant of ``config``."""
         self._config = config
         self._api_url = config.api_url
-        self._headers = (
-            ("authorization", f"Bearer {config.access_token.reveal()}"),
-            ("accept", _ACCEPT),
-            ("content-type", _VERSIONED),
-            ("user-agent", "prenopay"),
-        )
+        self._calls = Calls(config)
+        self._tokens = StoredTokens(config, self._calls)
         self.hosts: frozenset[str] = config.hosts
         self.limits: Limits = Limits(
             currencies=encoding.CURRENCIES,
@@ -85,9 +87,8 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
     def check_order(self, order: Order) -> None:
         """Raise ``InvalidOrder`` for what a payment order cannot hold."""
         encoding.check_order(order)
-        request = CreateRequest(order=order, payment_id="", reference="", callback_url="")
         try:
-            encoding.create_body(self._config, request)
+            encoding.try_out(self._config, order)
         except (ArithmeticError, TypeError, ValueError) as error:
             message = f"order: cannot be written as a payment order: {error}"
             raise InvalidOrder(message, field="order") from error
@@ -95,9 +96,9 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """``POST /psp/paymentorders``. The same reference again is refused, not repeated, by the gateway."""
         body = encoding.create_body(self._config, request)
-        answer = await send(self._request("POST", self._api_url + "/psp/paymentorders", "create", body))
-        order = self._order(answer, "create", request.order.amount.currency)
-        if not _ORDER_ID.fullmatch(order.observation.provider_reference):
+        answer = await send(self._calls.request("POST", self._api_url + ORDERS, "create", body))
+        order = order_in(answer, "create", request.order.amount.currency)
+        if not is_order_id(order.observation.provider_reference):
             message = (
                 f"create: the gateway's id {order.observation.provider_reference!r} is not that of a payment order"
             )
@@ -154,6 +155,24 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
         changed = await self._patch(send, order, "update-order", encoding.update_body(request))
         return Reply(outcome=Outcome.SUCCEEDED, observation=changed.observation)
 
+    # Stored methods
+
+    async def charge(self, send: Send, request: ChargeRequest) -> Charged:
+        """``Recur`` or ``UnscheduledPurchase``; a card's money is then reserved, and captured like any other."""
+        return await charging.charge(send, self._calls, self._config, request)
+
+    async def observe_methods(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
+        """Read the payer's active tokens; what they stand for may change with the bank's new card."""
+        return await self._tokens.observe(send, payer_reference)
+
+    async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
+        """Archive (or, in the older API, delete) one token; the card itself goes six months later."""
+        await self._tokens.remove(send, kind, token, reason)
+
+    async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
+        """Archive or delete all tokens of the payer: one-click, recurrence and unscheduled ones."""
+        await self._tokens.remove_all(send, payer_reference, reason)
+
     # Hearing of changes
 
     def read_callback(self, request: CallbackRequest) -> Trust:
@@ -188,11 +207,11 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
 
     async def probe(self, send: Send) -> tuple[Probe, ...]:
         """Ask for an order that nobody has: the token is good if the answer is that it does not exist."""
-        answer = await send(self._request("GET", self._api_url + _NOBODYS_ORDER, "probe", retry_safe=True))
+        answer = await send(self._calls.request("GET", self._api_url + _NOBODYS_ORDER, "probe", retry_safe=True))
         fix = self._fix_for(answer.status)
         found = f"the gateway answered {answer.status}"
         credentials = Probe(name="credentials", ok=not fix, found=found, fix=fix)
-        return (credentials, Probe(name="clock", ok=True, found="", gateway_time=_date(answer)))
+        return (credentials, Probe(name="clock", ok=True, found="", gateway_time=date_of(answer)))
 
     # One step down
 
@@ -218,104 +237,33 @@ class SwedbankPayProvider(PaymentProvider, Captures, Cancels, Refunds, Updates, 
             raise _not_now(rel, order.observation)
         return await self._act(send, request, order, rel, body)
 
-    async def _act(self, send: Send, request: ChangeRequest, order: _Order, rel: str, body: bytes) -> Reply:
-        answer = await send(self._request("POST", _expanded(order.links[rel]), rel, body))
+    async def _act(self, send: Send, request: ChangeRequest, order: KnownOrder, rel: str, body: bytes) -> Reply:
+        answer = await send(self._calls.request("POST", expanded(order.links[rel]), rel, body))
         try:
-            changed = self._order(answer, rel, order.observation.submitted.currency, may_decline=True)
+            changed = order_in(answer, rel, order.observation.submitted.currency, declines=is_decline)
         except DuplicateReference:
             order = await self._get(send, request.provider_reference, rel)
             if order.has(request.reference):
                 return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
             raise
-        except _Declined as declined:
+        except Declined as declined:
             return Reply(outcome=Outcome.DECLINED, decline=declined.decline)
         accepted_only = answer.status == 202 or not changed.has(request.reference)  # noqa: PLR2004 - Accepted
         is_pending = accepted_only and changed.observation.state is not PaymentState.CANCELLED
         outcome = Outcome.PENDING if is_pending else Outcome.SUCCEEDED
         return Reply(outcome=outcome, observation=changed.observation)
 
-    async def _get(self, send: Send, provider_reference: str, label: str) -> _Order:
-        if not _ORDER_ID.fullmatch(provider_reference):
+    async def _get(self, send: Send, provider_reference: str, label: str) -> KnownOrder:
+        if not is_order_id(provider_reference):
             message = f"{label}: {provider_reference!r} is not the id of a payment order"
             raise Conflict(message)
-        url = f"{self._api_url}{provider_reference}?{_EXPAND}"
-        answer = await send(self._request("GET", url, label, retry_safe=True))
-        return self._order(answer, label, "")
+        url = expanded(self._api_url + provider_reference)
+        answer = await send(self._calls.request("GET", url, label, retry_safe=True))
+        return order_in(answer, label, "")
 
-    async def _patch(self, send: Send, order: _Order, rel: str, body: bytes) -> _Order:
-        answer = await send(self._request("PATCH", _expanded(order.links[rel]), rel, body))
-        return self._order(answer, rel, order.observation.submitted.currency)
-
-    def _request(
-        self,
-        method: str,
-        url: str,
-        label: str,
-        body: bytes = b"",
-        *,
-        retry_safe: bool = False,
-    ) -> HttpRequest:
-        return HttpRequest(
-            method=method,
-            url=url,
-            label=label,
-            headers=self._headers,
-            body=body,
-            retry_safe=retry_safe,
-        )
-
-    def _order(self, answer: HttpResponse, label: str, currency: str, *, may_decline: bool = False) -> _Order:
-        """Read an answer that should be a payment order; raise what it is instead."""
-        if not 200 <= answer.status < 300:  # noqa: PLR2004 - success
-            raise _refusal(answer, label, may_decline=may_decline)
-        try:
-            decoded = _wire.read_object(answer.body)
-            order = _wire.read(_wire.OrderAnswer, decoded)
-            observed = observation_of(order, currency=currency, raw=decoded)
-        except ValueError as error:
-            message = (
-                f"{label}: the gateway answered {answer.status} with something that is not a payment order: {error}"
-            )
-            raise UnexpectedAnswer(message, http_status=answer.status) from error
-        links = {operation.rel: operation.href for operation in order.operations}
-        return _Order(observed, MappingProxyType(links))
-
-
-class _Order:
-    """A payment order as read: the observation, and the links of what can be done."""
-
-    __slots__ = ("links", "observation")
-
-    def __init__(self, observation: Observation, links: Mapping[str, str]) -> None:
-        self.observation = observation
-        self.links = links
-
-    def has(self, reference: str) -> bool:
-        """Whether one of the order's transactions carries ``reference``."""
-        return any(each.reference == reference for each in self.observation.transactions)
-
-
-class _Declined(Exception):
-    """A request that was answered with somebody's no."""
-
-    def __init__(self, decline: Decline) -> None:
-        super().__init__(decline.text)
-        self.decline = decline
-
-
-def _refusal(answer: HttpResponse, label: str, *, may_decline: bool) -> ProviderError | _Declined:
-    """Return what an answer that is not a success means."""
-    stated = answer.header("retry-after") or ""
-    retry_after = float(stated) if stated.isdecimal() else None
-    try:
-        problem = _wire.read(_wire.Problem, _wire.read_object(answer.body))
-    except _wire.Unreadable:
-        problem = None
-    if problem is None or not (problem.type or problem.problems or problem.title):
-        return unreadable_error(answer.status, retry_after=retry_after, call=label)
-    if may_decline and answer.status < 500 and is_decline(problem):  # noqa: PLR2004 - a server error is no decline
-        return _Declined(decline_of(problem, _date(answer)))
-    return error_of(problem, answer.status, retry_after=retry_after, call=label)
+    async def _patch(self, send: Send, order: KnownOrder, rel: str, body: bytes) -> KnownOrder:
+        answer = await send(self._calls.request("PATCH", expanded(order.links[rel]), rel, body))
+        return order_in(answer, rel, order.observation.submitted.currency)
 
 
 def _not_now(verb: str, observed: Observation) -> Conflict:
@@ -327,10 +275,6 @@ def _not_now(verb: str, observed: Observation) -> Conflict:
     return Conflict(message, advice="the payer may be inside an app, or another operation may be under way: try later")
 
 
-def _expanded(href: str) -> str:
-    return f"{href}{'&' if '?' in href else '?'}{_EXPAND}"
-
-
 def _sources(script_url: str) -> tuple[str, ...]:
     """Return what a Content-Security-Policy must allow for the script (docs: seamless view, CSP)."""
     origin = _ORIGIN.match(script_url)
@@ -339,12 +283,3 @@ def _sources(script_url: str) -> tuple[str, ...]:
     if origin[0].endswith((".payex.com", ".swedbankpay.com")):
         return ("https://*.payex.com", "https://*.swedbankpay.com")
     return (origin[0],)
-
-
-def _date(answer: HttpResponse) -> datetime | None:
-    """Return when the gateway says it answered."""
-    try:
-        read = parsedate_to_datetime(answer.header("date") or "")
-    except (ValueError, OverflowError):
-        return None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read

@@ -17,10 +17,11 @@ from prenopay.money import Money
 from prenopay.orders import Instrument
 from prenopay.provider import Attempt, Observation, ProviderTransaction, TransactionKind
 from prenopay.providers.swedbankpay import _wire
-from prenopay.providers.swedbankpay.encoding import INSTRUMENTS
+from prenopay.providers.swedbankpay.instruments import instrument_of
+from prenopay.providers.swedbankpay.methods import methods_stored
 from prenopay.providers.swedbankpay.problems import decline_of
 
-__all__ = ["Sums", "actions_of", "instrument_of", "observation_of", "state_of", "status_of", "sums_of"]
+__all__ = ["Sums", "actions_of", "is_verification", "observation_of", "state_of", "status_of", "sums_of"]
 
 ACTION_OF_REL: Final[Mapping[str, Action]] = {
     "capture": Action.CAPTURE,
@@ -57,7 +58,8 @@ _PAID_RELS_2: Final = frozenset(
         "create-paymentorder-reversal",
     },
 )
-_TAKES_NO_MONEY: Final = frozenset({"verify", "payout"})
+_VERIFY: Final = "verify"
+_TAKES_NO_MONEY: Final = frozenset({_VERIFY, "payout"})
 """Operations whose amount is not collected from the payer."""
 _ONE_PHASE: Final = frozenset({Instrument.SWISH, Instrument.TRUSTLY})
 
@@ -70,14 +72,6 @@ _KINDS: Final = {
 }
 """``type`` of a transaction → our kind. A ``Sale`` is authorization and capture at once: see ``sums_of``."""
 
-_INSTRUMENT_WORDS: Final[Mapping[str, str]] = {
-    **{theirs.lower(): ours for ours, theirs in INSTRUMENTS.items()},
-    "invoice": Instrument.INVOICE,
-    "invoice-payexfinancingno": Instrument.INVOICE,
-    "creditaccount": Instrument.CREDIT_ACCOUNT,
-    "creditaccount-creditaccountno": Instrument.CREDIT_ACCOUNT,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -87,14 +81,6 @@ class Sums:
     captured: int = 0
     refunded: int = 0
     cancelled: int = 0
-
-
-def instrument_of(name: str | None) -> str | None:
-    """Return our word for an instrument, theirs where we have none, ``None`` for nothing said."""
-    if not name or name.lower() == "paymentorders":
-        return None
-    known = _INSTRUMENT_WORDS.get(name.lower())
-    return str(known) if known is not None else name
 
 
 def status_of(order: _wire.Order, rels: Collection[str]) -> str:
@@ -118,9 +104,18 @@ def actions_of(rels: Collection[str]) -> frozenset[Action]:
     return frozenset(ACTION_OF_REL[rel] for rel in rels if rel in ACTION_OF_REL)
 
 
-def state_of(status: str, sums: Sums) -> PaymentState:
-    """Return our state; a status nobody documented means the payment is still open."""
-    if sums.captured:
+def is_verification(order: _wire.Order) -> bool:
+    """Whether the order only stores a method: nothing is reserved, whatever amount it shows."""
+    return order.operation.lower() == _VERIFY
+
+
+def state_of(status: str, sums: Sums, *, verified: bool = False) -> PaymentState:
+    """Return our state; a status nobody documented means the payment is still open.
+
+    A ``Verify`` that is ``Paid`` (``verified``) has come to its good end, and nothing is left to take:
+    captured, of which the sums say that it was nothing.
+    """
+    if sums.captured or (verified and status == "paid"):
         return PaymentState.CAPTURED
     return _STATES.get(status, PaymentState.PENDING)
 
@@ -214,12 +209,12 @@ def observation_of(answer: _wire.OrderAnswer, *, currency: str, raw: Mapping[str
 
     return Observation(
         provider_reference=order.id,
-        state=state_of(status, sums),
+        state=state_of(status, sums, verified=is_verification(order)),
         authorized=money(sums.authorized),
         captured=money(sums.captured),
         refunded=money(sums.refunded),
         cancelled=money(sums.cancelled),
-        submitted=money(_submitted(order, paid)),
+        submitted=money(0 if is_verification(order) else _submitted(order, paid)),
         fee=money(paid.fee_amount if paid else 0),
         discount=money(abs(paid.discount_amount or 0) if paid else 0),
         allowed_actions=actions_of(rels),
@@ -230,6 +225,7 @@ def observation_of(answer: _wire.OrderAnswer, *, currency: str, raw: Mapping[str
         attempts=_attempts(order),
         transactions=_transactions(order, currency),
         failed_transactions=_failed_transactions(order),
+        methods=methods_stored(order) if status in _PAID_STATUSES else (),
         raw_status=order.status or order.state or "",
         status_is_known=status in _STATES,
         raw=raw,

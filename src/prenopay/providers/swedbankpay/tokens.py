@@ -1,0 +1,186 @@
+"""A payer's stored methods at the gateway: listed and removed, through either of its two APIs.
+
+The Payer API addresses a token as ``{token}-{type}`` and says by links what can be done with it;
+the older one takes a deletion at the token's own path. Where an answer links, the link is followed,
+to the account's own hosts only.
+Source: developer.swedbankpay.com, token handling (2026-07-01).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final, TypeVar
+from urllib.parse import quote, urlsplit
+
+from prenopay._redaction import Secret
+from prenopay.errors import Conflict, InvalidOrder, NotSent
+from prenopay.mandates import MandateKind, MethodSeen
+from prenopay.ports import HttpResponse, Send
+from prenopay.providers.swedbankpay import _wire
+from prenopay.providers.swedbankpay.answers import hidden, is_success, problem_in, refusal, unexpected
+from prenopay.providers.swedbankpay.calls import ORDERS, Calls
+from prenopay.providers.swedbankpay.config import SwedbankPay
+from prenopay.providers.swedbankpay.encoding import archive_body, delete_body
+from prenopay.providers.swedbankpay.methods import ACTIVE, methods_listed
+from prenopay.providers.swedbankpay.problems import is_token_gone
+
+__all__ = ["StoredTokens"]
+
+InT = TypeVar("InT", bound=_wire.In)
+
+_PAYERS: Final = "/online/payers"
+_TYPES: Final[Mapping[MandateKind, tuple[str, ...]]] = {
+    MandateKind.ONE_CLICK: ("Payment", "OneClick"),
+    MandateKind.RECURRENCE: ("Recurrence",),
+    MandateKind.UNSCHEDULED: ("Unscheduled",),
+}
+"""How the Payer API's paths end; for one-click details the docs show two ways."""
+_PATHS: Final[Mapping[MandateKind, str]] = {
+    MandateKind.ONE_CLICK: "paymenttokens",
+    MandateKind.RECURRENCE: "recurrencetokens",
+    MandateKind.UNSCHEDULED: "unscheduledtokens",
+}
+_ARCHIVE_ALL: Final = "archive-payer-tokens"
+_DELETE_ALL: Final = "delete-payerownedtokens"
+_ARCHIVE: Final = "archive-token"
+_LIST, _REMOVE, _REMOVE_ALL = "list methods", "remove method", "remove methods"
+_NO_LONGER: Final = frozenset({404, 410})
+
+
+class StoredTokens:
+    """The stored methods of one merchant's payers."""
+
+    def __init__(self, config: SwedbankPay, calls: Calls) -> None:
+        """Use the API that ``config`` chooses."""
+        self._base = config.tokens_url
+        self._hosts = config.hosts
+        self._payer_api = config.payer_api
+        self._calls = calls
+
+    async def observe(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
+        """Return the payer's methods that still work; a payer the gateway does not know has none."""
+        listed, _ = await self._listed(send, payer_reference, _LIST)
+        return methods_listed(listed)
+
+    async def remove(self, send: Send, kind: MandateKind, token: Secret, reason: str) -> None:
+        """Remove one token; return, too, where it is gone already."""
+        if kind not in _PATHS:
+            message = f"kind: Swedbank Pay stores no {kind}"
+            raise InvalidOrder(message, field="kind")
+        segment = _segment("token", token.reveal())
+        if self._payer_api:
+            await self._archive(send, [f"{segment}-{ending}" for ending in _TYPES[kind]], token, reason)
+            return
+        url = f"{self._base}{ORDERS}/{_PATHS[kind]}/{segment}"
+        answer = hidden(await self._patch(send, url, _REMOVE, delete_body(reason)), token)
+        if not _is_gone(answer) and self._read_change(_wire.TokenAnswer, answer, _REMOVE).is_deleted is False:
+            raise unexpected(answer, _REMOVE, "a token that is not deleted")
+
+    async def remove_all(self, send: Send, payer_reference: str, reason: str) -> None:
+        """Remove every token of the payer; nothing is sent where there is none."""
+        listed, links = await self._listed(send, payer_reference, _REMOVE_ALL)
+        if not any(token.state.lower() in ACTIVE for token in listed):
+            return
+        rel = next((rel for rel in (_ARCHIVE_ALL, _DELETE_ALL) if rel in links), _ARCHIVE_ALL)
+        body = archive_body(reason) if rel == _ARCHIVE_ALL else delete_body(reason)
+        answer = await self._patch(send, self._link(links, rel, _REMOVE_ALL), _REMOVE_ALL, body)
+        if _is_gone(answer):
+            return
+        changed = self._read_change(_wire.TokensAnswer, answer, _REMOVE_ALL)
+        envelope = changed.tokens or changed.payer_owned_tokens or _wire.TokenList()
+        if any(token.state.lower() == "active" for token in envelope.token_list or ()):
+            raise unexpected(answer, _REMOVE_ALL, "tokens that are still active")
+
+    async def _listed(
+        self, send: Send, payer_reference: str, label: str
+    ) -> tuple[list[_wire.ListedToken], Mapping[str, str]]:
+        """Return the payer's tokens as listed, and the links of what can be done with them all."""
+        segment = _segment("payer_reference", payer_reference)
+        path = f"{_PAYERS}/{segment}" if self._payer_api else f"{ORDERS}/payerownedtokens/{segment}"
+        answer = await send(self._calls.request("GET", self._base + path, label, retry_safe=True))
+        if _is_gone(answer):
+            return [], {}
+        read = self._read(_wire.TokensAnswer, answer, label)
+        envelope = read.tokens or read.payer_owned_tokens
+        listed = None if envelope is None else envelope.token_list if envelope.tokens is None else envelope.tokens
+        if envelope is None or listed is None:
+            raise unexpected(answer, label, "something that is no list of tokens")
+        if envelope.payer_reference not in {None, payer_reference}:
+            raise unexpected(answer, label, "the tokens of another payer")
+        return listed, _links(read.operations)
+
+    async def _archive(self, send: Send, names: Collection[str], token: Secret, reason: str) -> None:
+        """Find the token under one of ``names`` and archive it by its own link."""
+        for name in names:
+            url = f"{self._base}{_PAYERS}/tokens/{name}"
+            answer = await send(self._calls.request("GET", url, _REMOVE, retry_safe=True))
+            if not is_success(answer):
+                answer = hidden(answer, token)
+            if _is_gone(answer):
+                continue
+            found = self._read(_wire.TokenAnswer, answer, _REMOVE).token
+            if found is None:
+                raise unexpected(answer, _REMOVE, "something that is no token")
+            if found.state.lower() not in ACTIVE:
+                return
+            link = self._link(_links(found.operations), _ARCHIVE, _REMOVE)
+            answer = hidden(await self._patch(send, link, _REMOVE, archive_body(reason)), token)
+            changed = None if _is_gone(answer) else self._read_change(_wire.TokenAnswer, answer, _REMOVE).token
+            if changed is not None and changed.state.lower() == "active":
+                raise unexpected(answer, _REMOVE, "a token that is still active")
+            return
+
+    async def _patch(self, send: Send, url: str, label: str, body: bytes) -> HttpResponse:
+        """Send a removal, which twice is the same as once."""
+        return await send(self._calls.request("PATCH", url, label, body, retry_safe=True))
+
+    def _link(self, links: Mapping[str, str], rel: str, label: str) -> str:
+        """Return where ``rel`` leads, if that is one of the account's own hosts."""
+        if rel not in links:
+            message = f"{label}: the gateway offers no {rel!r} now; nothing was removed"
+            raise Conflict(message)
+        try:
+            parts = urlsplit(links[rel])
+        except ValueError:
+            parts = urlsplit("")
+        is_ours = parts.netloc.lower() in self._hosts and parts.scheme == urlsplit(self._base).scheme
+        if not is_ours:
+            message = (
+                f"{label}: the link {rel!r} leads to {parts.hostname!r}, no host of this account; nothing was sent"
+            )
+            raise NotSent(message)
+        return links[rel]
+
+    @staticmethod
+    def _read(model: type[InT], answer: HttpResponse, label: str) -> InT:
+        if not is_success(answer):
+            raise refusal(answer, label)
+        try:
+            return _wire.read(model, _wire.read_object(answer.body))
+        except _wire.Unreadable as error:
+            raise unexpected(answer, label, f"something that is no list of tokens: {error}") from error
+
+    def _read_change(self, model: type[InT], answer: HttpResponse, label: str) -> InT:
+        """Read the answer to a removal, which need not say anything."""
+        return model() if is_success(answer) and not answer.body.strip() else self._read(model, answer, label)
+
+
+def _is_gone(answer: HttpResponse) -> bool:
+    """Whether the gateway says, in its own words, that there is no such token or payer.
+
+    A bare 404 is not believed: it may come from whatever stands in front of the gateway.
+    """
+    problem = None if is_success(answer) else problem_in(answer)
+    return problem is not None and (answer.status in _NO_LONGER or is_token_gone(problem, answer.status))
+
+
+def _links(operations: list[_wire.Operation]) -> dict[str, str]:
+    return {operation.rel: operation.href for operation in operations}
+
+
+def _segment(field: str, text: str) -> str:
+    """Return ``text`` as one part of a path, whatever signs it holds."""
+    if not text.strip("."):
+        message = f"{field}: must not be empty or dots only"
+        raise InvalidOrder(message, field=field)
+    return quote(text, safe="")
