@@ -5,13 +5,23 @@ from __future__ import annotations
 from prenopay.testing.emulators.swedbankpay.behaviour import (
     AWKWARD,
     AsynchronousReversal,
+    AttemptLimits,
     Behaviour,
     Brand,
+    DeclineChannel,
     DuplicateAnswer,
     MissingVersion,
+    TrustlyCharge,
 )
-from prenopay.testing.emulators.swedbankpay.books import OrderRecord, Totals, TransactionRecord
+from prenopay.testing.emulators.swedbankpay.books import (
+    ChargeRecord,
+    OrderRecord,
+    TokenRecord,
+    Totals,
+    TransactionRecord,
+)
 from prenopay.testing.emulators.swedbankpay.cards import TEST_CARDS, TestCard
+from prenopay.testing.emulators.swedbankpay.charging import TrustlyAnswer
 from prenopay.testing.emulators.swedbankpay.emulator import SwedbankPayEmulator
 from prenopay.testing.emulators.swedbankpay.merchants import (
     DEFAULT_ACCESS_TOKEN,
@@ -22,6 +32,7 @@ from prenopay.testing.emulators.swedbankpay.merchants import (
 from prenopay.testing.emulators.swedbankpay.notices import CALLBACK_SOURCES
 from prenopay.testing.emulators.swedbankpay.orders import Status, TransactionKind
 from prenopay.testing.emulators.swedbankpay.payer_side import PayerAnswer, PayerRefused, PayerResult
+from prenopay.testing.emulators.swedbankpay.tokens import ArchivedBy, TokenKind
 
 __all__ = [
     "AWKWARD",
@@ -29,9 +40,13 @@ __all__ = [
     "DEFAULT_ACCESS_TOKEN",
     "DEFAULT_PAYEE_ID",
     "TEST_CARDS",
+    "ArchivedBy",
     "AsynchronousReversal",
+    "AttemptLimits",
     "Behaviour",
     "Brand",
+    "ChargeRecord",
+    "DeclineChannel",
     "DuplicateAnswer",
     "Merchant",
     "MissingVersion",
@@ -43,7 +58,11 @@ __all__ = [
     "Status",
     "SwedbankPayEmulator",
     "TestCard",
+    "TokenKind",
+    "TokenRecord",
     "Totals",
     "TransactionKind",
     "TransactionRecord",
+    "TrustlyAnswer",
+    "TrustlyCharge",
 ]

@@ -6,14 +6,15 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from typing import Final
-from urllib.parse import urlsplit
+from http import HTTPStatus
+from typing import Final, Literal
 
 from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, json_answer
-from prenopay.testing.emulators.jsonvalues import JsonObject, as_object, read_json
+from prenopay.testing.emulators.jsonvalues import JsonObject, as_object
 from prenopay.testing.emulators.swedbankpay import request_shapes
-from prenopay.testing.emulators.swedbankpay.behaviour import Brand, DuplicateAnswer, MissingVersion
-from prenopay.testing.emulators.swedbankpay.calls import ORDERS_PATH, member
+from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel, DuplicateAnswer, MissingVersion
+from prenopay.testing.emulators.swedbankpay.calls import ORDERS_PATH, PAYERS_PATH, member
+from prenopay.testing.emulators.swedbankpay.charging import ChargeSide
 from prenopay.testing.emulators.swedbankpay.documents import (
     View,
     node_document,
@@ -23,6 +24,7 @@ from prenopay.testing.emulators.swedbankpay.documents import (
 )
 from prenopay.testing.emulators.swedbankpay.fields import Check
 from prenopay.testing.emulators.swedbankpay.formats import trace_of
+from prenopay.testing.emulators.swedbankpay.hosts import Hosts
 from prenopay.testing.emulators.swedbankpay.merchant_side import MerchantSide
 from prenopay.testing.emulators.swedbankpay.merchants import Merchant
 from prenopay.testing.emulators.swedbankpay.nodes import Node, find_node
@@ -36,36 +38,15 @@ from prenopay.testing.emulators.swedbankpay.problems import (
     problem,
 )
 from prenopay.testing.emulators.swedbankpay.register import Register, UsedReference
+from prenopay.testing.emulators.swedbankpay.request_bodies import json_body, refuse
+from prenopay.testing.emulators.swedbankpay.token_api import TOKEN_PATHS, TokenApi
+from prenopay.testing.emulators.swedbankpay.tokens import CHARGES
 
-__all__ = ["Api", "Hosts"]
+__all__ = ["Api"]
 
 _VERSIONS: Final = ("3.1", "3.0", "2.0")
+_REFERENCE: Final = "PaymentOrder.PayeeInfo.PayeeReference"
 _VERSION: Final = re.compile(r"application/json\s*;[^,]*?\bversion\s*=\s*\"?([0-9.]+)")
-_TOKEN_PATHS: Final = frozenset({"payerownedtokens", "paymenttokens", "unscheduledtokens", "recurrencetokens"})
-_TOKENS_MISSING: Final = FieldProblem("Path", "Stored payment details are not emulated.")
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Hosts:
-    """The gateway's own host names: a caller who uses them gets links with them."""
-
-    api: str
-    page: str
-
-    def all(self) -> frozenset[str]:
-        """Return both hosts under both brands."""
-        return frozenset(self._branded(host, brand) for host in (self.api, self.page) for brand in Brand)
-
-    def origins(self, request: EmulatorRequest, brand: Brand) -> tuple[str, str]:
-        """Return the origins of API and page links: on a socket, where the caller reached us."""
-        if urlsplit(request.origin).netloc not in self.all():
-            return request.origin, request.origin
-        return f"https://{self._branded(self.api, brand)}", f"https://{self._branded(self.page, brand)}"
-
-    def _branded(self, host: str, brand: Brand) -> str:
-        for other in Brand:
-            host = host.removesuffix(other) + brand if host.endswith(f".{other}") else host
-        return host
 
 
 class Api:
@@ -76,27 +57,29 @@ class Api:
         self._register = register
         self._hosts = hosts
         self._side = MerchantSide(register)
+        self.charges: ChargeSide = ChargeSide(register)
+        self._tokens = TokenApi(register, hosts)
         self._problems = 0
 
     def answer(self, request: EmulatorRequest) -> EmulatorAnswer:
         """Answer one call."""
         try:
             merchant = self._merchant(request)
+            if request.path.lower().startswith(PAYERS_PATH):
+                return self._tokens.payers(request, merchant)
             version = self._version(request)
             return _in_version(self._route(request, merchant, version), version)
         except Refusal as refusal:
             return self._problem(refusal)
 
     def _route(self, request: EmulatorRequest, merchant: Merchant, version: str) -> EmulatorAnswer:
-        if request.path.startswith("/online/payers"):
-            raise input_error(_TOKENS_MISSING)
         if not request.path.startswith(ORDERS_PATH):
             raise not_found(what=request.path)
         match request.method, request.path.removeprefix(ORDERS_PATH).strip("/").split("/"):
             case "POST", [""]:
                 return self._create(request, merchant, version)
-            case _, [first, *_] if first.lower() in _TOKEN_PATHS:
-                raise input_error(_TOKENS_MISSING)
+            case _, [first, name] if first.lower() in TOKEN_PATHS:
+                return self._tokens.paymentorders(request, merchant, first.lower(), name)
             case "GET", [guid]:
                 order = self._order(guid, merchant)
                 return json_answer(200, order_document(order, self._view(request, version)))
@@ -118,23 +101,36 @@ class Api:
 
     def _create(self, request: EmulatorRequest, merchant: Merchant, version: str) -> EmulatorAnswer:
         body = self._body(request, "paymentorder", beside=("creditcard",))
-        self._refuse(request_shapes.create_shape(merchant.reference_format)("PaymentOrder", body))
-        self._refuse(request_shapes.between_order_fields(body, version=version))
+        operation = str(body.get("operation"))
+        self._refuse(request_shapes.create_shape(merchant.reference_format, operation)("PaymentOrder", body))
+        if operation in CHARGES:
+            self._refuse(request_shapes.between_items(body, path="PaymentOrder"))
+        else:
+            self._refuse(request_shapes.between_order_fields(body, version=version))
         payee_info = as_object(body["payeeInfo"]) or {}
         if str(payee_info["payeeId"]).lower() != merchant.payee_id.lower():
             raise forbidden(
                 FieldProblem("PaymentOrder.PayeeInfo.PayeeId", "The access token belongs to another payee.")
             )
-        view = self._view(request, version)
         made_in = "3.0" if version == "2.0" and body.get("productName") else version
-        user_agent = request.header("user-agent")
+        reference = str(payee_info["payeeReference"])
+        make = self._charged if operation in CHARGES else self._ordered
 
         def act() -> EmulatorAnswer:
-            order = self._side.create(merchant, body, version=made_in, user_agent=user_agent)
-            return json_answer(self._register.behaviour.create_status, order_document(order, view))
+            return make(merchant, body, made_in, request.header("user-agent"), self._view(request, version))
 
-        reference = str(payee_info["payeeReference"])
-        return self._once(request, merchant, reference, "PaymentOrder.PayeeInfo.PayeeReference", act)
+        duplicate = self._register.behaviour.duplicate_charge if operation in CHARGES else None
+        return self._once(request, merchant, reference, _REFERENCE, act, duplicate=duplicate)
+
+    def _ordered(self, merchant: Merchant, body: JsonObject, made_in: str, agent: str, view: View) -> EmulatorAnswer:
+        order = self._side.create(merchant, body, version=made_in, user_agent=agent)
+        return json_answer(self._register.behaviour.create_status, order_document(order, view))
+
+    def _charged(self, merchant: Merchant, body: JsonObject, made_in: str, agent: str, view: View) -> EmulatorAnswer:
+        order, channel = self.charges.charge(merchant, body, version=made_in, user_agent=agent)
+        if order.failure is not None and channel is DeclineChannel.PROBLEM:
+            return self._problem(Refusal(order.failure, status=_whole(order.failure, "status")))
+        return json_answer(self._register.behaviour.create_status, order_document(order, view))
 
     def _patch(self, request: EmulatorRequest, order: PaymentOrder, version: str) -> EmulatorAnswer:
         body = self._body(request, "paymentorder")
@@ -208,16 +204,19 @@ class Api:
         reference: str,
         field: str,
         act: Callable[[], EmulatorAnswer],
+        *,
+        duplicate: DuplicateAnswer | Literal["accept"] | None = None,
     ) -> EmulatorAnswer:
         """Act, unless the payee has used ``reference`` for anything before."""
+        duplicate = duplicate or self._register.behaviour.duplicate_reference
         key, fingerprint = (merchant.payee_id, reference), _fingerprint(request)
         used = self._register.references.get(key)
-        if used is None:
+        if used is None or duplicate == "accept":
             answer = act()
             self._register.references[key] = UsedReference(fingerprint=fingerprint, answer=answer)
             return answer
         taken = FieldProblem(field, f"{reference} has been used already.")
-        match self._register.behaviour.duplicate_reference:
+        match duplicate:
             case DuplicateAnswer.REPLAY if used.fingerprint == fingerprint:
                 return used.answer
             case DuplicateAnswer.INPUT_ERROR:
@@ -251,13 +250,7 @@ class Api:
         return found[1]
 
     def _body(self, request: EmulatorRequest, name: str, *, beside: tuple[str, ...] = ()) -> JsonObject:
-        try:
-            body = as_object(read_json(request.body))
-        except ValueError:
-            body = None
-        if body is None:
-            raise input_error(FieldProblem("Body", "The body must be a JSON object."))
-        known = {name, *beside}
+        body, known = json_body(request), {name, *beside}
         self._refuse(
             FieldProblem(key, f"There is no field {key!r} here.", is_unknown_member=True)
             for key in body
@@ -266,10 +259,7 @@ class Api:
         return member(body, name)
 
     def _refuse(self, problems: Iterable[FieldProblem]) -> None:
-        strict = self._register.behaviour.refuse_unknown_members
-        found = [entry for entry in problems if strict or not entry.is_unknown_member]
-        if found:
-            raise input_error(*found)
+        refuse(problems, strict=self._register.behaviour.refuse_unknown_members)
 
     def _order(self, guid: str, merchant: Merchant) -> PaymentOrder:
         order = self._register.orders.get(f"{ORDERS_PATH}/{guid.lower()}")
@@ -318,6 +308,8 @@ def _fingerprint(request: EmulatorRequest) -> str:
 
 
 def _in_version(answer: EmulatorAnswer, version: str) -> EmulatorAnswer:
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        return answer
     return dataclasses.replace(
         answer,
         headers=(
@@ -325,3 +317,8 @@ def _in_version(answer: EmulatorAnswer, version: str) -> EmulatorAnswer:
             ("api-supported-versions", "/".join(_VERSIONS)),
         ),
     )
+
+
+def _whole(body: JsonObject, name: str) -> int:
+    value = body.get(name)
+    return value if isinstance(value, int) else 0

@@ -15,10 +15,13 @@ from prenopay.testing.emulators.callbacks import RetrySchedule
 __all__ = [
     "AWKWARD",
     "AsynchronousReversal",
+    "AttemptLimits",
     "Behaviour",
     "Brand",
+    "DeclineChannel",
     "DuplicateAnswer",
     "MissingVersion",
+    "TrustlyCharge",
 ]
 
 
@@ -57,6 +60,33 @@ class AsynchronousReversal:
 
     after: timedelta = timedelta(days=2)
     succeeds: bool = True
+
+
+class DeclineChannel(StrEnum):
+    """How a declined charge is told. The documents describe both and say of neither when."""
+
+    FAILED_ORDER = "failed_order"
+    """As an order that is ``Failed`` (docs: validate-status, status-models)."""
+    PROBLEM = "problem"
+    """As a problem with its own HTTP status; the order's id is never told (docs: problems)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustlyCharge:
+    """A charge of a bank account settles later (docs: unscheduled, Trustly)."""
+
+    after: timedelta = timedelta(hours=6)
+    succeeds: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLimits:
+    """How many failures of a card suspend it: in a day, in thirty days (docs: problems, MIT)."""
+
+    mastercard_daily: int = 10
+    mastercard_monthly: int = 35
+    visa_monthly: int = 15
+    warned_from: int = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +136,35 @@ class Behaviour:
     swish_reversal_lags: bool = True
     """The answer to a Swish reversal leaves ``remainingReversalAmount`` out; the next GET has it."""
 
+    # Stored payment details
+    missing_token_status: Literal[404, 400] = 404
+    """What a token that does not exist gets: 404 in the documents, 400 in older recordings."""
+    inactive_name: Literal["", "UnscheduledToken"] = ""
+    """The name in the problem of an inactive token; empty for the field's own. The one sample has another's."""
+    unknown_payer: Literal["notfound", "empty"] = "notfound"
+    """What asking for the tokens of a payer without any gets: 404, or an empty list; not documented."""
+    capital_types: bool = False
+    """Write the types in ``paid.tokens`` with a capital; the samples do both."""
+    one_click_suffix: Literal["Payment", "OneClick"] = "Payment"
+    """How the Payer API's addresses call one-click tokens; both are taken."""
+    cardholder_type_key: Literal["cardholderType", "cardHolderType"] = "cardholderType"
+    verification_type: Literal["", "Verification", "Authorization"] = ""
+    """The ``transactionType`` of a paid Verify; empty leaves it out. Not documented."""
+
+    # Charges
+    decline_channel: DeclineChannel = DeclineChannel.FAILED_ORDER
+    failed_type_is_bare: bool = False
+    """Write only the last word of the problem's type in ``failed``, as one sample does."""
+    duplicate_charge: DuplicateAnswer | Literal["accept"] | None = None
+    """What a repeated ``payeeReference`` of a charge gets; ``None``: as any other. Not documented.
+
+    ``"accept"`` does not notice, and charges once more.
+    """
+    trustly_charge: TrustlyCharge = field(default_factory=TrustlyCharge)
+    trustly_callbacks: bool = True
+    """Tell of charges of bank accounts that settled or failed; cards' charges are never told of."""
+    attempt_limits: AttemptLimits = field(default_factory=AttemptLimits)
+
     # Callbacks
     callback_delay: timedelta = timedelta(0)
     callback_instrument: Literal["", "paymentorders", "name"] = "paymentorders"
@@ -127,6 +186,14 @@ AWKWARD: Final = Behaviour(
     stray_members=True,
     noise=True,
     wallet_paid_is_short=True,
+    inactive_name="UnscheduledToken",
+    unknown_payer="empty",
+    capital_types=True,
+    one_click_suffix="OneClick",
+    cardholder_type_key="cardHolderType",
+    verification_type="Verification",
+    decline_channel=DeclineChannel.PROBLEM,
+    failed_type_is_bare=True,
     callback_instrument="",
     post_purchase_callbacks=True,
 )

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.swedbankpay.formats import stamp
 from prenopay.testing.emulators.swedbankpay.orders import PaymentOrder, Status, TransactionKind
+from prenopay.testing.emulators.swedbankpay.tokens import ArchivedBy, StoredToken, TokenKind
 
-__all__ = ["OrderRecord", "Totals", "TransactionRecord", "describe", "record_of"]
+__all__ = [
+    "ChargeRecord",
+    "OrderRecord",
+    "TokenRecord",
+    "Totals",
+    "TransactionRecord",
+    "charge_of",
+    "describe",
+    "record_of",
+    "token_record",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +50,7 @@ class OrderRecord:
     """One payment order as it stands."""
 
     id: str
+    operation: str
     payee_id: str
     payee_reference: str
     order_reference: str
@@ -54,10 +66,50 @@ class OrderRecord:
     page_path: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRecord:
+    """One stored token as it stands."""
+
+    token: str = field(repr=False)
+    kind: TokenKind
+    payee_id: str
+    payer_reference: str
+    instrument: str
+    name: str
+    """The masked card or account."""
+    expiry: str
+    is_network_token: bool
+    is_active: bool
+    archived_by: ArchivedBy | None
+    archive_reason: str
+    made_by: str
+    """The order that stored it; empty for one that was put straight in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRecord:
+    """One charge of a token as it stands. ``problem`` is the type of what declined it."""
+
+    order: str
+    operation: str
+    payee_reference: str
+    payer_reference: str
+    token: str = field(repr=False)
+    instrument: str
+    card: str
+    """The masked card or account that was charged."""
+    amount: int
+    currency: str
+    status: Status
+    problem: str
+    created: datetime
+
+
 def record_of(order: PaymentOrder, *, page_path: str) -> OrderRecord:
     """Return the order as a value."""
     return OrderRecord(
         id=order.id,
+        operation=order.operation,
         payee_id=order.merchant.payee_id,
         payee_reference=order.payee_reference,
         order_reference=order.order_reference,
@@ -88,11 +140,51 @@ def record_of(order: PaymentOrder, *, page_path: str) -> OrderRecord:
     )
 
 
+def token_record(stored: StoredToken) -> TokenRecord:
+    """Return the token as a value."""
+    return TokenRecord(
+        token=stored.token,
+        kind=stored.kind,
+        payee_id=stored.payee_id,
+        payer_reference=stored.payer_reference,
+        instrument=stored.instrument.name,
+        name=stored.name,
+        expiry=stored.expiry,
+        is_network_token=stored.card is not None and stored.card.is_network_token,
+        is_active=stored.is_active,
+        archived_by=stored.archived_by,
+        archive_reason=stored.archive_reason,
+        made_by=stored.made_by,
+    )
+
+
+def charge_of(order: PaymentOrder) -> ChargeRecord | None:
+    """Return the charge that an order is, if it is one."""
+    attempt = next((entry for entry in order.attempts if entry.is_by_merchant), None)
+    if attempt is None or attempt.stored is None:
+        return None
+    return ChargeRecord(
+        order=order.id,
+        operation=order.operation,
+        payee_reference=order.payee_reference,
+        payer_reference=order.payer_reference,
+        token=attempt.stored.token,
+        instrument=attempt.instrument.name,
+        card=attempt.card.masked if attempt.card else attempt.stored.masked_account,
+        amount=order.amount,
+        currency=order.text("currency"),
+        status=order.status,
+        problem=str((order.failure or {}).get("type", "")),
+        created=order.created,
+    )
+
+
 def describe(record: OrderRecord) -> JsonObject:
     """Return the record as JSON."""
     totals = record.totals
     return {
         "id": record.id,
+        "operation": record.operation,
         "payeeId": record.payee_id,
         "payeeReference": record.payee_reference,
         "orderReference": record.order_reference,

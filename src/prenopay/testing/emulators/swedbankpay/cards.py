@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
-__all__ = ["TEST_CARDS", "CardUsed", "TestCard", "find_card"]
+__all__ = ["PLAIN_CARD", "TEST_CARDS", "CardUsed", "TestCard", "find_card", "is_good_until"]
 
 _SHOWN_FIRST: Final = 6
 _SHOWN_LAST: Final = 4
+_EXPIRY: Final = re.compile(r"(0[1-9]|1[0-2])/(20[0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,14 @@ class CardUsed:
     is_challenged: bool
     """Whether 3-D Secure asks the payer."""
     is_network_token: bool
+
+    def until(self, expiry: str) -> CardUsed:
+        """Return the card with another date."""
+        return replace(self, expiry=expiry)
+
+    def as_network_token(self) -> CardUsed:
+        """Return the card with a network token in its place."""
+        return replace(self, is_network_token=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +99,20 @@ TEST_CARDS: Final = (
 )
 """All of them. Any other number might be somebody's, so it is refused before it is looked at twice."""
 
+PLAIN_CARD: Final = TEST_CARDS[2]
+"""A Visa that 3-D Secure does not ask about: what is used when nobody says which."""
 _BY_NUMBER: Final = {card.number: card for card in TEST_CARDS}
 
 
 def find_card(number: str) -> TestCard | None:
     """Return the test card with this number, spaces aside."""
     return _BY_NUMBER.get("".join(number.split()))
+
+
+def is_good_until(expiry: str, now: datetime) -> bool:
+    """Say whether ``expiry`` is MM/YYYY, and not past."""
+    found = _EXPIRY.fullmatch(expiry)
+    if found is None:
+        return False
+    month, year = int(found[1]), int(found[2])
+    return (year, month) >= (now.year, now.month)

@@ -14,7 +14,7 @@ from prenopay.testing.emulators.swedbankpay.orders import PaymentOrder, Purchase
 
 __all__ = ["View", "node_document", "order_document", "transaction_document", "transaction_items_document"]
 
-_V2_STATES: Final = {Status.ABORTED: "Aborted"}
+_V2_STATES: Final = {Status.ABORTED: "Aborted", Status.FAILED: "Failed"}
 _V2_RELS: Final = {
     "update-order": "update-paymentorder-updateorder",
     "abort": "update-paymentorder-abort",
@@ -114,13 +114,15 @@ def _plain_members(order: PaymentOrder, view: View) -> JsonObject:
         "instrumentMode": order.instrument_mode,
         "guestMode": False,
     }
+    if order.text("paymentToken"):
+        members["paymentToken"] = order.text("paymentToken")
     if view.version != "3.1":
         del members["viewableInstruments"]
     return members
 
 
 def _remaining(order: PaymentOrder, view: View) -> JsonObject:
-    if order.purchase is None:
+    if order.purchase is None or order.is_verification:
         return {}
     amounts = {
         "remainingCaptureAmount": order.remaining_capture,
@@ -155,13 +157,17 @@ def _operations(order: PaymentOrder, view: View) -> list[JsonObject]:
 
 def _offered(order: PaymentOrder) -> list[str]:
     """Return what can be done with the order now: a rel that is missing means that it cannot."""
-    pages = ["redirect-checkout", "view-checkout"]
+    pages = _pages(order)
+    if order.is_charge and order.status is Status.INITIALIZED:
+        return []
     match order.status:
         case Status.INITIALIZED:
-            rels = [] if order.open_attempts else ["update-order"]
+            rels = [] if order.open_attempts or order.is_verification else ["update-order"]
             rels += [] if order.is_in_app else ["abort"]
             rels += ["abort-paymentattempt"]
             return [*rels, *(["set-instrument"] if order.instrument_mode else []), *pages]
+        case Status.PAID if order.is_verification:
+            return pages
         case Status.PAID if order.is_locked or order.has_pending_reversal:
             return pages
         case Status.PAID:
@@ -169,6 +175,15 @@ def _offered(order: PaymentOrder) -> list[str]:
             return [*rels, *(["reversal"] if order.remaining_reversal else []), *pages]
         case _:
             return []
+
+
+def _pages(order: PaymentOrder) -> list[str]:
+    """Return the ways to the page: a charge has none, a Verify the one that its addresses are for (docs: verify)."""
+    if order.is_charge:
+        return []
+    if order.is_verification:
+        return ["view-checkout"] if order.part_text("urls", "paymentUrl") else ["redirect-checkout"]
+    return ["redirect-checkout", "view-checkout"]
 
 
 def _operation(order: PaymentOrder, rel: str, view: View) -> JsonObject:
@@ -216,4 +231,4 @@ def _v2_members(order: PaymentOrder) -> JsonObject:
         members["remainingCaptureAmount"] = order.remaining_capture
         members["remainingCancellationAmount"] = order.remaining_capture
         members["remainingReversalAmount"] = order.remaining_reversal
-    return members
+    return {**members, **{made.kind.field: made.token for made in order.tokens}}

@@ -17,18 +17,27 @@ from prenopay.testing.emulators.control import (
     CONTROL_PREFIX,
     ControlPanel,
     ControlRefused,
-    take,
-    take_word,
 )
 from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, Outcome
 from prenopay.testing.emulators.faults import FaultPlan, meet
 from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.server import Served, serve_until_interrupted
-from prenopay.testing.emulators.swedbankpay.api import Api, Hosts
-from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour
-from prenopay.testing.emulators.swedbankpay.books import OrderRecord, Totals, describe, record_of
+from prenopay.testing.emulators.swedbankpay.api import Api
+from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour, DeclineChannel
+from prenopay.testing.emulators.swedbankpay.books import (
+    ChargeRecord,
+    OrderRecord,
+    TokenRecord,
+    Totals,
+    charge_of,
+    describe,
+    record_of,
+    token_record,
+)
 from prenopay.testing.emulators.swedbankpay.calls import PAGE_PATH, describe_call
-from prenopay.testing.emulators.swedbankpay.cards import TEST_CARDS
+from prenopay.testing.emulators.swedbankpay.cards import PLAIN_CARD
+from prenopay.testing.emulators.swedbankpay.charging import TrustlyAnswer
+from prenopay.testing.emulators.swedbankpay.hosts import Hosts
 from prenopay.testing.emulators.swedbankpay.instruments import INSTRUMENTS
 from prenopay.testing.emulators.swedbankpay.merchants import (
     DEFAULT_ACCESS_TOKEN,
@@ -36,15 +45,17 @@ from prenopay.testing.emulators.swedbankpay.merchants import (
     Merchant,
 )
 from prenopay.testing.emulators.swedbankpay.notices import notify
-from prenopay.testing.emulators.swedbankpay.orders import PaymentOrder
+from prenopay.testing.emulators.swedbankpay.orders import PaymentOrder, Status
 from prenopay.testing.emulators.swedbankpay.page.pages import Pages
 from prenopay.testing.emulators.swedbankpay.payer_side import PayerAnswer, PayerResult, PayerSide
 from prenopay.testing.emulators.swedbankpay.register import Register
+from prenopay.testing.emulators.swedbankpay.remote import act_as_payer
+from prenopay.testing.emulators.swedbankpay.token_keeper import TokenKeeper
+from prenopay.testing.emulators.swedbankpay.tokens import ArchivedBy, TokenKind
 from prenopay.testing.emulators.transcript import Transcript
 
 __all__ = ["SwedbankPayEmulator"]
 
-_PLAIN_CARD: Final = TEST_CARDS[2]
 _WELCOME: Final = """\
 An emulated Swedbank Pay answers at {url} until you press Ctrl-C. No money moves.
 
@@ -93,6 +104,7 @@ class SwedbankPayEmulator:
         )
         self._hosts = Hosts(api=api_host, page=page_host)
         self._payer = PayerSide(self._register)
+        self._keeper = TokenKeeper(self._register)
         self._api = Api(self._register, self._hosts)
         self._pages = Pages(self._register, self._payer)
         self._control = ControlPanel(self)
@@ -162,13 +174,29 @@ class SwedbankPayEmulator:
         self,
         order: str,
         *,
-        pan: str = _PLAIN_CARD.number,
-        expiry: str = _PLAIN_CARD.expiry,
+        pan: str = PLAIN_CARD.number,
+        expiry: str = PLAIN_CARD.expiry,
+        answer: PayerAnswer = PayerAnswer.APPROVE,
+        remember: bool = True,
+    ) -> PayerResult:
+        """Pay by a published test card; ``answer`` is what the payer says to 3-D Secure, where it asks.
+
+        ``remember`` is what the payer says where the page asks whether the card may be stored.
+        """
+        with self._lock:
+            found = self._find(order)
+            return self._payer.pay_by_card(found, number=pan, expiry=expiry, answer=answer, remember=remember)
+
+    def pay_by_stored(
+        self,
+        order: str,
+        *,
+        token: str = "",
         answer: PayerAnswer = PayerAnswer.APPROVE,
     ) -> PayerResult:
-        """Pay by a published test card; ``answer`` is what the payer says to 3-D Secure, where it asks."""
+        """Pay by what the page offers of what is stored: the first, or the one with this token."""
         with self._lock:
-            return self._payer.pay_by_card(self._find(order), number=pan, expiry=expiry, answer=answer)
+            return self._payer.pay_by_stored(self._find(order), token=token, answer=answer)
 
     def pay_by_swish(
         self,
@@ -187,10 +215,12 @@ class SwedbankPayEmulator:
         *,
         msisdn: str = "",
         answer: PayerAnswer = PayerAnswer.APPROVE,
+        remember: bool = True,
     ) -> PayerResult:
         """Pay by any other instrument of the menu, named as the gateway does ("Vipps", "Trustly")."""
         with self._lock:
-            return self._payer.pay_by(self._find(order), instrument, msisdn=msisdn, answer=answer)
+            found = self._find(order)
+            return self._payer.pay_by(found, instrument, msisdn=msisdn, answer=answer, remember=remember)
 
     def answer(self, order: str, answer: PayerAnswer, *, attempt: int | None = None) -> PayerResult:
         """Answer what bank or app still asks, in the latest attempt or in ``attempt``."""
@@ -218,6 +248,68 @@ class SwedbankPayEmulator:
             found.is_locked = False
             found.failures_in_a_row.clear()
 
+    def store_card(
+        self,
+        payer_reference: str,
+        *,
+        kind: TokenKind = TokenKind.UNSCHEDULED,
+        pan: str = PLAIN_CARD.number,
+        expiry: str = PLAIN_CARD.expiry,
+    ) -> TokenRecord:
+        """Store a published test card for a payer of the first merchant's, as if an order had done it."""
+        with self._lock:
+            return self._keeper.store_card(self.merchants[0], payer_reference, kind=kind, number=pan, expiry=expiry)
+
+    def store_account(self, payer_reference: str, *, kind: TokenKind = TokenKind.UNSCHEDULED) -> TokenRecord:
+        """Store a bank account (Trustly) for a payer of the first merchant's, as if an order had done it."""
+        with self._lock:
+            return self._keeper.store_account(self.merchants[0], payer_reference, kind=kind)
+
+    def archive_token(
+        self,
+        token: str,
+        *,
+        by: ArchivedBy = ArchivedBy.TOKEN_ISSUER,
+        reason: str = "The card was closed",
+    ) -> TokenRecord:
+        """End a token without the merchant: the issuer closed the card, or the gateway did."""
+        with self._lock:
+            return self._keeper.archive(token, by=by, reason=reason)
+
+    def expire_card(self, token: str) -> TokenRecord:
+        """Let the card behind a token have expired last month."""
+        with self._lock:
+            return self._keeper.expire_card(token)
+
+    def replace_card(self, token: str, pan: str, expiry: str) -> TokenRecord:
+        """Put the card that the issuer sent instead behind a network token, without telling anybody.
+
+        The payer's other tokens for the same card get it too.
+        """
+        with self._lock:
+            return self._keeper.replace_card(token, number=pan, expiry=expiry)
+
+    def decline_next_charge(
+        self,
+        problem: str = "acquirerinsufficientfunds",
+        *,
+        channel: DeclineChannel | None = None,
+        times: int = 1,
+    ) -> None:
+        """Have the next ``times`` charges of cards that reach the acquirer declined by a documented word.
+
+        Without a ``channel`` the decline is told as ``behaviour.decline_channel`` says.
+        """
+        with self._lock:
+            self._keeper.plan_decline(problem, channel=channel, times=times)
+
+    def settle_trustly(self, order: str, answer: TrustlyAnswer = TrustlyAnswer.SETTLE) -> Status:
+        """End the charge of a bank account now, instead of hours later."""
+        with self._lock:
+            found = self._find(order)
+            self._api.charges.settle_account(found, answer)
+            return found.status
+
     def forge_callback(self, order: str, *, naming: str) -> Callback:
         """Queue a callback to ``order``'s address whose body names another order."""
         with self._lock:
@@ -243,6 +335,22 @@ class SwedbankPayEmulator:
         with self._lock:
             return self._record(self._find(order))
 
+    def charges(self) -> tuple[ChargeRecord, ...]:
+        """Return every charge of a token that was tried, declined ones too, in order."""
+        with self._lock:
+            self._register.settle()
+            found = (charge_of(order) for order in self._register.orders.values())
+            return tuple(charge for charge in found if charge is not None)
+
+    def tokens(self, payer_reference: str = "") -> tuple[TokenRecord, ...]:
+        """Return everything stored for a payer (for everybody, without one), ended tokens too, in order."""
+        with self._lock:
+            return tuple(
+                token_record(stored)
+                for stored in self._register.vault
+                if payer_reference in {"", stored.payer_reference}
+            )
+
     def books(self) -> dict[str, Totals]:
         """Return what each order's movements add up to, by order id."""
         return {record.id: record.totals for record in self.orders}
@@ -257,33 +365,7 @@ class SwedbankPayEmulator:
 
     def act_as_payer(self, action: str, order: str, arguments: Mapping[str, object]) -> JsonObject:
         """Do a payer action by its name, for the control API."""
-        answer = take_word(arguments, "answer", PayerAnswer) if "answer" in arguments else PayerAnswer.APPROVE
-        match action:
-            case "pay_by_card":
-                card = {"pan": _PLAIN_CARD.number, "expiry": _PLAIN_CARD.expiry, **arguments}
-                pan, expiry = take(card, "pan", str), take(card, "expiry", str)
-                result = self.pay_by_card(order, pan=pan, expiry=expiry, answer=answer)
-            case "pay_by_swish":
-                msisdn = take({"msisdn": "+46739000001", **arguments}, "msisdn", str)
-                result = self.pay_by_swish(order, msisdn=msisdn, answer=answer)
-            case "pay_by":
-                result = self.pay_by(order, take(arguments, "instrument", str), answer=answer)
-            case "answer":
-                attempt = take(arguments, "attempt", int) if "attempt" in arguments else None
-                result = self.answer(order, answer, attempt=attempt)
-            case "cancel":
-                result = self.cancel(order)
-            case "walk_away":
-                result = self.walk_away(order)
-            case _:
-                message = "action must be pay_by_card, pay_by_swish, pay_by, answer, cancel or walk_away"
-                raise ControlRefused(message)
-        return {
-            "status": result.status,
-            "attempt": result.attempt,
-            "problem": result.problem,
-            "next": result.next_url,
-        }
+        return act_as_payer(self, action, order, arguments)
 
     def _answer(self, request: EmulatorRequest) -> EmulatorAnswer:
         side = self._pages if request.path.startswith(PAGE_PATH) else self._api
@@ -292,7 +374,7 @@ class SwedbankPayEmulator:
         return replace(answer, headers=(*answer.headers, ("date", date)))
 
     def _record(self, order: PaymentOrder) -> OrderRecord:
-        return record_of(order, page_path=f"{PAGE_PATH}/{order.page_token}")
+        return record_of(order, page_path="" if order.is_charge else f"{PAGE_PATH}/{order.page_token}")
 
     def _find(self, name: str) -> PaymentOrder:
         self._register.settle()

@@ -19,6 +19,7 @@ __all__ = [
     "INT32_MOST",
     "Check",
     "Member",
+    "absent",
     "decimal_number",
     "flat_map",
     "list_of",
@@ -139,6 +140,15 @@ def never(why: str) -> Check:
     def check(path: str, value: object) -> Iterator[FieldProblem]:
         if value is not False:
             yield FieldProblem(path, why)
+
+    return check
+
+
+def absent(why: str) -> Check:
+    """Take no value at all."""
+
+    def check(path: str, _: object) -> Iterator[FieldProblem]:
+        yield FieldProblem(path, why)
 
     return check
 

@@ -31,6 +31,11 @@ class Instrument:
         """Whether a card number is typed."""
         return self.name == "CreditCard"
 
+    @property
+    def is_bank_account(self) -> bool:
+        """Whether it pays from an account that can be stored and charged later."""
+        return self.name == "Trustly"
+
 
 def _one_of(*instruments: Instrument) -> dict[str, Instrument]:
     return {instrument.name: instrument for instrument in instruments}

@@ -22,8 +22,16 @@ from prenopay.testing.emulators.swedbankpay.orders import (
     Transaction,
     TransactionKind,
 )
-from prenopay.testing.emulators.swedbankpay.problems import FieldProblem, Refusal, forbidden, input_error
+from prenopay.testing.emulators.swedbankpay.problems import (
+    FieldProblem,
+    Refusal,
+    forbidden,
+    input_error,
+    no_agreement,
+)
 from prenopay.testing.emulators.swedbankpay.register import Register
+from prenopay.testing.emulators.swedbankpay.storing import usable_token
+from prenopay.testing.emulators.swedbankpay.tokens import TokenKind
 
 __all__ = ["MerchantSide"]
 
@@ -93,6 +101,10 @@ class MerchantSide:
             user_agent=user_agent,
             request=dict(request),
         )
+        if order.is_typed_by_staff and not merchant.has_moto:
+            raise no_agreement(why="The agreement has no payments that staff type.")
+        if order.text("paymentToken"):
+            usable_token(self._register, merchant, request, TokenKind.PAYMENT)
         if not order.menu:
             raise _no_such_instrument(field="Instrument" if order.instrument_mode else "RestrictedToInstruments")
         self._register.add(order)
@@ -104,6 +116,8 @@ class MerchantSide:
     def update(self, order: PaymentOrder, body: JsonObject) -> None:
         """Change amount and lines of an open order."""
         self._must_be_open(order, "UpdateOrder")
+        if order.is_verification:
+            raise forbidden(FieldProblem("UpdateOrder", "Verify has no amount."))
         if order.open_attempts:
             raise forbidden(FieldProblem("UpdateOrder", "The payer is paying right now."))
         if order.items and not body.get("orderItems"):
@@ -240,6 +254,8 @@ class MerchantSide:
         return number
 
     def _must_be_open(self, order: PaymentOrder, operation: str) -> None:
+        if order.is_charge:
+            raise forbidden(FieldProblem(operation, "A charge cannot be stopped."))
         if order.status is not Status.INITIALIZED:
             raise forbidden(FieldProblem(operation, f"The order is {order.status}."))
 
@@ -274,6 +290,8 @@ def _change(order: PaymentOrder, kind: TransactionKind, body: JsonObject) -> _Ch
     """Return what is wanted; raises ``Refusal`` where the order is in no state for it."""
     if order.purchase is None:
         raise forbidden(FieldProblem(kind, f"The order is {order.status}."))
+    if order.is_verification:
+        raise forbidden(FieldProblem(kind, "Nothing was bought: there is nothing to move."))
     if order.is_locked:
         raise forbidden(FieldProblem(kind, "The order is locked after too many failures; support can open it."))
     if order.has_pending_reversal:

@@ -32,3 +32,9 @@ class Merchant:
     name: str = "Emulerat förlag"
     reference_format: ReferenceFormat = ReferenceFormat.SETTLED_BY_GATEWAY
     instruments: tuple[str, ...] = tuple(INSTRUMENTS)
+    has_moto: bool = True
+    """Whether staff may type cards (docs: moto)."""
+    has_direct_debit: bool = True
+    """Whether stored bank accounts may be charged (docs: Trustly recurring)."""
+    has_trustly_recurrence: bool = False
+    """Whether bank accounts may be stored for ``Recur``: an older page says so, the newer one has cards only."""

@@ -19,6 +19,7 @@ from prenopay.testing.emulators.swedbankpay.orders import (
     TransactionKind,
 )
 from prenopay.testing.emulators.swedbankpay.paid_details import paid_details
+from prenopay.testing.emulators.swedbankpay.tokens import TokenKind, TokenMade
 
 __all__ = ["NODES", "Node", "find_node", "item_list"]
 
@@ -112,8 +113,12 @@ def _history_entry(entry: HistoryEntry) -> JsonObject:
     return {**members, "initiatedBy": entry.initiated_by}
 
 
-def _nothing(_: PaymentOrder, __: Behaviour) -> JsonObject:
-    return {}
+def _failed(order: PaymentOrder, behaviour: Behaviour) -> JsonObject:
+    if order.failure is None:
+        return {}
+    kind = str(order.failure["type"])
+    told = kind.rsplit("/", maxsplit=1)[-1] if behaviour.failed_type_is_bare else kind
+    return {"problem": {**order.failure, "type": told}}
 
 
 def _aborted(order: PaymentOrder, _: Behaviour) -> JsonObject:
@@ -124,10 +129,10 @@ def _paid(order: PaymentOrder, behaviour: Behaviour) -> JsonObject:
     if order.purchase is None:
         return {}
     members = _payment_members(order, order.purchase, order.purchase.transaction, behaviour)
-    members["paymentTokenGenerated"] = False
+    members["paymentTokenGenerated"] = any(made.kind is TokenKind.PAYMENT for made in order.tokens)
     if behaviour.wallet_paid_is_short and order.purchase.attempt.instrument.name in _SHORT_WALLETS:
         for name in ("transactionType", "submittedAmount", "feeAmount", "discountAmount"):
-            del members[name]
+            members.pop(name, None)
     return {**members, "details": paid_details(order.purchase, behaviour)}
 
 
@@ -166,14 +171,22 @@ def _payment_members(
         members["orderReference"] = order.order_reference
     if behaviour.noise:
         members["frobnication"] = {"level": 3}
-    return {
-        **members,
-        "transactionType": purchase.transaction.kind,
+    kind = behaviour.verification_type if order.is_verification else purchase.transaction.kind
+    if kind:
+        members["transactionType"] = kind
+    members |= {
         "amount": purchase.transaction.amount,
         "submittedAmount": purchase.submitted_amount,
         "feeAmount": purchase.fee_amount,
         "discountAmount": purchase.discount_amount,
     }
+    return {**members, "tokens": [_token(made, behaviour) for made in order.tokens]} if order.tokens else members
+
+
+def _token(made: TokenMade, behaviour: Behaviour) -> JsonObject:
+    kind = made.kind.value.capitalize() if behaviour.capital_types else made.kind.value
+    members: JsonObject = {"type": kind, "token": made.token, "name": made.name}
+    return {**members, "expiryDate": made.expiry} if made.expiry else members
 
 
 def _financial_transactions(order: PaymentOrder, behaviour: Behaviour) -> JsonObject:
@@ -253,7 +266,7 @@ NODES: Final = (
     Node(key="payeeInfo", path="payeeinfo", content=_payee_info),
     Node(key="payer", path="payers", content=_payer),
     Node(key="history", path="history", content=_history),
-    Node(key="failed", path="failed", content=_nothing),
+    Node(key="failed", path="failed", content=_failed),
     Node(key="aborted", path="aborted", content=_aborted),
     Node(key="paid", path="paid", content=_paid),
     Node(key="cancelled", path="cancelled", content=_cancelled),

@@ -11,6 +11,7 @@ from prenopay.testing.emulators.jsonvalues import JsonObject, as_list, as_object
 from prenopay.testing.emulators.swedbankpay.cards import CardUsed
 from prenopay.testing.emulators.swedbankpay.instruments import Instrument, available_instruments
 from prenopay.testing.emulators.swedbankpay.merchants import Merchant
+from prenopay.testing.emulators.swedbankpay.tokens import CHARGES, GENERATE, VERIFY, StoredToken, TokenKind, TokenMade
 
 __all__ = [
     "Attempt",
@@ -33,6 +34,8 @@ class Status(StrEnum):
     CANCELLED = "Cancelled"
     REVERSED = "Reversed"
     ABORTED = "Aborted"
+    FAILED = "Failed"
+    """Charges only: payers may try again (docs: status-models)."""
 
 
 class TransactionKind(StrEnum):
@@ -43,6 +46,8 @@ class TransactionKind(StrEnum):
     CAPTURE = "Capture"
     CANCELLATION = "Cancellation"
     REVERSAL = "Reversal"
+    VERIFICATION = "Verification"
+    """Details were stored; nothing moved."""
 
 
 class AttemptState(StrEnum):
@@ -95,13 +100,20 @@ class HistoryEntry:
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One try of the payer's to pay."""
+    """One try to pay: the payer's, or the merchant's with a token."""
 
     number: int
     instrument: Instrument
     started: datetime
     card: CardUsed | None = None
     msisdn: str = ""
+    stored: StoredToken | None = None
+    """What it is paid with, if that was stored before."""
+    remembers: bool = False
+    """Whether the payer agreed that the details are stored."""
+    is_challenged: bool = False
+    """Whether 3-D Secure asks."""
+    is_by_merchant: bool = False
     state: AttemptState = AttemptState.OPEN
     ended: datetime | None = None
     problem: JsonObject | None = None
@@ -140,6 +152,8 @@ class PaymentOrder:
     failures_in_a_row: dict[TransactionKind, int] = field(default_factory=dict[TransactionKind, int])
     is_locked: bool = False
     has_pending_reversal: bool = False
+    failure: JsonObject | None = None
+    tokens: list[TokenMade] = field(default_factory=list[TokenMade])
 
     # What was asked
 
@@ -169,6 +183,35 @@ class PaymentOrder:
         return [item for item in map(as_object, as_list(self.request.get("orderItems")) or []) if item is not None]
 
     @property
+    def operation(self) -> str:
+        """What it was made for: Purchase, Verify, Recur or UnscheduledPurchase."""
+        return self.text("operation")
+
+    @property
+    def is_verification(self) -> bool:
+        """Whether it only stores details."""
+        return self.operation == VERIFY
+
+    @property
+    def is_charge(self) -> bool:
+        """Whether nobody is present: it has no page, and one try."""
+        return self.operation in CHARGES
+
+    @property
+    def is_typed_by_staff(self) -> bool:
+        """Whether the merchant's staff types the card (MOTO)."""
+        return self.request.get("generateMotoPayment") is True
+
+    @property
+    def payer_reference(self) -> str:
+        """The merchant's word for the payer."""
+        return self.part_text("payer", "payerReference")
+
+    def generates(self, kind: TokenKind) -> bool:
+        """Say whether the merchant asks for a token of this kind."""
+        return self.request.get(GENERATE[kind]) is True
+
+    @property
     def instrument_mode(self) -> bool:
         """Whether the merchant locked the page to one instrument."""
         return bool(self.request.get("instrument"))
@@ -183,7 +226,24 @@ class PaymentOrder:
         """The instruments the payer may choose from, in order."""
         wanted = as_list(self.request.get("restrictedToInstruments")) or []
         names = [self.text("instrument")] if self.instrument_mode else [str(name) for name in wanted]
-        return self.offers(names) if names else self.merchant_menu
+        offered = self.offers(names) if names else self.merchant_menu
+        return tuple(instrument for instrument in offered if self._fits(instrument))
+
+    def _fits(self, instrument: Instrument) -> bool:
+        """Leave out what cannot do what the order needs: be typed by staff, or be stored."""
+        if self.is_typed_by_staff:
+            return instrument.is_card
+        asked = [kind for kind in TokenKind if self.generates(kind)]
+        needed = [kind for kind in asked if kind is not TokenKind.PAYMENT]
+        if instrument.is_bank_account and asked and not self.part_text("payer", "email"):
+            return False
+        return self.can_store(instrument, *needed) if needed or self.is_verification else True
+
+    def can_store(self, instrument: Instrument, *kinds: TokenKind) -> bool:
+        """Say whether the instrument can be stored as all of ``kinds`` (docs: token-handling)."""
+        if instrument.is_bank_account:
+            return TokenKind.RECURRENCE not in kinds or self.merchant.has_trustly_recurrence
+        return instrument.is_card
 
     def offers(self, names: Iterable[str]) -> tuple[Instrument, ...]:
         """Return those of the named instruments that can be offered, in that order."""
@@ -250,9 +310,11 @@ class PaymentOrder:
         """The state that follows from all this."""
         if self.abort_reason is not None:
             return Status.ABORTED
+        if self.failure is not None:
+            return Status.FAILED
         if self.purchase is None:
             return Status.INITIALIZED
-        if self.remaining_capture or self.remaining_reversal:
+        if self.is_verification or self.remaining_capture or self.remaining_reversal:
             return Status.PAID
         return Status.REVERSED if self.captured else Status.CANCELLED
 

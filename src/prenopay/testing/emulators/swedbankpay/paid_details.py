@@ -46,7 +46,10 @@ def paid_details(purchase: Purchase, behaviour: Behaviour) -> JsonObject:
     if instrument.name == "Trustly":
         return {"trustlyOrderId": attempt.number + 1}
     known = _known(purchase)
-    return {name: known[name] for name in _MEMBERS.get(instrument.name, ())}
+    members = {name: known[name] for name in _MEMBERS.get(instrument.name, ())}
+    if attempt.is_by_merchant and attempt.card is not None and attempt.card.is_network_token:
+        members["maskedDPan"] = known["maskedDPan"]
+    return members
 
 
 def _known(purchase: Purchase) -> JsonObject:
@@ -67,13 +70,12 @@ def _known(purchase: Purchase) -> JsonObject:
         "acquirerStan": str(int(trace[4:8], 16)),
         "acquirerTerminalId": str(attempt.number),
         "acquirerTransactionTime": f"{stamp(purchase.transaction.created)[:23]}Z",
-        "transactionInitiator": "CARDHOLDER",
+        "transactionInitiator": "MERCHANT" if attempt.is_by_merchant else "CARDHOLDER",
         "bin": masked[:6],
     }
 
 
 def _acquirer_type(purchase: Purchase) -> str:
-    card = purchase.attempt.card
-    if card is not None:
-        return "3DSECURE" if card.is_challenged else "STANDARD"
+    if purchase.attempt.card is not None:
+        return "3DSECURE" if purchase.attempt.is_challenged else "STANDARD"
     return "MOBILEPAY" if purchase.attempt.instrument.name == "MobilePay" else "WALLET"

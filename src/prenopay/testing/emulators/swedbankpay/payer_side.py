@@ -4,41 +4,40 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
 from prenopay.testing.emulators.control import ControlRefused
-from prenopay.testing.emulators.jsonvalues import JsonObject, as_list
-from prenopay.testing.emulators.swedbankpay.cards import CardUsed, find_card
+from prenopay.testing.emulators.jsonvalues import JsonObject
+from prenopay.testing.emulators.swedbankpay.cards import CardUsed, find_card, is_good_until
 from prenopay.testing.emulators.swedbankpay.declines import (
+    blocks_card,
     card_decline,
+    card_refusal,
     payer_says_no,
     swish_decline,
     swish_problem,
 )
-from prenopay.testing.emulators.swedbankpay.instruments import Instrument
-from prenopay.testing.emulators.swedbankpay.notices import notify
 from prenopay.testing.emulators.swedbankpay.orders import (
     Attempt,
     AttemptState,
     HistoryEntry,
     PaymentOrder,
-    Purchase,
     Status,
-    Transaction,
-    TransactionKind,
 )
+from prenopay.testing.emulators.swedbankpay.paying import fail, note_attempt, pay
 from prenopay.testing.emulators.swedbankpay.register import Register
+from prenopay.testing.emulators.swedbankpay.storing import stored_choices
+from prenopay.testing.emulators.swedbankpay.tokens import StoredToken
 
-__all__ = ["PayerAnswer", "PayerRefused", "PayerResult", "PayerSide", "is_good_until", "is_swedish_mobile"]
+__all__ = ["PayerAnswer", "PayerRefused", "PayerResult", "PayerSide", "is_swedish_mobile"]
 
 _APP_WAITS: Final = timedelta(minutes=3)
 """A payment app gives up on a payer who does nothing for this long."""
 _BANK_WAITS: Final = timedelta(minutes=15)
 """So does a bank's 3-D Secure page."""
 _SWEDISH_MOBILE: Final = re.compile(r"\+46[0-9]{7,10}")
-_EXPIRY: Final = re.compile(r"(0[1-9]|1[0-2])/(20[0-9]{2})")
 
 
 class PayerAnswer(StrEnum):
@@ -84,8 +83,16 @@ class PayerSide:
             entry = HistoryEntry(created=self._register.now(), name="PaymentLoaded", initiated_by="PaymentGateway")
             self._register.note(order, entry)
 
-    def pay_by_card(self, order: PaymentOrder, *, number: str, expiry: str, answer: PayerAnswer) -> PayerResult:
-        """Type a test card; answer 3-D Secure, if the card is one that is asked."""
+    def pay_by_card(
+        self,
+        order: PaymentOrder,
+        *,
+        number: str,
+        expiry: str,
+        answer: PayerAnswer,
+        remember: bool = False,
+    ) -> PayerResult:
+        """Type a test card; answer 3-D Secure, if the card is one that is asked. ``remember`` agrees to storing."""
         card = find_card(number)
         if card is None:
             message = "only the published test cards can be used here"
@@ -93,15 +100,34 @@ class PayerSide:
         if not is_good_until(expiry, self._register.now()):
             message = f"expiry: write MM/YYYY, not in the past, instead of {expiry!r}"
             raise PayerRefused(message)
-        attempt = self.start(order, "CreditCard", card=card.used(expiry))
-        return self.answer(order, answer if card.is_challenged else PayerAnswer.APPROVE, attempt=attempt.number)
+        attempt = self.start(order, "CreditCard", card=card.used(expiry), remember=remember)
+        return self.answer(order, answer if attempt.is_challenged else PayerAnswer.APPROVE, attempt=attempt.number)
 
-    def pay_by(self, order: PaymentOrder, instrument: str, *, msisdn: str, answer: PayerAnswer) -> PayerResult:
+    def pay_by_stored(self, order: PaymentOrder, *, token: str, answer: PayerAnswer) -> PayerResult:
+        """Choose what the page offers of what is stored (the first, without a ``token``)."""
+        offered = stored_choices(self._register, order)
+        stored = next((entry for entry in offered if token in {"", entry.token}), None)
+        if stored is None:
+            message = "the page offers no such stored card or account"
+            raise PayerRefused(message)
+        attempt = self.start(order, stored.instrument.name, card=stored.card, stored=stored)
+        asks = attempt.is_challenged or stored.card is None
+        return self.answer(order, answer if asks else PayerAnswer.APPROVE, attempt=attempt.number)
+
+    def pay_by(
+        self,
+        order: PaymentOrder,
+        instrument: str,
+        *,
+        msisdn: str,
+        answer: PayerAnswer,
+        remember: bool = False,
+    ) -> PayerResult:
         """Choose ``instrument`` and answer what it asks."""
         if instrument == "Swish" and not is_swedish_mobile(msisdn):
             message = f"msisdn: Swish takes Swedish numbers such as +46739000001, not {msisdn!r}"
             raise PayerRefused(message)
-        attempt = self.start(order, instrument, msisdn=msisdn)
+        attempt = self.start(order, instrument, msisdn=msisdn, remember=remember)
         return self.answer(order, answer, attempt=attempt.number)
 
     def start(
@@ -111,6 +137,8 @@ class PayerSide:
         *,
         card: CardUsed | None = None,
         msisdn: str = "",
+        stored: StoredToken | None = None,
+        remember: bool = False,
     ) -> Attempt:
         """Choose an instrument and press the button: an attempt that waits for the payer's answer."""
         self._must_be_payable(order)
@@ -125,10 +153,13 @@ class PayerSide:
             started=self._register.now(),
             card=card,
             msisdn=msisdn,
+            stored=stored,
+            remembers=remember,
+            is_challenged=card is not None and card.is_challenged and not order.is_typed_by_staff,
         )
         order.attempts.append(attempt)
-        self._note(order, "PaymentInstrumentSelected", instrument=chosen)
-        self._note(order, "PaymentAttemptStarted", instrument=chosen, attempt=attempt, prefill=False)
+        self._note_choice(order, attempt)
+        note_attempt(self._register, order, attempt, "PaymentAttemptStarted", prefill=stored is not None)
         waits = _APP_WAITS if chosen.opens_app else _BANK_WAITS
         self._register.later(waits, lambda: self._time_out(order, attempt))
         return attempt
@@ -143,11 +174,12 @@ class PayerSide:
                 if problem is None:
                     self._pay(order, asked)
                 else:
-                    self._fail(order, asked, problem)
+                    fail(self._register, order, asked, problem)
             case PayerAnswer.DECLINE:
-                self._fail(order, asked, payer_says_no(prefix, cancelled=False))
+                fail(self._register, order, asked, payer_says_no(prefix, cancelled=False))
             case PayerAnswer.CANCEL:
-                self._fail(order, asked, payer_says_no(prefix, cancelled=True), state=AttemptState.ABORTED)
+                problem = payer_says_no(prefix, cancelled=True)
+                fail(self._register, order, asked, problem, state=AttemptState.ABORTED)
             case PayerAnswer.TIME_OUT:
                 self._time_out(order, asked)
             case PayerAnswer.LEAVE:
@@ -172,6 +204,9 @@ class PayerSide:
         return PayerResult(status=order.status, next_url=address)
 
     def _must_be_payable(self, order: PaymentOrder) -> None:
+        if order.is_charge:
+            message = "nobody is present at a charge"
+            raise PayerRefused(message)
         if order.status is not Status.INITIALIZED:
             message = f"the order is {order.status}: nobody can pay it now"
             raise PayerRefused(message)
@@ -180,6 +215,9 @@ class PayerSide:
             raise PayerRefused(message)
 
     def _open_attempt(self, order: PaymentOrder, number: int | None) -> Attempt:
+        if order.is_charge:
+            message = "nobody is present at a charge"
+            raise PayerRefused(message)
         if order.status is not Status.INITIALIZED:
             message = f"the order is {order.status}: nobody can pay it now"
             raise PayerRefused(message)
@@ -194,63 +232,28 @@ class PayerSide:
             return swish_decline(order.text("description"))
         if attempt.card is None:
             return None
-        failures = self._register.card_failures.setdefault(attempt.card.masked, [])
-        now = self._register.now()
-        problem = card_decline(order.amount, attempt.card, failures=failures, now=now)
+        register, payee_id, now = self._register, order.merchant.payee_id, self._register.now()
+        if is_good_until(attempt.card.expiry, now):
+            failures = register.reattempts.failures(payee_id, attempt.card)
+            problem = card_decline(order.amount, attempt.card, failures=failures, now=now)
+        else:
+            problem = card_refusal("acquirercardexpired")
         if problem is not None:
-            failures.append(now)
+            register.reattempts.fail(payee_id, attempt.card, now)
+        if blocks_card(problem):
+            register.reattempts.block(payee_id, attempt.card, now)
         return problem
 
     def _pay(self, order: PaymentOrder, attempt: Attempt) -> None:
-        behaviour = self._register.behaviour
-        lines = _amounts_only_for(order, attempt.instrument)
-        fee = behaviour.fee_amount + sum(line for line in lines if line > 0)
-        discount = behaviour.discount_amount - sum(line for line in lines if line < 0)
-        amount = order.amount + fee - discount
-        if behaviour.approved_amount is not None:
-            amount = min(amount, behaviour.approved_amount)
-        transaction = Transaction(
-            id=self._register.new_guid(),
-            kind=TransactionKind.SALE if attempt.instrument.takes_at_once else TransactionKind.AUTHORIZATION,
-            number=attempt.number,
-            amount=amount,
-            vat_amount=min(order.vat_amount, amount),
-            created=self._register.now(),
-            description=order.text("description"),
-            payee_reference=order.payee_reference,
-        )
-        attempt.state, attempt.ended = AttemptState.PAID, self._register.now()
-        order.transactions.append(transaction)
-        order.purchase = Purchase(
-            attempt=attempt,
-            transaction=transaction,
-            submitted_amount=order.amount,
-            fee_amount=fee,
-            discount_amount=discount,
-        )
+        pay(self._register, order, attempt)
         self._close_other_attempts(order, kept=attempt)
-        self._note(order, "PaymentPaid", instrument=attempt.instrument, attempt=attempt)
-        notify(self._register, order, number=attempt.number, instrument=attempt.instrument)
-
-    def _fail(
-        self,
-        order: PaymentOrder,
-        attempt: Attempt,
-        problem: JsonObject,
-        *,
-        state: AttemptState = AttemptState.FAILED,
-    ) -> None:
-        attempt.state, attempt.ended, attempt.problem = state, self._register.now(), problem
-        name = "PaymentAttemptFailed" if state is AttemptState.FAILED else "PaymentAttemptAborted"
-        self._note(order, name, instrument=attempt.instrument, attempt=attempt)
-        notify(self._register, order, number=attempt.number, instrument=attempt.instrument)
 
     def _time_out(self, order: PaymentOrder, attempt: Attempt) -> None:
         if attempt.state is not AttemptState.OPEN:
             return
         prefix = attempt.instrument.problem_prefix
         problem = swish_problem("swishtimeout") if not prefix else payer_says_no(prefix, cancelled=True)
-        self._fail(order, attempt, problem)
+        fail(self._register, order, attempt, problem)
 
     def _close_other_attempts(self, order: PaymentOrder, *, kept: Attempt | None) -> None:
         """An order is paid once: what other tabs still ask is void."""
@@ -266,46 +269,16 @@ class PayerSide:
             next_url=order.part_text("urls", "completeUrl") if attempt.state is AttemptState.PAID else "",
         )
 
-    def _note(
-        self,
-        order: PaymentOrder,
-        name: str,
-        *,
-        instrument: Instrument,
-        attempt: Attempt | None = None,
-        prefill: bool | None = None,
-    ) -> None:
+    def _note_choice(self, order: PaymentOrder, attempt: Attempt) -> None:
         entry = HistoryEntry(
             created=self._register.now(),
-            name=name,
+            name="PaymentInstrumentSelected",
             initiated_by="Payer",
-            instrument=instrument.name,
-            number=attempt.number if attempt else None,
-            amount=order.amount if attempt else None,
-            prefill=prefill,
+            instrument=attempt.instrument.name,
         )
         self._register.note(order, entry)
-
-
-def _amounts_only_for(order: PaymentOrder, instrument: Instrument) -> list[int]:
-    """Return the fees and discounts that come with this instrument only."""
-    amounts = [item.get("amount") for item in order.items if instrument.name in _only_with(item)]
-    return [amount for amount in amounts if isinstance(amount, int)]
-
-
-def _only_with(item: JsonObject) -> list[object]:
-    return as_list(item.get("restrictedToInstruments")) or []
 
 
 def is_swedish_mobile(msisdn: str) -> bool:
     """Say whether Swish takes this number."""
     return _SWEDISH_MOBILE.fullmatch(msisdn) is not None
-
-
-def is_good_until(expiry: str, now: datetime) -> bool:
-    """Say whether ``expiry`` is MM/YYYY, and not past."""
-    found = _EXPIRY.fullmatch(expiry)
-    if found is None:
-        return False
-    month, year = int(found[1]), int(found[2])
-    return (year, month) >= (now.year, now.month)

@@ -8,7 +8,7 @@ from typing import Final
 
 from prenopay.testing.emulators.jsonvalues import JsonObject
 
-__all__ = ["FieldProblem", "Refusal", "forbidden", "input_error", "not_found", "problem"]
+__all__ = ["FieldProblem", "Refusal", "forbidden", "input_error", "no_agreement", "not_found", "problem"]
 
 _TYPES: Final = "https://api.payex.com/psp/errordetail/"
 """The same in every environment: a name, not an address."""
@@ -68,6 +68,12 @@ def forbidden(reason: FieldProblem) -> Refusal:
         detail="The order does not allow this now; problems says why.",
         problems=[reason],
     )
+    return Refusal(body, status=403)
+
+
+def no_agreement(*, why: str) -> Refusal:
+    """Return the refusal of what the merchant's agreement does not hold."""
+    body = problem("configurationerror", status=403, title="Configuration error", detail=why)
     return Refusal(body, status=403)
 
 

@@ -13,11 +13,13 @@ from typing import Final
 from prenopay.testing.emulators.callbacks import CallbackQueue
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.exchange import EmulatorAnswer
-from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour
+from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour, DeclineChannel
 from prenopay.testing.emulators.swedbankpay.merchants import Merchant
 from prenopay.testing.emulators.swedbankpay.orders import HistoryEntry, PaymentOrder
+from prenopay.testing.emulators.swedbankpay.reattempts import Reattempts
+from prenopay.testing.emulators.swedbankpay.tokens import Vault
 
-__all__ = ["PAGE_LIVES", "Register", "UsedReference"]
+__all__ = ["PAGE_LIVES", "PlannedDecline", "Register", "UsedReference"]
 
 PAGE_LIVES: Final = timedelta(days=28)
 """How long a payer can pay."""
@@ -31,6 +33,14 @@ class UsedReference:
 
     fingerprint: str
     answer: EmulatorAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedDecline:
+    """What the acquirer will say to a coming charge; without a ``channel``, told as the behaviour says."""
+
+    word: str
+    channel: DeclineChannel | None = None
 
 
 class Register:
@@ -52,7 +62,10 @@ class Register:
         self.merchants: dict[str, Merchant] = {merchant.access_token: merchant for merchant in merchants}
         self.orders: dict[str, PaymentOrder] = {}
         self.references: dict[tuple[str, str], UsedReference] = {}
-        self.card_failures: dict[str, list[datetime]] = {}
+        self.vault = Vault()
+        self.card_failures: dict[tuple[str, str], list[datetime]] = {}
+        self.reattempts = Reattempts(self.card_failures)
+        self.planned_declines: list[PlannedDecline] = []
         self._random = random.Random(seed)  # noqa: S311 - ids of play money, which must replay
         self._last_number = _FIRST_NUMBER
         self._by_token: dict[str, PaymentOrder] = {}
@@ -78,9 +91,10 @@ class Register:
         return self._last_number
 
     def add(self, order: PaymentOrder) -> None:
-        """Remember an order."""
+        """Remember an order; a charge has no page."""
         self.orders[order.id] = order
-        self._by_token[order.page_token] = order
+        if not order.is_charge:
+            self._by_token[order.page_token] = order
 
     def by_token(self, page_token: str) -> PaymentOrder | None:
         """Return the order whose payment page this is."""

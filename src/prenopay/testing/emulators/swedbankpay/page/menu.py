@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -13,21 +14,27 @@ from prenopay.testing.emulators.swedbankpay.instruments import Instrument
 from prenopay.testing.emulators.swedbankpay.orders import Attempt, PaymentOrder
 from prenopay.testing.emulators.swedbankpay.page.layout import page
 from prenopay.testing.emulators.swedbankpay.page.markup import Html, element, join
+from prenopay.testing.emulators.swedbankpay.page.stored import consent_field, stored_forms
 from prenopay.testing.emulators.swedbankpay.page.visit import Visit
+from prenopay.testing.emulators.swedbankpay.tokens import StoredToken
 
 __all__ = ["menu_page"]
 
 _DEFAULT_MSISDN: Final = "+46739000001"
 
 
-def menu_page(visit: Visit, query: dict[str, str]) -> EmulatorAnswer:
-    """Return the page. ``query`` may say which method is open, which card is chosen and what went wrong."""
+def menu_page(visit: Visit, query: dict[str, str], stored: Sequence[StoredToken]) -> EmulatorAnswer:
+    """Return the page. ``query`` may say which method is open, which card is chosen and what went wrong.
+
+    ``stored`` is what the payer may choose of what was saved before.
+    """
     texts, menu = visit.texts, visit.order.menu
     failed = _failed_attempt(visit.order, query.get("failed", ""))
     opened = query.get("method") or (failed.instrument.name if failed else "")
     if not opened and (len(menu) == 1 or visit.order.request.get("expandFirstInstrument") is True):
         opened = menu[0].name
-    methods = [_method(visit, instrument, query, is_open=instrument.name == opened) for instrument in menu]
+    methods = [*stored_forms(visit, stored)]
+    methods += [_method(visit, instrument, query, is_open=instrument.name == opened) for instrument in menu]
     content = (
         *_failure(visit, failed),
         element("div", *(() if visit.is_framed else (_summary(visit),)), _choice(visit, methods), class_="columns"),
@@ -35,8 +42,14 @@ def menu_page(visit: Visit, query: dict[str, str]) -> EmulatorAnswer:
     events: list[JsonObject] = []
     if failed is not None:
         events.append(visit.event("OnPaymentAttemptFailed", details=_problem_word(failed)))
-    title = f"{texts.not_paid}: {visit.merchant}" if failed else f"{texts.pay_to} {visit.merchant}"
+    title = f"{texts.not_paid}: {visit.merchant}" if failed else f"{_purpose(visit)} {visit.merchant}"
     return page(visit, *content, title=title, events=events)
+
+
+def _purpose(visit: Visit) -> str:
+    if visit.order.is_typed_by_staff:
+        return f"{visit.texts.staff_title}:"
+    return visit.texts.save_at if visit.order.is_verification else visit.texts.pay_to
 
 
 def _failed_attempt(order: PaymentOrder, number: str) -> Attempt | None:
@@ -58,7 +71,7 @@ def _failure(visit: Visit, failed: Attempt | None) -> tuple[Html, ...]:
 
 def _summary(visit: Visit) -> Html:
     texts, order = visit.texts, visit.order
-    heading = element("h1", element("span", texts.pay_to, class_="quiet"), " ", visit.merchant)
+    heading = element("h1", element("span", _purpose(visit), class_="quiet"), " ", visit.merchant)
     lines = [_line(visit, item) for item in order.items if not item.get("restrictedToInstruments")]
     shown = element("ul", *lines, class_="lines") if lines else join(())
     vat = texts.of_which_vat.format(amount=visit.money(order.vat_amount))
@@ -68,6 +81,8 @@ def _summary(visit: Visit) -> Html:
         element("strong", visit.price),
         class_="total",
     )
+    if order.is_verification:
+        total = element("p", texts.nothing_charged, class_="quiet")
     return element(
         "section",
         heading,
@@ -132,7 +147,10 @@ def _form(visit: Visit, instrument: Instrument, query: dict[str, str], *, is_cho
     else:
         text = texts.opens_app if instrument.opens_app else texts.goes_straight
         fields = (element("p", text, class_="quiet"),)
-    button = element("button", texts.pay.format(amount=visit.price), type="submit", class_="pay")
+    said = texts.save if visit.order.is_verification else texts.pay.format(amount=visit.price)
+    button = element("button", said, type="submit", class_="pay")
+    if instrument.is_card or instrument.is_bank_account:
+        fields = (*fields, *consent_field(visit, instrument.name))
     hidden = element("input", type="hidden", name="method", value=instrument.name)
     form = element("form", hidden, *fields, button, method="post", action=visit.href("/pay"), autocomplete="off")
     cards = (_test_cards(visit, is_open="card" in query or error == "card"),) if instrument.is_card else ()
@@ -143,7 +161,9 @@ def _card_fields(visit: Visit, query: dict[str, str], *, error: str) -> tuple[Ht
     texts, card = visit.texts, _chosen_card(query)
     month, year = card.expiry.split("/")
     number = " ".join(card.number[start : start + 4] for start in range(0, len(card.number), 4))
+    staff = (element("p", texts.staff_text, class_="note"),) if visit.order.is_typed_by_staff else ()
     return (
+        *staff,
         *_magic_note(visit, str(visit.price), is_magic=is_magic_amount(visit.order.amount)),
         _field(
             "pan",

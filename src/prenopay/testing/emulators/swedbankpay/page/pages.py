@@ -9,7 +9,7 @@ from typing import Final
 from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.jsonvalues import write_json
 from prenopay.testing.emulators.swedbankpay.calls import PAGE_PATH
-from prenopay.testing.emulators.swedbankpay.cards import find_card
+from prenopay.testing.emulators.swedbankpay.cards import find_card, is_good_until
 from prenopay.testing.emulators.swedbankpay.orders import Status
 from prenopay.testing.emulators.swedbankpay.page.layout import redirect
 from prenopay.testing.emulators.swedbankpay.page.menu import menu_page
@@ -27,10 +27,10 @@ from prenopay.testing.emulators.swedbankpay.payer_side import (
     PayerRefused,
     PayerResult,
     PayerSide,
-    is_good_until,
     is_swedish_mobile,
 )
 from prenopay.testing.emulators.swedbankpay.register import Register
+from prenopay.testing.emulators.swedbankpay.storing import stored_choices
 
 __all__ = ["Pages"]
 
@@ -74,7 +74,7 @@ class Pages:
         match method, part:
             case "GET", "":
                 self._payer.open_page(order, integration="HostedView" if visit.is_framed else "Redirect")
-                return menu_page(visit, request.query)
+                return menu_page(visit, request.query, stored_choices(self._register, order))
             case "GET", "question":
                 return self._question(visit, request.query.get("attempt", ""))
             case "POST", "pay" | "answer" | "cancel":
@@ -106,17 +106,32 @@ class Pages:
 
     def _pay(self, visit: Visit, form: dict[str, str]) -> EmulatorAnswer:
         """Pay as the form says; a field that is wrong is shown again, empty: a number typed here is never kept."""
+        remember = form.get("remember") == "yes"
+        if "stored" in form:
+            return self._pay_by_stored(visit, form["stored"])
         method = form.get("method", "")
         wrong = self._wrong_field(method, form)
         if wrong:
             return redirect(visit.href(method=method, error=wrong))
         if method == "CreditCard":
             number, expiry = form.get("pan", ""), _whole_year(form)
-            card = self._payer.pay_by_card(visit.order, number=number, expiry=expiry, answer=PayerAnswer.LEAVE)
+            leave = PayerAnswer.LEAVE
+            card = self._payer.pay_by_card(visit.order, number=number, expiry=expiry, answer=leave, remember=remember)
             return _onward(visit, card)
         opens_app = any(entry.opens_app for entry in visit.order.menu if entry.name == method)
         answer = PayerAnswer.LEAVE if opens_app else PayerAnswer.APPROVE
-        return _onward(visit, self._payer.pay_by(visit.order, method, msisdn=_international(form), answer=answer))
+        msisdn = _international(form)
+        paid = self._payer.pay_by(visit.order, method, msisdn=msisdn, answer=answer, remember=remember)
+        return _onward(visit, paid)
+
+    def _pay_by_stored(self, visit: Visit, place: str) -> EmulatorAnswer:
+        """Pay by what stands at ``place`` in the list of what was saved."""
+        offered = stored_choices(self._register, visit.order)
+        if not place.isdecimal() or int(place) >= len(offered):
+            return redirect(visit.href())
+        chosen = offered[int(place)]
+        answer = PayerAnswer.LEAVE if chosen.card else PayerAnswer.APPROVE
+        return _onward(visit, self._payer.pay_by_stored(visit.order, token=chosen.token, answer=answer))
 
     def _wrong_field(self, method: str, form: dict[str, str]) -> str:
         match method:

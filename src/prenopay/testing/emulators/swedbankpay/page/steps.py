@@ -32,6 +32,8 @@ def closed_page(visit: Visit) -> EmulatorAnswer:
         url = order.part_text("urls", "completeUrl")
         event, title = "OnPaid", texts.paid_title
         text = texts.paid_text.format(merchant=visit.merchant, amount=visit.money(order.authorized))
+    if order.is_verification and order.status is Status.PAID:
+        title, text = texts.saved_title, texts.saved_text.format(merchant=visit.merchant)
     link = element("a", texts.back.format(merchant=visit.merchant), href=url, class_="pay")
     content = (element("h1", title), element("p", text), *(() if visit.is_framed else (link,)))
     box = element("section", *content, class_="box")
@@ -65,7 +67,8 @@ def _bank_page(visit: Visit, attempt: Attempt, started: JsonObject) -> EmulatorA
     texts = visit.texts
     masked = attempt.card.masked if attempt.card else ""
     card = f"\N{BULLET}\N{BULLET}\N{BULLET}\N{BULLET} {masked[-4:]}"
-    text = texts.bank_text.format(merchant=visit.merchant, amount=visit.price, card=card)
+    asked = texts.bank_saves if visit.order.is_verification else texts.bank_text
+    text = asked.format(merchant=visit.merchant, amount=visit.price, card=card)
     box = element(
         "section",
         element("p", "3-D Secure", class_="quiet"),

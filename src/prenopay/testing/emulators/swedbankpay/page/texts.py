@@ -38,6 +38,17 @@ class Texts:
     opens_app: str
     goes_straight: str
     pay: str
+    stored_title: str
+    pay_with: str
+    remember: str
+    staff_title: str
+    staff_text: str
+    save: str
+    save_at: str
+    nothing_charged: str
+    bank_saves: str
+    saved_title: str
+    saved_text: str
     cancel: str
     terms: str
     not_paid: str
@@ -94,6 +105,17 @@ _ENGLISH: Final = Texts(
     opens_app="You approve the payment in the app on your phone.",
     goes_straight="The payment is approved as soon as you press the button.",
     pay="Pay {amount}",
+    stored_title="Saved before",
+    pay_with="Pay {amount} with {name}",
+    remember="Save this for the next time",
+    staff_title="Payment by phone or letter",
+    staff_text="Type the card as the payer gives it. The bank asks nothing.",
+    save="Save",
+    save_at="Save a way to pay at",
+    nothing_charged="Nothing is charged now.",
+    bank_saves="{merchant} wants to save your card {card}. Nothing is charged now.",
+    saved_title="It is saved",
+    saved_text="{merchant} may charge it as you have agreed. Nothing was charged now.",
     cancel="Cancel and go back",
     terms="Terms of purchase",
     not_paid="The payment was not completed",
@@ -167,6 +189,17 @@ _SWEDISH: Final = Texts(
     opens_app="Du godkänner betalningen i appen i din telefon.",
     goes_straight="Betalningen godkänns så snart du trycker på knappen.",
     pay="Betala {amount}",
+    stored_title="Sparat sedan tidigare",
+    pay_with="Betala {amount} med {name}",
+    remember="Spara till nästa gång",
+    staff_title="Betalning per telefon eller brev",
+    staff_text="Skriv kortet som betalaren uppger det. Banken frågar inget.",
+    save="Spara",
+    save_at="Spara ett betalsätt hos",
+    nothing_charged="Inget dras nu.",
+    bank_saves="{merchant} vill spara ditt kort {card}. Inget dras nu.",
+    saved_title="Det är sparat",
+    saved_text="{merchant} får dra pengar så som ni har kommit överens om. Inget drogs nu.",
     cancel="Avbryt och gå tillbaka",
     terms="Köpvillkor",
     not_paid="Betalningen gick inte igenom",
