@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import secrets
+import socket
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from examples.publisher_shop.app import build
+from examples.publisher_shop.shop import Shop
 from prenopay import Environment, Secret, settings, upgrade_database
+from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.server import serve
@@ -31,28 +37,73 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.publisher_shop", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="the shop's port on 127.0.0.1 (default 8000)")
     parser.add_argument("--gateway-port", type=int, default=8001, help="the emulated gateway's port (default 8001)")
-    parser.add_argument("--config", help="a prenopay.toml: use its first account instead of the emulator")
+    parser.add_argument("--config", type=Path, help="a prenopay.toml: use its first account instead of the emulator")
     options = parser.parse_args()
-    with contextlib.ExitStack() as stack:
-        if options.config:
-            found = settings.load(options.config)
-            account, database, key = found.accounts[0], found.database, found.callback_keys[0].reveal()
-            if not isinstance(account, SwedbankPay):
-                parser.error(f"account {account.account!r} is not one of Swedbank Pay, which this shop is written for")
-            url = found.callback_url.removesuffix("/callbacks")
-        else:
-            emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=VirtualClock(real_time=True))
-            gateway = stack.enter_context(serve(emulator, port=options.gateway_port))
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="publisher-shop-"))
-            account = emulated_account(gateway.url)
-            database, key = f"sqlite:///{Path(folder) / 'shop.db'}", secrets.token_urlsafe(32)
-            url = f"http://127.0.0.1:{options.port}"
-            upgrade_database(database)
-        password = os.environ.get("SHOP_STAFF_PASSWORD") or secrets.token_urlsafe(9)
-        shop = build(url=url, database=database, account=account, callback_key=key, staff_password=password)
-        print(f"Norrviks Dagblad   {url}", flush=True)  # noqa: T201 - for the person who started it
-        print(f"staff pages        {url}/staff/   (staff / {password})", flush=True)  # noqa: T201
-        uvicorn.run(shop, host="127.0.0.1", port=options.port, log_level="warning")
+    password = os.environ.get("SHOP_STAFF_PASSWORD") or secrets.token_urlsafe(9)
+    try:
+        with contextlib.ExitStack() as stack:
+            if options.config:
+                shop = configured_shop(options.config, password)
+            else:
+                shop = stack.enter_context(emulated_shop(options.port, options.gateway_port, password))
+            # No access log: the address of an order is the key to it.
+            config = uvicorn.Config(shop, host="127.0.0.1", port=options.port, log_level="warning")
+            with contextlib.suppress(KeyboardInterrupt):
+                Server(config, shop.state.shop).run()
+    except (ConfigurationError, LedgerUnavailable, OSError) as error:
+        parser.error(str(error))
+
+
+class Server(uvicorn.Server):
+    """A server that says where the shop is once it answers."""
+
+    def __init__(self, config: uvicorn.Config, shop: Shop) -> None:
+        """Serve ``shop``."""
+        super().__init__(config)
+        self.shop = shop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and say so."""
+        await super().startup(sockets)
+        say = functools.partial(print, flush=True)
+        say(f"Norrviks Dagblad   {self.shop.url}")
+        say(f"staff pages        {self.shop.url}/staff/   (password: {self.shop.staff_password})")
+
+
+def configured_shop(file: Path, password: str) -> Starlette:
+    """Return the shop on the first account of a settings file; its callbacks come to ``…/callbacks``."""
+    found = settings.load(file)
+    account = next(iter(found.accounts), None)
+    if not isinstance(account, SwedbankPay):
+        message = f"{file}: the first account must be one of Swedbank Pay, which this shop is written for"
+        raise ConfigurationError(message)
+    return build(
+        url=found.callback_url.removesuffix("/callbacks"),
+        database=found.database,
+        account=account,
+        callback_key=found.callback_keys[0].reveal(),
+        staff_password=password,
+    )
+
+
+@contextlib.contextmanager
+def emulated_shop(port: int, gateway_port: int, password: str) -> Generator[Starlette, None, None]:
+    """Return the shop on a gateway of its own, which lasts, like the database, until the block ends."""
+    emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=VirtualClock(real_time=True))
+    with (
+        tempfile.TemporaryDirectory(prefix="publisher-shop-") as folder,
+        serve(emulator, port=gateway_port) as gateway,
+    ):
+        database = f"sqlite:///{Path(folder) / 'shop.db'}"
+        upgrade_database(database)
+        yield build(
+            url=f"http://127.0.0.1:{port}",
+            database=database,
+            account=emulated_account(gateway.url),
+            callback_key=secrets.token_urlsafe(32),
+            staff_password=password,
+            is_demo=True,
+        )
 
 
 def emulated_account(gateway_url: str) -> SwedbankPay:

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from examples.publisher_shop.texts import TEXTS
 from prenopay import CaptureMode, Money, OrderLine
 from prenopay.orders import LineKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One line of an offer; ``name`` is a key of the texts."""
+
+    reference: str
+    name: str
+    kronor: int
+    vat_percent: int
+    kind: LineKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,24 +25,32 @@ class Offer:
     """Something to buy. ``capture`` says whether money is taken at once or when the paper ships."""
 
     key: str
-    lines: tuple[OrderLine, ...]
+    items: tuple[Item, ...]
     capture: CaptureMode
 
     @property
     def price(self) -> Money:
-        """The sum of the lines."""
-        return sum((line.amount for line in self.lines), Money.zero("SEK"))
+        """The sum of the items, VAT included."""
+        return sum((Money(item.kronor * 100, "SEK") for item in self.items), Money.zero("SEK"))
 
+    @property
+    def vat(self) -> Money:
+        """The VAT in the price."""
+        return sum((line.vat_amount for line in self.lines("sv")), Money.zero("SEK"))
 
-def _line(reference: str, name: str, kronor: int, *, vat_percent: int, kind: LineKind) -> OrderLine:
-    return OrderLine(
-        reference=reference,
-        name=name,
-        amount=Money(kronor * 100, "SEK"),
-        vat_percent=vat_percent,
-        kind=kind,
-        group="newspaper",
-    )
+    def lines(self, language: str) -> tuple[OrderLine, ...]:
+        """Return the order lines, named as readers of ``language`` say."""
+        return tuple(
+            OrderLine(
+                reference=item.reference,
+                name=TEXTS[language][item.name],
+                amount=Money(item.kronor * 100, "SEK"),
+                vat_percent=item.vat_percent,
+                kind=item.kind,
+                group="newspaper",
+            )
+            for item in self.items
+        )
 
 
 OFFERS = {
@@ -38,20 +58,20 @@ OFFERS = {
     for offer in (
         Offer(
             key="digital",
-            lines=(_line("digital-1", "Digital prenumeration", 119, vat_percent=6, kind=LineKind.SERVICE),),
+            items=(Item(reference="digital-1", name="digital", kronor=119, vat_percent=6, kind=LineKind.SERVICE),),
             capture=CaptureMode.AUTOMATIC,
         ),
         Offer(
             key="paper",
-            lines=(
-                _line("paper-3", "Papperstidning och digitalt", 837, vat_percent=6, kind=LineKind.PRODUCT),
-                _line("postage", "Porto", 60, vat_percent=25, kind=LineKind.SHIPPING),
+            items=(
+                Item(reference="paper-3", name="paper", kronor=837, vat_percent=6, kind=LineKind.PRODUCT),
+                Item(reference="postage", name="postage", kronor=60, vat_percent=25, kind=LineKind.SHIPPING),
             ),
             capture=CaptureMode.MANUAL,
         ),
         Offer(
             key="issue",
-            lines=(_line("issue-47", "Dagens nummer", 35, vat_percent=6, kind=LineKind.PRODUCT),),
+            items=(Item(reference="issue-47", name="issue", kronor=35, vat_percent=6, kind=LineKind.PRODUCT),),
             capture=CaptureMode.AUTOMATIC,
         ),
     )

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-import secrets
+import base64
+import hashlib
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from typing import Self
 
 from anyio.to_thread import run_sync
-from sqlalchemy import Boolean, Column, Engine, Executable, Integer, MetaData, String, Table, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Engine,
+    Executable,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
 
 metadata = MetaData()
 
@@ -18,15 +35,18 @@ shop_orders = Table(
     Column("email", String(200), nullable=False),
     Column("language", String(5), nullable=False),
     Column("instrument", String(20), nullable=False),
-    Column("attempt", Integer, nullable=False, default=1),
+    Column("attempt", Integer, nullable=False),
     Column("payment_id", String(40)),
-    Column("access", Boolean, nullable=False, default=False),
+    Column("access", Boolean, nullable=False),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShopOrder:
-    """One order. ``attempt`` counts payments: a reader whose payment ended tries again with the next."""
+    """One order. ``attempt`` counts payments: a reader whose payment ended tries again with the next.
+
+    Who knows the number may see the order and read: it stands in for an account, so it cannot be guessed.
+    """
 
     number: str
     offer: str
@@ -37,6 +57,16 @@ class ShopOrder:
     payment_id: str | None = None
     access: bool = False
 
+    @classmethod
+    def from_form(cls, form: str, *, offer: str, email: str, language: str, instrument: str) -> Self:
+        """Make an order whose number follows from the form's own random id and what was chosen in it.
+
+        The same form sent twice is the same order; the same form with another choice is another one.
+        """
+        said = f"{form}\n{offer}\n{email}\n{instrument}"
+        digest = base64.b32encode(hashlib.sha256(said.encode()).digest()).decode()
+        return cls(number=f"ND-{digest[:12]}", offer=offer, email=email, language=language, instrument=instrument)
+
 
 class Orders:
     """Reads and writes the shop's orders, on a worker thread: the event loop never waits for the disk."""
@@ -46,40 +76,41 @@ class Orders:
         self._engine = engine
         metadata.create_all(engine)
 
-    async def add(self, *, offer: str, email: str, language: str, instrument: str) -> ShopOrder:
-        """Write down a new order under a number nobody can guess."""
-        order = ShopOrder(
-            number=f"ND-{secrets.token_hex(5).upper()}",
-            offer=offer,
-            email=email,
-            language=language,
-            instrument=instrument,
-        )
-        await run_sync(self._write, insert(shop_orders).values(**asdict(order)))
-        return order
+    async def add(self, order: ShopOrder) -> ShopOrder:
+        """Write down a new order, or return the one that this form made before."""
+        with suppress(IntegrityError):
+            await run_sync(self._write, insert(shop_orders).values(**asdict(order)))
+        return await self.get(order.number) or order
 
     async def get(self, number: str) -> ShopOrder | None:
         """Return the order, or ``None``."""
         return await run_sync(self._read, number)
 
-    async def attach(self, number: str, payment_id: str) -> None:
-        """Remember which payment collects the order now."""
-        await self._update(number, payment_id=payment_id)
+    async def attach(self, order: ShopOrder, payment_id: str) -> None:
+        """Remember which payment collects the order now, unless another tab has moved on meanwhile."""
+        this_attempt = (shop_orders.c.number == order.number) & (shop_orders.c.attempt == order.attempt)
+        await self._update(this_attempt & ~shop_orders.c.access, payment_id=payment_id)
 
     async def try_again(self, order: ShopOrder) -> None:
-        """The last payment ended without money: the next one is another attempt."""
-        await self._update(order.number, attempt=order.attempt + 1, payment_id=None)
+        """The last payment ended without money: the next one is another attempt, whichever tab asks first."""
+        this_attempt = (shop_orders.c.number == order.number) & (shop_orders.c.attempt == order.attempt)
+        await self._update(this_attempt & ~shop_orders.c.access, attempt=order.attempt + 1, payment_id=None)
 
-    async def open_access(self, number: str) -> None:
-        """Let the reader in. Doing it twice changes nothing."""
-        await self._update(number, access=True)
+    async def open_access(self, number: str, payment_id: str) -> None:
+        """Let the reader in, and show the receipt of the payment that paid. Doing it twice changes nothing."""
+        await self._update(shop_orders.c.number == number, access=True, payment_id=payment_id)
 
-    async def close_access(self, number: str) -> None:
-        """Everything was refunded: no access any more."""
-        await self._update(number, access=False)
+    async def close_access(self, number: str, payment_id: str) -> None:
+        """Everything was refunded: no access any more, unless another payment gave it."""
+        its_payment = (shop_orders.c.number == number) & (shop_orders.c.payment_id == payment_id)
+        await self._update(its_payment, access=False)
 
-    async def _update(self, number: str, **values: object) -> None:
-        await run_sync(self._write, update(shop_orders).where(shop_orders.c.number == number).values(**values))
+    async def aclose(self) -> None:
+        """Close the connections to the database."""
+        await run_sync(self._engine.dispose)
+
+    async def _update(self, where: ColumnElement[bool], **values: object) -> None:
+        await run_sync(self._write, update(shop_orders).where(where).values(**values))
 
     def _write(self, statement: Executable) -> None:
         with self._engine.begin() as connection:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from examples.publisher_shop.shop import Shop
 from examples.publisher_shop.texts import TEXTS
 from prenopay import Money
 
@@ -21,26 +23,10 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 
-SAFETY_HEADERS = {
-    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self' http: https:",
-    "referrer-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
-}
 
-
-def page(
-    request: Request,
-    template: str,
-    *,
-    status: int = 200,
-    headers: dict[str, str] | None = None,
-    **values: Any,
-) -> HTMLResponse:
+def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Render ``template`` in the reader's language."""
-    language = request.cookies.get("language", "sv")
-    if language not in TEXTS:
-        language = "sv"
+    language = language_of(request)
     texts = TEXTS[language]
 
     def say(key: str, **details: object) -> str:
@@ -48,24 +34,47 @@ def page(
 
     html = _environment.get_template(template).render(
         language=language,
-        path=request.url.path,
         say=say,
+        name=lambda group, word: texts.get(f"{group}.{word}", word),
         money=lambda amount: money(amount, language),
         clock=clock,
         **values,
     )
-    return HTMLResponse(html, status_code=status, headers=SAFETY_HEADERS | (headers or {}))
+    return HTMLResponse(html, status_code=status, headers=_safety_headers(Shop.of(request).url))
+
+
+def language_of(request: Request) -> str:
+    """Return the language that the reader chose, else the newspaper's own."""
+    language = request.cookies.get("language", "")
+    return language if language in TEXTS else "sv"
 
 
 def money(amount: Money, language: str) -> str:
     """Write an amount as readers of ``language`` do."""
     kronor, ore = divmod(abs(amount.minor), 100)
-    sign = "\u2212" if amount.minor < 0 else ""
+    sign = "\N{MINUS SIGN}" if amount.minor < 0 else ""
     if language == "en":
-        return f"{sign}SEK {kronor:,}.{ore:02d}"
-    return f"{sign}{kronor:,}".replace(",", "\u00a0") + (f",{ore:02d}" if ore else "") + "\u00a0kr"
+        return f"{sign}SEK\N{NO-BREAK SPACE}{kronor:,}.{ore:02d}"
+    grouped = f"{kronor:,}".replace(",", "\N{NO-BREAK SPACE}")
+    return f"{sign}{grouped},{ore:02d}\N{NO-BREAK SPACE}kr"
 
 
 def clock(at: datetime) -> str:
-    """Write a time for people."""
+    """Write a time for people, in this machine's own time zone."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _safety_headers(shop_url: str) -> dict[str, str]:
+    """Forms end at the gateway, whose address is the same kind (https) as ours; all else stays here."""
+    policy = (
+        "default-src 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        f"form-action 'self' {urlsplit(shop_url).scheme}:",
+    )
+    return {
+        "content-security-policy": "; ".join(policy),
+        "referrer-policy": "same-origin",
+        "x-content-type-options": "nosniff",
+        "cache-control": "no-store",
+    }

@@ -2,127 +2,207 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import hmac
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from examples.publisher_shop import door
 from examples.publisher_shop.pages import page
-from prenopay import Action, Money, Operation, OperationId, Outcome
-from prenopay.errors import NotFound, PrenopayError
+from examples.publisher_shop.shop import Shop
+from prenopay import Action, Money, Operation, OperationId, Payment
+from prenopay.errors import Conflict, IdReused, NotFound, PrenopayError, TransportError
+from prenopay.models import TimelineEntry
 
-if TYPE_CHECKING:
-    from examples.publisher_shop.app import Shop
+PAGE_LENGTH: Final = 25
 
 log = logging.getLogger("shop")
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+
+async def login_page(request: Request) -> Response:
+    """Ask for the staff's password."""
+    return _login_form(request, is_wrong=False)
 
 
-def for_staff(endpoint: Endpoint) -> Endpoint:
-    """Ask for the staff's password, and take forms from our own pages only."""
-
-    @functools.wraps(endpoint)
-    async def guarded(request: Request) -> Response:
-        shop: Shop = request.app.state.shop
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        expected = base64.b64encode(f"staff:{shop.staff_password}".encode()).decode()
-        if scheme.lower() != "basic" or not hmac.compare_digest(given.encode(), expected.encode()):
-            raise HTTPException(401, headers={"www-authenticate": 'Basic realm="staff", charset="UTF-8"'})
-        origin = request.headers.get("origin")
-        if request.method == "POST" and origin is not None and urlsplit(origin).netloc != urlsplit(shop.url).netloc:
-            raise HTTPException(403)
-        return await endpoint(request)
-
-    return guarded
+async def log_in(request: Request) -> Response:
+    """Let in who knows the password."""
+    form = await request.form()
+    return door.log_in(request, str(form.get("password", ""))) or _login_form(request, is_wrong=True)
 
 
-@for_staff
+async def log_out(request: Request) -> Response:
+    """End the session."""
+    return door.log_out(request)
+
+
+@door.for_staff
 async def payment_list(request: Request) -> Response:
     """Show the newest payments."""
-    shop: Shop = request.app.state.shop
-    payments = await shop.payments.find(after=request.query_params.get("after"), limit=25)
-    return page(request, "staff_list.html", payments=payments)
+    payments = await Shop.of(request).payments.find(after=request.query_params.get("after"), limit=PAGE_LENGTH)
+    return page(request, "staff_list.html", payments=payments, older=len(payments) == PAGE_LENGTH)
 
 
-@for_staff
+@door.for_staff
 async def payment_page(request: Request) -> Response:
     """Show one payment, all that happened to it, and what can be done now."""
-    return await _show(request, said="", is_error=False)
+    return await _show(request)
 
 
-@for_staff
+@door.for_staff
 async def change(request: Request) -> Response:
     """Capture, cancel or refund.
 
-    The form carries the operation id made when the page was drawn: sent twice, it acts once.
+    The form carries the operation id made when the page was drawn: sent twice, it acts once. How it
+    ended is read from the books by the page that follows, so that a reload shows the latest word.
     """
-    shop: Shop = request.app.state.shop
-    payment_id = request.path_params["payment_id"]
+    shop, payment = Shop.of(request), await _payment(request)
     form = await request.form()
-    action, operation_id, typed = (str(form.get(key, "")) for key in ("action", "operation_id", "amount"))
+    action, operation_id, typed = (str(form.get(key, "")).strip() for key in ("action", "operation_id", "amount"))
     try:
-        amount = Money.from_decimal(typed.replace(",", ".").strip(), "SEK") if typed.strip() else None
-        operation = await _act(shop, payment_id, action, OperationId(operation_id), amount)
+        amount = _read(typed, payment.amount.currency)
+        if amount is not None and await _is_new(shop, operation_id) and amount > left(payment, action):
+            return await _show(request, refused="too_much", action=action, typed=typed)
+        operation = await _act(shop, payment, action, OperationId(operation_id), amount)
     except (PrenopayError, ValueError) as error:
-        log.warning("staff: %s of %s: %s", action, payment_id, error)
-        return await _show(request, said=str(error), is_error=True)
-    if operation.outcome is Outcome.SUCCEEDED:
-        return RedirectResponse(f"/staff/payments/{payment_id}", status_code=303)
-    why = operation.decline.text if operation.decline is not None else operation.error
-    return await _show(request, said=f"{operation.outcome}: {why}", is_error=operation.outcome is Outcome.DECLINED)
+        log.warning("staff: %s of %s: %s", action, payment.payment_id, error)
+        return await _show(request, refused=_why(error), action=action, typed=typed)
+    return RedirectResponse(f"/staff/payments/{payment.payment_id}?did={operation.operation_id}", status_code=303)
 
 
-async def _act(
-    shop: Shop,
-    payment_id: str,
-    action: str,
-    operation_id: OperationId,
-    amount: Money | None,
-) -> Operation:
+async def _act(shop: Shop, payment: Payment, action: str, operation_id: OperationId, amount: Money | None) -> Operation:
     match action:
         case Action.CAPTURE:
-            return await shop.payments.capture(payment_id, amount, operation_id=operation_id)
+            return await shop.payments.capture(payment.payment_id, amount, operation_id=operation_id)
         case Action.REFUND:
-            return await shop.payments.refund(payment_id, amount, operation_id=operation_id)
+            return await shop.payments.refund(payment.payment_id, amount, operation_id=operation_id)
         case Action.CANCEL:
-            return await shop.payments.cancel(payment_id, operation_id=operation_id)
+            return await shop.payments.cancel(payment.payment_id, operation_id=operation_id)
         case _:
             raise HTTPException(400)
 
 
-async def _show(request: Request, *, said: str, is_error: bool) -> Response:
-    shop: Shop = request.app.state.shop
-    payment_id = request.path_params["payment_id"]
+def left(payment: Payment, action: str) -> Money:
+    """Return how much can still be captured or refunded."""
+    if action == Action.CAPTURE:
+        return payment.authorized - payment.cancelled - payment.captured
+    return payment.captured - payment.refunded
+
+
+async def _is_new(shop: Shop, operation_id: str) -> bool:
     try:
-        payment = await shop.payments.get(payment_id)
-    except NotFound as error:
-        raise HTTPException(404) from error
-    timeline = await shop.payments.timeline(payment_id)
+        await shop.payments.operation(operation_id)
+    except NotFound:
+        return True
+    return False
+
+
+def _read(typed: str, currency: str) -> Money | None:
+    """Read "1 249,50" as people write it; nothing typed means all of it."""
+    bare = "".join(typed.split()).replace(",", ".")
+    return Money.from_decimal(bare, currency) if bare else None
+
+
+def _why(error: Exception) -> str:
+    """Return the text that tells a person what to do about ``error``."""
+    match error:
+        case IdReused():
+            return "form_used"
+        case Conflict():
+            return "not_now"
+        case TransportError():
+            return "not_sent"
+        case ValueError():  # what was typed, or what cannot be asked for: InvalidOrder is one of them
+            return "amount_wrong"
+        case _:
+            return "gateway_says_no"
+
+
+async def _show(request: Request, *, refused: str = "", action: str = "", typed: str = "") -> Response:
+    shop, payment = Shop.of(request), await _payment(request)
+    timeline = await shop.payments.timeline(payment.payment_id)
     drawn = secrets.token_hex(8)
     return page(
         request,
         "staff_payment.html",
-        status=422 if is_error else 200,
+        status=422 if refused else 200,
         payment=payment,
-        timeline=timeline,
-        operation_id=lambda action: OperationId.of("staff", action, drawn),
-        said=said,
-        is_error=is_error,
+        timeline=[_step(entry) for entry in timeline],
+        did=await _did(request),
+        refused=refused,
+        refused_action=action,
+        typed=typed,
+        left={each: left(payment, each) for each in (Action.CAPTURE, Action.REFUND)},
+        operation_id=lambda each: OperationId.of("staff", each, drawn),
+    )
+
+
+async def _payment(request: Request) -> Payment:
+    return await Shop.of(request).payments.get(request.path_params["payment_id"])
+
+
+async def _did(request: Request) -> Operation | None:
+    """Return the operation that the staff just asked for on this page, as the books have it now."""
+    operation_id = request.query_params.get("did", "")
+    if not operation_id or await _is_new(Shop.of(request), operation_id):
+        return None
+    operation = await Shop.of(request).payments.operation(operation_id)
+    return operation if operation.payment_id == request.path_params["payment_id"] else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One line of the timeline: ``group`` and ``word`` name what happened, ``outcome`` how it ended.
+
+    ``details`` are words again, each with the group its name stands under.
+    """
+
+    at: datetime
+    group: str
+    word: str
+    outcome: str
+    amount: Money | None
+    details: tuple[tuple[str, str], ...]
+
+
+def _step(entry: TimelineEntry) -> Step:
+    """Split an entry such as ``operation.capture.succeeded`` into words that have a name in each language."""
+    group, word, outcome, *_ = [*entry.kind.split("."), "", ""]
+    before, _, after = entry.text.partition(": ")
+    details: tuple[tuple[str, str], ...]
+    match group:
+        case "attempt":
+            details = (("instrument", before), ("decline", after))
+        case "observation":
+            details = (("source", after),)
+        case "operation" if not outcome:
+            details = (("id", after),)
+        case _:
+            details = (("text", entry.text),) if entry.text != outcome else ()
+    return Step(at=entry.at, group=group, word=word, outcome=outcome, amount=entry.amount, details=details)
+
+
+def _login_form(request: Request, *, is_wrong: bool) -> Response:
+    shop = Shop.of(request)
+    return page(
+        request,
+        "staff_login.html",
+        status=422 if is_wrong else 200,
+        is_wrong=is_wrong,
+        shown_password=shop.staff_password if shop.is_demo else "",
     )
 
 
 routes = [
     Route("/", payment_list),
+    Route("/login", login_page),
+    Route("/login", log_in, methods=["POST"]),
+    Route("/logout", log_out, methods=["POST"]),
     Route("/payments/{payment_id}", payment_page),
     Route("/payments/{payment_id}", change, methods=["POST"]),
 ]

@@ -24,6 +24,7 @@ import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from prenopay._deadline import BoundedBackend, end_by
+from prenopay._redaction import scrub
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
 
@@ -81,6 +82,17 @@ EXCEPTIONS: Final[dict[type[Exception], type[TransportError]]] = {
 
 _FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
 """What an exchange may end with; within an event loop a TLS alert that comes late is a bare ``OSError``."""
+
+
+class _WithoutSecrets(logging.Filter):
+    """Masks what httpx logs of each request of its own accord: a path may name a stored token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = scrub(record.getMessage()), ()
+        return True
+
+
+logging.getLogger("httpx").addFilter(_WithoutSecrets())
 
 
 @functools.cache

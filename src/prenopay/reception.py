@@ -20,10 +20,7 @@ from prenopay.callbacks import (
     CallbackReply,
     CallbackRequest,
     CallbackUrls,
-    Hint,
-    PinnedSource,
     Rejected,
-    Signed,
     Trust,
 )
 from prenopay.errors import LedgerUnavailable, NotFound, Unverified
@@ -87,6 +84,7 @@ class Reception:
             body=b"" if too_large else request.body,
             peer=request.peer,
             note=trust.reason if isinstance(trust, Rejected) else "",
+            claims="" if isinstance(trust, Rejected) else trust.provider_reference or "",
             at=self._clock.now(),
         )
         try:
@@ -176,23 +174,18 @@ class Reception:
 
     async def _flag_oddities(self, callback: inbox.Callback) -> None:
         """Mark a payment whose callback names another payment, or cannot be read."""
-        gateway = self._gateway(callback.account)
-        if gateway is None or is_payout(callback.payment_id) or (not callback.body and not callback.note):
+        if is_payout(callback.payment_id) or (not callback.note and not callback.claims):
             return
-        request = CallbackRequest(path="", body=callback.body)
-        claim: Trust = Rejected(reason=callback.note) if callback.note else gateway.read_callback(request)
         now = self._clock.now()
 
         def look(connection: Connection) -> None:
             stored = records.lock_payment(connection, callback.account, callback.payment_id)
             ours = stored.payment.provider_reference
-            match claim:
-                case Rejected(reason=reason):
-                    observing.flag(connection, stored, FlagKind.MALFORMED_CALLBACK, reason, now=now)
-                case Signed() | PinnedSource() | Hint():
-                    if claim.provider_reference not in (None, ours):
-                        detail = f"a callback names {scrub(str(claim.provider_reference))[:200]!r}, this is {ours}"
-                        observing.flag(connection, stored, FlagKind.FOREIGN_CALLBACK, detail, now=now)
+            if callback.note:
+                observing.flag(connection, stored, FlagKind.MALFORMED_CALLBACK, callback.note, now=now)
+            elif callback.claims != ours:
+                detail = f"a callback names {scrub(callback.claims)!r}, this is {ours}"
+                observing.flag(connection, stored, FlagKind.FOREIGN_CALLBACK, detail, now=now)
 
         await self._ledger.transact(look)
 

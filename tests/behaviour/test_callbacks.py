@@ -8,10 +8,10 @@ import pytest
 
 from prenopay import CallbackRequest, CaptureMode, FlagKind, Payment, PaymentState, Secret
 from prenopay.callbacks import BODY_LIMIT_BYTES, CallbackUrls
-from prenopay.testing.emulators.callbacks import Manner
+from prenopay.testing.emulators.callbacks import Manner, hand_over
 from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swedbankpay import AWKWARD
-from tests.behaviour.shop import CALLBACK_URL, Shop
+from tests.behaviour.shop import CALLBACK_URL, Shop, an_order
 
 GOOD_BODY = b'{"paymentOrder":{"id":"%s","instrument":"CreditCard","number":1}}'
 
@@ -227,3 +227,19 @@ def test_only_the_gateways_addresses_are_taken_where_that_is_asked_for(shop: Sho
     assert status("192.0.2.1") == 400
     assert status("10.1.1.1", "20.91.170.121") == 200
     assert status("10.1.1.1", "20.91.170.121, 192.0.2.1") == 400, "what the caller claims of itself is not believed"
+
+
+def test_a_good_callback_from_the_gateways_address_raises_no_flag(shop: Shop) -> None:
+    pinned = shop.add("pinned", callback_sources=("20.91.170.120/29",))
+    payment = pinned.create(an_order(), operation_id="order:pinned")
+    shop.emulator.pay_by_card(payment.provider_reference)
+
+    def receive(request: CallbackRequest) -> int:
+        reply = shop.accounts.receive(request)
+        shop.accounts.work(reply.payment)
+        return int(reply.status)
+
+    shop.emulator.deliver_callbacks(hand_over(receive, peer="20.91.170.121"))
+
+    seen = pinned.get(payment.payment_id)
+    assert (seen.state, seen.flags) == (PaymentState.AUTHORIZED, ())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prenopay import Money, PaymentState
-from prenopay.ledger.movements import Movement, Totals, contradiction, new_movements
+from prenopay.ledger.movements import Movement, Totals, contradiction, new_movements, overrules
 from prenopay.provider import Observation, ProviderTransaction, TransactionKind
 
 _AUTHORIZATION, _CAPTURE = TransactionKind.AUTHORIZATION, TransactionKind.CAPTURE
@@ -162,3 +162,24 @@ def test_money_of_another_currency_is_never_added_up() -> None:
     observed = replace(seen(14900), authorized=Money(14900, "NOK"))
     with pytest.raises(ValueError, match="different currencies"):
         new_movements(totals(), observed, ())
+
+
+# Which of two readings knows best
+
+
+@pytest.mark.parametrize("asked_last", [True, False])
+def test_who_knows_of_less_money_than_the_books_is_old_whenever_it_was_asked_for(asked_last: bool) -> None:  # noqa: FBT001
+    books = totals(authorized=14900, captured=14900)
+    assert not overrules(books, books, seen(authorized=14900), asked_last=asked_last)
+
+
+@pytest.mark.parametrize("asked_last", [True, False])
+def test_who_brings_money_is_new_whenever_it_was_asked_for(asked_last: bool) -> None:  # noqa: FBT001
+    before, after = totals(authorized=14900), totals(authorized=14900, captured=14900)
+    assert overrules(before, after, seen(authorized=14900, captured=14900), asked_last=asked_last)
+
+
+@pytest.mark.parametrize("asked_last", [True, False])
+def test_where_no_money_moved_who_was_asked_last_knows_best(asked_last: bool) -> None:  # noqa: FBT001
+    books = totals(authorized=14900)
+    assert overrules(books, books, seen(authorized=14900), asked_last=asked_last) is asked_last

@@ -366,3 +366,16 @@ def test_nothing_is_logged_unless_asked_for(caplog: pytest.LogCaptureFixture) ->
     caplog.set_level(logging.WARNING, logger="prenopay.exchange")
     Exchange(_OK).of(post())
     assert not caplog.records
+
+
+def test_what_the_client_logs_by_itself_holds_no_secret_either(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = httpx.Client(transport=httpx.MockTransport(lambda _request: httpx.Response(200)))
+    sender = BlockingSender(client=client)
+
+    run_blocking(sender.send(get(f"https://{_HOST}/payers/leia@example.com"), timeout=1.0))
+    run_blocking(sender.aclose())
+
+    logged = [record.getMessage() for record in caplog.records if record.name == "httpx"]
+    assert logged
+    assert not any("leia@example.com" in message for message in logged)

@@ -41,6 +41,8 @@ RowT = TypeVar("RowT")
 
 _BUSY_SECONDS: Final = 10
 """How long a writer waits for another process's lock before it gives up."""
+_UPGRADE_PATIENCE_SECONDS: Final = 120
+"""How long an upgrade waits for the one that another process runs."""
 _POSTGRESQL_CONNECTIONS: Final = 5
 _POSTGRESQL_READERS: Final = 2
 _SQLITE_READERS: Final = 4
@@ -51,10 +53,11 @@ _UPGRADE_LOCK: Final = 0x7072656E6F706179
 _NETWORK_FILE_SYSTEMS: Final = ("nfs", "cifs", "smb", "afs", "9p", "sshfs", "glusterfs", "ceph")
 
 
-def open_engine(database: str) -> Engine:
+def open_engine(database: str, *, patience: float | None = None) -> Engine:
     """Open ``database``: ``sqlite:///shop.db``, ``sqlite://`` (memory) or ``postgresql://…``.
 
-    Raises ``ConfigurationError`` for what cannot be used, naming the fix.
+    ``patience`` is how many seconds a writer on SQLite waits for another process's lock. Raises
+    ``ConfigurationError`` for what cannot be used, naming the fix.
     """
     try:
         url = make_url(database)
@@ -62,19 +65,19 @@ def open_engine(database: str) -> Engine:
         message = "database: this is not a database URL; use sqlite:///file.db or postgresql://user@host/name"
         raise ConfigurationError(message) from None
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
-        return _open_sqlite(url)
+        return _open_sqlite(url, patience or _BUSY_SECONDS)
     if url.drivername in {"postgresql", "postgresql+psycopg"}:
         return _open_postgresql(url)
     message = f"database: prenopay works on sqlite and postgresql (with psycopg), not on {url.drivername}"
     raise ConfigurationError(message)
 
 
-def _open_sqlite(url: URL) -> Engine:
+def _open_sqlite(url: URL, patience: float) -> Engine:
     in_memory = url.database in (None, "", ":memory:")
     if not in_memory:
         _refuse_network_file_system(Path(str(url.database)).resolve().parent)
     pool = {"poolclass": StaticPool} if in_memory else {}
-    connect_args = {"check_same_thread": False, "timeout": _BUSY_SECONDS}
+    connect_args = {"check_same_thread": False, "timeout": patience}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True, **pool)
 
     @event.listens_for(engine, "connect")
@@ -363,7 +366,7 @@ def upgrade_database(database: str) -> None:
     """
     from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
-    engine = open_engine(database)
+    engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
     try:
         with _our_errors(), engine.begin() as connection:
             if engine.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE has let in one process only

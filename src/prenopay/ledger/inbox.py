@@ -30,7 +30,7 @@ _RETRY_AFTER: Final = tuple(timedelta(seconds=pause) for pause in (5, 30, 120, 6
 def _storing(make: Any) -> Executable:
     """Build the statement once: it stands in the way of every callback."""
     table = schema.inbox
-    names = ("account", "payment_id", "digest", "body", "peer", "note", "received_at", "next_attempt_at")
+    names = ("account", "payment_id", "digest", "body", "peer", "note", "claims", "received_at", "next_attempt_at")
     statement = make(table).values({name: bindparam(name) for name in names})
     repeat = {
         "times": table.c.times + 1,
@@ -59,19 +59,24 @@ class Callback:
     times: int
     attempts: int
     note: str
+    claims: str
     last_error: str
     body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """A callback that has just come in; ``note`` says what is wrong with it, if anything."""
+    """A callback that has just come in; ``note`` says what is wrong with it, if anything.
+
+    ``claims`` is the gateway's name of the payment that the body gives.
+    """
 
     account: str
     payment_id: str
     body: bytes = field(repr=False)
     peer: str
     note: str
+    claims: str
     at: datetime
 
 
@@ -85,6 +90,7 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
             "body": each.body,
             "peer": each.peer[:60],
             "note": each.note,
+            "claims": each.claims[:200],
             "received_at": each.at,
             "next_attempt_at": each.at,
         }
@@ -198,6 +204,7 @@ def _callback(row: Row[Any]) -> Callback:
         times=row.times,
         attempts=row.attempts,
         note=row.note,
+        claims=row.claims,
         last_error=row.last_error,
         body=row.body,
     )

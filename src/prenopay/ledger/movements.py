@@ -15,7 +15,7 @@ from typing import Final
 from prenopay.money import Money
 from prenopay.provider import Observation, ProviderTransaction, TransactionKind
 
-__all__ = ["Movement", "Totals", "contradiction", "new_movements"]
+__all__ = ["Movement", "Totals", "contradiction", "new_movements", "overrules"]
 
 _SIGN: Final = {
     TransactionKind.AUTHORIZATION: 1,
@@ -88,6 +88,19 @@ def new_movements(
             named = (each for each in observed.transactions if each.kind is kind and (kind, each.number) not in known)
             added += _name(kind, missing, named)
     return tuple(added)
+
+
+def overrules(before: Totals, after: Totals, observed: Observation, *, asked_last: bool) -> bool:
+    """Say whether ``observed`` knows best what can be done next; the books stood at ``before`` and now at ``after``.
+
+    Readings overlap: what was asked for later may have been answered from an earlier moment. So money
+    decides first: who knows of less than the books is old, who brings more is new.
+    """
+    refunded = after.refunded if observed.refunded is None else observed.refunded
+    seen = Totals(observed.authorized, observed.captured, refunded, observed.cancelled)
+    if any(seen.of_kind(kind) < after.of_kind(kind) for kind in TransactionKind):
+        return False
+    return asked_last or before != after
 
 
 def contradiction(totals: Totals) -> str | None:

@@ -20,7 +20,7 @@ from prenopay.errors import IllegalTransition
 from prenopay.events import EventKind
 from prenopay.ledger import codec, mandates, schema
 from prenopay.ledger.lifecycle import ENDED, advance
-from prenopay.ledger.movements import Movement, Totals, contradiction, new_movements
+from prenopay.ledger.movements import Movement, Totals, contradiction, new_movements, overrules
 from prenopay.ledger.outbox import NewEvent, append_events
 from prenopay.ledger.records import (
     PERSONAL,
@@ -98,21 +98,22 @@ def apply(
     changes = _Changes(stored, now)
     _keep_raw(connection, stored, observed, now, source)
     unsettled = [each for each in operations_of(connection, payment_id) if _is_unsettled(each)]
-    wrong = _mismatch(stored, observed, unsettled)
-    if wrong:
+    if wrong := _mismatch(stored, observed, unsettled):
         flag(connection, changes.payment, FlagKind.MISMATCH, wrong, now=now, events=changes.events)
         changes.values["quarantined"] = True
     else:
         changes.values["quarantined"] = False
+        before = Totals.of(movements_of(connection, payment_id), observed.authorized.currency)
         totals = _move_money(connection, changes, observed)
         _advance(connection, changes, observed, totals)
         _note_attempts(connection, changes, observed)
         _settle_operations(connection, changes, observed, unsettled)
         _raise_flags(connection, changes, observed, totals)
         _note_methods(connection, changes, methods, totals)
-    if stored.observed_at is None or read_at >= stored.observed_at:
-        changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
-        changes.values["observed_at"] = read_at
+        last_read = stored.observed_at or read_at
+        if overrules(before, totals, observed, asked_last=read_at >= last_read):
+            changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
+            changes.values["observed_at"] = max(read_at, last_read)
     changes.values["next_check_at"] = next_check_at
     _write(connection, changes, observed)
     return load_payment(connection, account, payment_id)

@@ -361,6 +361,7 @@ inbox: Final[Table] = Table(
     Column("body", LargeBinary, nullable=False),
     Column("peer", String(60), nullable=False, default=""),
     Column("note", Text, nullable=False, default=""),
+    Column("claims", String(200), nullable=False, default=""),
     Column("times", Integer, nullable=False, default=1),
     Column("received_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),

@@ -21,7 +21,7 @@ _ENDS = datetime(2036, 1, 1, tzinfo=UTC)
 
 
 @functools.cache
-def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
+def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:  # noqa: ARG001 - what it is remembered by
     """Return the key of ``name``, the same one each time."""
     return rsa.generate_private_key(65537, bits)
 

@@ -76,7 +76,7 @@ def test_a_stored_callback_is_read_again_without_path_and_headers() -> None:
         {},
         payment(id=None),
         payment(amount=None),
-        payment(status=None),
+        {**payment(), "status": None},
         refund(amount="x"),
         {**payout(), "payoutInstructionUUID": ""},
     ],
@@ -86,7 +86,7 @@ def test_what_is_no_object_of_swishs_is_not_taken(body: Json | bytes) -> None:
 
 
 def test_a_source_may_be_pinned() -> None:
-    sources = {"callback_sources": ("192.0.2.0/28",)}
+    sources: Json = {"callback_sources": ("192.0.2.0/28",)}
     assert PinnedSource(provider_reference=UUID) == read(payment("PAID"), peer="192.0.2.7", **sources)
     assert isinstance(read(payment("PAID"), peer="192.0.2.77", **sources), Rejected)
     assert isinstance(read(payment("PAID"), peer="", **sources), Rejected)
@@ -95,7 +95,7 @@ def test_a_source_may_be_pinned() -> None:
 def test_an_identifier_is_32_hex_digits_and_gives_the_mac_away_to_nobody() -> None:
     assert len(_OURS) == 32
     assert not set(_OURS) - set("0123456789ABCDEF")
-    assert _OURS != callback_identifier(CALLBACK + "x")
+    assert callback_identifier(CALLBACK + "x") != _OURS
 
 
 def test_the_answer_is_exactly_200() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_cancel_is_the_one_patch() -> None:
     reply = cancel(script)
     assert Outcome.SUCCEEDED is reply.outcome
     (sent,) = script.sent
-    assert [{"op": "replace", "path": "/status", "value": "cancelled"}] == body_of(sent)
+    assert json.loads(sent.body) == [{"op": "replace", "path": "/status", "value": "cancelled"}]
     expected = (*_PATCH, "application/json-patch+json", True)
     assert expected == (sent.method, sent.url, dict(sent.headers)["content-type"], sent.retry_safe)
 
@@ -85,7 +86,7 @@ def test_cancelled_with_a_payment_reference_is_not_paid() -> None:
 def test_a_cancel_whose_first_answer_was_lost_has_succeeded() -> None:
     script = Script(errors("RP07"), answer(payment("CANCELLED")))
     assert Outcome.SUCCEEDED is cancel(script).outcome
-    assert [_PATCH, _LOOK] == script.calls
+    assert script.calls == [_PATCH, _LOOK]
 
 
 @pytest.mark.parametrize("found", [payment("PAID"), payment("DECLINED"), failed("TM01"), failed("DS24")])
@@ -131,8 +132,8 @@ def test_only_a_uuid_stands_in_an_address(reference: str) -> None:
 def test_a_refund_names_the_banks_reference_of_the_payment() -> None:
     script = Script(_PAID, made("refunds", REFUND))
     reply = give_back(script)
-    assert (Outcome.PENDING, None) == (reply.outcome, reply.decline)
-    assert [_LOOK, _PUT] == script.calls
+    assert (reply.outcome, reply.decline) == (Outcome.PENDING, None)
+    assert script.calls == [_LOOK, _PUT]
     expected = {
         "payerPaymentReference": "4711",
         "originalPaymentReference": BANKS,
@@ -162,7 +163,7 @@ def test_what_was_not_paid_cannot_be_given_back(found: Json) -> None:
     script = Script(answer(found))
     with pytest.raises(Conflict):
         give_back(script)
-    assert [_LOOK] == script.calls
+    assert script.calls == [_LOOK]
 
 
 @pytest.mark.parametrize("missing", [MISSING, MISSING_WITH_BODY])
@@ -189,7 +190,7 @@ def test_a_refund_is_looked_at_under_its_own_uuid(found: Json, outcome: Outcome,
     script = Script(answer(found))
     reply = run_blocking(provider().observe_refund(script, REFUND, "SEK"))
     assert (outcome, code) == (reply.outcome, reply.decline and reply.decline.provider_code)
-    assert [_LOOK_AT_REFUND] == script.calls
+    assert script.calls == [_LOOK_AT_REFUND]
 
 
 @pytest.mark.parametrize("missing", [MISSING, MISSING_WITH_BODY])
@@ -205,24 +206,24 @@ def test_a_refund_that_is_not_ours_is_not_taken(found: Json) -> None:
         run_blocking(provider().observe_refund(Script(answer(found)), REFUND, "SEK"))
 
 
-@pytest.mark.parametrize(("found", "outcome", "code"), _STANDS)
-def test_a_refund_that_arrived_is_not_asked_for_again(found: Json, outcome: Outcome, code: str | None) -> None:
+@pytest.mark.parametrize(("found", "outcome"), [(found, outcome) for found, outcome, _ in _STANDS])
+def test_a_refund_that_arrived_is_not_asked_for_again(found: Json, outcome: Outcome) -> None:
     script = Script(answer(found))
     assert outcome is give_back(script, again=True).outcome
-    assert [_LOOK_AT_REFUND] == script.calls
+    assert script.calls == [_LOOK_AT_REFUND]
 
 
 def test_a_refund_that_never_arrived_is_asked_for_under_the_same_uuid() -> None:
     script = Script(MISSING, _PAID, made("refunds", REFUND))
     assert Outcome.PENDING is give_back(script, again=True).outcome
-    assert [_LOOK_AT_REFUND, _LOOK, _PUT] == script.calls
+    assert script.calls == [_LOOK_AT_REFUND, _LOOK, _PUT]
 
 
 @pytest.mark.parametrize("code", ["RP09", "RF09"])
 def test_a_refund_seen_before_is_looked_up(code: str) -> None:
     script = Script(_PAID, errors(code), answer(refund("PAID")))
     assert Outcome.SUCCEEDED is give_back(script).outcome
-    assert [_LOOK, _PUT, _LOOK_AT_REFUND] == script.calls
+    assert script.calls == [_LOOK, _PUT, _LOOK_AT_REFUND]
 
 
 @pytest.mark.parametrize("code", ["RP09", "RF09"])

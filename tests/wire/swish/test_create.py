@@ -75,9 +75,11 @@ def test_one_put_goes_to_the_one_address() -> None:
     (sent,) = script.sent
     expected = (*_PUT, "create", False)
     assert expected == (sent.method, sent.url, sent.label, sent.retry_safe)
-    assert {"accept": "application/json", "content-type": "application/json", "user-agent": "prenopay"} == dict(
-        sent.headers
-    )
+    assert dict(sent.headers) == {
+        "accept": "application/json",
+        "content-type": "application/json",
+        "user-agent": "prenopay",
+    }
 
 
 def test_a_payment_for_the_app_says_this_and_nothing_more() -> None:
@@ -96,7 +98,7 @@ def test_a_payment_for_the_app_says_this_and_nothing_more() -> None:
 def test_a_payment_by_phone_says_every_field() -> None:
     payer = by_phone(personal_number="19750108-8327", must_match_personal_number=True)
     body = written(asked(age_limit=18, **payer))
-    assert (PHONE, "197501088327", "18") == (body["payerAlias"], body["payerSSN"], body["ageLimit"])
+    assert (body["payerAlias"], body["payerSSN"], body["ageLimit"]) == (PHONE, "197501088327", "18")
 
 
 def test_an_order_without_reference_has_none() -> None:
@@ -105,7 +107,7 @@ def test_an_order_without_reference_has_none() -> None:
 
 def test_a_host_may_add_and_change_fields() -> None:
     body = written(asked(extra={"message": "Other", "somethingNew": "1"}))
-    assert ("Other", "1") == (body["message"], body["somethingNew"])
+    assert (body["message"], body["somethingNew"]) == ("Other", "1")
 
 
 @pytest.mark.parametrize(
@@ -170,8 +172,8 @@ def test_what_can_be_expressed_is_taken(fields: Json) -> None:
 
 
 def test_texts_are_cleaned_where_the_account_says_so() -> None:
-    body = written(asked(description="Läs & lyssna – 10 % rabatt", order_reference="2026/4711"), clean_texts=True)
-    assert ("Läs och lyssna 10 rabatt", "2026-4711") == (body["message"], body["payeePaymentReference"])
+    body = written(asked(description="Läs & lyssna \u2013 10 % rabatt", order_reference="2026/4711"), clean_texts=True)
+    assert (body["message"], body["payeePaymentReference"]) == ("Läs och lyssna 10 rabatt", "2026-4711")
 
 
 # The answer
@@ -228,7 +230,7 @@ def test_a_payment_by_phone_has_no_link() -> None:
     ],
 )
 def test_the_address_of_what_was_made_is_read_by_its_last_part(given: HttpResponse) -> None:
-    assert UUID == create(Script(given)).observation.provider_reference
+    assert create(Script(given)).observation.provider_reference == UUID
 
 
 @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ def test_a_refusal_is_the_error_it_is(given: HttpResponse, kind: type[PrenopayEr
 def test_every_error_is_kept() -> None:
     with pytest.raises(Rejected) as refused:
         create(Script(errors("FF08", "RP02", "AM02")))
-    assert ["FF08", "RP02", "AM02"] == [code for code, _ in refused.value.problems]
+    assert [code for code, _ in refused.value.problems] == ["FF08", "RP02", "AM02"]
 
 
 def test_a_bare_401_speaks_of_the_certificate() -> None:
@@ -301,20 +303,20 @@ def test_too_many_requests_says_how_long_to_wait() -> None:
 def test_what_never_arrived_is_asked_for_again_under_the_same_uuid(missing: HttpResponse) -> None:
     script = Script(missing, made_with_token())
     assert create(script, again=True).app_switch is not None
-    assert [_GET, _PUT] == script.calls
+    assert script.calls == [_GET, _PUT]
 
 
 def test_a_request_by_phone_that_arrived_is_what_was_made() -> None:
     script = Script(answer(payment()))
     assert PaymentState.PENDING is create(script, asked(**by_phone()), again=True).observation.state
-    assert [_GET] == script.calls
+    assert script.calls == [_GET]
 
 
 def test_an_open_request_whose_token_was_lost_is_closed_first() -> None:
     script = Script(answer(payment()), answer(payment("CANCELLED")))
     with pytest.raises(DuplicateReference):
         create(script, again=True)
-    assert [_GET, _PATCH] == script.calls
+    assert script.calls == [_GET, _PATCH]
 
 
 @pytest.mark.parametrize("ended", [payment("CANCELLED"), payment("DECLINED"), failed("TM01"), failed("RF07")])
@@ -322,7 +324,7 @@ def test_a_request_that_ended_unpaid_while_its_token_was_lost_is_made_anew(ended
     script = Script(answer(ended))
     with pytest.raises(DuplicateReference):
         create(script, again=True)
-    assert [_GET] == script.calls
+    assert script.calls == [_GET]
 
 
 @pytest.mark.parametrize(
@@ -331,13 +333,13 @@ def test_a_request_that_ended_unpaid_while_its_token_was_lost_is_made_anew(ended
 def test_money_that_moved_or_may_have_is_never_asked_for_again(found: Json, state: PaymentState) -> None:
     script = Script(answer(found))
     assert state is create(script, again=True).observation.state
-    assert [_GET] == script.calls
+    assert script.calls == [_GET]
 
 
 def test_a_request_paid_while_it_was_being_closed_is_paid() -> None:
     script = Script(answer(payment()), errors("RP07"), answer(payment("PAID")))
     assert PaymentState.CAPTURED is create(script, again=True).observation.state
-    assert [_GET, _PATCH, _GET] == script.calls
+    assert script.calls == [_GET, _PATCH, _GET]
 
 
 def test_a_request_that_cannot_be_closed_waits() -> None:
@@ -355,7 +357,7 @@ def test_a_request_whose_closing_is_refused_says_why() -> None:
 def test_a_uuid_seen_before_is_looked_up() -> None:
     script = Script(errors("RP09"), answer(payment()))
     assert PaymentState.PENDING is create(script, asked(**by_phone())).observation.state
-    assert [_PUT, _GET] == script.calls
+    assert script.calls == [_PUT, _GET]
 
 
 def test_a_uuid_seen_before_by_someone_else_is_a_duplicate() -> None:
@@ -369,7 +371,7 @@ def test_another_amount_under_our_uuid_is_not_touched() -> None:
     script = Script(errors("RP09"), answer(payment(amount=1)))
     with pytest.raises(DuplicateReference):
         create(script)
-    assert [_PUT, _GET] == script.calls
+    assert script.calls == [_PUT, _GET]
 
 
 def test_a_lost_answer_stays_one() -> None:

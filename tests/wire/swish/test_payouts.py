@@ -175,7 +175,7 @@ def test_a_payout_is_looked_at_under_its_uuid(found: Json, outcome: Outcome, cod
     script = Script(answer(found))
     reply = run_blocking(provider().observe_payout(script, UUID))
     assert (outcome, code) == (reply.outcome, reply.decline and reply.decline.provider_code)
-    assert [_LOOK] == script.calls
+    assert script.calls == [_LOOK]
 
 
 @pytest.mark.parametrize("missing", [MISSING, MISSING_WITH_BODY])
@@ -192,14 +192,14 @@ def test_a_payout_that_is_not_ours_is_not_taken(found: Json) -> None:
 def test_a_payout_that_arrived_is_not_sent_again() -> None:
     script = Script(answer(payout("DEBITED")))
     assert Outcome.PENDING is pay(script, again=True).outcome
-    assert [_LOOK] == script.calls
+    assert script.calls == [_LOOK]
 
 
 def test_a_payout_that_never_arrived_is_sent_as_the_same_bytes() -> None:
     script = Script(MISSING, made("payouts"))
     pay(script, again=True)
-    assert [_LOOK, _POST] == script.calls
-    assert _BODY == script.sent[1].body
+    assert script.calls == [_LOOK, _POST]
+    assert script.sent[1].body == _BODY
 
 
 def test_a_payout_seen_before_is_looked_up() -> None:

@@ -88,7 +88,7 @@ def test_every_status_is_a_state(
 
 def test_a_payment_names_what_it_is_of() -> None:
     observed = observe(payment("PAID"))
-    assert ("swish", "4711", UUID) == (observed.instrument, observed.order_reference, observed.reference)
+    assert (observed.instrument, observed.order_reference, observed.reference) == ("swish", "4711", UUID)
 
 
 def test_a_cleaned_order_reference_proves_nothing() -> None:
@@ -165,7 +165,7 @@ def test_what_is_no_amount_is_not_taken(written: str) -> None:
     ],
 )
 def test_a_time_comes_in_many_forms(written: object, read: str | None) -> None:
-    found = _wire.read(_wire.Payment, payment("PAID", datePaid=written))
+    found = _wire.read(_wire.Payment, _wire.read_object(json.dumps(payment("PAID", datePaid=written)).encode()))
     assert read == (found.date_paid and found.date_paid.isoformat())
 
 
@@ -175,7 +175,7 @@ def test_unknown_members_and_other_casings_are_taken() -> None:
 
 
 def test_a_lower_case_id_is_ours() -> None:
-    assert UUID == observe(payment(id=UUID.lower())).provider_reference
+    assert observe(payment(id=UUID.lower())).provider_reference == UUID
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_lower_case_id_is_ours() -> None:
         payment(id="0" * 32),
         payment(id=None),
         payment(payeeAlias="1231181189"),
-        payment(status=None),
+        {**payment(), "status": None},
         payment(status=""),
         payment(currency=None),
         [payment()],

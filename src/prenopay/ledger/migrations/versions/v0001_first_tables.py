@@ -41,6 +41,7 @@ def _inbox() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("peer", sa.String(length=60), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("claims", sa.String(length=200), nullable=False),
         sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.Column("done_at", UtcDateTime(), nullable=True),

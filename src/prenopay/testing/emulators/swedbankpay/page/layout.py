@@ -60,7 +60,7 @@ def redirect(url: str) -> EmulatorAnswer:
 
 
 def _ribbon(texts: Texts) -> Html:
-    return element("p", texts.ribbon, class_="ribbon", role="note")
+    return element("header", element("p", texts.ribbon), class_="ribbon")
 
 
 def _answer(

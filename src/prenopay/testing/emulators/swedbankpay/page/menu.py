@@ -65,7 +65,7 @@ def _failure(visit: Visit, failed: Attempt | None) -> tuple[Html, ...]:
         return ()
     texts = visit.texts
     why = texts.failures.get(_problem_word(failed), texts.declined)
-    heading = element("h2", texts.not_paid)
+    heading = element("strong", texts.not_paid)  # no heading: the page's first one comes after it
     return (element("div", heading, element("p", why), class_="alert", role="alert"),)
 
 

@@ -36,7 +36,7 @@ def closed_page(visit: Visit) -> EmulatorAnswer:
         title, text = texts.saved_title, texts.saved_text.format(merchant=visit.merchant)
     link = element("a", texts.back.format(merchant=visit.merchant), href=url, class_="pay")
     content = (element("h1", title), element("p", text), *(() if visit.is_framed else (link,)))
-    box = element("section", *content, class_="box")
+    box = element("div", *content, class_="box")
     return page(visit, box, title=title, events=[visit.event(event, redirectUrl=url)])
 
 
@@ -44,7 +44,7 @@ def expired_page(visit: Visit) -> EmulatorAnswer:
     """Return what a payer sees who comes too late."""
     texts = visit.texts
     text = texts.expired_text.format(merchant=visit.merchant)
-    box = element("section", element("h1", texts.expired_title), element("p", text), class_="box")
+    box = element("div", element("h1", texts.expired_title), element("p", text), class_="box")
     events = [visit.event("OnError", details="expired")]
     return page(visit, box, title=texts.expired_title, status=410, events=events)
 
@@ -53,14 +53,14 @@ def foreign_frame_page(visit: Visit) -> EmulatorAnswer:
     """Return what stands in the frame of a site that the order does not name."""
     texts = visit.texts
     text = texts.not_allowed_text.format(host=visit.host)
-    box = element("section", element("h1", texts.not_allowed_title), element("p", text), class_="box")
+    box = element("div", element("h1", texts.not_allowed_title), element("p", text), class_="box")
     return page(visit, box, title=texts.not_allowed_title, status=403)
 
 
 def not_found_page(texts: Texts) -> EmulatorAnswer:
     """Return what stands at an address that belongs to no order."""
     content = (element("h1", texts.not_found_title), element("p", texts.not_found_text))
-    return plain_page(texts, element("section", *content, class_="box"), title=texts.not_found_title, status=404)
+    return plain_page(texts, element("div", *content, class_="box"), title=texts.not_found_title, status=404)
 
 
 def _bank_page(visit: Visit, attempt: Attempt, started: JsonObject) -> EmulatorAnswer:
@@ -70,7 +70,7 @@ def _bank_page(visit: Visit, attempt: Attempt, started: JsonObject) -> EmulatorA
     asked = texts.bank_saves if visit.order.is_verification else texts.bank_text
     text = asked.format(merchant=visit.merchant, amount=visit.price, card=card)
     box = element(
-        "section",
+        "div",
         element("p", "3-D Secure", class_="quiet"),
         element("h1", texts.bank_title),
         element("p", text),
@@ -101,7 +101,7 @@ def _app_page(visit: Visit, attempt: Attempt, started: JsonObject) -> EmulatorAn
         ),
         class_="phone",
     )
-    box = element("section", element("h1", title), element("p", texts.waits_for_answer), phone, class_="box")
+    box = element("div", element("h1", title), element("p", texts.waits_for_answer), phone, class_="box")
     return page(visit, box, title=title, events=[started])
 
 

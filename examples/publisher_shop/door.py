@@ -1,0 +1,109 @@
+"""Who may come in: forms from our own pages only, and staff who know the password.
+
+A newspaper with a login of its own (OpenID Connect, say) puts that in the place of ``logged_in``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from examples.publisher_shop.pages import page
+from examples.publisher_shop.shop import Shop
+
+COOKIE: Final = "staff"
+SESSION_SECONDS: Final = 8 * 60 * 60
+READ_ONLY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class OwnFormsOnly:
+    """Refuses what another site makes a reader's browser send (cross-site request forgery).
+
+    Browsers say where a request comes from, in ``Sec-Fetch-Site`` or ``Origin``, and no page can change
+    that. Gateways are no browsers and say neither: their callbacks pass.
+    """
+
+    def __init__(self, app: ASGIApp, *, origin: str) -> None:
+        """Guard ``app``, whose own pages stand at ``origin``."""
+        self.app = app
+        self.origin = origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on, or refuse it."""
+        if scope["type"] == "http" and scope["method"] not in READ_ONLY and self._is_foreign(Headers(scope=scope)):
+            refusal = page(Request(scope), "error.html", status=403, kind="foreign")
+            await refusal(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _is_foreign(self, headers: Headers) -> bool:
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site not in {"same-origin", "none"}
+        return headers.get("origin", self.origin) != self.origin
+
+
+def for_staff(endpoint: Endpoint) -> Endpoint:
+    """Send who is not logged in to the login page."""
+
+    @functools.wraps(endpoint)
+    async def guarded(request: Request) -> Response:
+        if not logged_in(request):
+            return RedirectResponse("/staff/login", status_code=303)
+        return await endpoint(request)
+
+    return guarded
+
+
+def logged_in(request: Request) -> bool:
+    """Say whether the browser holds a session of ours that is still good."""
+    until, _, mac = request.cookies.get(COOKIE, "").partition(".")
+    genuine = hmac.compare_digest(mac.encode(), _mac(Shop.of(request), until).encode())
+    return genuine and int(until) > time.time()
+
+
+def log_in(request: Request, given: str) -> Response | None:
+    """Begin a session for who knows the password; ``None`` for who does not."""
+    shop = Shop.of(request)
+    if not hmac.compare_digest(given.encode(), shop.staff_password.encode()):
+        return None
+    until = str(int(time.time()) + SESSION_SECONDS)
+    inside = RedirectResponse("/staff/", status_code=303)
+    inside.set_cookie(
+        COOKIE,
+        f"{until}.{_mac(shop, until)}",
+        max_age=SESSION_SECONDS,
+        path="/staff",
+        secure=shop.url.startswith("https:"),
+        httponly=True,
+        samesite="strict",
+    )
+    return inside
+
+
+def log_out(request: Request) -> Response:
+    """End the session."""
+    outside = RedirectResponse("/staff/login", status_code=303)
+    secure = Shop.of(request).url.startswith("https:")
+    outside.delete_cookie(COOKIE, path="/staff", secure=secure, httponly=True, samesite="strict")
+    return outside
+
+
+def session_key(callback_key: str, staff_password: str) -> bytes:
+    """Derive the key that signs sessions: the same in every process, another one with another password."""
+    return hmac.digest(callback_key.encode(), b"staff session\n" + staff_password.encode(), "sha256")
+
+
+def _mac(shop: Shop, until: str) -> str:
+    return hmac.new(shop.session_key, until.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,365 @@
+"""Swish's JSON, named as the gateway names it: what we send, and what we read.
+
+Out: strict and closed, so that a field we misspell fails here. In: open. Names are matched without
+case (the guide itself writes ``payeeSsn`` and ``callbackURL`` beside ``payeeSSN`` and ``callbackUrl``),
+unknown members are ignored, ``""`` means nothing, unknown values survive as text. Amounts, currencies
+and statuses have no defaults; an amount is a JSON number or a string, and never becomes a float.
+Source: MSS guide 2.0, sections 5 to 12; experimental parts: ``getswish`` 0.4.1.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final, TypeVar, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+__all__ = [
+    "Unreadable",
+    "lowered_members",
+    "problem_in",
+    "problems_in",
+    "read",
+    "read_json",
+    "read_object",
+    "read_problems",
+]
+
+ModelT = TypeVar("ModelT", bound="In")
+
+_DIGITS_MOST: Final = 15
+"""The largest amount has 14; a longer number is none."""
+_AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+_ERRORS_MOST: Final = 50
+
+
+class Unreadable(ValueError):
+    """A body that is not what the gateway sends; the message says why, without the body."""
+
+
+# What we send
+
+
+def _name(name: str) -> str:
+    """Return a member's name as the gateway spells it."""
+    return to_camel(name).replace("Ssn", "SSN").replace("Uuid", "UUID")
+
+
+class Out(BaseModel):
+    """A request body, or a part of one."""
+
+    model_config = ConfigDict(
+        alias_generator=_name,
+        populate_by_name=True,
+        strict=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object, without what was left out."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class PaymentRequestOut(Out):
+    """``PUT v2/paymentrequests/{instructionUUID}``."""
+
+    payee_payment_reference: str | None = None
+    callback_url: str
+    callback_identifier: str
+    payer_alias: str | None = None
+    payer_ssn: str | None = None
+    age_limit: str | None = None
+    payee_alias: str
+    amount: str
+    currency: str
+    message: str
+
+
+class RefundOut(Out):
+    """``PUT v2/refunds/{instructionUUID}``."""
+
+    payer_payment_reference: str | None = None
+    original_payment_reference: str
+    callback_url: str
+    callback_identifier: str
+    payer_alias: str
+    amount: str
+    currency: str
+    message: str | None = None
+
+
+class PatchOut(Out):
+    """One member of ``PATCH v1/paymentrequests/{id}``."""
+
+    op: str
+    path: str
+    value: str
+
+
+class PayoutPayloadOut(Out):
+    """``payload`` of ``POST v1/payouts``: the part that is signed."""
+
+    payout_instruction_uuid: str
+    payer_payment_reference: str
+    payer_alias: str
+    payee_alias: str
+    payee_ssn: str | None = None
+    amount: str
+    currency: str
+    payout_type: str
+    message: str | None = None
+    instruction_date: str
+    signing_certificate_serial_number: str
+
+
+class QrOut(Out):
+    """``POST commerce`` of the QR service."""
+
+    token: str
+    format: str
+    size: int | None = None
+    border: int | None = None
+    transparent: bool | None = None
+
+
+class AliasOut(Out):
+    """``payee`` and ``payer`` of recurring requests."""
+
+    alias: str
+
+
+class ConsentOut(Out):
+    """``POST consents/{consentId}`` and ``POST consents/{consentId}/token``; the latter has no payer."""
+
+    callback_url: str
+    callback_identifier: str | None = None
+    payee: AliasOut
+    payer: AliasOut | None = None
+    tin: str | None = None
+    payee_payment_reference: str | None = None
+
+
+class AmountOut(Out):
+    """``amount`` of a charge: here an object, and a number."""
+
+    value: float
+    currency: str
+
+
+class ChargeOut(Out):
+    """``POST payments/single/{paymentId}``."""
+
+    consent_id: str
+    callback_url: str
+    payee: AliasOut
+    amount: AmountOut
+    message: str
+
+
+# What we read
+
+
+def _text(value: object) -> str:
+    return "" if value is None or isinstance(value, dict | list) else str(value)
+
+
+def _upper(value: object) -> str:
+    text = _text(value).strip().upper()
+    if not text:
+        message = "is missing or empty"
+        raise ValueError(message)
+    return text
+
+
+def _minor(value: object) -> int:
+    """Read kronor, as a number or a text, into whole öre."""
+    written = isinstance(value, str) and not _AMOUNT.fullmatch(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str) or written:
+        message = "is not an amount"
+        raise ValueError(message)
+    amount = Decimal(value)
+    if not amount.is_finite() or amount < 0 or amount.adjusted() >= _DIGITS_MOST:
+        message = "is not an amount"
+        raise ValueError(message)
+    # By digits, not by arithmetic: a thread's decimal context may round.
+    _, digits, exponent = amount.as_tuple()
+    places = int(exponent) + 2
+    number = "".join(map(str, digits))
+    if places < 0:
+        number, parts = number[:places], number[places:]
+        if parts.strip("0"):
+            message = "has parts of an öre"
+            raise ValueError(message)
+    return int((number or "0") + "0" * max(places, 0))
+
+
+def _time(value: object) -> datetime | None:
+    """Read a time with ``Z``, with ``+0100`` or without a zone (then UTC); junk is no time."""
+    try:
+        read = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return read.replace(tzinfo=UTC) if read is not None and read.tzinfo is None else read
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Word = Annotated[str, BeforeValidator(_upper)]
+Minor = Annotated[int, BeforeValidator(_minor)]
+Time = Annotated[datetime | None, BeforeValidator(_time)]
+
+
+class In(BaseModel):
+    """A part of an answer. Member names have been put in lower case before they get here."""
+
+    model_config = ConfigDict(
+        alias_generator=lambda name: name.replace("_", ""),
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+
+class Money(In):
+    """What every object says of its money and state."""
+
+    amount: Minor
+    currency: Word
+    status: Word
+    payer_alias: Text = Field(default="", repr=False)
+    payee_alias: Text = Field(default="", repr=False)
+    payment_reference: Text = ""
+    """The bank's reference. The simulator fills it in before anything was paid."""
+    date_created: Time = None
+    date_paid: Time = None
+    error_code: Text = ""
+    error_message: Text = ""
+
+
+class Payment(Money):
+    """A payment request: an answer to ``GET`` or ``PATCH``, and the body of its callbacks."""
+
+    id: Word
+    payee_payment_reference: Text = ""
+
+
+class Refund(Money):
+    """A refund."""
+
+    id: Word
+    original_payment_reference: Text = ""
+    payer_payment_reference: Text = ""
+
+
+class Payout(Money):
+    """A payout; it has no ``id``."""
+
+    payout_instruction_uuid: Word
+
+
+class Problem(In):
+    """One error. Recurring answers name the members ``code`` and ``message``."""
+
+    error_code: Text = ""
+    error_message: Text = ""
+    additional_information: Text = ""
+
+    @property
+    def text(self) -> str:
+        """Message and more, as far as there is any."""
+        return " ".join(part for part in (self.error_message, self.additional_information) if part)
+
+
+class Consent(In):
+    """A standing consent (experimental)."""
+
+    status: Word
+    id: Text = ""
+    consent_id: Text = ""
+
+
+class Charge(In):
+    """Money taken on a consent (experimental)."""
+
+    status: Word
+    id: Text = ""
+    payment_reference: Text = ""
+    error_code: Text = ""
+    error_message: Text = ""
+
+
+class Offered(In):
+    """Whether a payer's bank offers recurring payments (experimental)."""
+
+    recurring_is_offered: bool
+
+
+def read_json(body: bytes) -> Any:
+    """Decode JSON, numbers with a point as ``Decimal``; raises ``Unreadable`` however it is broken."""
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError, InvalidOperation) as error:
+        message = "the body is empty" if not body.strip() else f"the body is not JSON ({type(error).__name__})"
+        raise Unreadable(message) from error
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Decode a JSON object; raises ``Unreadable`` for anything else."""
+    decoded = read_json(body)
+    if not isinstance(decoded, dict):
+        message = f"the body is a JSON {type(decoded).__name__}, not an object"
+        raise Unreadable(message)
+    return cast("dict[str, Any]", decoded)
+
+
+def read_problems(body: bytes) -> tuple[Problem, ...]:
+    """Read an array of errors, or one alone; raises ``Unreadable`` for what is neither."""
+    decoded = read_json(body)
+    return problems_in(cast("Sequence[Any]", decoded) if isinstance(decoded, list) else (decoded,))
+
+
+def problems_in(listed: Sequence[Any]) -> tuple[Problem, ...]:
+    """Read decoded errors; raises ``Unreadable`` unless each is one."""
+    problems = tuple(problem_in(each) for each in listed[:_ERRORS_MOST])
+    if not problems:
+        message = "the body is an empty array"
+        raise Unreadable(message)
+    return problems
+
+
+def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
+    """Read decoded JSON as ``model``; raises ``Unreadable`` naming the member that does not fit."""
+    try:
+        return model.model_validate(lowered_members(decoded))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the body"
+        message = f"{place}: {first['msg']}"
+        raise Unreadable(message) from error
+
+
+def problem_in(decoded: Any) -> Problem:
+    """Read one decoded error; raises ``Unreadable`` for what has no code."""
+    lowered = lowered_members(decoded)
+    if "errorcode" not in lowered and {"code", "message"} <= set(lowered):
+        lowered |= {"errorcode": lowered["code"], "errormessage": lowered["message"]}
+    if not _text(lowered.get("errorcode")):
+        message = "the body holds something that is not an error with a code"
+        raise Unreadable(message)
+    return read(Problem, lowered)
+
+
+def lowered_members(value: Any) -> dict[str, Any]:
+    """Return the members of a JSON object by their names in lower case; of anything else, none."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {name.lower(): member for name, member in cast("Mapping[str, Any]", value).items()}
+
+
+def _refuse_constant(name: str) -> None:
+    message = f"{name} is not a number"
+    raise ValueError(message)

@@ -1,0 +1,259 @@
+"""The merchant's certificate: read from whatever it came in, put in order, and handed to TLS.
+
+Swish wants the leaf *and* both issuing certificates in the handshake, and drops it without a word
+when they are missing (integrators, on the simulator). Nothing is written to disk on Linux; elsewhere
+a file that only its owner can read exists for the moment ``ssl`` needs to read it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import certifi
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
+
+from prenopay.errors import ConfigurationError
+from prenopay.provider import Environment
+
+__all__ = ["Credentials", "client_context", "load", "refuse_other_world", "world_of"]
+
+_PEM: Final = b"-----BEGIN "
+_KEY: Final = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:.*?-----END [A-Z ]*PRIVATE KEY-----|.*)", re.DOTALL)
+_OLD_CIPHERS: Final = {
+    bytes.fromhex("2a864886f70d010c0106"): "RC2 with 40 bits",
+    bytes.fromhex("2a864886f70d010c0105"): "RC2 with 128 bits",
+    bytes.fromhex("2a864886f70d010c0103"): "3DES",
+}
+"""Object identifiers of PKCS#12's old encryptions (RFC 7292, appendix C), which newer OpenSSL has turned off."""
+_MEMORY_FILES: Final = Path("/proc/self/fd")
+"""Where Linux shows files that are in memory only."""
+_CONVERT: Final = "convert it with: openssl pkcs12 -legacy -in old.p12 -nodes -out swish.pem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """A leaf, what issued it (nearest first, without the root) and the key to the leaf."""
+
+    leaf: x509.Certificate = field(repr=False)
+    chain: tuple[x509.Certificate, ...] = field(repr=False)
+    key: rsa.RSAPrivateKey = field(repr=False)
+
+    @property
+    def number(self) -> str:
+        """The Swish number the certificate is for: its common name."""
+        return common_name(self.leaf.subject)
+
+    @property
+    def serial(self) -> str:
+        """The serial as payouts name it: 32 upper-case hex digits, leading zeros kept (MSS guide, section 11.1)."""
+        return f"{self.leaf.serial_number:032X}"
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it stops working."""
+        return self.leaf.not_valid_after_utc
+
+    def pem(self) -> bytes:
+        """Return leaf, chain and key, as ``ssl`` reads them."""
+        key = self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in (self.leaf, *self.chain)) + key
+
+
+def load(where: str, certificate: bytes, private_key: bytes, password: bytes | None, *, key: str) -> Credentials:
+    """Read credentials; ``where`` begins every ``ConfigurationError``, ``key`` is the setting of the private key.
+
+    The order of the certificates in a file does not matter: the leaf is the one the key belongs to.
+    """
+    if certificate.lstrip().startswith(_PEM) or _PEM in certificate:
+        listed = _certificates(where, certificate)
+        private = _key(where, private_key or certificate, password)
+    else:
+        private, listed = _pkcs12(where, certificate, password)
+        if private_key:
+            private = _key(where, private_key, password)
+    if private is None:
+        message = f"{where}: there is no private key beside the certificate; set {key} to the PEM file that holds it"
+        raise ConfigurationError(message)
+    if not isinstance(private, rsa.RSAPrivateKey):
+        message = f"{where}: the private key is not RSA; Swish takes RSA with 4096 bits only"
+        raise ConfigurationError(message)
+    numbers = private.public_key().public_numbers()
+    leaf = next((each for each in listed if _numbers(each) == numbers), None)
+    if leaf is None:
+        names = ", ".join(common_name(each.subject) or "no name" for each in listed)
+        message = (
+            f"{where}: the private key does not belong to the certificate ({names}); use the key that was made "
+            "with the request for this very certificate, or make a new request and order a new certificate"
+        )
+        raise ConfigurationError(message)
+    return Credentials(leaf=leaf, chain=_in_order(leaf, listed), key=private)
+
+
+def client_context(where: str, credentials: Credentials, trust: bytes) -> ssl.SSLContext:
+    """Return a context that shows ``credentials`` and trusts the system's roots, and those in ``trust``.
+
+    TLS 1.2 or later: the guide of 2023 says that 1.3 is not spoken, others that 1.2 is the least, so
+    neither is forced. The gateway's roots are public: pinning them has broken others when they changed.
+    """
+    paths = ssl.get_default_verify_paths()
+    has_system_trust = any(path and Path(path).exists() for path in (paths.cafile, paths.capath))
+    context = ssl.create_default_context(cafile=None if has_system_trust else certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if trust:
+        try:
+            context.load_verify_locations(cadata=trust.decode("ascii"))
+        except (ssl.SSLError, ValueError) as error:
+            message = f"{where}: trust: must hold root certificates as PEM ({type(error).__name__})"
+            raise ConfigurationError(message) from error
+    try:
+        _show(context, credentials.pem())
+    except ssl.SSLError as error:
+        message = f"{where}: certificate: OpenSSL does not take it ({error.reason}); order one with RSA 4096"
+        raise ConfigurationError(message) from error
+    return context
+
+
+def refuse_other_world(where: str, credentials: Credentials, environment: Environment) -> None:
+    """Raise ``ConfigurationError`` for a test certificate in production, and the other way round."""
+    world = world_of(credentials)
+    if world is None or world is environment:
+        return
+    message = (
+        f"{where}: this is a certificate of Swish's {world} environment, the account's environment is {environment}; "
+        + (
+            "order one in portal.swish.nu"
+            if environment is Environment.PRODUCTION
+            else "use one of the public test bundle from developer.swish.nu"
+        )
+    )
+    raise ConfigurationError(message)
+
+
+def world_of(credentials: Credentials) -> Environment | None:
+    """Say where a certificate belongs, by the root its chain leads to; ``None`` where that cannot be seen.
+
+    The test bundle's root is called "Swish Root CA v2 Test", the other one has no such word.
+    """
+    top = credentials.chain[-1] if credentials.chain else credentials.leaf
+    words = common_name(top.issuer).lower().split()
+    if words[:3] != ["swish", "root", "ca"]:
+        return None
+    if "test" in words:
+        return Environment.TEST
+    return Environment.PRODUCTION if len(words) <= 4 else None  # noqa: PLR2004 - "Swish Root CA v2", and nothing more
+
+
+def common_name(name: x509.Name) -> str:
+    """Return the common name in a subject or issuer, or nothing."""
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else ""
+
+
+def _certificates(where: str, pem: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        message = f"{where}: holds no readable certificate (-----BEGIN CERTIFICATE-----); was it cut short?"
+        raise ConfigurationError(message) from error
+
+
+def _key(where: str, pem: bytes, password: bytes | None) -> object | None:
+    """Return the key in ``pem``, or ``None`` where there is none."""
+    found = _KEY.search(pem)
+    if found is None:
+        return None
+    block = found[0]
+    is_encrypted = b"ENCRYPTED" in block
+    if is_encrypted and password is None:
+        message = f"{where}: the private key is encrypted; set its password"
+        raise ConfigurationError(message)
+    try:
+        return serialization.load_pem_private_key(block, password if is_encrypted else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        why = "the password does not open it" if is_encrypted else "was it cut short?"
+        message = f"{where}: the private key cannot be read; {why}"
+        raise ConfigurationError(message) from error
+
+
+def _pkcs12(where: str, body: bytes, password: bytes | None) -> tuple[object | None, list[x509.Certificate]]:
+    try:
+        key, leaf, others = pkcs12.load_key_and_certificates(body, password)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        old = next((name for identifier, name in _OLD_CIPHERS.items() if identifier in body), None)
+        if old is not None:
+            message = (
+                f"{where}: this PKCS#12 is encrypted with {old}, which newer OpenSSL has turned off, "
+                f"or the password is wrong; {_CONVERT}"
+            )
+        elif not body.startswith(b"\x30"):
+            message = f"{where}: is neither PEM (-----BEGIN …) nor PKCS#12; was the right file named?"
+        else:
+            message = f"{where}: this PKCS#12 cannot be read; check its password (the test bundle's is 'swish')"
+        raise ConfigurationError(message) from error
+    listed = ([leaf] if leaf is not None else []) + list(others)
+    if not listed:
+        message = f"{where}: this PKCS#12 holds no certificate"
+        raise ConfigurationError(message)
+    return key, listed
+
+
+def _numbers(certificate: x509.Certificate) -> object:
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key.public_numbers() if isinstance(key, rsa.RSAPublicKey) else None
+
+
+def _in_order(leaf: x509.Certificate, listed: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """Return who issued the leaf, who issued that, and so on: as far as given, and without the root."""
+    chain: list[x509.Certificate] = []
+    below = leaf
+    while True:
+        above = next((each for each in listed if each not in (leaf, *chain) and _issued(each, below)), None)
+        if above is None or above.subject == above.issuer:
+            return tuple(chain)
+        chain.append(above)
+        below = above
+
+
+def _issued(above: x509.Certificate, below: x509.Certificate) -> bool:
+    try:
+        below.verify_directly_issued_by(above)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _show(context: ssl.SSLContext, pem: bytes) -> None:
+    """Hand ``pem`` to ``ssl``, which reads files only: a file in memory, or one that is gone at once."""
+    if sys.platform == "linux" and _MEMORY_FILES.exists():
+        descriptor = os.memfd_create("prenopay", os.MFD_CLOEXEC)
+        with os.fdopen(descriptor, "wb") as memory:
+            memory.write(pem)
+            memory.flush()
+            context.load_cert_chain(_MEMORY_FILES / str(descriptor))
+        return
+    descriptor, name = tempfile.mkstemp(suffix=".pem")  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+        context.load_cert_chain(name)
+    finally:
+        Path(name).unlink()

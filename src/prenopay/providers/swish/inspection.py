@@ -1,0 +1,163 @@
+"""How a stored body of Swish is read: payment, refund, payout (or the callback that holds one), errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from prenopay.models import PaymentState
+from prenopay.orders import Instrument
+from prenopay.provider import Inspection
+from prenopay.providers.swish import _wire
+from prenopay.providers.swish.problems import Verdict
+from prenopay.providers.swish.reading import ALLOWED, decline_in, state_of
+from prenopay.providers.swish.refusals import Refusal
+
+__all__ = ["inspect"]
+
+_KINDS: Final = {"paymentrequests": "payment", "refunds": "refund", "payouts": "payout"}
+_NAMES_MOST: Final = 12
+_NAME_MOST: Final = 40
+"""A refusal is one readable line, whatever a stranger called the members of his body."""
+
+
+def inspect(body: bytes) -> Inspection:
+    """Say how ``body`` is read; raises ``Unreadable`` (a ``ValueError``) for what is none of these.
+
+    A body may stand in an envelope ``{"status": …, "headers": …, "body": …}`` of an answer, or
+    ``{"method": …, "headers": …, "body": …}`` of a callback, as exchanges are often kept.
+    """
+    decoded = _wire.read_json(body)
+    if isinstance(decoded, dict):
+        members = cast("dict[str, Any]", decoded)
+        is_envelope = "body" in members and ("headers" in members or "method" in members)
+        return _envelope(members) if is_envelope else _object(members)
+    if isinstance(decoded, list) and decoded:
+        return _errors(body)
+    message = "this is neither an object of Swish's nor an array of errors"
+    raise _wire.Unreadable(message)
+
+
+def _envelope(members: Mapping[str, Any]) -> Inspection:
+    content: Any = members["body"]
+    status = members.get("status")
+    if isinstance(content, dict):
+        return _object(cast("dict[str, Any]", content))
+    if isinstance(content, list) and content:
+        listed = cast("Sequence[Any]", content)
+        return _explained(_wire.problems_in(listed), status if isinstance(status, int) else 0)
+    if content in (None, "", []) and isinstance(status, int):
+        return _created(members, status) if 200 <= status < 300 else _explained((), status)  # noqa: PLR2004 - success
+    message = "this envelope holds no object of Swish's"
+    raise _wire.Unreadable(message)
+
+
+def _created(members: Mapping[str, Any], status: int) -> Inspection:
+    """Read the answer to a create, which is only headers."""
+    headers = _wire.lowered_members(members.get("headers"))
+    kind, _, uuid = str(headers.get("location", "")).rstrip("/").rpartition("/")
+    kind = _KINDS.get(kind.rsplit("/", 1)[-1], "")
+    if not kind:
+        message = f"an answer {status} without body, and without a Location that names what was made"
+        raise _wire.Unreadable(message)
+    token = " with a token for the app" if "paymentrequesttoken" in headers else ""
+    return Inspection(
+        kind=kind,
+        provider_reference=uuid.upper(),
+        state=PaymentState.PENDING,
+        allowed_actions=tuple(sorted(ALLOWED[PaymentState.PENDING])) if kind == "payment" else (),
+        note=f"the gateway made the {kind}{token}; its money is told only when it is read",
+    )
+
+
+def _object(members: Mapping[str, Any]) -> Inspection:
+    names = {name.lower() for name in members}
+    if not {"status", "amount", "currency"} <= names:
+        if {"errorcode", "errormessage"} <= names:
+            return _explained((_wire.problem_in(members),), 0)
+        shown = [name if name.isidentifier() and len(name) <= _NAME_MOST else "…" for name in sorted(members)]
+        message = (
+            "this is none of: a payment, refund or payout with status, amount and currency, a callback with one, "
+            f"errors; its members are: {', '.join(shown[:_NAMES_MOST]) or 'none'}"
+        )
+        raise _wire.Unreadable(message)
+    if "payoutinstructionuuid" in names:
+        return _payout(_wire.read(_wire.Payout, members))
+    if "originalpaymentreference" in names:
+        return _refund(_wire.read(_wire.Refund, members))
+    return _payment(_wire.read(_wire.Payment, members))
+
+
+def _payment(payment: _wire.Payment) -> Inspection:
+    state, is_known = state_of(payment)
+    taken = payment.amount if state is PaymentState.CAPTURED else 0
+    return Inspection(
+        kind="payment",
+        provider_reference=payment.id,
+        state=state,
+        authorized=taken,
+        captured=taken,
+        cancelled=0,
+        currency=payment.currency,
+        instrument=Instrument.SWISH.value,
+        decline=decline_in(payment),
+        allowed_actions=tuple(sorted(ALLOWED.get(state, ()))),
+        note=_note(payment, is_known=is_known),
+    )
+
+
+def _refund(refund: _wire.Refund) -> Inspection:
+    state, is_known = state_of(refund)
+    return Inspection(
+        kind="refund",
+        provider_reference=refund.id,
+        state=state,
+        refunded=refund.amount if state is PaymentState.CAPTURED else 0,
+        currency=refund.currency,
+        instrument=Instrument.SWISH.value,
+        decline=decline_in(refund),
+        note=_note(refund, is_known=is_known),
+    )
+
+
+def _payout(payout: _wire.Payout) -> Inspection:
+    state, is_known = state_of(payout)
+    kronor = f"{payout.amount // 100}.{payout.amount % 100:02d} {payout.currency}"
+    verb = "paid out" if state is PaymentState.CAPTURED else "asked to pay out"
+    note = _note(payout, is_known=is_known)
+    return Inspection(
+        kind="payout",
+        provider_reference=payout.payout_instruction_uuid,
+        state=state,
+        currency=payout.currency,
+        instrument=Instrument.SWISH.value,
+        decline=decline_in(payout),
+        note=f"{verb}: {kronor}" + (f"; {note}" if note else ""),
+    )
+
+
+def _note(found: _wire.Money, *, is_known: bool) -> str:
+    if not is_known:
+        return f"unknown status {found.status[:_NAME_MOST]!r}, taken for pending"
+    if state_of(found)[0] is PaymentState.UNKNOWN:
+        return "nobody knows yet whether money moved: look at the bank account"
+    return ""
+
+
+def _errors(body: bytes) -> Inspection:
+    return _explained(_wire.read_problems(body), 0)
+
+
+def _explained(problems: tuple[_wire.Problem, ...], status: int) -> Inspection:
+    """Say what errors mean; ``status`` is 0 where the body alone was kept."""
+    about_certificate = any(problem.error_code == "PA01" for problem in problems)
+    refusal = Refusal("inspect", status or (403 if about_certificate else 422), problems, None)
+    error = refusal.error()
+    words = [text for _, text in error.problems] or [f"HTTP {status}"]
+    if refusal.verdict is Verdict.DECLINE:
+        state: PaymentState | None = PaymentState.DECLINED
+    elif refusal.verdict in {Verdict.UNCERTAIN, Verdict.SEEN_BEFORE}:
+        state, words = PaymentState.UNKNOWN, [*words, "what happened is unknown: look it up"]
+    else:
+        state, words = None, [*words, f"nothing happened: {refusal.verdict.name.lower()}", error.advice]
+    return Inspection(kind="error", state=state, decline=refusal.decline, note="; ".join(words))

@@ -1,0 +1,116 @@
+"""A shop under uvicorn and its gateway on a socket of its own, with everything a test may push, stop or look into."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import uvicorn
+from examples.publisher_shop.__main__ import PAYEE_ID, TOKEN, emulated_account
+from examples.publisher_shop.app import build
+from starlette.applications import Starlette
+
+from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.emulators.server import serve
+from prenopay.testing.emulators.swedbankpay import Status, SwedbankPayEmulator
+
+PASSWORD = "norrvik-staff-password"
+CALLBACK_KEY = "a-callback-key-of-the-browser-tests"
+EMAIL = "asta.lind@exempel.se"
+SECRETS = (TOKEN, CALLBACK_KEY, PASSWORD)
+PRIVATE = (*SECRETS, EMAIL, "739000001", "4761739001010416")
+"""What no log may hold: secrets, and what a reader typed."""
+
+
+@dataclass(kw_only=True)
+class RunningShop:
+    """A shop that answers at ``url``. Errors in its log fail the test, unless the test makes some."""
+
+    url: str
+    emulator: SwedbankPayEmulator
+    clock: VirtualClock
+    log: list[logging.LogRecord] = field(default_factory=list)
+    makes_errors: bool = False
+
+    @property
+    def statuses(self) -> list[Status]:
+        """How the gateway has each order, in the order of creation."""
+        return [order.status for order in self.emulator.orders]
+
+    @property
+    def captured(self) -> int:
+        """What the gateway has taken in all, in minor units."""
+        return sum(totals.captured for totals in self.emulator.books().values())
+
+    @property
+    def reversed(self) -> int:
+        """What the gateway has given back in all, in minor units."""
+        return sum(totals.reversed for totals in self.emulator.books().values())
+
+    @property
+    def logged(self) -> str:
+        """Everything that shop, library and server logged, tracebacks included."""
+        show = logging.Formatter("%(name)s %(levelname)s %(message)s")
+        return "\n".join(show.format(record) for record in self.log)
+
+
+class _Keeper(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__(logging.DEBUG)
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
+@contextmanager
+def open_shop(database: str, *, is_demo: bool = False) -> Iterator[RunningShop]:
+    """Serve a shop on ``database`` until the block ends; its sweep comes round five times a second."""
+    clock = VirtualClock(real_time=True)
+    emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock)
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    shop = RunningShop(url=url, emulator=emulator, clock=clock)
+    with serve(emulator) as gateway, _kept_log(shop.log):
+        app = build(
+            url=url,
+            database=database,
+            account=emulated_account(gateway.url),
+            callback_key=CALLBACK_KEY,
+            staff_password=PASSWORD,
+            is_demo=is_demo,
+            sweep_every_seconds=0.2,
+            clock=clock,
+        )
+        with _served(app, listening):
+            yield shop
+
+
+@contextmanager
+def _served(app: Starlette, listening: socket.socket) -> Iterator[None]:
+    """Answer on a socket that listens already: who connects early waits in its queue."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="shop")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def _kept_log(records: list[logging.LogRecord]) -> Iterator[None]:
+    root, keeper = logging.getLogger(), _Keeper(records)
+    level = root.level
+    root.addHandler(keeper)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        root.removeHandler(keeper)
+        root.setLevel(level)

@@ -1,0 +1,79 @@
+"""``python -m examples.publisher_shop`` says where it is, sells a paper, and ends when it is told to."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .shops import EMAIL
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.browser
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+@contextmanager
+def _started(*options: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "PRENOPAY_"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "examples.publisher_shop", *options],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _buy(browser: Any, url: str) -> None:
+    page = browser.new_page()
+    page.goto(url)
+    page.locator("a[href='/buy/issue']").click()
+    page.locator("#email").fill(EMAIL)
+    page.get_by_role("button", name="Betala").click()
+    page.wait_for_url("**/checkout/**")
+    page.get_by_role("button", name="Betala").first.click()
+    page.get_by_role("button", name="Godkänn").click()
+    page.get_by_role("heading", level=1, name="Tack! Tidningen är din.").wait_for()
+    page.close()
+
+
+def test_the_shop_starts_sells_and_ends(browser: Any) -> None:
+    port, gateway_port = _free_ports()
+    with _started("--port", str(port), "--gateway-port", str(gateway_port)) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline(), process.stdout.readline()]
+        assert said[0] == f"Norrviks Dagblad   http://127.0.0.1:{port}\n"
+        assert re.fullmatch(rf"staff pages        http://127.0.0.1:{port}/staff/   \(password: \S{{12}}\)\n", said[1])
+        _buy(browser, f"http://127.0.0.1:{port}")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (out, err, process.returncode) == ("", "", 0)
+
+
+def test_a_port_that_is_taken_is_said_plainly() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, _started("--gateway-port", str(taken.getsockname()[1])) as it:
+        _, err = it.communicate(timeout=30)
+    assert "Address already in use" in err
+    assert "Traceback" not in err
+    assert it.returncode == 2

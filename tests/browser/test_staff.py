@@ -1,0 +1,168 @@
+"""Staff capture, cancel and refund, and are told plainly what happened and what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from prenopay.testing.emulators.faults import Fault, FaultKind
+
+from .shops import PASSWORD, RunningShop
+from .visitors import PHONE, Visitor
+
+pytestmark = pytest.mark.browser
+
+KR = "\N{NO-BREAK SPACE}kr"
+
+
+def test_only_staff_come_in(shop: RunningShop, visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    for path in ("/staff/", "/staff/payments/pay_1"):
+        visitor.go(path)
+        visitor.see("Logga in som personal")
+    visitor.log_in("a guess")
+    visitor.says("Fel lösenord. Försök igen.")
+    visitor.log_in()
+    visitor.see("Betalningar")
+    assert PASSWORD not in visitor.page.content()
+    visitor.press("Logga ut")
+    visitor.see("Logga in som personal")
+    visitor.context.add_cookies([{"name": "staff", "value": "99999999999.forged", "url": f"{shop.url}/staff"}])
+    visitor.go("/staff/")
+    visitor.see("Logga in som personal")
+
+
+def test_capturing_when_the_paper_is_sent_opens_access(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+    number = reader.buy("paper")
+    staff.open_payment(number)
+    staff.do("capture")
+    staff.says(f"Dragning 897,00{KR}: genomförd.")
+    assert shop.captured == 89700
+    reader.go(f"/orders/{number}")
+    reader.see("Tack! Tidningen är din.")
+    assert "Moms 25 %" in reader.page.locator("#receipt").inner_text()
+
+
+def test_capturing_in_two_parts_opens_access_with_the_last(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+    number = reader.buy("paper")
+    staff.open_payment(number)
+    staff.do("capture", "60,50")
+    staff.says(f"Dragning 60,50{KR}: genomförd.")
+    reader.go(f"/orders/{number}")
+    reader.see("Tack för din betalning!")
+    staff.do("capture", "900")
+    staff.says(f"Inget gjordes. Beloppet är för stort. Som mest går 836,50{KR}.")
+    staff.do("capture")
+    staff.says(f"Dragning 836,50{KR}: genomförd.")
+    reader.see("Tack! Tidningen är din.")  # shown in place
+    assert shop.captured == 89700
+
+
+def test_cancelling_releases_what_is_reserved(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+    number = reader.buy("paper")
+    staff.open_payment(number)
+    staff.do("cancel")
+    staff.says("Makulering: genomförd.")
+    assert staff.page.locator("dt:text('Släppt') + dd").inner_text() == f"897,00{KR}"
+    reader.go(f"/orders/{number}")
+    reader.see("Ingenting har dragits")
+    assert shop.captured == 0
+
+
+def test_cancelling_closes_an_open_page(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+    reader.order("digital")
+    staff.open_payment(shop.emulator.orders[0].order_reference)
+    staff.do("cancel")
+    staff.says("Makulering: genomförd.")
+    reader.page.reload()
+    reader.see("Betalningen är stängd")
+    reader.page.get_by_role("link", name="Tillbaka till").click()
+    reader.see("Ingenting har dragits")
+
+
+def test_refunding_a_part_keeps_access_and_the_rest_closes_it(
+    shop: RunningShop,
+    reader: Visitor,
+    staff: Visitor,
+) -> None:
+    number = reader.buy("digital")
+    staff.open_payment(number)
+    staff.do("refund", "19.50")
+    staff.says(f"Återbetalning 19,50{KR}: genomförd.")
+    reader.page.reload()
+    reader.see("Tack! Tidningen är din.")
+    assert f"\N{MINUS SIGN}19,50{KR}" in reader.page.locator("#receipt").inner_text()
+    staff.do("refund")
+    staff.says(f"Återbetalning 99,50{KR}: genomförd.")
+    reader.page.reload()
+    reader.see("Pengarna är på väg tillbaka")
+    reader.go(f"/orders/{number}/read")
+    reader.see("Pengarna är på väg tillbaka")
+    assert shop.reversed == 11900
+
+
+def test_an_amount_that_cannot_be_is_said_at_its_field(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+    staff.open_payment(reader.buy("digital"))
+    for typed in ("119,01", "0", "-5", "femtio", "1,005"):
+        staff.do("refund", typed)
+        staff.says("Som mest går 119,00" if typed == "119,01" else "Skriv ett belopp större än noll")
+        field = staff.page.locator("#refund-amount")
+        assert field.input_value() == typed
+        assert field.evaluate("field => field === document.activeElement")
+    assert shop.reversed == 0
+
+
+def test_a_refund_whose_answer_is_lost_settles_by_itself(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+    staff.open_payment(reader.buy("digital"))
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="reversal"))
+    staff.do("refund", "50")
+    staff.says("Återbetalning 50,00")
+    staff.says("oklar. Inget svar än.")
+    shop.clock.advance(timedelta(minutes=5))
+    staff.reload_until(f"Återbetalning 50,00{KR}: genomförd.")
+    assert shop.reversed == 5000
+
+
+def test_the_gateway_is_away_when_staff_refund(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+    staff.open_payment(reader.buy("digital"))
+    shop.emulator.faults.add(Fault(kind=FaultKind.STATUS_BEFORE, status=401, call="reversal"))
+    staff.do("refund")
+    staff.says("Betalväxeln tog inte emot det.")
+    staff.do("refund")
+    staff.says(f"Återbetalning 119,00{KR}: genomförd.")
+    assert shop.reversed == 11900
+
+
+def test_the_staffs_pages_in_english_on_a_phone(shop: RunningShop, visit: Callable[..., Visitor]) -> None:
+    reader = visit()
+    number = reader.buy("digital")
+    staff = visit(viewport=PHONE)
+    staff.speak("en")
+    staff.log_in()
+    staff.open_payment(number)
+    staff.do("refund", "200")
+    staff.says("Nothing was done. The amount is too large. At most SEK\N{NO-BREAK SPACE}119.00 is left.")
+    staff.do("refund", "19")
+    staff.says("Refund SEK\N{NO-BREAK SPACE}19.00: done.")
+    assert "Gateway asked when the reader came back" in staff.steps
+    assert shop.reversed == 1900
+
+
+def test_another_sites_form_is_refused(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+    number = reader.buy("digital")
+    staff.open_payment(number)
+    there = staff.page.url
+    staff.page.route(
+        "http://elsewhere.test/",
+        lambda route: route.fulfill(
+            content_type="text/html",
+            body=f"""<form method="post" action="{there}"><input name="action" value="refund">
+                <input name="operation_id" value="forged"></form>
+                <script>document.forms[0].submit()</script>""",
+        ),
+    )
+    staff.page.goto("http://elsewhere.test/")
+    staff.see("Det gick inte att ta emot")
+    assert shop.reversed == 0
