@@ -7,7 +7,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prenopay import (
@@ -18,12 +18,15 @@ from prenopay import (
     Environment,
     Event,
     Money,
+    Operation,
     Order,
     OrderLine,
+    Payer,
     Payment,
     Secret,
 )
 from prenopay.errors import PrenopayError
+from prenopay.mandates import Consent, Mandate, StoreMethod
 from prenopay.ports import HttpSender
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.testing.emulators.callbacks import hand_over
@@ -34,7 +37,10 @@ from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT
 
 CALLBACK_URL = "https://shop.example/callbacks"
 KEY = "a-key-for-the-tests-that-is-long-enough"
+TOKEN_KEY = "a-key-that-seals-tokens-for-the-tests"
 COLOURS = ("blocking", "awaiting")
+READER = Payer(reference="R-77")
+CONSENT = Consent(text_version="terms-2026-01", agreed_at=datetime(2026, 1, 2, tzinfo=UTC), channel="web")
 
 
 def sek(minor: int) -> Money:
@@ -120,6 +126,7 @@ class Shop:
         shared: dict[str, Any] = {
             "callback_url": CALLBACK_URL,
             "callback_keys": [KEY],
+            "token_keys": [TOKEN_KEY],
             "sender": self.sender,
             "clock": self.clock,
         }
@@ -200,6 +207,31 @@ class Shop:
         )
         assert isinstance(outcome, EmulatorAnswer)
         assert outcome.status == 200, outcome.body
+
+    @property
+    def mandates(self) -> Driven:
+        """The payers' stored methods."""
+        return Driven(self.payments.mandates, self._run)
+
+    def stored(self, operation_id: str = "order:store", *, pan: str = "4761739001010416", **changes: Any) -> Mandate:
+        """Have a reader's card stored with a first purchase, and return the mandate."""
+        values: dict[str, Any] = {"payer": READER, "store": StoreMethod(consent=CONSENT)}
+        payment = self.bought(operation_id, **(values | {"capture": CaptureMode.AUTOMATIC} | changes))
+        self.pay(payment, pan=pan)
+        self.payments.observe(payment.payment_id)
+        found: tuple[Mandate, ...] = self.mandates.of_payer(READER.reference)
+        return next(each for each in found if each.payment_id == payment.payment_id)
+
+    def drawn(self, mandate: Mandate, operation_id: str, *, amount: int = 11900, **details: Any) -> Operation:
+        """Draw on a mandate."""
+        operation: Operation = self.payments.charge(
+            mandate.mandate_id,
+            sek(amount),
+            operation_id=operation_id,
+            description="One month",
+            **details,
+        )
+        return operation
 
     def deliver_callbacks(self) -> None:
         """The gateway's callbacks that are due arrive, and are worked on."""

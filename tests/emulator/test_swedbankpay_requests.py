@@ -141,7 +141,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("PaymentOrder.Currency", {"currency": "USD"}),
     ("PaymentOrder.Language", {"language": "sv"}),
     ("PaymentOrder.Description", {"description": "x" * 41}),
-    ("PaymentOrder.Operation", {"operation": "Recur"}),
+    ("PaymentOrder.Operation", {"operation": "Payout"}),
     ("PaymentOrder.GeneratePaymentToken", {"generatePaymentToken": True}),
     ("PaymentOrder.UnscheduledToken", {"unscheduledToken": "t"}),
     ("PaymentOrder.Instrument", {"instrument": "Cash"}),
@@ -325,9 +325,9 @@ def test_patch_bodies_are_checked(merchant: Merchant, body: dict[str, Any], path
         ("GET", "/psp/paymentorders/none", 404),
         ("GET", "/psp/other", 404),
         ("DELETE", "/psp/paymentorders/none", 404),
-        ("GET", "/psp/paymentorders/payerownedtokens/p1", 400),
+        ("GET", "/psp/paymentorders/payerownedtokens/p1", 404),
         ("PATCH", "/psp/paymentorders/unscheduledtokens/t1", 400),
-        ("GET", "/online/payers/p1", 400),
+        ("GET", "/online/payers/p1", 404),
     ],
 )
 def test_what_is_not_there_or_not_emulated_says_so(merchant: Merchant, method: str, path: str, status: int) -> None:

@@ -172,6 +172,8 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
     for row in _rows(connection, schema.attempts, payment_id):
         decline = codec.load_as(Decline, row.decline)
         entries.append(_entry(row.at, "attempt.declined", f"{row.instrument or 'unknown'}: {decline.code.value}"))
+    for row in _rows(connection, schema.decisions, payment_id):
+        entries.append(_entry(row.at, "decision", f"{row.outcome} by {row.person}: {row.reason}"))
     for row in _rows(connection, schema.flags, payment_id):
         entries.append(_entry(row.raised_at, f"flag.{row.kind}", row.detail))
     for row in _rows(connection, schema.inbox, payment_id):

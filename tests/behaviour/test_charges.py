@@ -1,0 +1,306 @@
+"""Drawing on a stored card: once for each operation, within what was agreed and what the schemes allow."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from prenopay import Advice, CaptureMode, DeclineCode, EventKind, Outcome, PaymentState
+from prenopay.errors import CeilingReached, Conflict, IdReused, InvalidOrder, MandateUnusable, PrenopayError
+from prenopay.mandates import Consent, ConsentKind, Mandate, MandateKind, MandateState, StoreMethod
+from prenopay.money import Money
+from prenopay.providers.swedbankpay import RepeatedReference
+from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.emulators.swedbankpay import Behaviour, DeclineChannel, DuplicateAnswer
+from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
+
+CHANNELS = (DeclineChannel.FAILED_ORDER, DeclineChannel.PROBLEM)
+
+
+def captures(shop: Shop) -> int:
+    """Return how many charges hold money at the gateway."""
+    return sum(1 for totals in shop.emulator.books().values() if totals.captured)
+
+
+def declined(shop: Shop, mandate: Mandate, word: str, operation_id: str, channel: DeclineChannel) -> Any:
+    shop.emulator.decline_next_charge(word, channel=channel)
+    return shop.drawn(mandate, operation_id)
+
+
+def test_a_charge_takes_the_money_and_tells(shop: Shop) -> None:
+    mandate = shop.stored()
+    made = shop.drawn(mandate, "renewal:2026-02", period="2026-02")
+
+    payment = shop.payments.get(made.payment_id)
+    assert made.outcome is Outcome.SUCCEEDED
+    assert (payment.state, payment.captured, payment.is_paid) == (PaymentState.CAPTURED, sek(11900), True)
+    assert shop.told[-2:] == [EventKind.AUTHORIZED.value, EventKind.CAPTURED.value]
+    shop.books_agree()
+
+
+def test_a_charge_may_be_reserved_first(shop: Shop) -> None:
+    made = shop.drawn(shop.stored(), "renewal:1", capture=CaptureMode.MANUAL)
+    assert shop.payments.get(made.payment_id).state is PaymentState.AUTHORIZED
+    taken = shop.payments.capture(made.payment_id, operation_id="capture:1")
+    assert taken.succeeded
+
+
+def test_the_same_id_draws_once_and_another_amount_is_refused(shop: Shop) -> None:
+    mandate = shop.stored()
+    first, again = shop.drawn(mandate, "renewal:1"), shop.drawn(mandate, "renewal:1")
+    error = shop.tries(lambda: shop.drawn(mandate, "renewal:1", amount=500))
+
+    assert first.payment_id == again.payment_id
+    assert isinstance(error, IdReused)
+    assert len(shop.emulator.charges()) == 1
+
+
+def test_one_period_is_taken_once_whatever_the_ids(shop: Shop) -> None:
+    mandate = shop.stored()
+    shop.drawn(mandate, "renewal:a", period="2026-02")
+    error = shop.tries(lambda: shop.drawn(mandate, "renewal:b", period="2026-02"))
+
+    assert isinstance(error, Conflict)
+    assert "renewal:a" in str(error)
+    assert shop.drawn(mandate, "renewal:c", period="2026-03").succeeded
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_decline_is_a_result_with_advice(shop: Shop, channel: DeclineChannel) -> None:
+    mandate = shop.stored()
+    made = declined(shop, mandate, "acquirerinsufficientfunds", "renewal:1", channel)
+
+    assert made.outcome is Outcome.DECLINED
+    assert made.decline is not None
+    assert (made.decline.code, made.decline.advice) == (DeclineCode.INSUFFICIENT_FUNDS, Advice.RETRY_LATER)
+    assert shop.payments.get(made.payment_id).state is PaymentState.DECLINED
+    assert EventKind.DECLINED.value in shop.told
+    shop.later(days=2)
+    assert shop.drawn(mandate, "renewal:1:try-2").succeeded
+    shop.books_agree()
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_card_that_is_dead_is_never_drawn_on_again(shop: Shop, channel: DeclineChannel) -> None:
+    mandate = shop.stored()
+    made = declined(shop, mandate, "acquirercardstolen", "renewal:1", channel)
+
+    assert made.decline.advice is Advice.NEVER
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.SUSPENDED
+    told = [event for event in shop.events if event.kind is EventKind.MANDATE_SUSPENDED]
+    assert [event.mandate_id for event in told] == [mandate.mandate_id]
+    calls = len(shop.emulator.transcript.seen)
+    shop.later(days=400)
+    assert isinstance(shop.tries(lambda: shop.drawn(mandate, "renewal:2")), MandateUnusable)
+    assert len(shop.emulator.transcript.seen) == calls, "nothing is sent"
+
+
+def test_the_schemes_ceilings_hold_before_anything_is_sent(shop: Shop) -> None:
+    mandate = shop.stored(pan="5226600159865967")
+    for attempt in range(10):
+        declined(shop, mandate, "carddeclined", f"renewal:{attempt}", DeclineChannel.FAILED_ORDER)
+        shop.later(minutes=1)
+    calls = len(shop.emulator.transcript.seen)
+    error = shop.tries(lambda: shop.drawn(mandate, "renewal:10"))
+
+    assert isinstance(error, CeilingReached)
+    assert error.rule == "mastercard-24-hours"
+    assert error.not_before is not None
+    assert timedelta(hours=23) < error.not_before - shop.clock.now() < timedelta(hours=24)
+    assert len(shop.emulator.transcript.seen) == calls
+    shop.later(hours=24)
+    assert shop.drawn(mandate, "renewal:11").succeeded
+
+
+@pytest.mark.parametrize(
+    ("consent", "amount", "why"),
+    [
+        ({"most": sek(10000)}, 10001, "at most"),
+        ({"kind": ConsentKind.FIXED, "most": sek(10000)}, 9999, "each time"),
+        ({"most": Money(10000, "NOK")}, 9999, "agreed in NOK"),
+    ],
+)
+def test_more_than_was_agreed_is_not_drawn(shop: Shop, consent: dict[str, Any], amount: int, why: str) -> None:
+    agreed = Consent(text_version="t", agreed_at=CONSENT.agreed_at, channel="web", **consent)
+    mandate = shop.stored(store=StoreMethod(consent=agreed))
+    error = shop.tries(lambda: shop.drawn(mandate, "renewal:1", amount=amount))
+    assert isinstance(error, MandateUnusable)
+    assert why in str(error)
+    assert shop.emulator.charges() == ()
+
+
+def test_a_mandate_that_cannot_be_charged_says_why(shop: Shop) -> None:
+    order = an_order(amount=sek(0), lines=(), payer=READER, store=StoreMethod(consent=CONSENT))
+    shop.payments.create(order, operation_id="verify:open")
+    (proposed,) = shop.mandates.of_payer(READER.reference)
+    assert "proposed" in str(shop.tries(lambda: shop.drawn(proposed, "renewal:1")))
+
+    removed = shop.stored()
+    shop.mandates.remove(removed.mandate_id, reason="the reader asked")
+    assert "deleted (the reader asked)" in str(shop.tries(lambda: shop.drawn(removed, "renewal:2")))
+
+    kinds = (MandateKind.ONE_CLICK,)
+    one_click = shop.stored("order:one-click", store=StoreMethod(consent=CONSENT, kinds=kinds))
+    assert "payer present" in str(shop.tries(lambda: shop.drawn(one_click, "renewal:3")))
+
+
+def test_an_amount_that_is_none_is_refused(shop: Shop) -> None:
+    mandate = shop.stored()
+    assert isinstance(shop.tries(lambda: shop.drawn(mandate, "renewal:0", amount=0)), InvalidOrder)
+
+
+def test_a_token_that_the_gateway_does_not_know_suspends_the_mandate(shop: Shop) -> None:
+    mandate = shop.stored()
+    (token,) = shop.emulator.tokens(READER.reference)
+    shop.emulator.archive_token(token.token, reason="gone")
+    made = shop.drawn(mandate, "renewal:1")
+
+    assert made.outcome is Outcome.DECLINED
+    assert made.decline is not None
+    assert made.decline.code is DeclineCode.MANDATE_INACTIVE
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.SUSPENDED
+
+
+# When no answer comes
+
+
+def lost(shop: Shop, mandate: Mandate, kind: FaultKind = FaultKind.DROP_AFTER) -> Any:
+    shop.emulator.faults.add(Fault(kind=kind, call="charge"))
+    return shop.drawn(mandate, "renewal:1")
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER, FaultKind.HALF_BODY])
+def test_a_lost_answer_stays_unknown_and_is_never_sent_again(shop: Shop, kind: FaultKind) -> None:
+    mandate = shop.stored()
+    made = lost(shop, mandate, kind)
+    charges = len(shop.emulator.charges())
+
+    assert made.outcome is Outcome.UNKNOWN
+    assert shop.payments.get(made.payment_id).state is PaymentState.UNKNOWN
+    for _ in range(4):
+        shop.later(days=10)
+        shop.accounts.sweep()
+        assert shop.drawn(mandate, "renewal:1").outcome is Outcome.UNKNOWN
+    assert len(shop.emulator.charges()) == charges
+    assert captures(shop) <= 2
+    error = shop.tries(lambda: shop.drawn(mandate, "renewal:2"))
+    assert isinstance(error, Conflict)
+    assert "settle it first" in str(error)
+
+
+def test_a_request_that_never_left_may_be_sent_again(shop: Shop) -> None:
+    mandate = shop.stored()
+    shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, call="charge", times=9))
+    assert isinstance(shop.tries(lambda: shop.drawn(mandate, "renewal:1")), PrenopayError)
+    assert shop.payments.operation("renewal:1").outcome is Outcome.NOT_ATTEMPTED
+
+    shop.emulator.faults.clear()
+    assert shop.drawn(mandate, "renewal:1").succeeded
+    assert len(shop.emulator.charges()) == 1
+
+
+def test_a_person_who_finds_the_payment_settles_it(shop: Shop) -> None:
+    mandate = shop.stored()
+    made = lost(shop, mandate)
+    shop.later(minutes=10)
+    (charge,) = shop.emulator.charges()
+
+    foreign = shop.bought("order:other")
+    error = shop.tries(
+        lambda: shop.payments.settle_by_hand(
+            "renewal:1",
+            provider_reference=foreign.provider_reference,
+            person="Ann",
+            reason="the portal",
+        ),
+    )
+    assert isinstance(error, Conflict)
+    settled = shop.payments.settle_by_hand(
+        "renewal:1",
+        provider_reference=charge.order,
+        person="Ann",
+        reason="found in the portal",
+    )
+    assert settled.outcome is Outcome.SUCCEEDED
+    payment = shop.payments.get(made.payment_id)
+    assert (payment.state, payment.captured) == (PaymentState.CAPTURED, sek(11900))
+    assert any("Ann" in entry.text for entry in shop.payments.timeline(payment.payment_id))
+    shop.books_agree()
+
+
+def test_a_person_who_finds_nothing_frees_the_operation(shop: Shop) -> None:
+    mandate = shop.stored()
+    lost(shop, mandate, FaultKind.DROP_BEFORE)
+    shop.later(minutes=10)
+    settle = functools.partial(shop.payments.settle_by_hand, "renewal:1", provider_reference=None)
+    for who in ({"person": "", "reason": "x"}, {"person": "Ann", "reason": " "}):
+        assert isinstance(shop.tries(functools.partial(settle, **who)), InvalidOrder)
+    settled = settle(person="Ann", reason="it is not in the portal")
+
+    assert settled.outcome is Outcome.NOT_ATTEMPTED
+    assert shop.drawn(mandate, "renewal:1").succeeded
+    assert isinstance(shop.tries(functools.partial(settle, person="Ann", reason="again")), Conflict)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+def test_where_the_gateway_refuses_repeats_what_never_came_is_sent_again(
+    open_shop: Callable[..., Shop],
+    kind: FaultKind,
+) -> None:
+    shop = open_shop(repeated_reference=RepeatedReference.REFUSED)
+    shop.emulator.behaviour = Behaviour(duplicate_charge=DuplicateAnswer.CONFLICT)
+    mandate = shop.stored()
+    lost(shop, mandate, kind)
+    shop.later(hours=1)
+    shop.accounts.sweep()
+
+    expected = Outcome.SUCCEEDED if kind is FaultKind.DROP_BEFORE else Outcome.UNKNOWN
+    assert shop.payments.operation("renewal:1").outcome is expected
+    assert len(shop.emulator.charges()) == 1
+
+
+# A year
+
+
+def test_a_year_of_draws_with_declines_and_a_new_card(shop: Shop) -> None:
+    order = an_order(amount=sek(0), lines=(), payer=READER, store=StoreMethod(consent=CONSENT))
+    first = shop.payments.create(order, operation_id="verify:1")
+    shop.pay(first)
+    shop.payments.observe(first.payment_id)
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    for month in range(1, 13):
+        period = f"2026-{month:02}"
+        if month in {3, 9}:
+            soft = declined(shop, mandate, "acquirerinsufficientfunds", f"renewal:{period}", CHANNELS[month == 9])
+            assert soft.outcome is Outcome.DECLINED
+            shop.later(days=3)
+        if month == 6:
+            mandate = replaced(shop, mandate)
+        assert shop.drawn(mandate, f"renewal:{period}:last", period=period).succeeded
+        shop.later(days=27)
+        shop.accounts.sweep()
+    shop.mandates.remove(mandate.mandate_id, reason="the reader left")
+
+    taken = sum(payment.captured.minor for payment in shop.payments.find(limit=500))
+    assert taken == 12 * 11900
+    shop.books_agree()
+    assert not any(each.is_active for each in shop.emulator.tokens(READER.reference))
+
+
+def replaced(shop: Shop, old: Mandate) -> Mandate:
+    """Have the reader give another card in the place of ``old``."""
+    store = StoreMethod(consent=CONSENT, replaces=old.mandate_id)
+    payment = shop.payments.create(
+        an_order(amount=sek(0), lines=(), payer=READER, store=store),
+        operation_id="verify:2",
+    )
+    shop.pay(payment, pan="5226600159865967")
+    shop.payments.observe(payment.payment_id)
+    new, before = shop.mandates.of_payer(READER.reference)
+    assert (before.state, new.state) == (MandateState.REPLACED, MandateState.ACTIVE)
+    found: Mandate = new
+    return found

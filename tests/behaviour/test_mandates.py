@@ -1,0 +1,272 @@
+"""A reader's card is stored, shown, replaced and removed; what was agreed stays written down."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from prenopay import CaptureMode, EventKind, Payer, PaymentState
+from prenopay.errors import ConfigurationError, InvalidOrder, NotFound, PrenopayError
+from prenopay.ledger import schema
+from prenopay.ledger.engine import open_engine
+from prenopay.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
+from prenopay.testing.emulators.faults import Fault, FaultKind
+from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
+
+_FILE_HEADER = "payer_reference,kind,token,display,text_version,agreed_at\n"
+
+
+def verify(shop: Shop, operation_id: str, **store: Any) -> Any:
+    """Have the reader store a card without a purchase."""
+    order = an_order(amount=sek(0), lines=(), payer=READER, store=StoreMethod(consent=CONSENT, **store))
+    payment = shop.payments.create(order, operation_id=operation_id)
+    shop.pay(payment, pan="5226600159865967")
+    return shop.payments.observe(payment.payment_id)
+
+
+def test_a_card_is_stored_with_a_purchase(shop: Shop) -> None:
+    mandate = shop.stored()
+
+    assert (mandate.state, mandate.kind, mandate.payer_reference) == (
+        MandateState.ACTIVE,
+        MandateKind.UNSCHEDULED,
+        READER.reference,
+    )
+    assert "•••• 0416" in mandate.display
+    assert mandate.consent == CONSENT
+    assert EventKind.MANDATE_ACTIVE.value in shop.told
+    assert [each.state for each in shop.mandates.history(mandate.mandate_id)] == [
+        MandateState.PROPOSED,
+        MandateState.ACTIVE,
+    ]
+
+
+def test_a_card_is_stored_without_a_purchase(shop: Shop) -> None:
+    payment = verify(shop, "verify:1")
+
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    assert (payment.state, payment.captured, payment.is_paid) == (PaymentState.CAPTURED, sek(0), True)
+    assert mandate.state is MandateState.ACTIVE
+    told = [event for event in shop.events if event.kind is EventKind.MANDATE_ACTIVE]
+    assert [event.mandate_id for event in told] == [mandate.mandate_id]
+
+
+def test_until_the_payer_completes_nothing_is_stored_and_nothing_is_paid(shop: Shop) -> None:
+    order = an_order(amount=sek(0), lines=(), payer=READER, store=StoreMethod(consent=CONSENT))
+    payment = shop.payments.create(order, operation_id="verify:1")
+
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    assert (mandate.state, payment.is_paid) == (MandateState.PROPOSED, False)
+
+    shop.payments.cancel(payment.payment_id, operation_id="cancel:1")
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    assert (mandate.state, mandate.reason) == (MandateState.DELETED, "not completed")
+
+
+def test_several_kinds_are_stored_at_once(shop: Shop) -> None:
+    kinds = (MandateKind.UNSCHEDULED, MandateKind.RECURRENCE, MandateKind.ONE_CLICK)
+    shop.stored(store=StoreMethod(consent=CONSENT, kinds=kinds))
+
+    held = shop.mandates.of_payer(READER.reference)
+    assert {each.kind for each in held} == set(kinds)
+    assert {each.state for each in held} == {MandateState.ACTIVE}
+
+
+def test_a_new_card_takes_the_place_of_the_old_one(shop: Shop) -> None:
+    old = shop.stored()
+    shop.later(days=40)
+    verify(shop, "verify:new", replaces=old.mandate_id)
+    shop.later(minutes=1)
+    shop.accounts.sweep()
+
+    new, before = shop.mandates.of_payer(READER.reference)
+    assert (before.mandate_id, before.state, before.replaced_by) == (
+        old.mandate_id,
+        MandateState.REPLACED,
+        new.mandate_id,
+    )
+    assert (new.state, new.replaces) == (MandateState.ACTIVE, old.mandate_id)
+    at_gateway = [each for each in shop.emulator.tokens(READER.reference) if each.is_active]
+    assert len(at_gateway) == 1
+
+
+def test_a_removed_card_is_gone_here_and_at_the_gateway(shop: Shop) -> None:
+    mandate = shop.stored()
+    removed = shop.mandates.remove(mandate.mandate_id, reason="the reader asked", actor="reader")
+
+    assert (removed.state, removed.reason) == (MandateState.DELETED, "the reader asked")
+    assert not any(each.is_active for each in shop.emulator.tokens(READER.reference))
+    assert tokens_kept(shop) == 0
+    assert shop.mandates.history(mandate.mandate_id)[-1].actor == "reader"
+    assert shop.mandates.remove(mandate.mandate_id, reason="again").state is MandateState.DELETED
+
+
+@pytest.mark.parametrize("kind", [FaultKind.REFUSE, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+def test_a_removal_that_is_interrupted_is_finished_by_the_sweep(shop: Shop, kind: FaultKind) -> None:
+    mandate = shop.stored()
+    shop.emulator.faults.add(Fault(kind=kind, call="delete-token", times=9))
+    shop.emulator.faults.add(Fault(kind=kind, call="get-token", times=9))
+
+    error = shop.tries(lambda: shop.mandates.remove(mandate.mandate_id, reason="the reader asked"))
+    assert isinstance(error, PrenopayError)
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.DELETED, "it is never charged again from here on"
+
+    shop.emulator.faults.clear()
+    shop.later(hours=1)
+    shop.accounts.sweep()
+    assert not any(each.is_active for each in shop.emulator.tokens(READER.reference))
+    assert tokens_kept(shop) == 0
+
+
+def test_all_of_a_payers_cards_go_only_where_that_is_said_twice(shop: Shop) -> None:
+    shop.stored()
+    verify(shop, "verify:2")
+    error = shop.tries(lambda: shop.mandates.remove_all(READER.reference, reason="moved", confirm=""))
+    assert isinstance(error, InvalidOrder)
+    assert "other systems" in str(error)
+
+    left = shop.mandates.remove_all(READER.reference, reason="moved", confirm=READER.reference)
+    assert {each.state for each in left} == {MandateState.DELETED}
+    assert not any(each.is_active for each in shop.emulator.tokens(READER.reference))
+
+
+def test_what_the_issuer_changed_silently_is_shown_after_a_refresh(shop: Shop) -> None:
+    mandate = shop.stored(pan="4111112000003211")
+    (token,) = shop.emulator.tokens(READER.reference)
+    shop.emulator.replace_card(token.token, "4111112000006545", "11/2035")
+
+    (shown,) = shop.mandates.refresh(READER.reference)
+    assert shown.mandate_id == mandate.mandate_id
+    assert shown.display != mandate.display
+    assert shown.state is MandateState.ACTIVE
+
+
+def test_a_card_that_the_gateway_has_no_more_is_revoked(shop: Shop) -> None:
+    mandate = shop.stored()
+    (token,) = shop.emulator.tokens(READER.reference)
+    shop.emulator.archive_token(token.token, reason="the bank said so")
+
+    shop.mandates.refresh(READER.reference)
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.REVOKED
+
+
+def test_no_token_leaves_the_vault(shop: Shop) -> None:
+    mandate = shop.stored()
+    (token,) = shop.emulator.tokens(READER.reference)
+    engine = open_engine(shop.database)
+    with engine.connect() as connection:
+        everything = [list(connection.execute(select(table))) for table in schema.metadata.sorted_tables]
+    engine.dispose()
+
+    shown = [everything, shop.events, mandate, shop.mandates.history(mandate.mandate_id)]
+    assert token.token not in repr(shown)
+
+
+def test_tokens_are_sealed_anew_when_keys_are_rotated(shop: Shop) -> None:
+    mandate = shop.stored()
+    assert shop.mandates.reseal() == 1
+    assert shop.drawn(mandate, "renewal:1").succeeded
+
+
+def test_an_order_that_stores_must_name_its_payer(shop: Shop) -> None:
+    with pytest.raises(InvalidOrder, match=r"payer\.reference"):
+        an_order(store=StoreMethod(consent=CONSENT), payer=Payer(email="a@example.com"))
+    assert shop.payments.find() == ()
+
+
+def test_without_a_key_nothing_is_stored(shop: Shop) -> None:
+    from prenopay.ledger.vault import Vault  # noqa: PLC0415 - takes the keys away, as a host without them has it
+
+    core: Any = getattr(shop.payments.target, "_payments", shop.payments.target)
+    object.__setattr__(core._execution.ports, "vault", Vault(()))
+    with pytest.raises(ConfigurationError, match="token_keys"):
+        shop.stored()
+    assert shop.payments.find() == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("consent.text_version", {"text_version": " "}),
+        ("consent.channel", {"channel": ""}),
+        ("consent.agreed_at", {"agreed_at": datetime(2026, 1, 2)}),  # noqa: DTZ001 - what is refused
+        ("consent.most", {"kind": ConsentKind.FIXED}),
+        ("consent.most", {"most": sek(0)}),
+    ],
+)
+def test_a_consent_that_proves_nothing_is_refused(field: str, changes: dict[str, Any]) -> None:
+    values: dict[str, Any] = {"text_version": "t", "agreed_at": datetime(2026, 1, 2, tzinfo=UTC), "channel": "web"}
+    with pytest.raises(InvalidOrder) as caught:
+        Consent(**(values | changes))
+    assert caught.value.field == field
+
+
+# Taking over from another system
+
+
+def a_file(*tokens: str, payer: str = "old-1") -> str:
+    lines = [f"{payer},unscheduled,{token},Visa •••• 0004,terms-1,2024-05-01T12:00:00Z\n" for token in tokens]
+    return _FILE_HEADER + "".join(lines)
+
+
+def test_tokens_of_another_system_are_taken_over_once(shop: Shop) -> None:
+    token = shop.emulator.store_card("old-1").token
+    text = a_file(token)
+
+    assert shop.mandates.take_over(text, dry_run=True).added == 1
+    assert shop.mandates.of_payer("old-1") == ()
+    assert (shop.mandates.take_over(text).added, shop.mandates.take_over(text).known) == (1, 1)
+    (mandate,) = shop.mandates.of_payer("old-1")
+    assert mandate.state is MandateState.ACTIVE
+    assert shop.drawn(mandate, "renewal:old-1").succeeded
+    shop.books_agree()
+
+
+def test_a_token_of_another_merchant_stops_the_whole_file(shop: Shop) -> None:
+    good = shop.emulator.store_card("old-1").token
+    report = shop.mandates.take_over(a_file(good, "00000000-0000-4000-8000-000000000000"))
+
+    (problem,) = report.problems
+    assert (report.added, problem.line, problem.column) == (0, 3, "token")
+    assert "no such token" in problem.why
+    assert shop.mandates.of_payer("old-1") == ()
+
+
+def test_faults_of_the_file_are_all_told_at_once(shop: Shop) -> None:
+    report = shop.mandates.take_over(a_file("", "").replace("unscheduled", "weekly", 1), check=False)
+    assert [problem.line for problem in report.problems] == [2, 3]
+
+
+def test_one_account_never_sees_anothers_mandates(shop: Shop) -> None:
+    mandate = shop.stored()
+    other = shop.add("other")
+    error = shop.tries(
+        lambda: other.charge(mandate.mandate_id, sek(100), operation_id="foreign:1", description="x"),
+    )
+    assert isinstance(error, NotFound)
+
+
+def test_an_order_without_a_purchase_is_captured_at_once_and_asks_for_no_capture(shop: Shop) -> None:
+    order = an_order(
+        amount=sek(0),
+        lines=(),
+        payer=READER,
+        store=StoreMethod(consent=CONSENT),
+        capture=CaptureMode.AUTOMATIC,
+    )
+    payment = shop.payments.create(order, operation_id="verify:auto")
+    shop.pay(payment)
+    shop.payments.observe(payment.payment_id)
+    assert [call.call for call in shop.emulator.transcript.seen if call.call == "capture"] == []
+
+
+def tokens_kept(shop: Shop) -> int:
+    """Return how many sealed tokens the books hold."""
+    engine = open_engine(shop.database)
+    with engine.connect() as connection:
+        count = len(list(connection.execute(select(schema.tokens))))
+    engine.dispose()
+    return count
