@@ -242,7 +242,7 @@ class AsyncAccounts:
         for payments in self._accounts.values():
             settled += await self._sweep_operations(payments, limit, failures)
             settled += await self._sweep_payouts(payments, limit, failures)
-            await self._sweep_removals(payments, limit, failures)
+            await self._sweep_mandates(payments, limit, failures)
             checked += await self._sweep_payments(payments, limit, failures)
         delivered = await self.deliver_pending(limit=limit)
         return SweepReport(
@@ -272,11 +272,11 @@ class AsyncAccounts:
                 failures.append(_failure(f"payout {operation_id}", error))
         return len(due)
 
-    async def _sweep_removals(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> None:
+    async def _sweep_mandates(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> None:
         try:
-            await payments.finish_removals(limit=limit)
+            await payments.look_after_mandates(limit=limit)
         except Exception as error:  # noqa: BLE001 - what is left is tried again by the next sweep
-            failures.append(_failure(f"removing stored methods of {payments.account}", error))
+            failures.append(_failure(f"stored methods of {payments.account}", error))
 
     async def _sweep_payments(self, payments: AsyncPayments[object], limit: int, failures: list[str]) -> int:
         now = self._clock.now()

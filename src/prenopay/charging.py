@@ -196,6 +196,7 @@ class Charging:
             actor=mandates.GATEWAY,
             reason=reason,
             now=now,
+            resume_at=decline.not_before,
         )
         if moved:
             ending.tell_suspended(connection, self._account, payment_id, mandate_id, decline, now=now)

@@ -30,6 +30,8 @@ class EventKind(StrEnum):
     """A person should look: see ``flag``."""
     MANDATE_ACTIVE = "mandate.active"
     """The payer's method is stored and may be charged: see ``mandate_id``."""
+    MANDATE_EXPIRING = "mandate.expiring"
+    """The card runs out soon: ask the payer for another."""
     MANDATE_SUSPENDED = "mandate.suspended"
     """A decline says that the method must not be charged (for now): ask the payer. See ``decline``."""
     MANDATE_ENDED = "mandate.ended"

@@ -74,6 +74,10 @@ class Mandates:
         """Remove at the gateway what was to be removed and was not yet; return how many there were."""
         return run_blocking(self._mandates.finish_removals(limit=limit))
 
+    def age(self, *, limit: int = 200) -> int:
+        """Move on the mandates that time has moved (cards run out, waits are over); return how many."""
+        return run_blocking(self._mandates.age(limit=limit))
+
     def reseal(self) -> int:
         """Seal every token under the newest key; return how many."""
         return run_blocking(self._mandates.reseal())

@@ -118,6 +118,28 @@ class AsyncPayments(Generic[ProviderT_co]):
             raise OutcomeUnknown(message).about(account=self.account, operation_id=operation_id)
         return begun.payment.payment
 
+    async def replace(
+        self: AsyncPayments[Cancels],
+        payment_id: str,
+        order: Order,
+        *,
+        operation_id: str,
+    ) -> Payment:
+        """Close an open payment's page and make a new one in its place, such as a new link for a new amount.
+
+        The old page is closed first, so that never both can be paid. Raises ``Conflict`` where the old
+        payment was paid or cannot be closed now, and otherwise as ``create``.
+        """
+        closing = f"{payment_id}:replaced"
+        old = await self.get(payment_id)
+        if old.is_open:
+            await self._execution.change(OperationKind.CANCEL, payment_id, closing)
+            old = await self.get(payment_id)
+        if old.is_open or old.authorized or old.captured:
+            message = f"payment {payment_id} is {old.state}: only one that nobody paid is replaced"
+            raise Conflict(message).about(account=self.account, payment_id=payment_id)
+        return await self.create(order, operation_id=operation_id)
+
     async def get(self, payment_id: str) -> Payment:
         """Return the payment as the books have it, without asking the gateway; raises ``NotFound``."""
         return (await self._execution.load(payment_id)).payment
@@ -332,9 +354,9 @@ class AsyncPayments(Generic[ProviderT_co]):
             reason=reason,
         )
 
-    async def finish_removals(self, *, limit: int = 200) -> int:
-        """Remove at the gateway the stored methods that were to go and have not yet; the sweep does."""
-        return await self._mandates.finish_removals(limit=limit)
+    async def look_after_mandates(self, *, limit: int = 200) -> int:
+        """Do what is due for stored methods: removals at the gateway, cards that run out; the sweep does."""
+        return await self._mandates.age(limit=limit) + await self._mandates.finish_removals(limit=limit)
 
     # Sending money
 

@@ -57,6 +57,10 @@ class Payments(Generic[ProviderT_co]):
         """Make the order payable: returns the payment with the page the payer goes to."""
         return run_blocking(self._payments.create(order, operation_id=operation_id))
 
+    def replace(self: Payments[Cancels], payment_id: str, order: Order, *, operation_id: str) -> Payment:
+        """Close an open payment's page and make a new one in its place, such as a new link for a new amount."""
+        return run_blocking(self._payments.replace(payment_id, order, operation_id=operation_id))
+
     def get(self, payment_id: str) -> Payment:
         """Return the payment as the books have it, without asking the gateway; raises ``NotFound``."""
         return run_blocking(self._payments.get(payment_id))
@@ -206,9 +210,9 @@ class Payments(Generic[ProviderT_co]):
         )
         return run_blocking(use_case)
 
-    def finish_removals(self, *, limit: int = 200) -> int:
-        """Remove at the gateway the stored methods that were to go and have not yet; the sweep does."""
-        return run_blocking(self._payments.finish_removals(limit=limit))
+    def look_after_mandates(self, *, limit: int = 200) -> int:
+        """Do what is due for stored methods: removals at the gateway, cards that run out; the sweep does."""
+        return run_blocking(self._payments.look_after_mandates(limit=limit))
 
     def pay_out(self: Payments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
         """Send money to someone, from the merchant's account."""

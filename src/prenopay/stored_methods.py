@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from prenopay import token_file
 from prenopay.errors import InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution
-from prenopay.ledger import ids, mandates
+from prenopay.ledger import ids, mandates, mandates_due
 from prenopay.ledger.vault import fingerprint
 from prenopay.mandates import ImportProblem, ImportReport, Mandate, MandateChange, MandateState
 from prenopay.provider import StoresMandates
@@ -202,6 +202,13 @@ class AsyncMandates:
             await self._ports.ledger.transact(partial(mandates.postpone_removal, mandate_id=mandate_id, at=again_at))
             await self._remove_at_gateway(self._gateway(), mandate_id)
         return len(due)
+
+    async def age(self, *, limit: int = 200) -> int:
+        """Move on the mandates that time has moved (cards run out, waits are over); return how many."""
+        now = self._ports.clock.now()
+        return await self._ports.ledger.transact(
+            lambda connection: mandates_due.age(connection, self._account, now, limit=limit),
+        )
 
     async def reseal(self) -> int:
         """Seal every token under the newest key; return how many."""

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from prenopay import CaptureMode, EventKind, Payer, PaymentState
-from prenopay.errors import ConfigurationError, InvalidOrder, NotFound, PrenopayError
+from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, NotFound, PrenopayError
 from prenopay.ledger import schema
 from prenopay.ledger.engine import open_engine
 from prenopay.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
@@ -270,3 +270,59 @@ def tokens_kept(shop: Shop) -> int:
         count = len(list(connection.execute(select(schema.tokens))))
     engine.dispose()
     return count
+
+
+# What time does
+
+
+def test_a_card_that_runs_out_is_told_ahead_and_then_over(shop: Shop) -> None:
+    mandate = shop.stored()
+    assert mandate.expires is not None
+    days = (mandate.expires - shop.clock.now().date()).days
+    shop.later(days=days - 40)
+    shop.accounts.sweep()
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.EXPIRING
+    assert EventKind.MANDATE_EXPIRING.value in shop.told
+    assert shop.drawn(mandate, "renewal:last").succeeded
+
+    shop.later(days=42)
+    shop.accounts.sweep()
+    ended = shop.mandates.get(mandate.mandate_id)
+    assert (ended.state, ended.reason) == (MandateState.EXPIRED, "the card has run out")
+
+
+def test_a_suspension_with_a_term_ends_with_it(shop: Shop) -> None:
+    mandate = shop.stored()
+    shop.emulator.decline_next_charge("acquirererrordonotretry")
+    assert shop.drawn(mandate, "renewal:1").decline is not None
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.SUSPENDED
+
+    shop.later(days=29)
+    shop.accounts.sweep()
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.SUSPENDED
+    shop.later(days=2)
+    shop.accounts.sweep()
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.ACTIVE
+    assert shop.drawn(mandate, "renewal:2").succeeded
+
+
+# Payment links
+
+
+def test_a_link_is_replaced_and_only_the_new_one_can_be_paid(shop: Shop) -> None:
+    old = shop.bought("link:1")
+    new = shop.payments.replace(old.payment_id, an_order(amount=sek(9900)), operation_id="link:2")
+    again = shop.payments.replace(old.payment_id, an_order(amount=sek(9900)), operation_id="link:2")
+
+    assert new.payment_id == again.payment_id != old.payment_id
+    assert shop.payments.get(old.payment_id).state is PaymentState.CANCELLED
+    shop.pay(new)
+    assert shop.payments.observe(new.payment_id).authorized == sek(9900)
+    error = shop.tries(lambda: shop.payments.replace(new.payment_id, an_order(), operation_id="link:3"))
+    assert isinstance(error, Conflict)
+
+
+def test_staff_type_a_card_from_the_phone(shop: Shop) -> None:
+    payment = shop.bought(paid_by_staff=True)
+    shop.pay(payment)
+    assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED

@@ -203,10 +203,14 @@ def change(
     now: datetime,
     remove_at: datetime | None = None,
     replaced_by: str | None = None,
+    resume_at: datetime | None = None,
 ) -> bool:
-    """Move a mandate on, unless it has ended; from ``remove_at`` on its token is to be removed at the gateway."""
+    """Move a mandate on, unless it has ended.
+
+    From ``remove_at`` on its token is to be removed at the gateway; at ``resume_at`` a suspended one works again.
+    """
     table = schema.mandates
-    values: dict[str, Any] = {"state": state.value, "reason": reason, "updated_at": now}
+    values: dict[str, Any] = {"state": state.value, "reason": reason, "updated_at": now, "resume_at": resume_at}
     if replaced_by is not None:
         values["replaced_by"] = replaced_by
     moved = connection.execute(

@@ -213,8 +213,10 @@ mandates: Final[Table] = Table(
     Column("replaces", _PaymentId),
     Column("replaced_by", _PaymentId),
     Column("reason", Text, nullable=False, default=""),
+    Column("resume_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Index("prenopay_mandates_state", "account", "state"),
     Index("prenopay_mandates_payer", "account", "payer_reference"),
     Index("prenopay_mandates_payment", "payment_id"),
 )

@@ -45,12 +45,14 @@ def _mandates() -> None:
         sa.Column("replaces", sa.String(length=40), nullable=True),
         sa.Column("replaced_by", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("resume_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
         sa.PrimaryKeyConstraint("mandate_id"),
     )
     op.create_index("prenopay_mandates_payer", "prenopay_mandates", ["account", "payer_reference"])
+    op.create_index("prenopay_mandates_state", "prenopay_mandates", ["account", "state"])
     op.create_index("prenopay_mandates_payment", "prenopay_mandates", ["payment_id"])
 
 
