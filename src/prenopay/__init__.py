@@ -32,7 +32,7 @@ from prenopay.orders import Address, CaptureMode, Instrument, Order, OrderLine, 
 
 if TYPE_CHECKING:
     from prenopay.accounts import AsyncAccounts, SweepReport
-    from prenopay.ledger.engine import upgrade_database
+    from prenopay.ledger.upgrading import upgrade_database
     from prenopay.payments import AsyncPayments
     from prenopay.payments_sync import Accounts, Payments
     from prenopay.provider import Environment
@@ -82,7 +82,7 @@ _LOADED_WHEN_NAMED = {
     "Environment": "prenopay.provider",
     "Payments": "prenopay.payments_sync",
     "SweepReport": "prenopay.accounts",
-    "upgrade_database": "prenopay.ledger.engine",
+    "upgrade_database": "prenopay.ledger.upgrading",
 }
 
 

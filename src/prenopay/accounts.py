@@ -24,8 +24,9 @@ from prenopay.errors import ConfigurationError, LedgerUnavailable, NotFound
 from prenopay.events import AsyncEventHandler
 from prenopay.execution import Ports
 from prenopay.ledger import outbox, payments_due, settling
-from prenopay.ledger.engine import AwaitingLedger, open_migrated
+from prenopay.ledger.engine import AwaitingLedger
 from prenopay.ledger.inbox import Callback
+from prenopay.ledger.upgrading import open_migrated
 from prenopay.ledger.vault import Vault
 from prenopay.models import Payment
 from prenopay.payments import AsyncPayments

@@ -16,8 +16,9 @@ from prenopay._transport import BlockingSender
 from prenopay.accounts import AsyncAccounts, SweepReport
 from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
 from prenopay.events import Event, EventHandler
-from prenopay.ledger.engine import BlockingLedger, open_migrated
+from prenopay.ledger.engine import BlockingLedger
 from prenopay.ledger.inbox import Callback
+from prenopay.ledger.upgrading import open_migrated
 from prenopay.ledger.vault import Vault
 from prenopay.mandates_sync import Mandates
 from prenopay.models import Operation, Payment, PaymentState, Payout, TimelineEntry

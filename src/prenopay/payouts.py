@@ -48,16 +48,20 @@ class Payouts:
             created_at=now,
             settled_at=None,
         )
-        request = PayoutRequest(
-            order=order,
-            payout_id=payout.payout_id,
-            reference=reference,
-            callback_url=self._ports.callback_urls.url(account, payout.payout_id),
-            asked_at=now,
-        )
-        body, until = gateway.write_payout(request), now + self._execution.claimed_for
+
+        def write(payout_id: str) -> bytes:
+            request = PayoutRequest(
+                order=order,
+                payout_id=payout_id,
+                reference=reference,
+                callback_url=self._ports.callback_urls.url(account, payout_id),
+                asked_at=now,
+            )
+            return gateway.write_payout(request)
+
+        until = now + self._execution.claimed_for
         begun = await self._ports.ledger.transact(
-            lambda connection: payouts.begin(connection, order, payout, body, until=until),
+            lambda connection: payouts.begin(connection, order, payout, write, until=until),
         )
         if begun.ours_to_send:
             await self._ask(begun)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from sqlalchemy import Connection
 
@@ -24,12 +24,12 @@ from prenopay.callbacks import (
     Trust,
 )
 from prenopay.errors import LedgerUnavailable, NotFound, Unverified
-from prenopay.ledger import inbox, observing, records
+from prenopay.ledger import inbox, observing, operations, records
 from prenopay.models import FlagKind
 from prenopay.payments import AsyncPayments
 from prenopay.payouts import is_payout
 from prenopay.ports import Clock, Ledger
-from prenopay.provider import ReceivesCallbacks
+from prenopay.provider import PaymentProvider, ReceivesCallbacks
 
 __all__ = ["DOCTORS_PAYMENT", "Reception"]
 
@@ -81,7 +81,8 @@ class Reception:
         arrived = inbox.Arrived(
             account=address.account,
             payment_id=address.payment_id,
-            body=b"" if too_large else request.body,
+            # A payout's names its payee and their personal number, and nothing in it is needed again.
+            body=b"" if too_large or is_payout(address.payment_id) else request.body,
             peer=request.peer,
             note=trust.reason if isinstance(trust, Rejected) else "",
             claims="" if isinstance(trust, Rejected) else trust.provider_reference or "",
@@ -183,11 +184,17 @@ class Reception:
             ours = stored.payment.provider_reference
             if callback.note:
                 observing.flag(connection, stored, FlagKind.MALFORMED_CALLBACK, callback.note, now=now)
-            elif callback.claims != ours:
+            elif callback.claims != ours and callback.claims not in self._earlier_names(connection, callback):
                 detail = f"a callback names {scrub(callback.claims)!r}, this is {ours}"
                 observing.flag(connection, stored, FlagKind.FOREIGN_CALLBACK, detail, now=now)
 
         await self._ledger.transact(look)
+
+    def _earlier_names(self, connection: Connection, callback: inbox.Callback) -> frozenset[str]:
+        """Return what the payment was called when it was asked for before: the gateway tells of those too."""
+        provider = cast("PaymentProvider", self._account(callback.account).provider)
+        rule = provider.limits.reference
+        return operations.earlier_references(connection, rule, callback.account, callback.payment_id)
 
     def _gateway(self, account: str) -> ReceivesCallbacks | None:
         payments = self._accounts.get(account)

@@ -15,6 +15,7 @@ from dataclasses import MISSING, dataclass, fields
 from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import UnionType
 from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
 from prenopay._redaction import Secret
@@ -106,6 +107,12 @@ class _Place:
     def text_or_reference(self, value: str, key: str) -> str:
         return self._referred(value, key) if value.startswith(("env:", "file:")) else value
 
+    def secret_or_file(self, value: object, key: str, *, may_be_file: bool) -> Secret | Path:
+        """Read a reference to key material; a file is left to who reads it, because it may not be text."""
+        if may_be_file and isinstance(value, str) and value.startswith("file:"):
+            return self.file.parent / value.removeprefix("file:")
+        return self.secret(value, key)
+
     def secret(self, value: object, key: str) -> Secret:
         if not isinstance(value, str) or not value.startswith(("env:", "file:")):
             raise self.wrong(key, "is a secret: keep it out of this file and refer to it, as env:NAME or file:path")
@@ -170,6 +177,8 @@ def _account(above: _Place, name: str, table: object) -> ProviderConfig[Any]:
 def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
     if kind is Secret:
         return place.secret(value, key)
+    if isinstance(kind, UnionType) and Secret in get_args(kind):
+        return place.secret_or_file(value, key, may_be_file=Path in get_args(kind))
     if isinstance(kind, type) and issubclass(kind, Enum):
         by_name = {member.name.lower(): member for member in kind}
         if not isinstance(value, str) or value.lower() not in by_name:

@@ -19,7 +19,8 @@ from alembic.script import ScriptDirectory
 from prenopay import Accounts, upgrade_database
 from prenopay.errors import LedgerUnavailable
 from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine, require_schema, schema_version
+from prenopay.ledger.engine import open_engine
+from prenopay.ledger.upgrading import require_schema, schema_version
 from tests.postgresql import Server
 
 AT_ONCE = 6

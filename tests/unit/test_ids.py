@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,3 +79,10 @@ def test_a_thousand_operations_get_a_thousand_references() -> None:
     made = {ids.reference(_LONG, "paper", f"renewal:{number}", 1) for number in range(1000)}
     expected = 1000
     assert expected == len(made)
+
+
+def test_a_reference_of_32_hexadecimal_digits_is_a_uuid_of_version_5() -> None:
+    rule = ReferenceRule(alphabet=ReferenceAlphabet.HEX, length=32)
+    made = ids.reference(rule, "swish", "order:1", 1)
+    assert re.fullmatch(r"[0-9A-F]{12}5[0-9A-F]{3}[89AB][0-9A-F]{15}", made)
+    assert made == ids.reference(rule, "swish", "order:1", 1) != ids.reference(rule, "swish", "order:1", 2)

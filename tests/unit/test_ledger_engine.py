@@ -20,7 +20,8 @@ from sqlalchemy.exc import IntegrityError
 from prenopay._blocking import run_blocking
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.ledger import engine as ledger_engine, schema
-from prenopay.ledger.engine import BlockingLedger, open_engine, require_schema, schema_version, upgrade_database
+from prenopay.ledger.engine import BlockingLedger, open_engine
+from prenopay.ledger.upgrading import require_schema, schema_version, upgrade_database
 
 from .fakes import NOON
 from .number_table import add, numbers, open_numbers

@@ -8,7 +8,8 @@ from typing import Any
 from prenopay import settings
 from prenopay.cli.output import print_json
 from prenopay.ledger import records, schema
-from prenopay.ledger.engine import open_engine, schema_version, upgrade_database
+from prenopay.ledger.engine import open_engine
+from prenopay.ledger.upgrading import schema_version, upgrade_database
 
 __all__ = ["add_commands"]
 

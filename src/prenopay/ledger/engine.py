@@ -8,6 +8,7 @@ not lost in the middle, and no network file systems, whose locks cannot be trust
 from __future__ import annotations
 
 import functools
+import sqlite3
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -16,40 +17,29 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from prenopay.errors import ConfigurationError, LedgerUnavailable
-from prenopay.ledger import schema
 
 if TYPE_CHECKING:
-    from alembic.config import Config
+    pass
 
-__all__ = [
-    "AwaitingLedger",
-    "BlockingLedger",
-    "open_engine",
-    "open_migrated",
-    "require_schema",
-    "schema_version",
-    "upgrade_database",
-]
+__all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "our_errors"]
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
 
 _BUSY_SECONDS: Final = 10
 """How long a writer waits for another process's lock before it gives up."""
-_UPGRADE_PATIENCE_SECONDS: Final = 120
-"""How long an upgrade waits for the one that another process runs."""
+_SWITCHES_MOST: Final = 20
+"""More than this many processes never open a new file at the same moment."""
 _POSTGRESQL_CONNECTIONS: Final = 5
 _POSTGRESQL_READERS: Final = 2
 _SQLITE_READERS: Final = 4
 _GROUP_MOST: Final = 128
 """How many appends share one commit: beyond this the gain is spent (measured)."""
-_UPGRADE_LOCK: Final = 0x7072656E6F706179
-"""PostgreSQL's locks of this kind go by number; this one spells our name."""
 _NETWORK_FILE_SYSTEMS: Final = ("nfs", "cifs", "smb", "afs", "9p", "sshfs", "glusterfs", "ceph")
 
 
@@ -82,9 +72,11 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: object, _record: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined]  # the DBAPI connection has no type
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]  # as above
+        assert isinstance(connection, sqlite3.Connection), "SQLAlchemy hands over what its driver made"  # noqa: S101 - tells the type checker
+        connection.isolation_level = None
+        _write_ahead(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -92,6 +84,23 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the file to a write-ahead log, which is for good and needs the file for oneself.
+
+    Two who switch a new file at once get in each other's way, and SQLite does not wait for that by itself:
+    so wait for the other's lock, and look again.
+    """
+    for _ in range(_SWITCHES_MOST):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        else:
+            return
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _open_postgresql(url: URL) -> Engine:
@@ -126,7 +135,7 @@ def _refuse_network_file_system(folder: Path) -> None:
 
 
 @contextmanager
-def _our_errors() -> Generator[None]:
+def our_errors() -> Generator[None]:
     """Turn what the database throws into one error of ours; a broken constraint is the caller's to read."""
     try:
         yield
@@ -175,9 +184,9 @@ class _Transactions:
 
     def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         if self._one_at_a_time is None:
-            with _our_errors(), engine.begin() as connection:
+            with our_errors(), engine.begin() as connection:
                 return work(connection)
-        with self._one_at_a_time, _our_errors(), engine.begin() as connection:
+        with self._one_at_a_time, our_errors(), engine.begin() as connection:
             return work(connection)
 
 
@@ -325,64 +334,3 @@ class AwaitingLedger:
     async def aclose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
-
-
-def schema_version(engine: Engine) -> str | None:
-    """Return the version of the tables in the database, ``None`` when there are none."""
-    with _our_errors(), engine.execution_options(prenopay_reads=True).connect() as connection:
-        if not inspect(connection).has_table(schema.VERSION_TABLE):
-            return None
-        version = connection.execute(text(f"SELECT version_num FROM {schema.VERSION_TABLE}")).scalar()  # noqa: S608 - our own constant
-        return None if version is None else str(version)
-
-
-def require_schema(engine: Engine) -> None:
-    """Raise ``LedgerUnavailable`` unless the tables are those this code was written for."""
-    found = schema_version(engine)
-    if found != schema.SCHEMA_VERSION:
-        message = (
-            f"the database has schema {found or 'none'}, this prenopay needs {schema.SCHEMA_VERSION}; "
-            "run: prenopay db upgrade"
-        )
-        raise LedgerUnavailable(message)
-
-
-def open_migrated(database: str) -> Engine:
-    """Open ``database``; raises ``LedgerUnavailable`` unless its tables are those this code was written for."""
-    engine = open_engine(database)
-    try:
-        require_schema(engine)
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
-
-
-def upgrade_database(database: str) -> None:
-    """Bring the tables of ``database`` to the version this code needs. Never removes anything.
-
-    Safe to call from several processes at once: one upgrades, the others wait for it. Raises
-    ``LedgerUnavailable`` for tables that a newer prenopay made.
-    """
-    from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
-
-    engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
-    try:
-        with _our_errors(), engine.begin() as connection:
-            if engine.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE has let in one process only
-                connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
-            command.upgrade(_alembic(connection), "head")
-    except util.CommandError as error:
-        message = f"the tables were left as they are ({error}): they may be those of a newer prenopay"
-        raise LedgerUnavailable(message) from error
-    finally:
-        engine.dispose()
-
-
-def _alembic(connection: Connection) -> Config:
-    from alembic.config import Config  # noqa: PLC0415 - only needed here, and slow to import
-
-    config = Config()
-    config.set_main_option("script_location", "prenopay.ledger:migrations")
-    config.attributes["connection"] = connection
-    return config

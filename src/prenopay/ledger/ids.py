@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +12,8 @@ from prenopay.provider import ReferenceAlphabet, ReferenceRule
 
 __all__ = ["event_id", "payment_id", "reference"]
 
+_UUID: Final = ReferenceRule(alphabet=ReferenceAlphabet.HEX, length=32)
+"""Gateways that take 32 hexadecimal digits want them to be a UUID, of version 5: named by a hash."""
 _RANDOM_BYTES: Final = 10
 _TIME_BITS: Final = 48
 _SIGNS: Final = 26
@@ -36,6 +39,8 @@ def reference(rule: ReferenceRule, account: str, operation_id: str, attempt: int
     falls on the same digits, or, for orders nobody can pay any more, after a refusal as duplicate.
     """
     seed = hashlib.sha256(f"prenopay-reference\n{account}\n{operation_id}\n{attempt}".encode()).digest()
+    if rule == _UUID:
+        return uuid.UUID(bytes=seed[:16], version=5).hex.upper()
     number = int.from_bytes(seed) % len(rule.alphabet.value) ** rule.length
     return _spell(number, rule.alphabet.value, rule.length)
 

@@ -39,6 +39,7 @@ __all__ = [
     "begin_change",
     "begin_create",
     "created",
+    "earlier_references",
     "next_reference",
 ]
 
@@ -159,6 +160,17 @@ def next_reference(connection: Connection, intent: Intent) -> str:
             update(schema.payments).where(schema.payments.c.payment_id == made.payment_id).values(reference=reference),
         )
     return reference
+
+
+def earlier_references(connection: Connection, rule: ReferenceRule, account: str, payment_id: str) -> frozenset[str]:
+    """Return the references under which earlier tries asked for this payment: requests that were closed since."""
+    made = (each.operation for each in operations_of(connection, payment_id))
+    return frozenset(
+        ids.reference(rule, account, each.operation_id, attempt)
+        for each in made
+        if each.kind is OperationKind.CREATE
+        for attempt in range(1, each.attempts)
+    )
 
 
 def created(connection: Connection, payment_id: str, created_as: Created) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -35,18 +36,21 @@ def begin(
     connection: Connection,
     order: PayoutOrder,
     payout: Payout,
-    body: bytes,
+    write: Callable[[str], bytes],
     *,
     until: datetime,
 ) -> StoredPayout:
     """Write down a new payout, or find the one begun before under its operation id.
 
-    Raises ``IdReused`` when that one was another, ``Conflict`` when someone is starting it right now.
+    ``write`` signs the instruction of a payout id: of a new one, or of one that certainly never left and
+    is signed anew; that one keeps its id, which the callback's URL in the instruction names. Raises
+    ``IdReused`` when the payout begun before was another, ``Conflict`` when someone starts it right now.
     """
     fingerprint = codec.digest("payout", order)
     found = _row(connection, payout.account, payout.operation_id)
     if found is not None:
-        return _again(connection, found, fingerprint, body, now=payout.created_at, until=until)
+        return _again(connection, found, fingerprint, write, now=payout.created_at, until=until)
+    body = write(payout.payout_id)
     try:
         connection.execute(
             insert(schema.payouts).values(
@@ -149,7 +153,7 @@ def _again(
     connection: Connection,
     found: Row[Any],
     fingerprint: str,
-    body: bytes,
+    write: Callable[[str], bytes],
     *,
     now: datetime,
     until: datetime,
@@ -168,7 +172,7 @@ def _again(
         .where(table.c.payout_id == found.payout_id, table.c.outcome == Outcome.NOT_ATTEMPTED.value)
         .values(
             outcome=Outcome.UNKNOWN.value,
-            body=body,
+            body=write(found.payout_id),
             error="",
             settled_at=None,
             claimed_until=until,

@@ -157,8 +157,9 @@ def test_a_pem_may_stand_on_one_line_of_the_environment(monkeypatch: pytest.Monk
     assert config(certificate="env:SWISH_PEM").credentials().number == NUMBER
 
 
-def test_settings_may_name_certificates(tmp_path: Path) -> None:
+def test_settings_may_name_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "swish.p12").write_bytes(issued().pkcs12())
+    monkeypatch.setenv("SWISH_PASSWORD", "swish")
     file = tmp_path / "prenopay.toml"
     file.write_text(
         f"""
@@ -169,12 +170,15 @@ def test_settings_may_name_certificates(tmp_path: Path) -> None:
         provider = "swish"
         environment = "test"
         number = "{NUMBER}"
-        certificate = "file:{tmp_path}/swish.p12"
-        password = "swish"
+        certificate = "file:swish.p12"
+        password = "env:SWISH_PASSWORD"
         """,
     )
     (account,) = settings.load(file).accounts
     assert account.provider().name == "swish"
+    file.write_text(file.read_text().replace("env:SWISH_PASSWORD", "swish"))
+    with pytest.raises(ConfigurationError, match=r"accounts\.swish\.password: is a secret"):
+        settings.load(file)
 
 
 @pytest.mark.parametrize(
