@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert
 from prenopay._redaction import Secret
 from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution, redacted
-from prenopay.ledger import charges, ending, ids, mandates, operations, schema, settling
+from prenopay.ledger import charges, ending, ids, mandates, operations, schema, settling, tokens
 from prenopay.ledger.evidence import STAYS_OPEN
 from prenopay.ledger.operations import Begun
 from prenopay.mandates import Mandate, MandateState
@@ -219,7 +219,7 @@ class Charging:
 
     async def _token(self, mandate: Mandate) -> Secret:
         sealed = await self._ports.ledger.read(
-            lambda connection: mandates.token_of(connection, mandate.mandate_id),
+            lambda connection: tokens.token_of(connection, mandate.mandate_id),
         )
         if sealed is None:
             message = f"mandate {mandate.mandate_id} has no token any more"

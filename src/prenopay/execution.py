@@ -7,10 +7,10 @@ Whatever goes wrong in between is either certainly nothing (``NOT_ATTEMPTED``) o
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -25,11 +25,9 @@ from prenopay.errors import (
     UnsupportedOperation,
 )
 from prenopay.ledger import codec, ending, evidence, observing, operations, parts, records, settling
-from prenopay.ledger.mandates import Sealed
 from prenopay.ledger.operations import Begun, Intent
 from prenopay.ledger.records import StoredPayment
-from prenopay.ledger.vault import Vault, fingerprint
-from prenopay.mandates import MethodSeen
+from prenopay.ledger.vault import Vault, seal
 from prenopay.models import Action, Operation, OperationId, OperationKind, Outcome, PaymentState
 from prenopay.money import Money
 from prenopay.orders import CaptureMode, Order, OrderLine
@@ -41,11 +39,9 @@ from prenopay.provider import (
     CreateRequest,
     Observation,
     PaymentProvider,
-    ProviderTransaction,
-    RefundsApart,
     Reply,
-    TransactionKind,
 )
+from prenopay.refunds_apart import keeps_apart, with_refunds
 
 __all__ = ["Execution", "Ports", "expiry_operation_id", "redacted"]
 
@@ -183,7 +179,7 @@ class Execution:
             return
 
         observed = None if reply.observation is None else redacted(_expired_if_so(reply.observation, made))
-        look_again = reply.outcome is Outcome.SUCCEEDED and self._keeps_apart(made.kind)
+        look_again = reply.outcome is Outcome.SUCCEEDED and keeps_apart(self.gateway, made.kind)
         outcome = Outcome.PENDING if look_again else reply.outcome
 
         def conclude(connection: Connection) -> None:
@@ -214,7 +210,8 @@ class Execution:
         read_at, send = self.ports.clock.now(), self.send()
         try:
             observed = redacted(await self.gateway.observe(send, payment.provider_reference))
-            observed = await self._with_refunds(send, stored, observed)
+            if under_way := await self._under_way(payment.payment_id):
+                observed = await with_refunds(self.gateway, send, observed, under_way)
         except PrenopayError as error:
             error.about(account=self.account, provider=self.gateway.name, payment_id=payment.payment_id)
             raise
@@ -225,38 +222,13 @@ class Execution:
         await self.ports.tell(payment.payment_id)
         return stored
 
-    async def _with_refunds(self, send: Send, stored: StoredPayment, observed: Observation) -> Observation:
-        """Add what became of each refund under way, where refunds are objects of their own."""
-        if not self._keeps_apart(OperationKind.REFUND):
-            return observed
-        gateway, payment = cast("RefundsApart", self.gateway), stored.payment
-        under_way = await self.ports.ledger.read(
-            lambda connection: settling.refunds_under_way(connection, payment.payment_id)
+    async def _under_way(self, payment_id: str) -> tuple[Operation, ...]:
+        """Return the refunds to ask about, where observing the payment does not tell of them."""
+        if not keeps_apart(self.gateway, OperationKind.REFUND):
+            return ()
+        return await self.ports.ledger.read(
+            lambda connection: settling.refunds_under_way(connection, payment_id),
         )
-        moved: list[ProviderTransaction] = []
-        failed: list[ProviderTransaction] = []
-        for refund in under_way:
-            reply = await gateway.observe_refund(send, refund.reference, payment.amount.currency)
-            seen = ProviderTransaction(
-                kind=TransactionKind.REFUND,
-                number=refund.reference,
-                amount=refund.amount,
-                reference=refund.reference,
-                created_at=refund.created_at,
-                decline=reply.decline,
-            )
-            if reply.outcome is Outcome.SUCCEEDED:
-                moved.append(seen)
-            elif reply.outcome is Outcome.DECLINED:
-                failed.append(seen)
-        return replace(
-            observed,
-            transactions=(*observed.transactions, *moved),
-            failed_transactions=(*observed.failed_transactions, *failed),
-        )
-
-    def _keeps_apart(self, kind: OperationKind) -> bool:
-        return kind is OperationKind.REFUND and RefundsApart in type(self.gateway).__mro__
 
     async def look_again_later(self, begun: Begun) -> None:
         """Say when an operation that is still open is looked at next."""
@@ -350,17 +322,7 @@ class Execution:
             read_at=read_at,
             source=source,
             next_check_at=next_check_at,
-            methods=self.sealed(observed.methods),
-        )
-
-    def sealed(self, methods: Sequence[MethodSeen]) -> tuple[Sealed, ...]:
-        """Return ``methods`` with their tokens sealed, ready to be written down."""
-        vault = self.ports.vault
-        if not vault.is_open:
-            return ()
-        return tuple(
-            Sealed(method=each, fingerprint=fingerprint(self.account, each.token), sealed=vault.seal(each.token))
-            for each in methods
+            methods=seal(self.ports.vault, self.account, observed.methods),
         )
 
     def _wants_capture(self, stored: StoredPayment) -> bool:

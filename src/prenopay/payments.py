@@ -6,19 +6,19 @@ Each call here goes one layer down and comes back. Written once, over ports; the
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from prenopay import probing
 from prenopay.charging import Charging
-from prenopay.errors import Conflict, OutcomeUnknown
-from prenopay.execution import Execution, Ports, expiry_operation_id
-from prenopay.ledger import ending, ids, mandates, operations, payers, records, settling
+from prenopay.errors import Conflict
+from prenopay.execution import Execution, Ports
+from prenopay.ledger import payers, records, settling
 from prenopay.ledger.operations import Begun
-from prenopay.models import Action, Operation, OperationKind, Outcome, Payment, PaymentState, Payout, TimelineEntry
+from prenopay.models import Operation, OperationKind, Outcome, Payment, PaymentState, Payout, TimelineEntry
 from prenopay.money import Money
+from prenopay.open_payments import OpenPayments
 from prenopay.orders import CaptureMode, Initiator, Order, OrderLine, PayoutOrder
 from prenopay.payouts import Payouts, is_payout
 from prenopay.provider import (
@@ -38,9 +38,6 @@ from prenopay.stored_methods import AsyncMandates
 __all__ = ["AsyncPayments"]
 
 ProviderT_co = TypeVar("ProviderT_co", covariant=True)
-
-_GATEWAY_CLOSES_WITHIN: Final = timedelta(days=1)
-"""How long past its page's life a payment may linger before it is called expired without the gateway's word."""
 
 
 class AsyncPayments(Generic[ProviderT_co]):
@@ -67,6 +64,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         self._payouts = Payouts(self._execution)
         self._charging = Charging(self._execution)
         self._mandates = AsyncMandates(self._execution)
+        self._pages = OpenPayments(self._execution, self._mandates)
 
     # Taking a payment
 
@@ -78,45 +76,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         ``Rejected`` and ``Unauthenticated`` when the gateway refuses, and ``OutcomeUnknown`` when no
         answer came: call again with the same id, at once or later.
         """
-        self._gateway.check_order(order)
-        intent = self._execution.intent(OperationKind.CREATE, operation_id)
-        payment_id = ids.payment_id(intent.now, self._entropy)
-        expires_at = intent.now + (order.valid_for or self._gateway.limits.page_lives)
-
-        store, payer = order.store, order.payer
-        if store is not None:
-            self._mandates.require()
-
-        def propose(connection: Connection) -> None:
-            if store is not None and payer is not None:
-                mandates.propose(
-                    connection,
-                    account=self.account,
-                    provider=self._gateway.name,
-                    payment_id=payment_id,
-                    payer_reference=payer.reference,
-                    store=store,
-                    now=intent.now,
-                )
-
-        def begin(connection: Connection) -> Begun:
-            return operations.begin_create(
-                connection,
-                intent,
-                order,
-                provider=self._gateway.name,
-                payment_id=payment_id,
-                expires_at=expires_at,
-                add=propose,
-            )
-
-        begun = await self._ledger.transact(begin)
-        if begun.ours_to_send:
-            return (await self._execution.create(begun, order)).payment
-        if begun.operation.operation.outcome is Outcome.UNKNOWN:
-            message = "this payment is being created by another call at this moment: repeat this one shortly"
-            raise OutcomeUnknown(message).about(account=self.account, operation_id=operation_id)
-        return begun.payment.payment
+        return await self._pages.create(order, operation_id)
 
     async def replace(
         self: AsyncPayments[Cancels],
@@ -130,15 +90,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         The old page is closed first, so that never both can be paid. Raises ``Conflict`` where the old
         payment was paid or cannot be closed now, and otherwise as ``create``.
         """
-        closing = f"{payment_id}:replaced"
-        old = await self.get(payment_id)
-        if old.is_open:
-            await self._execution.change(OperationKind.CANCEL, payment_id, closing)
-            old = await self.get(payment_id)
-        if old.is_open or old.authorized or old.captured:
-            message = f"payment {payment_id} is {old.state}: only one that nobody paid is replaced"
-            raise Conflict(message).about(account=self.account, payment_id=payment_id)
-        return await self.create(order, operation_id=operation_id)
+        return await self._pages.replace(payment_id, order, operation_id)
 
     async def get(self, payment_id: str) -> Payment:
         """Return the payment as the books have it, without asking the gateway; raises ``NotFound``."""
@@ -429,22 +381,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         Raises ``Conflict`` while the page cannot be closed, for example because the payer is inside a
         banking app at this moment.
         """
-        payment = await self.observe(payment_id, source="expiry")
-        if payment.is_open and payment.provider_reference is not None:
-            page_closed_at = payment.created_at + self._gateway.limits.page_lives + _GATEWAY_CLOSES_WITHIN
-            if Action.CANCEL in payment.allowed_actions and Cancels in type(self._gateway).__mro__:
-                await self._execution.change(OperationKind.CANCEL, payment_id, expiry_operation_id(payment_id))
-                payment = await self.get(payment_id)
-            if payment.state is PaymentState.UNKNOWN:
-                message = "the gateway does not know whether this was paid (see its flags): a person must look first"
-                raise Conflict(message).about(account=self.account, payment_id=payment_id)
-            if payment.is_open and self._clock.now() < page_closed_at:
-                message = "the payment's page cannot be closed now; the sweep tries again"
-                raise Conflict(message).about(account=self.account, payment_id=payment_id)
-        now = self._clock.now()
-        await self._ledger.transact(lambda connection: ending.expire(connection, self.account, payment_id, now=now))
-        await self._tell(payment_id)
-        return await self.get(payment_id)
+        return await self._pages.expire(payment_id)
 
     # Looking after the account
 

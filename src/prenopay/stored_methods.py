@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from prenopay import token_file
 from prenopay.errors import InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution
-from prenopay.ledger import ids, mandates, mandates_due
-from prenopay.ledger.vault import fingerprint
+from prenopay.ledger import ids, mandates, mandates_due, tokens
+from prenopay.ledger.vault import fingerprint, seal
 from prenopay.mandates import ImportProblem, ImportReport, Mandate, MandateChange, MandateState
 from prenopay.provider import StoresMandates
 from prenopay.token_file import TokenLine
@@ -73,7 +73,7 @@ class AsyncMandates:
         that the gateway has no more is ``REVOKED``.
         """
         seen = await self._gateway().observe_methods(self._execution.send(), payer_reference)
-        sealed = self._execution.sealed(seen)
+        sealed = seal(self._ports.vault, self._account, seen)
         now = self._ports.clock.now()
         return await self._ports.ledger.transact(
             lambda connection: mandates.refresh(connection, self._account, payer_reference, sealed, now=now),
@@ -115,7 +115,7 @@ class AsyncMandates:
             await self._end(each.mandate_id, reason=reason, actor=actor)
         await gateway.remove_all_methods(self._execution.send(), payer_reference, reason=reason)
         for each in held:
-            await self._ports.ledger.transact(partial(mandates.removed, mandate_id=each.mandate_id))
+            await self._ports.ledger.transact(partial(tokens.removed, mandate_id=each.mandate_id))
         return await self.of_payer(payer_reference)
 
     async def take_over(
@@ -155,7 +155,7 @@ class AsyncMandates:
         marks = [fingerprint(self._account, line.token) for line in lines]
 
         def count(connection: Connection) -> int:
-            return sum(not mandates.is_known(connection, self._account, mark) for mark in marks)
+            return sum(not tokens.is_known(connection, self._account, mark) for mark in marks)
 
         if dry_run:
             return await self._ports.ledger.read(count)
@@ -195,11 +195,11 @@ class AsyncMandates:
         """Remove at the gateway what was to be removed and was not yet; return how many there were."""
         now = self._ports.clock.now()
         due = await self._ports.ledger.read(
-            lambda connection: mandates.to_remove(connection, self._account, now, limit=limit),
+            lambda connection: tokens.to_remove(connection, self._account, now, limit=limit),
         )
         for mandate_id in due:
             again_at = now + _TRY_AGAIN_AFTER
-            await self._ports.ledger.transact(partial(mandates.postpone_removal, mandate_id=mandate_id, at=again_at))
+            await self._ports.ledger.transact(partial(tokens.postpone_removal, mandate_id=mandate_id, at=again_at))
             await self._remove_at_gateway(self._gateway(), mandate_id)
         return len(due)
 
@@ -212,10 +212,10 @@ class AsyncMandates:
 
     async def reseal(self) -> int:
         """Seal every token under the newest key; return how many."""
-        held = await self._ports.ledger.read(lambda connection: mandates.sealed_tokens(connection, self._account))
+        held = await self._ports.ledger.read(lambda connection: tokens.sealed_tokens(connection, self._account))
         for mandate_id, sealed in held:
             anew = self._ports.vault.reseal(sealed)
-            await self._ports.ledger.transact(partial(mandates.keep_sealed, mandate_id=mandate_id, sealed=anew))
+            await self._ports.ledger.transact(partial(tokens.keep_sealed, mandate_id=mandate_id, sealed=anew))
         return len(held)
 
     def require(self) -> None:
@@ -242,11 +242,11 @@ class AsyncMandates:
 
     async def _remove_at_gateway(self, gateway: StoresMandates, mandate_id: str) -> None:
         mandate = await self.get(mandate_id)
-        held = await self._ports.ledger.read(lambda connection: mandates.token_of(connection, mandate_id))
+        held = await self._ports.ledger.read(lambda connection: tokens.token_of(connection, mandate_id))
         if held is not None:
             token, reason = self._ports.vault.unseal(held), mandate.reason or "removed"
             await gateway.remove_method(self._execution.send(), mandate.kind, token, reason=reason)
-        await self._ports.ledger.transact(lambda connection: mandates.removed(connection, mandate_id))
+        await self._ports.ledger.transact(lambda connection: tokens.removed(connection, mandate_id))
 
     def _gateway(self) -> StoresMandates:
         gateway = self._execution.gateway

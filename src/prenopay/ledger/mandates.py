@@ -6,53 +6,36 @@ Every change of state is an appended row besides: who, when, why. The token stan
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from prenopay.errors import NotFound
 from prenopay.events import EventKind
-from prenopay.ledger import codec, schema
+from prenopay.ledger import codec, schema, tokens
 from prenopay.ledger.outbox import NewEvent
+from prenopay.ledger.vault import Sealed
 from prenopay.mandates import Consent, Mandate, MandateChange, MandateKind, MandateState, MethodSeen, StoreMethod
 
 __all__ = [
     "GATEWAY",
-    "Sealed",
     "add",
     "change",
     "find",
     "history",
-    "is_known",
-    "keep_sealed",
     "load",
     "lock",
     "note_methods",
     "of_payer",
-    "postpone_removal",
     "propose",
     "refresh",
-    "removed",
-    "sealed_tokens",
-    "to_remove",
-    "token_of",
 ]
 
 GATEWAY: Final = "gateway"
 HOST: Final = "host"
 _ENDED: Final = tuple(state.value for state in MandateState if state.has_ended)
 _UNBORN: Final = (MandateState.PROPOSED.value, MandateState.PENDING.value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
-    """A method that the gateway shows, its token sealed already."""
-
-    method: MethodSeen
-    fingerprint: str
-    sealed: bytes = field(repr=False)
 
 
 def propose(
@@ -127,16 +110,9 @@ def note_methods(
     return told
 
 
-def is_known(connection: Connection, account: str, fingerprint: str) -> bool:
-    """Whether a token is in the books already."""
-    tokens = schema.tokens
-    same = select(tokens.c.mandate_id).where(tokens.c.account == account, tokens.c.fingerprint == fingerprint)
-    return connection.execute(same).first() is not None
-
-
 def add(connection: Connection, mandate: Mandate, fingerprint: str, sealed: bytes, *, actor: str) -> bool:
     """Add a mandate that was made elsewhere; ``False`` when its token is in the books already."""
-    if is_known(connection, mandate.account, fingerprint):
+    if tokens.is_known(connection, mandate.account, fingerprint):
         return False
     connection.execute(
         insert(schema.mandates).values(
@@ -155,7 +131,7 @@ def add(connection: Connection, mandate: Mandate, fingerprint: str, sealed: byte
             updated_at=mandate.updated_at,
         ),
     )
-    _keep_token(connection, mandate.mandate_id, mandate.account, fingerprint, sealed)
+    tokens.keep(connection, mandate.mandate_id, mandate.account, fingerprint, sealed)
     _append(
         connection,
         mandate.mandate_id,
@@ -221,52 +197,8 @@ def change(
     if moved.rowcount:
         _append(connection, mandate_id, state, actor=actor, reason=reason, now=now)
     if remove_at is not None:
-        tokens = schema.tokens
-        connection.execute(update(tokens).where(tokens.c.mandate_id == mandate_id).values(remove_at=remove_at))
+        tokens.postpone_removal(connection, mandate_id, remove_at)
     return bool(moved.rowcount)
-
-
-def to_remove(connection: Connection, account: str, now: datetime, *, limit: int) -> tuple[str, ...]:
-    """Return the ids of mandates whose tokens are due to be removed at the gateway."""
-    tokens = schema.tokens
-    query = (
-        select(tokens.c.mandate_id)
-        .where(tokens.c.account == account, tokens.c.remove_at <= now)
-        .order_by(tokens.c.remove_at)
-        .limit(limit)
-    )
-    return tuple(connection.scalars(query))
-
-
-def removed(connection: Connection, mandate_id: str) -> None:
-    """Forget a token that the gateway has no more."""
-    connection.execute(delete(schema.tokens).where(schema.tokens.c.mandate_id == mandate_id))
-
-
-def postpone_removal(connection: Connection, mandate_id: str, at: datetime) -> None:
-    """Say when a removal that failed is tried again."""
-    tokens = schema.tokens
-    connection.execute(update(tokens).where(tokens.c.mandate_id == mandate_id).values(remove_at=at))
-
-
-def token_of(connection: Connection, mandate_id: str) -> bytes | None:
-    """Return the sealed token, or ``None`` once it is removed."""
-    tokens = schema.tokens
-    sealed = connection.execute(select(tokens.c.sealed).where(tokens.c.mandate_id == mandate_id)).scalar_one_or_none()
-    return None if sealed is None else bytes(sealed)
-
-
-def sealed_tokens(connection: Connection, account: str) -> tuple[tuple[str, bytes], ...]:
-    """Return every sealed token of an account, by mandate."""
-    tokens = schema.tokens
-    rows = connection.execute(select(tokens.c.mandate_id, tokens.c.sealed).where(tokens.c.account == account))
-    return tuple((row.mandate_id, bytes(row.sealed)) for row in rows)
-
-
-def keep_sealed(connection: Connection, mandate_id: str, sealed: bytes) -> None:
-    """Store a token under another key."""
-    tokens = schema.tokens
-    connection.execute(update(tokens).where(tokens.c.mandate_id == mandate_id).values(sealed=sealed))
 
 
 def load(connection: Connection, account: str, mandate_id: str) -> Mandate:
@@ -345,19 +277,14 @@ def mandate_of(row: Row[Any]) -> Mandate:
 
 
 def _activate(connection: Connection, row: Row[Any], seen: Sealed, now: datetime) -> None:
-    tokens = schema.tokens
-    known = select(tokens.c.mandate_id).where(
-        tokens.c.account == row.account,
-        tokens.c.fingerprint == seen.fingerprint,
-    )
-    other = connection.execute(known).scalar_one_or_none()
+    other = tokens.holder(connection, row.account, seen.fingerprint)
     if other is not None:  # the gateway gave a token that we hold already: the newer consent takes it over
-        connection.execute(delete(tokens).where(tokens.c.mandate_id == other))
+        tokens.removed(connection, other)
         reason = "the same method was stored anew"
         change(
             connection, other, MandateState.REPLACED, actor=GATEWAY, reason=reason, now=now, replaced_by=row.mandate_id
         )
-    _keep_token(connection, row.mandate_id, row.account, seen.fingerprint, seen.sealed)
+    tokens.keep(connection, row.mandate_id, row.account, seen.fingerprint, seen.sealed)
     _show(connection, row.mandate_id, seen.method, now)
     change(connection, row.mandate_id, MandateState.ACTIVE, actor=GATEWAY, reason="the method was stored", now=now)
 
@@ -394,12 +321,6 @@ def _show(connection: Connection, mandate_id: str, method: MethodSeen, now: date
         values["card_key"] = method.card_key
     table = schema.mandates
     connection.execute(update(table).where(table.c.mandate_id == mandate_id).values(**values))
-
-
-def _keep_token(connection: Connection, mandate_id: str, account: str, fingerprint: str, sealed: bytes) -> None:
-    connection.execute(
-        insert(schema.tokens).values(mandate_id=mandate_id, account=account, fingerprint=fingerprint, sealed=sealed),
-    )
 
 
 def _append(

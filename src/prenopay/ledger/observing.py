@@ -7,8 +7,6 @@ second time; applying an old one late changes nothing at all.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,7 +16,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from prenopay.errors import IllegalTransition
 from prenopay.events import EventKind
-from prenopay.ledger import codec, mandates, schema
+from prenopay.ledger import answers, codec, mandates, schema
 from prenopay.ledger.lifecycle import ENDED, advance
 from prenopay.ledger.movements import Movement, Totals, contradiction, new_movements, overrules
 from prenopay.ledger.outbox import NewEvent, append_events
@@ -33,6 +31,7 @@ from prenopay.ledger.records import (
     operations_of,
 )
 from prenopay.ledger.settling import settle
+from prenopay.ledger.vault import Sealed
 from prenopay.models import FlagKind, OperationKind, Outcome, Payment, PaymentState
 from prenopay.money import Money
 from prenopay.orders import OrderLine
@@ -86,7 +85,7 @@ def apply(
     read_at: datetime,
     source: str,
     next_check_at: datetime | None,
-    methods: Sequence[mandates.Sealed] = (),
+    methods: Sequence[Sealed] = (),
 ) -> StoredPayment:
     """Write ``observed`` into the books and return the payment as it now stands.
 
@@ -96,7 +95,7 @@ def apply(
     """
     stored = lock_payment(connection, account, payment_id)
     changes = _Changes(stored, now)
-    _keep_raw(connection, stored, observed, now, source)
+    answers.keep(connection, stored, observed, now, source)
     unsettled = [each for each in operations_of(connection, payment_id) if _is_unsettled(each)]
     if wrong := _mismatch(stored, observed, unsettled):
         flag(connection, changes.payment, FlagKind.MISMATCH, wrong, now=now, events=changes.events)
@@ -313,7 +312,7 @@ def _failure_of(
 def _note_methods(
     connection: Connection,
     changes: _Changes,
-    methods: Sequence[mandates.Sealed],
+    methods: Sequence[Sealed],
     totals: Totals,
 ) -> None:
     """Hold the stored methods that the gateway shows against what the payer was asked."""
@@ -364,28 +363,6 @@ def _other_paid(connection: Connection, stored: StoredPayment) -> str | None:
     )
     found = connection.execute(query).scalar()
     return None if found is None else str(found)
-
-
-def _keep_raw(connection: Connection, stored: StoredPayment, observed: Observation, now: datetime, source: str) -> None:
-    """Keep the gateway's answer unless it says the same as the last one kept."""
-    table = schema.observations
-    fingerprint = hashlib.sha256(json.dumps(observed.raw, sort_keys=True, default=str).encode()).hexdigest()
-    last = (
-        select(table.c.digest)
-        .where(table.c.payment_id == stored.payment.payment_id)
-        .order_by(table.c.observation_id.desc())
-        .limit(1)
-    )
-    if connection.execute(last).scalar() != fingerprint:
-        connection.execute(
-            insert(table).values(
-                payment_id=stored.payment.payment_id,
-                source=source,
-                digest=fingerprint,
-                raw=observed.raw,
-                at=now,
-            ),
-        )
 
 
 def _write(connection: Connection, changes: _Changes, observed: Observation) -> None:

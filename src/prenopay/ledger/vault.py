@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError
+from prenopay.mandates import MethodSeen
 
-__all__ = ["Vault", "fingerprint"]
+__all__ = ["Sealed", "Vault", "fingerprint", "seal"]
 
 _KEY_LEAST = 32
 
@@ -64,6 +66,25 @@ class Vault:
             )
             raise ConfigurationError(message)
         return self._fernet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A method that the gateway shows, its token sealed already."""
+
+    method: MethodSeen
+    fingerprint: str
+    sealed: bytes = field(repr=False)
+
+
+def seal(vault: Vault, account: str, methods: Sequence[MethodSeen]) -> tuple[Sealed, ...]:
+    """Return ``methods`` with their tokens sealed, ready to be written down; nothing where there is no key."""
+    if not vault.is_open:
+        return ()
+    return tuple(
+        Sealed(method=each, fingerprint=fingerprint(account, each.token), sealed=vault.seal(each.token))
+        for each in methods
+    )
 
 
 def fingerprint(account: str, token: Secret) -> str:
