@@ -33,18 +33,17 @@ class Charging:
     def __init__(self, execution: Execution) -> None:
         """Ask through ``execution``."""
         self._execution = execution
-        self._ports = execution.ports
         self._account = execution.account
 
     async def charge(self, mandate_id: str, order: Order, *, operation_id: str, period: str) -> Operation:
         """Draw ``order`` on the mandate, and return how it ended."""
         gateway, intent = self._gateway(), self._execution.intent(OperationKind.CHARGE, operation_id)
-        mandate = await self._ports.ledger.read(
+        mandate = await self._execution.ports.ledger.read(
             lambda connection: mandates.load(connection, self._account, mandate_id),
         )
         order = replace(order, initiator=Initiator.MERCHANT, payer=Payer(reference=mandate.payer_reference))
         self._execution.gateway.check_order(order)
-        payment_id = ids.payment_id(intent.now, self._ports.entropy)
+        payment_id = ids.payment_id(intent.now, self._execution.ports.entropy)
 
         def check(connection: Connection) -> None:
             charges.check(
@@ -81,7 +80,7 @@ class Charging:
                 add=note,
             )
 
-        begun = await self._ports.ledger.transact(begin)
+        begun = await self._execution.ports.ledger.transact(begin)
         if begun.ours_to_send:
             await self._send(gateway, begun, order, mandate)
         return (await self._execution.load_operation(operation_id)).operation
@@ -89,7 +88,7 @@ class Charging:
     async def resolve(self, begun: Begun, order: Order) -> None:
         """Ask again about a charge without an answer; only a gateway that refuses repeats is sent it again."""
         mandate_id = begun.operation.parameters["mandate_id"]
-        mandate = await self._ports.ledger.read(
+        mandate = await self._execution.ports.ledger.read(
             lambda connection: mandates.load(connection, self._account, mandate_id),
         )
         await self._send(self._gateway(), begun, order, mandate)
@@ -109,7 +108,7 @@ class Charging:
             raise InvalidOrder(message, field=field)
         stored = await self._execution.load_operation(operation_id)
         made = stored.operation
-        if made.outcome is not Outcome.UNKNOWN or stored.in_flight(self._ports.clock.now()):
+        if made.outcome is not Outcome.UNKNOWN or stored.in_flight(self._execution.ports.clock.now()):
             message = f"operation {operation_id!r} is {made.outcome}: only an unknown outcome is settled by hand"
             raise Conflict(message).about(account=self._account, operation_id=operation_id)
         begun = Begun(
@@ -118,7 +117,7 @@ class Charging:
             ours_to_send=True,
             maybe_sent=True,
         )
-        observed, read_at = None, self._ports.clock.now()
+        observed, read_at = None, self._execution.ports.clock.now()
         if provider_reference is not None:
             observed = await self._proof(made, provider_reference)
         charged = Charged(outcome=_outcome_of(observed), observation=observed)
@@ -137,20 +136,20 @@ class Charging:
             )
 
         def conclude(connection: Connection) -> None:
-            decide(connection, self._ports.clock.now())
+            decide(connection, self._execution.ports.clock.now())
             self._conclude(connection, begun, charged, read_at)
 
-        await self._ports.ledger.transact(conclude)
+        await self._execution.ports.ledger.transact(conclude)
         await self._after(made.payment_id)
         return (await self._execution.load_operation(operation_id)).operation
 
     async def _send(self, gateway: ChargesMandates, begun: Begun, order: Order, mandate: Mandate) -> None:
-        made, read_at = begun.operation.operation, self._ports.clock.now()
+        made, read_at = begun.operation.operation, self._execution.ports.clock.now()
         request = ChargeRequest(
             order=order,
             payment_id=made.payment_id,
             reference=made.reference,
-            callback_url=self._ports.callback_urls.url(self._account, made.payment_id),
+            callback_url=self._execution.ports.callback_urls.url(self._account, made.payment_id),
             kind=mandate.kind,
             token=await self._token(mandate),
             again=begun.maybe_sent,
@@ -163,11 +162,13 @@ class Charging:
             return
         if charged.observation is not None:
             charged = replace(charged, observation=redacted(charged.observation))
-        await self._ports.ledger.transact(lambda connection: self._conclude(connection, begun, charged, read_at))
+        await self._execution.ports.ledger.transact(
+            lambda connection: self._conclude(connection, begun, charged, read_at)
+        )
         await self._after(made.payment_id)
 
     def _conclude(self, connection: Connection, begun: Begun, charged: Charged, read_at: datetime) -> None:
-        made, now = begun.operation.operation, self._ports.clock.now()
+        made, now = begun.operation.operation, self._execution.ports.clock.now()
         if charged.observation is not None:
             operations.created(connection, made.payment_id, Created(observation=charged.observation))
             self._execution.write(connection, begun.payment, charged.observation, read_at, made.kind.value)
@@ -204,7 +205,7 @@ class Charging:
     async def _after(self, payment_id: str) -> None:
         """Take what was just reserved, if the order says so, and tell the host."""
         await self._execution.capture_if_wanted(await self._execution.load(payment_id))
-        await self._ports.tell(payment_id)
+        await self._execution.ports.tell(payment_id)
 
     async def _proof(self, made: Operation, provider_reference: str) -> Observation:
         """Read the payment that a person found, and hold it against what was asked."""
@@ -218,13 +219,13 @@ class Charging:
         return redacted(observed)
 
     async def _token(self, mandate: Mandate) -> Secret:
-        sealed = await self._ports.ledger.read(
+        sealed = await self._execution.ports.ledger.read(
             lambda connection: tokens.token_of(connection, mandate.mandate_id),
         )
         if sealed is None:
             message = f"mandate {mandate.mandate_id} has no token any more"
             raise Conflict(message).about(account=self._account)
-        return self._ports.vault.unseal(sealed)
+        return self._execution.ports.vault.unseal(sealed)
 
     def _gateway(self) -> ChargesMandates:
         gateway = self._execution.gateway

@@ -30,7 +30,6 @@ class OpenPayments:
         self._execution = execution
         self._methods = methods
         self._gateway = execution.gateway
-        self._ports = execution.ports
         self._account = execution.account
 
     async def create(self, order: Order, operation_id: str) -> Payment:
@@ -62,11 +61,11 @@ class OpenPayments:
         payment = (await self._execution.observe(await self._execution.load(payment_id), "expiry")).payment
         if payment.is_open and payment.provider_reference is not None:
             payment = await self._close(payment)
-        now = self._ports.clock.now()
-        await self._ports.ledger.transact(
+        now = self._execution.ports.clock.now()
+        await self._execution.ports.ledger.transact(
             lambda connection: ending.expire(connection, self._account, payment_id, now=now),
         )
-        await self._ports.tell(payment_id)
+        await self._execution.ports.tell(payment_id)
         return await self._get(payment_id)
 
     async def _close(self, payment: Payment) -> Payment:
@@ -78,14 +77,14 @@ class OpenPayments:
         if payment.state is PaymentState.UNKNOWN:
             message = "the gateway does not know whether this was paid (see its flags): a person must look first"
             raise Conflict(message).about(account=self._account, payment_id=payment_id)
-        if payment.is_open and self._ports.clock.now() < page_closed_at:
+        if payment.is_open and self._execution.ports.clock.now() < page_closed_at:
             message = "the payment's page cannot be closed now; the sweep tries again"
             raise Conflict(message).about(account=self._account, payment_id=payment_id)
         return payment
 
     async def _begin(self, order: Order, operation_id: str) -> Begun:
         intent = self._execution.intent(OperationKind.CREATE, operation_id)
-        payment_id = ids.payment_id(intent.now, self._ports.entropy)
+        payment_id = ids.payment_id(intent.now, self._execution.ports.entropy)
         store, payer = order.store, order.payer
 
         def propose(connection: Connection) -> None:
@@ -111,7 +110,7 @@ class OpenPayments:
                 add=propose,
             )
 
-        return await self._ports.ledger.transact(begin)
+        return await self._execution.ports.ledger.transact(begin)
 
     async def _get(self, payment_id: str) -> Payment:
         return (await self._execution.load(payment_id)).payment

@@ -29,15 +29,14 @@ class Payouts:
     def __init__(self, execution: Execution) -> None:
         """Ask through ``execution``."""
         self._execution = execution
-        self._ports = execution.ports
 
     async def pay_out(self, order: PayoutOrder, operation_id: str) -> Payout:
         """Sign, write down, send, and return how it stands."""
-        gateway, account, now = self._gateway(), self._execution.account, self._ports.clock.now()
+        gateway, account, now = self._gateway(), self._execution.account, self._execution.ports.clock.now()
         named = OperationId(operation_id)
         reference = ids.reference(self._execution.gateway.limits.reference, account, f"payout\n{named}", 1)
         payout = Payout(
-            payout_id=_PREFIX + ids.payment_id(now, self._ports.entropy).removeprefix("pay_"),
+            payout_id=_PREFIX + ids.payment_id(now, self._execution.ports.entropy).removeprefix("pay_"),
             operation_id=named,
             account=account,
             amount=order.amount,
@@ -54,13 +53,13 @@ class Payouts:
                 order=order,
                 payout_id=payout_id,
                 reference=reference,
-                callback_url=self._ports.callback_urls.url(account, payout_id),
+                callback_url=self._execution.ports.callback_urls.url(account, payout_id),
                 asked_at=now,
             )
             return gateway.write_payout(request)
 
         until = now + self._execution.claimed_for
-        begun = await self._ports.ledger.transact(
+        begun = await self._execution.ports.ledger.transact(
             lambda connection: payouts.begin(connection, order, payout, write, until=until),
         )
         if begun.ours_to_send:
@@ -70,18 +69,20 @@ class Payouts:
     async def get(self, operation_id: str) -> Payout:
         """Return the payout as the books have it; raises ``NotFound``."""
         account = self._execution.account
-        return await self._ports.ledger.read(lambda connection: payouts.load(connection, account, operation_id))
+        return await self._execution.ports.ledger.read(
+            lambda connection: payouts.load(connection, account, operation_id)
+        )
 
     async def find(self, limit: int) -> tuple[Payout, ...]:
         """Return the newest payouts."""
         account = self._execution.account
-        return await self._ports.ledger.read(lambda connection: payouts.find(connection, account, limit))
+        return await self._execution.ports.ledger.read(lambda connection: payouts.find(connection, account, limit))
 
     async def resolve(self, operation_id: str) -> Payout:
         """Look up an open payout; send it again, as the same bytes, only if the gateway does not have it."""
-        account, now = self._execution.account, self._ports.clock.now()
+        account, now = self._execution.account, self._execution.ports.clock.now()
         until = now + self._execution.claimed_for
-        claimed = await self._ports.ledger.transact(
+        claimed = await self._execution.ports.ledger.transact(
             lambda connection: payouts.claim(connection, account, operation_id, now, until),
         )
         if claimed.ours_to_send:
@@ -92,13 +93,13 @@ class Payouts:
         """Look up the payout that a callback's URL names."""
         account = self._execution.account
         await self.resolve(
-            await self._ports.ledger.read(lambda connection: payouts.id_of(connection, account, payout_id)),
+            await self._execution.ports.ledger.read(lambda connection: payouts.id_of(connection, account, payout_id)),
         )
 
     async def due(self, limit: int) -> tuple[str, ...]:
         """Return the operation ids of open payouts that the sweep should look at."""
-        account, now = self._execution.account, self._ports.clock.now()
-        return await self._ports.ledger.read(lambda connection: payouts.due(connection, account, now, limit))
+        account, now = self._execution.account, self._execution.ports.clock.now()
+        return await self._execution.ports.ledger.read(lambda connection: payouts.due(connection, account, now, limit))
 
     async def _ask(self, begun: StoredPayout) -> None:
         """Send or look up, and write down what became of it; raises what the gateway's trouble is."""
@@ -119,8 +120,8 @@ class Payouts:
         await self._settle(begun, reply)
 
     async def _settle(self, begun: StoredPayout, reply: Reply, *, error: str = "") -> None:
-        now = self._ports.clock.now()
-        await self._ports.ledger.transact(
+        now = self._execution.ports.clock.now()
+        await self._execution.ports.ledger.transact(
             lambda connection: payouts.settle(
                 connection,
                 begun.payout,

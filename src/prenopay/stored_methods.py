@@ -33,18 +33,17 @@ class AsyncMandates:
     def __init__(self, execution: Execution) -> None:
         """Ask through ``execution``."""
         self._execution = execution
-        self._ports = execution.ports
         self._account = execution.account
 
     async def get(self, mandate_id: str) -> Mandate:
         """Return the mandate as the books have it; raises ``NotFound``."""
-        return await self._ports.ledger.read(
+        return await self._execution.ports.ledger.read(
             lambda connection: mandates.load(connection, self._account, mandate_id),
         )
 
     async def of_payer(self, payer_reference: str) -> tuple[Mandate, ...]:
         """Return a payer's mandates, newest first, ended ones included."""
-        return await self._ports.ledger.read(
+        return await self._execution.ports.ledger.read(
             lambda connection: mandates.of_payer(connection, self._account, payer_reference),
         )
 
@@ -56,13 +55,13 @@ class AsyncMandates:
         limit: int = 50,
     ) -> tuple[Mandate, ...]:
         """Return mandates, newest first; ``after`` is the last mandate id of the page before."""
-        return await self._ports.ledger.read(
+        return await self._execution.ports.ledger.read(
             lambda connection: mandates.find(connection, self._account, state=state, after=after, limit=limit),
         )
 
     async def history(self, mandate_id: str) -> tuple[MandateChange, ...]:
         """Return every change of a mandate, oldest first."""
-        return await self._ports.ledger.read(
+        return await self._execution.ports.ledger.read(
             lambda connection: mandates.history(connection, self._account, mandate_id),
         )
 
@@ -73,9 +72,9 @@ class AsyncMandates:
         that the gateway has no more is ``REVOKED``.
         """
         seen = await self._gateway().observe_methods(self._execution.send(), payer_reference)
-        sealed = seal(self._ports.vault, self._account, seen)
-        now = self._ports.clock.now()
-        return await self._ports.ledger.transact(
+        sealed = seal(self._execution.ports.vault, self._account, seen)
+        now = self._execution.ports.clock.now()
+        return await self._execution.ports.ledger.transact(
             lambda connection: mandates.refresh(connection, self._account, payer_reference, sealed, now=now),
         )
 
@@ -115,7 +114,7 @@ class AsyncMandates:
             await self._end(each.mandate_id, reason=reason, actor=actor)
         await gateway.remove_all_methods(self._execution.send(), payer_reference, reason=reason)
         for each in held:
-            await self._ports.ledger.transact(partial(tokens.removed, mandate_id=each.mandate_id))
+            await self._execution.ports.ledger.transact(partial(tokens.removed, mandate_id=each.mandate_id))
         return await self.of_payer(payer_reference)
 
     async def take_over(
@@ -151,14 +150,14 @@ class AsyncMandates:
 
     async def _add_all(self, lines: Sequence[TokenLine], *, dry_run: bool, actor: str) -> int:
         """Add what is new in one transaction; return how many (would) have been."""
-        now, vault = self._ports.clock.now(), self._ports.vault
+        now, vault = self._execution.ports.clock.now(), self._execution.ports.vault
         marks = [fingerprint(self._account, line.token) for line in lines]
 
         def count(connection: Connection) -> int:
             return sum(not tokens.is_known(connection, self._account, mark) for mark in marks)
 
         if dry_run:
-            return await self._ports.ledger.read(count)
+            return await self._execution.ports.ledger.read(count)
         ready = [(self._mandate_of(line, now), vault.seal(line.token)) for line in lines]
 
         def add(connection: Connection) -> int:
@@ -167,10 +166,10 @@ class AsyncMandates:
                 for (mandate, sealed), mark in zip(ready, marks, strict=True)
             )
 
-        return await self._ports.ledger.transact(add)
+        return await self._execution.ports.ledger.transact(add)
 
     def _mandate_of(self, line: TokenLine, now: datetime) -> Mandate:
-        made = ids.payment_id(now, self._ports.entropy).removeprefix("pay_")
+        made = ids.payment_id(now, self._execution.ports.entropy).removeprefix("pay_")
         return Mandate(
             mandate_id=f"man_{made}",
             account=self._account,
@@ -193,39 +192,43 @@ class AsyncMandates:
 
     async def finish_removals(self, *, limit: int = 200) -> int:
         """Remove at the gateway what was to be removed and was not yet; return how many there were."""
-        now = self._ports.clock.now()
-        due = await self._ports.ledger.read(
+        now = self._execution.ports.clock.now()
+        due = await self._execution.ports.ledger.read(
             lambda connection: tokens.to_remove(connection, self._account, now, limit=limit),
         )
         for mandate_id in due:
             again_at = now + _TRY_AGAIN_AFTER
-            await self._ports.ledger.transact(partial(tokens.postpone_removal, mandate_id=mandate_id, at=again_at))
+            await self._execution.ports.ledger.transact(
+                partial(tokens.postpone_removal, mandate_id=mandate_id, at=again_at)
+            )
             await self._remove_at_gateway(self._gateway(), mandate_id)
         return len(due)
 
     async def age(self, *, limit: int = 200) -> int:
         """Move on the mandates that time has moved (cards run out, waits are over); return how many."""
-        now = self._ports.clock.now()
-        return await self._ports.ledger.transact(
+        now = self._execution.ports.clock.now()
+        return await self._execution.ports.ledger.transact(
             lambda connection: mandates_due.age(connection, self._account, now, limit=limit),
         )
 
     async def reseal(self) -> int:
         """Seal every token under the newest key; return how many."""
-        held = await self._ports.ledger.read(lambda connection: tokens.sealed_tokens(connection, self._account))
+        held = await self._execution.ports.ledger.read(
+            lambda connection: tokens.sealed_tokens(connection, self._account)
+        )
         for mandate_id, sealed in held:
-            anew = self._ports.vault.reseal(sealed)
-            await self._ports.ledger.transact(partial(tokens.keep_sealed, mandate_id=mandate_id, sealed=anew))
+            anew = self._execution.ports.vault.reseal(sealed)
+            await self._execution.ports.ledger.transact(partial(tokens.keep_sealed, mandate_id=mandate_id, sealed=anew))
         return len(held)
 
     def require(self) -> None:
         """Raise unless methods can be stored: the provider must be able to, and there must be a key to seal with."""
         self._gateway()
-        self._ports.vault.require()
+        self._execution.ports.vault.require()
 
     async def _end(self, mandate_id: str, *, reason: str, actor: str) -> None:
         """Write down that a mandate is over, so that it is never charged again and the sweep removes its token."""
-        now = self._ports.clock.now()
+        now = self._execution.ports.clock.now()
 
         def end(connection: Connection) -> None:
             mandates.change(
@@ -238,15 +241,15 @@ class AsyncMandates:
                 remove_at=now + _TRY_AGAIN_AFTER,
             )
 
-        await self._ports.ledger.transact(end)
+        await self._execution.ports.ledger.transact(end)
 
     async def _remove_at_gateway(self, gateway: StoresMandates, mandate_id: str) -> None:
         mandate = await self.get(mandate_id)
-        held = await self._ports.ledger.read(lambda connection: tokens.token_of(connection, mandate_id))
+        held = await self._execution.ports.ledger.read(lambda connection: tokens.token_of(connection, mandate_id))
         if held is not None:
-            token, reason = self._ports.vault.unseal(held), mandate.reason or "removed"
+            token, reason = self._execution.ports.vault.unseal(held), mandate.reason or "removed"
             await gateway.remove_method(self._execution.send(), mandate.kind, token, reason=reason)
-        await self._ports.ledger.transact(lambda connection: tokens.removed(connection, mandate_id))
+        await self._execution.ports.ledger.transact(lambda connection: tokens.removed(connection, mandate_id))
 
     def _gateway(self) -> StoresMandates:
         gateway = self._execution.gateway

@@ -1,0 +1,101 @@
+"""Killed at any moment of a charge: whatever was lost, one operation id never takes the money twice.
+
+Once by an exception at each await in turn, in this process; once by SIGKILL, in a process of its own that
+charges over a real socket.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from prenopay import Outcome, PaymentState
+from prenopay.mandates import Mandate
+from prenopay.testing.emulators.server import serve
+from tests.behaviour.shop import READER, Shop, sek
+from tests.behaviour.test_crashes import Executioner, Killed, mortal
+
+LEAST_AWAITS = 10
+"""Fewer would mean that a port was not guarded by the executioner."""
+MOST_AWAITS = 80
+
+
+def test_dying_at_every_await_of_a_charge_never_takes_it_twice(open_shop: Callable[..., Shop]) -> None:
+    deaths, died = 0, True
+    while died:
+        deaths += 1
+        shop = open_shop(account=f"charge-{deaths}")
+        mandate = shop.stored()
+        executioner = Executioner()
+        executioner.kill_at = deaths
+        process = mortal(shop, executioner)
+        try:
+            process.drawn(mandate, "renewal:1", period="2026-02")
+            died = False
+        except Killed:
+            died = True
+        process.close()
+        _mended(shop, mandate)
+    assert deaths > LEAST_AWAITS, "every await was a place to die"
+
+
+def test_killed_at_every_point_of_a_charge_never_takes_it_twice(database: str) -> None:
+    shop = Shop("blocking", database, account="killed-0")
+    try:
+        with serve(shop.emulator, deliver_callbacks=False) as served:
+            point, killed = 0, True
+            while killed:
+                point += 1
+                assert point < MOST_AWAITS
+                killed = _killed_at(point, shop, served.url)
+    finally:
+        shop.close()
+    assert point > LEAST_AWAITS, "every await was a place to die"
+
+
+def _killed_at(point: int, before: Shop, url: str) -> bool:
+    """Have a process of its own charge and be killed at ``point``; say whether it was."""
+    shop = Shop(before.colour, before.database, emulator=before.emulator, account=f"killed-{point}")
+    mandate = shop.stored(f"order:{point}")
+    now = shop.clock.now().isoformat()
+    program = Path(__file__).with_name("charging_process.py")
+    arguments = [shop.database, url, shop.account_name, mandate.mandate_id, str(point), now]
+    command = [sys.executable, str(program), *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode in {0, -signal.SIGKILL}, ended.stderr
+    _mended(shop, mandate)
+    shop.close()
+    return ended.returncode == -signal.SIGKILL
+
+
+def _mended(shop: Shop, mandate: Mandate) -> None:
+    """The host repeats, the sweep runs, a person settles what no gateway can tell; then it was taken once."""
+    later = shop.restarted()
+    for _ in range(2):
+        later.later(minutes=15)
+        later.tries(lambda: later.drawn(mandate, "renewal:1", period="2026-02"))
+        later.accounts.sweep()
+    made = later.payments.operation("renewal:1")
+    if made.outcome is Outcome.UNKNOWN:
+        found = [each for each in later.emulator.charges() if each.payee_reference == made.reference]
+        later.payments.settle_by_hand(
+            "renewal:1",
+            provider_reference=found[0].order if found else None,
+            person="Ann",
+            reason="looked in the portal",
+        )
+    later.later(minutes=15)
+    later.tries(lambda: later.drawn(mandate, "renewal:1", period="2026-02"))
+    later.accounts.sweep()
+    made = later.payments.operation("renewal:1")
+    payment = later.payments.get(made.payment_id)
+    assert (made.outcome, payment.state, payment.captured) == (Outcome.SUCCEEDED, PaymentState.CAPTURED, sek(11900))
+    taken = [each for each in later.emulator.charges() if each.payee_reference == made.reference]
+    assert len(taken) == 1
+    assert later.emulator.books()[taken[0].order].captured == sek(11900).minor
+    later.books_agree()
+    assert later.mandates.of_payer(READER.reference)
+    later.close()
