@@ -1,12 +1,12 @@
-"""Prints the table: ``python -m benchmarks [calls] [imports] [callbacks]``."""
+"""Prints the table: ``python -m benchmarks [calls] [imports] [callbacks] [swish]``."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import callbacks, calls, imports
+from benchmarks import callbacks, calls, imports, swish
 
-PARTS = {"calls": calls.measure, "imports": imports.measure, "callbacks": callbacks.measure}
+PARTS = {"calls": calls.measure, "imports": imports.measure, "callbacks": callbacks.measure, "swish": swish.measure}
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""Starts the shop and, unless an account is configured, an emulated Swedbank Pay beside it.
+"""Starts the shop and, unless accounts are configured, an emulated Swedbank Pay and an emulated Swish beside it.
 
 ``python -m examples.publisher_shop`` and open the address it prints. With ``--config prenopay.toml`` the
-shop uses the first account of that file instead: the same shop, a real gateway.
+shop uses that file's first accounts of the two instead: the same shop, real gateways.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -24,10 +25,20 @@ from examples.publisher_shop.shop import Shop
 from prenopay import Environment, Secret, settings, upgrade_database
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.providers.swedbankpay import SwedbankPay
+from prenopay.providers.swish import Swish
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.server import serve
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from prenopay.testing.emulators.swish import (
+    Behaviour,
+    CallbackAddresses,
+    SwishAuthority,
+    SwishEmulator,
+    SwishMerchant,
+    serve_swish,
+)
 
+SWISH_NUMBER = "1230000017"
 PAYEE_ID = "00000000-1111-2222-3333-444444444444"
 TOKEN = "emulated-token-for-the-example"  # noqa: S105 - the emulator's own, worth nothing elsewhere
 
@@ -37,7 +48,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.publisher_shop", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="the shop's port on 127.0.0.1 (default 8000)")
     parser.add_argument("--gateway-port", type=int, default=8001, help="the emulated gateway's port (default 8001)")
-    parser.add_argument("--config", type=Path, help="a prenopay.toml: use its first account instead of the emulator")
+    parser.add_argument("--swish-port", type=int, default=8002, help="the emulated Swish's port (default 8002)")
+    parser.add_argument("--phone-port", type=int, default=8003, help="the emulated phone's port (default 8003)")
+    parser.add_argument("--config", type=Path, help="a prenopay.toml: use its accounts instead of the emulators")
     options = parser.parse_args()
     password = os.environ.get("SHOP_STAFF_PASSWORD") or secrets.token_urlsafe(9)
     try:
@@ -45,7 +58,10 @@ def main() -> None:
             if options.config:
                 shop = configured_shop(options.config, password)
             else:
-                shop = stack.enter_context(emulated_shop(options.port, options.gateway_port, password))
+                gateways = stack.enter_context(
+                    emulated_gateways(options.gateway_port, options.swish_port, options.phone_port)
+                )
+                shop = stack.enter_context(emulated_shop(options.port, gateways, password))
             # No access log: the address of an order is the key to it.
             config = uvicorn.Config(shop, host="127.0.0.1", port=options.port, log_level="warning")
             with contextlib.suppress(KeyboardInterrupt):
@@ -68,41 +84,68 @@ class Server(uvicorn.Server):
         say = functools.partial(print, flush=True)
         say(f"Norrviks Dagblad   {self.shop.url}")
         say(f"staff pages        {self.shop.url}/staff/   (password: {self.shop.staff_password})")
+        if self.shop.emulated_phone:
+            say(f"emulated phone     {self.shop.emulated_phone}   (stands in for the Swish app)")
 
 
 def configured_shop(file: Path, password: str) -> Starlette:
-    """Return the shop on the first account of a settings file; its callbacks come to ``…/callbacks``."""
+    """Return the shop on the accounts of a settings file; their callbacks come to ``…/callbacks``."""
     found = settings.load(file)
-    account = next(iter(found.accounts), None)
-    if not isinstance(account, SwedbankPay):
-        message = f"{file}: the first account must be one of Swedbank Pay, which this shop is written for"
+    cards = next((each for each in found.accounts if isinstance(each, SwedbankPay)), None)
+    swish = next((each for each in found.accounts if isinstance(each, Swish)), None)
+    if cards is None:
+        message = f"{file}: the shop needs an account of Swedbank Pay; one of Swish may stand beside it"
         raise ConfigurationError(message)
     return build(
         url=found.callback_url.removesuffix("/callbacks"),
         database=found.database,
-        account=account,
+        cards=cards,
+        swish=swish,
         callback_key=found.callback_keys[0].reveal(),
         staff_password=password,
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class EmulatedGateways:
+    """The accounts at gateways on this machine, and the page of the phone that pays at one of them."""
+
+    cards: SwedbankPay
+    swish: Swish
+    phone_url: str
+
+
 @contextlib.contextmanager
-def emulated_shop(port: int, gateway_port: int, password: str) -> Generator[Starlette, None, None]:
-    """Return the shop on a gateway of its own, which lasts, like the database, until the block ends."""
-    emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=VirtualClock(real_time=True))
+def emulated_gateways(port: int, swish_port: int, phone_port: int) -> Generator[EmulatedGateways, None, None]:
+    """Serve both gateways until the block ends."""
+    clock = VirtualClock(real_time=True)
+    gateway, own_swish = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock), emulated_swish(clock)
     with (
-        tempfile.TemporaryDirectory(prefix="publisher-shop-") as folder,
-        serve(emulator, port=gateway_port) as gateway,
+        serve(gateway, port=port) as served,
+        serve_swish(own_swish, port=swish_port, phone_port=phone_port) as served_swish,
     ):
+        yield EmulatedGateways(
+            cards=emulated_account(served.url),
+            swish=emulated_swish_account(own_swish.authority, served_swish.api.url),
+            phone_url=f"{served_swish.phone.url}/phone",
+        )
+
+
+@contextlib.contextmanager
+def emulated_shop(port: int, gateways: EmulatedGateways, password: str) -> Generator[Starlette, None, None]:
+    """Return the shop on emulated gateways, with a database that lasts until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="publisher-shop-") as folder:
         database = f"sqlite:///{Path(folder) / 'shop.db'}"
         upgrade_database(database)
         yield build(
             url=f"http://127.0.0.1:{port}",
             database=database,
-            account=emulated_account(gateway.url),
+            cards=gateways.cards,
+            swish=gateways.swish,
             callback_key=secrets.token_urlsafe(32),
             staff_password=password,
             is_demo=True,
+            emulated_phone=gateways.phone_url,
         )
 
 
@@ -114,6 +157,29 @@ def emulated_account(gateway_url: str) -> SwedbankPay:
         payee_id=PAYEE_ID,
         access_token=Secret(TOKEN),
         payee_name="Norrviks Dagblad",
+        base_url=gateway_url,
+    )
+
+
+def emulated_swish(clock: VirtualClock) -> SwishEmulator:
+    """Return a Swish where the newspaper has a number, and whose callbacks may come to this machine."""
+    return SwishEmulator(
+        merchants=(SwishMerchant(number=SWISH_NUMBER, name="Norrviks Dagblad"),),
+        clock=clock,
+        behaviour=Behaviour(callback_addresses=CallbackAddresses.LOCAL_HTTP),
+    )
+
+
+def emulated_swish_account(authority: SwishAuthority, gateway_url: str) -> Swish:
+    """Return an account at the emulated Swish, with a certificate made now and kept in memory only."""
+    certificate = authority.issue(SWISH_NUMBER, key_size=2048)  # quicker to make than the 4096 bits of real ones
+    return Swish(
+        account="norrvik-swish",
+        environment=Environment.TEST,
+        number=SWISH_NUMBER,
+        certificate=certificate.chain_pem,
+        private_key=certificate.key_pem,
+        trust=authority.server_root_pem,
         base_url=gateway_url,
     )
 

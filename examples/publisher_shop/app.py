@@ -1,6 +1,6 @@
-"""The shop: a reader chooses, pays on the gateway's page, comes back and reads; staff captures and refunds.
+"""The shop: a reader chooses, pays by card or Swish, comes back and reads; staff captures and refunds.
 
-Money is asked for in one place (``buying.pay``), looked at in one place (``buying.came_back``) and acted
+Money is asked for in one place (``paying.pay``), looked at in one place (``paying.came_back``) and acted
 on in one place (``on_event``, here). Whether the browser's return, the callback or the sweep brings the
 news, access opens the same way.
 """
@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
-from examples.publisher_shop import buying, door, staff
+from examples.publisher_shop import buying, door, paying, staff
 from examples.publisher_shop.orders import Orders
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.shop import Shop
@@ -32,6 +32,7 @@ from prenopay.errors import NotFound, PrenopayError
 from prenopay.ledger.engine import open_engine
 from prenopay.ports import Clock
 from prenopay.providers.swedbankpay import SwedbankPay
+from prenopay.providers.swish import Swish
 from prenopay.web.asgi import CallbackApp
 
 HERE = Path(__file__).parent
@@ -42,10 +43,12 @@ def build(
     *,
     url: str,
     database: str,
-    account: SwedbankPay,
+    cards: SwedbankPay,
+    swish: Swish | None = None,
     callback_key: str,
     staff_password: str,
     is_demo: bool = False,
+    emulated_phone: str = "",
     sweep_every_seconds: float = 30,
     clock: Clock | None = None,
 ) -> Starlette:
@@ -58,7 +61,6 @@ def build(
         on_event=functools.partial(on_event, orders),
         clock=clock,
     )
-
     app = Starlette(
         lifespan=_lifespan(accounts, orders, sweep_every_seconds),
         routes=_routes(accounts),
@@ -69,10 +71,12 @@ def build(
         url=url,
         orders=orders,
         accounts=accounts,
-        payments=accounts.add(account),
+        cards=accounts.add(cards),
+        swish=None if swish is None else accounts.add(swish),
         staff_password=staff_password,
         session_key=door.session_key(callback_key, staff_password),
         is_demo=is_demo,
+        emulated_phone=emulated_phone,
     )
     return app
 
@@ -80,7 +84,7 @@ def build(
 async def on_event(orders: Orders, event: Event) -> None:
     """Money arrived or went back: open or close access. Told at least once, so do it idempotently."""
     if event.kind is EventKind.CAPTURED and event.is_paid:
-        await orders.open_access(event.order_reference, event.payment_id)
+        await orders.open_access(event.order_reference, event.account, event.payment_id)
     elif event.kind is EventKind.REFUNDED and event.refunded >= event.captured:
         await orders.close_access(event.order_reference, event.payment_id)
 
@@ -102,6 +106,7 @@ def _lifespan(accounts: AsyncAccounts, orders: Orders, sweep_every_seconds: floa
 def _routes(accounts: AsyncAccounts) -> list[BaseRoute]:
     return [
         *buying.routes,
+        *paying.routes,
         Mount("/staff", routes=staff.routes),
         Mount("/callbacks", CallbackApp(accounts)),
         Mount("/static", StaticFiles(directory=HERE / "static")),

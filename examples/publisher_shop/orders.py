@@ -35,7 +35,9 @@ shop_orders = Table(
     Column("email", String(200), nullable=False),
     Column("language", String(5), nullable=False),
     Column("instrument", String(20), nullable=False),
+    Column("phone", String(40), nullable=False),
     Column("attempt", Integer, nullable=False),
+    Column("account", String(60)),
     Column("payment_id", String(40)),
     Column("access", Boolean, nullable=False),
 )
@@ -45,6 +47,8 @@ shop_orders = Table(
 class ShopOrder:
     """One order. ``attempt`` counts payments: a reader whose payment ended tries again with the next.
 
+    ``account`` and ``payment_id`` say where its payment is. Where ``phone`` is given, Swish asks there.
+
     Who knows the number may see the order and read: it stands in for an account, so it cannot be guessed.
     """
 
@@ -53,19 +57,22 @@ class ShopOrder:
     email: str
     language: str
     instrument: str
+    phone: str = ""
     attempt: int = 1
+    account: str | None = None
     payment_id: str | None = None
     access: bool = False
 
     @classmethod
-    def from_form(cls, form: str, *, offer: str, email: str, language: str, instrument: str) -> Self:
+    def from_form(cls, form: str, *, offer: str, email: str, language: str, instrument: str, phone: str) -> Self:
         """Make an order whose number follows from the form's own random id and what was chosen in it.
 
         The same form sent twice is the same order; the same form with another choice is another one.
         """
-        said = f"{form}\n{offer}\n{email}\n{instrument}"
+        said = f"{form}\n{offer}\n{email}\n{instrument}\n{phone}"
         digest = base64.b32encode(hashlib.sha256(said.encode()).digest()).decode()
-        return cls(number=f"ND-{digest[:12]}", offer=offer, email=email, language=language, instrument=instrument)
+        number = f"ND-{digest[:12]}"
+        return cls(number=number, offer=offer, email=email, language=language, instrument=instrument, phone=phone)
 
 
 class Orders:
@@ -86,19 +93,20 @@ class Orders:
         """Return the order, or ``None``."""
         return await run_sync(self._read, number)
 
-    async def attach(self, order: ShopOrder, payment_id: str) -> None:
+    async def attach(self, order: ShopOrder, account: str, payment_id: str) -> None:
         """Remember which payment collects the order now, unless another tab has moved on meanwhile."""
         this_attempt = (shop_orders.c.number == order.number) & (shop_orders.c.attempt == order.attempt)
-        await self._update(this_attempt & ~shop_orders.c.access, payment_id=payment_id)
+        await self._update(this_attempt & ~shop_orders.c.access, account=account, payment_id=payment_id)
 
-    async def try_again(self, order: ShopOrder) -> None:
+    async def try_again(self, order: ShopOrder, *, instrument: str) -> None:
         """The last payment ended without money: the next one is another attempt, whichever tab asks first."""
         this_attempt = (shop_orders.c.number == order.number) & (shop_orders.c.attempt == order.attempt)
-        await self._update(this_attempt & ~shop_orders.c.access, attempt=order.attempt + 1, payment_id=None)
+        next_one = {"attempt": order.attempt + 1, "instrument": instrument, "payment_id": None}
+        await self._update(this_attempt & ~shop_orders.c.access, **next_one)
 
-    async def open_access(self, number: str, payment_id: str) -> None:
+    async def open_access(self, number: str, account: str, payment_id: str) -> None:
         """Let the reader in, and show the receipt of the payment that paid. Doing it twice changes nothing."""
-        await self._update(shop_orders.c.number == number, access=True, payment_id=payment_id)
+        await self._update(shop_orders.c.number == number, access=True, account=account, payment_id=payment_id)
 
     async def close_access(self, number: str, payment_id: str) -> None:
         """Everything was refunded: no access any more, unless another payment gave it."""

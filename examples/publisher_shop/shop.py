@@ -7,21 +7,32 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from examples.publisher_shop.orders import Orders
-from prenopay import AsyncAccounts, AsyncPayments
+from prenopay import AsyncAccounts, AsyncPayments, Instrument
+from prenopay.errors import NotFound
 from prenopay.providers.swedbankpay import SwedbankPayProvider
+from prenopay.providers.swish import SwishProvider
+
+Cards = AsyncPayments[SwedbankPayProvider]
+OwnSwish = AsyncPayments[SwishProvider]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """The shop. ``is_demo`` says that no real money moves, so the staff's password may be shown."""
+    """The shop: ``cards`` is its agreement with Swedbank Pay, ``swish`` its own Swish number, if it has one.
+
+    ``is_demo`` says that no real money moves, so the staff's password may be shown; ``emulated_phone`` is
+    then the page that stands in for the reader's phone.
+    """
 
     url: str
     orders: Orders
     accounts: AsyncAccounts
-    payments: AsyncPayments[SwedbankPayProvider]
+    cards: Cards
+    swish: OwnSwish | None
     staff_password: str = field(repr=False)
     session_key: bytes = field(repr=False)
     is_demo: bool
+    emulated_phone: str
 
     @classmethod
     def of(cls, request: HTTPConnection) -> Shop:
@@ -30,3 +41,15 @@ class Shop:
         if not isinstance(shop, cls):
             raise TypeError(shop)
         return shop
+
+    def payments_by(self, instrument: str) -> Cards | OwnSwish:
+        """Return who collects: Swish goes straight to the newspaper's own number, where it has one."""
+        return self.swish if self.swish is not None and instrument == Instrument.SWISH else self.cards
+
+    def payments_of(self, account: str | None) -> Cards | OwnSwish:
+        """Return the account of that name; raises ``NotFound``."""
+        for payments in (self.cards, self.swish):
+            if payments is not None and payments.account == account:
+                return payments
+        message = f"the shop has no account {account!r}"
+        raise NotFound(message)

@@ -6,21 +6,23 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from examples.publisher_shop import door
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.shop import Shop
-from prenopay import Action, Money, Operation, OperationId, Payment
+from prenopay import Action, Money, Operation, OperationId, Outcome, Payment
 from prenopay.errors import Conflict, IdReused, NotFound, PrenopayError, TransportError
 from prenopay.models import TimelineEntry
 
 PAGE_LENGTH: Final = 25
+STILL_OPEN: Final = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
 
 log = logging.getLogger("shop")
 
@@ -43,8 +45,11 @@ async def log_out(request: Request) -> Response:
 
 @door.for_staff
 async def payment_list(request: Request) -> Response:
-    """Show the newest payments."""
-    payments = await Shop.of(request).payments.find(after=request.query_params.get("after"), limit=PAGE_LENGTH)
+    """Show the newest payments of every account."""
+    accounts, after = Shop.of(request).accounts, request.query_params.get("after")
+    found = [await accounts[name].find(after=after, limit=PAGE_LENGTH) for name in accounts.names]
+    newest_first = sorted(chain(*found), key=lambda each: (each.created_at, each.payment_id), reverse=True)
+    payments = newest_first[:PAGE_LENGTH]
     return page(request, "staff_list.html", payments=payments, older=len(payments) == PAGE_LENGTH)
 
 
@@ -52,6 +57,16 @@ async def payment_list(request: Request) -> Response:
 async def payment_page(request: Request) -> Response:
     """Show one payment, all that happened to it, and what can be done now."""
     return await _show(request)
+
+
+@door.for_staff
+async def operation_status(request: Request) -> Response:
+    """Tell the page how what was asked for stands, and whether to ask again."""
+    operation = await _did(request)
+    outcome = Outcome.UNKNOWN if operation is None else operation.outcome
+    return JSONResponse(
+        {"standing": outcome, "may_change": outcome in STILL_OPEN}, headers={"cache-control": "no-store"}
+    )
 
 
 @door.for_staff
@@ -66,23 +81,26 @@ async def change(request: Request) -> Response:
     action, operation_id, typed = (str(form.get(key, "")).strip() for key in ("action", "operation_id", "amount"))
     try:
         amount = _read(typed, payment.amount.currency)
-        if amount is not None and await _is_new(shop, operation_id) and amount > left(payment, action):
+        is_new = await _find_operation(shop, payment.account, operation_id) is None
+        if amount is not None and is_new and amount > left(payment, action):
             return await _show(request, refused="too_much", action=action, typed=typed)
         operation = await _act(shop, payment, action, OperationId(operation_id), amount)
     except (PrenopayError, ValueError) as error:
         log.warning("staff: %s of %s: %s", action, payment.payment_id, error)
         return await _show(request, refused=_why(error), action=action, typed=typed)
-    return RedirectResponse(f"/staff/payments/{payment.payment_id}?did={operation.operation_id}", status_code=303)
+    there = f"/staff/payments/{payment.account}/{payment.payment_id}"
+    return RedirectResponse(f"{there}?did={operation.operation_id}", status_code=303)
 
 
 async def _act(shop: Shop, payment: Payment, action: str, operation_id: OperationId, amount: Money | None) -> Operation:
+    payments = shop.payments_of(payment.account)
     match action:
-        case Action.CAPTURE:
-            return await shop.payments.capture(payment.payment_id, amount, operation_id=operation_id)
+        case Action.CAPTURE:  # of cards only: Swish settles at once
+            return await shop.cards.capture(payment.payment_id, amount, operation_id=operation_id)
         case Action.REFUND:
-            return await shop.payments.refund(payment.payment_id, amount, operation_id=operation_id)
+            return await payments.refund(payment.payment_id, amount, operation_id=operation_id)
         case Action.CANCEL:
-            return await shop.payments.cancel(payment.payment_id, operation_id=operation_id)
+            return await payments.cancel(payment.payment_id, operation_id=operation_id)
         case _:
             raise HTTPException(400)
 
@@ -94,12 +112,11 @@ def left(payment: Payment, action: str) -> Money:
     return payment.captured - payment.refunded
 
 
-async def _is_new(shop: Shop, operation_id: str) -> bool:
+async def _find_operation(shop: Shop, account: str, operation_id: str) -> Operation | None:
     try:
-        await shop.payments.operation(operation_id)
+        return await shop.payments_of(account).operation(operation_id)
     except NotFound:
-        return True
-    return False
+        return None
 
 
 def _read(typed: str, currency: str) -> Money | None:
@@ -125,15 +142,16 @@ def _why(error: Exception) -> str:
 
 async def _show(request: Request, *, refused: str = "", action: str = "", typed: str = "") -> Response:
     shop, payment = Shop.of(request), await _payment(request)
-    timeline = await shop.payments.timeline(payment.payment_id)
-    drawn = secrets.token_hex(8)
+    timeline = await shop.payments_of(payment.account).timeline(payment.payment_id)
+    did, drawn = await _did(request), secrets.token_hex(8)
     return page(
         request,
         "staff_payment.html",
         status=422 if refused else 200,
         payment=payment,
         timeline=[_step(entry) for entry in timeline],
-        did=await _did(request),
+        did=did,
+        may_change=did is not None and did.outcome in STILL_OPEN,
         refused=refused,
         refused_action=action,
         typed=typed,
@@ -143,16 +161,15 @@ async def _show(request: Request, *, refused: str = "", action: str = "", typed:
 
 
 async def _payment(request: Request) -> Payment:
-    return await Shop.of(request).payments.get(request.path_params["payment_id"])
+    account, payment_id = request.path_params["account"], request.path_params["payment_id"]
+    return await Shop.of(request).payments_of(account).get(payment_id)
 
 
 async def _did(request: Request) -> Operation | None:
     """Return the operation that the staff just asked for on this page, as the books have it now."""
-    operation_id = request.query_params.get("did", "")
-    if not operation_id or await _is_new(Shop.of(request), operation_id):
-        return None
-    operation = await Shop.of(request).payments.operation(operation_id)
-    return operation if operation.payment_id == request.path_params["payment_id"] else None
+    account, payment_id = request.path_params["account"], request.path_params["payment_id"]
+    operation = await _find_operation(Shop.of(request), account, request.query_params.get("did", ""))
+    return operation if operation is not None and operation.payment_id == payment_id else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +220,7 @@ routes = [
     Route("/login", login_page),
     Route("/login", log_in, methods=["POST"]),
     Route("/logout", log_out, methods=["POST"]),
-    Route("/payments/{payment_id}", payment_page),
-    Route("/payments/{payment_id}", change, methods=["POST"]),
+    Route("/payments/{account}/{payment_id}", payment_page),
+    Route("/payments/{account}/{payment_id}", change, methods=["POST"]),
+    Route("/payments/{account}/{payment_id}/status", operation_status),
 ]

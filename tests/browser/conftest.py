@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from tests.chromium import chromium
 
-from .shops import PRIVATE, RunningShop, open_shop
+from .shops import RunningShop, open_shop
 from .visitors import Visitor
 
 
@@ -28,10 +27,7 @@ def shop(sqlite_database: str) -> Iterator[RunningShop]:
     """Open a shop where nothing has been sold; nothing private may be in its log when it closes."""
     with open_shop(sqlite_database) as shop:
         yield shop
-    logged = shop.logged
-    assert not [private for private in PRIVATE if private in logged]
-    if not shop.makes_errors:
-        assert not [record for record in shop.log if record.levelno >= logging.ERROR]
+    shop.check_log()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A shop under uvicorn and its gateway on a socket of its own, with everything a test may push, stop or look into."""
+"""A shop under uvicorn and its gateways on sockets of their own, with everything a test may push, stop or look into."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import uvicorn
-from examples.publisher_shop.__main__ import PAYEE_ID, TOKEN, emulated_account
+from examples.publisher_shop.__main__ import (
+    PAYEE_ID,
+    TOKEN,
+    emulated_account,
+    emulated_swish,
+    emulated_swish_account,
+)
 from examples.publisher_shop.app import build
 from starlette.applications import Starlette
 
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.server import serve
 from prenopay.testing.emulators.swedbankpay import Status, SwedbankPayEmulator
+from prenopay.testing.emulators.swish import PaymentRecord, SwishEmulator, serve_swish
 
 PASSWORD = "norrvik-staff-password"
 CALLBACK_KEY = "a-callback-key-of-the-browser-tests"
 EMAIL = "asta.lind@exempel.se"
 SECRETS = (TOKEN, CALLBACK_KEY, PASSWORD)
-PRIVATE = (*SECRETS, EMAIL, "739000001", "4761739001010416")
+PHONE_NUMBER = "070-174 06 06"
+PRIVATE = (*SECRETS, EMAIL, "739000001", "4761739001010416", PHONE_NUMBER, "46701740606")
 """What no log may hold: secrets, and what a reader typed."""
 
 
@@ -33,6 +42,8 @@ class RunningShop:
     url: str
     emulator: SwedbankPayEmulator
     clock: VirtualClock
+    swish: SwishEmulator
+    phone_url: str = ""
     log: list[logging.LogRecord] = field(default_factory=list)
     makes_errors: bool = False
 
@@ -52,10 +63,28 @@ class RunningShop:
         return sum(totals.reversed for totals in self.emulator.books().values())
 
     @property
+    def asked(self) -> PaymentRecord:
+        """The latest request at the emulated Swish."""
+        return self.swish.payments[-1]
+
+    @property
+    def swished(self) -> int:
+        """What arrived at the newspaper's own Swish number, less what was given back, in minor units."""
+        return sum(totals.paid - totals.refunded for totals in self.swish.books().values())
+
+    @property
     def logged(self) -> str:
         """Everything that shop, library and server logged, tracebacks included."""
         show = logging.Formatter("%(name)s %(levelname)s %(message)s")
         return "\n".join(show.format(record) for record in self.log)
+
+    def check_log(self) -> None:
+        """Nothing private may be in the log, nor an error that the test did not mean to make."""
+        assert not [private for private in PRIVATE if private in self.logged]
+        above_the_wire = "\n".join(each.getMessage() for each in self.log if not each.name.startswith("httpcore"))
+        assert not [each.id for each in self.swish.payments if each.token and each.token in above_the_wire]
+        if not self.makes_errors:
+            assert not [record for record in self.log if record.levelno >= logging.ERROR]
 
 
 class _Keeper(logging.Handler):
@@ -68,18 +97,25 @@ class _Keeper(logging.Handler):
 
 
 @contextmanager
-def open_shop(database: str, *, is_demo: bool = False) -> Iterator[RunningShop]:
-    """Serve a shop on ``database`` until the block ends; its sweep comes round five times a second."""
+def open_shop(
+    database: str, *, is_demo: bool = False, own_swish: bool = False, has_emulated_phone: bool = True
+) -> Iterator[RunningShop]:
+    """Serve a shop on ``database`` until the block ends; its sweep comes round five times a second.
+
+    Without ``own_swish``, Swish is one of the ways to pay on the gateway's page. Without an emulated phone,
+    the shop's pages are as they are where money moves.
+    """
     clock = VirtualClock(real_time=True)
     emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock)
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    shop = RunningShop(url=url, emulator=emulator, clock=clock)
-    with serve(emulator) as gateway, _kept_log(shop.log):
+    shop = RunningShop(url=url, emulator=emulator, clock=clock, swish=emulated_swish(clock))
+    with serve(emulator) as gateway, ExitStack() as swish, _kept_log(shop.log):
         app = build(
             url=url,
             database=database,
-            account=emulated_account(gateway.url),
+            cards=emulated_account(gateway.url),
+            **(swish.enter_context(_own_swish(shop, has_emulated_phone=has_emulated_phone)) if own_swish else {}),
             callback_key=CALLBACK_KEY,
             staff_password=PASSWORD,
             is_demo=is_demo,
@@ -88,6 +124,14 @@ def open_shop(database: str, *, is_demo: bool = False) -> Iterator[RunningShop]:
         )
         with _served(app, listening):
             yield shop
+
+
+@contextmanager
+def _own_swish(shop: RunningShop, *, has_emulated_phone: bool) -> Iterator[dict[str, Any]]:
+    with serve_swish(shop.swish) as served:
+        shop.phone_url = f"{served.phone.url}/phone"
+        account = emulated_swish_account(shop.swish.authority, served.api.url)
+        yield {"swish": account, "emulated_phone": shop.phone_url if has_emulated_phone else ""}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.browser
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
+def _free_ports(count: int) -> list[str]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [str(each.getsockname()[1]) for each in sockets]
 
 
 @contextmanager
@@ -58,17 +59,36 @@ def _buy(browser: Any, url: str) -> None:
     page.close()
 
 
-def test_the_shop_starts_sells_and_ends(browser: Any) -> None:
-    port, gateway_port = _free_ports()
-    with _started("--port", str(port), "--gateway-port", str(gateway_port)) as process:
+def _swish(browser: Any, url: str) -> None:
+    page = browser.new_page(locale="sv-SE")
+    page.goto(f"{url}/buy/issue")
+    page.locator("#email").fill(EMAIL)
+    page.locator("[name=instrument][value=swish]").check()
+    page.get_by_role("button", name="Betala").click()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Öppna den i en ny flik").click()
+    opened.value.get_by_role("button", name="Godkänn").click()
+    page.get_by_role("heading", level=1, name="Tack! Tidningen är din.").wait_for()
+    page.close()
+
+
+def test_the_shop_starts_sells_and_ends(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    port, gateway_port, swish_port, phone_port = _free_ports(4)
+    ports = ("--port", port, "--gateway-port", gateway_port, "--swish-port", swish_port, "--phone-port", phone_port)
+    with _started(*ports) as process:
         assert process.stdout is not None
-        said = [process.stdout.readline(), process.stdout.readline()]
+        said = [process.stdout.readline() for _ in range(3)]
         assert said[0] == f"Norrviks Dagblad   http://127.0.0.1:{port}\n"
         assert re.fullmatch(rf"staff pages        http://127.0.0.1:{port}/staff/   \(password: \S{{12}}\)\n", said[1])
+        phone = f"http://127.0.0.1:{phone_port}/phone"
+        assert said[2] == f"emulated phone     {phone}   (stands in for the Swish app)\n"
         _buy(browser, f"http://127.0.0.1:{port}")
+        _swish(browser, f"http://127.0.0.1:{port}")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (out, err, process.returncode) == ("", "", 0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_that_is_taken_is_said_plainly() -> None:

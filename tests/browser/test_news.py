@@ -104,7 +104,7 @@ def test_the_gateway_is_away(shop: RunningShop, reader: Visitor) -> None:
     shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, path="/psp/paymentorders", times=99))
     reader.fill_in_order("digital")
     reader.press("Betala")
-    reader.see("Betalsidan svarar inte just nu")
+    reader.see("Det går inte att betala just nu")
     shop.emulator.faults.clear()
     reader.press("Försök igen")
     reader.page.wait_for_url("**/checkout/**")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from examples.publisher_shop.texts import TEXTS
 
-from .shops import EMAIL, SECRETS, open_shop
+from .shops import EMAIL, PHONE_NUMBER, SECRETS, RunningShop, open_shop
 from .visitors import DESKTOP, PHONE, Visitor
 
 pytestmark = pytest.mark.browser
@@ -23,12 +25,31 @@ LONG_ENOUGH = 8
 @pytest.fixture(scope="module")
 def visitor(browser: Any, module_database: str) -> Iterator[Visitor]:
     """Return a visitor who is logged in as staff of a shop where something of everything has happened."""
-    with open_shop(module_database, is_demo=True) as shop:
-        visitor = Visitor(browser, shop)
-        visitor.paths.update(_make_history(visitor))
+    with open_shop(module_database, is_demo=True) as shop, _looking_around(browser, shop, _make_history) as visitor:
         yield visitor
-        visitor.close()
-        assert visitor.complaints == []
+
+
+@pytest.fixture
+def swish_visitor(browser: Any, sqlite_database: str) -> Iterator[Visitor]:
+    """Return a visitor who is logged in as staff of a shop that takes Swish to a number of its own."""
+    with (
+        open_shop(sqlite_database, is_demo=True, own_swish=True) as shop,
+        _looking_around(browser, shop, _make_swish_history) as visitor,
+    ):
+        yield visitor
+
+
+@contextmanager
+def _looking_around(
+    browser: Any,
+    shop: RunningShop,
+    make_history: Callable[[Visitor], Iterator[tuple[str, str]]],
+) -> Iterator[Visitor]:
+    visitor = Visitor(browser, shop)
+    visitor.paths.update(make_history(visitor))
+    yield visitor
+    visitor.close()
+    assert visitor.complaints == []
 
 
 def _make_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
@@ -70,6 +91,33 @@ def _make_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
     yield "staff, declined", visitor.page.url
 
 
+def _make_swish_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
+    """Let Swish end in every way; tell where each kind of page is to be seen."""
+    swish = visitor.shop.swish
+    visitor.swish("digital")
+    swish.decline(visitor.shop.asked.id)
+    visitor.see("Betalningen gick inte igenom")
+    yield "swish, declined", visitor.page.url
+    visitor.swish("digital")
+    visitor.shop.clock.advance(timedelta(minutes=3, seconds=1))
+    visitor.see("Tiden gick ut")
+    yield "swish, expired", visitor.page.url
+    visitor.swish("digital")
+    swish.approve(visitor.shop.asked.id)
+    visitor.see("Tack! Tidningen är din.")
+    paid, there = visitor.number, visitor.page.url
+    yield "swish, paid", there
+    visitor.swish("digital", phone=PHONE_NUMBER)
+    yield "swish, to a number", visitor.page.url
+    visitor.swish("digital")
+    yield from (("swish, code", visitor.page.url), ("buy, swish", "/buy/digital"))
+    visitor.come_in()
+    visitor.open_payment(paid)
+    visitor.do("refund", "19")
+    visitor.says("pågår")
+    yield from (("staff list", "/staff/"), ("staff, pending", visitor.page.url))
+
+
 def _problems(visitor: Visitor) -> list[str]:
     language = visitor.page.locator("html").get_attribute("lang")
     ours, theirs = (TEXTS["sv"], TEXTS["en"]) if language == "sv" else (TEXTS["en"], TEXTS["sv"])
@@ -82,6 +130,28 @@ def _problems(visitor: Visitor) -> list[str]:
 @pytest.mark.parametrize("language", ["sv", "en"])
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_every_page_can_be_used_by_everyone(visitor: Visitor, viewport: dict[str, int], language: str) -> None:
+    assert _problems_of_all(visitor, viewport, language) == {}
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_every_page_of_swish_can_be_used_by_everyone(
+    swish_visitor: Visitor,
+    viewport: dict[str, int],
+    language: str,
+) -> None:
+    assert _problems_of_all(swish_visitor, viewport, language) == {}
+    swish_visitor.go("/buy/digital")
+    swish_visitor.page.locator("input[value=swish]").check()
+    swish_visitor.page.locator("#email").fill(EMAIL)
+    swish_visitor.page.locator("#phone").fill("0")
+    swish_visitor.page.locator("main form button").click()
+    swish_visitor.page.locator("[role=alert]").wait_for()
+    assert _problems(swish_visitor) == []
+
+
+def _problems_of_all(visitor: Visitor, viewport: dict[str, int], language: str) -> dict[str, list[str]]:
+    """Look every page over; return the problems of those that have some."""
     visitor.page.set_viewport_size(viewport)
     visitor.speak(language)
     found = {}
@@ -90,7 +160,7 @@ def test_every_page_can_be_used_by_everyone(visitor: Visitor, viewport: dict[str
         if not name.startswith("gateway"):
             assert visitor.page.locator("html").get_attribute("lang") == language
         found[name] = _problems(visitor)
-    assert {name: problems for name, problems in found.items() if problems} == {}
+    return {name: problems for name, problems in found.items() if problems}
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])

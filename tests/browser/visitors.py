@@ -20,7 +20,7 @@ class Visitor:
 
     def __init__(self, browser: Any, shop: RunningShop, *, viewport: dict[str, int] | None = None) -> None:
         self.shop = shop
-        self.context = browser.new_context(viewport=viewport or DESKTOP, reduced_motion="reduce")
+        self.context = browser.new_context(viewport=viewport or DESKTOP, locale="sv-SE", reduced_motion="reduce")
         self.context.set_default_timeout(PATIENCE_SECONDS * 1000)
         self.complaints: list[str] = []
         self.paths: dict[str, str] = {}
@@ -68,6 +68,13 @@ class Visitor:
         self.fill_in_order(offer, by=by)
         self.page.locator("button.wide").click()
         self.page.wait_for_url("**/checkout/**")
+
+    def swish(self, offer: str = "digital", *, phone: str = "") -> None:
+        """Order by the newspaper's own Swish, and arrive at the page that waits for the app."""
+        self.fill_in_order(offer, by="swish")
+        self.page.locator("#phone").fill(phone)
+        self.page.locator("button.wide").click()
+        self.page.locator("[data-standing=swish_app], [data-standing=swish_phone]").wait_for()
 
     def see(self, heading: str) -> None:
         """Wait for the page's main heading."""

@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_opened_is_named(desk: Desk, tmp_path: Path, made:
 
 def test_a_provider_that_is_not_installed_is_refused(desk: Desk) -> None:
     ran = desk.run("inspect", "bank", stored(desk, _ORDER))
-    assert ran.err == "prenopay: 'bank' is not installed; there are: swedbankpay\n"
+    assert ran.err == "prenopay: 'bank' is not installed; there are: swedbankpay, swish\n"
 
 
 def test_the_program_reads_standard_input(desk: Desk) -> None:

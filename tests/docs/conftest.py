@@ -20,6 +20,7 @@ from prenopay.reception import DOCTORS_PAYMENT
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.testing.emulators.swish import SwishEmulator
 
 CALLBACK_URL = "https://kuriren.example/callbacks"
 KEY = "a-long-random-text-from-your-secret-store"
@@ -55,6 +56,7 @@ def stage(tmp_path: Path, sqlite_database: str, monkeypatch: pytest.MonkeyPatch)
         "emulated_cards": cards,
         "emulator": emulator,
         "events": events,
+        "open_swish": partial(open_swish, sqlite_database),
         "installed": installed,
         "order": an_order(),
         "own_path": own_path,
@@ -65,6 +67,17 @@ def stage(tmp_path: Path, sqlite_database: str, monkeypatch: pytest.MonkeyPatch)
             opened.close()
         elif isinstance(opened, AsyncAccounts):
             asyncio.run(opened.aclose())
+
+
+def open_swish(database: str, gateway: SwishEmulator) -> Accounts:
+    """Open accounts that call this Swish."""
+    return Accounts.open(
+        database,
+        callback_url=CALLBACK_URL,
+        callback_keys=[KEY],
+        sender=EmulatorSender(gateway.mounts),
+        clock=gateway.clock,
+    )
 
 
 def check_wsgi(path: str, app: Any) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sphinx.util.docutils import SphinxDirective
 
-from from_code import command_line, database, emulators, settings_keys, swedbankpay
+from from_code import command_line, database, emulators, settings_keys, swedbankpay, swish
 from from_code.markdown import Texts
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ _MAKERS: Final[Mapping[str, Callable[[Texts], str]]] = {
     "swedbankpay-problems": swedbankpay.problems,
     "swedbankpay-references": swedbankpay.references,
     "swedbankpay-test-cards": emulators.published_cards,
+    "swish-capabilities": swish.capabilities,
+    "swish-keys": settings_keys.swish_keys,
+    "swish-looks": swish.looks,
+    "swish-problems": swish.problems,
 }
 
 

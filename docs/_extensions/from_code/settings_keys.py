@@ -9,9 +9,12 @@ from typing import Any, get_origin, get_type_hints
 
 from from_code.markdown import Texts, code, table
 from prenopay import Secret, settings
+from prenopay.provider import ProviderConfig
 from prenopay.providers.swedbankpay import SwedbankPay
+from prenopay.providers.swish import Swish
+from prenopay.providers.swish.material import KeyMaterial
 
-__all__ = ["swedbankpay_keys", "top_keys"]
+__all__ = ["swedbankpay_keys", "swish_keys", "top_keys"]
 
 
 def top_keys(texts: Texts) -> str:
@@ -21,17 +24,28 @@ def top_keys(texts: Texts) -> str:
 
 def swedbankpay_keys(texts: Texts) -> str:
     """Return the keys of a Swedbank Pay account."""
-    hints = get_type_hints(SwedbankPay, vars(sys.modules[SwedbankPay.__module__]))
+    return _keys(SwedbankPay, texts)
+
+
+def swish_keys(texts: Texts) -> str:
+    """Return the keys of a Swish account."""
+    return _keys(Swish, texts)
+
+
+def _keys(config: type[ProviderConfig[Any]], texts: Texts) -> str:
+    hints = get_type_hints(config, vars(sys.modules[config.__module__]))
     rows = [
         (code(each.name), _kind(hints[each.name]), _default(each), texts[each.name])
-        for each in fields(SwedbankPay)
+        for each in fields(config)
         if each.name != "account"
     ]
     return table(("Key", "Value", "Default", "Meaning"), rows)
 
 
 def _kind(hint: Any) -> str:
-    if hint is Secret:
+    if hint == KeyMaterial:
+        return "reference to a file"
+    if hint in {Secret, Secret | str}:
         return "reference to a secret"
     if isinstance(hint, type) and issubclass(hint, Enum):
         return " or ".join(code(member.name.lower()) for member in hint)

@@ -1,16 +1,16 @@
-// Asks the shop how the payment stands, and shows what changed in place, so that screen readers hear it.
+// Asks the shop how things stand, and shows what changed in place, so that screen readers hear it.
 "use strict";
-const longestPause = 10000;
+const longestPause = 3000;
 let pause = 500;
 
 async function look() {
   try {
     const status = document.getElementById("status");
-    const { standing } = await (await fetch(status.dataset.ask)).json();
-    if (standing !== status.dataset.standing) {
+    const answer = await (await fetch(status.dataset.ask)).json();
+    if (answer.standing !== status.dataset.standing) {
       await show();
     }
-    if (["thanks", "reserved", "refunded", "not_paid", "flagged"].includes(standing)) {
+    if (!answer.may_change) {
       return;
     }
   } catch {
@@ -24,10 +24,10 @@ async function show() {
   const answer = await (await fetch(location.href)).text();
   const page = new DOMParser().parseFromString(answer, "text/html");
   document.title = page.title;
-  for (const id of ["status", "receipt"]) {
-    const shown = document.getElementById(id);
-    const fresh = page.getElementById(id);
+  for (const shown of document.querySelectorAll("[data-live]")) {
+    const fresh = page.getElementById(shown.id);
     shown.replaceChildren(...fresh.childNodes);
+    shown.className = fresh.className;
     Object.assign(shown.dataset, fresh.dataset);
   }
 }

@@ -42,9 +42,8 @@ def begin(
 ) -> StoredPayout:
     """Write down a new payout, or find the one begun before under its operation id.
 
-    ``write`` signs the instruction of a payout id: of a new one, or of one that certainly never left and
-    is signed anew; that one keeps its id, which the callback's URL in the instruction names. Raises
-    ``IdReused`` when the payout begun before was another, ``Conflict`` when someone starts it right now.
+    ``write`` signs the instruction of a payout id; one that certainly never left is signed anew, under its
+    own id. Raises ``IdReused`` when that payout was another, ``Conflict`` when someone starts it right now.
     """
     fingerprint = codec.digest("payout", order)
     found = _row(connection, payout.account, payout.operation_id)

@@ -136,7 +136,7 @@ class Behaviour:
     reference_signs: ReferenceSigns = ReferenceSigns.GUIDE
     callback_addresses: CallbackAddresses = CallbackAddresses.HTTPS
     lower_case_ids: bool = False
-    """Take lower-case ``instructionUUID``s; otherwise 400."""
+    """Take an ``instructionUUID`` in lower case; otherwise 400."""
     unknown_members: Literal["refuse", "ignore"] = "refuse"
     """400 for a member that no text names, so that a typo is caught. ``null`` always counts as absent."""
     identical_repeat: Literal["RP09", "replay"] = "RP09"
