@@ -85,14 +85,17 @@ _FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSErro
 
 
 class _WithoutSecrets(logging.Filter):
-    """Masks what httpx logs of each request of its own accord: a path may name a stored token."""
+    """Masks what the client logs of its own accord: a path may name a stored token, a header be one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = scrub(record.getMessage()), ()
+        said = record.getMessage()
+        headers = said.find("headers.complete return_value")
+        record.msg, record.args = scrub(said if headers < 0 else said[:headers] + "headers.complete"), ()
         return True
 
 
-logging.getLogger("httpx").addFilter(_WithoutSecrets())
+for _client in ("httpx", "httpcore.http11", "httpcore.http2"):
+    logging.getLogger(_client).addFilter(_WithoutSecrets())
 
 
 @functools.cache

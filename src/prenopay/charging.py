@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, cast
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from prenopay._redaction import Secret
 from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution, redacted
-from prenopay.ledger import charges, ending, ids, mandates, operations, schema, settling, tokens
+from prenopay.ledger import charges, ending, ids, mandates, operations, records, settling, tokens
 from prenopay.ledger.evidence import STAYS_OPEN
 from prenopay.ledger.operations import Begun
 from prenopay.mandates import Mandate, MandateState
@@ -45,27 +45,13 @@ class Charging:
         self._execution.gateway.check_order(order)
         payment_id = ids.payment_id(intent.now, self._execution.ports.entropy)
 
-        def check(connection: Connection) -> None:
-            charges.check(
-                connection,
-                self._account,
-                mandate_id,
-                order.amount,
-                operation_id=intent.operation_id,
-                period=period,
-                now=intent.now,
-            )
-
-        def note(connection: Connection) -> None:
-            charges.note(
-                connection,
-                self._account,
-                mandate_id,
-                payment_id=payment_id,
-                operation_id=intent.operation_id,
-                period=period,
-                now=intent.now,
-            )
+        drawing = charges.Drawing(
+            account=self._account,
+            mandate_id=mandate_id,
+            operation_id=intent.operation_id,
+            period=period,
+            now=intent.now,
+        )
 
         def begin(connection: Connection) -> Begun:
             return operations.begin_create(
@@ -76,8 +62,8 @@ class Charging:
                 payment_id=payment_id,
                 expires_at=None,
                 parameters={"mandate_id": mandate_id, "period": period},
-                check=check,
-                add=note,
+                check=lambda connection: charges.check(connection, drawing, order.amount),
+                add=lambda connection: charges.note(connection, drawing, payment_id),
             )
 
         begun = await self._execution.ports.ledger.transact(begin)
@@ -122,21 +108,9 @@ class Charging:
             observed = await self._proof(made, provider_reference)
         charged = Charged(outcome=_outcome_of(observed), observation=observed)
 
-        def decide(connection: Connection, now: datetime) -> None:
-            connection.execute(
-                insert(schema.decisions).values(
-                    account=self._account,
-                    operation_id=operation_id,
-                    payment_id=made.payment_id,
-                    outcome=charged.outcome.value,
-                    person=person,
-                    reason=reason,
-                    at=now,
-                ),
-            )
-
         def conclude(connection: Connection) -> None:
-            decide(connection, self._execution.ports.clock.now())
+            now = self._execution.ports.clock.now()
+            records.decided(connection, made, charged.outcome, person=person, reason=reason, now=now)
             self._conclude(connection, begun, charged, read_at)
 
         await self._execution.ports.ledger.transact(conclude)

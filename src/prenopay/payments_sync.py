@@ -283,8 +283,7 @@ class Accounts:
     ) -> Accounts:
         """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up.
 
-        Raises ``ConfigurationError``, or ``LedgerUnavailable`` when the tables are missing or old
-        (``prenopay db upgrade``).
+        Raises ``ConfigurationError``, or ``LedgerUnavailable`` when the tables are missing or old.
         """
         urls = CallbackUrls(callback_url, callback_keys)
         engine = open_migrated(database)
@@ -293,7 +292,6 @@ class Accounts:
         if sender is None:
             sender = own = BlockingSender()
             closing.append(own.aclose)
-        connect = BlockingSender if sender is own else None
 
         async def tell(event: Event) -> None:
             if handler is not None:
@@ -307,7 +305,7 @@ class Accounts:
             callback_urls=urls,
             on_event=None if on_event is None else tell,
             vault=Vault(token_keys),
-            connect=connect,
+            connect=BlockingSender if sender is own else None,
             closing=closing,
         )
         return cls(accounts)

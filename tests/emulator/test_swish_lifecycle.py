@@ -36,7 +36,7 @@ from .swish_calling import API, CALLBACK, IDENTIFIER, PAYER, Shop
 
 
 def _shop(**behaviour: object) -> Shop:
-    return Shop(SwishEmulator(behaviour=replace(Behaviour(), **behaviour)))  # type: ignore[arg-type]
+    return Shop(SwishEmulator(behaviour=replace(Behaviour(), **behaviour)))  # type: ignore[arg-type]  # checked by the dataclass
 
 
 def test_a_request_is_paid_by_whoever_scans_it() -> None:

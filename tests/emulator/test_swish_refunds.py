@@ -24,7 +24,7 @@ OTHER = "1230000025"
 
 
 def _shop(**behaviour: object) -> Shop:
-    return Shop(SwishEmulator(behaviour=replace(Behaviour(), **behaviour)))  # type: ignore[arg-type]
+    return Shop(SwishEmulator(behaviour=replace(Behaviour(), **behaviour)))  # type: ignore[arg-type]  # checked by the dataclass
 
 
 def test_a_refund_moves_from_state_to_state() -> None:

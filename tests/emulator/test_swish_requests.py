@@ -26,7 +26,7 @@ SUPPLIER = "9870000011"
 
 
 def _shop(**behaviour: object) -> Shop:
-    return Shop(SwishEmulator(behaviour=replace(Behaviour(), **behaviour)))  # type: ignore[arg-type]
+    return Shop(SwishEmulator(behaviour=replace(Behaviour(), **behaviour)))  # type: ignore[arg-type]  # checked by the dataclass
 
 
 @pytest.mark.parametrize(

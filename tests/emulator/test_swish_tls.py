@@ -204,7 +204,7 @@ def test_nothing_stays_on_disk(
             modes.append(stat.S_IMODE(Path(name).stat().st_mode))
             context.load_cert_chain(name)
 
-    load_pair(_Watching(), certificate.chain_pem, certificate.key_pem)  # type: ignore[arg-type]
+    load_pair(_Watching(), certificate.chain_pem, certificate.key_pem)  # type: ignore[arg-type]  # it only watches
     authority.server_tls()
     assert modes == [0o600]
     assert list(tmp_path.iterdir()) == []

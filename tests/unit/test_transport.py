@@ -379,3 +379,12 @@ def test_what_the_client_logs_by_itself_holds_no_secret_either(caplog: pytest.Lo
     logged = [record.getMessage() for record in caplog.records if record.name == "httpx"]
     assert logged
     assert not any("leia@example.com" in message for message in logged)
+
+
+def test_no_header_of_an_answer_reaches_the_clients_own_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("httpcore.http11", "httpcore.http2"):
+        said = ("receive_response_headers.complete return_value=%r", [(b"PaymentRequestToken", b"a-token")])
+        logging.getLogger(name).debug(*said)
+    assert len(caplog.records) == 2
+    assert not any("a-token" in record.getMessage() for record in caplog.records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,67 +13,61 @@ from prenopay.ledger import codec, mandates, schema
 from prenopay.mandates import ConsentKind, Mandate, MandateKind
 from prenopay.models import Decline, OperationKind, Outcome
 from prenopay.money import Money
-from prenopay.recurring.ceilings import Draw, Never, NotBefore, decide, scheme_of
+from prenopay.recurring.ceilings import Draw, Never, NotBefore, Now, decide, scheme_of
 
-__all__ = ["check", "draws", "mandate_charged", "note"]
+__all__ = ["Drawing", "check", "draws", "mandate_charged", "note"]
 
 _HISTORY: Final = timedelta(days=400)
 """Longer than any scheme looks back; declines for good within it end a method."""
 _TAKEN: Final = (Outcome.SUCCEEDED.value, Outcome.PENDING.value, Outcome.UNKNOWN.value)
 
 
-def check(
-    connection: Connection,
-    account: str,
-    mandate_id: str,
-    amount: Money,
-    *,
-    operation_id: str,
-    period: str,
-    now: datetime,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A charge that is about to be made: on which mandate, under which id, for which period."""
+
+    account: str
+    mandate_id: str
+    operation_id: str
+    period: str
+    now: datetime
+
+
+def check(connection: Connection, drawing: Drawing, amount: Money) -> None:
     """Refuse a charge that must not be sent; the mandate stays locked until the transaction ends.
 
     Raises ``MandateUnusable``, ``CeilingReached``, ``Conflict`` for a period that is paid already or
     while another charge on the mandate has an unknown outcome.
     """
-    mandate, card_key = mandates.lock(connection, account, mandate_id)
+    account, now = drawing.account, drawing.now
+    mandate, card_key = mandates.lock(connection, account, drawing.mandate_id)
     _refuse_unusable(mandate, amount)
-    _refuse_taken_period(connection, mandate, operation_id, period)
-    match decide(
-        draws(connection, account, mandate_id, card_key, since=now - _HISTORY), scheme_of(mandate.display), now
-    ):
+    _refuse_taken_period(connection, mandate, drawing.operation_id, drawing.period)
+    history = draws(connection, account, drawing.mandate_id, card_key, since=now - _HISTORY)
+    match decide(history, scheme_of(mandate.display), now):
         case Never(rule=rule):
             message = f"the last decline on {mandate.display} says never again: ask the payer for another method"
-            raise CeilingReached(message, rule=rule).about(account=account, operation_id=operation_id)
+            raise CeilingReached(message, rule=rule).about(account=account, operation_id=drawing.operation_id)
         case NotBefore(at=at, rule=rule):
             message = f"another draw on {mandate.display} is forbidden before {at.isoformat()} ({rule})"
-            raise CeilingReached(message, not_before=at, rule=rule).about(account=account, operation_id=operation_id)
-        case _:
+            error = CeilingReached(message, not_before=at, rule=rule)
+            raise error.about(account=account, operation_id=drawing.operation_id)
+        case Now():
             pass
 
 
-def note(
-    connection: Connection,
-    account: str,
-    mandate_id: str,
-    *,
-    payment_id: str,
-    operation_id: str,
-    period: str,
-    now: datetime,
-) -> None:
+def note(connection: Connection, drawing: Drawing, payment_id: str) -> None:
     """Write down which mandate a new charge is drawn on."""
-    _mandate, card_key = mandates.lock(connection, account, mandate_id)
+    _mandate, card_key = mandates.lock(connection, drawing.account, drawing.mandate_id)
     connection.execute(
         insert(schema.charges).values(
             payment_id=payment_id,
-            account=account,
-            mandate_id=mandate_id,
-            operation_id=operation_id,
+            account=drawing.account,
+            mandate_id=drawing.mandate_id,
+            operation_id=drawing.operation_id,
             card_key=card_key,
-            period=period,
-            at=now,
+            period=drawing.period,
+            at=drawing.now,
         ),
     )
 

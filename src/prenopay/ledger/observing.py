@@ -87,9 +87,9 @@ def apply(
     next_check_at: datetime | None,
     methods: Sequence[Sealed] = (),
 ) -> StoredPayment:
-    """Write ``observed`` into the books and return the payment as it now stands.
+    """Write ``observed`` (redacted) into the books and return the payment as it now stands.
 
-    ``observed.raw`` has been redacted. ``read_at`` is when the gateway was asked: an older reading never
+    ``read_at`` is when the gateway was asked: an older reading never
     overrules a newer one on what can be done next. Raises ``IllegalTransition`` if someone changed the
     payment behind the lock.
     """
@@ -113,8 +113,7 @@ def apply(
         if overrules(before, totals, observed, asked_last=read_at >= last_read):
             changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
             changes.values["observed_at"] = max(read_at, last_read)
-    changes.values["next_check_at"] = next_check_at
-    _write(connection, changes, observed)
+    _write(connection, changes, observed, next_check_at)
     return load_payment(connection, account, payment_id)
 
 
@@ -365,9 +364,14 @@ def _other_paid(connection: Connection, stored: StoredPayment) -> str | None:
     return None if found is None else str(found)
 
 
-def _write(connection: Connection, changes: _Changes, observed: Observation) -> None:
+def _write(
+    connection: Connection,
+    changes: _Changes,
+    observed: Observation,
+    next_check_at: datetime | None,
+) -> None:
     stored, table = changes.payment, schema.payments
-    values = changes.values | {"updated_at": changes.now, "version": stored.version + 1}
+    values = changes.values | {"next_check_at": next_check_at, "updated_at": changes.now, "version": stored.version + 1}
     if observed.instrument is not None:
         values["instrument"] = observed.instrument
     written = connection.execute(

@@ -87,8 +87,7 @@ def begin_create(
     ``check`` is asked before a new one is written, ``add`` writes what else belongs to it;
     ``parameters`` are part of what the operation id stands for.
     """
-    asked = (intent.kind, order, *sorted(parameters.items()))
-    fingerprint = codec.digest(*asked)
+    fingerprint = codec.digest(intent.kind, order, *sorted(parameters.items()))
     found = find_operation(connection, intent.account, intent.operation_id)
     if found is not None:
         return _again(connection, intent, found, fingerprint, check)

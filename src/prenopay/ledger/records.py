@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, Row, and_, insert, or_, select
 
 from prenopay.errors import NotFound
 from prenopay.ledger import codec, schema
@@ -34,6 +34,7 @@ __all__ = [
     "PERSONAL",
     "StoredOperation",
     "StoredPayment",
+    "decided",
     "find_operation",
     "find_payments",
     "load_operation",
@@ -181,6 +182,29 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
     for row in _rows(connection, schema.observations, payment_id):
         entries.append(_entry(row.at, "observation", f"read because of: {row.source}"))
     return tuple(sorted(entries, key=lambda entry: entry.at))
+
+
+def decided(
+    connection: Connection,
+    made: Operation,
+    outcome: Outcome,
+    *,
+    person: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Write down what a person settled by hand, and how that was found out."""
+    connection.execute(
+        insert(schema.decisions).values(
+            account=made.account,
+            operation_id=made.operation_id,
+            payment_id=made.payment_id,
+            outcome=outcome.value,
+            person=person,
+            reason=reason,
+            at=now,
+        ),
+    )
 
 
 def operations_of(connection: Connection, payment_id: str) -> tuple[StoredOperation, ...]:

@@ -6,6 +6,7 @@ Nothing here sends or decides anything: callers bring the evidence, and what is 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, or_, select, update
 
@@ -23,6 +24,8 @@ from prenopay.models import Decline, Operation, OperationKind, Outcome, Payment,
 from prenopay.money import Money
 
 __all__ = ["being_refunded", "claim", "due", "look_again", "open_ones", "refunds_under_way", "settle"]
+
+_MAKE_PAYMENTS: Final = frozenset({OperationKind.CREATE, OperationKind.CHARGE})
 
 
 def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:
@@ -103,8 +106,7 @@ def settle(
     A create without an answer leaves its payment's state unknown, one that never happened created.
     """
     table, made = schema.operations, operation.operation
-    makes_a_payment = made.kind in {OperationKind.CREATE, OperationKind.CHARGE}
-    if makes_a_payment and outcome in {Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED}:
+    if made.kind in _MAKE_PAYMENTS and outcome in {Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED}:
         state = PaymentState.UNKNOWN if outcome is Outcome.UNKNOWN else PaymentState.CREATED
         unsent = schema.payments.c.state.in_([PaymentState.CREATED.value, PaymentState.UNKNOWN.value])
         connection.execute(

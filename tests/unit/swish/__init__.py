@@ -1,0 +1,1 @@
+"""Swish's parts on their own: phones, texts, certificate requests."""

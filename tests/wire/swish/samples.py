@@ -111,7 +111,7 @@ def payout(status: str = "CREATED", **members: Any) -> Json:
         "callbackUrl": CALLBACK,
         "payerAlias": NUMBER,
         "payeeAlias": PHONE,
-        "payeeSSN": "197501088327",
+        "payeeSSN": "197501082387",
         "amount": 500.0,
         "currency": "SEK",
         "payoutType": "PAYOUT",
@@ -182,7 +182,7 @@ def payout_request(minor: int = 50000, **fields: Any) -> PayoutRequest:
     plain: Json = {
         "amount": Money(minor, "SEK"),
         "payee_phone": "070-123 45 67",
-        "payee_personal_number": "19750108-8327",
+        "payee_personal_number": "19750108-2387",
         "description": "Första pris",
         "reference": "prize-1",
     }

@@ -92,13 +92,13 @@ def test_a_payment_for_the_app_says_this_and_nothing_more() -> None:
         "currency": "SEK",
         "message": "En månad",
     }
-    assert expected == written(asked(payer=Payer(phone="070-123 45 67", personal_number="197501088327")))
+    assert expected == written(asked(payer=Payer(phone="070-123 45 67", personal_number="197501082387")))
 
 
 def test_a_payment_by_phone_says_every_field() -> None:
-    payer = by_phone(personal_number="19750108-8327", must_match_personal_number=True)
+    payer = by_phone(personal_number="19750108-2387", must_match_personal_number=True)
     body = written(asked(age_limit=18, **payer))
-    assert (body["payerAlias"], body["payerSSN"], body["ageLimit"]) == (PHONE, "197501088327", "18")
+    assert (body["payerAlias"], body["payerSSN"], body["ageLimit"]) == (PHONE, "197501082387", "18")
 
 
 def test_an_order_without_reference_has_none() -> None:
@@ -139,11 +139,11 @@ def test_amounts_have_two_decimals(minor: int, text: str) -> None:
         ({"instruments": (Instrument.CARD,)}, "instruments"),
         ({"only_instrument": Instrument.CARD}, "instruments"),
         ({"payer": Payer(must_match_personal_number=True)}, "payer.personal_number"),
-        ({"payer": Payer(must_match_personal_number=True, personal_number="750108-8327")}, "payer.personal_number"),
+        ({"payer": Payer(must_match_personal_number=True, personal_number="750108-2387")}, "payer.personal_number"),
         (
             {
                 "payer": Payer(
-                    must_match_personal_number=True, personal_number="197501088327", personal_number_country="NO"
+                    must_match_personal_number=True, personal_number="197501082387", personal_number_country="NO"
                 )
             },
             "payer.personal_number",

@@ -41,9 +41,9 @@ def test_a_consent_is_asked_of_a_phone() -> None:
 
 def test_a_consent_is_asked_in_the_app() -> None:
     asked = recurring().ask_consent_in_app(
-        UUID, "197501088327", callback_url=CALLBACK, order_reference="subscription-1"
+        UUID, "197501082387", callback_url=CALLBACK, order_reference="subscription-1"
     )
-    assert ("POST", f"/consents/{UUID}/token", {**_ABOUT_US, "tin": "197501088327"}) == said(asked)
+    assert ("POST", f"/consents/{UUID}/token", {**_ABOUT_US, "tin": "197501082387"}) == said(asked)
 
 
 def test_money_is_taken_on_a_consent() -> None:

@@ -31,6 +31,7 @@ from prenopay.provider import Environment
 
 __all__ = ["Credentials", "client_context", "load", "refuse_other_world", "world_of"]
 
+_ROOT_WORDS: Final = len(["Swish", "Root", "CA", "v2"])
 _PEM: Final = b"-----BEGIN "
 _KEY: Final = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:.*?-----END [A-Z ]*PRIVATE KEY-----|.*)", re.DOTALL)
 _OLD_CIPHERS: Final = {
@@ -156,7 +157,7 @@ def world_of(credentials: Credentials) -> Environment | None:
         return None
     if "test" in words:
         return Environment.TEST
-    return Environment.PRODUCTION if len(words) <= 4 else None  # noqa: PLR2004 - "Swish Root CA v2", and nothing more
+    return Environment.PRODUCTION if len(words) <= _ROOT_WORDS else None
 
 
 def common_name(name: x509.Name) -> str:
