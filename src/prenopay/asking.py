@@ -111,7 +111,7 @@ class ChangeRequest:
     vat: Money | None
     lines: tuple[OrderLine, ...]
     description: str
-    callback_url: str = ""
+    callback_url: str = field(default="", repr=False)
     again: bool = False
 
 
@@ -122,7 +122,7 @@ class PayoutRequest:
     order: PayoutOrder
     payout_id: str
     reference: str
-    callback_url: str
+    callback_url: str = field(repr=False)
     asked_at: datetime
 
 
@@ -143,7 +143,7 @@ class ChargeRequest:
     order: Order
     payment_id: str
     reference: str
-    callback_url: str
+    callback_url: str = field(repr=False)
     kind: MandateKind
     token: Secret
     again: bool = False

@@ -259,7 +259,8 @@ class Order:
 
     amount: Money
     description: str
-    return_url: str = ""
+    return_url: str
+    """Where the payer comes back to; empty only where the merchant starts the payment."""
     cancel_url: str = ""
     payment_page_url: str = ""
     """Seamless only: the host's page that holds the payment frame, to which apps and 3-D Secure return."""

@@ -276,6 +276,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         order = Order(
             amount=amount,
             description=description,
+            return_url="",
             initiator=Initiator.MERCHANT,
             order_reference=order_reference,
             lines=lines,

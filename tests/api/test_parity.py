@@ -31,7 +31,7 @@ def function(member: Any) -> Callable[..., Any]:
 
 def in_blocking_words(annotation: object) -> str:
     """Return what an annotation of async code reads like in blocking code."""
-    return re.sub(r"\bAsync(?=Payments|Accounts|EventHandler)", "", str(annotation))
+    return re.sub(r"\bAsync(?=Payments|Accounts|EventHandler|Mandates)", "", str(annotation))
 
 
 def shape(member: Any) -> list[tuple[str, object, object, str]]:

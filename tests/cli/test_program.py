@@ -151,7 +151,7 @@ def test_a_doctor_finds_the_emulator_well(desk: Desk) -> None:
 
 
 def test_a_gateway_that_nobody_emulates_is_refused(desk: Desk) -> None:
-    expected = "prenopay: there is no emulator of 'bank'; there are: swedbankpay\n"
+    expected = "prenopay: there is no emulator of 'bank'; there are: swedbankpay, swish\n"
     assert desk.run("emulate", "bank", "--port", "0").err == expected
 
 

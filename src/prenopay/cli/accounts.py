@@ -198,7 +198,8 @@ def _doctor(options: argparse.Namespace) -> int:
     found = settings.load(options.config)
     wanted = [config for config in found.accounts if not options.account or config.account in options.account]
     if missing := set(options.account) - {config.account for config in wanted}:
-        message = f"there is no account {', '.join(sorted(missing))} in {found.path}"
+        known = ", ".join(config.account for config in found.accounts) or "none"
+        message = f"there is no account {min(missing)!r} here; known are: {known}"
         raise NotFound(message)
     with _database(found) as accounts:
         examined = {config.account: _examine(accounts, config) for config in wanted}

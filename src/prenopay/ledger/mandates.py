@@ -26,6 +26,8 @@ __all__ = [
     "history",
     "load",
     "lock",
+    "mandate_id_of",
+    "mandate_of",
     "note_methods",
     "of_payer",
     "propose",

@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment
 
-__all__ = ["Credentials", "client_context", "load", "refuse_other_world", "world_of"]
+__all__ = ["Credentials", "client_context", "common_name", "load", "refuse_other_world", "world_of"]
 
 _ROOT_WORDS: Final = len(["Swish", "Root", "CA", "v2"])
 _PEM: Final = b"-----BEGIN "
