@@ -61,6 +61,7 @@ def asked(minor: int = 14900, **fields: Any) -> Order:
         "amount": sek(minor),
         "description": "Digital, one month",
         "payer": Payer(reference="reader-7"),
+        "return_url": "",
         "initiator": Initiator.MERCHANT,
         "capture": CaptureMode.AUTOMATIC,
     }

@@ -141,6 +141,7 @@ def charge_of(asked: Json) -> ChargeRequest:
         vat=Money(asked["vatAmount"], asked["currency"]),
         order_reference=asked["payeeInfo"].get("orderReference", ""),
         payer=payer_of(asked["payer"]),
+        return_url="",
         initiator=Initiator.MERCHANT,
         extra=extra,
         **_renamed(asked, _ROOT),
