@@ -38,7 +38,7 @@ nitpick_ignore_regex = [
     # SQLAlchemy's, named in the ledger's port; and what every WSGI server hands to an app
     ("py:class", "Connection|StartResponse"),
     # wired by Accounts.add, never by a host
-    ("py:class", r"prenopay\.execution\.Ports|prenopay\._transport\..*"),
+    ("py:class", r"prenopay\.execution\.(Ports|Execution)|prenopay\.ledger\.vault\.Vault|prenopay\._transport\..*"),
     # certificates as cryptography has them; what stays inside the emulator and the provider
     ("py:class", r"cryptography\..*|Credentials"),
     ("py:class", r"prenopay\.testing\.emulators\.swish\.objects\.(Payment|Payout|Refund)"),

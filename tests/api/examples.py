@@ -25,18 +25,21 @@ MODULES = (
     "callbacks",
     "events",
     "ledger.inbox",
+    "mandates",
     "models",
     "money",
     "orders",
     "ports",
     "provider",
     "providers.swedbankpay",
+    "recurring.ceilings",
     "settings",
+    "token_file",
 )
 
 SECRET_FIELDS = frozenset(
     {
-        *("access_token", "callback_keys", "token"),
+        *("access_token", "callback_keys", "token", "token_keys", "card_key"),
         *("body", "callback_url", "headers", "path", "query", "raw", "url"),  # may hold tokens, MACs, or who pays
         *("redirect_url", "script_url", "extra"),
         *("first_name", "last_name", "street", "co_address", "city", "zip_code", "email", "phone"),
@@ -64,6 +67,7 @@ def value_types() -> list[type[Any]]:
             if (
                 isinstance(kind, type)
                 and dataclasses.is_dataclass(kind)
+                and dataclasses.fields(kind)
                 and not getattr(kind, "__abstractmethods__", 0)
             ):
                 found[kind.__name__] = kind

@@ -11,11 +11,12 @@ import pytest
 
 from prenopay import Money, OperationId, Secret, errors
 from prenopay.callbacks import CallbackAddress
+from prenopay.recurring.ceilings import Never, NotBefore
 
 from .examples import MARK, SECRET_FIELDS, example, pickled, value_types
 
 TYPES = value_types()
-POSITIONAL = {Money, CallbackAddress}
+POSITIONAL = {Money, CallbackAddress, Never, NotBefore}
 
 each_type = pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.__name__)
 
@@ -24,6 +25,7 @@ def test_the_values_a_host_meets_are_all_here() -> None:
     names = {kind.__name__ for kind in TYPES}
     assert {"Money", "Order", "OrderLine", "Payer", "Payment", "Operation", "Event", "Decline", "Flag"} <= names
     assert {"CallbackRequest", "CallbackReply", "SweepReport", "Settings", "SwedbankPay", "Observation"} <= names
+    assert {"Consent", "ImportReport", "Mandate", "MethodSeen", "StoreMethod", "TokenLine"} <= names
 
 
 @each_type

@@ -12,7 +12,7 @@ from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.exchange import EmulatorRequest, Outcome
 from prenopay.testing.emulators.server import Served, serve
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
-from tests.cli.desk import KEY, PASSWORD, TOKEN, Desk
+from tests.cli.desk import KEY, PASSWORD, TOKEN, TOKEN_KEY, Desk
 
 
 class Switchboard:
@@ -54,6 +54,7 @@ def desk(
     monkeypatch.setenv("DESK_TOKEN", TOKEN)
     monkeypatch.setenv("DESK_KEY", KEY)
     monkeypatch.setenv("DESK_PASSWORD", PASSWORD)
+    monkeypatch.setenv("DESK_SEAL_KEY", TOKEN_KEY)
     monkeypatch.delenv("PRENOPAY_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
     board, served = switchboard

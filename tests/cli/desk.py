@@ -24,7 +24,8 @@ from tests.behaviour.shop import an_order
 TOKEN = "the-desks-secret-token"
 KEY = "the-desks-secret-key-that-is-long-enough"
 PASSWORD = "the-desks-secret-password"
-SECRETS = (TOKEN, KEY, PASSWORD)
+TOKEN_KEY = "the-desks-secret-that-seals-tokens"
+SECRETS = (TOKEN, KEY, PASSWORD, TOKEN_KEY)
 PROGRAM = Path(sys.executable).with_name("prenopay")
 
 _WRONG_USE = 2
@@ -79,6 +80,7 @@ class Desk:
             f"database = {json.dumps(database or self.database)}",
             f"callback_url = {json.dumps(self.callback_url)}",
             'callback_keys = ["env:DESK_KEY"]',
+            'token_keys = ["env:DESK_SEAL_KEY"]',
             more,
             "[accounts.cards]",
             *(f"{key} = {json.dumps(value)}" for key, value in (self.account | account).items()),
@@ -126,6 +128,7 @@ class Desk:
             self.database,
             callback_url=self.callback_url,
             callback_keys=[KEY],
+            token_keys=[TOKEN_KEY],
             on_event=on_event,
             sender=EmulatorSender({host: self.emulator}),
             clock=self.emulator.clock,

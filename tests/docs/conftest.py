@@ -24,6 +24,7 @@ from prenopay.testing.emulators.swish import SwishEmulator
 
 CALLBACK_URL = "https://kuriren.example/callbacks"
 KEY = "a-long-random-text-from-your-secret-store"
+TOKEN_KEY = "another-long-random-text-from-your-secret-store"
 
 
 def installed(module: str) -> bool:
@@ -40,6 +41,7 @@ def stage(tmp_path: Path, sqlite_database: str, monkeypatch: pytest.MonkeyPatch)
         sqlite_database,
         callback_url=CALLBACK_URL,
         callback_keys=[KEY],
+        token_keys=[TOKEN_KEY],
         on_event=events.append,
         sender=EmulatorSender(emulator.mounts),
         clock=emulator.clock,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import assert_never, assert_type
@@ -40,9 +41,11 @@ from prenopay import (
 )
 from prenopay.callbacks import CallbackAddress, Hint, Trust
 from prenopay.errors import (
+    CeilingReached,
     Conflict,
     IdReused,
     InvalidOrder,
+    MandateUnusable,
     NotFound,
     OutcomeUnknown,
     PrenopayError,
@@ -51,11 +54,22 @@ from prenopay.errors import (
     Rejected,
 )
 from prenopay.ledger.inbox import Callback
+from prenopay.mandates import (
+    Consent,
+    ConsentKind,
+    ImportReport,
+    Mandate,
+    MandateChange,
+    MandateKind,
+    MandateState,
+    StoreMethod,
+)
 from prenopay.models import TimelineEntry
 from prenopay.orders import LineKind
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender, Send
 from prenopay.provider import (
     ChangeRequest,
+    ChargesMandates,
     Created,
     CreateRequest,
     Inspection,
@@ -72,6 +86,7 @@ from prenopay.provider import (
 )
 from prenopay.providers.swedbankpay import (
     ReferenceFormat,
+    RepeatedReference,
     SwedbankPay,
     SwedbankPayProvider,
 )
@@ -132,6 +147,7 @@ def open_blocking(config: SwedbankPay) -> Payments[SwedbankPayProvider]:
         DATABASE,
         callback_url="https://kuriren.example/callbacks",
         callback_keys=[Secret("k" * 32), "k" * 32],
+        token_keys=[Secret("t" * 32)],
         on_event=told,
     )
     wsgi.CallbackApp(accounts)
@@ -187,6 +203,47 @@ def look(cards: Payments[SwedbankPayProvider]) -> None:
     cards.erase_payer("p")
 
 
+def store(cards: Payments[SwedbankPayProvider], order: Order) -> tuple[Mandate, ...]:
+    consent = Consent(
+        kind=ConsentKind.FIXED,
+        most=Money(11900, "SEK"),
+        text_version="terms-2026-01",
+        agreed_at=datetime.now(UTC),
+        channel="web",
+    )
+    asked = replace(order, store=StoreMethod(consent=consent, kinds=(MandateKind.UNSCHEDULED,)))
+    payment = cards.create(asked, operation_id="order:K-3")
+    assert_type(cards.replace(payment.payment_id, asked, operation_id="order:K-4"), Payment)
+    mandates = cards.mandates
+    assert_type(mandates.take_over("", dry_run=True, check=False), ImportReport)
+    assert_type(mandates.history("m"), tuple[MandateChange, ...])
+    assert_type(mandates.remove("m", reason="asked", actor="reader").state.is_chargeable, bool)
+    mandates.remove_all("r", reason="asked", confirm="r")
+    return mandates.refresh("r") + mandates.find(state=MandateState.EXPIRING)
+
+
+def draw(payments: Payments[ChargesMandates], mandate: Mandate) -> Operation | datetime | None:
+    """Works with every provider that charges stored methods."""
+    try:
+        return payments.charge(
+            mandate.mandate_id,
+            Money(11900, "SEK"),
+            operation_id=OperationId.of("renewal", "S-1", "2026-11", 1),
+            description="One month",
+            period="2026-11",
+        )
+    except MandateUnusable:
+        return None
+    except CeilingReached as error:
+        return error.not_before
+
+
+def settle(cards: Payments[SwedbankPayProvider], mandate: Mandate) -> Operation:
+    draw(cards, mandate)
+    assert_type(cards.open_operations(limit=9), tuple[Operation, ...])
+    return cards.settle_by_hand("renewal:1", provider_reference=None, person="Ann", reason="the portal")
+
+
 def in_words(outcome: Outcome) -> str:
     match outcome:
         case Outcome.SUCCEEDED:
@@ -222,6 +279,9 @@ async def serve(config: SwedbankPay) -> asgi.CallbackApp:
     payment = await cards.create(an_order("K-2"), operation_id="order:K-2")
     assert_type(await cards.capture(payment.payment_id, operation_id="capture:K-2"), Operation)
     assert_type(await accounts.sweep(), SweepReport)
+    assert_type(await cards.mandates.of_payer("r"), tuple[Mandate, ...])
+    drawn = await cards.charge("m", Money(100, "SEK"), operation_id="renewal:K-2", description="One month")
+    assert_type(drawn.decline, Decline | None)
     assert_type(await accounts["cards"].observe(payment.payment_id), Payment)
     await accounts.aclose()
     return asgi.CallbackApp(accounts)
@@ -354,6 +414,8 @@ def from_settings(settings: Settings) -> tuple[str, ...]:
         payee_id="5cabf558-5283-482f-b252-4d58e06f6f3b",
         access_token=Secret("your-test-token"),
         reference_format=ReferenceFormat.DIGITS_12,
+        payer_api=False,
+        repeated_reference=RepeatedReference.REFUSED,
     )
     assert_type(account.provider(), SwedbankPayProvider)
     own = VoucherAccount(account="vouchers", environment=Environment.TEST)

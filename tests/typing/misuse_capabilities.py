@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from prenopay import Accounts, AsyncAccounts, Operation, Payments
+from prenopay import Accounts, AsyncAccounts, Money, Operation, Payments
 from prenopay.callbacks import Trust
 from prenopay.ports import Send
 from prenopay.provider import (
     Captures,
     ChangeRequest,
+    ChargesMandates,
     PaymentProvider,
     ProviderConfig,
     ReceivesCallbacks,
     Refunds,
+    StoresMandates,
 )
 
 
@@ -25,12 +27,17 @@ def blocking(accounts: Accounts, config: ProviderConfig[SettlesAtOnce]) -> None:
     swish.capture("p", operation_id="capture:1")  # refused: misc | reportAttributeAccessIssue
     swish.cancel("p", operation_id="cancel:1")  # refused: misc | reportAttributeAccessIssue
     swish.update("p", operation_id="update:1")  # refused: misc | reportAttributeAccessIssue
+    swish.charge(  # refused: misc | reportAttributeAccessIssue
+        "m", Money(100, "SEK"), operation_id="renewal:1", description="One month"
+    )
+    swish.mandates.get("m")  # refused: misc | reportAttributeAccessIssue
 
 
 async def awaiting(accounts: AsyncAccounts, config: ProviderConfig[SettlesAtOnce]) -> None:
     swish = accounts.add(config)
     await swish.refund("p", operation_id="refund:1")
     await swish.capture("p", operation_id="x")  # refused: misc | reportAttributeAccessIssue
+    await swish.mandates.of_payer("r")  # refused: misc | reportAttributeAccessIssue
 
 
 def any_provider(payments: Payments[PaymentProvider]) -> None:
@@ -45,8 +52,14 @@ def capture_all(payments: Payments[Captures]) -> Operation:
     return payments.capture("p", operation_id="capture:1")
 
 
-def handed_on(swish: Payments[SettlesAtOnce]) -> None:
+def draw(payments: Payments[ChargesMandates]) -> Operation:
+    return payments.charge("m", Money(100, "SEK"), operation_id="renewal:1", description="One month")
+
+
+def handed_on(swish: Payments[SettlesAtOnce], storing: Payments[StoresMandates]) -> None:
     capture_all(swish)  # refused: arg-type | reportArgumentType
+    draw(storing)  # refused: arg-type | reportArgumentType
+    storing.mandates.get("m")
 
 
 def not_built() -> PaymentProvider:

@@ -15,6 +15,7 @@ from prenopay import (
     PaymentState,
     Secret,
 )
+from prenopay.mandates import Consent, Mandate, MandateState, StoreMethod
 from prenopay.providers.swedbankpay import SwedbankPay
 
 TEST, SECRET = Environment.TEST, Secret("t")
@@ -55,7 +56,7 @@ def misread(payment: Payment) -> str:
 
 def made(price: Money) -> None:
     Order(price, "One month", "https://kuriren.example")  # refused: call-arg | reportCallIssue
-    Order(amount=price, description="One month")  # refused: call-arg | reportCallIssue
+    Order(amount=price, return_url="https://kuriren.example")  # refused: call-arg | reportCallIssue
     Order(amount=price, description="x", return_url="y", capture="automatic")  # refused: arg-type | reportArgumentType
     Order(amount=price, description="x", return_url="y", amonut=price)  # refused: call-arg | reportCallIssue
     CallbackRequest(path="/", body="{}")  # refused: arg-type | reportArgumentType
@@ -75,3 +76,11 @@ def configured() -> None:
         payee_id=PAYEE,
         access_token=SECRET,
     )
+
+
+def stored(mandate: Mandate, consent: Consent) -> str:
+    mandate.state = MandateState.ACTIVE  # refused: misc | reportAttributeAccessIssue
+    StoreMethod()  # refused: call-arg | reportCallIssue
+    StoreMethod(consent=consent, kinds=("unscheduled",))  # refused: arg-type | reportArgumentType
+    Consent(text_version="t", channel="web")  # refused: call-arg | reportCallIssue
+    return str(mandate.token)  # refused: attr-defined | reportAttributeAccessIssue

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sphinx.util.docutils import SphinxDirective
 
-from from_code import command_line, database, emulators, settings_keys, swedbankpay, swish
+from from_code import command_line, database, emulators, mandates, settings_keys, swedbankpay, swish
 from from_code.markdown import Texts
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ __all__ = ["setup"]
 
 _MAKERS: Final[Mapping[str, Callable[[Texts], str]]] = {
     "accounts-keys": settings_keys.top_keys,
+    "card-ceilings": mandates.ceilings,
     "command-line": command_line.commands,
     "database-tables": database.tables,
+    "mandate-states": mandates.states,
     "swedbankpay-capabilities": swedbankpay.capabilities,
     "swedbankpay-instruments": swedbankpay.instruments,
     "swedbankpay-keys": settings_keys.swedbankpay_keys,
@@ -37,6 +39,7 @@ _MAKERS: Final[Mapping[str, Callable[[Texts], str]]] = {
     "swish-keys": settings_keys.swish_keys,
     "swish-looks": swish.looks,
     "swish-problems": swish.problems,
+    "token-columns": mandates.columns,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from from_code.markdown import Texts, code, table
 from prenopay import Environment, Instrument, PaymentState, Secret
-from prenopay.provider import VERBS, ReceivesCallbacks
+from prenopay.provider import VERBS, ChargesMandates, ReceivesCallbacks, StoresMandates
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay, SwedbankPayProvider
 from prenopay.providers.swedbankpay.encoding import INSTRUMENTS
 from prenopay.providers.swedbankpay.problems import _ERRORS, TABLE, Meaning, Verdict
@@ -42,6 +42,8 @@ def capabilities(_texts: Texts) -> str:
     resend = "for ever" if limits.resend_window is None else duration(limits.resend_window)
     rows = [
         ("Verbs", ", ".join(code(name) for name in ("create", "observe", *can))),
+        ("Stores methods", "yes" if StoresMandates in type(provider).__mro__ else "no"),
+        ("Charges stored methods", "yes" if ChargesMandates in type(provider).__mro__ else "no"),
         ("Receives callbacks", "yes" if ReceivesCallbacks in type(provider).__mro__ else "no"),
         ("Currencies", ", ".join(sorted(limits.currencies))),
         ("Capture in parts", "yes" if limits.partial_capture else "no"),

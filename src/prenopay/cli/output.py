@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final, cast
 
@@ -27,7 +27,7 @@ def as_json(value: Any) -> Any:
             return {"minor": value.minor, "currency": value.currency}
         case Enum():
             return value.value
-        case datetime():
+        case date():  # a datetime is one too
             return value.isoformat()
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             names = (each.name for each in dataclasses.fields(value) if each.name not in _HIDDEN)

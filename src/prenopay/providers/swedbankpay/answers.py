@@ -43,8 +43,8 @@ class KnownOrder:
     __slots__ = ("links", "observation")
 
     def __init__(self, observation: Observation, links: Mapping[str, str]) -> None:
-        self.observation = observation
-        self.links = links
+        self.observation: Observation = observation
+        self.links: Mapping[str, str] = links
 
     def has(self, reference: str) -> bool:
         """Whether one of the order's transactions carries ``reference``."""

@@ -85,8 +85,8 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
         self._api = Api(config)
         self._credentials = config.credentials()
         self._signing = config.signing_credentials() if config.signing_certificate else self._credentials
-        self.hosts = config.hosts
-        self.limits = Limits(
+        self.hosts: frozenset[str] = config.hosts
+        self.limits: Limits = Limits(
             currencies=frozenset({encoding.CURRENCY}),
             reference=ReferenceRule(alphabet=ReferenceAlphabet.HEX, length=32),
             resend_window=None,

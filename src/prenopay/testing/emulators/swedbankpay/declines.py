@@ -44,7 +44,7 @@ _BY_AMOUNT: Final = {
     900362: ("acquirererror", 403, "REJECTED_BY_ACQUIRER", "62"),
     900391: ("acquirergatewayerror", 502, "ACQUIRER_HOST_OFFLINE", "91"),
 }
-CARD_WORDS: Final = {
+CARD_WORDS: Final[dict[str, tuple[int, str, str]]] = {
     **dict.fromkeys(("cardbranddisabled", "accountholdertyperejected", "cardtyperejected"), (403, "REJECTED", "")),
     **dict.fromkeys(("3dsecurerequired", "authenticationstatusrejected"), (403, "REJECTED", "")),
     **dict.fromkeys(("frauddetected", "paymenttokenerror"), (403, "REJECTED", "")),

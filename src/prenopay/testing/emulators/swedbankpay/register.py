@@ -62,9 +62,9 @@ class Register:
         self.merchants: dict[str, Merchant] = {merchant.access_token: merchant for merchant in merchants}
         self.orders: dict[str, PaymentOrder] = {}
         self.references: dict[tuple[str, str], UsedReference] = {}
-        self.vault = Vault()
+        self.vault: Vault = Vault()
         self.card_failures: dict[tuple[str, str], list[datetime]] = {}
-        self.reattempts = Reattempts(self.card_failures)
+        self.reattempts: Reattempts = Reattempts(self.card_failures)
         self.planned_declines: list[PlannedDecline] = []
         self._random = random.Random(seed)  # noqa: S311 - ids of play money, which must replay
         self._last_number = _FIRST_NUMBER

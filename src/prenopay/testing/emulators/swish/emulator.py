@@ -57,11 +57,11 @@ class SwishEmulator:
     ) -> None:
         """Serve the merchants, or one of its own; ``seed`` decides every reference and token."""
         behaviour = behaviour or Behaviour()
-        self.clock = clock or VirtualClock()
-        self.faults = FaultPlan()
-        self.callbacks = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
-        self.transcript = Transcript()
-        self.merchants = tuple(merchants) or (SwishMerchant(),)
+        self.clock: VirtualClock = clock or VirtualClock()
+        self.faults: FaultPlan = FaultPlan()
+        self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
+        self.transcript: Transcript = Transcript()
+        self.merchants: tuple[SwishMerchant, ...] = tuple(merchants) or (SwishMerchant(),)
         self._authority = authority
         self._lock = threading.RLock()
         self._register = Register(

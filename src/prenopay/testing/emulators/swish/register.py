@@ -45,8 +45,8 @@ class Register:
         self.clock = clock
         self.callbacks = callbacks
         self.behaviour = behaviour
-        self.merchants = {merchant.number: merchant for merchant in merchants}
-        self.payers = {payer.msisdn: payer for payer in payers}
+        self.merchants: dict[str, SwishMerchant] = {merchant.number: merchant for merchant in merchants}
+        self.payers: dict[str, SwishPayer] = {payer.msisdn: payer for payer in payers}
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[str, Refund] = {}
         self.payouts: dict[str, Payout] = {}
