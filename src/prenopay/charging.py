@@ -13,7 +13,7 @@ from prenopay._redaction import Secret
 from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution, redacted
 from prenopay.ledger import charges, ending, ids, mandates, operations, records, settling, tokens
-from prenopay.ledger.evidence import STAYS_OPEN
+from prenopay.ledger.evidence import FIRST_TRY_HAS_ENDED, STAYS_OPEN
 from prenopay.ledger.operations import Begun
 from prenopay.mandates import Mandate, MandateState
 from prenopay.models import Decline, Operation, OperationKind, Outcome, PaymentState
@@ -96,6 +96,12 @@ class Charging:
         made = stored.operation
         if made.outcome is not Outcome.UNKNOWN or stored.in_flight(self._execution.ports.clock.now()):
             message = f"operation {operation_id!r} is {made.outcome}: only an unknown outcome is settled by hand"
+            raise Conflict(message).about(account=self._account, operation_id=operation_id)
+        if (
+            provider_reference is None
+            and self._execution.ports.clock.now() - stored.first_sent_at < FIRST_TRY_HAS_ENDED
+        ):
+            message = f"operation {operation_id!r} may still be on its way: look again ten minutes after it was sent"
             raise Conflict(message).about(account=self._account, operation_id=operation_id)
         begun = Begun(
             operation=stored,

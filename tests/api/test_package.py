@@ -77,7 +77,7 @@ def test_the_wheel_asks_for_no_test_tool(metadata: Message) -> None:
     assert any(each.startswith("sqlalchemy") for each in needed)
     tools = ("pytest", "ruff", "mypy", "hypothesis", "pyright", "hatchling", "sphinx", "starlette", "psycopg")
     assert [each for each in needed if each.startswith(tools)] == []
-    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "dev", "docs", "postgres"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "dev", "docs", "postgres", "qr"}
 
 
 def test_every_entry_point_leads_somewhere(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

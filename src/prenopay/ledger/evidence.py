@@ -21,14 +21,14 @@ from prenopay.errors import (
 from prenopay.ledger.operations import Begun
 from prenopay.models import OperationKind
 
-__all__ = ["STAYS_OPEN", "leaves_open", "pause"]
+__all__ = ["FIRST_TRY_HAS_ENDED", "STAYS_OPEN", "leaves_open", "pause"]
 
 STAYS_OPEN: Final = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
 """Errors after which the gateway may have acted."""
 _SAW_NOTHING: Final = (NotSent, Unauthenticated, RateLimited)
 """Errors that say nothing about an earlier try, because the look-up itself did not get through."""
 
-_FIRST_TRY_HAS_ENDED: Final = timedelta(minutes=10)
+FIRST_TRY_HAS_ENDED: Final = timedelta(minutes=10)
 """After this a lost request cannot still be on its way: what the gateway does not have, it never got."""
 _LOOK_AGAIN_AFTER: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
 """Pauses between looks at an operation without a final answer; the last one repeats."""
@@ -47,7 +47,7 @@ def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
         return False
     if isinstance(error, _SAW_NOTHING):
         return True
-    return now - begun.operation.first_sent_at < _FIRST_TRY_HAS_ENDED
+    return now - begun.operation.first_sent_at < FIRST_TRY_HAS_ENDED
 
 
 def pause(looks: int) -> timedelta:

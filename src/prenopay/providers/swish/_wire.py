@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -53,7 +53,7 @@ def _name(name: str) -> str:
 class Out(BaseModel):
     """A request body, or a part of one."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         alias_generator=_name,
         populate_by_name=True,
         strict=True,
@@ -217,7 +217,7 @@ Time = Annotated[datetime | None, BeforeValidator(_time)]
 class In(BaseModel):
     """A part of an answer. Member names have been put in lower case before they get here."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         alias_generator=lambda name: name.replace("_", ""),
         extra="ignore",
         hide_input_in_errors=True,
