@@ -1,21 +1,7 @@
 """Reads a file of tokens that another system stored: CSV with a documented header, every fault named by its line.
 
-The header, in any order, with ``,`` or ``;`` between::
-
-    (
-        payer_reference,
-        kind,
-        token,
-        display,
-        instrument,
-        expires,
-        consent,
-        most,
-        currency,
-        text_version,
-        agreed_at,
-        channel,
-    )
+The header, in any order, with ``,`` or ``;`` between: ``payer_reference``, ``kind``, ``token``, ``display``,
+``instrument``, ``expires``, ``consent``, ``most``, ``currency``, ``text_version``, ``agreed_at``, ``channel``.
 
 ``kind`` is ``unscheduled``, ``recurrence`` or ``one_click``; ``expires`` is ``2027-12`` or empty; ``consent``
 is ``variable`` or ``fixed``; ``most`` is in major units (``149.00``) with its ``currency``, both empty for no
@@ -28,6 +14,7 @@ from __future__ import annotations
 import calendar
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -115,10 +102,10 @@ def _faults_of(header: list[str]) -> Iterator[ImportProblem]:
     for name in _NEEDED:
         if name not in header:
             yield ImportProblem(line=1, column=name, why="is missing in the header")
-    for name in header:
+    for name, times in Counter(header).items():
         if name not in COLUMNS:
             yield ImportProblem(line=1, column=name, why=f"is not a column; known are: {', '.join(COLUMNS)}")
-        elif header.count(name) > 1:
+        elif times > 1:
             yield ImportProblem(line=1, column=name, why="stands twice in the header")
 
 
@@ -181,7 +168,7 @@ def _expiry(text: str) -> date | None:
     try:
         year, month = (int(part) for part in text.split("-"))
         return date(year, month, calendar.monthrange(year, month)[1])
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         _refuse("expires", f"must be a month such as 2027-12, not {text!r}", error)
 
 

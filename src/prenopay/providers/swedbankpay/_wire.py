@@ -189,6 +189,7 @@ class PaymentOrderOut(Out):
     expand_first_instrument: bool | None = None
     restricted_to_age_limit: int | None = None
     generate_moto_payment: bool | None = None
+    payment_token: str | None = Field(default=None, repr=False)
     generate_payment_token: bool | None = None
     generate_recurrence_token: bool | None = None
     generate_unscheduled_token: bool | None = None
@@ -294,9 +295,14 @@ def _time(value: object) -> datetime | None:
     """Read a time with two to seven fractional digits; junk, which the docs show, is no time."""
     try:
         read = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return read if read is None else _in_utc(read)
+    except (ValueError, OverflowError):
         return None
-    return read.replace(tzinfo=UTC) if read is not None and read.tzinfo is None else read
+
+
+def _in_utc(time: datetime) -> datetime:
+    """Return ``time`` in UTC, which is meant where no zone is said; raises ``OverflowError`` beyond the years there are."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 Flag = Annotated[bool, BeforeValidator(_is_true)]
