@@ -43,6 +43,8 @@ COLUMNS: Final = (
 )
 _NEEDED: Final = ("payer_reference", "kind", "token", "text_version", "agreed_at")
 _LONGEST: Final = {"payer_reference": 200, "display": 200, "instrument": 60}
+_FIELD_MOST: Final = 2000
+"""No token, time or amount comes near this; what is refused is repeated in the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +115,9 @@ def _line(line: int, values: Mapping[str, str]) -> TokenLine:
     for name in _NEEDED:
         if not values[name]:
             _refuse(name, "is empty")
-    for name, longest in _LONGEST.items():
-        if len(values[name]) > longest:
+    for name, value in values.items():
+        longest = _LONGEST.get(name, _FIELD_MOST)
+        if len(value) > longest:
             _refuse(name, f"is longer than {longest} signs")
     return TokenLine(
         line=line,

@@ -301,7 +301,7 @@ def _time(value: object) -> datetime | None:
 
 
 def _in_utc(time: datetime) -> datetime:
-    """Return ``time`` in UTC, which is meant where no zone is said; raises ``OverflowError`` beyond the years there are."""
+    """Return ``time`` in UTC, which no zone means too; raises ``OverflowError`` beyond the years there are."""
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
