@@ -85,13 +85,15 @@ class Limits:
 class CreateRequest:
     """What ``create_payment`` is given: the order, the gateway reference, the callback URL.
 
-    ``again``: an earlier try under this reference may have reached the gateway.
+    ``offered`` is the token of the stored method that ``order.pay_with`` names. ``again``: an earlier
+    try under this reference may have reached the gateway.
     """
 
     order: Order
     payment_id: str
     reference: str
     callback_url: str = field(repr=False)
+    offered: Secret | None = None
     again: bool = False
 
 
@@ -153,14 +155,12 @@ class ChargeRequest:
 class Charged:
     """How a charge ended: ``observation`` where the gateway made a payment of it, ``decline`` where it said no.
 
-    A declined charge may have both. ``suspends``: the decline says that the method is not to be used
-    again before ``decline.not_before``, or ever.
+    A declined charge may have both. Whether the method must rest then is read off ``decline.suspends``.
     """
 
     outcome: Outcome
     observation: Observation | None = None
     decline: Decline | None = None
-    suspends: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,15 @@ from typing import Final, cast
 
 from sqlalchemy import Connection
 
-from prenopay._redaction import Secret
 from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution, redacted
-from prenopay.ledger import charges, ending, ids, mandates, operations, records, settling, tokens
+from prenopay.ledger import charges, ending, ids, mandates, operations, records, settling
 from prenopay.ledger.evidence import FIRST_TRY_HAS_ENDED, STAYS_OPEN
 from prenopay.ledger.operations import Begun
-from prenopay.mandates import Mandate, MandateState
-from prenopay.models import Decline, Operation, OperationKind, Outcome, PaymentState
+from prenopay.ledger.outbox import append_events
+from prenopay.ledger.records import StoredOperation
+from prenopay.mandates import Mandate
+from prenopay.models import Operation, OperationKind, Outcome, PaymentState
 from prenopay.orders import Initiator, Order, Payer
 from prenopay.provider import Charged, ChargeRequest, ChargesMandates, Created, Observation
 
@@ -94,15 +95,7 @@ class Charging:
             raise InvalidOrder(message, field=field)
         stored = await self._execution.load_operation(operation_id)
         made = stored.operation
-        if made.outcome is not Outcome.UNKNOWN or stored.in_flight(self._execution.ports.clock.now()):
-            message = f"operation {operation_id!r} is {made.outcome}: only an unknown outcome is settled by hand"
-            raise Conflict(message).about(account=self._account, operation_id=operation_id)
-        if (
-            provider_reference is None
-            and self._execution.ports.clock.now() - stored.first_sent_at < FIRST_TRY_HAS_ENDED
-        ):
-            message = f"operation {operation_id!r} may still be on its way: look again ten minutes after it was sent"
-            raise Conflict(message).about(account=self._account, operation_id=operation_id)
+        self._refuse_early(stored, has_proof=provider_reference is not None)
         begun = Begun(
             operation=stored,
             payment=await self._execution.load(made.payment_id),
@@ -123,6 +116,18 @@ class Charging:
         await self._after(made.payment_id)
         return (await self._execution.load_operation(operation_id)).operation
 
+    def _refuse_early(self, stored: StoredOperation, *, has_proof: bool) -> None:
+        """Raise ``Conflict`` where nobody can know yet, or all is known."""
+        made, now = stored.operation, self._execution.ports.clock.now()
+        why = ""
+        if made.outcome is not Outcome.UNKNOWN or stored.in_flight(now):
+            why = f"is {made.outcome}: only an unknown outcome is settled by hand"
+        elif not has_proof and now - stored.first_sent_at < FIRST_TRY_HAS_ENDED:
+            why = "may still be on its way: look again ten minutes after it was sent"
+        if why:
+            message = f"operation {made.operation_id!r} {why}"
+            raise Conflict(message).about(account=self._account, operation_id=made.operation_id)
+
     async def _send(self, gateway: ChargesMandates, begun: Begun, order: Order, mandate: Mandate) -> None:
         made, read_at = begun.operation.operation, self._execution.ports.clock.now()
         request = ChargeRequest(
@@ -131,7 +136,9 @@ class Charging:
             reference=made.reference,
             callback_url=self._execution.ports.callback_urls.url(self._account, made.payment_id),
             kind=mandate.kind,
-            token=await self._token(mandate),
+            token=await self._execution.ports.ledger.read(
+                lambda connection: self._execution.token(connection, mandate.mandate_id),
+            ),
             again=begun.maybe_sent,
         )
         send = self._execution.send()
@@ -162,25 +169,8 @@ class Charging:
             decline=charged.decline,
             next_check_at=now + self._execution.claimed_for,
         )
-        if charged.suspends and charged.decline is not None:
-            self._suspend(connection, made.payment_id, charged.decline, now)
-
-    def _suspend(self, connection: Connection, payment_id: str, decline: Decline, now: datetime) -> None:
-        mandate_id = charges.mandate_charged(connection, payment_id)
-        if mandate_id is None:
-            return
-        reason = decline.text or decline.code.value
-        moved = mandates.change(
-            connection,
-            mandate_id,
-            MandateState.SUSPENDED,
-            actor=mandates.GATEWAY,
-            reason=reason,
-            now=now,
-            resume_at=decline.not_before,
-        )
-        if moved:
-            ending.tell_suspended(connection, self._account, payment_id, mandate_id, decline, now=now)
+        told = charges.suspend(connection, made.payment_id, charged.decline, now=now)
+        append_events(connection, self._account, made.payment_id, told, now=now)
 
     async def _after(self, payment_id: str) -> None:
         """Take what was just reserved, if the order says so, and tell the host."""
@@ -197,15 +187,6 @@ class Charging:
             )
             raise Conflict(message).about(account=self._account, operation_id=made.operation_id)
         return redacted(observed)
-
-    async def _token(self, mandate: Mandate) -> Secret:
-        sealed = await self._execution.ports.ledger.read(
-            lambda connection: tokens.token_of(connection, mandate.mandate_id),
-        )
-        if sealed is None:
-            message = f"mandate {mandate.mandate_id} has no token any more"
-            raise Conflict(message).about(account=self._account)
-        return self._execution.ports.vault.unseal(sealed)
 
     def _gateway(self) -> ChargesMandates:
         gateway = self._execution.gateway

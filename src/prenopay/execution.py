@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
-from prenopay._redaction import redact
+from prenopay._redaction import Secret, redact
 from prenopay.callbacks import CallbackUrls
 from prenopay.errors import (
     DuplicateReference,
@@ -24,7 +24,7 @@ from prenopay.errors import (
     TransportError,
     UnsupportedOperation,
 )
-from prenopay.ledger import codec, ending, evidence, observing, operations, parts, records, settling
+from prenopay.ledger import codec, ending, evidence, observing, operations, parts, records, settling, tokens
 from prenopay.ledger.operations import Begun, Intent
 from prenopay.ledger.records import StoredPayment
 from prenopay.ledger.vault import Vault, seal
@@ -43,7 +43,7 @@ from prenopay.provider import (
 )
 from prenopay.refunds_apart import keeps_apart, with_refunds
 
-__all__ = ["Execution", "Ports", "expiry_operation_id", "redacted"]
+__all__ = ["Execution", "Ports", "redacted"]
 
 T = TypeVar("T")
 
@@ -108,11 +108,18 @@ class Execution:
 
         return send
 
+    def token(self, connection: Connection, mandate_id: str) -> Secret:
+        """Return the secret inside a mandate, for a provider; raises ``Conflict`` once it is removed."""
+        return tokens.unsealed(connection, self.ports.vault, self.account, mandate_id)
+
     async def create(self, begun: Begun, order: Order) -> StoredPayment:
         """Ask the gateway for the payment and write down what it made."""
         payment_id = begun.payment.payment.payment_id
         callback_url = self.ports.callback_urls.url(self.account, payment_id)
         send, read_at = self.send(), self.ports.clock.now()
+        offered: Secret | None = None
+        if order.pay_with:
+            offered = await self.ports.ledger.read(lambda connection: self.token(connection, order.pay_with))
 
         def ask(reference: str) -> Awaitable[Created]:
             request = CreateRequest(
@@ -120,6 +127,7 @@ class Execution:
                 payment_id=payment_id,
                 reference=reference,
                 callback_url=callback_url,
+                offered=offered,
                 again=begun.maybe_sent and reference == begun.operation.operation.reference,
             )
             return self.gateway.create_payment(send, request)
@@ -178,7 +186,7 @@ class Execution:
             _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
             return
 
-        observed = None if reply.observation is None else redacted(_expired_if_so(reply.observation, made))
+        observed = None if reply.observation is None else redacted(ending.expired_if_so(reply.observation, made))
         look_again = reply.outcome is Outcome.SUCCEEDED and keeps_apart(self.gateway, made.kind)
         outcome = Outcome.PENDING if look_again else reply.outcome
 
@@ -384,17 +392,6 @@ class Execution:
             raise UnsupportedOperation(message, capability=verb, reason=reason).about(account=self.account)
 
 
-def expiry_operation_id(payment_id: str) -> str:
-    """Return the id of the operation that closes a payment's page when its time is over."""
-    return f"{payment_id}:expire"
-
-
 def redacted(observed: Observation) -> Observation:
     """Mask secrets in the raw answer, once, before anything is stored or told of it."""
     return replace(observed, raw=redact(observed.raw))
-
-
-def _expired_if_so(observed: Observation, made: Operation) -> Observation:
-    """A page closed because its time was over makes the payment expired, not cancelled."""
-    closed = observed.state is PaymentState.CANCELLED and made.operation_id == expiry_operation_id(made.payment_id)
-    return replace(observed, state=PaymentState.EXPIRED) if closed else observed

@@ -83,7 +83,8 @@ class Consent:
     """What the payer agreed to: kept as evidence, for as long as the mandate and its charges are.
 
     ``text_version`` names the text that was shown, ``channel`` where (``web``, ``phone``, ``import``);
-    ``most`` is the fixed amount, or the bound of a variable one. Raises ``InvalidOrder``.
+    ``most`` is the fixed amount, or the bound of a variable one. ``until`` is the last day on which the
+    method may be remembered (``None``: until the payer takes it back). Raises ``InvalidOrder``.
     """
 
     kind: ConsentKind = ConsentKind.VARIABLE
@@ -91,6 +92,7 @@ class Consent:
     text_version: str
     agreed_at: datetime
     channel: str
+    until: date | None = None
 
     def __post_init__(self) -> None:
         """Refuse a consent that proves nothing."""
@@ -100,6 +102,8 @@ class Consent:
             _refuse("consent.channel", "say where the payer agreed, such as 'web' or 'phone'")
         if self.agreed_at.tzinfo is None:
             _refuse("consent.agreed_at", "must be a time with a zone")
+        if self.until is not None and self.until < self.agreed_at.date():
+            _refuse("consent.until", f"{self.until} is before the payer agreed")
         if self.kind is ConsentKind.FIXED and self.most is None:
             _refuse("consent.most", "a fixed consent names its amount")
         if self.most is not None and self.most.minor <= 0:

@@ -25,6 +25,10 @@ class Mandates:
         """Return a payer's mandates, newest first, ended ones included."""
         return run_blocking(self._mandates.of_payer(payer_reference))
 
+    def to_offer(self, payer_reference: str) -> tuple[Mandate, ...]:
+        """Return the payer's ``ONE_CLICK`` methods that a new order may offer (``Order.pay_with``), newest first."""
+        return run_blocking(self._mandates.to_offer(payer_reference))
+
     def find(
         self,
         *,

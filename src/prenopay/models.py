@@ -156,6 +156,17 @@ class DeclineCode(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+_ABOUT_THE_METHOD: Final = frozenset(
+    {
+        DeclineCode.MANDATE_INACTIVE,
+        DeclineCode.CARD_EXPIRED,
+        DeclineCode.CARD_NOT_ACCEPTED,
+        DeclineCode.INVALID_DETAILS,
+    },
+)
+"""Declines that another try with the same method cannot change."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decline:
     """Issuer, bank or gateway said no: a result, not an error.
@@ -171,6 +182,16 @@ class Decline:
     text: str = ""
     not_before: datetime | None = None
     attempts_left: int | None = None
+
+    @property
+    def suspends(self) -> bool:
+        """Whether a stored method that was so refused must rest until ``not_before``, or for good where none is given.
+
+        Of a ceiling whose end is not known it is not said: that would be for good.
+        """
+        if self.code is DeclineCode.LIMIT_EXCEEDED:
+            return self.not_before is not None
+        return self.advice is Advice.NEVER or self.code in _ABOUT_THE_METHOD
 
 
 class FlagKind(StrEnum):

@@ -8,8 +8,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay.errors import Conflict, OutcomeUnknown
-from prenopay.execution import Execution, expiry_operation_id
-from prenopay.ledger import ending, ids, mandates, operations
+from prenopay.execution import Execution
+from prenopay.ledger import ending, ids, mandates, offering, operations
 from prenopay.ledger.operations import Begun
 from prenopay.models import Action, OperationKind, Outcome, Payment, PaymentState
 from prenopay.orders import Order
@@ -35,7 +35,7 @@ class OpenPayments:
     async def create(self, order: Order, operation_id: str) -> Payment:
         """Write the order down, and make it payable at the gateway."""
         self._gateway.check_order(order)
-        if order.store is not None:
+        if order.store is not None or order.pay_with:
             self._methods.require()
         begun = await self._begin(order, operation_id)
         if begun.ours_to_send:
@@ -72,7 +72,7 @@ class OpenPayments:
         payment_id = payment.payment_id
         page_closed_at = payment.created_at + self._gateway.limits.page_lives + _GATEWAY_CLOSES_WITHIN
         if Action.CANCEL in payment.allowed_actions and Cancels in type(self._gateway).__mro__:
-            await self._execution.change(OperationKind.CANCEL, payment_id, expiry_operation_id(payment_id))
+            await self._execution.change(OperationKind.CANCEL, payment_id, ending.expiry_operation_id(payment_id))
             payment = await self._get(payment_id)
         if payment.state is PaymentState.UNKNOWN:
             message = "the gateway does not know whether this was paid (see its flags): a person must look first"
@@ -99,6 +99,10 @@ class OpenPayments:
                     now=intent.now,
                 )
 
+        def check(connection: Connection) -> None:
+            if order.pay_with:
+                offering.check(connection, self._account, order, now=intent.now)
+
         def begin(connection: Connection) -> Begun:
             return operations.begin_create(
                 connection,
@@ -107,6 +111,7 @@ class OpenPayments:
                 provider=self._gateway.name,
                 payment_id=payment_id,
                 expires_at=intent.now + (order.valid_for or self._gateway.limits.page_lives),
+                check=check,
                 add=propose,
             )
 

@@ -279,6 +279,8 @@ class Order:
     payer_user_agent: str = ""
     store: StoreMethod | None = None
     """Store the method for later charges; with an ``amount`` of zero it is stored without a purchase."""
+    pay_with: str = ""
+    """A ``ONE_CLICK`` mandate of the payer's, offered in the gateway's page: the payer says yes there."""
     initiator: Initiator = Initiator.PAYER
     paid_by_staff: bool = False
     """Card details are typed by the merchant's staff, from the phone or a letter (MOTO), where agreed."""
@@ -295,12 +297,12 @@ class Order:
         _require(isinstance(self.amount, Money), "amount", "must be Money in minor units, such as Money(14900, 'SEK')")
         least = 0 if self.store else 1  # nothing is paid where a method is only stored
         _require(self.amount.minor >= least, "amount", f"must be more than zero, not {self.amount}")
-        if self.store:
+        if self.store or self.pay_with:
             known = self.payer is not None and bool(self.payer.reference)
             _require(known, "payer.reference", "a stored method belongs to someone: name the payer")
-            _require(
-                not (self.is_verification and self.lines), "lines", "nothing is bought where a method is only stored"
-            )
+        if self.is_verification:
+            _require(not self.lines, "lines", "nothing is bought where a method is only stored")
+            _require(not self.pay_with, "pay_with", "nothing is paid where a method is only stored")
         _require(bool(self.description.strip()), "description", "the payer must be told what is paid for")
         comes_back = bool(self.return_url) or self.initiator is Initiator.MERCHANT
         _require(comes_back, "return_url", "the payer must have somewhere to come back to")

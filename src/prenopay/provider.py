@@ -152,7 +152,7 @@ class StoresMandates(Protocol):
 
     @abstractmethod
     async def observe_methods(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
-        """Read the payer's stored methods that still work."""
+        """Read the payer's stored methods that still work; ``UnsupportedOperation`` where payers are not known."""
         ...
 
     @abstractmethod
@@ -162,7 +162,10 @@ class StoresMandates(Protocol):
 
     @abstractmethod
     async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
-        """Remove every stored method of the payer, those of other systems of the merchant included."""
+        """Remove every stored method of the payer, those of other systems of the merchant included.
+
+        Raises ``UnsupportedOperation`` where payers are not known: then each known method is removed by itself.
+        """
         ...
 
 

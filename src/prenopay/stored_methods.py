@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from prenopay import token_file
 from prenopay.errors import InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution
-from prenopay.ledger import ids, mandates, mandates_due, tokens
+from prenopay.ledger import ids, mandates, mandates_due, offering, tokens
 from prenopay.ledger.vault import fingerprint, seal
 from prenopay.mandates import ImportProblem, ImportReport, Mandate, MandateChange, MandateState
 from prenopay.provider import StoresMandates
@@ -47,6 +47,11 @@ class AsyncMandates:
             lambda connection: mandates.of_payer(connection, self._account, payer_reference),
         )
 
+    async def to_offer(self, payer_reference: str) -> tuple[Mandate, ...]:
+        """Return the payer's ``ONE_CLICK`` methods that a new order may offer (``Order.pay_with``), newest first."""
+        now = self._execution.ports.clock.now()
+        return tuple(each for each in await self.of_payer(payer_reference) if offering.may_be_offered(each, now))
+
     async def find(
         self,
         *,
@@ -69,7 +74,8 @@ class AsyncMandates:
         """Ask the gateway how the payer's methods look now, write that down, and return them.
 
         Issuers renew cards behind a token silently, so do this before showing a payer their methods. One
-        that the gateway has no more is ``REVOKED``.
+        that the gateway has no more is ``REVOKED``. Raises ``UnsupportedOperation`` where the gateway cannot
+        list a payer's methods.
         """
         seen = await self._gateway().observe_methods(self._execution.send(), payer_reference)
         sealed = seal(self._execution.ports.vault, self._account, seen)
@@ -100,6 +106,8 @@ class AsyncMandates:
     ) -> tuple[Mandate, ...]:
         """End every mandate of a payer; at the gateway all go at once, those of other systems included.
 
+        Where the gateway knows no payers, those that are known here go, one by one.
+
         ``confirm`` repeats the payer's reference: raises ``InvalidOrder`` where it does not.
         """
         if confirm != payer_reference:
@@ -112,9 +120,14 @@ class AsyncMandates:
         held = [each for each in await self.of_payer(payer_reference) if not each.state.has_ended]
         for each in held:
             await self._end(each.mandate_id, reason=reason, actor=actor)
-        await gateway.remove_all_methods(self._execution.send(), payer_reference, reason=reason)
-        for each in held:
-            await self._execution.ports.ledger.transact(partial(tokens.removed, mandate_id=each.mandate_id))
+        try:
+            await gateway.remove_all_methods(self._execution.send(), payer_reference, reason=reason)
+        except UnsupportedOperation:  # this gateway knows no payers, only methods
+            for each in held:
+                await self._remove_at_gateway(gateway, each.mandate_id)
+        else:
+            for each in held:
+                await self._execution.ports.ledger.transact(partial(tokens.removed, mandate_id=each.mandate_id))
         return await self.of_payer(payer_reference)
 
     async def take_over(
@@ -230,9 +243,10 @@ class AsyncMandates:
         """Write down that a mandate is over, so that it is never charged again and the sweep removes its token."""
         now = self._execution.ports.clock.now()
 
-        def end(connection: Connection) -> None:
-            mandates.change(
+        def end(connection: Connection) -> str | None:
+            return mandates.end(
                 connection,
+                self._account,
                 mandate_id,
                 MandateState.DELETED,
                 actor=actor,
@@ -241,7 +255,9 @@ class AsyncMandates:
                 remove_at=now + _TRY_AGAIN_AFTER,
             )
 
-        await self._execution.ports.ledger.transact(end)
+        told_with = await self._execution.ports.ledger.transact(end)
+        if told_with is not None:
+            await self._execution.ports.tell(told_with)
 
     async def _remove_at_gateway(self, gateway: StoresMandates, mandate_id: str) -> None:
         mandate = await self.get(mandate_id)

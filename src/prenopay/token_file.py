@@ -1,21 +1,7 @@
 """Reads a file of tokens that another system stored: CSV with a documented header, every fault named by its line.
 
-The header, in any order, with ``,`` or ``;`` between::
-
-    (
-        payer_reference,
-        kind,
-        token,
-        display,
-        instrument,
-        expires,
-        consent,
-        most,
-        currency,
-        text_version,
-        agreed_at,
-        channel,
-    )
+The header, in any order, with ``,`` or ``;`` between: ``payer_reference``, ``kind``, ``token``, ``display``,
+``instrument``, ``expires``, ``consent``, ``most``, ``currency``, ``text_version``, ``agreed_at``, ``channel``.
 
 ``kind`` is ``unscheduled``, ``recurrence`` or ``one_click``; ``expires`` is ``2027-12`` or empty; ``consent``
 is ``variable`` or ``fixed``; ``most`` is in major units (``149.00``) with its ``currency``, both empty for no

@@ -219,7 +219,8 @@ class Shop:
         payment = self.bought(operation_id, **(values | {"capture": CaptureMode.AUTOMATIC} | changes))
         self.pay(payment, pan=pan)
         self.payments.observe(payment.payment_id)
-        found: tuple[Mandate, ...] = self.mandates.of_payer(READER.reference)
+        payer: Payer = values["payer"] if "payer" not in changes else changes["payer"]
+        found: tuple[Mandate, ...] = self.mandates.of_payer(payer.reference)
         return next(each for each in found if each.payment_id == payment.payment_id)
 
     def drawn(self, mandate: Mandate, operation_id: str, *, amount: int = 11900, **details: Any) -> Operation:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from prenopay import Advice, CaptureMode, DeclineCode, EventKind, Outcome, PaymentState
+from prenopay import Advice, CaptureMode, DeclineCode, EventKind, Operation, Outcome, Payer, PaymentState
 from prenopay.errors import CeilingReached, Conflict, IdReused, InvalidOrder, MandateUnusable, PrenopayError
 from prenopay.mandates import Consent, ConsentKind, Mandate, MandateKind, MandateState, StoreMethod
 from prenopay.money import Money
 from prenopay.providers.swedbankpay import RepeatedReference
 from prenopay.testing.emulators.faults import Fault, FaultKind
-from prenopay.testing.emulators.swedbankpay import Behaviour, DeclineChannel, DuplicateAnswer
+from prenopay.testing.emulators.swedbankpay import Behaviour, DeclineChannel, DuplicateAnswer, TrustlyAnswer
 from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
 
 CHANNELS = (DeclineChannel.FAILED_ORDER, DeclineChannel.PROBLEM)
@@ -67,6 +67,46 @@ def test_one_period_is_taken_once_whatever_the_ids(shop: Shop) -> None:
     assert isinstance(error, Conflict)
     assert "renewal:a" in str(error)
     assert shop.drawn(mandate, "renewal:c", period="2026-03").succeeded
+
+
+def test_one_period_is_taken_once_through_whichever_method_of_the_payer(shop: Shop) -> None:
+    old = shop.stored("order:old")
+    shop.drawn(old, "renewal:a", period="2026-02")
+    new = shop.stored("order:new", pan="5226612199533406", store=StoreMethod(consent=CONSENT, replaces=old.mandate_id))
+    error = shop.tries(lambda: shop.drawn(new, "renewal:b", period="2026-02"))
+
+    assert isinstance(error, Conflict)
+    assert "renewal:a" in str(error)
+    assert len(shop.emulator.charges()) == 1
+    assert shop.drawn(new, "renewal:c", period="2026-03").succeeded
+
+
+def test_two_payers_pay_the_same_period_each(shop: Shop) -> None:
+    mine = shop.stored("order:mine")
+    theirs = shop.stored("order:theirs", payer=Payer(reference="R-78"))
+
+    assert shop.drawn(mine, "renewal:mine", period="2026-02").succeeded
+    assert shop.drawn(theirs, "renewal:theirs", period="2026-02").succeeded
+
+
+def test_what_ends_another_payers_card_that_looks_the_same_does_not_end_this_one(shop: Shop) -> None:
+    mine = shop.stored("order:mine")
+    theirs = shop.stored("order:theirs", payer=Payer(reference="R-78"))
+    made = declined(shop, theirs, "acquirercardstolen", "renewal:theirs", DeclineChannel.PROBLEM)
+
+    assert made.decline is not None
+    assert made.decline.advice is Advice.NEVER
+    assert shop.drawn(mine, "renewal:mine").succeeded
+
+
+def test_a_block_on_a_card_that_looks_the_same_blocks_this_one_too(shop: Shop) -> None:
+    mine = shop.stored("order:mine")
+    theirs = shop.stored("order:theirs", payer=Payer(reference="R-78"))
+    declined(shop, theirs, "acquirererrordonotretry", "renewal:theirs", DeclineChannel.PROBLEM)
+    error = shop.tries(lambda: shop.drawn(mine, "renewal:mine"))
+
+    assert isinstance(error, CeilingReached)
+    assert error.rule == "do-not-retry"
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -304,3 +344,55 @@ def replaced(shop: Shop, old: Mandate) -> Mandate:
     assert (before.state, new.state) == (MandateState.REPLACED, MandateState.ACTIVE)
     found: Mandate = new
     return found
+
+
+# Bank accounts, which answer later
+
+
+def bank_account(shop: Shop) -> Mandate:
+    """Take over a stored bank account from another system."""
+    stored = shop.emulator.store_account(READER.reference)
+    text = (
+        "payer_reference;kind;token;display;instrument;text_version;agreed_at\n"
+        f"{READER.reference};unscheduled;{stored.token};Bank •••• 0004;trustly;terms-2026;2026-01-02T00:00:00Z\n"
+    )
+    assert shop.mandates.take_over(text).added == 1
+    mandate: Mandate = shop.mandates.of_payer(READER.reference)[0]
+    return mandate
+
+
+def the_charge(shop: Shop, made: Operation) -> str:
+    reference: str = shop.payments.get(made.payment_id).provider_reference
+    return reference
+
+
+def test_a_bank_account_answers_later(shop: Shop) -> None:
+    made = shop.drawn(bank_account(shop), "renewal:1", period="2026-02")
+    assert made.outcome is Outcome.PENDING
+    assert isinstance(shop.tries(lambda: shop.drawn(bank(shop), "renewal:2", period="2026-02")), Conflict)
+
+    shop.emulator.settle_trustly(the_charge(shop, made))
+    shop.deliver_callbacks()
+
+    assert shop.payments.operation("renewal:1").outcome is Outcome.SUCCEEDED
+    assert shop.told == [EventKind.AUTHORIZED.value, EventKind.CAPTURED.value]
+    shop.books_agree()
+
+
+def test_a_bank_that_says_no_later_is_a_decline_with_advice(shop: Shop) -> None:
+    made = shop.drawn(bank_account(shop), "renewal:1", period="2026-02")
+    shop.emulator.settle_trustly(the_charge(shop, made), TrustlyAnswer.FAIL)
+    shop.later(hours=2)
+    shop.accounts.sweep()
+
+    settled = shop.payments.operation("renewal:1")
+    assert settled.outcome is Outcome.DECLINED
+    assert settled.decline is not None
+    assert shop.told == [EventKind.DECLINED.value]
+    assert bank(shop).state is MandateState.ACTIVE
+    assert shop.drawn(bank(shop), "renewal:2", period="2026-02").outcome is Outcome.PENDING
+
+
+def bank(shop: Shop) -> Mandate:
+    mandate: Mandate = shop.mandates.of_payer(READER.reference)[0]
+    return mandate

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from prenopay import CaptureMode, EventKind, Payer, PaymentState
-from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, NotFound, PrenopayError
+from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, MandateUnusable, NotFound, PrenopayError
 from prenopay.ledger import schema
 from prenopay.ledger.engine import open_engine
 from prenopay.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
@@ -326,3 +326,105 @@ def test_staff_type_a_card_from_the_phone(shop: Shop) -> None:
     payment = shop.bought(paid_by_staff=True)
     shop.pay(payment)
     assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+
+
+# What the host is told
+
+
+def ended(shop: Shop) -> list[tuple[str | None, str]]:
+    return [(event.mandate_id, event.detail) for event in shop.events if event.kind is EventKind.MANDATE_ENDED]
+
+
+def test_whoever_removes_a_method_the_host_is_told_once(shop: Shop) -> None:
+    one, other = shop.stored("order:1"), shop.stored("order:2", payer=Payer(reference="R-78"))
+    shop.mandates.remove(one.mandate_id, reason="the reader asked", actor="reader")
+    shop.mandates.remove(one.mandate_id, reason="once more")
+    shop.mandates.remove_all("R-78", reason="moved abroad", confirm="R-78")
+
+    assert ended(shop) == [(one.mandate_id, "the reader asked"), (other.mandate_id, "moved abroad")]
+
+
+def test_a_method_gone_at_the_gateway_is_told(shop: Shop) -> None:
+    mandate = shop.stored()
+    (held,) = shop.emulator.tokens()
+    shop.emulator.archive_token(held.token)
+    shop.mandates.refresh(READER.reference)
+    shop.accounts.sweep()
+
+    assert ended(shop) == [(mandate.mandate_id, "the gateway has it no more")]
+
+
+def test_a_method_from_another_system_is_told_of_with_its_charges(shop: Shop) -> None:
+    held = shop.emulator.store_card(READER.reference)
+    line = f"{READER.reference},unscheduled,{held.token},Visa,terms-2026,2026-01-02T00:00:00Z\n"
+    assert shop.mandates.take_over(_FILE_HEADER + line).added == 1
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    charge = shop.drawn(mandate, "renewal:1")
+    shop.mandates.remove(mandate.mandate_id, reason="the reader asked")
+
+    assert ended(shop) == [(mandate.mandate_id, "the reader asked")]
+    assert shop.events[-1].payment_id == charge.payment_id
+
+
+# Offered again
+
+
+ONE_CLICK = StoreMethod(consent=CONSENT, kinds=(MandateKind.ONE_CLICK,))
+
+
+def test_a_returning_reader_is_offered_the_remembered_card(shop: Shop) -> None:
+    shop.stored(store=ONE_CLICK)
+    (remembered,) = shop.mandates.to_offer(READER.reference)
+    payment = shop.bought("order:again", payer=READER, pay_with=remembered.mandate_id)
+    shop.emulator.pay_by_stored(payment.provider_reference)
+
+    assert shop.payments.observe(payment.payment_id).authorized == payment.amount
+    assert remembered.mandate_id in shop.mandates.to_offer(READER.reference)[0].mandate_id
+
+
+@pytest.mark.parametrize(
+    ("kinds", "payer", "why"),
+    [
+        ((MandateKind.UNSCHEDULED,), READER, "is unscheduled"),
+        ((MandateKind.ONE_CLICK,), Payer(reference="R-78"), "another payer's"),
+    ],
+)
+def test_what_is_not_the_payers_to_click_is_not_offered(
+    shop: Shop, kinds: tuple[MandateKind, ...], payer: Payer, why: str
+) -> None:
+    mandate = shop.stored(store=StoreMethod(consent=CONSENT, kinds=kinds))
+    error = shop.tries(lambda: shop.bought("order:again", payer=payer, pay_with=mandate.mandate_id))
+
+    assert isinstance(error, MandateUnusable)
+    assert why in str(error)
+    assert len(shop.payments.find()) == 1
+
+
+def test_a_removed_method_is_not_offered(shop: Shop) -> None:
+    mandate = shop.stored(store=ONE_CLICK)
+    shop.mandates.remove(mandate.mandate_id, reason="the reader asked")
+
+    assert shop.mandates.to_offer(READER.reference) == ()
+    error = shop.tries(lambda: shop.bought("order:again", payer=READER, pay_with=mandate.mandate_id))
+    assert isinstance(error, MandateUnusable)
+
+
+@pytest.mark.parametrize("kind", [MandateKind.ONE_CLICK, MandateKind.UNSCHEDULED])
+def test_a_method_is_remembered_for_as_long_as_was_agreed(shop: Shop, kind: MandateKind) -> None:
+    until = (shop.clock.now() + timedelta(days=30)).date()
+    consent = Consent(text_version="t", agreed_at=CONSENT.agreed_at, channel="web", until=until)
+    mandate = shop.stored(store=StoreMethod(consent=consent, kinds=(kind,)))
+    shop.later(days=30)
+    shop.accounts.sweep()
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.ACTIVE
+
+    shop.later(days=1)
+    assert shop.mandates.to_offer(READER.reference) == ()
+    if kind is MandateKind.UNSCHEDULED:
+        assert isinstance(shop.tries(lambda: shop.drawn(mandate, "renewal:1")), MandateUnusable)
+    shop.accounts.sweep()
+    shop.accounts.sweep()
+
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.EXPIRED
+    assert ended(shop) == [(mandate.mandate_id, "the payer agreed to be remembered until then")]
+    assert [token for token in shop.emulator.tokens() if token.is_active] == []

@@ -10,8 +10,8 @@ import pytest
 
 from prenopay import Money, Order, PageStyle, Payer, PaymentState
 from prenopay._blocking import run_blocking
-from prenopay._redaction import redact
-from prenopay.errors import InvalidOrder
+from prenopay._redaction import Secret, redact
+from prenopay.errors import InvalidOrder, Rejected
 from prenopay.mandates import MandateKind, MethodSeen, StoreMethod
 from prenopay.orders import Instrument
 from prenopay.provider import CreateRequest, Observation
@@ -125,6 +125,50 @@ def test_a_purchase_that_stores_is_a_purchase_of_a_known_payer() -> None:
 
 def test_an_order_that_stores_nothing_says_nothing_of_it() -> None:
     assert not flags(asked())
+
+
+def test_a_remembered_method_is_offered_by_its_token() -> None:
+    script = Script(answer(order("Initialized", rels=()), 201))
+    request = CreateRequest(
+        order=asked(pay_with="man_1"),
+        payment_id="pay_1",
+        reference=REFERENCE,
+        callback_url=_CALLBACK,
+        offered=Secret("5f1d0b0c-0000-4000-8000-000000000001"),
+    )
+    run_blocking(provider().create_payment(script, request))
+    body = body_of(script.sent[0])["paymentorder"]
+    assert body["paymentToken"] == "5f1d0b0c-0000-4000-8000-000000000001"
+    assert "5f1d0b0c" not in repr(request)
+
+
+def test_a_refusal_that_repeats_the_token_is_masked() -> None:
+    token_value = "5f1d0b0c-0000-4000-8000-000000000001"
+    refused = {
+        "type": "https://api.payex.com/psp/errordetail/paymentorders/paymenttokeninactive",
+        "status": 422,
+        "problems": [{"name": "PaymentToken", "description": f"The given {token_value} is inactive."}],
+    }
+    request = CreateRequest(
+        order=asked(pay_with="man_1"),
+        payment_id="pay_1",
+        reference=REFERENCE,
+        callback_url=_CALLBACK,
+        offered=Secret(token_value),
+    )
+    with pytest.raises(Rejected) as caught:
+        run_blocking(provider().create_payment(Script(answer(refused, 422)), request))
+    assert token_value not in f"{caught.value!r} {caught.value}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"payer": None}, "payer.reference"), ({"amount": sek(0), "store": storing()}, "pay_with")],
+)
+def test_what_is_offered_is_somebodys_and_is_paid_with(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidOrder) as caught:
+        asked(**({"pay_with": "man_1"} | changes))
+    assert caught.value.field == field
 
 
 def test_a_verification_says_this_and_nothing_more() -> None:

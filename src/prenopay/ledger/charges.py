@@ -8,18 +8,31 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, insert, select
 
+from prenopay.asking import Observation
 from prenopay.errors import CeilingReached, Conflict, MandateUnusable
+from prenopay.events import EventKind
 from prenopay.ledger import codec, mandates, schema
-from prenopay.mandates import ConsentKind, Mandate, MandateKind
-from prenopay.models import Decline, OperationKind, Outcome
+from prenopay.ledger.outbox import NewEvent
+from prenopay.ledger.records import StoredOperation
+from prenopay.ledger.settling import settle
+from prenopay.mandates import ConsentKind, Mandate, MandateKind, MandateState
+from prenopay.models import Decline, OperationKind, Outcome, PaymentState
 from prenopay.money import Money
-from prenopay.recurring.ceilings import Draw, Never, NotBefore, Now, decide, scheme_of
+from prenopay.recurring.ceilings import Draw, Never, NotBefore, Now, decide, of_another_payer, scheme_of
 
-__all__ = ["Drawing", "check", "draws", "mandate_charged", "note"]
+__all__ = ["Drawing", "check", "draws", "mandate_charged", "note", "settle_seen", "suspend"]
 
 _HISTORY: Final = timedelta(days=400)
 """Longer than any scheme looks back; declines for good within it end a method."""
 _TAKEN: Final = (Outcome.SUCCEEDED.value, Outcome.PENDING.value, Outcome.UNKNOWN.value)
+_ENDS: Final = {
+    PaymentState.AUTHORIZED: Outcome.SUCCEEDED,
+    PaymentState.CAPTURED: Outcome.SUCCEEDED,
+    PaymentState.DECLINED: Outcome.DECLINED,
+    PaymentState.CANCELLED: Outcome.DECLINED,
+    PaymentState.EXPIRED: Outcome.DECLINED,
+}
+"""How a charge that is settled later ended, by the state of its payment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +47,16 @@ class Drawing:
 
 
 def check(connection: Connection, drawing: Drawing, amount: Money) -> None:
-    """Refuse a charge that must not be sent; the mandate stays locked until the transaction ends.
+    """Refuse a charge that must not be sent; the payer's mandates stay locked until the transaction ends.
 
-    Raises ``MandateUnusable``, ``CeilingReached``, ``Conflict`` for a period that is paid already or
-    while another charge on the mandate has an unknown outcome.
+    Raises ``MandateUnusable``, ``CeilingReached``, ``Conflict`` for a period that is paid already (through
+    whichever mandate of the payer) or while another charge on the mandate has an unknown outcome.
     """
     account, now = drawing.account, drawing.now
     mandate, card_key = mandates.lock(connection, account, drawing.mandate_id)
-    _refuse_unusable(mandate, amount)
+    _refuse_unusable(mandate, amount, now)
     _refuse_taken_period(connection, mandate, drawing.operation_id, drawing.period)
-    history = draws(connection, account, drawing.mandate_id, card_key, since=now - _HISTORY)
+    history = draws(connection, mandate, card_key, since=now - _HISTORY)
     match decide(history, scheme_of(mandate.display), now):
         case Never(rule=rule):
             message = f"the last decline on {mandate.display} says never again: ask the payer for another method"
@@ -72,27 +85,36 @@ def note(connection: Connection, drawing: Drawing, payment_id: str) -> None:
     )
 
 
-def draws(connection: Connection, account: str, mandate_id: str, card_key: str, *, since: datetime) -> tuple[Draw, ...]:
-    """Return every try on the mandate's card, whichever mandate it was drawn through."""
-    charges, operations = schema.charges, schema.operations
-    same_card = charges.c.card_key == card_key if card_key else charges.c.mandate_id == mandate_id
+def draws(connection: Connection, mandate: Mandate, card_key: str, *, since: datetime) -> tuple[Draw, ...]:
+    """Return every try on the mandate, and those on its card through other mandates.
+
+    Cards are told apart by the digits that are shown, and two payers' cards may look the same: of another
+    payer's tries only what the schemes count or block is held against this one.
+    """
+    charges, operations, holders = schema.charges, schema.operations, schema.mandates
+    same_card = charges.c.mandate_id == mandate.mandate_id
+    if card_key:
+        same_card |= charges.c.card_key == card_key
     query = (
-        select(charges.c.at, operations.c.outcome, operations.c.decline)
+        select(charges.c.at, operations.c.outcome, operations.c.decline, holders.c.payer_reference)
         .join(
             operations,
             and_(operations.c.account == charges.c.account, operations.c.operation_id == charges.c.operation_id),
         )
-        .where(charges.c.account == account, same_card, charges.c.at >= since)
+        .join(holders, holders.c.mandate_id == charges.c.mandate_id)
+        .where(charges.c.account == mandate.account, same_card, charges.c.at >= since)
+        .where(operations.c.outcome != Outcome.NOT_ATTEMPTED.value)
     )
-    return tuple(
-        Draw(
+    found: list[Draw] = []
+    for row in connection.execute(query):
+        draw = Draw(
             at=row.at,
             decline=None if row.decline is None else codec.load_as(Decline, row.decline),
             is_open=row.outcome == Outcome.UNKNOWN.value,
         )
-        for row in connection.execute(query)
-        if row.outcome != Outcome.NOT_ATTEMPTED.value
-    )
+        own = row.payer_reference == mandate.payer_reference
+        found += [draw] if own else of_another_payer(draw)
+    return tuple(found)
 
 
 def mandate_charged(connection: Connection, payment_id: str) -> str | None:
@@ -103,13 +125,43 @@ def mandate_charged(connection: Connection, payment_id: str) -> str | None:
     ).scalar_one_or_none()
 
 
-def _refuse_unusable(mandate: Mandate, amount: Money) -> None:
+def settle_seen(
+    connection: Connection, operation: StoredOperation, observed: Observation, *, now: datetime
+) -> list[NewEvent]:
+    """Settle a charge that was open, by what the gateway says of its payment; return what is to be told."""
+    outcome = _ENDS.get(observed.state)
+    if outcome is None:
+        return []
+    settle(connection, operation, outcome, now=now, decline=observed.decline)
+    return suspend(connection, operation.operation.payment_id, observed.decline, now=now)
+
+
+def suspend(connection: Connection, payment_id: str, decline: Decline | None, *, now: datetime) -> list[NewEvent]:
+    """Let the mandate of a charge rest, where its ``decline`` says so; return what is to be told."""
+    mandate_id = mandate_charged(connection, payment_id)
+    if mandate_id is None or decline is None or not decline.suspends:
+        return []
+    moved = mandates.change(
+        connection,
+        mandate_id,
+        MandateState.SUSPENDED,
+        actor=mandates.GATEWAY,
+        reason=decline.text or decline.code.value,
+        now=now,
+        resume_at=decline.not_before,
+    )
+    return [NewEvent(kind=EventKind.MANDATE_SUSPENDED, mandate_id=mandate_id, decline=decline)] if moved else []
+
+
+def _refuse_unusable(mandate: Mandate, amount: Money, now: datetime) -> None:
     why = ""
-    most = mandate.consent.most
+    most, until = mandate.consent.most, mandate.consent.until
     if mandate.kind is MandateKind.ONE_CLICK:
         why = "is for purchases with the payer present: make an order that offers it"
     elif not mandate.state.is_chargeable:
         why = f"is {mandate.state}" + (f" ({mandate.reason})" if mandate.reason else "")
+    elif until is not None and now.date() > until:
+        why = f"was agreed until {until} only"
     elif most is not None and most.currency != amount.currency:
         why = f"was agreed in {most.currency}, not {amount.currency}"
     elif most is not None and amount > most:
@@ -122,21 +174,25 @@ def _refuse_unusable(mandate: Mandate, amount: Money) -> None:
 
 
 def _refuse_taken_period(connection: Connection, mandate: Mandate, operation_id: str, period: str) -> None:
-    charges, operations = schema.charges, schema.operations
+    charges, operations, holders = schema.charges, schema.operations, schema.mandates
+    of_payer = select(holders.c.mandate_id).where(
+        holders.c.account == mandate.account,
+        holders.c.payer_reference == mandate.payer_reference,
+    )
     query = (
-        select(charges.c.operation_id, charges.c.period, operations.c.outcome)
+        select(charges.c.operation_id, charges.c.mandate_id, charges.c.period, operations.c.outcome)
         .join(
             operations,
             and_(operations.c.account == charges.c.account, operations.c.operation_id == charges.c.operation_id),
         )
-        .where(charges.c.mandate_id == mandate.mandate_id, charges.c.operation_id != operation_id)
+        .where(charges.c.mandate_id.in_(of_payer), charges.c.operation_id != operation_id)
         .where(operations.c.outcome.in_(_TAKEN), operations.c.kind == OperationKind.CHARGE.value)
     )
     for row in connection.execute(query):
         if period and row.period == period:
             message = f"period {period!r} is charged already, by operation {row.operation_id!r} ({row.outcome})"
             raise Conflict(message).about(account=mandate.account, operation_id=operation_id)
-        if row.outcome == Outcome.UNKNOWN.value:
+        if row.mandate_id == mandate.mandate_id and row.outcome == Outcome.UNKNOWN.value:
             message = (
                 f"the outcome of charge {row.operation_id!r} on this mandate is unknown: settle it first "
                 "(resolve, or prenopay operations resolve), then repeat this one"

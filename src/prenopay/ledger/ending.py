@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, update
 
+from prenopay.asking import Observation
 from prenopay.events import EventKind
 from prenopay.ledger import codec, schema
 from prenopay.ledger.outbox import NewEvent, append_events
 from prenopay.ledger.records import StoredOperation, lock_payment
-from prenopay.models import Decline, PaymentState
+from prenopay.models import Decline, Operation, PaymentState
 
-__all__ = ["decline", "expire", "tell_declined", "tell_suspended"]
+__all__ = ["decline", "expire", "expired_if_so", "expiry_operation_id", "tell_declined"]
 
 
 def expire(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
@@ -32,6 +34,17 @@ def expire(connection: Connection, account: str, payment_id: str, *, now: dateti
         ),
     )
     append_events(connection, account, payment_id, [NewEvent(kind=EventKind.EXPIRED)], now=now)
+
+
+def expiry_operation_id(payment_id: str) -> str:
+    """Return the id of the operation that closes a payment's page when its time is over."""
+    return f"{payment_id}:expire"
+
+
+def expired_if_so(observed: Observation, made: Operation) -> Observation:
+    """Return what was observed; a page closed because its time was over makes the payment expired, not cancelled."""
+    closed = observed.state is PaymentState.CANCELLED and made.operation_id == expiry_operation_id(made.payment_id)
+    return replace(observed, state=PaymentState.EXPIRED) if closed else observed
 
 
 def tell_declined(
@@ -61,17 +74,3 @@ def decline(connection: Connection, account: str, payment_id: str, why: Decline 
         ),
     )
     append_events(connection, account, payment_id, [NewEvent(kind=EventKind.DECLINED, decline=why)], now=now)
-
-
-def tell_suspended(
-    connection: Connection,
-    account: str,
-    payment_id: str,
-    mandate_id: str,
-    why: Decline,
-    *,
-    now: datetime,
-) -> None:
-    """Tell the host that a stored method must not be charged, and why."""
-    told = NewEvent(kind=EventKind.MANDATE_SUSPENDED, mandate_id=mandate_id, decline=why)
-    append_events(connection, account, payment_id, [told], now=now)

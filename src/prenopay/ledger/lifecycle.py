@@ -21,12 +21,13 @@ from typing import Final, assert_never
 
 from prenopay.models import PaymentState
 
-__all__ = ["ENDED", "Step", "advance"]
+__all__ = ["ENDED", "UNPAID", "Step", "advance"]
 
 ENDED: Final = frozenset({PaymentState.CANCELLED, PaymentState.DECLINED, PaymentState.EXPIRED})
 """States in which nobody expects money any more."""
 
-_UNPAID: Final = frozenset({PaymentState.CREATED, PaymentState.PENDING, PaymentState.UNKNOWN})
+UNPAID: Final = frozenset({PaymentState.CREATED, PaymentState.PENDING, PaymentState.UNKNOWN})
+"""States in which the payer may still pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ def advance(current: PaymentState, observed: PaymentState, *, had_money: bool) -
                 return Step(current, contradiction=True)
             return Step(current if current in ENDED else PaymentState.DECLINED)
         case PaymentState.PENDING | PaymentState.CREATED:
-            return Step(PaymentState.PENDING if current in _UNPAID else current)
+            return Step(PaymentState.PENDING if current in UNPAID else current)
         case PaymentState.UNKNOWN:
-            return Step(PaymentState.UNKNOWN if current in _UNPAID else current)
+            return Step(PaymentState.UNKNOWN if current in UNPAID else current)
         case _:
             assert_never(observed)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 from prenopay.errors import NotFound
 from prenopay.events import EventKind
 from prenopay.ledger import codec, schema, tokens
+from prenopay.ledger.mandate_events import tell_of_mandate
 from prenopay.ledger.outbox import NewEvent
 from prenopay.ledger.vault import Sealed
 from prenopay.mandates import Consent, Mandate, MandateChange, MandateKind, MandateState, MethodSeen, StoreMethod
@@ -22,6 +23,7 @@ __all__ = [
     "GATEWAY",
     "add",
     "change",
+    "end",
     "find",
     "history",
     "load",
@@ -36,6 +38,8 @@ __all__ = [
 
 GATEWAY: Final = "gateway"
 HOST: Final = "host"
+_GONE: Final = "the gateway has it no more"
+_ANEW: Final = "the same method was stored anew"
 _ENDED: Final = tuple(state.value for state in MandateState if state.has_ended)
 _UNBORN: Final = (MandateState.PROPOSED.value, MandateState.PENDING.value)
 
@@ -62,6 +66,7 @@ def propose(
                 kind=kind.value,
                 state=MandateState.PROPOSED.value,
                 consent=codec.dump(store.consent),
+                until=store.consent.until,
                 payment_id=payment_id,
                 replaces=store.replaces,
                 created_at=now,
@@ -98,7 +103,7 @@ def note_methods(
         if row is None:
             continue  # nobody asked for it: it is not ours to keep
         if row.state in _UNBORN:
-            _activate(connection, row, each, now)
+            told += _activate(connection, row, each, now)
             told.append(NewEvent(kind=EventKind.MANDATE_ACTIVE, mandate_id=row.mandate_id))
             if row.replaces:
                 told += _replace(connection, row.account, row.replaces, row.mandate_id, now)
@@ -125,6 +130,7 @@ def add(connection: Connection, mandate: Mandate, fingerprint: str, sealed: byte
             kind=mandate.kind.value,
             state=mandate.state.value,
             consent=codec.dump(mandate.consent),
+            until=mandate.consent.until,
             instrument=mandate.instrument,
             display=mandate.display,
             expires=mandate.expires,
@@ -166,8 +172,7 @@ def refresh(
         if method is not None:
             _show(connection, row.mandate_id, method, now)
         else:
-            reason = "the gateway has it no more"
-            change(connection, row.mandate_id, MandateState.REVOKED, actor=GATEWAY, reason=reason, now=now)
+            end(connection, account, row.mandate_id, MandateState.REVOKED, actor=GATEWAY, reason=_GONE, now=now)
     return of_payer(connection, account, payer_reference)
 
 
@@ -203,14 +208,43 @@ def change(
     return bool(moved.rowcount)
 
 
+def end(
+    connection: Connection,
+    account: str,
+    mandate_id: str,
+    state: MandateState,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    remove_at: datetime | None = None,
+) -> str | None:
+    """End a mandate and tell the host; return the payment it is told with, if there is one."""
+    born = select(schema.mandates.c.state.not_in(_UNBORN)).where(schema.mandates.c.mandate_id == mandate_id)
+    was_born = connection.scalar(born)
+    if not change(connection, mandate_id, state, actor=actor, reason=reason, now=now, remove_at=remove_at):
+        return None
+    if not was_born:
+        return None  # the host never heard of it
+    new = NewEvent(kind=EventKind.MANDATE_ENDED, mandate_id=mandate_id, detail=reason)
+    return tell_of_mandate(connection, account, new, now=now)
+
+
 def load(connection: Connection, account: str, mandate_id: str) -> Mandate:
     """Return the mandate; raises ``NotFound`` for one that this account does not have."""
-    return mandate_of(_row(connection, account, mandate_id, locked=False))
+    return mandate_of(_row(connection, account, mandate_id))
 
 
 def lock(connection: Connection, account: str, mandate_id: str) -> tuple[Mandate, str]:
-    """Return the mandate and its card key, and keep others from changing it until the transaction ends."""
-    row = _row(connection, account, mandate_id, locked=True)
+    """Return the mandate and its card key, and keep others from drawing on its payer until the transaction ends.
+
+    Every mandate of the payer is locked: what is paid for is paid once, through whichever.
+    """
+    table = schema.mandates
+    payer = select(table.c.payer_reference).where(table.c.mandate_id == mandate_id).scalar_subquery()
+    query = select(table).where(table.c.account == account, table.c.payer_reference == payer)
+    held = connection.execute(query.order_by(table.c.mandate_id).with_for_update()).all()
+    row = next((row for row in held if row.mandate_id == mandate_id), None) or _row(connection, account, mandate_id)
     return mandate_of(row), row.card_key
 
 
@@ -278,17 +312,18 @@ def mandate_of(row: Row[Any]) -> Mandate:
     )
 
 
-def _activate(connection: Connection, row: Row[Any], seen: Sealed, now: datetime) -> None:
+def _activate(connection: Connection, row: Row[Any], seen: Sealed, now: datetime) -> list[NewEvent]:
+    told: list[NewEvent] = []
     other = tokens.holder(connection, row.account, seen.fingerprint)
     if other is not None:  # the gateway gave a token that we hold already: the newer consent takes it over
         tokens.removed(connection, other)
-        reason = "the same method was stored anew"
-        change(
-            connection, other, MandateState.REPLACED, actor=GATEWAY, reason=reason, now=now, replaced_by=row.mandate_id
-        )
+        new, state = row.mandate_id, MandateState.REPLACED
+        if change(connection, other, state, actor=GATEWAY, reason=_ANEW, now=now, replaced_by=new):
+            told.append(NewEvent(kind=EventKind.MANDATE_ENDED, mandate_id=other, detail=_ANEW))
     tokens.keep(connection, row.mandate_id, row.account, seen.fingerprint, seen.sealed)
     _show(connection, row.mandate_id, seen.method, now)
     change(connection, row.mandate_id, MandateState.ACTIVE, actor=GATEWAY, reason="the method was stored", now=now)
+    return told
 
 
 def _replace(connection: Connection, account: str, old: str, new: str, now: datetime) -> list[NewEvent]:
@@ -345,10 +380,10 @@ def _append(
     )
 
 
-def _row(connection: Connection, account: str, mandate_id: str, *, locked: bool) -> Row[Any]:
+def _row(connection: Connection, account: str, mandate_id: str) -> Row[Any]:
     table = schema.mandates
     query = select(table).where(table.c.mandate_id == mandate_id, table.c.account == account)
-    row = connection.execute(query.with_for_update() if locked else query).one_or_none()
+    row = connection.execute(query).one_or_none()
     if row is None:
         message = f"there is no mandate {mandate_id!r} in account {account!r}"
         raise NotFound(message).about(account=account)

@@ -1,4 +1,4 @@
-"""What time alone does to mandates: cards run out, and a suspension that had a term is over."""
+"""What time alone does to mandates: cards and consents run out, and a suspension that had a term is over."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from sqlalchemy import Connection, select
 
 from prenopay.events import EventKind
 from prenopay.ledger import schema
-from prenopay.ledger.mandates import change
-from prenopay.ledger.outbox import NewEvent, append_events
+from prenopay.ledger.mandate_events import tell_of_mandate
+from prenopay.ledger.mandates import change, end
+from prenopay.ledger.outbox import NewEvent
 from prenopay.mandates import MandateState
 
 __all__ = ["age"]
@@ -25,11 +26,13 @@ def age(connection: Connection, account: str, now: datetime, *, limit: int) -> i
     table = schema.mandates
     soon = (now + _SAID_AHEAD).date()
     runs_out = table.c.expires.is_not(None) & table.c.network_tokenized.is_(False)
+    forgotten = table.c.until.is_not(None) & (table.c.until < now.date())
     query = (
-        select(table.c.mandate_id, table.c.state, table.c.expires, table.c.payment_id)
+        select(table.c.mandate_id, table.c.state, table.c.expires, table.c.until)
         .where(
             table.c.account == account,
-            (table.c.state.in_(["active"]) & runs_out & (table.c.expires <= soon))
+            (table.c.state.in_(["active", "expiring", "suspended"]) & forgotten)
+            | (table.c.state.in_(["active"]) & runs_out & (table.c.expires <= soon))
             | (table.c.state.in_(["expiring"]) & runs_out & (table.c.expires < now.date()))
             | (table.c.state.in_(["suspended"]) & table.c.resume_at.is_not(None) & (table.c.resume_at <= now)),
         )
@@ -38,11 +41,15 @@ def age(connection: Connection, account: str, now: datetime, *, limit: int) -> i
     )
     moved = 0
     for row in connection.execute(query).all():
+        if row.until is not None and row.until < now.date():
+            state, why = MandateState.EXPIRED, "the payer agreed to be remembered until then"
+            end(connection, account, row.mandate_id, state, actor=_CLOCK, reason=why, now=now, remove_at=now)
+            moved += 1
+            continue
         state, why, kind = _next(row.state, over=row.expires is not None and row.expires < now.date())
         moved += change(connection, row.mandate_id, state, actor=_CLOCK, reason=why, now=now)
-        if kind is not None and row.payment_id is not None:
-            told = NewEvent(kind=kind, mandate_id=row.mandate_id, detail=why)
-            append_events(connection, account, row.payment_id, [told], now=now)
+        if kind is not None:
+            tell_of_mandate(connection, account, NewEvent(kind=kind, mandate_id=row.mandate_id, detail=why), now=now)
     return moved
 
 

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from prenopay.errors import IllegalTransition
 from prenopay.events import EventKind
-from prenopay.ledger import answers, codec, mandates, schema
-from prenopay.ledger.lifecycle import ENDED, advance
+from prenopay.ledger import answers, charges, codec, mandates, schema
+from prenopay.ledger.lifecycle import ENDED, UNPAID, advance
 from prenopay.ledger.movements import Movement, Totals, contradiction, new_movements, overrules
 from prenopay.ledger.outbox import NewEvent, append_events
 from prenopay.ledger.records import (
@@ -47,14 +47,6 @@ _MOVED: Final = {
     OperationKind.CANCEL: TransactionKind.RELEASE,
     OperationKind.REFUND: TransactionKind.REFUND,
 }
-_CHARGE_ENDS: Final = {
-    PaymentState.AUTHORIZED: Outcome.SUCCEEDED,
-    PaymentState.CAPTURED: Outcome.SUCCEEDED,
-    PaymentState.DECLINED: Outcome.DECLINED,
-    PaymentState.CANCELLED: Outcome.DECLINED,
-}
-"""How a charge that is settled later ended, by the state of its payment."""
-
 _EVENT_OF: Final = {
     PaymentState.CANCELLED: EventKind.CANCELLED,
     PaymentState.DECLINED: EventKind.DECLINED,
@@ -231,7 +223,7 @@ def _advance(connection: Connection, changes: _Changes, observed: Observation, t
 
 
 def _note_attempts(connection: Connection, changes: _Changes, observed: Observation) -> None:
-    """Keep each failed try of the payer's once, and tell the host of new ones."""
+    """Keep each failed try of the payer's once, and tell the host of new ones while another may follow."""
     payment = changes.payment.payment
     table = schema.attempts
     known = set(connection.scalars(select(table.c.number).where(table.c.payment_id == payment.payment_id)))
@@ -250,7 +242,8 @@ def _note_attempts(connection: Connection, changes: _Changes, observed: Observat
             ),
         )
         changes.values["decline"] = codec.dump(attempt.decline)
-        changes.tell(EventKind.ATTEMPT_DECLINED, decline=attempt.decline)
+        if changes.values["state"] in {state.value for state in UNPAID}:
+            changes.tell(EventKind.ATTEMPT_DECLINED, decline=attempt.decline)
 
 
 def _settle_operations(
@@ -269,8 +262,8 @@ def _settle_operations(
         elif made.kind is OperationKind.UPDATE and made.amount == observed.submitted:
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
             changes.values |= _updated(connection, changes.payment.payment, operation)
-        elif made.kind is OperationKind.CHARGE and made.outcome is Outcome.PENDING and observed.state in _CHARGE_ENDS:
-            settle(connection, operation, _CHARGE_ENDS[observed.state], now=changes.now, decline=observed.decline)
+        elif made.kind is OperationKind.CHARGE and made.outcome is Outcome.PENDING:
+            changes.events += charges.settle_seen(connection, operation, observed, now=changes.now)
         elif made.kind is OperationKind.CANCEL and observed.state is PaymentState.CANCELLED:
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
         elif made.outcome is Outcome.PENDING and (failed := _failure_of(operation, observed, claimed)):

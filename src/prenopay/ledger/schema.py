@@ -204,6 +204,7 @@ mandates: Final[Table] = Table(
     Column("kind", String(20), nullable=False),
     Column("state", String(20), nullable=False),
     Column("consent", _Json, nullable=False),
+    Column("until", Date),
     Column("instrument", String(60), nullable=False, default=""),
     Column("display", String(200), nullable=False, default=""),
     Column("expires", Date),

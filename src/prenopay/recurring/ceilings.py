@@ -7,7 +7,7 @@ count; a replacement token of the same card does not start anew.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final, TypeAlias
@@ -100,6 +100,18 @@ def decide(history: Iterable[Draw], scheme: Scheme, now: datetime) -> Decision:
     bounds = [NotBefore(at, rule) for at, rule in _bounds(forbidden, draws) if at > now]
     bounds += [bound for ceiling in CEILINGS[scheme] if (bound := _ceiling(draws, ceiling, now)) is not None]
     return max(bounds, key=lambda bound: bound.at) if bounds else Now()
+
+
+def of_another_payer(draw: Draw) -> tuple[Draw, ...]:
+    """Return what a try on a card that looks the same, but is another payer's, means for this one.
+
+    It may be the very card, so what failed counts towards the ceilings and a block blocks. It may be
+    another, so nothing it says of itself (that it is good, or gone for good) is taken over.
+    """
+    if draw.decline is None and not draw.is_open:
+        return ()
+    blocks = draw.decline is not None and draw.decline.code is DeclineCode.DO_NOT_RETRY
+    return (draw,) if blocks else (replace(draw, decline=None, is_open=True),)
 
 
 def scheme_of(display: str) -> Scheme:

@@ -189,6 +189,7 @@ class PaymentOrderOut(Out):
     expand_first_instrument: bool | None = None
     restricted_to_age_limit: int | None = None
     generate_moto_payment: bool | None = None
+    payment_token: str | None = Field(default=None, repr=False)
     generate_payment_token: bool | None = None
     generate_recurrence_token: bool | None = None
     generate_unscheduled_token: bool | None = None

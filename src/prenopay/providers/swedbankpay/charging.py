@@ -20,7 +20,7 @@ from prenopay.errors import (
     ProviderUnavailable,
     UnexpectedAnswer as Unexpected,
 )
-from prenopay.models import Advice, Decline, DeclineCode, Outcome, PaymentState
+from prenopay.models import Decline, DeclineCode, Outcome, PaymentState
 from prenopay.ports import Send
 from prenopay.provider import Charged, ChargeRequest, Observation
 from prenopay.providers.swedbankpay.answers import Declined, hidden, is_order_id, order_in, unexpected
@@ -29,20 +29,11 @@ from prenopay.providers.swedbankpay.config import RepeatedReference, SwedbankPay
 from prenopay.providers.swedbankpay.encoding import charge_body, check_charge
 from prenopay.providers.swedbankpay.problems import decline_of, is_decline_of_charge
 
-__all__ = ["charge", "suspends"]
+__all__ = ["charge"]
 
 _LABEL: Final = "charge"
 _SAYS_NOTHING: Final = (ProviderUnavailable, Unexpected, DuplicateReference)
 """Answers after which the money may be reserved all the same."""
-_ABOUT_THE_METHOD: Final = frozenset(
-    {
-        DeclineCode.MANDATE_INACTIVE,
-        DeclineCode.CARD_EXPIRED,
-        DeclineCode.CARD_NOT_ACCEPTED,
-        DeclineCode.INVALID_DETAILS,
-    },
-)
-"""Declines that another try with the same method cannot change."""
 
 
 async def charge(send: Send, calls: Calls, config: SwedbankPay, request: ChargeRequest) -> Charged:
@@ -71,16 +62,6 @@ async def charge(send: Send, calls: Calls, config: SwedbankPay, request: ChargeR
     return await _with_reason(send, calls, config, request, charged)
 
 
-def suspends(decline: Decline) -> bool:
-    """Whether the method must rest until ``decline.not_before``, or for good where none is given.
-
-    Of a ceiling whose end is not known it is not said: that would be for good.
-    """
-    if decline.code is DeclineCode.LIMIT_EXCEEDED:
-        return decline.not_before is not None
-    return decline.advice is Advice.NEVER or decline.code in _ABOUT_THE_METHOD
-
-
 def _charged_of(observed: Observation) -> Charged:
     """Say what an order's status means for the charge; a 2xx alone means nothing."""
     observed = replace(observed, methods=())  # a charge stores nothing, and the token in the answer is masked
@@ -89,12 +70,7 @@ def _charged_of(observed: Observation) -> Charged:
             return Charged(outcome=Outcome.SUCCEEDED, observation=observed)
         case PaymentState.DECLINED | PaymentState.CANCELLED:  # ended, and nothing is reserved (any more)
             decline = observed.decline or decline_of(None, None)
-            return Charged(
-                outcome=Outcome.DECLINED,
-                observation=observed,
-                decline=decline,
-                suspends=suspends(decline),
-            )
+            return Charged(outcome=Outcome.DECLINED, observation=observed, decline=decline)
         case PaymentState.PENDING:
             return Charged(outcome=Outcome.PENDING, observation=observed)
         case _:
@@ -106,7 +82,7 @@ def _declined(request: ChargeRequest, decline: Decline) -> Charged:
     """Read a refusal. Of a token that works no more it says nothing about an earlier try under the reference."""
     if request.again and decline.code is DeclineCode.MANDATE_INACTIVE:
         raise _unknown(request, f"this try was refused ({decline.provider_code}), of the earlier one nothing is known")
-    return Charged(outcome=Outcome.DECLINED, decline=decline, suspends=suspends(decline))
+    return Charged(outcome=Outcome.DECLINED, decline=decline)
 
 
 async def _with_reason(

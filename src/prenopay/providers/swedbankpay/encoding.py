@@ -125,6 +125,7 @@ def create_body(config: SwedbankPay, request: CreateRequest) -> bytes:
         expand_first_instrument=True if order.expand_first_instrument else None,
         restricted_to_age_limit=order.age_limit,
         generate_moto_payment=True if order.paid_by_staff else None,
+        payment_token=None if request.offered is None else request.offered.reveal(),
         **({} if order.store is None else _storing(order.store, bought=bought)),
     )
     return _bytes({"paymentorder": _merged(body.as_json(), order.extra)})
@@ -209,6 +210,7 @@ def _check_storing(order: Order) -> None:
     if order.paid_by_staff:
         why = "the gateway takes card details from staff for a purchase only, not for storing them (docs: MOTO)"
         _require(not order.is_verification, "paid_by_staff", why)
+        _require(not order.pay_with, "pay_with", "staff type the card of who is on the phone")
     if order.store is None:
         return
     kinds = ", ".join(sorted(set(order.store.kinds) - _STORABLE))

@@ -33,7 +33,7 @@ from prenopay.provider import (
     Updates,
 )
 from prenopay.providers.swedbankpay import _wire, charging, encoding
-from prenopay.providers.swedbankpay.answers import Declined, KnownOrder, date_of, is_order_id, order_in
+from prenopay.providers.swedbankpay.answers import Declined, KnownOrder, date_of, hidden, is_order_id, order_in
 from prenopay.providers.swedbankpay.calls import ORDERS, Calls, expanded
 from prenopay.providers.swedbankpay.config import SwedbankPay
 from prenopay.providers.swedbankpay.problems import is_decline
@@ -97,6 +97,8 @@ class SwedbankPayProvider(
         """``POST /psp/paymentorders``. The same reference again is refused, not repeated, by the gateway."""
         body = encoding.create_body(self._config, request)
         answer = await send(self._calls.request("POST", self._api_url + ORDERS, "create", body))
+        if request.offered is not None:
+            answer = hidden(answer, request.offered)
         order = order_in(answer, "create", request.order.amount.currency)
         if not is_order_id(order.observation.provider_reference):
             message = (
