@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
+from prenopay.testing.emulators.markup import element
 from prenopay.testing.emulators.swedbankpay import PayerAnswer, Status, SwedbankPayEmulator
-from prenopay.testing.emulators.swedbankpay.page.markup import element
 
 from .calling import ITEM, Merchant
 

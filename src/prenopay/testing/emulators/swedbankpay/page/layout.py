@@ -7,8 +7,8 @@ from typing import Final
 
 from prenopay.testing.emulators.exchange import EmulatorAnswer
 from prenopay.testing.emulators.jsonvalues import JsonObject, write_json
+from prenopay.testing.emulators.markup import Html, document, element
 from prenopay.testing.emulators.swedbankpay.calls import PAGE_PATH
-from prenopay.testing.emulators.swedbankpay.page.markup import Html, document, element
 from prenopay.testing.emulators.swedbankpay.page.texts import Texts
 from prenopay.testing.emulators.swedbankpay.page.visit import Visit, host_origins
 

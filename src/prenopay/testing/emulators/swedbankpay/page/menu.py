@@ -8,12 +8,12 @@ from typing import Final
 
 from prenopay.testing.emulators.exchange import EmulatorAnswer
 from prenopay.testing.emulators.jsonvalues import JsonObject
+from prenopay.testing.emulators.markup import Html, element, join
 from prenopay.testing.emulators.swedbankpay.cards import TEST_CARDS, TestCard
 from prenopay.testing.emulators.swedbankpay.declines import is_magic_amount, swish_decline
 from prenopay.testing.emulators.swedbankpay.instruments import Instrument
 from prenopay.testing.emulators.swedbankpay.orders import Attempt, PaymentOrder
 from prenopay.testing.emulators.swedbankpay.page.layout import page
-from prenopay.testing.emulators.swedbankpay.page.markup import Html, element, join
 from prenopay.testing.emulators.swedbankpay.page.stored import consent_field, stored_forms
 from prenopay.testing.emulators.swedbankpay.page.visit import Visit
 from prenopay.testing.emulators.swedbankpay.tokens import StoredToken

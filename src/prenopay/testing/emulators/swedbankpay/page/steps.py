@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from prenopay.testing.emulators.exchange import EmulatorAnswer
 from prenopay.testing.emulators.jsonvalues import JsonObject
+from prenopay.testing.emulators.markup import Html, element
 from prenopay.testing.emulators.swedbankpay.orders import Attempt, Status
 from prenopay.testing.emulators.swedbankpay.page.layout import page, plain_page
-from prenopay.testing.emulators.swedbankpay.page.markup import Html, element
 from prenopay.testing.emulators.swedbankpay.page.texts import Texts
 from prenopay.testing.emulators.swedbankpay.page.visit import Visit
 from prenopay.testing.emulators.swedbankpay.payer_side import PayerAnswer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prenopay.testing.emulators.swedbankpay.page.markup import Html, element
+from prenopay.testing.emulators.markup import Html, element
 from prenopay.testing.emulators.swedbankpay.page.visit import Visit
 from prenopay.testing.emulators.swedbankpay.storing import asks_consent
 from prenopay.testing.emulators.swedbankpay.tokens import StoredToken
