@@ -26,9 +26,10 @@ from prenopay.models import (
     Outcome,
     Payment,
     PaymentState,
+    Payout,
 )
 from prenopay.money import Money
-from prenopay.orders import Address, CaptureMode, Instrument, Order, OrderLine, PageStyle, Payer
+from prenopay.orders import Address, CaptureMode, Instrument, Order, OrderLine, PageStyle, Payer, PayoutOrder
 
 if TYPE_CHECKING:
     from prenopay.accounts import AsyncAccounts, SweepReport
@@ -68,6 +69,8 @@ __all__ = [
     "Payment",
     "PaymentState",
     "Payments",
+    "Payout",
+    "PayoutOrder",
     "Secret",
     "SweepReport",
     "upgrade_database",
