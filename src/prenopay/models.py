@@ -327,6 +327,7 @@ class Operation:
 class Payout:
     """Money sent to someone, and how that ended. ``reference`` is what the gateway knows it by.
 
+    ``amount`` is what arrives; there is no VAT in it.
     ``DECLINED`` means that it did not leave; ``UNKNOWN`` stays so until the gateway can say.
     """
 

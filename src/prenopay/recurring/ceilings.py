@@ -14,7 +14,19 @@ from typing import Final, TypeAlias
 
 from prenopay.models import Advice, Decline, DeclineCode
 
-__all__ = ["CEILINGS", "Ceiling", "Decision", "Draw", "Never", "NotBefore", "Now", "Scheme", "decide", "scheme_of"]
+__all__ = [
+    "CEILINGS",
+    "Ceiling",
+    "Decision",
+    "Draw",
+    "Never",
+    "NotBefore",
+    "Now",
+    "Scheme",
+    "decide",
+    "of_another_payer",
+    "scheme_of",
+]
 
 
 class Scheme(Enum):
