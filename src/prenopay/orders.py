@@ -335,8 +335,9 @@ class Order:
 class PayoutOrder:
     """Money the host wants sent to someone: a prize, a freelancer's fee, a refund that came too late.
 
-    ``amount`` is what arrives; there is no VAT in it. ``payee_personal_number`` (12 digits) makes the gateway check that the phone is that person's.
-    ``reference`` is the host's own, shown in its bank's reports. Raises ``InvalidOrder``.
+    ``amount`` is what arrives; there is no VAT in it. ``payee_personal_number`` (12 digits) makes the
+    gateway check that the phone is that person's. ``reference`` is the host's own, shown in its bank's
+    reports. Raises ``InvalidOrder``.
     """
 
     amount: Money
