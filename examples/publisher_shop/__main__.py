@@ -102,6 +102,7 @@ def configured_shop(file: Path, password: str) -> Starlette:
         cards=cards,
         swish=swish,
         callback_key=found.callback_keys[0].reveal(),
+        token_keys=found.token_keys,
         staff_password=password,
     )
 
@@ -143,6 +144,7 @@ def emulated_shop(port: int, gateways: EmulatedGateways, password: str) -> Gener
             cards=gateways.cards,
             swish=gateways.swish,
             callback_key=secrets.token_urlsafe(32),
+            token_keys=[secrets.token_urlsafe(32)],
             staff_password=password,
             is_demo=True,
             emulated_phone=gateways.phone_url,

@@ -1,8 +1,8 @@
-"""The shop: a reader chooses, pays by card or Swish, comes back and reads; staff captures and refunds.
+"""The shop: a reader chooses, pays by card or Swish, comes back and reads; staff captures, refunds and draws fees.
 
-Money is asked for in one place (``paying.pay``), looked at in one place (``paying.came_back``) and acted
-on in one place (``on_event``, here). Whether the browser's return, the callback or the sweep brings the
-news, access opens the same way.
+Readers are asked for money in one place (``paying.pay``), and their saved cards in one (``fees.draw``). What
+came of it is looked at in one place (``paying.came_back``) and acted on in one (``on_event``, here). Whether
+the browser's return, the callback or the sweep brings the news, access opens the same way.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -23,11 +24,12 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
-from examples.publisher_shop import buying, door, paying, staff
+from examples.publisher_shop import buying, door, my_pages, paying, staff, staff_reader
+from examples.publisher_shop.fee_book import Fees
 from examples.publisher_shop.orders import Orders
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.shop import Shop
-from prenopay import AsyncAccounts, Event, EventKind
+from prenopay import AsyncAccounts, Event, EventKind, Secret
 from prenopay.errors import NotFound, PrenopayError
 from prenopay.ledger.engine import open_engine
 from prenopay.ports import Clock
@@ -46,6 +48,7 @@ def build(
     cards: SwedbankPay,
     swish: Swish | None = None,
     callback_key: str,
+    token_keys: Sequence[Secret | str] = (),
     staff_password: str,
     is_demo: bool = False,
     emulated_phone: str = "",
@@ -53,20 +56,16 @@ def build(
     clock: Clock | None = None,
 ) -> Starlette:
     """Wire the shop: its own orders, prenopay's accounts, and the routes."""
-    orders = Orders(open_engine(database))
+    orders = Orders(engine := open_engine(database))
     accounts = AsyncAccounts.open(
         database,
         callback_url=f"{url}/callbacks",
         callback_keys=[callback_key],
         on_event=functools.partial(on_event, orders),
+        token_keys=token_keys,
         clock=clock,
     )
-    app = Starlette(
-        lifespan=_lifespan(accounts, orders, sweep_every_seconds),
-        routes=_routes(accounts),
-        middleware=[Middleware(door.OwnFormsOnly, origin=url)],
-        exception_handlers={HTTPException: error_page, NotFound: error_page, Exception: error_page},
-    )
+    app = _app(url, accounts, _lifespan(accounts, orders, sweep_every_seconds))
     app.state.shop = Shop(
         url=url,
         orders=orders,
@@ -77,8 +76,20 @@ def build(
         session_key=door.session_key(callback_key, staff_password),
         is_demo=is_demo,
         emulated_phone=emulated_phone,
+        fees=Fees(engine),
+        saves_cards=bool(token_keys),
+        now=clock.now if clock is not None else functools.partial(datetime.now, UTC),
     )
     return app
+
+
+def _app(url: str, accounts: AsyncAccounts, lifespan: Lifespan[Starlette]) -> Starlette:
+    return Starlette(
+        lifespan=lifespan,
+        routes=_routes(accounts),
+        middleware=[Middleware(door.OwnFormsOnly, origin=url)],
+        exception_handlers={HTTPException: error_page, NotFound: error_page, Exception: error_page},
+    )
 
 
 async def on_event(orders: Orders, event: Event) -> None:
@@ -107,7 +118,8 @@ def _routes(accounts: AsyncAccounts) -> list[BaseRoute]:
     return [
         *buying.routes,
         *paying.routes,
-        Mount("/staff", routes=staff.routes),
+        Mount("/my", routes=my_pages.routes),
+        Mount("/staff", routes=[*staff.routes, *staff_reader.routes]),
         Mount("/callbacks", CallbackApp(accounts)),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]

@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from examples.publisher_shop import readers
 from examples.publisher_shop.catalogue import OFFERS, Offer
 from examples.publisher_shop.orders import ShopOrder
 from examples.publisher_shop.pages import language_of, page
 from examples.publisher_shop.paying import INSTRUMENTS, pay
+from examples.publisher_shop.saved_cards import TEXT_VERSION, agreed, cards_of, may_save, usable
 from examples.publisher_shop.shop import Shop
 from examples.publisher_shop.texts import TEXTS
 from prenopay import Instrument
@@ -44,28 +46,33 @@ async def choose_language(request: Request) -> Response:
 
 async def order_page(request: Request) -> Response:
     """Show one offer, and ask who reads and how they want to pay."""
-    return _order_form(request, _offer(request))
+    return await _order_form(request, _offer(request))
 
 
 async def place_order(request: Request) -> Response:
-    """Write the order down, then ask for the money. The same form sent twice is one order."""
+    """Write the order down, then ask for the money. The same form sent twice is one order, and one reader."""
     shop, offer, form = Shop.of(request), _offer(request), await request.form()
     form_id, email, instrument, phone = (
         str(form.get(key, "")).strip() for key in ("form", "email", "instrument", "phone")
     )
+    form_id, saves = form_id or secrets.token_urlsafe(), "save" in form
     phone = phone if shop.payments_by(instrument) is shop.swish else ""
     wrong = _what_is_wrong(email, instrument, phone)
     if wrong:
-        return _order_form(request, offer, wrong=wrong, email=email, instrument=instrument, phone=phone)
-    order = ShopOrder.from_form(
-        form_id or secrets.token_urlsafe(),
+        filled = {"email": email, "chosen": instrument, "phone": phone, "saves": saves}
+        return await _order_form(request, offer, wrong=wrong, **filled)
+    key = readers.key_of(request) or form_id
+    order = ShopOrder(
         offer=offer.key,
         email=email,
         language=language_of(request),
         instrument=instrument,
         phone=phone,
+        reader=readers.reference_of(key),
     )
-    return await pay(request, await shop.orders.add(order))
+    if saves and instrument == Instrument.CARD and may_save(shop, offer):
+        order = await agreed(shop, order)
+    return readers.remember(request, await pay(request, await shop.orders.add(order.numbered_by(form_id))), key)
 
 
 def _what_is_wrong(email: str, instrument: str, phone: str) -> str:
@@ -82,25 +89,21 @@ def _what_is_wrong(email: str, instrument: str, phone: str) -> str:
     return ""
 
 
-def _order_form(
-    request: Request,
-    offer: Offer,
-    *,
-    wrong: str = "",
-    email: str = "",
-    instrument: str = Instrument.CARD,
-    phone: str = "",
-) -> Response:
+async def _order_form(request: Request, offer: Offer, *, wrong: str = "", **filled: object) -> Response:
+    shop, reader = Shop.of(request), readers.reader_of(request)
+    offers_saving = may_save(shop, offer)
+    empty = {"email": "", "chosen": Instrument.CARD, "phone": "", "saves": False}
     return page(
         request,
         "buy.html",
         status=422 if wrong else 200,
         offer=offer,
         wrong=wrong,
-        email=email,
-        chosen=instrument,
-        phone=phone,
-        own_swish=Shop.of(request).swish is not None,
+        **(empty | filled),
+        own_swish=shop.swish is not None,
+        may_save=offers_saving,
+        saved=usable(await cards_of(shop, reader)) if offers_saving else None,
+        text_version=TEXT_VERSION,
         form_id=secrets.token_urlsafe(),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from examples.publisher_shop.texts import TEXTS
 from prenopay import CaptureMode, Money, OrderLine
@@ -22,11 +23,15 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """Something to buy. ``capture`` says whether money is taken at once or when the paper ships."""
+    """Something to buy. ``capture`` says whether money is taken at once or when the paper ships.
+
+    ``is_monthly``: goes on month by month, for the same price, on a saved card.
+    """
 
     key: str
     items: tuple[Item, ...]
     capture: CaptureMode
+    is_monthly: bool = False
 
     @property
     def price(self) -> Money:
@@ -60,6 +65,7 @@ OFFERS = {
             key="digital",
             items=(Item(reference="digital-1", name="digital", kronor=119, vat_percent=6, kind=LineKind.SERVICE),),
             capture=CaptureMode.AUTOMATIC,
+            is_monthly=True,
         ),
         Offer(
             key="paper",
@@ -76,3 +82,6 @@ OFFERS = {
         ),
     )
 }
+
+MONTHLY: Final = OFFERS["digital"]
+"""What a saved card pays for."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import Self
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 from anyio.to_thread import run_sync
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Executable,
     Integer,
     MetaData,
+    Row,
     String,
     Table,
     insert,
@@ -40,6 +41,10 @@ shop_orders = Table(
     Column("account", String(60)),
     Column("payment_id", String(40)),
     Column("access", Boolean, nullable=False),
+    Column("reader", String(20), nullable=False, index=True),
+    Column("agreed_text", String(60), nullable=False),
+    Column("agreed_at", String(40), nullable=False),
+    Column("replaces", String(60)),
 )
 
 
@@ -49,10 +54,13 @@ class ShopOrder:
 
     ``account`` and ``payment_id`` say where its payment is. Where ``phone`` is given, Swish asks there.
 
+    ``reader`` is whose it is. Where they agreed to have the card saved, ``agreed_text`` names the text they
+    agreed to and ``agreed_at`` says when; ``replaces`` is then the saved card that the new one takes the place of.
+
     Who knows the number may see the order and read: it stands in for an account, so it cannot be guessed.
     """
 
-    number: str
+    number: str = ""
     offer: str
     email: str
     language: str
@@ -62,17 +70,19 @@ class ShopOrder:
     account: str | None = None
     payment_id: str | None = None
     access: bool = False
+    reader: str = ""
+    agreed_text: str = ""
+    agreed_at: str = ""
+    replaces: str | None = None
 
-    @classmethod
-    def from_form(cls, form: str, *, offer: str, email: str, language: str, instrument: str, phone: str) -> Self:
-        """Make an order whose number follows from the form's own random id and what was chosen in it.
+    def numbered_by(self, form: str) -> Self:
+        """Return the order with the number that follows from the form's own random id and what was chosen in it.
 
         The same form sent twice is the same order; the same form with another choice is another one.
         """
-        said = f"{form}\n{offer}\n{email}\n{instrument}\n{phone}"
-        digest = base64.b32encode(hashlib.sha256(said.encode()).digest()).decode()
-        number = f"ND-{digest[:12]}"
-        return cls(number=number, offer=offer, email=email, language=language, instrument=instrument, phone=phone)
+        said = [form, self.offer, self.email, self.instrument, self.phone, self.agreed_text]
+        digest = base64.b32encode(hashlib.sha256("\n".join(said).encode()).digest()).decode()
+        return replace(self, number=f"ND-{digest[:12]}")
 
 
 class Orders:
@@ -92,6 +102,10 @@ class Orders:
     async def get(self, number: str) -> ShopOrder | None:
         """Return the order, or ``None``."""
         return await run_sync(self._read, number)
+
+    async def of_reader(self, reader: str) -> list[ShopOrder]:
+        """Return a reader's orders."""
+        return await run_sync(self._read_all, reader)
 
     async def attach(self, order: ShopOrder, account: str, payment_id: str) -> None:
         """Remember which payment collects the order now, unless another tab has moved on meanwhile."""
@@ -127,4 +141,13 @@ class Orders:
     def _read(self, number: str) -> ShopOrder | None:
         with self._engine.connect() as connection:
             row = connection.execute(select(shop_orders).where(shop_orders.c.number == number)).one_or_none()
-        return None if row is None else ShopOrder(**row._mapping)  # noqa: SLF001 - SQLAlchemy's name for a row as a mapping
+        return None if row is None else _order(row)
+
+    def _read_all(self, reader: str) -> list[ShopOrder]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(shop_orders).where(shop_orders.c.reader == reader)).all()
+        return [_order(row) for row in rows]
+
+
+def _order(row: Row[Any]) -> ShopOrder:
+    return ShopOrder(**row._mapping)  # noqa: SLF001 - SQLAlchemy's name for a row as a mapping

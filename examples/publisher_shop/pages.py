@@ -38,6 +38,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         name=lambda group, word: texts.get(f"{group}.{word}", word),
         money=lambda amount: money(amount, language),
         clock=clock,
+        month=lambda period: month(period, texts["months"]),
         **values,
     )
     return HTMLResponse(html, status_code=status, headers=_safety_headers(Shop.of(request).url))
@@ -57,6 +58,12 @@ def money(amount: Money, language: str) -> str:
         return f"{sign}SEK\N{NO-BREAK SPACE}{kronor:,}.{ore:02d}"
     grouped = f"{kronor:,}".replace(",", "\N{NO-BREAK SPACE}")
     return f"{sign}{grouped},{ore:02d}\N{NO-BREAK SPACE}kr"
+
+
+def month(period: str, names: str) -> str:
+    """Write ``2026-11`` as people do."""
+    year, number = period.split("-")
+    return f"{names.split()[int(number) - 1]} {year}"
 
 
 def clock(at: datetime) -> str:

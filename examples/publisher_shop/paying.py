@@ -16,6 +16,7 @@ from starlette.routing import Route
 from examples.publisher_shop.catalogue import OFFERS
 from examples.publisher_shop.orders import ShopOrder
 from examples.publisher_shop.pages import page
+from examples.publisher_shop.saved_cards import store_for
 from examples.publisher_shop.shop import Shop
 from prenopay import (
     CaptureMode,
@@ -77,7 +78,9 @@ async def make_payable(shop: Shop, order: ShopOrder) -> Payment:
 def _as_prenopay_order(shop: Shop, order: ShopOrder) -> Order:
     offer, chosen = OFFERS[order.offer], Instrument(order.instrument)
     by_own_swish = shop.payments_by(chosen) is shop.swish
-    others = () if shop.swish else tuple(each for each in INSTRUMENTS if each is not chosen)
+    store = store_for(order) if chosen is Instrument.CARD else None
+    others = () if shop.swish or store else tuple(each for each in INSTRUMENTS if each is not chosen)
+    reference = order.reader if store else ""
     return Order(
         amount=offer.price,
         description=f"Norrviks Dagblad {order.number.removeprefix('ND-')}",  # Swish takes no hyphen here
@@ -90,7 +93,8 @@ def _as_prenopay_order(shop: Shop, order: ShopOrder) -> Order:
         language="en-US" if order.language == "en" else "sv-SE",
         instruments=(chosen, *others),
         expand_first_instrument=True,
-        payer=Payer(email=order.email, phone=order.phone, digital_only=order.offer != "paper"),
+        payer=Payer(reference=reference, email=order.email, phone=order.phone, digital_only=order.offer != "paper"),
+        store=store,
         valid_for=SWISH_WAITS if by_own_swish else None,
     )
 
@@ -101,7 +105,7 @@ async def pay_again(request: Request) -> Response:
     instrument = str(form.get("instrument", order.instrument))
     if instrument not in INSTRUMENTS:
         raise HTTPException(400)
-    payment = await _payment(shop, order)
+    payment = await payment_of(shop, order)
     if payment is not None and _ended_without_money(payment):
         await shop.orders.try_again(order, instrument=instrument)
         order = await _order(request)
@@ -137,13 +141,13 @@ async def came_back(request: Request) -> Response:
 async def show_order(request: Request) -> Response:
     """Show receipt and access, or what the order waits for."""
     order = await _order(request)
-    return await _show(request, order, await _payment(Shop.of(request), order))
+    return await _show(request, order, await payment_of(Shop.of(request), order))
 
 
 async def order_status(request: Request) -> Response:
     """Tell the waiting page how things stand, and whether to ask again."""
     order = await _order(request)
-    word = standing(order, await _payment(Shop.of(request), order))
+    word = standing(order, await payment_of(Shop.of(request), order))
     return JSONResponse({"standing": word, "may_change": word in MAY_CHANGE}, headers={"cache-control": "no-store"})
 
 
@@ -221,7 +225,8 @@ async def _order(request: Request) -> ShopOrder:
     return order
 
 
-async def _payment(shop: Shop, order: ShopOrder) -> Payment | None:
+async def payment_of(shop: Shop, order: ShopOrder) -> Payment | None:
+    """Return the payment that collects the order now."""
     return None if order.payment_id is None else await shop.payments_of(order.account).get(order.payment_id)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from starlette.requests import HTTPConnection
 
+from examples.publisher_shop.fee_book import Fees
 from examples.publisher_shop.orders import Orders
 from prenopay import AsyncAccounts, AsyncPayments, Instrument
 from prenopay.errors import NotFound
@@ -21,7 +24,7 @@ class Shop:
     """The shop: ``cards`` is its agreement with Swedbank Pay, ``swish`` its own Swish number, if it has one.
 
     ``is_demo`` says that no real money moves, so the staff's password may be shown; ``emulated_phone`` is
-    then the page that stands in for the reader's phone.
+    then the page that stands in for the reader's phone. Cards are saved where there is a key to seal them with.
     """
 
     url: str
@@ -33,6 +36,9 @@ class Shop:
     session_key: bytes = field(repr=False)
     is_demo: bool
     emulated_phone: str
+    fees: Fees
+    saves_cards: bool
+    now: Callable[[], datetime]
 
     @classmethod
     def of(cls, request: HTTPConnection) -> Shop:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from examples.publisher_shop import door
+from examples.publisher_shop import door, readers
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.shop import Shop
 from prenopay import Action, Money, Operation, OperationId, Outcome, Payment
@@ -157,7 +157,15 @@ async def _show(request: Request, *, refused: str = "", action: str = "", typed:
         typed=typed,
         left={each: left(payment, each) for each in (Action.CAPTURE, Action.REFUND)},
         operation_id=lambda each: OperationId.of("staff", each, drawn),
+        reader=await _reader_of(shop, payment),
     )
+
+
+async def _reader_of(shop: Shop, payment: Payment) -> str:
+    """Return who pays: whose order it is, or whose monthly fee or change of cards."""
+    order = await shop.orders.get(payment.order_reference)
+    number = readers.NUMBER.match(payment.order_reference)
+    return order.reader if order is not None else number[0] if number is not None else ""
 
 
 async def _payment(request: Request) -> Payment:

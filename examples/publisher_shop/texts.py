@@ -1,10 +1,10 @@
-"""Everything the shop says to readers, in Swedish and in English; with the staff's texts, all it says."""
+"""Everything the shop says to readers, in Swedish and in English; with the other files' texts, all it says."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from examples.publisher_shop import staff_texts
+from examples.publisher_shop import reader_texts, staff_texts
 
 _SWEDISH: Final = {
     "title": "Norrviks Dagblad",
@@ -213,6 +213,6 @@ _ENGLISH: Final = {
 }
 
 TEXTS: Final = {
-    "sv": _SWEDISH | staff_texts.SWEDISH,
-    "en": _ENGLISH | staff_texts.ENGLISH,
+    "sv": _SWEDISH | reader_texts.SWEDISH | staff_texts.SWEDISH,
+    "en": _ENGLISH | reader_texts.ENGLISH | staff_texts.ENGLISH,
 }

@@ -376,7 +376,7 @@ def test_a_returning_reader_is_offered_the_remembered_card(shop: Shop) -> None:
     shop.stored(store=ONE_CLICK)
     (remembered,) = shop.mandates.to_offer(READER.reference)
     payment = shop.bought("order:again", payer=READER, pay_with=remembered.mandate_id)
-    shop.emulator.pay_by_stored(payment.provider_reference)
+    shop.emulator.pay_by_stored(payment.provider_reference or "")
 
     assert shop.payments.observe(payment.payment_id).authorized == payment.amount
     assert remembered.mandate_id in shop.mandates.to_offer(READER.reference)[0].mandate_id
@@ -428,3 +428,18 @@ def test_a_method_is_remembered_for_as_long_as_was_agreed(shop: Shop, kind: Mand
     assert shop.mandates.get(mandate.mandate_id).state is MandateState.EXPIRED
     assert ended(shop) == [(mandate.mandate_id, "the payer agreed to be remembered until then")]
     assert [token for token in shop.emulator.tokens() if token.is_active] == []
+
+
+def test_a_payer_who_does_not_tick_the_box_leaves_nothing_half_stored(shop: Shop) -> None:
+    asking = StoreMethod(consent=CONSENT, kinds=(MandateKind.ONE_CLICK,), asks_in_page=True)
+    payment = shop.bought(payer=READER, store=asking, capture=CaptureMode.AUTOMATIC)
+    shop.pay(payment, remember=False)
+    shop.payments.observe(payment.payment_id)
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    assert mandate.state is MandateState.PENDING
+
+    shop.later(days=8)
+    shop.accounts.sweep()
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    assert (mandate.state, mandate.reason) == (MandateState.DELETED, "the gateway told no token")
+    assert ended(shop) == []

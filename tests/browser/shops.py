@@ -28,8 +28,9 @@ from prenopay.testing.emulators.swish import PaymentRecord, SwishEmulator, serve
 
 PASSWORD = "norrvik-staff-password"
 CALLBACK_KEY = "a-callback-key-of-the-browser-tests"
+TOKEN_KEY = "a-key-that-seals-the-cards-of-the-browser-tests"
 EMAIL = "asta.lind@exempel.se"
-SECRETS = (TOKEN, CALLBACK_KEY, PASSWORD)
+SECRETS = (TOKEN, CALLBACK_KEY, TOKEN_KEY, PASSWORD)
 PHONE_NUMBER = "070-174 06 06"
 PRIVATE = (*SECRETS, EMAIL, "739000001", "4761739001010416", PHONE_NUMBER, "46701740606")
 """What no log may hold: secrets, and what a reader typed."""
@@ -116,6 +117,7 @@ def open_shop(
             cards=emulated_account(gateway.url),
             **(swish.enter_context(_own_swish(shop, has_emulated_phone=has_emulated_phone)) if own_swish else {}),
             callback_key=CALLBACK_KEY,
+            token_keys=[TOKEN_KEY],
             staff_password=PASSWORD,
             is_demo=is_demo,
             sweep_every_seconds=0.2,

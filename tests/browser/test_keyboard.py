@@ -78,3 +78,26 @@ def test_staff_refund(shop: RunningShop, reader: Visitor, staff: Visitor) -> Non
     keyboard.press("Enter")
     staff.says("Återbetalning")
     assert shop.reversed == 1900
+
+
+def test_a_saved_card_is_removed(shop: RunningShop, reader: Visitor) -> None:
+    keyboard = reader.page.keyboard
+    reader.fill_in_order("digital")
+    _tab_to(reader, "[name=save]")
+    keyboard.press("Space")
+    _tab_to(reader, "button.wide")
+    keyboard.press("Enter")
+    reader.page.wait_for_url("**/checkout/**")
+    reader.approve_card()
+    reader.see("Tack! Tidningen är din.")
+    reader.go("/")
+    _tab_to(reader, "a[href='/my/']")
+    keyboard.press("Enter")
+    reader.see("Mina sidor")
+    _tab_to(reader, "a[href$='/remove']")
+    keyboard.press("Enter")
+    reader.see("Ta bort kortet?")
+    _tab_to(reader, "main button")
+    keyboard.press("Enter")
+    reader.says("Kortet är borttaget.")
+    assert [token.is_active for token in shop.emulator.tokens()] == [False]

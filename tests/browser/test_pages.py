@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from examples.publisher_shop.texts import TEXTS
 
+from prenopay.testing.emulators.faults import Fault, FaultKind
+
 from .shops import EMAIL, PHONE_NUMBER, SECRETS, RunningShop, open_shop
 from .visitors import DESKTOP, PHONE, Visitor
 
@@ -81,6 +83,7 @@ def _make_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
     yield from (("paid", f"/orders/{paid}"), ("reserved", f"/orders/{reserved}"), ("nothing", f"/orders/{nothing}"))
     yield from (("declined", f"/orders/{declined}"), ("waiting", f"/orders/{waiting}"))
     visitor.come_in()
+    yield from _make_cards(visitor)
     visitor.open_payment(paid)
     visitor.do("refund", "19")
     visitor.says("genomförd")
@@ -89,6 +92,31 @@ def _make_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
     yield "staff, reserved", visitor.page.url
     visitor.open_payment(declined)
     yield "staff, declined", visitor.page.url
+
+
+def _make_cards(visitor: Visitor) -> Iterator[tuple[str, str]]:
+    """Save a card as a reader we have not met, and draw on it in vain; tell where reader and staff see it."""
+    visitor.context.clear_cookies(name="reader")
+    visitor.fill_in_order("digital")
+    visitor.page.locator("[name=save]").check()
+    visitor.page.locator("button.wide").click()
+    visitor.page.wait_for_url("**/checkout/**")
+    visitor.approve_card()
+    visitor.see("Tack! Tidningen är din.")
+    visitor.open_payment(visitor.number)
+    visitor.page.get_by_role("link", name="Läsare").click()
+    visitor.shop.emulator.decline_next_charge("acquirerinsufficientfunds")
+    visitor.press("Dra avgiften")
+    visitor.says("nekad")
+    yield "staff, reader, declined", visitor.page.url
+    visitor.shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="charge"))
+    visitor.press("Dra avgiften")
+    visitor.says("oklar")
+    yield "staff, reader, unknown", visitor.page.url
+    visitor.go("/my/")
+    for name, link in (("change", "Byt kort"), ("remove", "Ta bort")):
+        yield f"my pages, {name}", str(visitor.page.get_by_role("link", name=link).get_attribute("href"))
+    yield from (("my pages", "/my/"), ("buy, with a saved card", "/buy/digital"))
 
 
 def _make_swish_history(visitor: Visitor) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 from .shops import EMAIL, PASSWORD, RunningShop
@@ -138,10 +139,14 @@ class Visitor:
 
     def reload_until(self, text: str) -> None:
         """Reload the page until its message says ``text``."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline and text not in self.page.get_by_role("status").inner_text():
-            self.page.reload()
+        self.reload_while(lambda: text not in self.page.get_by_role("status").inner_text())
         self.says(text)
+
+    def reload_while(self, waits: Callable[[], bool]) -> None:
+        """Reload the page while something that the shop's sweep brings about has not come, up to our patience."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline and waits():
+            self.page.reload()
 
     def says(self, text: str) -> None:
         """Wait for a message that screen readers hear."""

@@ -77,6 +77,7 @@ def open_swish(database: str, gateway: SwishEmulator) -> Accounts:
         database,
         callback_url=CALLBACK_URL,
         callback_keys=[KEY],
+        token_keys=[TOKEN_KEY],
         sender=EmulatorSender(gateway.mounts),
         clock=gateway.clock,
     )

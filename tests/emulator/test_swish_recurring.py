@@ -67,6 +67,27 @@ def test_a_consent_is_signed_charged_and_revoked() -> None:
     assert shop.statuses_told == ["ACTIVE", "PAID", "ERROR", "REVOKED", "ERROR"]
 
 
+def test_a_charge_is_refunded_like_a_payment() -> None:
+    shop = Shop()
+    _consent(shop, payer={"alias": PAYER})
+    shop.emulator.sign_consent(CONSENT)
+    _charge(shop)
+    status = f"{BASE}/payments/single/{CHARGE}/status"
+    assert "paymentReference" not in {name for name, value in shop.call("GET", status).body.items() if value}
+    shop.wait(4)
+    body = {
+        "originalPaymentReference": shop.call("GET", status).body["paymentReference"],
+        "callbackUrl": CALLBACK,
+        "payerAlias": DEFAULT_NUMBER,
+        "amount": "99.50",
+        "currency": "SEK",
+    }
+    assert shop.call("PUT", f"/swish-cpcapi/api/v2/refunds/{'B' * 32}", body).status == 201
+    shop.wait(10)
+    totals = shop.emulator.books()[CHARGE]
+    assert (totals.paid, totals.refunded) == (9950, 9950)
+
+
 def test_a_consent_by_token_is_signed_by_whoever_has_it() -> None:
     shop = Shop()
     answer = _consent(shop, ending="/token", tin="190001010000")

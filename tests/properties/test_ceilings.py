@@ -8,7 +8,7 @@ from random import Random
 from hypothesis import given, settings, strategies as st
 
 from prenopay.models import Advice, Decline, DeclineCode, DeclineKind
-from prenopay.recurring.ceilings import Draw, Never, NotBefore, Now, Scheme, decide
+from prenopay.recurring.ceilings import Draw, Never, NotBefore, Now, Scheme, decide, of_another_payer
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -88,3 +88,21 @@ def test_what_is_forbidden_before_a_time_is_allowed_at_it(tries: list[tuple[int,
         assert isinstance(decide(history, Scheme.MASTERCARD, decision.at - timedelta(seconds=1)), NotBefore)
         assert isinstance(decide(history, Scheme.MASTERCARD, decision.at), Now)
     assert isinstance(decision, Now | NotBefore | Never)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60 * 24 * 40), _ENDS), max_size=60))
+def test_another_payers_card_counts_and_blocks_and_never_ends_this_one(tries: list[tuple[int, str]]) -> None:
+    theirs = [_drawn(_START + timedelta(minutes=minute), end) for minute, end in tries]
+    taken_over = [each for draw in theirs for each in of_another_payer(draw)]
+    now = _START + timedelta(days=41)
+
+    failed = [draw.at for draw in theirs if draw.decline is not None or draw.is_open]
+    assert failed == [draw.at for draw in taken_over]
+    match decide(taken_over, Scheme.VISA, now):
+        case NotBefore(rule=rule):
+            assert rule in {"visa-30-days", "do-not-retry"}
+        case Never():
+            raise AssertionError
+        case Now():
+            blocks = [draw.at for draw in theirs if draw.decline is _BLOCKED]
+            assert all(now - at >= timedelta(days=30) for at in blocks)

@@ -18,6 +18,8 @@ __all__ = ["age"]
 
 _SAID_AHEAD: Final = timedelta(days=45)
 """How long before its card runs out a mandate is called expiring: two monthly draws to ask the payer in."""
+_TOKEN_MAY_TAKE: Final = timedelta(days=7)
+"""How long after a purchase its token may be told; a payer who clicked on a card stored earlier gets no new one."""
 _CLOCK: Final = "clock"
 
 
@@ -32,6 +34,7 @@ def age(connection: Connection, account: str, now: datetime, *, limit: int) -> i
         .where(
             table.c.account == account,
             (table.c.state.in_(["active", "expiring", "suspended"]) & forgotten)
+            | (table.c.state.in_(["pending"]) & (table.c.updated_at < now - _TOKEN_MAY_TAKE))
             | (table.c.state.in_(["active"]) & runs_out & (table.c.expires <= soon))
             | (table.c.state.in_(["expiring"]) & runs_out & (table.c.expires < now.date()))
             | (table.c.state.in_(["suspended"]) & table.c.resume_at.is_not(None) & (table.c.resume_at <= now)),
@@ -45,6 +48,10 @@ def age(connection: Connection, account: str, now: datetime, *, limit: int) -> i
             state, why = MandateState.EXPIRED, "the payer agreed to be remembered until then"
             end(connection, account, row.mandate_id, state, actor=_CLOCK, reason=why, now=now, remove_at=now)
             moved += 1
+            continue
+        if row.state == MandateState.PENDING.value:
+            state, why = MandateState.DELETED, "the gateway told no token"
+            moved += change(connection, row.mandate_id, state, actor=_CLOCK, reason=why, now=now)
             continue
         state, why, kind = _next(row.state, over=row.expires is not None and row.expires < now.date())
         moved += change(connection, row.mandate_id, state, actor=_CLOCK, reason=why, now=now)

@@ -6,11 +6,12 @@ import functools
 from datetime import UTC, datetime
 from typing import Any
 
-from prenopay import Money, Order, PageStyle, Payer
-from prenopay.orders import PayoutOrder
+from prenopay import Money, Order, PageStyle, Payer, Secret
+from prenopay.mandates import MandateKind
+from prenopay.orders import Initiator, PayoutOrder
 from prenopay.ports import HttpResponse
-from prenopay.provider import ChangeRequest, CreateRequest, Environment, PayoutRequest
-from prenopay.providers.swish import Swish, SwishProvider
+from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, Environment, PayoutRequest
+from prenopay.providers.swish import Swish, SwishProvider, SwishRecurringProvider
 from tests.wire.samples import Script, answer, body_of, sek
 
 from .authority import NUMBER, issued
@@ -193,3 +194,50 @@ def payout_request(minor: int = 50000, **fields: Any) -> PayoutRequest:
         callback_url=CALLBACK,
         asked_at=datetime(2026, 10, 28, 12, 0, 1, 999, tzinfo=UTC),
     )
+
+
+def recurring(**fields: Any) -> SwishRecurringProvider:
+    """Return what speaks for a test account that has turned recurring payments on."""
+    found = provider(recurring=True, **fields)
+    assert isinstance(found, SwishRecurringProvider)
+    return found
+
+
+def consent(status: str = "ACTIVE", **members: Any) -> Json:
+    """Return a standing consent."""
+    return {
+        "id": UUID,
+        "status": status,
+        "payee": {"alias": NUMBER},
+        "payer": {"alias": PHONE},
+        "payeePaymentReference": "4711",
+        "callbackUrl": CALLBACK,
+        **members,
+    }
+
+
+def charged(status: str = "CREATED", **members: Any) -> Json:
+    """Return a charge on a consent."""
+    return {
+        "id": REFUND,
+        "consentId": UUID,
+        "status": status,
+        "amount": {"value": 149.0, "currency": "SEK"},
+        "paymentReference": BANKS if status == "PAID" else None,
+        **members,
+    }
+
+
+def charge_of(minor: int = 14900, *, again: bool = False, **fields: Any) -> ChargeRequest:
+    """Return what a charge is given."""
+    order = Order(amount=sek(minor), description="En månad", return_url="", initiator=Initiator.MERCHANT)
+    values: Json = {
+        "order": order,
+        "payment_id": "pay_2",
+        "reference": REFUND,
+        "callback_url": CALLBACK,
+        "kind": MandateKind.CONSENT,
+        "token": Secret(UUID),
+        "again": again,
+    }
+    return ChargeRequest(**(values | fields))

@@ -12,9 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from prenopay import Secret, settings
-from prenopay.errors import ConfigurationError, UnsupportedOperation
+from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, PaymentProvider, ReferenceAlphabet
-from prenopay.providers.swish.recurring import Recurring
 
 from .authority import NUMBER, PRODUCTION_ROOT, TEST_ROOT, certificate, issued, key_pem, pem, rsa_key
 from .samples import config, provider
@@ -110,13 +109,7 @@ def test_the_provider_says_what_it_is() -> None:
         limits.reference.alphabet,
         limits.reference.length,
     )
-    assert {"capture", "update"} == set(limits.not_supported)
-
-
-def test_recurring_is_off_unless_asked_for() -> None:
-    with pytest.raises(UnsupportedOperation, match="experimental"):
-        _ = provider().recurring
-    assert isinstance(provider(recurring=True).recurring, Recurring)
+    assert {"capture", "update", "charge", "store"} == set(limits.not_supported)
 
 
 # Where a certificate may stand

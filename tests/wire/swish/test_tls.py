@@ -84,7 +84,7 @@ def test_nothing_older_than_tls_1_2_is_spoken() -> None:
     assert expected == (context.minimum_version, context.verify_mode, context.check_hostname)
 
 
-@pytest.mark.parametrize("trust", [b"no PEM", b"\xff", pem(issued().root)[:100]])
+@pytest.mark.parametrize("trust", [b"no PEM", b"\xff", pem(issued().root)[:100]], ids=["no PEM", "no text", "cut off"])
 def test_trust_that_cannot_be_read_says_so(trust: bytes) -> None:
     with pytest.raises(ConfigurationError, match="trust: must hold root certificates as PEM"):
         config(base_url="https://swish.example", trust=trust).tls()

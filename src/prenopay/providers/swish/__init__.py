@@ -4,8 +4,9 @@ Sources for wire facts: "User Guide Merchant Swish Simulator" 2.0 (2023-08-28), 
 here; where it is silent, what several public integrations agree on, called *integrators*.
 """
 
-from prenopay.providers.swish.config import Swish
+from prenopay.providers.swish.config import Swish, SwishRecurring
+from prenopay.providers.swish.consents import SwishRecurringProvider
 from prenopay.providers.swish.provider import SwishProvider
 from prenopay.providers.swish.qr import qr_png, qr_svg
 
-__all__ = ["Swish", "SwishProvider", "qr_png", "qr_svg"]
+__all__ = ["Swish", "SwishProvider", "SwishRecurring", "SwishRecurringProvider", "qr_png", "qr_svg"]

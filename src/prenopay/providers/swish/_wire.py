@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 __all__ = [
@@ -138,7 +138,6 @@ class ConsentOut(Out):
     """``POST consents/{consentId}`` and ``POST consents/{consentId}/token``; the latter has no payer."""
 
     callback_url: str
-    callback_identifier: str | None = None
     payee: AliasOut
     payer: AliasOut | None = None
     tin: str | None = None
@@ -208,7 +207,13 @@ def _time(value: object) -> datetime | None:
     return read.replace(tzinfo=UTC) if read is not None and read.tzinfo is None else read
 
 
+def _alias(value: object) -> str:
+    """Read the number inside ``{"alias": …}``."""
+    return _text(lowered_members(value).get("alias"))
+
+
 Text = Annotated[str, BeforeValidator(_text)]
+Alias = Annotated[str, BeforeValidator(_alias)]
 Word = Annotated[str, BeforeValidator(_upper)]
 Minor = Annotated[int, BeforeValidator(_minor)]
 Time = Annotated[datetime | None, BeforeValidator(_time)]
@@ -280,22 +285,28 @@ class Consent(In):
     status: Word
     id: Text = ""
     consent_id: Text = ""
-
-
-class Charge(In):
-    """Money taken on a consent (experimental)."""
-
-    status: Word
-    id: Text = ""
-    payment_reference: Text = ""
+    payer: Alias = Field(default="", repr=False)
+    payee: Alias = ""
+    payee_payment_reference: Text = ""
     error_code: Text = ""
     error_message: Text = ""
 
+    @property
+    def name(self) -> str:
+        """Its id, whichever member says it; empty where none does."""
+        return self.id or self.consent_id
 
-class Offered(In):
-    """Whether a payer's bank offers recurring payments (experimental)."""
 
-    recurring_is_offered: bool
+class Charge(Payment):
+    """Money taken on a consent (experimental): a payment, whose amount is an object and whose id may be left out."""
+
+    id: Text = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, members: Mapping[str, Any]) -> Mapping[str, Any]:
+        money = lowered_members(members.get("amount"))
+        return {**members, "amount": money.get("value"), "currency": money.get("currency")} if money else members
 
 
 def read_json(body: bytes) -> Any:

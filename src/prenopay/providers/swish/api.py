@@ -10,11 +10,11 @@ from prenopay.errors import UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import Observation
 from prenopay.providers.swish import _wire, encoding
-from prenopay.providers.swish.config import Swish
+from prenopay.providers.swish.config import SwishAccount
 from prenopay.providers.swish.reading import observation_of
 from prenopay.providers.swish.refusals import read_refusal
 
-__all__ = ["Api", "is_success"]
+__all__ = ["Api", "check_ours", "is_success", "read_answer"]
 
 ModelT = TypeVar("ModelT", bound=_wire.In)
 
@@ -28,7 +28,7 @@ _NOT_FOUND: Final = 404
 class Api:
     """Speaks with Swish for one account. Objects are read under ``v1``: there is no other way to read them."""
 
-    def __init__(self, config: Swish) -> None:
+    def __init__(self, config: SwishAccount[object]) -> None:
         """Speak for the merchant of ``config``."""
         self._config = config
         self._base = config.api_url + _PATH
@@ -63,7 +63,7 @@ class Api:
         answer = await self.get(send, "refunds", uuid, call)
         if answer.status == _NOT_FOUND:
             return None
-        refund, _ = self._read(answer, _wire.Refund, call)
+        refund, _ = read_answer(answer, _wire.Refund, call)
         self._check(refund.id, uuid, refund.payer_alias, answer, call)
         return refund
 
@@ -72,13 +72,13 @@ class Api:
         answer = await self.get(send, "payouts", uuid, call)
         if answer.status == _NOT_FOUND:
             return None
-        payout, _ = self._read(answer, _wire.Payout, call)
+        payout, _ = read_answer(answer, _wire.Payout, call)
         self._check(payout.payout_instruction_uuid, uuid, payout.payer_alias, answer, call)
         return payout
 
     def read_payment(self, answer: HttpResponse, uuid: str, call: str) -> tuple[_wire.Payment, Observation]:
         """Read an answer that should be our payment ``uuid``; raise what it is instead."""
-        payment, decoded = self._read(answer, _wire.Payment, call)
+        payment, decoded = read_answer(answer, _wire.Payment, call)
         self._check(payment.id, uuid, payment.payee_alias, answer, call)
         # A reference that was cleaned is not the order's own any more, so it proves nothing.
         with_reference = not self._config.clean_texts
@@ -127,23 +127,30 @@ class Api:
             retry_safe=retry_safe,
         )
 
-    def _read(self, answer: HttpResponse, model: type[ModelT], call: str) -> tuple[ModelT, Mapping[str, Any]]:
-        if not is_success(answer):
-            raise read_refusal(answer, call).error()
-        try:
-            decoded = _wire.read_object(answer.body)
-            return _wire.read(model, decoded), decoded
-        except _wire.Unreadable as error:
-            what = model.__name__.lower()
-            message = f"{call}: the gateway answered {answer.status} with something that is not a {what}: {error}"
-            raise UnexpectedAnswer(message, http_status=answer.status) from error
-
     def _check(self, found: str, asked: str, number: str, answer: HttpResponse, call: str) -> None:
         """Raise unless an object is the one asked for, and of this account's number."""
-        if found.upper() != asked.upper():
-            _not_ours(f"{call}: the gateway answered with {found[:64]!r}, asked was {asked}", answer)
-        if number and number != self._config.number:
-            _not_ours(f"{call}: the gateway answered with an object of another Swish number", answer)
+        check_ours(answer, call, found=found, asked=asked, number=number, ours=self._config.number)
+
+
+def read_answer(answer: HttpResponse, model: type[ModelT], call: str) -> tuple[ModelT, Mapping[str, Any]]:
+    """Read an answer that should be a ``model``, and return it decoded besides; raise what it is instead."""
+    if not is_success(answer):
+        raise read_refusal(answer, call).error()
+    try:
+        decoded = _wire.read_object(answer.body)
+        return _wire.read(model, decoded), decoded
+    except _wire.Unreadable as error:
+        what = model.__name__.lower()
+        message = f"{call}: the gateway answered {answer.status} with something that is not a {what}: {error}"
+        raise UnexpectedAnswer(message, http_status=answer.status) from error
+
+
+def check_ours(answer: HttpResponse, call: str, *, found: str, asked: str, number: str, ours: str) -> None:
+    """Raise unless an object is the one asked for, and of our number (as far as it names one)."""
+    if found.upper() != asked.upper():
+        _not_ours(f"{call}: the gateway answered with {found[:64]!r}, asked was {asked}", answer)
+    if number and number != ours:
+        _not_ours(f"{call}: the gateway answered with an object of another Swish number", answer)
 
 
 def is_success(answer: HttpResponse) -> bool:

@@ -6,7 +6,7 @@ import ipaddress
 import math
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from prenopay.errors import ConfigurationError
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     import ssl
 
     from prenopay.providers.swish.certificates import Credentials
+    from prenopay.providers.swish.consents import SwishRecurringProvider
     from prenopay.providers.swish.provider import SwishProvider
 
-__all__ = ["Swish"]
+__all__ = ["Swish", "SwishAccount", "SwishRecurring"]
+
+ProviderT_co = TypeVar("ProviderT_co", covariant=True)
 
 _HOSTS: Final = {
     Environment.TEST: "mss.cpc.getswish.net",
@@ -34,8 +37,8 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swish(ProviderConfig["SwishProvider"]):
-    """An account with Swish Handel.
+class SwishAccount(ProviderConfig[ProviderT_co]):
+    """An account with Swish Handel: what ``Swish`` and ``SwishRecurring`` have in common.
 
     ``number`` is the merchant's Swish number, ``certificate`` what portal.swish.nu gave out for it: PEM
     (with the issuing certificates, and the key if it stands in the same file) or PKCS#12, as bytes, as
@@ -47,7 +50,7 @@ class Swish(ProviderConfig["SwishProvider"]):
     ``base_url``, ``qr_url`` and ``trust`` (further root certificates, PEM) point a test account at an
     emulator or at the sandbox; production accounts cannot be pointed elsewhere. ``callback_sources`` and
     ``trusted_proxies`` are an extra, optional check of where callbacks come from. ``recurring`` turns on
-    what is experimental.
+    standing consents, which are experimental.
     """
 
     number: str
@@ -69,7 +72,7 @@ class Swish(ProviderConfig["SwishProvider"]):
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work, naming the key and the fix; certificates are read when used."""
-        super(Swish, self).__post_init__()  # slots make a new class, which super() without names misses
+        super(SwishAccount, self).__post_init__()  # slots make a new class, which super() without names misses
         where = self._where
         if not _NUMBER.fullmatch(self.number):
             message = (
@@ -130,12 +133,6 @@ class Swish(ProviderConfig["SwishProvider"]):
 
         trust = read_material(self._where, "trust", self.trust) if self.trust else b""
         return client_context(self._where, self.credentials(), trust)
-
-    def provider(self) -> SwishProvider:
-        """Build the provider that speaks for this account; raises ``ConfigurationError``."""
-        from prenopay.providers.swish.provider import SwishProvider  # noqa: PLC0415 - loads pydantic
-
-        return SwishProvider(self)
 
     @classmethod
     def inspect(cls, body: bytes) -> Inspection:
@@ -208,3 +205,28 @@ class Swish(ProviderConfig["SwishProvider"]):
         if self.environment is Environment.TEST and host == _HOSTS[Environment.PRODUCTION]:
             message = f"{self._where}: {key}: a test account cannot reach the production host {host!r}; leave it out"
             raise ConfigurationError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swish(SwishAccount["SwishProvider"]):
+    """An account with Swish Handel; see ``SwishAccount`` for its fields."""
+
+    def provider(self) -> SwishProvider:
+        """Build the provider that speaks for this account; raises ``ConfigurationError``."""
+        from prenopay.providers.swish.consents import SwishRecurringProvider  # noqa: PLC0415 - loads pydantic
+        from prenopay.providers.swish.provider import SwishProvider  # noqa: PLC0415 - loads pydantic
+
+        return SwishRecurringProvider(self) if self.recurring else SwishProvider(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwishRecurring(SwishAccount["SwishRecurringProvider"]):
+    """As ``Swish`` with ``recurring=True``, and type checkers know that its payments can be charged. Experimental."""
+
+    recurring: bool = field(default=True, init=False)
+
+    def provider(self) -> SwishRecurringProvider:
+        """Build the provider that speaks for this account; raises ``ConfigurationError``."""
+        from prenopay.providers.swish.consents import SwishRecurringProvider  # noqa: PLC0415 - loads pydantic
+
+        return SwishRecurringProvider(self)

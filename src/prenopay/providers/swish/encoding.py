@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Any, Final
 
 from prenopay.errors import InvalidOrder
+from prenopay.mandates import MandateKind
 from prenopay.money import Money
 from prenopay.orders import Instrument, Order, PageStyle, Payer
-from prenopay.provider import ChangeRequest, CreateRequest, PayoutRequest
+from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, PayoutRequest
 from prenopay.providers.swish import _wire, phones, texts
-from prenopay.providers.swish.config import Swish
+from prenopay.providers.swish.config import SwishAccount
 
 __all__ = [
     "CURRENCY",
     "callback_identifier",
     "cancel_body",
+    "charge_body",
+    "check_charge",
+    "check_consent",
     "check_order",
+    "consent_body",
     "payment_body",
     "payout_payload",
     "qr_body",
@@ -40,27 +45,40 @@ _QR_SIZE: Final = 300
 """The least that the service draws (QR manual, section 4)."""
 
 
-def check_order(config: Swish, order: Order) -> None:
+def check_order(config: SwishAccount[object], order: Order) -> None:
     """Raise ``InvalidOrder`` for what a payment request cannot hold."""
+    why = "Swish stores nothing but standing consents, which are experimental: set recurring = true for this account"
+    _require(order.store is None, "store", why)
     _check_amount(order.amount, "amount")
-    why = "Swish has no page to show inside another; use PageStyle.REDIRECT (app and QR code) or PageStyle.PHONE"
-    _require(order.page is not PageStyle.SEAMLESS, "page", why)
-    chosen = {*order.instruments, *([] if order.only_instrument is None else [order.only_instrument])}
-    _require(not chosen or Instrument.SWISH in chosen, "instruments", "this account takes Swish and nothing else")
-    _require(bool(_ABSOLUTE.match(order.return_url)), "return_url", f"must be absolute, not {order.return_url!r}")
+    _check_way(order)
     if order.age_limit is not None:
         _require(order.age_limit in _AGES, "age_limit", f"must be 1 to 99, not {order.age_limit}")
-    request = CreateRequest(order=order, payment_id="", reference="", callback_url="")
-    try:
-        payment_body(config, request)
-    except InvalidOrder:
-        raise
-    except (ArithmeticError, TypeError, ValueError) as error:
-        message = f"order: cannot be written as a payment request: {error}"
-        raise InvalidOrder(message, field="order") from error
+    _try(payment_body, config, order)
 
 
-def payment_body(config: Swish, request: CreateRequest) -> bytes:
+def check_consent(config: SwishAccount[object], order: Order) -> None:
+    """Raise ``InvalidOrder`` for what the request for a consent cannot hold. Experimental."""
+    kinds = () if order.store is None else order.store.kinds
+    _require(kinds == (MandateKind.CONSENT,), "store.kinds", "Swish stores consents only: (MandateKind.CONSENT,)")
+    why = "a consent is signed without a payment: store it with an amount of zero, and charge it once it is active"
+    _require(order.is_verification, "amount", why)
+    _check_currency(order.amount, "amount")
+    _check_way(order)
+    payer = order.payer or Payer()
+    _require(order.age_limit is None, "age_limit", "a consent has no member for it: check the payer's age yourself")
+    why = "a consent has no member for it that goes with a phone number"
+    matches = payer.must_match_personal_number and order.page is PageStyle.PHONE
+    _require(not matches, "payer.must_match_personal_number", why)
+    _try(consent_body, config, order)
+
+
+def check_charge(config: SwishAccount[object], order: Order) -> None:
+    """Raise ``InvalidOrder`` for what a charge on a consent cannot hold. Experimental."""
+    _check_amount(order.amount, "amount")
+    texts.message(order.description, field="description", clean=config.clean_texts)
+
+
+def payment_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
     """Return the body that creates a payment request: with a phone number e-commerce, without one m-commerce."""
     order, clean = request.order, config.clean_texts
     payer = order.payer or Payer()
@@ -79,7 +97,38 @@ def payment_body(config: Swish, request: CreateRequest) -> bytes:
     return _bytes({**body.as_json(), **order.extra})
 
 
-def refund_body(config: Swish, request: ChangeRequest, *, original: str, order_reference: str) -> bytes:
+def consent_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
+    """Return the body that asks for a consent: of a phone number, or of whoever opens it in the app.
+
+    Of the latter one intermediary wants the personal number, so it is told where it is known. Experimental.
+    """
+    order = request.order
+    payer, by_phone = order.payer or Payer(), order.page is PageStyle.PHONE
+    number = "" if by_phone else payer.personal_number
+    body = _wire.ConsentOut(
+        callback_url=request.callback_url,
+        payee=_wire.AliasOut(alias=config.number),
+        payer=_wire.AliasOut(alias=_payer_alias(payer)) if by_phone else None,
+        tin=_twelve_digits(number, "payer.personal_number") if number else None,
+        payee_payment_reference=_reference(order.order_reference, "order_reference", clean=config.clean_texts),
+    )
+    return _bytes({**body.as_json(), **order.extra})
+
+
+def charge_body(config: SwishAccount[object], request: ChargeRequest) -> bytes:
+    """Return the body that takes money on a consent. Experimental."""
+    order = request.order
+    body = _wire.ChargeOut(
+        consent_id=request.token.reveal(),
+        callback_url=request.callback_url,
+        payee=_wire.AliasOut(alias=config.number),
+        amount=_wire.AmountOut(value=float(order.amount.to_decimal()), currency=order.amount.currency),
+        message=texts.message(order.description, field="description", clean=config.clean_texts),
+    )
+    return _bytes(body.as_json())
+
+
+def refund_body(config: SwishAccount[object], request: ChangeRequest, *, original: str, order_reference: str) -> bytes:
     """Return the body that gives money back; Swish knows the payer, so the number need not be told."""
     amount = request.amount or Money.zero(CURRENCY)
     _check_amount(amount, "amount")
@@ -102,7 +151,7 @@ def cancel_body() -> bytes:
     return _bytes([_wire.PatchOut(op="replace", path="/status", value="cancelled").as_json()])
 
 
-def payout_payload(config: Swish, request: PayoutRequest, serial: str) -> bytes:
+def payout_payload(config: SwishAccount[object], request: PayoutRequest, serial: str) -> bytes:
     """Return the part of a payout that is signed, as it is sent.
 
     The time is UTC without a zone: read as Swedish time, as some do, it is not in the future either.
@@ -143,6 +192,28 @@ def callback_identifier(callback_url: str) -> str:
     return hashlib.sha256(f"prenopay-swish-callback\n{secret}".encode()).hexdigest()[:32].upper()
 
 
+def _check_way(order: Order) -> None:
+    """Refuse a way to the payer that Swish has not."""
+    why = "Swish has no page to show inside another; use PageStyle.REDIRECT (app and QR code) or PageStyle.PHONE"
+    _require(order.page is not PageStyle.SEAMLESS, "page", why)
+    chosen = {*order.instruments, *([] if order.only_instrument is None else [order.only_instrument])}
+    _require(not chosen or Instrument.SWISH in chosen, "instruments", "this account takes Swish and nothing else")
+    _require(bool(_ABSOLUTE.match(order.return_url)), "return_url", f"must be absolute, not {order.return_url!r}")
+
+
+def _try(
+    write: Callable[[SwishAccount[object], CreateRequest], bytes], config: SwishAccount[object], order: Order
+) -> None:
+    """Write the body of ``order`` for nobody; raises ``InvalidOrder`` where that cannot be done."""
+    try:
+        write(config, CreateRequest(order=order, payment_id="", reference="", callback_url=""))
+    except InvalidOrder:
+        raise
+    except (ArithmeticError, TypeError, ValueError) as error:
+        message = f"order: cannot be written as a request: {error}"
+        raise InvalidOrder(message, field="order") from error
+
+
 def _reference(text: str, field: str, *, clean: bool) -> str | None:
     return texts.reference(text, field=field, clean=clean) if text else None
 
@@ -169,8 +240,12 @@ def _twelve_digits(number: str, field: str) -> str:
 
 
 def _check_amount(amount: Money, field: str) -> None:
-    _require(amount.currency == CURRENCY, field, f"Swish takes {CURRENCY} only, not {amount.currency}")
+    _check_currency(amount, field)
     _require(0 < amount.minor <= _AMOUNT_MOST, field, f"{amount} is not between 0.01 and 999999999999.99")
+
+
+def _check_currency(amount: Money, field: str) -> None:
+    _require(amount.currency == CURRENCY, field, f"Swish takes {CURRENCY} only, not {amount.currency}")
 
 
 def _amount(amount: Money) -> str:

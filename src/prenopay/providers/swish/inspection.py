@@ -1,4 +1,4 @@
-"""How a stored body of Swish is read: payment, refund, payout (or the callback that holds one), errors."""
+"""How a stored body of Swish is read: payment, refund, payout, consent, charge (or the callback with one), errors."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any, Final, cast
 
 from prenopay.models import PaymentState
 from prenopay.orders import Instrument
-from prenopay.provider import Inspection
+from prenopay.provider import Inspection, MandateSeen
 from prenopay.providers.swish import _wire
 from prenopay.providers.swish.problems import Verdict
 from prenopay.providers.swish.reading import ALLOWED, decline_in, state_of
+from prenopay.providers.swish.recurring import charge_state, consent_state, method_of
 from prenopay.providers.swish.refusals import Refusal
 
 __all__ = ["inspect"]
@@ -72,6 +73,10 @@ def _created(members: Mapping[str, Any], status: int) -> Inspection:
 
 def _object(members: Mapping[str, Any]) -> Inspection:
     names = {name.lower() for name in members}
+    if "amount" not in names and {"status", "payee"} <= names:
+        return _consent(_wire.read(_wire.Consent, members))
+    if isinstance(_wire.lowered_members(members).get("amount"), Mapping):
+        return _charge(_wire.read(_wire.Charge, members))
     if not {"status", "amount", "currency"} <= names:
         if {"errorcode", "errormessage"} <= names:
             return _explained((_wire.problem_in(members),), 0)
@@ -103,6 +108,38 @@ def _payment(payment: _wire.Payment) -> Inspection:
         decline=decline_in(payment),
         allowed_actions=tuple(sorted(ALLOWED.get(state, ()))),
         note=_note(payment, is_known=is_known),
+    )
+
+
+def _charge(charge: _wire.Charge) -> Inspection:
+    """Read what was taken on a consent (experimental)."""
+    state, is_known = charge_state(charge)
+    taken = charge.amount if state is PaymentState.CAPTURED else 0
+    return Inspection(
+        kind="charge",
+        provider_reference=charge.id or None,
+        state=state,
+        authorized=taken,
+        captured=taken,
+        currency=charge.currency,
+        instrument=Instrument.SWISH.value,
+        decline=decline_in(charge),
+        note=_note(charge, is_known=is_known),
+    )
+
+
+def _consent(consent: _wire.Consent) -> Inspection:
+    """Read a standing consent (experimental)."""
+    state, is_known = consent_state(consent)
+    method = method_of(consent.name or "?", consent.payer)
+    seen = (MandateSeen(kind=method.kind.value, display=method.display, expires=""),)
+    return Inspection(
+        kind="consent",
+        provider_reference=consent.name or None,
+        state=state,
+        instrument=Instrument.SWISH.value,
+        mandates=seen if state is PaymentState.CAPTURED else (),
+        note="" if is_known else f"unknown status {consent.status[:_NAME_MOST]!r}, taken for not signed yet",
     )
 
 

@@ -22,7 +22,6 @@ from prenopay.errors import (
     ProviderUnavailable,
     TransportError,
     UnexpectedAnswer,
-    UnsupportedOperation,
 )
 from prenopay.models import Action, Outcome, PaymentState
 from prenopay.money import Money
@@ -48,14 +47,13 @@ from prenopay.provider import (
 )
 from prenopay.providers.swish import _wire, encoding, examination, signing
 from prenopay.providers.swish.api import Api, is_success
-from prenopay.providers.swish.config import Swish
+from prenopay.providers.swish.config import SwishAccount
 from prenopay.providers.swish.problems import Verdict
 from prenopay.providers.swish.qr import app_switch
 from prenopay.providers.swish.reading import reply_of
-from prenopay.providers.swish.recurring import Recurring
 from prenopay.providers.swish.refusals import read_refusal
 
-__all__ = ["SwishProvider"]
+__all__ = ["SwishProvider", "not_now"]
 
 _UUID: Final = re.compile(r"[0-9A-F]{32}")
 _PAGE_LIVES: Final = timedelta(minutes=7)
@@ -71,6 +69,8 @@ _LOOK_AT_OPEN: Final = (
 _NOT_SUPPORTED: Final = {
     "capture": "Swish takes the money at once: there is nothing to capture, and refund gives it back",
     "update": "an open request cannot be changed: cancel it and create a new payment",
+    "charge": "standing consents are experimental: set recurring = true for an account with that agreement",
+    "store": "standing consents are experimental: set recurring = true for an account with that agreement",
 }
 
 
@@ -79,7 +79,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
 
     name = "swish"
 
-    def __init__(self, config: Swish) -> None:
+    def __init__(self, config: SwishAccount[object]) -> None:
         """Speak for the merchant of ``config``; raises ``ConfigurationError`` if its certificates cannot work."""
         self._config = config
         self._api = Api(config)
@@ -130,7 +130,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
             return Reply(outcome=Outcome.SUCCEEDED, observation=observed)
         if observed.state is PaymentState.PENDING:
             return Reply(outcome=Outcome.PENDING, observation=observed)
-        raise _not_now(Action.CANCEL, observed)
+        raise not_now(Action.CANCEL, observed)
 
     async def refund(self, send: Send, request: ChangeRequest) -> Reply:
         """``PUT`` a refund of a paid payment, under the bank's reference of it; settled seconds to days later."""
@@ -140,7 +140,10 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
                 return reply_of(found)
         payment, observed = await self._payment(send, request.provider_reference, "refund")
         if observed.state is not PaymentState.CAPTURED:
-            raise _not_now(Action.REFUND, observed)
+            raise not_now(Action.REFUND, observed)
+        if not payment.payment_reference:
+            message = "refund: the gateway tells no bank reference of this payment, and refunds nothing without one"
+            raise Conflict(message, advice="give the money back another way, such as a payout")
         body = encoding.refund_body(
             self._config,
             request,
@@ -222,7 +225,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
         if stated and not hmac.compare_digest(stated.strip().upper().encode(), expected.encode()):
             return Rejected(reason="its callbackIdentifier is not the one that was handed out")
         try:
-            reference = _named(request.body)
+            reference = self._named(request.body)
         except _wire.Unreadable as error:
             return Rejected(reason=str(error))
         pinned = bool(self._config.callback_sources)
@@ -264,15 +267,6 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
             return (*found, examination.explain_trouble(error))
         clock = Probe(name="clock", ok=True, found="", gateway_time=_date(answer))
         return (*found, examination.explain_answer(answer), clock)
-
-    @property
-    def recurring(self) -> Recurring:
-        """What is known of recurring payments, where the account has turned that on. Experimental."""
-        if not self._config.recurring:
-            reason = "recurring payments are experimental: set recurring = true for an account with that agreement"
-            message = f"swish: {reason}"
-            raise UnsupportedOperation(message, capability="recurring", reason=reason)
-        return Recurring(self._config)
 
     # One step down
 
@@ -347,25 +341,25 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
             raise Conflict(message, http_status=404, provider_code="RP04", advice="check the account's number")
         return found
 
-
-def _named(body: bytes) -> str | None:
-    """Return which payment a callback's body names; refunds and payouts have URLs, and no payment's id."""
-    decoded = _wire.read_object(body)
-    names = {name.lower() for name, value in decoded.items() if value not in (None, "")}
-    if "payoutinstructionuuid" in names or "originalpaymentreference" in names:
-        model: type[_wire.Money] = _wire.Payout if "payoutinstructionuuid" in names else _wire.Refund
-        _wire.read(model, decoded)
-        return None
-    return _wire.read(_wire.Payment, decoded).id
+    def _named(self, body: bytes) -> str | None:
+        """Return which payment a callback's body names; refunds and payouts have URLs, and no payment's id."""
+        decoded = _wire.read_object(body)
+        names = {name.lower() for name, value in decoded.items() if value not in (None, "")}
+        if "payoutinstructionuuid" in names or "originalpaymentreference" in names:
+            model: type[_wire.Money] = _wire.Payout if "payoutinstructionuuid" in names else _wire.Refund
+            _wire.read(model, decoded)
+            return None
+        return _wire.read(_wire.Payment, decoded).id
 
 
 def _require_uuid(uuid: str, call: str) -> None:
     if not _UUID.fullmatch(uuid):
         message = f"{call}: {uuid!r} is not the UUID of a payment"
-        raise Conflict(message)
+        raise Conflict(message, advice="consents and charges on them need an account with recurring = true")
 
 
-def _not_now(verb: Action, observed: Observation) -> Conflict:
+def not_now(verb: Action, observed: Observation) -> Conflict:
+    """Return the error that says what the payment allows instead of ``verb``."""
     allowed = ", ".join(sorted(observed.allowed_actions)) or "nothing"
     message = (
         f"{verb} is not possible now: the payment is {observed.state} ({observed.raw_status}), "

@@ -1,163 +1,189 @@
-"""Recurring payments, experimental and off unless asked for: consents, charges on them, and how they stand.
+"""Recurring payments, experimental: the requests for consents and charges, and what their answers say. Pure.
 
 No official text was at hand. Paths and members are those of ``getswish`` 0.4.1, whose author calls them
-experimental and not validated; of the states only ``ACTIVE`` is known. Nothing of prenopay's recurring
-side uses this yet: it writes requests and reads answers, for those who try it out with Swish.
+experimental and not validated. Of a consent's states only ``ACTIVE`` is known; the other words are guesses.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Final, TypeVar
+from dataclasses import replace
+from typing import Final
 
-from prenopay.errors import UnexpectedAnswer
-from prenopay.models import Outcome
+from prenopay._redaction import Secret
+from prenopay.mandates import MandateKind, MethodSeen
+from prenopay.models import Action, Advice, Decline, PaymentState
 from prenopay.money import Money
+from prenopay.orders import Instrument, PageStyle
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.provider import Reply
-from prenopay.providers.swish import _wire, encoding, phones, texts
-from prenopay.providers.swish.config import Swish
-from prenopay.providers.swish.reading import PAID, is_uncertain
-from prenopay.providers.swish.refusals import decline_of, read_refusal
+from prenopay.provider import ChargeRequest, CreateRequest, Observation
+from prenopay.providers.swish import _wire, encoding
+from prenopay.providers.swish.api import check_ours, read_answer
+from prenopay.providers.swish.config import SwishAccount
+from prenopay.providers.swish.reading import ALLOWED, observation_of, raw_of, state_of
+from prenopay.providers.swish.refusals import decline_of
 
-__all__ = ["Recurring"]
+__all__ = ["CHARGE", "CONSENT", "Recurring", "charge_state", "consent_state", "method_of"]
 
-ModelT = TypeVar("ModelT", bound=_wire.In)
+CONSENT: Final = "consent:"
+CHARGE: Final = "recurring:"
+"""What the gateway's ids of consents and of charges begin with here: they are read in other places than payments."""
 
 _PATH: Final = "/recurring/merchant/v1"
-_ACTIVE: Final = "ACTIVE"
+_STATES: Final = {
+    "CREATED": PaymentState.PENDING,
+    "PENDING": PaymentState.PENDING,
+    "ACTIVE": PaymentState.CAPTURED,
+    "DECLINED": PaymentState.DECLINED,
+    "EXPIRED": PaymentState.EXPIRED,
+    "CANCELLED": PaymentState.CANCELLED,
+    "DELETED": PaymentState.CANCELLED,
+    "REVOKED": PaymentState.CANCELLED,
+}
+"""Of a consent; ``ACTIVE`` alone is known."""
+_UNDER_WAY: Final = frozenset({"CREATED", "PENDING", "VALIDATED", "DEBITED"})
+"""States of a charge before the last."""
 
 
 class Recurring:
     """Requests and answers of one Swish number's recurring payments. Experimental."""
 
-    def __init__(self, config: Swish) -> None:
+    def __init__(self, config: SwishAccount[object]) -> None:
         """Speak for the merchant of ``config``."""
         self._config = config
         self._base = config.api_url + _PATH
 
     # A consent
 
-    def ask_consent(self, consent_id: str, phone: str, *, callback_url: str, order_reference: str = "") -> HttpRequest:
-        """Return the request for a consent that is sent to the payer's phone."""
-        payer = _wire.AliasOut(alias=phones.msisdn(phone, field="phone"))
-        body = self._consent(callback_url, order_reference, payer=payer)
-        return self._request("POST", f"/consents/{consent_id}", "ask consent", body)
+    def ask_consent(self, request: CreateRequest) -> HttpRequest:
+        """Return the request for a consent: sent to the payer's phone, or with a token for the app."""
+        by_phone = request.order.page is PageStyle.PHONE
+        path = f"/consents/{request.reference}" + ("" if by_phone else "/token")
+        return self._request("POST", path, "ask consent", encoding.consent_body(self._config, request))
 
-    def ask_consent_in_app(
-        self,
-        consent_id: str,
-        personal_number: str,
-        *,
-        callback_url: str,
-        order_reference: str = "",
-    ) -> HttpRequest:
-        """Return the request for a consent that the payer opens in the app; its answer has a token."""
-        body = self._consent(callback_url, order_reference, tin=personal_number)
-        return self._request("POST", f"/consents/{consent_id}/token", "ask consent", body)
-
-    def move_callback(self, consent_id: str, callback_url: str) -> HttpRequest:
-        """Return the request that changes a consent's callback URL (``consent`` without s, here alone)."""
-        body = {"callbackUrl": callback_url}
-        return self._request("PUT", f"/consent/{consent_id}/callback", "move callback", body)
-
-    def look_at_consent(self, consent_id: str) -> HttpRequest:
+    def look_at_consent(self, consent_id: str, call: str) -> HttpRequest:
         """Return the request that reads a consent."""
-        return self._request("GET", f"/consents/{consent_id}", "look at consent", retry_safe=True)
+        return self._request("GET", f"/consents/{consent_id}", call, retry_safe=True)
 
-    def end_consent(self, consent_id: str) -> HttpRequest:
-        """Return the request that ends a consent."""
-        return self._request("DELETE", f"/consents/{consent_id}", "end consent")
+    def end_consent(self, consent_id: str, call: str) -> HttpRequest:
+        """Return the request that ends a consent, which twice is the same as once."""
+        return self._request("DELETE", f"/consents/{consent_id}", call, retry_safe=True)
 
-    def is_active(self, answer: HttpResponse) -> bool:
-        """Whether a consent that was read may be charged; any other state, known or not, may not."""
-        return self._read(answer, _wire.Consent, "look at consent").status == _ACTIVE
+    def read_consent(self, answer: HttpResponse, consent_id: str, call: str) -> Observation:
+        """Read a consent as a payment of nothing, which comes to its good end when the payer signs."""
+        consent, decoded = read_answer(answer, _wire.Consent, call)
+        found = consent.name or consent_id
+        check_ours(answer, call, found=found, asked=consent_id, number=consent.payee, ours=self._config.number)
+        observed = self.unsigned(consent_id)
+        state, is_known = consent_state(consent)
+        declined = state is PaymentState.DECLINED
+        return replace(
+            observed,
+            state=state,
+            allowed_actions=ALLOWED[PaymentState.PENDING] if state is PaymentState.PENDING else frozenset[Action](),
+            order_reference=None if self._config.clean_texts else consent.payee_payment_reference or None,
+            decline=decline_of(consent.error_code or consent.status, consent.error_message) if declined else None,
+            methods=(method_of(consent_id, consent.payer),) if state is PaymentState.CAPTURED else (),
+            raw_status=consent.status,
+            status_is_known=is_known,
+            raw=raw_of(decoded),
+        )
+
+    def unsigned(self, consent_id: str) -> Observation:
+        """Return what there is of a consent that was just asked for."""
+        return _begun(CONSENT, consent_id, Money.zero(encoding.CURRENCY), ALLOWED[PaymentState.PENDING])
 
     # A charge
 
-    def charge(
-        self, payment_id: str, consent_id: str, amount: Money, *, description: str, callback_url: str
-    ) -> HttpRequest:
+    def charge(self, request: ChargeRequest) -> HttpRequest:
         """Return the request that takes money on a consent."""
-        body = _wire.ChargeOut(
-            consent_id=consent_id,
-            callback_url=callback_url,
-            payee=_wire.AliasOut(alias=self._config.number),
-            amount=_wire.AmountOut(value=float(amount.to_decimal()), currency=amount.currency),
-            message=texts.message(description, field="description", clean=self._config.clean_texts),
-        )
-        return self._request("POST", f"/payments/single/{payment_id}", "charge", body.as_json())
+        path = f"/payments/single/{request.reference}"
+        return self._request("POST", path, "charge", encoding.charge_body(self._config, request))
 
-    def look_at_charge(self, payment_id: str) -> HttpRequest:
+    def look_at_charge(self, charge_id: str, call: str) -> HttpRequest:
         """Return the request that reads how a charge stands."""
-        return self._request("GET", f"/payments/single/{payment_id}/status", "look at charge", retry_safe=True)
+        return self._request("GET", f"/payments/single/{charge_id}/status", call, retry_safe=True)
 
-    def charge_reply(self, answer: HttpResponse) -> Reply:
-        """Say how a charge that was read stands."""
-        charge = self._read(answer, _wire.Charge, "look at charge")
-        if charge.status == PAID:
-            return Reply(outcome=Outcome.SUCCEEDED)
-        if charge.status not in {"ERROR", "DECLINED"}:
-            return Reply(outcome=Outcome.PENDING)
-        code = charge.error_code or charge.status
-        outcome = Outcome.UNKNOWN if is_uncertain(code) else Outcome.DECLINED
-        return Reply(outcome=outcome, decline=decline_of(code, charge.error_message))
+    def read_charge(self, answer: HttpResponse, charge_id: str, call: str) -> tuple[_wire.Charge, Observation]:
+        """Read how a charge stands. One that ended without money was declined, however it says so."""
+        charge, decoded = read_answer(answer, _wire.Charge, call)
+        found, number = charge.id or charge_id, charge.payee_alias
+        check_ours(answer, call, found=found, asked=charge_id, number=number, ours=self._config.number)
+        state, is_known = charge_state(charge)
+        allowed = ALLOWED[state] if state is PaymentState.CAPTURED else frozenset[Action]()
+        return charge, replace(
+            observation_of(charge, decoded, with_order_reference=False),
+            provider_reference=CHARGE + charge_id,
+            reference=charge_id,
+            state=state,
+            allowed_actions=allowed,
+            decline=_decline_in(charge) if state in {PaymentState.DECLINED, PaymentState.UNKNOWN} else None,
+            status_is_known=is_known,
+        )
 
-    # Whether it is offered
-
-    def ask_offered(self, phone: str) -> HttpRequest:
-        """Return the question whether the bank behind a phone number offers recurring payments."""
-        body = {"alias": phones.msisdn(phone, field="phone")}
-        return self._request("POST", "/recurring/alias", "ask offered", body, retry_safe=True)
-
-    def is_offered(self, answer: HttpResponse) -> bool:
-        """Read the answer to ``ask_offered``."""
-        return self._read(answer, _wire.Offered, "ask offered").recurring_is_offered
-
-    def _consent(
-        self,
-        callback_url: str,
-        order_reference: str,
-        *,
-        payer: _wire.AliasOut | None = None,
-        tin: str | None = None,
-    ) -> dict[str, object]:
-        clean = self._config.clean_texts
-        reference = texts.reference(order_reference, field="order_reference", clean=clean) if order_reference else None
-        return _wire.ConsentOut(
-            callback_url=callback_url,
-            callback_identifier=encoding.callback_identifier(callback_url),
-            payee=_wire.AliasOut(alias=self._config.number),
-            payer=payer,
-            tin=tin,
-            payee_payment_reference=reference,
-        ).as_json()
+    def charged(self, request: ChargeRequest) -> Observation:
+        """Return what there is of a charge that was just asked for: it ends seconds later."""
+        return _begun(CHARGE, request.reference, request.order.amount, frozenset())
 
     def _request(
-        self,
-        method: str,
-        path: str,
-        label: str,
-        body: Mapping[str, object] | None = None,
-        *,
-        retry_safe: bool = False,
+        self, method: str, path: str, label: str, body: bytes = b"", *, retry_safe: bool = False
     ) -> HttpRequest:
         headers = (("accept", "application/json"), ("user-agent", "prenopay"))
         return HttpRequest(
             method=method,
             url=self._base + path,
             label=label,
-            headers=headers if body is None else (*headers, ("content-type", "application/json")),
-            body=b"" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+            headers=(*headers, ("content-type", "application/json")) if body else headers,
+            body=body,
             retry_safe=retry_safe,
         )
 
-    def _read(self, answer: HttpResponse, model: type[ModelT], call: str) -> ModelT:
-        if not 200 <= answer.status < 300:  # noqa: PLR2004 - success
-            raise read_refusal(answer, call).error()
-        try:
-            return _wire.read(model, _wire.read_object(answer.body))
-        except _wire.Unreadable as error:
-            message = f"{call}: the answer cannot be read: {error}"
-            raise UnexpectedAnswer(message, http_status=answer.status) from error
+
+def consent_state(consent: _wire.Consent) -> tuple[PaymentState, bool]:
+    """Return a consent's state in our words, and whether its word is one we know; others mean not signed yet."""
+    return _STATES.get(consent.status, PaymentState.PENDING), consent.status in _STATES
+
+
+def charge_state(charge: _wire.Charge) -> tuple[PaymentState, bool]:
+    """Return a charge's state in our words, and whether its word is one we know.
+
+    Nobody is asked for a charge, so one that ended without money failed: it neither expires nor is cancelled.
+    """
+    state, is_known = state_of(charge)
+    if state in {PaymentState.EXPIRED, PaymentState.CANCELLED}:
+        state = PaymentState.DECLINED
+    return state, is_known or charge.status in _UNDER_WAY
+
+
+def method_of(consent_id: str, payer: str) -> MethodSeen:
+    """Return the consent as what is charged: by its id, which only the merchant's certificate can use."""
+    return MethodSeen(
+        kind=MandateKind.CONSENT,
+        token=Secret(consent_id),
+        display=f"Swish •••• {payer[-4:]}" if payer else "Swish",
+        instrument=Instrument.SWISH.value,
+    )
+
+
+def _begun(prefix: str, name: str, amount: Money, allowed: frozenset[Action]) -> Observation:
+    nothing = Money.zero(amount.currency)
+    return Observation(
+        provider_reference=prefix + name,
+        state=PaymentState.PENDING,
+        authorized=nothing,
+        captured=nothing,
+        refunded=None,
+        cancelled=nothing,
+        submitted=amount,
+        fee=nothing,
+        discount=nothing,
+        allowed_actions=allowed,
+        instrument=Instrument.SWISH.value,
+        reference=name,
+        raw_status="CREATED",
+    )
+
+
+def _decline_in(charge: _wire.Charge) -> Decline:
+    """Say why a charge failed. Nobody is asked, so nobody can help: what asks for the payer is tried again later."""
+    decline = decline_of(charge.error_code or charge.status, charge.error_message)
+    return replace(decline, advice=Advice.RETRY_LATER) if decline.advice is Advice.AUTHENTICATE else decline

@@ -20,6 +20,7 @@ from prenopay.testing.emulators.swish.fields import Fields
 from prenopay.testing.emulators.swish.formats import amount_of, stamp
 from prenopay.testing.emulators.swish.merchants import SwishMerchant
 from prenopay.testing.emulators.swish.notices import queue_callback
+from prenopay.testing.emulators.swish.objects import Payment, Status
 from prenopay.testing.emulators.swish.payer_side import DEFAULT_PAYER, PayerRefused
 from prenopay.testing.emulators.swish.payment_side import acting_for
 from prenopay.testing.emulators.swish.problems import Refusal, malformed, refuse
@@ -59,6 +60,7 @@ class Charge:
     callback_identifier: str
     status: str = "CREATED"
     error_code: str = ""
+    payment_reference: str = ""
 
 
 class Recurring:
@@ -173,7 +175,26 @@ class Recurring:
         revoked = charge.consent.status != "ACTIVE"
         charge.error_code = code or ("RF07" if revoked else "")
         charge.status = "ERROR" if charge.error_code else "PAID"
+        if not charge.error_code:
+            charge.payment_reference = self._register.new_reference()
+            self._register.payments[charge.id] = self._money_of(charge)
         self._tell(charge, self._charge_document(charge))
+
+    def _money_of(self, charge: Charge) -> Payment:
+        """Return the payment that a charge comes to, which stands in the books and can be refunded."""
+        now = self._register.now()
+        return Payment(
+            id=charge.id,
+            merchant=charge.consent.merchant,
+            amount=charge.amount,
+            callback_url=charge.callback_url,
+            created=now,
+            payment_reference=charge.payment_reference,
+            message=charge.message,
+            payer=charge.consent.payer,
+            status=Status.PAID,
+            paid=now,
+        )
 
     def _offered(self, kind: str, body: JsonObject) -> EmulatorAnswer:
         asked = body.get(kind)
@@ -222,6 +243,7 @@ class Recurring:
             "status": charge.status,
             "amount": {"value": amount_of(charge.amount, behaviour.amounts), "currency": "SEK"},
             "message": charge.message or None,
+            "paymentReference": charge.payment_reference or None,
             "date": stamp(self._register.now(), behaviour.dates),
             "errorCode": charge.error_code or None,
             "errorMessage": text_of(charge.error_code) if charge.error_code else None,

@@ -1,0 +1,190 @@
+"""The month's fee: which one comes next, drawing it on the saved card, and how each try ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from examples.publisher_shop.catalogue import MONTHLY, OFFERS
+from examples.publisher_shop.fee_book import FeeTry
+from examples.publisher_shop.orders import ShopOrder
+from examples.publisher_shop.paying import payment_of, standing
+from examples.publisher_shop.saved_cards import usable
+from examples.publisher_shop.shop import Shop
+from prenopay import Advice, Money, Operation, Outcome, Payment
+from prenopay.errors import Conflict, NotFound
+from prenopay.mandates import Mandate
+
+STILL_OPEN: Final = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
+NOT_DRAWN: Final = frozenset({"drawn_later", "drawn_not"})
+DECEMBER: Final = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """One line of a reader's payments: an order, or a try to draw a fee. ``word`` says how it stands."""
+
+    at: datetime
+    offer: str
+    period: str
+    number: str
+    amount: Money
+    word: str
+    payment: Payment | None
+    operation: Operation | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """A reader's payments, newest first, and the fee that comes next (``None`` where all are paid, or one is open).
+
+    ``paid`` are the months that are paid for, ``can_draw`` says whether a card is there to draw from.
+    """
+
+    receipts: list[Receipt]
+    paid: frozenset[str]
+    due: FeeTry | None
+    is_waiting: bool
+    can_draw: bool
+
+    @property
+    def owed(self) -> list[Receipt]:
+        """The fees that were not paid yet although we tried: the latest try of each month."""
+        latest = {receipt.period: receipt for receipt in reversed(self.receipts) if receipt.period}
+        return [receipt for receipt in latest.values() if receipt.word in NOT_DRAWN and receipt.period not in self.paid]
+
+
+async def ledger_of(shop: Shop, reader: str, cards: tuple[Mandate, ...]) -> Ledger:
+    """Go through a reader's orders and fees."""
+    orders = await shop.orders.of_reader(reader) if reader else []
+    bought = [await _bought(shop, order) for order in orders]
+    tries = [(fee, await operation_of(shop, fee)) for fee in await shop.fees.of_reader(reader)]
+    drawn = [await _drawn(shop, fee, operation) for fee, operation in tries if operation is not None]
+    paid = _paid(bought, drawn)
+    is_waiting = any(operation is not None and operation.outcome in STILL_OPEN for _fee, operation in tries)
+    return Ledger(
+        receipts=sorted([*bought, *drawn], key=lambda receipt: receipt.at, reverse=True),
+        paid=paid,
+        due=None if is_waiting else _next(shop.now(), reader, cards, paid, tries),
+        is_waiting=is_waiting,
+        can_draw=usable(cards) is not None,
+    )
+
+
+async def draw(shop: Shop, fee: FeeTry, due: FeeTry | None) -> Operation:
+    """Draw a fee, once: who sends an old form gets what became of it. Raises ``Conflict`` where it is not due."""
+    known = next(
+        (each for each in await shop.fees.of_reader(fee.reader) if each.operation_id == fee.operation_id), None
+    )
+    if known is None and due != fee:
+        message = f"the fee {fee.operation_id} is not what comes next"
+        raise Conflict(message)
+    fee = await shop.fees.add(fee)
+    return await shop.cards.charge(
+        fee.mandate_id,
+        MONTHLY.price,
+        operation_id=fee.operation_id,
+        period=fee.period,
+        description=f"Norrviks Dagblad {fee.period}",
+        order_reference=fee.order_reference,
+        lines=MONTHLY.lines("sv"),
+    )
+
+
+async def operation_of(shop: Shop, fee: FeeTry) -> Operation | None:
+    """Return how a try ended; ``None`` for one that was refused before anything was asked."""
+    try:
+        return await shop.cards.operation(fee.operation_id)
+    except NotFound:
+        return None
+
+
+def _paid(bought: list[Receipt], drawn: list[Receipt]) -> frozenset[str]:
+    """Return the months that are paid: by fees, and by purchases, each of which pays the next month that is not."""
+    paid = {receipt.period for receipt in drawn if receipt.operation and receipt.operation.succeeded}
+    for receipt in sorted(bought, key=lambda each: each.at):
+        if OFFERS[receipt.offer].is_monthly and receipt.word == "thanks":
+            period = _month(receipt.at)
+            while period in paid:
+                period = _month_after(period)
+            paid.add(period)
+    return frozenset(paid)
+
+
+def _next(
+    now: datetime,
+    reader: str,
+    cards: tuple[Mandate, ...],
+    paid: frozenset[str],
+    tries: list[tuple[FeeTry, Operation | None]],
+) -> FeeTry | None:
+    """Return the try that comes next: this month's, or the next month's where this one is paid.
+
+    A try of which nothing came is made again under its own name, while its card works: another tab may be at it.
+    """
+    card = usable(cards)
+    period = next((month for month in (_month(now), _month_after(_month(now))) if month not in paid), None)
+    if card is None or period is None:
+        return None
+    of_month = [(fee, made) for fee, made in tries if fee.period == period]
+    if not of_month:
+        return FeeTry(reader=reader, period=period, attempt=1, mandate_id=card.mandate_id)
+    last, made = of_month[-1]
+    works = any(each.mandate_id == last.mandate_id and each.state.is_chargeable for each in cards)
+    if works and (made is None or made.outcome is Outcome.NOT_ATTEMPTED):
+        return last
+    return replace(last, attempt=last.attempt + 1, mandate_id=card.mandate_id)
+
+
+async def _bought(shop: Shop, order: ShopOrder) -> Receipt:
+    payment = await payment_of(shop, order)
+    return Receipt(
+        at=shop.now() if payment is None else payment.created_at,
+        offer=order.offer,
+        period="",
+        number=order.number,
+        amount=OFFERS[order.offer].price,
+        word=standing(order, payment),
+        payment=payment,
+    )
+
+
+async def _drawn(shop: Shop, fee: FeeTry, operation: Operation) -> Receipt:
+    payment = await shop.cards.get(operation.payment_id)
+    word = _word(operation)
+    if payment.captured and payment.refunded >= payment.captured:
+        word = "refunded"
+    return Receipt(
+        at=operation.created_at,
+        offer=MONTHLY.key,
+        period=fee.period,
+        number="",
+        amount=MONTHLY.price,
+        word=word,
+        payment=payment,
+        operation=operation,
+    )
+
+
+def _word(operation: Operation) -> str:
+    match operation.outcome:
+        case Outcome.SUCCEEDED:
+            return "drawn"
+        case Outcome.DECLINED if operation.decline is not None and operation.decline.advice is Advice.RETRY_LATER:
+            return "drawn_later"
+        case Outcome.DECLINED:
+            return "drawn_not"
+        case Outcome.NOT_ATTEMPTED:
+            return "drawn_nothing"
+        case _:
+            return "drawn_open"
+
+
+def _month(at: datetime) -> str:
+    return at.astimezone().strftime("%Y-%m")
+
+
+def _month_after(period: str) -> str:
+    year, month = (int(part) for part in period.split("-"))
+    return f"{year + 1}-01" if month == DECEMBER else f"{year}-{month + 1:02d}"
