@@ -7,11 +7,12 @@ import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from prenopay import Money, Order, PageStyle, Secret
-from prenopay.mandates import MandateKind
+from prenopay import Money, Order, PageStyle, Payer, Secret
+from prenopay.mandates import MandateKind, StoreMethod
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import CreateRequest
 from prenopay.providers.swedbankpay import RepeatedReference
+from prenopay.providers.swish.recurring import CHARGE, CONSENT
 from tests.wire import samples as card
 from tests.wire.swish import samples as swish
 from tests.wire.test_charges import request_of as charge_of
@@ -23,6 +24,7 @@ Verb: TypeAlias = tuple[Callable[[Send], Coroutine[Any, Any, Any]], Sequence[Htt
 """What to call, and the good answers that it gets first."""
 
 _CALLS_MOST: Final = 10
+_READER: Final = Payer(reference="reader-7")
 _OPEN: Final = card.order()
 _RESERVED: Final = card.answer(card.order("Paid", rels=card.RESERVED, paid=card.paid(), remainingCaptureAmount=14900))
 _TAKEN: Final = card.answer(card.order("Paid", rels=card.TAKEN, paid=card.paid(), remainingReversalAmount=14900))
@@ -94,17 +96,13 @@ def _card_verbs() -> Mapping[str, Verb]:
 
 
 def _swish_verbs() -> Mapping[str, Verb]:
-    provider, recurring = swish.provider(), swish.provider(recurring=True).recurring
+    provider, ours = swish.provider(), swish.recurring()
     paid = swish.answer(swish.payment("PAID"))
     seen = swish.errors("RP09")
     phone = swish.request_of(swish.asked(**swish.by_phone()))
     refund, again = swish.change(4950), swish.change(4950, again=True)
-
-    def reading(read: Callable[[HttpResponse], object]) -> Callable[[Send], Coroutine[Any, Any, Any]]:
-        async def call(send: Send) -> object:
-            return read(await send(recurring.look_at_consent("c")))
-
-        return call
+    storing = swish.asked(0, store=StoreMethod(consent=card.CONSENT, kinds=(MandateKind.CONSENT,)), payer=_READER)
+    consent, lost = swish.request_of(storing), swish.request_of(storing, again=True)
 
     return {
         "create": (lambda send: provider.create_payment(send, swish.request_of()), ()),
@@ -124,9 +122,16 @@ def _swish_verbs() -> Mapping[str, Verb]:
         "observe payout": (lambda send: provider.observe_payout(send, swish.UUID), ()),
         "qr": (lambda send: provider.draw_qr(send, "t", image="svg"), ()),
         "probe": (provider.probe, ()),
-        "consent": (reading(recurring.is_active), ()),
-        "recurring charge": (reading(recurring.charge_reply), ()),
-        "offered": (reading(recurring.is_offered), ()),
+        "consent": (lambda send: ours.create_payment(send, consent), ()),
+        "consent again": (lambda send: ours.create_payment(send, lost), ()),
+        "consent twice": (lambda send: ours.create_payment(send, consent), (seen,)),
+        "observe consent": (lambda send: ours.observe(send, f"{CONSENT}{swish.UUID}"), ()),
+        "observe charge": (lambda send: ours.observe(send, f"{CHARGE}{swish.UUID}"), ()),
+        "charge": (lambda send: ours.charge(send, swish.charge_of()), ()),
+        "charge again": (lambda send: ours.charge(send, swish.charge_of(again=True)), ()),
+        "charge twice": (lambda send: ours.charge(send, swish.charge_of()), (seen,)),
+        "charge inactive": (lambda send: ours.charge(send, swish.charge_of()), (swish.errors("PA01"),)),
+        "remove": (lambda send: ours.remove_method(send, MandateKind.CONSENT, Secret("c"), reason="ended"), ()),
     }
 
 

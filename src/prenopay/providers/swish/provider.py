@@ -222,7 +222,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
                 return Rejected(reason=f"came from {source}, which is not an address of the gateway")
         stated = next((value for name, value in request.headers.items() if name.lower() == "callbackidentifier"), "")
         expected = encoding.callback_identifier(request.path)
-        if stated and not hmac.compare_digest(stated.strip().upper().encode(), expected.encode()):
+        if stated and not hmac.compare_digest(stated.strip().upper().encode(errors="replace"), expected.encode()):
             return Rejected(reason="its callbackIdentifier is not the one that was handed out")
         try:
             reference = self._named(request.body)
