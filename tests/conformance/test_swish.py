@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from prenopay.testing.conformance import ProviderSuite, World
 from tests.conformance.worlds import swish
 
 
 class TestSwish(ProviderSuite):
-    def world(self) -> Iterator[World]:
+    def world(self) -> Generator[World]:
         return swish()

@@ -163,7 +163,7 @@ def test_all_methods_of_a_payer_go_at_once(shop: Shop) -> None:
 
 def test_a_charge_of_a_method_that_is_gone_suspends_it(shop: Shop) -> None:
     mandate = shop.stored()
-    shop.gateway.remove(lambda _method: True)
+    shop.gateway.remove_methods_of(READER.reference)
     charged = shop.payments.charge(mandate.mandate_id, sek(9900), operation_id="charge:1", description="One month")
     assert charged.decline.code is DeclineCode.MANDATE_INACTIVE
     assert shop.mandates.get(mandate.mandate_id).state is MandateState.SUSPENDED

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from prenopay import Accounts, AsyncAccounts, CaptureMode, Event, Payment, PaymentState, Secret
+from prenopay.mandates import StoreMethod
 from prenopay.models import FlagKind
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.control import ControlRefused
@@ -23,7 +24,7 @@ from prenopay.testing.fixtures.servers import SwedbankPayServer, SwishServer
 from prenopay.testing.fixtures.shops import OpenMock, OpenMockAsync
 from prenopay.testing.mock import Mock, MockGateway
 from prenopay.testing.payer import AsyncTestPayer, TestPayer
-from tests.behaviour.shop import CALLBACK_URL, KEY, TOKEN_KEY, an_order
+from tests.behaviour.shop import CALLBACK_URL, CONSENT, KEY, READER, TOKEN_KEY, an_order
 from tests.postgresql import Server
 from tests.swish.shop import a_payout
 
@@ -306,6 +307,26 @@ def test_no_secret_is_found_in_a_whole_story(
         if gateway == "swish":
             payout = payments.pay_out(a_payout(), operation_id="payout:1")
             assert_no_secrets(payout, a_payout())
+
+
+@pytest.mark.parametrize("gateway", ["mock", "swedbankpay"])
+def test_no_token_is_found_where_a_method_was_stored_charged_and_removed(
+    gateway: str,
+    open_at: OpenAt,
+    payer: TestPayer,
+    prenopay_bench: Bench,
+    assert_no_secrets: SecretSeeker,
+) -> None:
+    accounts, payments = open_at(gateway)
+    order = an_order(capture=CaptureMode.AUTOMATIC, payer=READER, store=StoreMethod(consent=CONSENT))
+    payment = payments.create(order, operation_id="order:1")
+    payer.approve(payment)
+    (mandate,) = payments.mandates.of_payer(READER.reference)
+    assert prenopay_bench.secrets
+    charged = payments.charge(mandate.mandate_id, order.amount, operation_id="charge:1", description="One month")
+    assert charged.succeeded
+    assert_no_secrets(mandate, charged, payments.timeline(payment.payment_id), accounts.callbacks())
+    payments.mandates.remove(mandate.mandate_id, reason="the reader asked")
 
 
 @pytest.mark.parametrize("gateway", ["swedbankpay", "swish"])

@@ -11,7 +11,7 @@ from prenopay import cli
 from prenopay.testing.simulation import ENOUGH_SEEDS, Schedule, declared, relive, simulate
 from prenopay.testing.simulation.weather import Port, TroubleKind, forecast
 
-STEPS = 8
+STEPS = 7
 SEEDS = 2000
 """More steps find more in each life, and cost as much more time: ``prenopay simulate`` has the night for that."""
 

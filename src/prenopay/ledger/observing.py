@@ -266,7 +266,7 @@ def _settle_operations(
             changes.events += charges.settle_seen(connection, operation, observed, now=changes.now)
         elif made.kind is OperationKind.CANCEL and observed.state is PaymentState.CANCELLED:
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
-        elif made.outcome is Outcome.PENDING and (failed := _failure_of(operation, observed, claimed)):
+        elif failed := _failure_of(operation, observed, claimed):
             claimed.add(failed.number)
             settle(connection, operation, Outcome.DECLINED, now=changes.now, decline=failed.decline)
             changes.tell(EventKind.OPERATION_DECLINED, operation_id=made.operation_id, decline=failed.decline)
@@ -287,13 +287,15 @@ def _failure_of(
     observed: Observation,
     claimed: set[str],
 ) -> ProviderTransaction | None:
-    """Find the failed try that is this pending operation, by reference, or by time where none is given."""
+    """Find the failed try that is this operation, by reference, or, if it is pending, by time where none is given."""
     for failed in observed.failed_transactions:
         if failed.kind is not _MOVED.get(operation.operation.kind) or failed.number in claimed:
             continue
         if failed.reference is not None:
             if failed.reference == operation.operation.reference:
                 return failed
+            continue
+        if operation.operation.outcome is not Outcome.PENDING:
             continue
         since = operation.first_sent_at - _CLOCK_SKEW
         if failed.created_at is None or failed.created_at >= since:

@@ -31,6 +31,31 @@ if TYPE_CHECKING:
 # Nothing of prenopay is imported before a fixture is asked for: every test run of every host pays for this module.
 # ruff: noqa: PLC0415 - see above
 
+__all__ = [
+    "assert_no_secrets",
+    "callbacks",
+    "ledger",
+    "mock_gateway",
+    "payer",
+    "prenopay_bench",
+    "prenopay_ledger_kind",
+    "prenopay_mock",
+    "prenopay_mock_async",
+    "prenopay_postgresql",
+    "prenopay_sender",
+    "prenopay_swish_authority",
+    "prenopay_swish_certificate",
+    "pytest_addoption",
+    "pytest_generate_tests",
+    "swedbankpay_account",
+    "swedbankpay_emulator",
+    "swedbankpay_server",
+    "swish_account",
+    "swish_emulator",
+    "swish_server",
+    "virtual_clock",
+]
+
 _OPTION: Final = "prenopay_postgresql"
 _VARIABLE: Final = "PRENOPAY_TEST_POSTGRESQL"
 
@@ -114,7 +139,7 @@ def prenopay_mock(prenopay_bench: Bench, mock_gateway: MockGateway) -> Iterator[
 
 @pytest.fixture
 def prenopay_mock_async(prenopay_bench: Bench, mock_gateway: MockGateway) -> OpenMockAsync:
-    """Return what opens async accounts with the mock: ``async with prenopay_mock_async() as shop``."""
+    """Return the same for async code: ``async with`` what calling it returns."""
     from prenopay.testing.fixtures.shops import mock_shops_async
 
     return mock_shops_async(prenopay_bench, mock_gateway)
@@ -226,7 +251,7 @@ def prenopay_postgresql(pytestconfig: pytest.Config) -> Iterator[PostgresqlSchem
     """Make a schema of the run's own on the server that was given, with tables."""
     from prenopay.testing.fixtures.ledgers import postgresql_schema
 
-    with postgresql_schema(pytestconfig.getoption(_OPTION)) as made:
+    with postgresql_schema(str(pytestconfig.getoption(_OPTION))) as made:
         yield made
 
 

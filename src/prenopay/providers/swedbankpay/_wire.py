@@ -484,6 +484,13 @@ class Operation(In):
     rel: Text = ""
 
 
+class PayeeInfo(In):
+    """``payeeInfo``: what the order was made with, told whatever became of it."""
+
+    payee_reference: OptionalText = None
+    order_reference: OptionalText = None
+
+
 class Order(In):
     """A payment order of any API version."""
 
@@ -498,6 +505,7 @@ class Order(In):
     remaining_capture_amount: StrictInt | None = None
     remaining_cancellation_amount: StrictInt | None = None
     remaining_reversal_amount: StrictInt | None = None
+    payee_info: Annotated[PayeeInfo | None, BeforeValidator(_link_is_empty)] = None
     paid: Annotated[Result | None, BeforeValidator(_link_is_empty)] = None
     cancelled: Annotated[Result | None, BeforeValidator(_link_is_empty)] = None
     reversed: Annotated[Result | None, BeforeValidator(_link_is_empty)] = None

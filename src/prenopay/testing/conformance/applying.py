@@ -12,7 +12,7 @@ from prenopay.testing.conformance.world import World
 
 __all__ = ["Needs", "Rule", "needs", "needs_of", "rules_of"]
 
-RuleT = TypeVar("RuleT", bound=Callable[..., object])
+T = TypeVar("T", bound=Callable[..., object])
 
 _ATTRIBUTE: Final = "prenopay_needs"
 
@@ -52,11 +52,11 @@ def needs(
     limits: tuple[str, ...] = (),
     wire: bool = False,
     hooks: tuple[str, ...] = (),
-) -> Callable[[RuleT], RuleT]:
+) -> Callable[[T], T]:
     """Say beside a rule what it needs; see ``Needs``."""
     wanted = Needs(protocols=protocols, limits=limits, wire=wire, hooks=hooks)
 
-    def mark(rule: RuleT) -> RuleT:
+    def mark(rule: T) -> T:
         rule.__dict__[_ATTRIBUTE] = wanted
         return rule
 

@@ -74,13 +74,13 @@ class Stage:
 
     def __init__(self, world: World, wire: Wire, log: list[str]) -> None:
         """Stand at the gateway of ``world``; ``log`` fills with what is logged."""
-        self.world = world
-        self.wire = wire
-        self.log = log
+        self.world: World = world
+        self.wire: Wire = wire
+        self.log: list[str] = log
         self.events: list[Event] = []
         self.heard: list[CallbackRequest] = []
         """Every callback that was delivered, as it came."""
-        self.database = ""
+        self.database: str = ""
 
     def open(self, database: str, colour: str, closing: ExitStack) -> None:
         """Start the process; ``closing`` ends it."""
@@ -245,9 +245,9 @@ class Stage:
 
     # Callbacks
 
-    def address(self, payment: Payment) -> str:
-        """Return the path to which the gateway is told to send callbacks about a payment."""
-        url = self._accounts.callback_urls.url(payment.account, payment.payment_id)
+    def address(self, payment: Payment, *, account: str = "") -> str:
+        """Return the path to which callbacks about a payment are sent, or would be if it were another account's."""
+        url = self._accounts.callback_urls.url(account or payment.account, payment.payment_id)
         return url.removeprefix("https://shop.example")
 
     def receive(self, request: CallbackRequest) -> CallbackReply:

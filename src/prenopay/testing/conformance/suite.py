@@ -42,7 +42,7 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
     """
 
     @abstractmethod
-    def world(self) -> Iterator[World]:
+    def world(self) -> Generator[World]:
         """Make a new account and a new gateway, yield them once, and clean up after."""
         raise NotImplementedError
 
@@ -73,15 +73,14 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
     ) -> Generator[Stage]:
         """Set the stage for ``rule``: skips what does not apply, fails where ``World`` lacks what the rule needs."""
         wanted = needs_of(rule)
-        with contextmanager(self.world)() as world:
-            reason = wanted.missing(world.config.provider(), world)
+        with contextmanager(self.world)() as world, staged(world, colour=colour, database=database) as stage:
+            reason = wanted.missing(stage.provider, world)
             if reason:
                 pytest.skip(reason)
             absent = wanted.not_given(world)
             if absent:
                 pytest.fail(absent)
-            with staged(world, colour=colour, database=database) as stage:
-                yield stage
+            yield stage
 
     @classmethod
     def applies(cls) -> tuple[Rule, ...]:

@@ -13,10 +13,12 @@ from prenopay.ports import HttpRequest, HttpResponse, HttpSender
 from prenopay.testing.conformance.world import Trouble
 from prenopay.testing.emulators.clock import VirtualClock
 
-__all__ = ["Edit", "Wire", "changes_something", "with_unknown_members"]
+__all__ = ["Answer", "Edit", "Wire", "changes_something", "refused", "with_unknown_members"]
 
+Answer = Callable[[HttpRequest], HttpResponse]
+"""Answers in place of the gateway, which is not asked; may raise what the port may."""
 Edit = Callable[[HttpRequest, HttpResponse], HttpResponse]
-"""Returns the answer that arrives in place of the gateway's."""
+"""Returns what arrives of the gateway's answer."""
 
 _READS: Final = frozenset({"GET", "HEAD"})
 _HTML: Final = b"<html><body><h1>It works!</h1></body></html>\n"
@@ -32,6 +34,7 @@ class Wire:
         self._sender = sender
         self._clock = clock
         self._trouble: Trouble | None = None
+        self._answer: Answer | None = None
         self._edit: Edit | None = None
         self._delay = 0.0
         self.seen: list[HttpRequest] = []
@@ -43,6 +46,8 @@ class Wire:
         """Send, and return what arrives; raises as the port says."""
         if self._trouble is not None and changes_something(request):
             return await self._meet(self._trouble, request, timeout)
+        if self._answer is not None:
+            return self._answer(request)
         self.seen.append(request)
         answer = await self._sender.send(request, timeout=timeout)
         if self._delay:
@@ -71,6 +76,15 @@ class Wire:
             self._delay = 0.0
 
     @contextmanager
+    def answered(self, answer: Answer) -> Generator[None]:
+        """Let nothing reach the gateway: ``answer`` answers."""
+        self._answer = answer
+        try:
+            yield
+        finally:
+            self._answer = None
+
+    @contextmanager
     def edited(self, edit: Edit) -> Generator[None]:
         """Let what arrives be what ``edit`` makes of it."""
         self._edit = edit
@@ -83,8 +97,7 @@ class Wire:
         self.lost += 1
         match trouble:
             case Trouble.NOT_SENT:
-                message = f"{request.label}: the connection was refused"
-                raise NotSent(message)
+                return refused(request)
             case Trouble.LOST_BEFORE:
                 pass
             case Trouble.LOST_AFTER | Trouble.UNREADABLE | Trouble.UNAVAILABLE:
@@ -97,6 +110,12 @@ class Wire:
             return HttpResponse(status=status, headers=(("content-type", "text/html"),), body=_HTML)
         message = f"{request.label}: the connection died before the answer"
         raise OutcomeUnknown(message)
+
+
+def refused(request: HttpRequest) -> HttpResponse:
+    """Refuse the connection: an ``Answer`` that never answers."""
+    message = f"{request.label}: the connection was refused"
+    raise NotSent(message)
 
 
 def changes_something(request: HttpRequest) -> bool:

@@ -17,7 +17,7 @@ from prenopay.provider import PaymentProvider, ProviderConfig
 from prenopay.testing.emulators.callbacks import Post
 from prenopay.testing.emulators.clock import VirtualClock
 
-__all__ = ["Books", "Totals", "Trouble", "World", "an_order"]
+__all__ = ["Books", "Totals", "Trouble", "World", "an_order", "consent"]
 
 
 class Trouble(StrEnum):
@@ -49,6 +49,27 @@ Books = Mapping[str, Totals]
 """Every payment the gateway has, by the gateway's reference: also those that prenopay never heard of."""
 
 
+_AGREED: Final = Consent(text_version="terms-1", agreed_at=datetime(2026, 1, 2, tzinfo=UTC), channel="web")
+
+
+def an_order(amount: Money | None = None) -> Order:
+    """Return an order of one line, 119 kronor with 6 % VAT unless told otherwise."""
+    total = amount or Money(11900, "SEK")
+    return Order(
+        amount=total,
+        description="One month",
+        lines=(OrderLine(name="Digital subscription", reference="D1", amount=total, vat_percent=6),),
+        order_reference="K-1001",
+        return_url="https://shop.example/orders/K-1001/return",
+        cancel_url="https://shop.example/orders/K-1001/cancelled",
+    )
+
+
+def consent() -> Consent:
+    """Return what the payer of the rules has agreed to."""
+    return _AGREED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """A provider's account and the gateway behind it; all new for every test.
@@ -68,7 +89,7 @@ class World:
     secrets: tuple[str, ...] = field(repr=False)
     """The account's credentials as texts, and whatever else must never be seen."""
 
-    order: Order = field(default_factory=lambda: an_order())
+    order: Order = field(default_factory=an_order)
     """An order that the gateway takes; rules change its amount, capture mode and payer."""
     payer: Payer = field(default_factory=lambda: Payer(reference="R-77", email="leia@example.com"), repr=False)
     """A payer the gateway takes, with invented data."""
@@ -90,24 +111,3 @@ class World:
     """Puts a status that nobody knows into the body of an answer about a payment."""
     lose: Callable[[str, Trouble], object] | None = None
     """For a provider without network: has the next call of the provider's verb (``capture``) end so."""
-
-
-_AGREED: Final = Consent(text_version="terms-1", agreed_at=datetime(2026, 1, 2, tzinfo=UTC), channel="web")
-
-
-def an_order(amount: Money | None = None) -> Order:
-    """Return an order of one line, 119 kronor with 6 % VAT unless told otherwise."""
-    total = amount or Money(11900, "SEK")
-    return Order(
-        amount=total,
-        description="One month",
-        lines=(OrderLine(name="Digital subscription", reference="D1", amount=total, vat_percent=6),),
-        order_reference="K-1001",
-        return_url="https://shop.example/orders/K-1001/return",
-        cancel_url="https://shop.example/orders/K-1001/cancelled",
-    )
-
-
-def consent() -> Consent:
-    """Return what the payer of the rules has agreed to."""
-    return _AGREED

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, Inspection, ProviderConfig
+from prenopay.testing.emulators.jsonvalues import as_object, read_json
 from prenopay.testing.mock.gateway import MockGateway
 
 if TYPE_CHECKING:
     from prenopay.testing.mock.provider import MockProvider
 
-__all__ = ["Mock"]
+__all__ = ["Mock", "named_in"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,10 @@ class Mock(ProviderConfig["MockProvider"]):
 
 def named_in(body: bytes) -> tuple[str, str]:
     """Return what a callback is about, ``payment`` or ``payout``, and its name; raises ``ValueError``."""
-    read: object = json.loads(body)
-    if isinstance(read, dict) and len(read) == 1:
-        for kind in ("payment", "payout"):
-            name = read.get(kind)
-            if isinstance(name, str) and name:
-                return kind, name
+    read = as_object(read_json(body)) or {}
+    for kind in ("payment", "payout"):
+        name = read.get(kind)
+        if isinstance(name, str) and name:
+            return kind, name
     message = "this is not a callback of the mock"
     raise ValueError(message)

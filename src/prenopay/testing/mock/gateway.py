@@ -245,14 +245,13 @@ class MockGateway:
 
             return self._meet(Call.OBSERVE_METHODS, payer_reference, act)
 
-    def remove(self, wanted: Callable[[Method], bool]) -> None:
-        """Remove stored methods."""
-        with self._lock:
+    def remove_method(self, kind: MandateKind, token: Secret) -> None:
+        """Forget one stored method."""
+        self._remove(lambda held: held.kind is kind and held.token.reveal() == token.reveal())
 
-            def act(_ends: Scripted) -> None:
-                self._methods = [each for each in self._methods if not wanted(each)]
-
-            self._meet(Call.REMOVE_METHOD, "", act)
+    def remove_methods_of(self, payer_reference: str) -> None:
+        """Forget all stored methods of a payer, as the merchant asks, or as the bank does without being asked."""
+        self._remove(lambda held: held.payer_reference == payer_reference)
 
     def pay_out(self, reference: str, *, minor: int, callback_url: str) -> Reply:
         """Send money, once for each reference."""
@@ -321,6 +320,14 @@ class MockGateway:
             return self._add_method(payer_reference, kind, card=self._number(), expires=expires).token
 
     # One step down
+
+    def _remove(self, wanted: Callable[[Method], bool]) -> None:
+        with self._lock:
+
+            def act(_ends: Scripted) -> None:
+                self._methods = [each for each in self._methods if not wanted(each)]
+
+            self._meet(Call.REMOVE_METHOD, "", act)
 
     def _meet(
         self,

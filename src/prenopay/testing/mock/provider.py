@@ -39,6 +39,7 @@ from prenopay.provider import (
     Updates,
 )
 from prenopay.testing.mock.config import Mock, named_in
+from prenopay.testing.mock.gateway import MockGateway
 from prenopay.testing.mock.outcomes import Call
 
 __all__ = ["MockProvider", "MockProviderApart"]
@@ -72,7 +73,7 @@ class MockProvider(
     def __init__(self, config: Mock) -> None:
         """Speak for the account of ``config``."""
         self._config = config
-        self.gateway = config.gateway
+        self.gateway: MockGateway = config.gateway
         self._apart = config.refunds_apart
         self.hosts: frozenset[str] = frozenset()
         self.limits: Limits = Limits(
@@ -135,11 +136,11 @@ class MockProvider(
 
     async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
         """Forget one."""
-        self.gateway.remove(lambda held: held.kind is kind and held.token.reveal() == token.reveal())
+        self.gateway.remove_method(kind, token)
 
     async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
         """Forget all of the payer's."""
-        self.gateway.remove(lambda held: held.payer_reference == payer_reference)
+        self.gateway.remove_methods_of(payer_reference)
 
     # Sending money
 

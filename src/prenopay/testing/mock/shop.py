@@ -96,15 +96,7 @@ def mock_accounts(
     handler = twice.blocking(on_event) if on_event is not None and tell_twice else on_event
     gateways = {MockProvider.name: config.gateway}
     with _on(database) as url:
-        accounts = Accounts.open(
-            url,
-            callback_url=CALLBACK_URL,
-            callback_keys=[CALLBACK_KEY],
-            token_keys=[TOKEN_KEY],
-            on_event=handler,
-            sender=EmulatorSender({}),
-            clock=config.gateway.clock,
-        )
+        accounts = _open(url, handler, config.gateway)
         callbacks = Callbacks(gateways)
         callbacks.connect(to_accounts(accounts))
         try:
@@ -136,15 +128,7 @@ async def mock_accounts_async(
     handler = twice.awaiting(on_event) if on_event is not None and tell_twice else on_event
     gateways = {MockProvider.name: config.gateway}
     with _on(database) as url:
-        accounts = AsyncAccounts.open(
-            url,
-            callback_url=CALLBACK_URL,
-            callback_keys=[CALLBACK_KEY],
-            token_keys=[TOKEN_KEY],
-            on_event=handler,
-            sender=EmulatorSender({}),
-            clock=config.gateway.clock,
-        )
+        accounts = _open_async(url, handler, config.gateway)
         callbacks = AsyncCallbacks(gateways, accounts)
         try:
             yield AsyncMockShop(
@@ -178,6 +162,30 @@ def _template() -> bytes:
         file = Path(folder) / "template.db"
         upgrade_database(f"sqlite:///{file}")
         return file.read_bytes()
+
+
+def _open(database: str, handler: EventHandler | None, gateway: MockGateway) -> Accounts:
+    return Accounts.open(
+        database,
+        callback_url=CALLBACK_URL,
+        callback_keys=[CALLBACK_KEY],
+        token_keys=[TOKEN_KEY],
+        on_event=handler,
+        sender=EmulatorSender({}),
+        clock=gateway.clock,
+    )
+
+
+def _open_async(database: str, handler: AsyncEventHandler | None, gateway: MockGateway) -> AsyncAccounts:
+    return AsyncAccounts.open(
+        database,
+        callback_url=CALLBACK_URL,
+        callback_keys=[CALLBACK_KEY],
+        token_keys=[TOKEN_KEY],
+        on_event=handler,
+        sender=EmulatorSender({}),
+        clock=gateway.clock,
+    )
 
 
 @contextmanager

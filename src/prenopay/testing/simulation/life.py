@@ -34,7 +34,7 @@ _CALM: Final = (
 """How time passes at the end: by then every operation was looked at, and every page has closed."""
 _LEAST_CALM: Final = 4
 _PEOPLE_COME: Final = 2
-"""In this round people settle what only they can."""
+"""From this round on people settle what only they can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +163,7 @@ async def _round(world: World, chance: Random, number: int) -> SweepReport:
             await world.asks_again(wish)
     await world.deliver_callbacks()
     report = await world.process.accounts.sweep()
-    if number == _PEOPLE_COME:
+    if number >= _PEOPLE_COME:
         await _people_finish(world, chance)
     if number == _PEOPLE_COME + 1:
         for name in sorted(world.notebook.by_hand & world.notebook.names.keys()):  # nobody tells of those

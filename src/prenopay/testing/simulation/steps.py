@@ -6,6 +6,7 @@ could do nothing. So a schedule from which steps were taken out is still a sched
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Awaitable, Callable
@@ -46,6 +47,7 @@ PERSON: Final = ("Leia", "Ahlström", "leia@example.com", "+46739000001", "19971
 """Who pays: an invented person with published test numbers. None of it may ever be seen in a log."""
 _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not card.is_network_token)
 _PLAIN: Final = tuple(card for card in TEST_CARDS if not card.is_challenged and card.brand in {"Visa", "MasterCard"})
+_LEANINGS: Final = (0.25, 1, 1, 5)
 _PERIODS: Final = ("2026-01", "2026-02")
 _PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000)
 """In seconds. A host that does not sweep for weeks on end is another story."""
@@ -592,9 +594,17 @@ STEPS: Final[dict[str, tuple[Step, float]]] = {
 """Every step, with how often it is tried against the others."""
 
 
+@functools.lru_cache(maxsize=4)
+def _leanings(seed: int) -> dict[str, float]:
+    """Return how often each step is tried in this world: lives that lean to a few things find more."""
+    chance = Random(f"{seed}:leanings")  # noqa: S311 - a story, not a secret
+    return {name: weight * chance.choice(_LEANINGS) for name, (_step, weight) in STEPS.items()}
+
+
 async def happen(at: Moment) -> tuple[str, str]:
     """Do the first step that can be done, in an order that chance decides; return its name and what it did."""
-    order = sorted(STEPS, key=lambda name: -math.log(1 - at.chance.random()) / STEPS[name][1])
+    leanings = _leanings(at.world.seed)
+    order = sorted(STEPS, key=lambda name: -math.log(1 - at.chance.random()) / leanings[name])
     if not at.books.payments:
         order.insert(0, "buy")
     for name in order:

@@ -37,6 +37,7 @@ class Changing:
         first, second = stage.money(stage.due // 3), stage.money(stage.due // 4)
         stage.do(lambda payments: payments.capture(payment.payment_id, first, operation_id="capture:1"))
         stage.settle()
+        assert stage.at_gateway(payment).captured == first.minor
         stage.do(lambda payments: payments.capture(payment.payment_id, second, operation_id="capture:2"))
         stage.settle()
         assert stage.got(payment).captured == first + second
@@ -75,7 +76,7 @@ class Changing:
         """A refund gives back all that was captured, and the payment says so."""
         payment = stage.taken()
 
-        self._refund(stage, payment.payment_id, "refund:1")
+        _refund(stage, payment.payment_id, "refund:1")
 
         assert stage.operation("refund:1").outcome is Outcome.SUCCEEDED
         after = stage.got(payment)
@@ -88,8 +89,8 @@ class Changing:
         """Two refunds of a part each give back the sum."""
         payment = stage.taken()
         first, second = stage.money(stage.due // 3), stage.money(stage.due // 4)
-        self._refund(stage, payment.payment_id, "refund:1", first)
-        self._refund(stage, payment.payment_id, "refund:2", second)
+        _refund(stage, payment.payment_id, "refund:1", first)
+        _refund(stage, payment.payment_id, "refund:2", second)
 
         assert stage.got(payment).refunded == first + second
         assert stage.at_gateway(payment).refunded == (first + second).minor
@@ -100,9 +101,9 @@ class Changing:
         """Refunds that together are more than was captured are refused, here or at the gateway."""
         payment = stage.taken()
         part = stage.money(stage.due * 2 // 3)
-        self._refund(stage, payment.payment_id, "refund:1", part)
+        _refund(stage, payment.payment_id, "refund:1", part)
 
-        error = stage.tries(lambda: self._refund(stage, payment.payment_id, "refund:2", part))
+        error = stage.tries(lambda: _refund(stage, payment.payment_id, "refund:2", part))
 
         assert isinstance(error, Conflict | InvalidOrder), f"what came was {error!r}"
         gateway = stage.at_gateway(payment)
@@ -115,7 +116,7 @@ class Changing:
         payment = stage.taken()
         part = stage.money(stage.due // 3)
         for _ in range(2):
-            self._refund(stage, payment.payment_id, "refund:1", part)
+            _refund(stage, payment.payment_id, "refund:1", part)
 
         assert stage.at_gateway(payment).refunded == part.minor
         stage.books_agree()
@@ -176,11 +177,6 @@ class Changing:
         has = [verb for protocol, verb in VERBS.values() if protocol in type(stage.provider).__mro__]
         assert not set(has) & set(stage.provider.limits.not_supported), "what it can do is called not supported"
 
-    @staticmethod
-    def _refund(stage: Stage, payment_id: str, operation_id: str, amount: Money | None = None) -> None:
-        stage.do(lambda payments: payments.refund(payment_id, amount, operation_id=operation_id))
-        stage.settle()
-
 
 def _minor(money: Money) -> int:
     return money.minor
@@ -197,3 +193,8 @@ def _call(stage: Stage, payment_id: str, verb: str) -> object:
             return stage.do(lambda payments: payments.refund(payment_id, operation_id="it"))
         case _:
             return stage.do(lambda payments: payments.update(payment_id, stage.money(100), operation_id="it"))
+
+
+def _refund(stage: Stage, payment_id: str, operation_id: str, amount: Money | None = None) -> None:
+    stage.do(lambda payments: payments.refund(payment_id, amount, operation_id=operation_id))
+    stage.settle()

@@ -12,6 +12,7 @@ from prenopay.orders import CaptureMode
 from prenopay.provider import Cancels, Captures, Refunds
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.stage import Stage
+from prenopay.testing.conformance.wire import refused
 from prenopay.testing.conformance.world import Trouble
 
 __all__ = ["LostAnswers"]
@@ -55,11 +56,11 @@ class LostAnswers:
         payment = stage.reserved()
         part = stage.money(stage.due // 3) if stage.provider.limits.partial_capture else payment.due
         with stage.trouble(trouble, "capture"):
-            made = self._capture(stage, payment.payment_id, part.minor)
+            made = _capture(stage, payment.payment_id, part.minor)
         assert made.outcome in _NOT_YET_KNOWN, f"{trouble}: nobody can know what happened, it says {made.outcome}"
 
         stage.later(minutes=2)
-        self._capture(stage, payment.payment_id, part.minor)
+        _capture(stage, payment.payment_id, part.minor)
         stage.settle()
 
         assert stage.operation("it").outcome is Outcome.SUCCEEDED
@@ -73,11 +74,11 @@ class LostAnswers:
         payment = stage.taken()
         part = stage.money(stage.due // 3) if stage.provider.limits.partial_refund else payment.captured
         with stage.trouble(trouble, "refund"):
-            made = self._refund(stage, payment.payment_id, part.minor)
+            made = _refund(stage, payment.payment_id, part.minor)
         assert made.outcome in _NOT_YET_KNOWN, f"{trouble}: nobody can know what happened, it says {made.outcome}"
 
         stage.later(minutes=2)
-        self._refund(stage, payment.payment_id, part.minor)
+        _refund(stage, payment.payment_id, part.minor)
         stage.settle()
 
         assert stage.operation("it").outcome is Outcome.SUCCEEDED
@@ -91,9 +92,7 @@ class LostAnswers:
         """After a lost answer the same cancel ends the payment, here and at the gateway."""
         payment = stage.bought()
         with stage.trouble(trouble, "cancel"):
-            stage.tries(
-                lambda: stage.do(lambda payments: payments.cancel(payment.payment_id, operation_id="it"))
-            )
+            stage.tries(lambda: stage.do(lambda payments: payments.cancel(payment.payment_id, operation_id="it")))
         assert stage.operation("it").outcome in _NOT_YET_KNOWN
 
         stage.later(minutes=2)
@@ -109,7 +108,7 @@ class LostAnswers:
         """``resolve`` settles what is unknown, without the parameters being given again."""
         payment = stage.taken()
         with stage.trouble(trouble, "refund"):
-            self._refund(stage, payment.payment_id, payment.captured.minor)
+            _refund(stage, payment.payment_id, payment.captured.minor)
 
         stage.later(minutes=2)
         stage.do(lambda payments: payments.resolve("it"))
@@ -125,7 +124,7 @@ class LostAnswers:
         """The sweep alone settles what is unknown, though nobody asks again."""
         payment = stage.taken()
         with stage.trouble(trouble, "refund"):
-            self._refund(stage, payment.payment_id, payment.captured.minor)
+            _refund(stage, payment.payment_id, payment.captured.minor)
 
         stage.settle()
 
@@ -138,13 +137,9 @@ class LostAnswers:
         """After a lost answer, a gateway that cannot be reached settles nothing: the outcome stays unknown."""
         payment = stage.taken()
         with stage.trouble(Trouble.LOST_AFTER, "refund"):
-            self._refund(stage, payment.payment_id, payment.captured.minor)
+            _refund(stage, payment.payment_id, payment.captured.minor)
 
-        def refused(*_: object) -> object:
-            message = "the connection was refused"
-            raise NotSent(message)
-
-        with stage.wire.edited(refused):  # type: ignore[arg-type]  # it never returns
+        with stage.wire.answered(refused):
             for _ in range(3):
                 stage.later(hours=1)
                 stage.tries(lambda: stage.do(lambda payments: payments.resolve("it")))
@@ -184,10 +179,10 @@ class LostAnswers:
         stage.later(minutes=2)
         assert stage.bought().state is PaymentState.PENDING
 
-    @staticmethod
-    def _capture(stage: Stage, payment_id: str, minor: int) -> Operation:
-        return stage.do(lambda payments: payments.capture(payment_id, stage.money(minor), operation_id="it"))
 
-    @staticmethod
-    def _refund(stage: Stage, payment_id: str, minor: int) -> Operation:
-        return stage.do(lambda payments: payments.refund(payment_id, stage.money(minor), operation_id="it"))
+def _capture(stage: Stage, payment_id: str, minor: int) -> Operation:
+    return stage.do(lambda payments: payments.capture(payment_id, stage.money(minor), operation_id="it"))
+
+
+def _refund(stage: Stage, payment_id: str, minor: int) -> Operation:
+    return stage.do(lambda payments: payments.refund(payment_id, stage.money(minor), operation_id="it"))

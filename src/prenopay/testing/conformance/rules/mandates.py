@@ -14,7 +14,7 @@ from prenopay.testing.conformance.rules.lost import OPEN
 from prenopay.testing.conformance.stage import Stage
 from prenopay.testing.conformance.world import Trouble, consent
 
-__all__ = ["Mandates", "stored"]
+__all__ = ["Mandates", "drawn", "stored"]
 
 
 def stored(stage: Stage) -> Mandate:

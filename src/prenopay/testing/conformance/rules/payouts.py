@@ -27,7 +27,7 @@ class Payouts:
     @needs(PaysOut, hooks=_HOOKS)
     def test_a_payout_is_sent_once(self, stage: Stage) -> None:
         """The same id sends it once; with another amount it is refused."""
-        order = self._order(stage)
+        order = _order(stage)
         other = replace(order, amount=Money(order.amount.minor + 100, order.amount.currency))
         for _ in range(2):
             stage.do(lambda payments: payments.pay_out(order, operation_id="payout:1"))
@@ -37,13 +37,13 @@ class Payouts:
 
         assert isinstance(error, IdReused)
         assert stage.do(lambda payments: payments.payout("payout:1")).outcome is Outcome.SUCCEEDED
-        assert self._sent(stage) == order.amount.minor
+        assert _sent(stage) == order.amount.minor
 
     @needs(PaysOut, hooks=_HOOKS)
     @pytest.mark.parametrize("trouble", OPEN)
     def test_a_payout_without_an_answer_is_sent_once(self, stage: Stage, trouble: Trouble) -> None:
         """After a lost answer a payout is looked up, and sent once in all."""
-        order = self._order(stage)
+        order = _order(stage)
         with stage.trouble(trouble, "pay_out"):
             stage.tries(lambda: stage.do(lambda payments: payments.pay_out(order, operation_id="payout:1")))
         outcome = stage.do(lambda payments: payments.payout("payout:1")).outcome
@@ -54,14 +54,14 @@ class Payouts:
         stage.settle()
 
         assert stage.do(lambda payments: payments.payout("payout:1")).outcome is Outcome.SUCCEEDED
-        assert self._sent(stage) == order.amount.minor, "sent twice, or not at all"
+        assert _sent(stage) == order.amount.minor, "sent twice, or not at all"
 
-    @staticmethod
-    def _order(stage: Stage) -> PayoutOrder:
-        assert stage.world.payout is not None
-        return stage.world.payout
 
-    @staticmethod
-    def _sent(stage: Stage) -> int:
-        assert stage.world.paid_out is not None
-        return stage.world.paid_out()
+def _order(stage: Stage) -> PayoutOrder:
+    assert stage.world.payout is not None
+    return stage.world.payout
+
+
+def _sent(stage: Stage) -> int:
+    assert stage.world.paid_out is not None
+    return stage.world.paid_out()

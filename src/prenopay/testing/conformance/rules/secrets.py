@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlalchemy import select
 from prenopay.ledger import schema
 from prenopay.ledger.engine import open_engine
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.provider import StoresMandates
+from prenopay.provider import Refunds, StoresMandates
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.rules.mandates import stored
 from prenopay.testing.conformance.stage import CALLBACK_KEY, TOKEN_KEY, Stage
@@ -26,14 +27,15 @@ class Secrets:
 
     def test_logs_show_nothing_secret(self, stage: Stage) -> None:
         """At DEBUG, from any logger, with every field of every record."""
-        self._live(stage)
+        _live(stage)
 
-        assert stage.log, "nothing was logged at all; the rule would see nothing"
+        logging.getLogger(stage.provider.name).debug("the rule hears every logger")
+        assert "the rule hears every logger" in stage.log[-1]
         assert _leaks(stage, stage.log) == []
 
     def test_values_and_events_show_nothing_secret(self, stage: Stage) -> None:
         """In the ``repr`` of every public value, of the config and of events with their raw answers."""
-        self._live(stage)
+        _live(stage)
         shown: list[object] = [stage.world.config, stage.provider.limits, *stage.events]
         shown += [event.raw for event in stage.events]
         for payment in stage.every_payment():
@@ -46,11 +48,11 @@ class Secrets:
     def test_errors_show_nothing_secret(self, stage: Stage) -> None:
         """Not even when the gateway says back, as text, all that it was sent."""
 
-        def echo(request: HttpRequest, _answer: HttpResponse) -> HttpResponse:
+        def echo(request: HttpRequest) -> HttpResponse:
             said = f"refused: {dict(request.headers)} {request.url} {request.body.decode(errors='replace')}"
             return HttpResponse(status=400, headers=(("content-type", "text/plain"),), body=said.encode())
 
-        with stage.wire.edited(echo):
+        with stage.wire.answered(echo):
             error = stage.tries(lambda: stage.bought(payer=stage.world.payer))
 
         assert error is not None, "the gateway answered 400, and the call says that all is well"
@@ -60,7 +62,7 @@ class Secrets:
 
     def test_the_database_holds_no_credentials(self, stage: Stage) -> None:
         """No credential of the account, no key of the host, in any table or in the file's bytes."""
-        self._live(stage)
+        _live(stage)
 
         rows = _dump(stage)
         everything = [*rows, _file_of(stage)]
@@ -80,7 +82,7 @@ class Secrets:
 
     def test_an_erased_payer_is_gone(self, stage: Stage) -> None:
         """After ``erase_payer`` no table holds the payer's phone, e-mail or personal number."""
-        self._live(stage)
+        _live(stage)
         assert _personal(stage), "World.payer has neither phone, e-mail nor personal number"
 
         for payment in stage.every_payment():
@@ -88,16 +90,6 @@ class Secrets:
 
         rows = _dump(stage)
         assert [each for each in _personal(stage) if any(each in text for text in rows)] == []
-
-    @staticmethod
-    def _live(stage: Stage) -> None:
-        """Live through a purchase, with a callback and a lost answer."""
-        payment = stage.taken(payer=stage.world.payer)
-        if stage.world.deliver is not None:
-            stage.deliver()
-        if payment.captured.minor and "refund" not in stage.provider.limits.not_supported:
-            stage.tries(lambda: stage.do(lambda payments: payments.refund(payment.payment_id, operation_id="refund:1")))
-        stage.settle()
 
 
 def _credentials(stage: Stage) -> list[str]:
@@ -135,3 +127,16 @@ def _file_of(stage: Stage) -> str:
         return ""
     file = Path(stage.database.removeprefix(_SQLITE))
     return "".join(each.read_bytes().decode("latin-1") for each in sorted(file.parent.glob(f"{file.name}*")))
+
+
+def _live(stage: Stage) -> None:
+    """Live through a purchase, its callbacks, a refund and a payout, as far as there are such things."""
+    payment = stage.taken(payer=stage.world.payer)
+    if stage.world.deliver is not None:
+        stage.deliver()
+    if Refunds in type(stage.provider).__mro__:
+        stage.do(lambda payments: payments.refund(payment.payment_id, operation_id="refund:1"))
+    payout = stage.world.payout
+    if payout is not None:
+        stage.do(lambda payments: payments.pay_out(payout, operation_id="payout:1"))
+    stage.settle()

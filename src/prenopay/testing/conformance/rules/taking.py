@@ -138,7 +138,9 @@ class Taking:
             stage.sweep()
 
         ended = stage.got(payment)
-        assert not ended.is_open, f"after its time a payment is {ended.state}; does observe or cancel say that it ended?"
+        assert not ended.is_open, (
+            f"after its time a payment is {ended.state}; does observe or cancel say that it ended?"
+        )
         assert ended.captured.minor == 0
         assert stage.operation("order:1").outcome is Outcome.SUCCEEDED
         assert not stage.could_pay(payment), "the payer could still pay a payment that is over"

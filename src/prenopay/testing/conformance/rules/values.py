@@ -42,7 +42,7 @@ class Values:
         assert repr(config).startswith(type(config).__name__)
         assert isinstance(config.provider(), PaymentProvider)
         assert config.provider().limits == copy.provider().limits
-        refused = []
+        refused: list[str] = []
         for name in ("", "two words", "a/b", "å", "x" * 61):
             try:
                 replace(config, account=name)
