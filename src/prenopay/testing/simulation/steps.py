@@ -21,7 +21,7 @@ from prenopay.orders import CaptureMode, Order, OrderLine, Payer, PayoutOrder
 from prenopay.testing.emulators.callbacks import Manner
 from prenopay.testing.emulators.control import ControlRefused
 from prenopay.testing.emulators.exchange import EmulatorRequest
-from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, TEST_CARDS, PayerAnswer, Status
+from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, TEST_CARDS, PayerAnswer
 from prenopay.testing.simulation.books import Books, PaymentRow
 from prenopay.testing.simulation.gateways import CARDS, SWISH
 from prenopay.testing.simulation.notebook import Wish
@@ -49,8 +49,8 @@ _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not
 _PLAIN: Final = tuple(card for card in TEST_CARDS if not card.is_challenged and card.brand in {"Visa", "MasterCard"})
 _LEANINGS: Final = (0.25, 1, 1, 5)
 _PERIODS: Final = ("2026-01", "2026-02")
-_PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000)
-"""In seconds. A host that does not sweep for weeks on end is another story."""
+_PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000, 2_600_000)
+"""In seconds: from a moment to a month in which nobody swept."""
 _DECLINES: Final = ("acquirerinsufficientfunds", "acquirererrordonotretry", "acquirercardblacklisted")
 
 
@@ -342,9 +342,7 @@ async def settle_by_hand(at: Moment) -> str | None:
         return None
     row = chance.choice(rows)
     references = world.notebook.references.get(("authorize", row.operation_id), set())
-    # A charge that the gateway declined shows no reference of ours, so for prenopay it is none at all.
-    known = [order for order in world.cards.orders if order.payee_reference in references]
-    found = [order.id for order in known if order.status is not Status.FAILED]
+    found = [order.id for order in world.cards.orders if order.payee_reference in references]
     use_case = cards.settle_by_hand(
         row.operation_id,
         provider_reference=found[0] if found else None,
@@ -490,7 +488,7 @@ async def time(at: Moment) -> str | None:
     world, chance, books = at.world, at.chance, at.books
     if not books.payments:
         return None
-    seconds = chance.choices(_PAUSES, (3, 4, 6, 8, 6, 3, 3, 2))[0] + chance.randint(0, 9)
+    seconds = chance.choices(_PAUSES, (3, 4, 6, 8, 6, 3, 3, 2, 1))[0] + chance.randint(0, 9)
     world.clock.advance(timedelta(seconds=seconds))
     word = await world.tries(world.process.accounts.sweep)
     return f"{seconds} s, then a sweep: {word}"

@@ -49,8 +49,8 @@ _ACCOUNTS: Final = tuple(map(frozenset, ([CARDS], [CARDS, SWISH], [CARDS], [SWIS
 """Which accounts a world has, seed by seed."""
 _AWAITING_EVERY: Final = 16
 """So many seeds have one that awaits: threads cost time, and the core is the same in both colours."""
-_REVERSAL_TAKES: Final = 500
-"""Seconds, at most, until a reversal that was only accepted is there: less than a lost one is looked for."""
+_REVERSAL_TAKES: Final = 400_000
+"""Seconds, at most, until a reversal that was only accepted is there: days, as some instruments take."""
 _TAKEN: Final = range(200, 300)
 _TRIES_MOST: Final = 6
 _AGAIN_AFTER: Final = timedelta(minutes=1)
