@@ -29,7 +29,38 @@ from prenopay.testing.simulation.process import Process
 from prenopay.testing.simulation.weather import perhaps
 from prenopay.testing.simulation.world import World
 
-__all__ = ["PERSON", "STEPS", "Moment", "Step", "end", "happen", "meanwhile", "settle_by_hand"]
+__all__ = [
+    "PERSON",
+    "STEPS",
+    "Moment",
+    "Step",
+    "answer",
+    "buy",
+    "callbacks",
+    "cancel",
+    "capture",
+    "charge",
+    "come_back",
+    "end",
+    "expire",
+    "forge",
+    "happen",
+    "look_after_cards",
+    "meanwhile",
+    "pay",
+    "pay_out",
+    "portal",
+    "refund",
+    "repeat",
+    "replace_link",
+    "resolve",
+    "restart",
+    "settle_by_hand",
+    "sweep",
+    "tamper",
+    "time",
+    "update",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

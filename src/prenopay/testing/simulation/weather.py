@@ -85,7 +85,7 @@ _EVERYWHERE: Final = (
     TroubleKind.LOST_BEFORE,
     TroubleKind.LOST_AFTER,
 )
-POSSIBLE: Final = {
+POSSIBLE: Final[dict[Port, tuple[TroubleKind, ...]]] = {
     Port.SEND: (*TroubleKind, TroubleKind.LOST_AFTER, TroubleKind.CRASH_AFTER),
     Port.COMMIT: _EVERYWHERE,
     Port.READ: (TroubleKind.CRASH_BEFORE, TroubleKind.LOST_BEFORE),
