@@ -73,7 +73,7 @@ _WORTH_A_LOOK: Final = re.compile(r"(?i)@|%40|\bbearer\b|\bbasic\b|tokens/|\d(?:
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+")
 _TOKEN_IN_PATH: Final = re.compile(r"(?i)(tokens/)[\w.~%-]+")
 """Gateways put stored tokens into paths: ``/payers/tokens/{token}-Unscheduled``, ``/unscheduledtokens/{token}``."""
-_EMAIL: Final = re.compile(r"(?i)[\w.+'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
+_EMAIL: Final = re.compile(r"(?i)(?<![\w.+'-])[\w.+'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 _MSISDN: Final = re.compile(r"(?i)(?<![\w-])(?:\+|%2b)\d(?:[ -]?\d){7,14}(?!\d)")
 _SWEDISH_MOBILE: Final = re.compile(r"(?<![\w-])07\d(?:[ -]?\d){7}(?![\w-])")
 _DANISH_PERSONAL_NUMBER: Final = re.compile(r"(?<![\w-])(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}-\d{4}(?![\w-])")

@@ -167,8 +167,10 @@ def source_address(
             address = ipaddress.ip_address(_without_port(hop))
         except ValueError:
             return None
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped  # how a socket for both shows a caller that came by IPv4
+        if isinstance(address, ipaddress.IPv6Address):
+            # A socket for both shows a caller that came by IPv4 as mapped. A zone ("%eth0") means nothing elsewhere,
+            # and may be any text of any length.
+            address = address.ipv4_mapped or ipaddress.IPv6Address(int(address))
         if not hops or not any(address in network for network in proxies):
             return address
         hop = hops.pop()

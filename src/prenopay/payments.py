@@ -371,7 +371,9 @@ class AsyncPayments(Generic[ProviderT_co]):
                 elif made.kind is OperationKind.CREATE:
                     await self._execution.create(begun, await self.order(made.payment_id))
                 else:
-                    await self._execution.act(begun)
+                    await self.observe(made.payment_id, source="resolve")  # what it shows may settle it
+                    if (await self.operation(operation_id)).outcome is Outcome.UNKNOWN:
+                        await self._execution.act(begun)
             finally:
                 await self._execution.look_again_later(begun)
         return await self.operation(operation_id)

@@ -25,6 +25,7 @@ from prenopay.provider import ProviderConfig
 __all__ = ["Settings", "load", "provider_kinds"]
 
 _FILE: Final = "prenopay.toml"
+_SHOWN_MOST: Final = 200
 _TOP_KEYS: Final = ("accounts", "callback_keys", "callback_url", "database", "token_keys")
 
 
@@ -51,7 +52,7 @@ def load(path: str | Path | None = None) -> Settings:
     except FileNotFoundError as error:
         message = f"{file} does not exist; write one, or name it with --config or PRENOPAY_CONFIG"
         raise ConfigurationError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:  # no TOML, no UTF-8, a number or nesting without end
         message = f"{file} cannot be read: {error}"
         raise ConfigurationError(message) from error
     place = _Place(file, "")
@@ -91,7 +92,7 @@ class _Place:
         if key not in table:
             raise self.wrong(key, "is missing")
         if not isinstance(table[key], kind):
-            raise self.wrong(key, f"must be a {_PLAIN_WORDS[kind]}, not {table[key]!r}")
+            raise self.wrong(key, f"must be a {_PLAIN_WORDS[kind]}, not {_shown(table[key])}")
         return table[key]
 
     def table(self, table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -132,6 +133,8 @@ class _Place:
             raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError:  # its text would show a part of the secret
             raise self.wrong(key, f"{path} is not UTF-8 text") from None
+        except ValueError as error:  # such as a NUL
+            raise self.wrong(key, f"{_shown(name)} is not the name of a file") from error
         if not found:
             raise self.wrong(key, f"{path} is empty")
         return found
@@ -182,16 +185,32 @@ def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         by_name = {member.name.lower(): member for member in kind}
         if not isinstance(value, str) or value.lower() not in by_name:
-            raise place.wrong(key, f"must be one of {', '.join(by_name)}, not {value!r}")
+            raise place.wrong(key, f"must be one of {', '.join(by_name)}, not {_shown(value)}")
         return by_name[value.lower()]
     if get_origin(kind) is tuple and get_args(kind)[0] is str:
         if not isinstance(value, list) or not all(isinstance(member, str) for member in cast("Sequence[Any]", value)):
-            raise place.wrong(key, f"must be a list of texts, not {value!r}")
+            raise place.wrong(key, f"must be a list of texts, not {_shown(cast('object', value))}")
         return tuple(cast("list[str]", value))
     takes = cast("tuple[type, ...]", (int, float) if kind is float else (kind,))
     if kind in _PLAIN_WORDS and (not isinstance(value, takes) or isinstance(value, bool) is not (kind is bool)):
-        raise place.wrong(key, f"must be a {_PLAIN_WORDS[kind]}, not {value!r}")
-    return value
+        raise place.wrong(key, f"must be a {_PLAIN_WORDS[kind]}, not {_shown(value)}")
+    return _float(place, key, value) if kind is float else value
+
+
+def _float(place: _Place, key: str, value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise place.wrong(key, "is too large a number") from error
+
+
+def _shown(value: object) -> str:
+    """Return a wrong value as it stands in a message: short, and never what cannot be written out."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number that was written in hexadecimal may have too many digits
+        return "a number of very many digits"
+    return text if len(text) <= _SHOWN_MOST else f"{text[:_SHOWN_MOST]}…"
 
 
 def _refuse_unknown(place: _Place, table: Mapping[str, Any], known: tuple[str, ...]) -> None:

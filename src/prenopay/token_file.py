@@ -14,6 +14,7 @@ from __future__ import annotations
 import calendar
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -42,6 +43,8 @@ COLUMNS: Final = (
 )
 _NEEDED: Final = ("payer_reference", "kind", "token", "text_version", "agreed_at")
 _LONGEST: Final = {"payer_reference": 200, "display": 200, "instrument": 60}
+_FIELD_MOST: Final = 2000
+"""No token, time or amount comes near this; what is refused is repeated in the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +104,10 @@ def _faults_of(header: list[str]) -> Iterator[ImportProblem]:
     for name in _NEEDED:
         if name not in header:
             yield ImportProblem(line=1, column=name, why="is missing in the header")
-    for name in header:
+    for name, times in Counter(header).items():
         if name not in COLUMNS:
             yield ImportProblem(line=1, column=name, why=f"is not a column; known are: {', '.join(COLUMNS)}")
-        elif header.count(name) > 1:
+        elif times > 1:
             yield ImportProblem(line=1, column=name, why="stands twice in the header")
 
 
@@ -112,8 +115,9 @@ def _line(line: int, values: Mapping[str, str]) -> TokenLine:
     for name in _NEEDED:
         if not values[name]:
             _refuse(name, "is empty")
-    for name, longest in _LONGEST.items():
-        if len(values[name]) > longest:
+    for name, value in values.items():
+        longest = _LONGEST.get(name, _FIELD_MOST)
+        if len(value) > longest:
             _refuse(name, f"is longer than {longest} signs")
     return TokenLine(
         line=line,
@@ -167,7 +171,7 @@ def _expiry(text: str) -> date | None:
     try:
         year, month = (int(part) for part in text.split("-"))
         return date(year, month, calendar.monthrange(year, month)[1])
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         _refuse("expires", f"must be a month such as 2027-12, not {text!r}", error)
 
 

@@ -77,16 +77,17 @@ def test_the_wheel_asks_for_no_test_tool(metadata: Message) -> None:
     assert any(each.startswith("sqlalchemy") for each in needed)
     tools = ("pytest", "ruff", "mypy", "hypothesis", "pyright", "hatchling", "sphinx", "starlette", "psycopg")
     assert [each for each in needed if each.startswith(tools)] == []
-    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "dev", "docs", "postgres", "qr"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "dev", "docs", "postgres", "qr", "testing"}
 
 
 def test_every_entry_point_leads_somewhere(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     points = configparser.ConfigParser()
     points.read_string(wheel.read(f"{DIST_INFO}/entry_points.txt").decode())
-    assert set(points.sections()) == {"console_scripts", "prenopay.emulators", "prenopay.providers"}
+    assert set(points.sections()) == {"console_scripts", "prenopay.emulators", "prenopay.providers", "pytest11"}
+    assert points["pytest11"]["prenopay"] == "prenopay.testing.pytest_plugin"
     assert points["console_scripts"]["prenopay"] == "prenopay.cli:main"
     named = [value for section in points.sections() for value in points[section].values()]
-    asked = "; ".join(f"import {each.partition(':')[0]} as m; m.{each.partition(':')[2]}" for each in named)
+    asked = "; ".join(f"import {module} as m; m.{name or '__name__'}" for module, _, name in map(_parted, named))
     assert asked.count("import") >= 3
     run_from_wheel(wheel, tmp_path, asked)
 
@@ -102,6 +103,10 @@ Accounts.open(database, callback_url="https://shop.example", callback_keys=["k" 
 """
     run_from_wheel(wheel, tmp_path, code)
     assert (tmp_path / "shop.db").exists()
+
+
+def _parted(point: str) -> tuple[str, str, str]:
+    return point.partition(":")
 
 
 def run_from_wheel(wheel: zipfile.ZipFile, folder: Path, code: str) -> None:

@@ -396,3 +396,19 @@ def test_a_bank_that_says_no_later_is_a_decline_with_advice(shop: Shop) -> None:
 def bank(shop: Shop) -> Mandate:
     mandate: Mandate = shop.mandates.of_payer(READER.reference)[0]
     return mandate
+
+
+def test_a_person_who_finds_a_declined_charge_settles_it(shop: Shop) -> None:
+    mandate = shop.stored()
+    shop.emulator.decline_next_charge("acquirerinsufficientfunds", channel=DeclineChannel.FAILED_ORDER)
+    made = lost(shop, mandate)
+    shop.later(minutes=10)
+    (charge,) = shop.emulator.charges()
+
+    settled = shop.payments.settle_by_hand(
+        "renewal:1", provider_reference=charge.order, person="Ann", reason="found in the portal"
+    )
+    assert settled.outcome is Outcome.DECLINED
+    assert shop.payments.get(made.payment_id).state is PaymentState.DECLINED
+    assert shop.drawn(mandate, "renewal:2").succeeded
+    shop.books_agree()

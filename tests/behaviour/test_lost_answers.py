@@ -14,6 +14,7 @@ from prenopay.ledger import ids
 from prenopay.providers.swedbankpay import ReferenceFormat
 from prenopay.testing.emulators.faults import Fault, FaultBody, FaultKind
 from prenopay.testing.emulators.swedbankpay import (
+    AsynchronousReversal,
     DuplicateAnswer,
     Merchant,
     ReferenceFormat as MerchantFormat,
@@ -238,3 +239,32 @@ def test_a_finished_change_is_answered_from_the_books(shop: Shop) -> None:
 
     assert shop.payments.capture(payment.payment_id, operation_id="capture:1") == first
     assert len(shop.emulator.transcript.seen) == seen
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_a_lost_refund_that_is_under_way_for_days_is_neither_forgotten_nor_sent_again(
+    shop: Shop,
+    succeeds: bool,  # noqa: FBT001 - a case
+) -> None:
+    payment = shop.captured()
+    slow = AsynchronousReversal(succeeds=succeeds)
+    shop.emulator.behaviour = replace(shop.emulator.behaviour, asynchronous_reversal=slow)
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="reversal", times=9))
+    shop.tries(lambda: shop.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1"))
+    shop.emulator.faults.clear()
+    sent = len(shop.emulator.transcript.calls("reversal"))
+
+    for _look in range(3):
+        shop.later(hours=12)
+        shop.accounts.sweep()
+        assert shop.payments.operation("refund:1").outcome is Outcome.UNKNOWN
+        error = shop.tries(lambda: shop.payments.refund(payment.payment_id, sek(9000), operation_id="refund:2"))
+        assert error is not None, "what may be under way is not given back a second time"
+    for _look in range(3):
+        shop.later(days=1)
+        shop.accounts.sweep()
+
+    expected = Outcome.SUCCEEDED if succeeds else Outcome.DECLINED
+    assert shop.payments.operation("refund:1").outcome is expected
+    assert len(shop.emulator.transcript.calls("reversal")) == sent
+    shop.books_agree()

@@ -39,7 +39,7 @@ def imported(*folders: str) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("folders", "asked_for"),
     [
-        (("src",), named(PROJECT["dependencies"] + EXTRAS["qr"])),
+        (("src",), named(PROJECT["dependencies"] + EXTRAS["qr"] + EXTRAS["testing"])),
         (("examples",), named(PROJECT["dependencies"] + EXTRAS["demo"])),
         (
             ("tests", "benchmarks", "docs"),

@@ -100,7 +100,8 @@ def test_a_look_asks_for_everything_in_one_read(mocked: respx.MockRouter, shop: 
     payment = shop.bought()
     shop.payments.observe(payment.payment_id)
     (request,) = sent(mocked, method="GET")
-    nodes = "paid,cancelled,reversed,failed,aborted,failedattempts,financialtransactions,postpurchasefailedattempts"
+    nodes = "payeeinfo,paid,cancelled,reversed,failed,aborted,failedattempts,"
+    nodes += "financialtransactions,postpurchasefailedattempts"
     assert request.url.path == payment.provider_reference
     assert request.url.query == f"$expand={nodes}".encode()
     assert request.content == b""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sphinx.util.docutils import SphinxDirective
 
-from from_code import command_line, database, emulators, mandates, settings_keys, swedbankpay, swish
+from from_code import command_line, database, emulators, knobs, mandates, settings_keys, swedbankpay, swish
 from from_code.markdown import Texts
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _MAKERS: Final[Mapping[str, Callable[[Texts], str]]] = {
     "card-ceilings": mandates.ceilings,
     "command-line": command_line.commands,
     "database-tables": database.tables,
+    **knobs.MAKERS,
     "mandate-states": mandates.states,
     "swedbankpay-capabilities": swedbankpay.capabilities,
     "swedbankpay-instruments": swedbankpay.instruments,

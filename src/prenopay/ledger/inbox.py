@@ -88,7 +88,7 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
             "payment_id": each.payment_id,
             "digest": hashlib.sha256(each.body).hexdigest(),
             "body": each.body,
-            "peer": each.peer[:60],
+            "peer": each.peer.encode(errors="replace").decode()[:60],
             "note": each.note,
             "claims": each.claims[:200],
             "received_at": each.at,

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select, update
 from prenopay.errors import IllegalTransition
 from prenopay.events import EventKind
 from prenopay.ledger import answers, charges, codec, mandates, schema
+from prenopay.ledger.evidence import FIRST_TRY_HAS_ENDED
 from prenopay.ledger.lifecycle import ENDED, UNPAID, advance
 from prenopay.ledger.movements import Movement, Totals, contradiction, new_movements, overrules
 from prenopay.ledger.outbox import NewEvent, append_events
@@ -266,7 +267,7 @@ def _settle_operations(
             changes.events += charges.settle_seen(connection, operation, observed, now=changes.now)
         elif made.kind is OperationKind.CANCEL and observed.state is PaymentState.CANCELLED:
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
-        elif made.outcome is Outcome.PENDING and (failed := _failure_of(operation, observed, claimed)):
+        elif failed := _failure_of(operation, observed, claimed, changes.now):
             claimed.add(failed.number)
             settle(connection, operation, Outcome.DECLINED, now=changes.now, decline=failed.decline)
             changes.tell(EventKind.OPERATION_DECLINED, operation_id=made.operation_id, decline=failed.decline)
@@ -286,14 +287,22 @@ def _failure_of(
     operation: StoredOperation,
     observed: Observation,
     claimed: set[str],
+    now: datetime,
 ) -> ProviderTransaction | None:
-    """Find the failed try that is this pending operation, by reference, or by time where none is given."""
+    """Find the failed try that is this operation, by reference, or by time where none is given.
+
+    By time (as the gateway's pages say) only what was accepted, or a lost refund that cannot be on its way any more:
+    it may have been accepted, and while one is under way no other is.
+    """
     for failed in observed.failed_transactions:
         if failed.kind is not _MOVED.get(operation.operation.kind) or failed.number in claimed:
             continue
         if failed.reference is not None:
             if failed.reference == operation.operation.reference:
                 return failed
+            continue
+        lost = operation.operation.kind is OperationKind.REFUND and now - operation.first_sent_at >= FIRST_TRY_HAS_ENDED
+        if operation.operation.outcome is not Outcome.PENDING and not lost:
             continue
         since = operation.first_sent_at - _CLOCK_SKEW
         if failed.created_at is None or failed.created_at >= since:

@@ -180,7 +180,7 @@ def test_the_gateways_clock_is_told(stated: str, read: datetime | None) -> None:
         (PaymentState.PENDING, timedelta(minutes=11), timedelta(minutes=5)),
         (PaymentState.UNKNOWN, timedelta(hours=2), timedelta(hours=1)),
         (PaymentState.UNKNOWN, timedelta(days=2), timedelta(days=1)),
-        (PaymentState.UNKNOWN, timedelta(days=31), None),
+        (PaymentState.UNKNOWN, timedelta(days=31), timedelta(days=1)),
         (PaymentState.CAPTURED, timedelta(0), None),
         (PaymentState.DECLINED, timedelta(0), None),
     ],

@@ -295,9 +295,14 @@ def _time(value: object) -> datetime | None:
     """Read a time with two to seven fractional digits; junk, which the docs show, is no time."""
     try:
         read = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return read if read is None else _in_utc(read)
+    except (ValueError, OverflowError):
         return None
-    return read.replace(tzinfo=UTC) if read is not None and read.tzinfo is None else read
+
+
+def _in_utc(time: datetime) -> datetime:
+    """Return ``time`` in UTC, which no zone means too; raises ``OverflowError`` beyond the years there are."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 Flag = Annotated[bool, BeforeValidator(_is_true)]
@@ -479,6 +484,13 @@ class Operation(In):
     rel: Text = ""
 
 
+class PayeeInfo(In):
+    """``payeeInfo``: what the order was made with, told whatever became of it."""
+
+    payee_reference: OptionalText = None
+    order_reference: OptionalText = None
+
+
 class Order(In):
     """A payment order of any API version."""
 
@@ -493,6 +505,7 @@ class Order(In):
     remaining_capture_amount: StrictInt | None = None
     remaining_cancellation_amount: StrictInt | None = None
     remaining_reversal_amount: StrictInt | None = None
+    payee_info: Annotated[PayeeInfo | None, BeforeValidator(_link_is_empty)] = None
     paid: Annotated[Result | None, BeforeValidator(_link_is_empty)] = None
     cancelled: Annotated[Result | None, BeforeValidator(_link_is_empty)] = None
     reversed: Annotated[Result | None, BeforeValidator(_link_is_empty)] = None

@@ -129,9 +129,9 @@ def date_of(answer: HttpResponse) -> datetime | None:
     """Return when the gateway says it answered."""
     try:
         read = parsedate_to_datetime(answer.header("date") or "")
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read
 
 
 def hidden(answer: HttpResponse, secret: Secret) -> HttpResponse:

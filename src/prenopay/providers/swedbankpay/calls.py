@@ -14,7 +14,8 @@ ORDERS: Final = "/psp/paymentorders"
 _VERSIONED: Final = "application/json;version=3.1"
 _ACCEPT: Final = "application/json;version=3.1, application/problem+json;q=0.9"
 _EXPAND: Final = (
-    "$expand=paid,cancelled,reversed,failed,aborted,failedattempts,financialtransactions,postpurchasefailedattempts"
+    "$expand=payeeinfo,paid,cancelled,reversed,failed,aborted,failedattempts,"
+    "financialtransactions,postpurchasefailedattempts"
 )
 
 

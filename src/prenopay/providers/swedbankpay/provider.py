@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust, source_address
-from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnexpectedAnswer
+from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, OutcomeUnknown, UnexpectedAnswer
 from prenopay.mandates import MandateKind, MethodSeen
 from prenopay.models import Outcome, PaymentState, SeamlessView
 from prenopay.orders import Order, PageStyle
@@ -41,6 +41,7 @@ from prenopay.providers.swedbankpay.tokens import StoredTokens
 
 __all__ = ["SwedbankPayProvider"]
 
+_REVERSAL: Final = "reversal"
 _ORIGIN: Final = re.compile(r"https?://[^/?#]+")
 _NOBODYS_ORDER: Final = f"{ORDERS}/00000000-0000-0000-0000-000000000000"
 _PAGE_LIVES: Final = timedelta(days=28)
@@ -124,9 +125,7 @@ class SwedbankPayProvider(
 
     async def refund(self, send: Send, request: ChangeRequest) -> Reply:
         """``reversal``: in part or whole, several times; some instruments settle it days later (202)."""
-        return await self._post_purchase(
-            send, request, "reversal", encoding.transaction_body(request, with_amount=True)
-        )
+        return await self._post_purchase(send, request, _REVERSAL, encoding.transaction_body(request, with_amount=True))
 
     async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
         """``cancel`` releases what is not captured; an order nobody has paid is closed with ``abort``."""
@@ -236,6 +235,8 @@ class SwedbankPayProvider(
         if order.has(request.reference):
             return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
         if rel not in order.links:
+            if request.again and rel == _REVERSAL and order.observation.captured != order.observation.refunded:
+                raise _maybe_under_way(request)
             raise _not_now(rel, order.observation)
         return await self._act(send, request, order, rel, body)
 
@@ -247,6 +248,8 @@ class SwedbankPayProvider(
             order = await self._get(send, request.provider_reference, rel)
             if order.has(request.reference):
                 return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
+            if rel == _REVERSAL:
+                raise _maybe_under_way(request) from None
             raise
         except Declined as declined:
             return Reply(outcome=Outcome.DECLINED, decline=declined.decline)
@@ -266,6 +269,15 @@ class SwedbankPayProvider(
     async def _patch(self, send: Send, order: KnownOrder, rel: str, body: bytes) -> KnownOrder:
         answer = await send(self._calls.request("PATCH", expanded(order.links[rel]), rel, body))
         return order_in(answer, rel, order.observation.submitted.currency)
+
+
+def _maybe_under_way(request: ChangeRequest) -> OutcomeUnknown:
+    """A reversal that is accepted (202) is listed days later: until then nothing tells that it is under way."""
+    message = (
+        f"reversal {request.reference} was sent before, or its reference was used, and the gateway lists no such "
+        "reversal (yet): it may be under way; if it never shows, look in the merchant portal and settle it by hand"
+    )
+    return OutcomeUnknown(message)
 
 
 def _not_now(verb: str, observed: Observation) -> Conflict:

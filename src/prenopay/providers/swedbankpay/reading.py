@@ -203,6 +203,7 @@ def observation_of(answer: _wire.OrderAnswer, *, currency: str, raw: Mapping[str
     _require(status=order.status or order.state, amount=order.amount, currency=currency or None)
     status, sums = status_of(order, rels), sums_of(order, rels)
     paid = order.paid if status in _PAID_STATUSES else None
+    named = paid or order.payee_info
 
     def money(minor: int | None) -> Money:
         return Money(minor or 0, currency)
@@ -219,8 +220,8 @@ def observation_of(answer: _wire.OrderAnswer, *, currency: str, raw: Mapping[str
         discount=money(abs(paid.discount_amount or 0) if paid else 0),
         allowed_actions=actions_of(rels),
         instrument=instrument_of(paid.instrument if paid and paid.instrument else order.instrument),
-        reference=paid.payee_reference if paid else None,
-        order_reference=paid.order_reference if paid else None,
+        reference=named.payee_reference if named else None,
+        order_reference=named.order_reference if named else None,
         decline=_final_decline(order, status),
         attempts=_attempts(order),
         transactions=_transactions(order, currency),

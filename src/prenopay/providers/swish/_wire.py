@@ -215,6 +215,7 @@ def _alias(value: object) -> str:
 Text = Annotated[str, BeforeValidator(_text)]
 Alias = Annotated[str, BeforeValidator(_alias)]
 Word = Annotated[str, BeforeValidator(_upper)]
+Currency = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z]{3}$")]
 Minor = Annotated[int, BeforeValidator(_minor)]
 Time = Annotated[datetime | None, BeforeValidator(_time)]
 
@@ -233,7 +234,7 @@ class Money(In):
     """What every object says of its money and state."""
 
     amount: Minor
-    currency: Word
+    currency: Currency
     status: Word
     payer_alias: Text = Field(default="", repr=False)
     payee_alias: Text = Field(default="", repr=False)

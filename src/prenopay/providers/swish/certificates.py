@@ -169,7 +169,7 @@ def common_name(name: x509.Name) -> str:
 def _certificates(where: str, pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         message = f"{where}: holds no readable certificate (-----BEGIN CERTIFICATE-----); was it cut short?"
         raise ConfigurationError(message) from error
 
@@ -195,7 +195,7 @@ def _key(where: str, pem: bytes, password: bytes | None) -> object | None:
 def _pkcs12(where: str, body: bytes, password: bytes | None) -> tuple[object | None, list[x509.Certificate]]:
     try:
         key, leaf, others = pkcs12.load_key_and_certificates(body, password)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
         old = next((name for identifier, name in _OLD_CIPHERS.items() if identifier in body), None)
         if old is not None:
             message = (

@@ -189,7 +189,7 @@ def callback_identifier(callback_url: str) -> str:
     32 hex digits fit both what the guide (section 5.1) and what newer copies of the site ask for.
     """
     secret = callback_url.partition("?")[0].rstrip("/").rsplit("/", 1)[-1]
-    return hashlib.sha256(f"prenopay-swish-callback\n{secret}".encode()).hexdigest()[:32].upper()
+    return hashlib.sha256(f"prenopay-swish-callback\n{secret}".encode(errors="replace")).hexdigest()[:32].upper()
 
 
 def _check_way(order: Order) -> None:

@@ -63,9 +63,10 @@ _LOOK_AT_OPEN: Final = (
     (timedelta(minutes=10), timedelta(seconds=15)),
     (timedelta(hours=1), timedelta(minutes=5)),
     (timedelta(days=1), timedelta(hours=1)),
-    (timedelta(days=30), timedelta(days=1)),
 )
-"""(age below, look every): an answer is there within minutes; where Swish itself knows none, a person looks."""
+"""(age below, look every): an answer is there within minutes."""
+_LOOK_AT_OLD: Final = timedelta(days=1)
+"""As long as it is open: a request that was sent again late, or one of which Swish itself knows nothing."""
 _NOT_SUPPORTED: Final = {
     "capture": "Swish takes the money at once: there is nothing to capture, and refund gives it back",
     "update": "an open request cannot be changed: cancel it and create a new payment",
@@ -222,7 +223,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
                 return Rejected(reason=f"came from {source}, which is not an address of the gateway")
         stated = next((value for name, value in request.headers.items() if name.lower() == "callbackidentifier"), "")
         expected = encoding.callback_identifier(request.path)
-        if stated and not hmac.compare_digest(stated.strip().upper().encode(), expected.encode()):
+        if stated and not hmac.compare_digest(stated.strip().upper().encode(errors="replace"), expected.encode()):
             return Rejected(reason="its callbackIdentifier is not the one that was handed out")
         try:
             reference = self._named(request.body)
@@ -239,7 +240,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
         """Look often while the payer may be in the app, daily where Swish does not know what became of it."""
         if state not in {PaymentState.CREATED, PaymentState.PENDING, PaymentState.UNKNOWN}:
             return None
-        return next((pause for below, pause in _LOOK_AT_OPEN if age < below), None)
+        return next((pause for below, pause in _LOOK_AT_OPEN if age < below), _LOOK_AT_OLD)
 
     async def draw_qr(self, send: Send, token: str, *, image: str) -> bytes:
         """Have the QR service draw the code of an open payment."""

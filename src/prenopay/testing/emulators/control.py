@@ -37,6 +37,8 @@ from prenopay.testing.emulators.transcript import Seen, Transcript
 __all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "Controlled", "take", "take_word"]
 
 CONTROL_PREFIX: Final = "/__emulator__/"
+_YEARS: Final = 10 * 365 * 24 * 60 * 60
+"""How many seconds the clock is pushed at most by one call: no story needs more, and time must not end."""
 
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
@@ -145,8 +147,8 @@ class ControlPanel:
                 raise ControlRefused(str(error)) from error
         else:
             seconds = take(body, "advance_seconds", int)
-            if seconds < 0:
-                message = "advance_seconds must not be negative"
+            if not 0 <= seconds <= _YEARS:
+                message = f"advance_seconds must be from 0 to {_YEARS}"
                 raise ControlRefused(message)
             self._emulator.clock.advance(timedelta(seconds=seconds))
         self._emulator.settle()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import NoReturn, TypeAlias, cast
 
 __all__ = ["JsonObject", "as_list", "as_object", "read_json", "write_json"]
@@ -13,7 +13,11 @@ JsonObject: TypeAlias = dict[str, object]
 
 def read_json(body: bytes) -> object:
     """Return what ``body`` holds, fractions as ``Decimal``; raises ``ValueError`` for what is not JSON."""
-    return cast("object", json.loads(body, parse_float=Decimal, parse_constant=_refuse))
+    try:
+        return cast("object", json.loads(body, parse_float=Decimal, parse_constant=_refuse))
+    except (RecursionError, InvalidOperation) as error:
+        message = "nested too deeply, or a number beyond all bounds"
+        raise ValueError(message) from error
 
 
 def write_json(value: object, *, indent: int | None = None) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from prenopay._redaction import scrub
 from prenopay.testing.emulators.exchange import Dropped, EmulatorAnswer, HalfBody, Outcome, Refused
 
 __all__ = ["Seen", "Transcript"]
@@ -59,7 +60,7 @@ class Transcript:
                     number=len(self._seen) + 1,
                     at=at,
                     method=method,
-                    path=path,
+                    path=scrub(path),
                     call=call,
                     reference=reference,
                     outcome=_word(outcome),

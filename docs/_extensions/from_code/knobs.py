@@ -1,0 +1,200 @@
+"""Every knob of the emulators: fields and words with their defaults and texts, control calls, payer actions, codes.
+
+The text of a knob is the docstring under it; where it has none, the page gives it. One without either stops the build.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum, StrEnum
+from types import ModuleType
+from typing import Any, Final
+
+from from_code.markdown import Texts, code, table
+from prenopay.testing.emulators import callbacks, control, faults
+from prenopay.testing.emulators.swedbankpay import behaviour as swedbankpay, charging, declines, payer_side, remote
+from prenopay.testing.emulators.swish import behaviour as swish, codes, emulator as swish_emulator
+
+__all__ = ["CLASSES", "MAKERS"]
+
+
+_LISTED_MOST: Final = 2
+_NOTHING: Final = "-"
+
+
+def _of(module: ModuleType) -> dict[str, type]:
+    """Return the switches a module exports: its dataclasses and enums."""
+    found = {name: getattr(module, name) for name in module.__all__}
+    return {
+        name: each
+        for name, each in found.items()
+        if isinstance(each, type) and (dataclasses.is_dataclass(each) or issubclass(each, Enum))
+    }
+
+
+CLASSES: Final[Mapping[str, type]] = {
+    **{f"swedbankpay.{name}": each for name, each in _of(swedbankpay).items()},
+    "swedbankpay.PayerAnswer": payer_side.PayerAnswer,
+    "swedbankpay.TrustlyAnswer": charging.TrustlyAnswer,
+    **{f"swish.{name}": each for name, each in _of(swish).items()},
+    **_of(faults),
+    "Manner": callbacks.Manner,
+    "RetrySchedule": callbacks.RetrySchedule,
+}
+"""What is set on an emulator, by the name the page calls it."""
+
+
+def docstrings_of(owner: type) -> dict[str, str]:
+    """Return the docstrings that stand under the attributes of a class, each in one line."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+    if not isinstance(body, ast.ClassDef):
+        message = f"{owner} is not written as a class"
+        raise TypeError(message)
+    found: dict[str, str] = {}
+    for above, below in zip(body.body, body.body[1:], strict=False):
+        name = (
+            above.target
+            if isinstance(above, ast.AnnAssign)
+            else above.targets[0]
+            if isinstance(above, ast.Assign)
+            else None
+        )
+        is_text = (
+            isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+        )
+        if isinstance(name, ast.Name) and is_text:
+            found[name.id] = " ".join(str(below.value.value).split()).replace("``", "`")  # type: ignore[attr-defined]  # see is_text
+    return found
+
+
+def _text(docstrings: Mapping[str, str], texts: Texts, name: str) -> str:
+    return docstrings.get(name) or texts[name]
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default is not dataclasses.MISSING:
+        value = field.default
+    elif field.default_factory is not dataclasses.MISSING:
+        value = field.default_factory()
+    else:
+        return "must be given"
+    if isinstance(value, Enum):
+        return code(f"{type(value).__name__}.{value.name}")
+    if isinstance(value, frozenset):
+        return _span(value)
+    return (
+        code(f"{type(value).__name__}()")
+        if dataclasses.is_dataclass(value) and field.name != "retry_schedule"
+        else code(value if str(value) else '""')
+    )
+
+
+def _span(values: frozenset[Any]) -> str:
+    """Return a set in a few signs: ``200 to 299`` for a range of numbers."""
+    ordered = sorted(values)
+    if len(ordered) > _LISTED_MOST and isinstance(ordered[0], int):
+        return f"{ordered[0]} to {ordered[-1]}"
+    return ", ".join(code(each) for each in ordered) or "none"
+
+
+def _type(annotation: object) -> str:
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    return code(text)
+
+
+def _fields(owner: type) -> Callable[[Texts], str]:
+    def make(texts: Texts) -> str:
+        docstrings = docstrings_of(owner)
+        rows = [
+            (code(each.name), _type(each.type), _default(each), _text(docstrings, texts, each.name))
+            for each in dataclasses.fields(owner)
+        ]
+        return table(("Field", "Type", "Default", "What it does"), rows)
+
+    return make
+
+
+def _words(owner: type[Enum]) -> Callable[[Texts], str]:
+    def make(texts: Texts) -> str:
+        docstrings = docstrings_of(owner)
+        rows = [(code(each.name), _value(each), _text(docstrings, texts, each.name)) for each in owner]
+        return table(("Member", "Value", "What it does"), rows)
+
+    return make
+
+
+def _value(member: Enum) -> str:
+    return code(member.value) if isinstance(member, StrEnum) else _NOTHING
+
+
+def control_calls(texts: Texts) -> str:
+    """Return every call of the control API; the page says what its body and answer hold."""
+    panel = control.ControlPanel(swish_emulator.SwishEmulator())
+    routes = [*panel._routes, ("GET", "orders/{id}")]  # noqa: SLF001 - the table of the routes is what is documented
+    rows = [
+        (method, code(f"{control.CONTROL_PREFIX}{route}"), texts[f"{method} {route}"])
+        for method, route in sorted(routes, key=lambda each: each[1])
+    ]
+    return table(("Method", "Path", "Body, and what it does"), rows)
+
+
+def _actions(*functions: Callable[..., Any]) -> Callable[[Texts], str]:
+    """Return the payer's actions: the words that the functions tell apart."""
+
+    def make(texts: Texts) -> str:
+        found = dict.fromkeys(word for each in functions for word in _words_in(each))
+        return table(
+            ("Action", "Further members, and what the payer does"), [(code(word), texts[word]) for word in found]
+        )
+
+    return make
+
+
+def _words_in(function: Callable[..., Any]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        values: list[ast.expr] = []
+        if isinstance(node, ast.MatchValue):
+            values = [node.value]
+        elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == "action":
+            values = node.comparators
+        yield from (str(value.value) for value in values if isinstance(value, ast.Constant))
+
+
+def swish_codes(_texts: Texts) -> str:
+    """Return the messages that make a call fail: at once, or when the payer or the bank acts."""
+    tables = (codes._AT_ONCE, codes._LATER)  # noqa: SLF001 - they are what is documented
+    known = sorted({word for each in tables for words in each.values() for word in words})
+
+    def calls(by_call: Mapping[codes.Call, frozenset[str]], word: str) -> str:
+        return ", ".join(call.value for call in codes.Call if word in by_call[call]) or _NOTHING
+
+    rows = [(code(word), calls(tables[0], word), calls(tables[1], word), codes.text_of(word)) for word in known]
+    return table(("Message", "Refused at once", "Ends so later", "What Swish says"), rows)
+
+
+def swedbankpay_descriptions(_texts: Texts) -> str:
+    """Return the descriptions that make a Swish payment at Swedbank Pay fail."""
+    rows = [(code(text), code(word)) for text, word in declines._SWISH_BY_DESCRIPTION.items()]  # noqa: SLF001 - as above
+    return table(("Description", "Problem"), rows)
+
+
+def charge_words(_texts: Texts) -> str:
+    """Return the words that a planned decline of a charge takes."""
+    rows = [(code(word), str(status), title or _NOTHING) for word, (status, title, _) in declines.CARD_WORDS.items()]
+    return table(("Word", "HTTP status", "Cause"), rows)
+
+
+MAKERS: Final[Mapping[str, Callable[[Texts], str]]] = {
+    **{f"knobs:{name}": _words(each) if issubclass(each, Enum) else _fields(each) for name, each in CLASSES.items()},
+    "knobs:control": control_calls,
+    "knobs:swedbankpay.actions": _actions(remote.act_as_payer, remote._pay),  # noqa: SLF001 - as above
+    "knobs:swish.actions": _actions(swish_emulator.SwishEmulator.act_as_payer),
+    "knobs:swedbankpay.charges": charge_words,
+    "knobs:swedbankpay.descriptions": swedbankpay_descriptions,
+    "knobs:swish.codes": swish_codes,
+}
+"""What the ``from-code`` directive makes of the emulators' knobs."""

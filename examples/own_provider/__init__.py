@@ -1,0 +1,1 @@
+"""A provider of one's own, for an invented gateway called Nordpay: provider, emulator, conformance."""

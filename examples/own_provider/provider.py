@@ -1,0 +1,287 @@
+"""Nordpay, an invented gateway, as a provider: payments in one step, refunds, callbacks.
+
+Everything about Nordpay is made up. It has one object, the payment, which is put under a reference of the
+merchant's: ``PUT /payments/{reference}`` makes it once, however often it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, cast
+
+from prenopay import Environment, Money, Order, Outcome, PaymentState, Secret
+from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, Rejected as NotACallback, Trust
+from prenopay.errors import (
+    Conflict,
+    InvalidOrder,
+    ProviderUnavailable,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+    UnexpectedAnswer,
+)
+from prenopay.models import Action, Advice, Decline, DeclineCode, DeclineKind
+from prenopay.orders import PageStyle
+from prenopay.ports import HttpRequest, HttpResponse, Send
+from prenopay.provider import (
+    Cancels,
+    ChangeRequest,
+    Created,
+    CreateRequest,
+    Inspection,
+    Limits,
+    Observation,
+    PaymentProvider,
+    Probe,
+    ProviderConfig,
+    ReceivesCallbacks,
+    ReferenceAlphabet,
+    ReferenceRule,
+    Refunds,
+    Reply,
+)
+
+__all__ = ["Nordpay", "NordpayProvider"]
+
+_HOSTS: Final = {Environment.TEST: "test.nordpay.example", Environment.PRODUCTION: "api.nordpay.example"}
+_CURRENCIES: Final = frozenset({"NOK", "SEK"})
+_STATES: Final = {
+    "open": PaymentState.PENDING,
+    "paid": PaymentState.CAPTURED,
+    "closed": PaymentState.CANCELLED,
+    "refused": PaymentState.DECLINED,
+}
+_DECLINES: Final = {
+    "no-funds": (DeclineCode.INSUFFICIENT_FUNDS, DeclineKind.SOFT, Advice.RETRY_LATER),
+    "blocked": (DeclineCode.CARD_BLOCKED, DeclineKind.HARD, Advice.NEVER),
+}
+_ANY_DECLINE: Final = (DeclineCode.DECLINED, DeclineKind.SOFT, Advice.RETRY_LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nordpay(ProviderConfig["NordpayProvider"]):
+    """An account with Nordpay."""
+
+    api_key: Secret
+
+    def provider(self) -> NordpayProvider:
+        """Build the provider that speaks for this account."""
+        return NordpayProvider(self)
+
+    @classmethod
+    def inspect(cls, body: bytes) -> Inspection:
+        """Say how a stored payment is read; raises ``ValueError`` for what is none."""
+        read: object = json.loads(body)
+        if not isinstance(read, dict) or "status" not in read:
+            message = "this is not a payment of Nordpay's"
+            raise ValueError(message)
+        return Inspection(kind="payment", state=_STATES.get(str(cast("object", read["status"]))))
+
+
+class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
+    """Payments of one merchant. Each verb encodes, sends and reads."""
+
+    name = "nordpay"
+
+    def __init__(self, config: Nordpay) -> None:
+        """Speak for the merchant of ``config``."""
+        self._config = config
+        host = _HOSTS[config.environment]
+        self._url = f"https://{host}/payments/"
+        self.hosts: frozenset[str] = frozenset({host})
+        self.limits: Limits = Limits(
+            currencies=_CURRENCIES,
+            reference=ReferenceRule(alphabet=ReferenceAlphabet.CAPITALS_AND_DIGITS, length=20),
+            resend_window=None,
+            page_lives=timedelta(hours=1),
+            partial_capture=False,
+            not_supported={
+                "capture": "Nordpay takes the money at once: refund gives it back",
+                "update": "cancel the payment and create another",
+            },
+        )
+
+    # Taking a payment
+
+    def check_order(self, order: Order) -> None:
+        """Raise ``InvalidOrder`` for what Nordpay cannot be told."""
+        if order.amount.currency not in _CURRENCIES:
+            message = f"amount: Nordpay takes NOK and SEK, not {order.amount.currency}"
+            raise InvalidOrder(message, field="amount")
+        if order.page is not PageStyle.REDIRECT:
+            message = "page: Nordpay has a page to redirect to, and nothing else"
+            raise InvalidOrder(message, field="page")
+        if order.store is not None:
+            message = "store: Nordpay stores no methods"
+            raise InvalidOrder(message, field="store")
+
+    async def create_payment(self, send: Send, request: CreateRequest) -> Created:
+        """``PUT`` the payment: the same reference again returns the same payment."""
+        order = request.order
+        body = {
+            "amount": order.amount.minor,
+            "currency": order.amount.currency,
+            "text": order.description,
+            "return_url": order.return_url,
+            "callback_url": request.callback_url,
+        }
+        payment = await self._call(send, "PUT", request.reference, "create", body)
+        page = payment.get("page")
+        return Created(observation=_observed(payment), redirect_url=page if isinstance(page, str) else None)
+
+    async def observe(self, send: Send, provider_reference: str) -> Observation:
+        """``GET`` the payment."""
+        return _observed(await self._call(send, "GET", provider_reference, "observe"))
+
+    def next_check(self, state: PaymentState, age: timedelta) -> timedelta | None:
+        """Look every five minutes while the payer may pay."""
+        return timedelta(minutes=5) if state is PaymentState.PENDING else None
+
+    # Ending a payment, and giving money back
+
+    async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
+        """``DELETE`` closes an open payment; one that is closed stays so."""
+        payment = await self._call(send, "DELETE", request.provider_reference, "cancel")
+        return Reply(outcome=Outcome.SUCCEEDED, observation=_observed(payment))
+
+    async def refund(self, send: Send, request: ChangeRequest) -> Reply:
+        """``PUT`` a refund: the same reference again gives nothing more back."""
+        if request.amount is None:
+            message = "amount: a refund has one"
+            raise InvalidOrder(message, field="amount")
+        path = f"{request.provider_reference}/refunds/{request.reference}"
+        payment = await self._call(send, "PUT", path, "refund", {"amount": request.amount.minor})
+        return Reply(outcome=Outcome.SUCCEEDED, observation=_observed(payment))
+
+    # Hearing of changes, and the rest
+
+    def read_callback(self, request: CallbackRequest) -> Trust:
+        """Read which payment a callback names: not signed, so a hint."""
+        try:
+            named = _object(request.body).get("payment")
+        except ValueError as error:
+            return NotACallback(reason=str(error))
+        return Hint(provider_reference=named) if isinstance(named, str) else NotACallback(reason="names no payment")
+
+    def callback_reply(self, *, accepted: bool) -> CallbackReply:
+        """``204``, or ``400`` for what cannot be read."""
+        return CallbackReply(status=204 if accepted else 400)
+
+    async def probe(self, send: Send) -> tuple[Probe, ...]:
+        """Ask for a payment that does not exist: only who is let in hears that."""
+        answer = await send(self._request("GET", "0", "probe"))
+        ok = answer.status == 404
+        return (Probe(name="credentials", ok=ok, found=f"HTTP {answer.status}", fix="" if ok else "check api_key"),)
+
+    # One step down
+
+    async def _call(
+        self,
+        send: Send,
+        method: str,
+        path: str,
+        label: str,
+        body: Mapping[str, object] | None = None,
+    ) -> dict[str, object]:
+        answer = await send(self._request(method, path, label, body))
+        _raise_for(answer, label)
+        try:
+            return _object(answer.body)
+        except ValueError as error:
+            message = f"{label}: the answer cannot be read: {error}"
+            raise UnexpectedAnswer(message, http_status=answer.status) from error
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        label: str,
+        body: Mapping[str, object] | None = None,
+    ) -> HttpRequest:
+        return HttpRequest(
+            method=method,
+            url=self._url + path,
+            label=label,
+            headers=(("authorization", f"Bearer {self._config.api_key.reveal()}"),),
+            body=b"" if body is None else json.dumps(body).encode(),
+            retry_safe=method == "GET",
+        )
+
+
+def _raise_for(answer: HttpResponse, label: str) -> None:
+    """Raise what a status that is no success means. The gateway's own text is not repeated."""
+    message, status = f"{label}: HTTP {answer.status}", answer.status
+    match status:
+        case 200 | 201:
+            return
+        case 401 | 403:
+            raise Unauthenticated(message, http_status=status)
+        case 409:
+            raise Conflict(message, http_status=status)
+        case 429:
+            raise RateLimited(message, http_status=status)
+        case _ if 400 <= status < 500:
+            raise Rejected(message, http_status=status)
+        case _ if status >= 500:
+            raise ProviderUnavailable(message, http_status=status)
+        case _:
+            raise UnexpectedAnswer(message, http_status=status)
+
+
+def _object(body: bytes) -> dict[str, object]:
+    """Return the JSON object in ``body``; raises ``ValueError`` for anything else."""
+    try:
+        read: object = json.loads(body)
+    except RecursionError as error:
+        message = "nested too deep"
+        raise ValueError(message) from error
+    if not isinstance(read, dict):
+        message = "not a JSON object"
+        raise ValueError(message)  # noqa: TRY004 - what is wrong is a value from outside
+    return cast("dict[str, object]", read)
+
+
+def _observed(payment: Mapping[str, object]) -> Observation:
+    """Read a payment; members that are new are let be, members that are missing are not made up."""
+    reference, status, currency = payment.get("reference"), payment.get("status"), payment.get("currency")
+    sums = [payment.get(name) for name in ("amount", "paid", "refunded")]
+    if not (isinstance(reference, str) and isinstance(status, str) and isinstance(currency, str)):
+        message = "the answer is no payment"
+        raise UnexpectedAnswer(message)
+    if not all(isinstance(each, int) for each in sums):
+        message = "the answer has no sums"
+        raise UnexpectedAnswer(message)
+    amount, paid, refunded = (Money(cast("int", each), currency) for each in sums)
+    state, nothing = _STATES.get(status), Money(0, currency)
+    return Observation(
+        provider_reference=reference,
+        reference=reference,
+        state=state or PaymentState.PENDING,
+        authorized=paid,
+        captured=paid,
+        refunded=refunded,
+        cancelled=nothing,
+        submitted=amount,
+        fee=nothing,
+        discount=nothing,
+        allowed_actions=_actions(state, left=paid - refunded),
+        decline=_decline(payment.get("reason")) if state is PaymentState.DECLINED else None,
+        raw_status=status,
+        status_is_known=state is not None,
+        raw=payment,
+    )
+
+
+def _actions(state: PaymentState | None, *, left: Money) -> frozenset[Action]:
+    if state is PaymentState.PENDING:
+        return frozenset({Action.CANCEL})
+    return frozenset({Action.REFUND}) if left.minor > 0 else frozenset()
+
+
+def _decline(reason: object) -> Decline:
+    word = str(reason)
+    code, kind, advice = _DECLINES.get(word, _ANY_DECLINE)
+    return Decline(code=code, kind=kind, advice=advice, provider_code=word)

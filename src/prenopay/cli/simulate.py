@@ -1,0 +1,102 @@
+"""``prenopay simulate``: the whole library lives through seeded schedules of faults; a broken promise is an error."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from prenopay.cli.output import print_json, print_table
+
+__all__ = ["add_commands"]
+
+_BAR_WIDTH: Final = 40
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Add ``simulate``."""
+    what = "live through many seeded lives with faults at every port, and check every promise"
+    parser = commands.add_parser("simulate", parents=[shared], help=what)
+    parser.add_argument("--seeds", metavar="N", type=_positive, default=100, help="how many lives (default 100)")
+    parser.add_argument("--first-seed", metavar="S", type=int, default=0, help="the first one (default 0)")
+    parser.add_argument("--steps", metavar="M", type=_positive, default=12, help="steps in each life (default 12)")
+    parser.add_argument("--only", metavar="LIST", type=_numbers, help="take these steps alone, such as 3,7,9")
+    parser.add_argument("--calm", metavar="LIST", type=_numbers, default=(), help="let nothing go wrong in these steps")
+    parser.set_defaults(run=_simulate)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return () if text == "none" else tuple(sorted({_positive(each) for each in text.split(",")}))
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    # Loaded when it is run: the command line names no gateway, and starts fast.
+    simulation: Any = importlib.import_module("prenopay.testing.simulation")
+    result = simulation.simulate(
+        seeds=options.seeds,
+        first_seed=options.first_seed,
+        steps=options.steps,
+        only=options.only,
+        calm=frozenset(options.calm),
+        progress=_progress(options.seeds),
+    )
+    if options.json:
+        print_json(_as_values(result))
+    else:
+        _print(result, enough=simulation.ENOUGH_SEEDS, asked=options.seeds)
+    return 0 if result.is_good else 1
+
+
+def _progress(seeds: int) -> Callable[[int], None]:
+    """Return what draws a bar on a terminal, and nothing anywhere else."""
+    if not sys.stderr.isatty():
+        return lambda _done: None
+
+    def draw(done: int) -> None:
+        full = _BAR_WIDTH * done // seeds
+        end = "\n" if done == seeds else ""
+        print(f"\r[{'#' * full}{'.' * (_BAR_WIDTH - full)}] {done}/{seeds}", end=end, file=sys.stderr, flush=True)
+
+    return draw
+
+
+def _as_values(result: Any) -> dict[str, Any]:
+    broken = result.broken
+    return {
+        "seeds": result.seeds,
+        "payments": result.payments,
+        "lives_per_minute": result.lives_per_minute,
+        "reached": result.reached,
+        "missing": result.missing,
+        "broken": () if broken is None else broken.broken,
+        "transcript": () if broken is None else broken.transcript,
+        "replay": None if broken is None else broken.schedule.replay,
+    }
+
+
+def _print(result: Any, *, enough: int, asked: int) -> None:
+    print_table(("REACHED", "TIMES"), list(result.reached.items()), empty="nothing was reached")
+    print(
+        f"\n{result.seeds} seeds, {result.payments} payments in {result.seconds:.1f} s:"
+        f" {result.lives_per_minute} lives a minute"
+    )
+    if result.broken is not None:
+        print("\nA promise was broken:")
+        for sentence in result.broken.broken:
+            print(f"  {sentence}")
+        print("\n".join(["", *result.broken.transcript, ""]))
+        print(f"Made short in {result.shortened_in} lives. Again: {result.broken.schedule.replay}")
+    elif result.missing:
+        print(f"\nNever reached, and declared: {', '.join(result.missing)}")
+    else:
+        reached = "" if asked >= enough else f" (from {enough} seeds on, everything declared must be reached too)"
+        print(f"Every promise was kept{reached}.")

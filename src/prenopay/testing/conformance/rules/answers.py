@@ -1,0 +1,104 @@
+"""Answers of a time to come, and broken ones: what is new is let be, what cannot be read is never believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from prenopay.errors import OutcomeUnknown, PrenopayError, ProviderError
+from prenopay.models import FlagKind, Outcome
+from prenopay.orders import CaptureMode
+from prenopay.ports import HttpRequest, HttpResponse
+from prenopay.provider import Refunds
+from prenopay.testing.conformance.applying import needs
+from prenopay.testing.conformance.stage import Stage
+from prenopay.testing.conformance.wire import Answer, changes_something, with_unknown_members
+
+__all__ = ["Answers"]
+
+BROKEN: Final = (
+    b"",
+    b"{}",
+    b"[]",
+    b"null",
+    b"0",
+    b"\xff\xfe",
+    b"<html></html>",
+    b'{"id": null}',
+    b"[" * 5000,
+)
+STATUSES: Final = (301, 400, 401, 403, 404, 409, 418, 422, 429, 500, 502, 503, 504)
+_SERVER_ERRORS: Final = 500
+
+
+class Answers:
+    """What a gateway may come to say."""
+
+    @needs(wire=True)
+    def test_members_that_nobody_knows_are_let_be(self, stage: Stage) -> None:
+        """With unknown members in every JSON object of every answer, a whole life goes as it always does."""
+        with stage.wire.edited(with_unknown_members):
+            payment = stage.taken()
+            assert payment.is_paid, f"the books say {payment!r}"
+            if Refunds in type(stage.provider).__mro__:
+                stage.do(lambda payments: payments.refund(payment.payment_id, operation_id="refund:1"))
+                stage.settle()
+                assert stage.got(payment).refunded == payment.captured
+        assert stage.got(payment).flags == ()
+        stage.books_agree()
+
+    @needs(wire=True, hooks=("unknown_status",))
+    def test_a_status_that_nobody_knows_ends_nothing(self, stage: Stage) -> None:
+        """A status of a time to come is flagged and waited out: it neither ends a payment nor makes money."""
+        payment = stage.bought(capture=CaptureMode.AUTOMATIC)
+        edit = stage.world.unknown_status
+        assert edit is not None
+
+        def strange(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+            return answer if changes_something(request) else replace(answer, body=edit(answer.body))
+
+        with stage.wire.edited(strange):
+            seen = stage.observed(payment)
+        assert seen.is_open, f"nobody knows the status, and the books say {seen.state}"
+        assert seen.captured.minor == 0
+        assert [flag.kind for flag in seen.flags] == [FlagKind.UNREADABLE_STATUS]
+
+        stage.world.pays(payment)
+        stage.observed(payment)
+        stage.settle()
+        assert stage.got(payment).is_paid
+        stage.books_agree()
+
+    @needs(wire=True)
+    def test_an_answer_that_cannot_be_read_is_not_believed(self, stage: Stage) -> None:
+        """A 200 with nonsense raises one of prenopay's errors; the payment stays as it was."""
+        payment = stage.taken()
+        for body in BROKEN:
+            with stage.wire.answered(_answering(200, body)):
+                error = stage.tries(lambda: stage.observed(payment))
+
+            assert isinstance(error, ProviderError | OutcomeUnknown), f"what came of {body[:20]!r} was {error!r}"
+            after = stage.got(payment)
+            assert (after.state, after.captured) == (payment.state, payment.captured), f"{body[:20]!r} was believed"
+        assert stage.observed(payment).is_paid
+
+    @needs(wire=True)
+    def test_a_refusal_is_an_error_and_a_failure_leaves_it_open(self, stage: Stage) -> None:
+        """Any other status raises one of prenopay's errors; after a 5xx nobody knows what happened."""
+        for status in STATUSES:
+            operation_id = f"order:{status}"
+            with stage.wire.answered(_answering(status, b"")):
+                error = stage.tries(lambda: stage.bought(operation_id))  # noqa: B023 - called at once
+
+            assert isinstance(error, PrenopayError), f"the gateway said {status}, and the call says that all is well"
+            outcome = stage.operation(operation_id).outcome
+            assert outcome in {Outcome.NOT_ATTEMPTED, Outcome.UNKNOWN}, f"after {status} it says {outcome}"
+            if status >= _SERVER_ERRORS:
+                assert outcome is Outcome.UNKNOWN, f"after {status} nobody knows, and it says {outcome}"
+        assert sum(payment.captured.minor for payment in stage.every_payment()) == 0
+
+
+def _answering(status: int, body: bytes) -> Answer:
+    """Return what answers everything so, whatever is asked."""
+    answer = HttpResponse(status=status, headers=(("content-type", "application/json"),), body=body)
+    return lambda _request: answer

@@ -1,0 +1,119 @@
+"""Stored methods: stored once, charged once, never charged blindly again, gone when removed."""
+
+from __future__ import annotations
+
+import pytest
+
+from prenopay.errors import IdReused, MandateUnusable
+from prenopay.mandates import Mandate, MandateState, StoreMethod
+from prenopay.models import Advice, DeclineKind, Operation, Outcome
+from prenopay.orders import CaptureMode
+from prenopay.provider import ChargesMandates, StoresMandates
+from prenopay.testing.conformance.applying import needs
+from prenopay.testing.conformance.rules.lost import OPEN
+from prenopay.testing.conformance.stage import Stage
+from prenopay.testing.conformance.world import Trouble, consent
+
+__all__ = ["Mandates", "drawn", "stored"]
+
+
+def stored(stage: Stage) -> Mandate:
+    """Have the payer's method stored with a purchase, and return the mandate."""
+    stage.taken("order:store", payer=stage.world.payer, store=StoreMethod(consent=consent()))
+    (mandate,) = stage.do(lambda payments: payments.mandates.of_payer(stage.world.payer.reference))
+    return mandate
+
+
+def drawn(stage: Stage, mandate: Mandate, operation_id: str = "charge:1", minor: int | None = None) -> Operation:
+    """Charge a mandate, and take the money at once."""
+    amount = stage.money(minor or stage.due)
+    return stage.do(
+        lambda payments: payments.charge(
+            mandate.mandate_id,
+            amount,
+            operation_id=operation_id,
+            description="One month",
+            capture=CaptureMode.AUTOMATIC,
+        )
+    )
+
+
+class Mandates:
+    """What happens while the payer is away."""
+
+    @needs(StoresMandates)
+    def test_a_method_is_stored_with_a_purchase(self, stage: Stage) -> None:
+        """A purchase that asks for it leaves one active mandate, with what people call the method."""
+        mandate = stored(stage)
+
+        assert mandate.state is MandateState.ACTIVE
+        assert mandate.display, "display is what the payer knows the method by"
+        assert mandate.instrument
+        assert stage.told.count("mandate.active") == 1
+
+    @needs(ChargesMandates)
+    def test_a_charge_takes_the_money_once(self, stage: Stage) -> None:
+        """A charge takes the amount; the same id again takes nothing, with another amount it is refused."""
+        mandate = stored(stage)
+        before = stage.taken_at_gateway()
+        made = drawn(stage, mandate)
+        stage.settle()
+        drawn(stage, mandate)
+        error = stage.tries(lambda: drawn(stage, mandate, minor=100))
+
+        assert isinstance(error, IdReused)
+        assert stage.operation("charge:1").outcome is Outcome.SUCCEEDED
+        assert stage.do(lambda payments: payments.get(made.payment_id)).is_paid
+        assert stage.taken_at_gateway() - before == stage.due
+        stage.books_agree()
+
+    @needs(ChargesMandates)
+    @pytest.mark.parametrize("trouble", OPEN)
+    def test_a_charge_without_an_answer_is_one_movement_at_most(self, stage: Stage, trouble: Trouble) -> None:
+        """After a lost answer a charge is found, or stays unknown: never sent blindly again, never called undone."""
+        mandate = stored(stage)
+        before = stage.taken_at_gateway()
+        with stage.trouble(trouble, "charge"):
+            stage.tries(lambda: drawn(stage, mandate))
+
+        for _ in range(3):
+            stage.later(hours=1)
+            stage.sweep()
+            stage.tries(lambda: drawn(stage, mandate))
+
+        moved, outcome = stage.taken_at_gateway() - before, stage.operation("charge:1").outcome
+        assert moved in {0, stage.due}, f"the gateway took {moved}, and {stage.due} was asked for once"
+        assert outcome in {Outcome.SUCCEEDED, Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED}
+        assert outcome is not Outcome.SUCCEEDED or moved == stage.due
+        assert outcome is not Outcome.NOT_ATTEMPTED or moved == 0, "the money was taken, and the books say nothing was"
+        stage.books_agree()
+
+    @needs(ChargesMandates, hooks=("declines_charge",))
+    def test_a_declined_charge_is_a_result_with_advice(self, stage: Stage) -> None:
+        """A charge that is refused has a decline with kind, advice and the gateway's word; no money moved."""
+        mandate = stored(stage)
+        before = stage.taken_at_gateway()
+        assert stage.world.declines_charge is not None
+        stage.world.declines_charge()
+
+        made = drawn(stage, mandate)
+
+        assert made.outcome is Outcome.DECLINED
+        assert made.decline is not None
+        assert made.decline.provider_code, "provider_code is what support asks for"
+        soft = made.decline.advice in {Advice.RETRY_LATER, Advice.AUTHENTICATE}
+        assert not (soft and made.decline.kind is DeclineKind.HARD), f"{made.decline} contradicts itself"
+        assert stage.taken_at_gateway() == before
+        stage.books_agree()
+
+    @needs(ChargesMandates, hooks=("tokens",))
+    def test_a_removed_method_is_gone_at_the_gateway_too(self, stage: Stage) -> None:
+        """Removing a mandate removes its token at the gateway, and it is never charged again."""
+        mandate = stored(stage)
+        assert stage.world.tokens is not None
+        assert list(stage.world.tokens()), "World.tokens says that nothing was stored"
+
+        stage.do(lambda payments: payments.mandates.remove(mandate.mandate_id, reason="asked for"))
+
+        assert list(stage.world.tokens()) == [], "the gateway still has the token"
+        assert isinstance(stage.tries(lambda: drawn(stage, mandate)), MandateUnusable)

@@ -1,0 +1,142 @@
+"""Nothing secret leaves: not in logs, errors, reprs, events, nor in the database."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy import select
+
+from prenopay.ledger import schema
+from prenopay.ledger.engine import open_engine
+from prenopay.ports import HttpRequest, HttpResponse
+from prenopay.provider import Refunds, StoresMandates
+from prenopay.testing.conformance.applying import needs
+from prenopay.testing.conformance.rules.mandates import stored
+from prenopay.testing.conformance.stage import CALLBACK_KEY, TOKEN_KEY, Stage
+
+__all__ = ["Secrets"]
+
+_SQLITE = "sqlite:///"
+
+
+class Secrets:
+    """Credentials are seen by the gateway alone, personal data by nobody who was not given it."""
+
+    def test_logs_show_nothing_secret(self, stage: Stage) -> None:
+        """At DEBUG, from any logger, with every field of every record."""
+        _live(stage)
+
+        logging.getLogger(stage.provider.name).debug("the rule hears every logger")
+        assert "the rule hears every logger" in stage.log[-1]
+        assert _leaks(stage, stage.log) == []
+
+    def test_values_and_events_show_nothing_secret(self, stage: Stage) -> None:
+        """In the ``repr`` of every public value, of the config and of events with their raw answers."""
+        _live(stage)
+        shown: list[object] = [stage.world.config, stage.provider.limits, *stage.events]
+        shown += [event.raw for event in stage.events]
+        for payment in stage.every_payment():
+            look = stage.seen_at_gateway(payment)
+            shown += [payment, look, stage.do(lambda payments: payments.order(payment.payment_id))]  # noqa: B023 - called at once
+            shown += stage.do(lambda payments: payments.timeline(payment.payment_id))  # noqa: B023 - called at once
+        assert _leaks(stage, map(repr, shown)) == []
+
+    @needs(wire=True)
+    def test_errors_show_nothing_secret(self, stage: Stage) -> None:
+        """Not even when the gateway says back, as text, all that it was sent."""
+
+        def echo(request: HttpRequest) -> HttpResponse:
+            said = f"refused: {dict(request.headers)} {request.url} {request.body.decode(errors='replace')}"
+            return HttpResponse(status=400, headers=(("content-type", "text/plain"),), body=said.encode())
+
+        with stage.wire.answered(echo):
+            error = stage.tries(lambda: stage.bought(payer=stage.world.payer))
+
+        assert error is not None, "the gateway answered 400, and the call says that all is well"
+        told = [repr(error), str(error), repr(error.__dict__), "".join(traceback.format_exception(error))]
+        assert _leaks(stage, told) == []
+        assert _leaks(stage, stage.log) == []
+
+    def test_the_database_holds_no_credentials(self, stage: Stage) -> None:
+        """No credential of the account, no key of the host, in any table or in the file's bytes."""
+        _live(stage)
+
+        rows = _dump(stage)
+        everything = [*rows, _file_of(stage)]
+        assert rows
+        assert [each for each in _credentials(stage) if any(each in text for text in everything)] == []
+
+    @needs(StoresMandates, hooks=("tokens",))
+    def test_the_database_holds_no_token(self, stage: Stage) -> None:
+        """Tokens of stored methods are sealed before they are written, and are seen nowhere else."""
+        stored(stage)
+        assert stage.world.tokens is not None
+        tokens = list(stage.world.tokens())
+        assert tokens, "World.tokens says that nothing was stored"
+
+        everything = [*_dump(stage), _file_of(stage), *stage.log, *map(repr, stage.events)]
+        assert [each for each in tokens if any(each in text for text in everything)] == []
+
+    def test_an_erased_payer_is_gone(self, stage: Stage) -> None:
+        """After ``erase_payer`` no table holds the payer's phone, e-mail or personal number."""
+        _live(stage)
+        assert _personal(stage), "World.payer has neither phone, e-mail nor personal number"
+
+        for payment in stage.every_payment():
+            stage.do(lambda payments: payments.erase_payer(payment.payment_id))  # noqa: B023 - called at once
+
+        rows = _dump(stage)
+        assert [each for each in _personal(stage) if any(each in text for text in rows)] == []
+
+
+def _credentials(stage: Stage) -> list[str]:
+    return [*stage.world.secrets, CALLBACK_KEY, TOKEN_KEY]
+
+
+def _personal(stage: Stage) -> list[str]:
+    payer = stage.world.payer
+    return [each for each in (payer.email, payer.phone.lstrip("+"), payer.personal_number) if each]
+
+
+def _leaks(stage: Stage, texts: Iterable[str]) -> list[str]:
+    """Return which secrets stand in ``texts``, by their place in the world: the secret itself is not repeated."""
+    secret = [*_credentials(stage), *_personal(stage)]
+    every = list(texts)
+    return [f"{each[:2]}…{len(each)} signs, in: …" for each in secret if any(each in text for text in every)]
+
+
+def _dump(stage: Stage) -> list[str]:
+    """Return every row of every table, bytes as text."""
+    engine = open_engine(stage.database)
+    with engine.connect() as connection:
+        rows = [tuple(row) for table in schema.metadata.sorted_tables for row in connection.execute(select(table))]
+    engine.dispose()
+    return [repr(tuple(_text(value) for value in row)) for row in rows]
+
+
+def _text(value: object) -> object:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _file_of(stage: Stage) -> str:
+    """Return the bytes of a SQLite database, what waits beside it included; nothing for a server."""
+    if not stage.database.startswith(_SQLITE):
+        return ""
+    file = Path(stage.database.removeprefix(_SQLITE))
+    return "".join(each.read_bytes().decode("latin-1") for each in sorted(file.parent.glob(f"{file.name}*")))
+
+
+def _live(stage: Stage) -> None:
+    """Live through a purchase, its callbacks, a refund and a payout, as far as there are such things."""
+    payment = stage.taken(payer=stage.world.payer)
+    if stage.world.deliver is not None:
+        stage.deliver()
+    if Refunds in type(stage.provider).__mro__:
+        stage.do(lambda payments: payments.refund(payment.payment_id, operation_id="refund:1"))
+    payout = stage.world.payout
+    if payout is not None:
+        stage.do(lambda payments: payments.pay_out(payout, operation_id="payout:1"))
+    stage.settle()

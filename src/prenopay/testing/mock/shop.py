@@ -1,0 +1,197 @@
+"""Accounts with one mock, opened on an empty database and thrown away after the test: three lines in a host's test.
+
+::
+
+    with mock_accounts(on_event=host.hear) as shop:
+        payment = shop.payments.create(order, operation_id="order:1")
+        shop.payer.approve(payment)  # pays; the callback arrives, and the host has been told
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from prenopay.accounts import AsyncAccounts
+from prenopay.events import AsyncEventHandler, EventHandler
+from prenopay.ledger.upgrading import upgrade_database
+from prenopay.payments import AsyncPayments
+from prenopay.payments_sync import Accounts, Payments
+from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.emulators.sender import EmulatorSender
+from prenopay.testing.fixtures.callbacks import AsyncCallbacks, Callbacks, to_accounts
+from prenopay.testing.mock.config import Mock
+from prenopay.testing.mock.gateway import MockGateway
+from prenopay.testing.mock.provider import MockProvider
+from prenopay.testing.mock.telling import ToldTwice
+from prenopay.testing.payer import AsyncTestPayer, TestPayer
+
+__all__ = [
+    "CALLBACK_KEY",
+    "CALLBACK_URL",
+    "TOKEN_KEY",
+    "AsyncMockShop",
+    "MockShop",
+    "empty_sqlite",
+    "mock_accounts",
+    "mock_accounts_async",
+]
+
+CALLBACK_URL: Final = "https://shop.example/callbacks"
+"""Where the shop says that it takes callbacks."""
+CALLBACK_KEY: Final = "a-key-that-signs-addresses-in-tests"
+"""Signs callback addresses; no secret, tests only."""
+TOKEN_KEY: Final = "a-key-that-seals-tokens-in-tests-only"  # noqa: S105 - it protects nothing
+"""Seals stored methods; no secret, tests only."""
+_IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MockShop:
+    """What a test of blocking code holds in its hands."""
+
+    accounts: Accounts
+    payments: Payments[MockProvider]
+    gateway: MockGateway
+    payer: TestPayer
+    callbacks: Callbacks
+    clock: VirtualClock
+    database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncMockShop:
+    """What a test of async code holds in its hands."""
+
+    accounts: AsyncAccounts
+    payments: AsyncPayments[MockProvider]
+    gateway: MockGateway
+    payer: AsyncTestPayer
+    callbacks: AsyncCallbacks
+    clock: VirtualClock
+    database: str
+
+
+@contextmanager
+def mock_accounts(
+    *,
+    on_event: EventHandler | None = None,
+    account: str = "mock",
+    mock: Mock | None = None,
+    database: str = "",
+    tell_twice: bool = True,
+) -> Generator[MockShop]:
+    """Open accounts with one mock account; ``mock`` says how strict it is, ``database`` where the tables are.
+
+    ``tell_twice``: every third event, and the first that says an order is paid, are told twice. On leaving,
+    raises ``NotIdempotent`` if ``on_event`` took an event and raised at its repeat.
+    """
+    config, twice = mock or Mock(account=account), ToldTwice()
+    handler = twice.blocking(on_event) if on_event is not None and tell_twice else on_event
+    gateways = {MockProvider.name: config.gateway}
+    with _on(database) as url:
+        accounts = _open(url, handler, config.gateway)
+        callbacks = Callbacks(gateways)
+        callbacks.connect(to_accounts(accounts))
+        try:
+            yield MockShop(
+                accounts=accounts,
+                payments=accounts.add(config),
+                gateway=config.gateway,
+                payer=TestPayer(gateways, deliver=callbacks.deliver),
+                callbacks=callbacks,
+                clock=config.gateway.clock,
+                database=url,
+            )
+        finally:
+            accounts.close()
+        twice.require_idempotent()
+
+
+@asynccontextmanager
+async def mock_accounts_async(
+    *,
+    on_event: AsyncEventHandler | None = None,
+    account: str = "mock",
+    mock: Mock | None = None,
+    database: str = "",
+    tell_twice: bool = True,
+) -> AsyncGenerator[AsyncMockShop]:
+    """Do as ``mock_accounts``, for async code; ``payer.approve`` and ``callbacks.release`` are awaited."""
+    config, twice = mock or Mock(account=account), ToldTwice()
+    handler = twice.awaiting(on_event) if on_event is not None and tell_twice else on_event
+    gateways = {MockProvider.name: config.gateway}
+    with _on(database) as url:
+        accounts = _open_async(url, handler, config.gateway)
+        callbacks = AsyncCallbacks(gateways, accounts)
+        try:
+            yield AsyncMockShop(
+                accounts=accounts,
+                payments=accounts.add(config),
+                gateway=config.gateway,
+                payer=AsyncTestPayer(gateways, deliver=callbacks.deliver),
+                callbacks=callbacks,
+                clock=config.gateway.clock,
+                database=url,
+            )
+        finally:
+            await accounts.aclose()
+        twice.require_idempotent()
+
+
+@contextmanager
+def empty_sqlite() -> Generator[str]:
+    """Make a SQLite database with tables and nothing in them, in memory where the system has files there."""
+    folder_of_all = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="prenopay-test-", dir=folder_of_all) as folder:
+        file = Path(folder) / "prenopay.db"
+        file.write_bytes(_template())
+        yield f"sqlite:///{file}"
+
+
+@functools.cache
+def _template() -> bytes:
+    """Return an upgraded database's file; upgrading takes longer than a test."""
+    with tempfile.TemporaryDirectory(prefix="prenopay-test-") as folder:
+        file = Path(folder) / "template.db"
+        upgrade_database(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+def _open(database: str, handler: EventHandler | None, gateway: MockGateway) -> Accounts:
+    return Accounts.open(
+        database,
+        callback_url=CALLBACK_URL,
+        callback_keys=[CALLBACK_KEY],
+        token_keys=[TOKEN_KEY],
+        on_event=handler,
+        sender=EmulatorSender({}),
+        clock=gateway.clock,
+    )
+
+
+def _open_async(database: str, handler: AsyncEventHandler | None, gateway: MockGateway) -> AsyncAccounts:
+    return AsyncAccounts.open(
+        database,
+        callback_url=CALLBACK_URL,
+        callback_keys=[CALLBACK_KEY],
+        token_keys=[TOKEN_KEY],
+        on_event=handler,
+        sender=EmulatorSender({}),
+        clock=gateway.clock,
+    )
+
+
+@contextmanager
+def _on(database: str) -> Generator[str]:
+    if database:
+        yield database
+        return
+    with empty_sqlite() as url:
+        yield url

@@ -1,0 +1,276 @@
+"""Fixtures for a host's own tests, active in pytest wherever prenopay is installed; loaded when asked for.
+
+A fixture of the same name in a ``conftest.py`` goes before the one here. What each gives says the
+reference, ``docs/reference/fixtures.md``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from prenopay.providers.swedbankpay import SwedbankPay
+    from prenopay.providers.swish import Swish
+    from prenopay.testing.emulators.clock import VirtualClock
+    from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+    from prenopay.testing.emulators.swish import IssuedCertificate, SwishAuthority, SwishEmulator
+    from prenopay.testing.fixtures.bench import Bench, BenchSender
+    from prenopay.testing.fixtures.callbacks import Callbacks
+    from prenopay.testing.fixtures.ledgers import PostgresqlSchema
+    from prenopay.testing.fixtures.secrets import SecretSeeker
+    from prenopay.testing.fixtures.servers import SwedbankPayServer, SwishServer
+    from prenopay.testing.fixtures.shops import OpenMock, OpenMockAsync
+    from prenopay.testing.mock import MockGateway
+    from prenopay.testing.payer import TestPayer
+
+# Nothing of prenopay is imported before a fixture is asked for: every test run of every host pays for this module.
+# ruff: noqa: PLC0415 - see above
+
+__all__ = [
+    "assert_no_secrets",
+    "callbacks",
+    "ledger",
+    "mock_gateway",
+    "payer",
+    "prenopay_bench",
+    "prenopay_ledger_kind",
+    "prenopay_mock",
+    "prenopay_mock_async",
+    "prenopay_postgresql",
+    "prenopay_sender",
+    "prenopay_swish_authority",
+    "prenopay_swish_certificate",
+    "pytest_addoption",
+    "pytest_generate_tests",
+    "swedbankpay_account",
+    "swedbankpay_emulator",
+    "swedbankpay_server",
+    "swish_account",
+    "swish_emulator",
+    "swish_server",
+    "virtual_clock",
+]
+
+_OPTION: Final = "prenopay_postgresql"
+_VARIABLE: Final = "PRENOPAY_TEST_POSTGRESQL"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--prenopay-postgresql``."""
+    parser.getgroup("prenopay").addoption(
+        "--prenopay-postgresql",
+        dest=_OPTION,
+        metavar="URL",
+        default=os.environ.get(_VARIABLE, ""),
+        help=f"let the fixture ledger use this PostgreSQL server besides SQLite (or set {_VARIABLE})",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that use ``ledger`` once for each kind of database there is."""
+    if "prenopay_ledger_kind" in metafunc.fixturenames:
+        kinds = ["sqlite", "postgresql"] if metafunc.config.getoption(_OPTION) else ["sqlite"]
+        metafunc.parametrize("prenopay_ledger_kind", kinds, indirect=True)
+
+
+# Time, and what the gateways of a test share
+
+
+@pytest.fixture
+def virtual_clock() -> VirtualClock:
+    """Return the clock of every gateway here, which stands still until pushed; give it to ``Accounts.open``."""
+    from prenopay.testing.emulators.clock import VirtualClock
+
+    return VirtualClock()
+
+
+@pytest.fixture
+def prenopay_bench(virtual_clock: VirtualClock) -> Bench:
+    """Return what the fixtures of one test share."""
+    from prenopay.testing.fixtures.bench import Bench
+
+    return Bench(virtual_clock)
+
+
+@pytest.fixture
+def payer(prenopay_bench: Bench) -> TestPayer:
+    """Return someone who approves, declines, waits or vanishes, at whichever gateway a payment is with."""
+    return prenopay_bench.payer
+
+
+@pytest.fixture
+def callbacks(prenopay_bench: Bench) -> Callbacks:
+    """Return the gateways' callbacks: hold, release, drop, duplicate, reorder, forge; ``connect`` the host first."""
+    return prenopay_bench.callbacks
+
+
+@pytest.fixture
+def prenopay_sender(prenopay_bench: Bench) -> BenchSender:
+    """Return the ``sender=`` with which ``Accounts.open`` calls the emulators in process."""
+    return prenopay_bench.sender
+
+
+# The mock
+
+
+@pytest.fixture
+def mock_gateway(prenopay_bench: Bench) -> MockGateway:
+    """Return a mock gateway, for accounts that the host opens itself: ``Mock(account=…, gateway=mock_gateway)``."""
+    from prenopay.testing.mock import MockGateway
+
+    gateway = MockGateway(clock=prenopay_bench.clock)
+    prenopay_bench.add_mock(gateway)
+    return gateway
+
+
+@pytest.fixture
+def prenopay_mock(prenopay_bench: Bench, mock_gateway: MockGateway) -> Iterator[OpenMock]:
+    """Return a function that opens blocking accounts with the mock: ``prenopay_mock(on_event=host.hear)``."""
+    from prenopay.testing.fixtures.shops import mock_shops
+
+    with mock_shops(prenopay_bench, mock_gateway) as opened:
+        yield opened
+
+
+@pytest.fixture
+def prenopay_mock_async(prenopay_bench: Bench, mock_gateway: MockGateway) -> OpenMockAsync:
+    """Return the same for async code: ``async with`` what calling it returns."""
+    from prenopay.testing.fixtures.shops import mock_shops_async
+
+    return mock_shops_async(prenopay_bench, mock_gateway)
+
+
+# Emulators in process
+
+
+@pytest.fixture
+def swedbankpay_emulator(prenopay_bench: Bench) -> SwedbankPayEmulator:
+    """Return an emulated Swedbank Pay, which ``prenopay_sender`` reaches."""
+    from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+
+    emulator = SwedbankPayEmulator(clock=prenopay_bench.clock)
+    prenopay_bench.add_swedbankpay(emulator)
+    return emulator
+
+
+@pytest.fixture
+def swedbankpay_account(swedbankpay_emulator: SwedbankPayEmulator) -> SwedbankPay:
+    """Return the settings of an account, named ``cards``, with the emulator in process."""
+    from prenopay.testing.fixtures.bench import swedbankpay_account
+
+    return swedbankpay_account(swedbankpay_emulator)
+
+
+@pytest.fixture(scope="session")
+def prenopay_swish_authority() -> SwishAuthority:
+    """Return the one authority of the run: its keys take a while to make."""
+    from prenopay.testing.emulators.swish import SwishAuthority
+
+    return SwishAuthority()
+
+
+@pytest.fixture(scope="session")
+def prenopay_swish_certificate(prenopay_swish_authority: SwishAuthority) -> IssuedCertificate:
+    """Return the merchant's certificate; its key is made in the run and stands nowhere."""
+    from prenopay.testing.emulators.swish import DEFAULT_NUMBER
+
+    return prenopay_swish_authority.issue(DEFAULT_NUMBER, key_size=2048)
+
+
+@pytest.fixture
+def swish_emulator(prenopay_bench: Bench, prenopay_swish_authority: SwishAuthority) -> SwishEmulator:
+    """Return an emulated Swish, which ``prenopay_sender`` reaches."""
+    from prenopay.testing.emulators.swish import SwishEmulator
+
+    emulator = SwishEmulator(clock=prenopay_bench.clock, authority=prenopay_swish_authority)
+    prenopay_bench.add_swish(emulator)
+    return emulator
+
+
+@pytest.fixture
+def swish_account(swish_emulator: SwishEmulator, prenopay_swish_certificate: IssuedCertificate) -> Swish:
+    """Return the settings of an account, named ``swish``, with the emulator in process."""
+    from prenopay.testing.fixtures.bench import swish_account
+
+    return swish_account(swish_emulator, prenopay_swish_certificate)
+
+
+# Emulators on sockets
+
+
+@pytest.fixture
+def swedbankpay_server(swedbankpay_emulator: SwedbankPayEmulator) -> Iterator[SwedbankPayServer]:
+    """Serve the emulated Swedbank Pay over HTTP; ``swedbankpay_server.account()`` are the settings for it."""
+    from prenopay.testing.fixtures.servers import served_swedbankpay
+
+    with served_swedbankpay(swedbankpay_emulator) as server:
+        yield server
+
+
+@pytest.fixture
+def swish_server(
+    swish_emulator: SwishEmulator,
+    prenopay_swish_certificate: IssuedCertificate,
+) -> Iterator[SwishServer]:
+    """Serve the emulated Swish over mutual TLS; ``swish_server.account()`` are the settings for it."""
+    from prenopay.testing.fixtures.servers import served_swish
+
+    with served_swish(swish_emulator, prenopay_swish_certificate) as server:
+        yield server
+
+
+# What must never be seen
+
+
+@pytest.fixture
+def assert_no_secrets(prenopay_bench: Bench, caplog: pytest.LogCaptureFixture) -> Iterator[SecretSeeker]:
+    """Return a check of logs, transcripts and what it is given; logs are checked once more after the test."""
+    from prenopay.testing.fixtures.secrets import SecretSeeker
+
+    caplog.set_level(logging.DEBUG, logger="prenopay")
+
+    def logged() -> str:
+        records = [record for when in ("setup", "call", "teardown") for record in caplog.get_records(when)]
+        return "\n".join(caplog.handler.format(record) for record in records)
+
+    seeker = SecretSeeker(prenopay_bench, logged)
+    yield seeker
+    seeker()
+
+
+# Databases
+
+
+@pytest.fixture(scope="session")
+def prenopay_postgresql(pytestconfig: pytest.Config) -> Iterator[PostgresqlSchema]:
+    """Make a schema of the run's own on the server that was given, with tables."""
+    from prenopay.testing.fixtures.ledgers import postgresql_schema
+
+    with postgresql_schema(str(pytestconfig.getoption(_OPTION))) as made:
+        yield made
+
+
+@pytest.fixture
+def prenopay_ledger_kind(request: pytest.FixtureRequest) -> str:
+    """Return which kind of database this run of the test is on."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def ledger(request: pytest.FixtureRequest, prenopay_ledger_kind: str) -> Iterator[str]:
+    """Return the URL of an empty database with tables: SQLite, and PostgreSQL where a server is given."""
+    from prenopay.testing.fixtures.shops import empty_sqlite
+
+    if prenopay_ledger_kind == "sqlite":
+        with empty_sqlite() as url:
+            yield url
+        return
+    server: PostgresqlSchema = request.getfixturevalue("prenopay_postgresql")
+    server.empty()
+    yield server.url

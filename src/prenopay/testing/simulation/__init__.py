@@ -1,0 +1,8 @@
+"""Simulation: the whole library and emulated gateways in one process, driven by a seed, with faults at every port."""
+
+from __future__ import annotations
+
+from prenopay.testing.simulation.life import Life, Schedule
+from prenopay.testing.simulation.running import DEFAULT_STEPS, ENOUGH_SEEDS, Result, declared, relive, simulate
+
+__all__ = ["DEFAULT_STEPS", "ENOUGH_SEEDS", "Life", "Result", "Schedule", "declared", "relive", "simulate"]

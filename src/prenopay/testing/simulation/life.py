@@ -1,0 +1,199 @@
+"""One life: a seed's schedule lived through to its end, and checked after every step."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from random import Random
+from typing import Final
+
+from prenopay.accounts import SweepReport
+from prenopay.testing.emulators.callbacks import Manner
+from prenopay.testing.simulation import steps
+from prenopay.testing.simulation.books import Books
+from prenopay.testing.simulation.gateways import CARDS
+from prenopay.testing.simulation.promises import after_step, at_the_end
+from prenopay.testing.simulation.stores import Stores
+from prenopay.testing.simulation.weather import Crash, Trouble, forecast
+from prenopay.testing.simulation.world import Listener, World
+
+__all__ = ["Life", "Schedule", "live"]
+
+_CALM: Final = (
+    timedelta(minutes=12),
+    timedelta(hours=3),
+    timedelta(days=3),
+    timedelta(days=32),
+    timedelta(days=2),
+    timedelta(days=2),
+    timedelta(days=2),
+)
+"""How time passes at the end: by then every operation was looked at, and every page has closed."""
+_LEAST_CALM: Final = 4
+_PEOPLE_COME: Final = 2
+"""From this round on people settle what only they can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """What is to happen: the steps 1 to ``steps`` of ``seed``, or ``only`` some; nothing goes wrong in ``calm`` ones.
+
+    Each step's decisions come from the seed and the step's number alone, so that leaving others out does
+    not change them.
+    """
+
+    seed: int
+    steps: int
+    only: tuple[int, ...] | None = None
+    calm: frozenset[int] = frozenset()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The steps that are taken."""
+        return tuple(range(1, self.steps + 1)) if self.only is None else self.only
+
+    def troubles(self, number: int) -> tuple[Trouble, ...]:
+        """Return what goes wrong in step ``number``."""
+        return () if number in self.calm else forecast(_chance(self.seed, number, "weather"))
+
+    @property
+    def replay(self) -> str:
+        """The command that lives this life again."""
+        parts = [f"prenopay simulate --first-seed {self.seed} --seeds 1 --steps {self.steps}"]
+        if self.only is not None:
+            parts.append(f"--only {','.join(map(str, self.only)) or 'none'}")
+        if self.calm:
+            parts.append(f"--calm {','.join(map(str, sorted(self.calm)))}")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """How one life went. ``broken`` is empty where every promise was kept."""
+
+    schedule: Schedule
+    broken: tuple[str, ...]
+    transcript: tuple[str, ...]
+    digest: str
+    payments: int
+
+
+def live(schedule: Schedule, stores: Stores, listener: Listener, reached: Counter[str]) -> Life:
+    """Live through ``schedule``; what was reached is counted in ``reached``."""
+    world = World(schedule.seed, stores, listener, reached)
+    try:
+        broken = _through(world, schedule)
+        return Life(
+            schedule=schedule,
+            broken=tuple(dict.fromkeys(broken)),
+            transcript=tuple(world.transcript),
+            digest=world.digest(),
+            payments=len(world.books().payments),
+        )
+    finally:
+        world.close()
+
+
+def _through(world: World, schedule: Schedule) -> list[str]:
+    try:
+        books = world.books()
+        for number in schedule.numbers:
+            _step(world, schedule, number, books)
+            books = world.books()
+            _count(world, books)
+            if broken := after_step(world, books):
+                return broken
+        world.note("calm")
+        return _to_rest(world)
+    except Exception as error:  # noqa: BLE001 - whatever prenopay or a step raised unexpectedly is a finding
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return [f"unexpected: {type(error).__name__}: {error} ({at.filename.rsplit('/', 1)[-1]}:{at.lineno})"]
+
+
+def _step(world: World, schedule: Schedule, number: int, books: Books) -> None:
+    chance = _chance(schedule.seed, number, "step")
+    troubles = schedule.troubles(number)
+
+    async def meanwhile() -> None:
+        said = await steps.meanwhile(world, _chance(schedule.seed, number, "meanwhile"))
+        world.note(f"     meanwhile {said}")
+
+    world.weather.turn(troubles, meanwhile)
+    try:
+        name, said = world.run(steps.happen(steps.Moment(world=world, chance=chance, books=books)))
+        line = f"{name}: {said}"
+    except Crash:
+        line = "crashed"
+        world.crashed()
+    finally:
+        world.weather.turn(())
+        world.gateways.forget_plans()
+    planned = f"  [{'; '.join(map(str, troubles))}]" if troubles else ""
+    world.note(f"{number:4} {line}{planned}")
+
+
+def _to_rest(world: World) -> list[str]:
+    """Let nothing go wrong any more, let time pass, and check everything."""
+    chance = _chance(world.seed, 0, "rest")
+    world.cards.behaviour = replace(world.cards.behaviour, unknown_status="")
+    world.crashed()
+    report, broken = None, list[str]()
+    for number, pause in enumerate(_CALM, start=1):
+        world.clock.advance(pause)
+        report = world.run(_round(world, chance, number))
+        books = world.books()
+        _count(world, books)
+        if number >= _LEAST_CALM and not (broken := at_the_end(world, books)):
+            break
+    if report is not None and report.failures:
+        broken += [f"never lost: the last sweep failed with {failure}" for failure in report.failures]
+    return broken
+
+
+async def _round(world: World, chance: Random, number: int) -> SweepReport:
+    for emulator in (world.cards, world.swish):
+        emulator.callbacks.behave(Manner.RELEASE)
+        if world.loses_callbacks:
+            emulator.callbacks.behave(Manner.DROP, times=1000)
+    if world.repeats_what_failed and number <= _PEOPLE_COME:
+        for wish in [each for each in world.notebook.wishes.values() if not each.answered]:
+            await world.asks_again(wish)
+    await world.deliver_callbacks()
+    report = await world.process.accounts.sweep()
+    if number >= _PEOPLE_COME:
+        await _people_finish(world, chance)
+    if number == _PEOPLE_COME + 1:
+        for name in sorted(world.notebook.by_hand & world.notebook.names.keys()):  # nobody tells of those
+            await world.tries(partial(world.process.account(CARDS).observe, world.notebook.names[name]))
+    return report
+
+
+async def _people_finish(world: World, chance: Random) -> None:
+    """A person settles charges that no gateway can tell of, and ends what is only reserved."""
+    while any(row.kind == "charge" and row.outcome == "unknown" for row in world.books().operations):
+        said = await steps.settle_by_hand(steps.Moment(world=world, chance=chance, books=world.books()))
+        world.note(f"     settled by hand {said}")
+        if said is None or said.endswith("Conflict"):
+            break
+    for row in world.books().payments:
+        if row.account == CARDS and row.sums.kept > 0 and not row.quarantined:
+            await steps.end(world, chance, row)
+
+
+def _count(world: World, books: Books) -> None:
+    reached = world.reached
+    for row in books.payments:
+        reached[f"state: {row.state}"] += 1
+    for operation in books.operations:
+        reached[f"outcome: {operation.outcome}"] += 1
+    for mandate in books.mandates:
+        reached[f"mandate: {mandate.state}"] += 1
+    for _payment_id, flag in books.flags:
+        reached[f"flag: {flag}"] += 1
+
+
+def _chance(seed: int, number: int, what: str) -> Random:
+    return Random(f"{seed}:{number}:{what}")  # noqa: S311 - a story, not a secret

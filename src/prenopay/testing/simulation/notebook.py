@@ -1,0 +1,102 @@
+"""What the host knows by itself: what it asked for, what left on the wire for it, and what it was told.
+
+It stands for the host's own database: it survives crashes, and it is what the promises are checked with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from prenopay.events import Event
+from prenopay.ports import HttpRequest
+from prenopay.testing.simulation.gateways import Asked, Gateways, asked_in
+
+if TYPE_CHECKING:
+    from prenopay.testing.simulation.process import Process
+
+__all__ = ["Notebook", "Wish"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Wish:
+    """Something that the host asked for under an operation id. ``ask`` asks it (again)."""
+
+    operation_id: str
+    what: str
+    account: str
+    ask: Callable[[Process], Awaitable[object]] = field(repr=False)
+    amount: int | None = None
+    order_reference: str = ""
+    payment_id: str = ""
+    mandate_id: str = ""
+    period: str = ""
+    is_automatic: bool = False
+    answered: bool = False
+
+
+class Notebook:
+    """What one host wrote down. ``broken`` collects the promises that were seen broken on the way."""
+
+    def __init__(self, gateways: Gateways) -> None:
+        """Begin empty; what is heard is held against ``gateways`` at once."""
+        self.wishes: dict[str, Wish] = {}
+        self.references: dict[tuple[str, str], set[str]] = {}
+        """What asks were for, and the host's name of them, with the gateway references they went out under."""
+        self.heard: dict[str, Event] = {}
+        self.told: dict[str, int] = {}
+        """How many events of each payment were acted on."""
+        self.names: dict[str, str] = {}
+        """Payment ids, by the gateway's names."""
+        self.tampered: set[str] = set()
+        self.by_hand: set[str] = set()
+        """Payments, by the gateway's names, that somebody moved money of without prenopay."""
+        self.shown: list[str] = []
+        """Reprs and errors that a host might log."""
+        self.broken: list[str] = []
+        self._gateways = gateways
+
+    def witness(self, request: HttpRequest) -> None:
+        """Remember under which reference a request asks for what."""
+        asked = asked_in(request)
+        if asked is None:
+            return
+        known = self.references.setdefault((asked.what, asked.text), set())
+        if asked.reference not in known and asked.what == "refund":
+            self._refund_is_within_bounds(asked)
+        known.add(asked.reference)
+
+    def _refund_is_within_bounds(self, asked: Asked) -> None:
+        """Whoever asks for all that is left must not be given what is on its way back already."""
+        wish = self.wishes.get(asked.text)
+        if wish is None or wish.amount is not None:
+            return
+        name = next((name for name, payment_id in self.names.items() if payment_id == wish.payment_id), "")
+        left = self._gateways.left_to_refund(name)
+        if left is not None and name not in self.by_hand and (asked.amount or 0) > left:
+            self.broken.append(f"never twice: {wish.operation_id} asks for {asked.amount} back, {left} is left to give")
+
+    def least_asked(self) -> dict[str, int]:
+        """Return, for each order, the least that the host would call paid."""
+        least: dict[str, int] = {}
+        for wish in self.wishes.values():
+            if wish.what == "authorize" and wish.amount is not None:
+                least[wish.order_reference] = min(wish.amount, least.get(wish.order_reference, wish.amount))
+        return least
+
+    def hear(self, event: Event) -> None:
+        """Act on an event, once; everything about it is held against what the gateways did."""
+        before = self.heard.get(event.event_id)
+        if before is not None:
+            if before != event:
+                self.broken.append(f"told once: {event.event_id} was told with another content the second time")
+            return
+        number = self.told.get(event.payment_id, 0)
+        if event.number != number + 1:
+            self.broken.append(
+                f"in order: {event.payment_id} told {event.kind.value} as number {event.number} after number {number}"
+            )
+        self.heard[event.event_id] = event
+        self.told[event.payment_id] = event.number
+        self.shown.append(repr(event) + repr(event.raw))

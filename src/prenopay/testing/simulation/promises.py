@@ -1,0 +1,200 @@
+"""The promises, held against what the host asked, what the gateways did, and what the books say.
+
+Cheap ones after every step; all of them at the end of a life, when everything has had time to settle.
+Each returns sentences that say what was broken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from prenopay.testing.emulators.swedbankpay import TEST_CARDS
+from prenopay.testing.simulation.books import Books, OperationRow, disagreements
+from prenopay.testing.simulation.gateways import Move, Sums
+from prenopay.testing.simulation.process import SECRETS
+from prenopay.testing.simulation.steps import PERSON
+from prenopay.testing.simulation.world import World
+
+__all__ = ["after_step", "at_the_end", "secrets_out"]
+
+_WHAT: dict[str, str] = {"create": "authorize", "charge": "authorize"}
+_NOTHING_HAPPENED = {"not_attempted", "declined"}
+
+
+def after_step(world: World, books: Books) -> list[str]:
+    """Return what was broken by now."""
+    return _checked(world, books, world.gateways.moves(), world.gateways.sums())
+
+
+def _checked(world: World, books: Books, moves: list[Move], sums: dict[str, Sums]) -> list[str]:
+    return [
+        *world.notebook.broken,
+        *_twice(world, moves),
+        *_dishonest(world, books, moves),
+        *_ahead_of_the_gateway(books, sums),
+        *_told_untruths(world, books, sums),
+    ]
+
+
+def at_the_end(world: World, books: Books) -> list[str]:
+    """Return what is broken once nothing goes wrong any more and time has passed."""
+    moves, sums = world.gateways.moves(), world.gateways.sums()
+    return [
+        *_checked(world, books, moves, sums),
+        *_lost(books, sums, world.notebook.by_hand),
+        *_unsettled(books),
+        *_untold(world, books),
+        *_unflagged(world, books),
+        *secrets_out(world),
+        *(f"books: the totals of {name} are not the sums of its movements" for name in disagreements(world.engine)),
+    ]
+
+
+# Never twice
+
+
+def _twice(world: World, moves: list[Move]) -> Iterator[str]:
+    references = world.notebook.references
+    under = Counter((move.what, move.reference) for move in moves)
+    for (what, text), used in references.items():
+        times = sum(under[what, reference] for reference in used)
+        if times > 1:
+            yield f"never twice: {what} of {text} happened {times} times at the gateway"
+    asked = {(what, reference) for (what, _), used in references.items() for reference in used}
+    for move in moves:
+        if (move.what, move.reference) not in asked and not move.reference.startswith("HAND"):
+            yield f"never twice: nobody asked for {move.what} of {move.amount} under {move.reference}"
+    periods = Counter(
+        (wish.mandate_id, wish.period)
+        for wish in world.notebook.wishes.values()
+        if wish.period
+        and any(under["authorize", each] for each in references.get(("authorize", wish.operation_id), ()))
+    )
+    for (mandate, period), times in periods.items():
+        if times > 1:
+            yield f"never twice: period {period} of {mandate} was charged {times} times"
+
+
+# Never lost
+
+
+def _dishonest(world: World, books: Books, moves: list[Move]) -> Iterator[str]:
+    """An outcome that says something the gateway's books deny."""
+    under = Counter((move.what, move.reference) for move in moves)
+    creators = {row.payment_id: row.operation_id for row in books.operations if row.kind in _WHAT}
+
+    def times(what: str, text: str) -> int:
+        return sum(under[what, reference] for reference in world.notebook.references.get((what, text), ()))
+
+    for row in books.operations:
+        what = _WHAT.get(row.kind, row.kind)
+        text = row.operation_id if row.operation_id in world.notebook.wishes else creators.get(row.payment_id, "")
+        yield from _contradictions(row, times(what, text))
+    for payout in books.payouts:
+        paid = times("pay out", payout.operation_id)
+        if (payout.outcome == "succeeded" and not paid) or (payout.outcome in _NOTHING_HAPPENED and paid):
+            yield f"never lost: payout {payout.operation_id} is {payout.outcome}, the gateway paid {paid} times"
+
+
+def _contradictions(row: OperationRow, times: int) -> Iterator[str]:
+    if row.outcome in _NOTHING_HAPPENED and times:
+        yield f"never lost: {row.kind} {row.operation_id} is {row.outcome}, but the gateway did it"
+    if row.outcome == "succeeded" and row.kind in {"capture", "refund", "charge"} and not times:
+        yield f"never lost: {row.kind} {row.operation_id} is succeeded, but the gateway did nothing"
+
+
+def _ahead_of_the_gateway(books: Books, sums: dict[str, Sums]) -> Iterator[str]:
+    """The books may lag behind the gateway, and never run ahead of it."""
+    for row in books.payments:
+        theirs, ours = sums.get(row.name or "", Sums()), row.sums
+        pairs = (
+            (ours.authorized, theirs.authorized),
+            (ours.captured, theirs.captured),
+            (ours.refunded, theirs.refunded),
+            (ours.cancelled, theirs.cancelled),
+        )
+        if any(our > their for our, their in pairs):
+            yield f"callbacks are hints: the books have {ours} of {row.payment_id}, the gateway {theirs}"
+
+
+def _lost(books: Books, sums: dict[str, Sums], by_hand: set[str]) -> Iterator[str]:
+    """Every payment that the gateway took is in the books, with the gateway's totals."""
+    ours = {row.name: row for row in books.payments if row.name is not None}
+    for name, theirs in sums.items():
+        row = ours.get(name)
+        if row is None and theirs.authorized:
+            yield f"never lost: the gateway took {theirs} for {name}, which is not in the books"
+        elif row is not None and not row.quarantined and row.sums != theirs:
+            yield f"never lost: the books have {row.sums} of {row.payment_id} ({row.state}), the gateway {theirs}"
+        elif row is None or row.quarantined or name in by_hand:
+            continue
+        elif row.capture_mode == "automatic" and theirs.kept:
+            yield f"never lost: {theirs.kept} of {row.payment_id} ({row.state}) was to be taken at once, and was not"
+
+
+def _unsettled(books: Books) -> Iterator[str]:
+    # A payment that is not the one that was ordered waits for a person, and so does what was asked of it.
+    waits = {payment.payment_id for payment in books.payments if payment.quarantined}
+    for row in books.operations:
+        if row.is_open and row.payment_id not in waits:
+            yield f"never lost: operation {row.operation_id} is still {row.outcome}"
+    for payout in books.payouts:
+        if payout.outcome in {"unknown", "pending"}:
+            yield f"never lost: payout {payout.operation_id} is still {payout.outcome}"
+    # A charge that certainly never happened leaves its payment as it was: the host may ask for it again.
+    never = {row.payment_id for row in books.operations if row.kind == "charge" and row.outcome == "not_attempted"}
+    for payment in books.payments:
+        if payment.is_open and payment.payment_id not in never | waits:
+            yield f"never lost: payment {payment.payment_id} is still {payment.state}"
+    if books.waiting_callbacks:
+        yield f"never lost: {books.waiting_callbacks} callbacks still wait"
+
+
+# Told once, in order
+
+
+def _told_untruths(world: World, books: Books, sums: dict[str, Sums]) -> Iterator[str]:
+    names = {payment_id: name for name, payment_id in world.notebook.names.items()}
+    least = world.notebook.least_asked()
+    for event_id, event in world.notebook.heard.items():
+        if event_id not in books.events:
+            yield f"told when durable: {event_id} ({event.kind}) was told and is not in the books"
+        theirs = sums.get(names.get(event.payment_id, ""), Sums())
+        if event.captured.minor > theirs.captured or event.refunded.minor > theirs.refunded:
+            yield f"callbacks are hints: {event_id} tells of {event.captured}, {event.refunded}; the gateway: {theirs}"
+        asked = least.get(event.order_reference, 0) - world.cards.behaviour.discount_amount
+        if event.is_paid and theirs.captured < asked:
+            yield f"callbacks are hints: {event_id} says paid with {theirs.captured} of {asked}"
+
+
+def _untold(world: World, books: Books) -> Iterator[str]:
+    for event_id in sorted(books.events - world.notebook.heard.keys()):
+        yield f"told once: {event_id} was never told"
+    for row in books.payments:
+        told = world.notebook.told.get(row.payment_id, 0)
+        if told != row.events:
+            yield f"told once: {told} events of {row.payment_id} were told, it has {row.events}"
+
+
+def _unflagged(world: World, books: Books) -> Iterator[str]:
+    orders = {order.id: order for order in world.cards.orders}
+    for row in books.payments:
+        changed = row.name in world.notebook.tampered and row.name in orders and orders[row.name].amount != row.amount
+        if changed and (row.payment_id, "mismatch") not in books.flags:
+            yield f"callbacks are hints: {row.payment_id} is another order at the gateway, and nobody is told"
+
+
+# Nothing secret out
+
+
+def secrets_out(world: World) -> Iterator[str]:
+    """Return what a log, an error, a repr or an event showed and must not."""
+    _first, last, email, phone, personal_number = PERSON
+    hidden = {last, email, phone, phone.removeprefix("+"), personal_number, *SECRETS, *world.gateways.secrets()}
+    hidden |= {card.number for card in TEST_CARDS}
+    everything = "\n".join([*world.listener.lines, *world.notebook.shown])
+    for secret in sorted(hidden):
+        if secret in everything:
+            where = next(line for line in [*world.listener.lines, *world.notebook.shown] if secret in line)
+            yield f"nothing secret out: {secret[:3]}… in {where.replace(secret, '<here>')[:200]}"

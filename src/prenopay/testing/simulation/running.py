@@ -1,0 +1,173 @@
+"""Many lives after one another: what was reached, what was not, and the first one that broke a promise, made short."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from prenopay.models import FlagKind, Outcome, PaymentState
+from prenopay.testing.simulation.life import Life, Schedule, live
+from prenopay.testing.simulation.steps import STEPS
+from prenopay.testing.simulation.stores import Stores
+from prenopay.testing.simulation.weather import POSSIBLE
+from prenopay.testing.simulation.world import Listener
+
+__all__ = ["DEFAULT_STEPS", "ENOUGH_SEEDS", "Result", "declared", "relive", "simulate"]
+
+DEFAULT_STEPS: Final = 12
+ENOUGH_SEEDS: Final = 500
+"""From so many seeds on, everything that is declared must have been reached, or the run fails."""
+_ALLOCATIONS: Final = 50_000
+_RUNS_MOST: Final = 150
+"""So many lives are spent on making a failing one shorter."""
+_REACHED_FLAGS: Final = (
+    FlagKind.MISMATCH,
+    FlagKind.ADJUSTED,
+    FlagKind.LATE,
+    FlagKind.PAID_TWICE,
+    FlagKind.UNREADABLE_STATUS,
+    FlagKind.FOREIGN_CALLBACK,
+    FlagKind.MALFORMED_CALLBACK,
+)
+"""The others need a gateway that contradicts itself, which the emulators never do by themselves."""
+_REACHED_MANDATES: Final = ("proposed", "active", "suspended", "deleted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run found. ``broken`` is the shortest failing life that was found, ``missing`` what was never reached."""
+
+    seeds: int
+    payments: int
+    seconds: float
+    reached: dict[str, int]
+    missing: tuple[str, ...]
+    broken: Life | None
+    shortened_in: int
+    """How many lives it took to make the failing one short."""
+
+    @property
+    def lives_per_minute(self) -> int:
+        """Payments made and brought to an end, per minute."""
+        return round(60 * self.payments / self.seconds) if self.seconds else 0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every promise was kept, and everything declared was reached (where that was asked)."""
+        return self.broken is None and not self.missing
+
+
+def declared() -> tuple[str, ...]:
+    """Return the names of everything that a run of ``ENOUGH_SEEDS`` must reach."""
+    return (
+        *(f"step: {name}" for name in STEPS),
+        *(f"{port}: {kind}" for port, kinds in POSSIBLE.items() for kind in dict.fromkeys(kinds)),
+        *(f"state: {state}" for state in PaymentState),
+        *(f"outcome: {outcome}" for outcome in Outcome),
+        *(f"flag: {flag}" for flag in _REACHED_FLAGS),
+        *(f"mandate: {state}" for state in _REACHED_MANDATES),
+    )
+
+
+def simulate(
+    *,
+    seeds: int,
+    first_seed: int = 0,
+    steps: int = DEFAULT_STEPS,
+    only: tuple[int, ...] | None = None,
+    calm: frozenset[int] = frozenset(),
+    progress: Callable[[int], None] = lambda _done: None,
+) -> Result:
+    """Live ``seeds`` lives of ``steps`` steps, until one breaks a promise; that one is then made short.
+
+    ``only`` and ``calm`` leave out steps, and what goes wrong in steps (see ``Schedule``); ``progress`` is told
+    how many lives are over.
+    """
+    reached: Counter[str] = Counter()
+    payments, lived, broken, spent = 0, 0, None, 0
+    began = time.perf_counter()
+    with _stage() as (stores, listener):
+        for seed in range(first_seed, first_seed + seeds):
+            life = live(Schedule(seed=seed, steps=steps, only=only, calm=calm), stores, listener, reached)
+            payments, lived = payments + life.payments, lived + 1
+            progress(lived)
+            if life.broken:
+                broken, spent = (life, 0) if only is not None else _shortened(life, stores, listener)
+                break
+        seconds = time.perf_counter() - began
+    missing = () if broken or seeds < ENOUGH_SEEDS else tuple(name for name in declared() if not reached[name])
+    return Result(
+        seeds=lived,
+        payments=payments,
+        seconds=seconds,
+        reached=dict(sorted(reached.items())),
+        missing=missing,
+        broken=broken,
+        shortened_in=spent,
+    )
+
+
+def relive(schedule: Schedule) -> Life:
+    """Live one life alone."""
+    with _stage() as (stores, listener):
+        return live(schedule, stores, listener, Counter())
+
+
+@contextmanager
+def _stage() -> Generator[tuple[Stores, Listener]]:
+    """Open the databases and listen to the log, which goes nowhere else meanwhile."""
+    log, listener = logging.getLogger("prenopay"), Listener()
+    before = log.level, log.propagate
+    log.addHandler(listener)
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    collecting = gc.get_threshold()
+    gc.set_threshold(_ALLOCATIONS, *collecting[1:])  # short lives leave much behind, and nothing that is in a hurry
+    try:
+        with Stores() as stores:
+            yield stores, listener
+    finally:
+        gc.set_threshold(*collecting)
+        log.removeHandler(listener)
+        log.level, log.propagate = before
+
+
+def _shortened(life: Life, stores: Stores, listener: Listener) -> tuple[Life, int]:
+    """Leave out steps, and what went wrong in them, for as long as the same promise is broken."""
+    promise, spent = _promise(life), 0
+
+    def breaks(schedule: Schedule) -> Life | None:
+        nonlocal spent
+        if spent >= _RUNS_MOST:
+            return None
+        spent += 1
+        again = live(schedule, stores, listener, Counter())
+        return again if again.broken and _promise(again) == promise else None
+
+    numbers = life.schedule.numbers
+    size = max(1, len(numbers) // 2)
+    while size:
+        place = 0
+        while place < len(numbers):
+            fewer = numbers[:place] + numbers[place + size :]
+            found = breaks(replace(life.schedule, only=fewer))
+            if found is None:
+                place += size
+            else:
+                life, numbers = found, fewer
+        size //= 2
+    for number in numbers:
+        calmer = replace(life.schedule, calm=life.schedule.calm | {number})
+        if life.schedule.troubles(number) and (found := breaks(calmer)) is not None:
+            life = found
+    return life, spent
+
+
+def _promise(life: Life) -> str:
+    return life.broken[0].partition(":")[0]

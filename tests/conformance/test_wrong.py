@@ -1,0 +1,150 @@
+"""Every rule of the suite can fail: for each there is a provider that breaks it, and the rule sees that."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from prenopay.testing.conformance import ProviderSuite, Trouble, World
+from prenopay.testing.mock.shop import empty_sqlite
+from tests.conformance import worlds
+from tests.conformance.wrong import changing, taking, telling
+from tests.conformance.wrong.building import MakeWorld, at_mock, at_swedbankpay, at_swish, with_config, with_core
+
+LOST = {"trouble": Trouble.LOST_AFTER}
+NEVER = {"trouble": Trouble.LOST_BEFORE}
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A world with something wrong in it; ``sees`` is what the failing rule raises."""
+
+    world: MakeWorld
+    named: dict[str, Any] = field(default_factory=dict)
+    sees: type[Exception] = AssertionError
+
+
+WRONG: dict[str, Wrong] = {
+    # Taking
+    "test_an_order_becomes_payable_and_is_paid": Wrong(at_mock(taking.SeesNoMoney)),
+    "test_every_currency_that_is_declared_is_taken": Wrong(at_mock(taking.SeesOnlyKronor)),
+    "test_what_cannot_be_expressed_is_refused_before_anything_is_sent": Wrong(at_mock(taking.ChecksNothing)),
+    "test_the_same_operation_id_is_one_payment": Wrong(at_mock(taking.MakesTwo)),
+    "test_two_operation_ids_are_two_payments": Wrong(at_mock(taking.SeesTheFirstAlways)),
+    "test_the_same_id_for_another_order_is_refused": Wrong(
+        with_core("prenopay.ledger.codec.digest", lambda *_: "always the same")
+    ),
+    "test_references_are_what_the_account_declares": Wrong(at_mock(taking.SeesAnotherReference)),
+    "test_an_observation_adds_up": Wrong(at_mock(taking.SeesEachTimeSomethingElse)),
+    "test_a_decline_is_a_result_with_advice": Wrong(at_mock(taking.SeesNoDeclines)),
+    "test_a_payment_that_nobody_pays_ends": Wrong(at_mock(taking.NeverCloses)),
+    "test_the_sweep_schedule_is_sane": Wrong(at_mock(taking.NeverLooksAgain)),
+    # Changing
+    "test_a_capture_takes_all_that_is_reserved": Wrong(at_mock(changing.ClaimsAll)),
+    "test_captures_in_parts_add_up": Wrong(at_mock(changing.TakesAndGivesAll)),
+    "test_the_same_capture_is_made_once": Wrong(at_mock(changing.DoesTwice)),
+    "test_a_refund_gives_all_back": Wrong(at_mock(changing.GivesHalf)),
+    "test_refunds_in_parts_add_up": Wrong(at_mock(changing.GivesHalf)),
+    "test_no_more_is_given_back_than_was_taken": Wrong(at_mock(changing.TakesAndGivesAll)),
+    "test_the_same_refund_is_made_once": Wrong(at_mock(changing.DoesTwice)),
+    "test_a_cancelled_page_cannot_be_paid": Wrong(at_mock(changing.ClaimsAll)),
+    "test_a_cancel_releases_what_is_reserved": Wrong(at_mock(changing.ClaimsAll)),
+    "test_an_update_changes_what_is_paid": Wrong(at_mock(changing.ClaimsAll)),
+    "test_what_cannot_be_done_says_what_to_do_instead": Wrong(at_swish(changing.SaysNothingInstead)),
+    # Lost answers
+    "test_a_create_without_an_answer_ends_in_one_payment": Wrong(at_mock(changing.CallsItRefused), LOST),
+    "test_a_capture_without_an_answer_takes_the_money_once": Wrong(at_mock(changing.ForgetsItsReference), LOST),
+    "test_a_refund_without_an_answer_gives_back_once": Wrong(at_mock(changing.ForgetsItsReference), LOST),
+    "test_a_cancel_without_an_answer_is_found_out": Wrong(at_mock(changing.CallsItRefused), LOST),
+    "test_resolve_finds_out": Wrong(at_mock(changing.NeverLooks), NEVER),
+    "test_the_sweep_finds_out": Wrong(at_mock(changing.NeverLooks), NEVER),
+    "test_while_nothing_can_be_seen_nothing_is_called_settled": Wrong(at_swedbankpay(changing.HopesForTheBest)),
+    "test_what_did_not_leave_is_not_attempted": Wrong(at_mock(changing.CallsItUnknown)),
+    "test_the_deadline_is_kept": Wrong(at_swedbankpay(changing.TakesTimeForNothing)),
+    # Callbacks
+    "test_a_callback_alone_is_enough": Wrong(at_mock(telling.GivesNoAddress)),
+    "test_a_callback_that_comes_again_changes_nothing": Wrong(at_mock(taking.SeesAFeeThatGrows)),
+    "test_a_callback_that_comes_early_changes_nothing": Wrong(at_mock(telling.BelievesCallbacks)),
+    "test_a_callback_that_comes_late_changes_nothing": Wrong(at_mock(telling.HearsOnce)),
+    "test_a_forged_address_is_refused_before_any_work": Wrong(
+        with_core("prenopay.callbacks.CallbackUrls.verify", telling.takes_any_address)
+    ),
+    "test_a_callback_of_another_account_touches_nothing": Wrong(
+        with_core("prenopay.callbacks.CallbackUrls.verify", telling.takes_any_account)
+    ),
+    "test_nonsense_in_a_body_harms_nothing": Wrong(at_mock(telling.ReadsWithoutCare), sees=ValueError),
+    "test_a_callback_that_names_another_payment_changes_neither": Wrong(at_mock(telling.HearsNoNames)),
+    "test_the_sweep_finds_what_no_callback_told": Wrong(at_mock(taking.NeverLooksAgain)),
+    "test_everything_is_told_once_and_in_order": Wrong(at_mock(taking.SeesAFeeThatGrows)),
+    # Stored methods and payouts
+    "test_a_method_is_stored_with_a_purchase": Wrong(at_mock(taking.SeesNoMethods)),
+    "test_a_charge_takes_the_money_once": Wrong(at_mock(changing.DoesTwice)),
+    "test_a_charge_without_an_answer_is_one_movement_at_most": Wrong(at_mock(changing.ForgetsItsReference), LOST),
+    "test_a_declined_charge_is_a_result_with_advice": Wrong(at_mock(changing.DeclinesWithoutAWord)),
+    "test_a_removed_method_is_gone_at_the_gateway_too": Wrong(at_mock(changing.KeepsMethods)),
+    "test_a_payout_is_sent_once": Wrong(at_mock(changing.DoesTwice)),
+    "test_a_payout_without_an_answer_is_sent_once": Wrong(at_mock(changing.ForgetsItsReference), LOST),
+    # Secrets
+    "test_logs_show_nothing_secret": Wrong(at_swedbankpay(telling.TalksOfItsToken)),
+    "test_values_and_events_show_nothing_secret": Wrong(at_swedbankpay(telling.ShowsItsToken)),
+    "test_errors_show_nothing_secret": Wrong(at_swedbankpay(telling.ComplainsWithItsToken)),
+    "test_the_database_holds_no_credentials": Wrong(at_swedbankpay(telling.KeepsItsToken)),
+    "test_the_database_holds_no_token": Wrong(at_mock(telling.NamesMethodsByToken)),
+    "test_an_erased_payer_is_gone": Wrong(at_mock(taking.ShowsTheEmail)),
+    # Values
+    "test_values_can_be_pickled": Wrong(at_mock(taking.SeesWhatIsNotEvenItself)),
+    "test_the_config_is_a_value": Wrong(with_config(__eq__=telling.equals_nothing, __hash__=None)),
+    "test_the_provider_says_who_it_is": Wrong(at_mock(taking.HasACapitalName)),
+    "test_requests_go_to_the_declared_hosts_only": Wrong(at_swedbankpay(telling.HasNoLabels)),
+    "test_a_probe_finds_all_well_and_changes_nothing": Wrong(at_mock(taking.ProbesNothing)),
+    # Answers
+    "test_members_that_nobody_knows_are_let_be": Wrong(at_swedbankpay(telling.MindsWhatIsNew)),
+    "test_a_status_that_nobody_knows_ends_nothing": Wrong(at_swedbankpay(telling.EndsWhatItDoesNotKnow)),
+    "test_an_answer_that_cannot_be_read_is_not_believed": Wrong(at_swedbankpay(telling.RemembersInstead)),
+    "test_a_refusal_is_an_error_and_a_failure_leaves_it_open": Wrong(at_swedbankpay(telling.TakesFailureForRefusal)),
+}
+ABOUT_THE_SUITE = "test_what_does_not_apply_is_listed"
+
+
+def suite_in(make: MakeWorld) -> ProviderSuite:
+    class Suite(ProviderSuite):
+        def world(self) -> Generator[World]:
+            return make()
+
+    return Suite()
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_provider_is_seen(name: str) -> None:
+    wrong = WRONG[name]
+    suite = suite_in(wrong.world)
+    rule = getattr(suite, name)
+    try:
+        with (
+            empty_sqlite() as database,
+            suite.staged_for(rule, database=database) as stage,
+            pytest.raises(wrong.sees),
+        ):
+            rule(stage, **wrong.named)
+    except pytest.skip.Exception as skipped:
+        pytest.fail(f"the rule does not apply to the wrong provider: {skipped}")
+
+
+def test_every_rule_has_a_wrong_provider() -> None:
+    rules = {name for name in dir(ProviderSuite) if name.startswith("test_")}
+    assert rules - {ABOUT_THE_SUITE} == WRONG.keys()
+
+
+def test_a_rule_that_says_nothing_is_seen() -> None:
+    class Silent(ProviderSuite):
+        def world(self) -> Generator[World]:
+            return worlds.mock()
+
+        def test_something(self) -> None:
+            pass
+
+    with pytest.raises(AssertionError):
+        getattr(Silent(), ABOUT_THE_SUITE)()

@@ -1,0 +1,1 @@
+"""The mock provider: what a host's unit tests rely on, in both colours."""

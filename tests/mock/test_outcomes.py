@@ -1,0 +1,199 @@
+"""What is planned happens: by script, and by amounts that choose."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from prenopay import CaptureMode, DeclineCode, Outcome, PaymentState
+from prenopay.errors import (
+    NotSent,
+    OutcomeUnknown,
+    PrenopayError,
+    ProviderUnavailable,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+    UnexpectedAnswer,
+)
+from prenopay.testing.mock import AMOUNTS, DECLINES, Call, Manner, MockAmount, MockGateway
+from tests.behaviour.shop import sek
+
+from .conftest import Shop
+
+DECLINED = [each for each in AMOUNTS if each.manner is Manner.DECLINE]
+ASTRAY = [each for each in AMOUNTS if each.manner is not Manner.DECLINE]
+RAISES: dict[Manner, type[PrenopayError]] = {
+    Manner.REFUSE: Rejected,
+    Manner.NOT_SENT: NotSent,
+    Manner.LOST_BEFORE: OutcomeUnknown,
+    Manner.LOST_AFTER: OutcomeUnknown,
+    Manner.UNAVAILABLE: ProviderUnavailable,
+    Manner.UNREADABLE: UnexpectedAnswer,
+    Manner.RATE_LIMITED: RateLimited,
+    Manner.UNAUTHENTICATED: Unauthenticated,
+}
+ACTED = {Manner.LOST_AFTER, Manner.UNREADABLE}
+NOTHING_FOR_SURE = {Manner.REFUSE, Manner.NOT_SENT, Manner.RATE_LIMITED, Manner.UNAUTHENTICATED}
+
+
+def of(amount: MockAmount) -> str:
+    return f"{amount.minor} {amount.code or amount.manner}"
+
+
+def captured(shop: Shop, operation_id: str = "order:1", **changes: Any) -> Any:
+    return shop.paid(operation_id, capture=CaptureMode.AUTOMATIC, **changes)
+
+
+def test_every_decline_code_has_an_amount_and_an_advice() -> None:
+    assert set(DECLINES) == set(DeclineCode)
+    assert [str(each.code) for each in DECLINED] == list(DeclineCode)  # so each has one, in order
+    assert len({each.minor for each in AMOUNTS}) == len(AMOUNTS)
+
+
+def test_a_payer_is_declined_by_the_amount(shop: Shop) -> None:
+    for amount in DECLINED:
+        payment = shop.paid(f"order:{amount.minor}", amount=sek(amount.minor))
+        assert payment.state is PaymentState.PENDING
+        assert payment.decline.code is amount.code
+        assert amount.code is not None
+        assert (payment.decline.kind, payment.decline.advice) == DECLINES[amount.code]
+    assert shop.told == ["payment.attempt_declined"] * len(DeclineCode)
+
+
+def test_a_charge_is_declined_by_the_amount(shop: Shop) -> None:
+    for amount in DECLINED:
+        charged = shop.payments.charge(
+            shop.stored(f"order:{amount.minor}").mandate_id,
+            sek(amount.minor),
+            operation_id=f"charge:{amount.minor}",
+            description="One month",
+        )
+        assert (charged.outcome, charged.decline.code) == (Outcome.DECLINED, amount.code)
+
+
+@pytest.mark.parametrize("amount", ASTRAY, ids=of)
+def test_a_refund_goes_astray_by_the_amount_and_succeeds_when_repeated(shop: Shop, amount: MockAmount) -> None:
+    payment = captured(shop, amount=sek(2_000_000))
+
+    def refund() -> Any:
+        return shop.payments.refund(payment.payment_id, sek(amount.minor), operation_id="refund:1")
+
+    if amount.manner in NOTHING_FOR_SURE:
+        with pytest.raises(RAISES[amount.manner]):
+            refund()
+    else:
+        assert refund().outcome is (Outcome.PENDING if amount.manner is Manner.PENDING else Outcome.UNKNOWN)
+    if amount.manner is Manner.PENDING:
+        assert shop.gateway.finish_pending() == 1
+        shop.callbacks.deliver()
+        assert shop.payments.operation("refund:1").succeeded
+    else:
+        assert refund().succeeded
+    assert shop.payments.get(payment.payment_id).refunded == sek(amount.minor)
+    assert shop.gateway.books()[payment.provider_reference].reversed == amount.minor
+
+
+@pytest.mark.parametrize("manner", RAISES)
+def test_a_create_that_ends_in_an_error_makes_one_payment_when_repeated(shop: Shop, manner: Manner) -> None:
+    shop.gateway.script("create", manner)
+    with pytest.raises(RAISES[manner]):
+        shop.bought()
+    assert len(shop.gateway.books()) == (1 if manner in ACTED else 0)
+    assert shop.bought().state is PaymentState.PENDING
+    assert len(shop.gateway.books()) == 1
+
+
+@pytest.mark.parametrize("manner", RAISES)
+@pytest.mark.parametrize("call", [Call.CAPTURE, Call.REFUND, Call.CANCEL])
+def test_a_change_that_ends_in_an_error_is_made_once(shop: Shop, call: Call, manner: Manner) -> None:
+    payment = captured(shop) if call is Call.REFUND else shop.paid()
+    shop.gateway.script(call, manner)
+    use_case = getattr(shop.payments, call.value)
+    if manner in NOTHING_FOR_SURE:
+        with pytest.raises(RAISES[manner]):
+            use_case(payment.payment_id, operation_id="change:1")
+    else:
+        assert use_case(payment.payment_id, operation_id="change:1").outcome is Outcome.UNKNOWN
+    assert use_case(payment.payment_id, operation_id="change:1").succeeded
+    totals = shop.gateway.books()[payment.provider_reference]
+    moved = {Call.CAPTURE: totals.captured, Call.REFUND: totals.reversed, Call.CANCEL: totals.cancelled}
+    assert moved[call] == 11900
+
+
+def test_what_was_done_and_not_answered_is_called_back(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.gateway.script("capture", Manner.LOST_AFTER)
+    assert shop.payments.capture(payment.payment_id, operation_id="capture:1").outcome is Outcome.UNKNOWN
+    shop.callbacks.deliver()
+    assert shop.payments.operation("capture:1").succeeded
+
+
+@pytest.mark.parametrize("call", [Call.CAPTURE, Call.REFUND, Call.CANCEL])
+def test_a_scripted_decline_is_the_operations(shop: Shop, call: Call) -> None:
+    payment = captured(shop) if call is Call.REFUND else shop.paid()
+    shop.gateway.script(call, decline=DeclineCode.DO_NOT_RETRY)
+    operation = getattr(shop.payments, call.value)(payment.payment_id, operation_id="change:1")
+    assert (operation.outcome, operation.decline.code) == (Outcome.DECLINED, DeclineCode.DO_NOT_RETRY)
+
+
+@pytest.mark.parametrize("code", [None, DeclineCode.REFUND_REFUSED])
+def test_what_is_pending_ends_when_it_is_finished(shop: Shop, code: DeclineCode | None) -> None:
+    payment = captured(shop)
+    shop.gateway.script("refund", Manner.PENDING)
+    assert shop.payments.refund(payment.payment_id, operation_id="refund:1").outcome is Outcome.PENDING
+    shop.gateway.finish_pending(decline=code)
+    shop.callbacks.deliver()
+    operation = shop.payments.operation("refund:1")
+    assert operation.outcome is (Outcome.SUCCEEDED if code is None else Outcome.DECLINED)
+    assert shop.payments.get(payment.payment_id).refunded == sek(11900 if code is None else 0)
+
+
+def test_a_script_waits_for_its_turn_and_ends(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.gateway.script("capture", decline=DeclineCode.LIMIT_EXCEEDED, after=1, times=2)
+    outcomes = [
+        shop.payments.capture(payment.payment_id, sek(100), operation_id=f"capture:{number}").outcome
+        for number in range(4)
+    ]
+    assert outcomes == [Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.DECLINED, Outcome.SUCCEEDED]
+
+
+def test_scripts_can_be_cleared(shop: Shop) -> None:
+    shop.gateway.script("create", Manner.REFUSE)
+    shop.gateway.clear_scripts()
+    assert shop.bought().state is PaymentState.PENDING
+
+
+@pytest.mark.parametrize(
+    ("call", "manner", "decline"),
+    [
+        ("create", None, DeclineCode.DECLINED),
+        ("approve", Manner.LOST_AFTER, None),
+        ("observe", Manner.PENDING, None),
+        ("refund", Manner.DECLINE, None),
+        ("refund", Manner.LOST_AFTER, DeclineCode.DECLINED),
+        ("guess", Manner.ACCEPT, None),
+    ],
+)
+def test_what_cannot_happen_cannot_be_scripted(call: str, manner: Manner | None, decline: DeclineCode | None) -> None:
+    with pytest.raises(ValueError, match=r"cannot end|needs a code|not a valid"):
+        MockGateway().script(call, manner, decline=decline)
+
+
+def test_a_script_without_a_turn_is_refused() -> None:
+    with pytest.raises(ValueError, match="times >= 1"):
+        MockGateway().script("capture", Manner.REFUSE, times=0)
+
+
+def test_the_gateway_says_what_it_was_asked(shop: Shop) -> None:
+    shop.gateway.script("create", Manner.NOT_SENT)
+    with pytest.raises(NotSent):
+        shop.bought()
+    shop.bought()
+    seen = [(each.number, each.call, each.manner) for each in shop.gateway.seen]
+    assert seen == [(1, Call.CREATE, Manner.NOT_SENT), (2, Call.CREATE, Manner.ACCEPT)]
+    assert shop.gateway.find(shop.gateway.seen[1].reference) is not None
+    assert shop.clock.now() - shop.gateway.seen[0].at == timedelta(0)

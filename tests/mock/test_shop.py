@@ -1,0 +1,213 @@
+"""``mock_accounts``: three lines in a host's test, events told twice on purpose, callbacks that misbehave."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from prenopay import CaptureMode, Event, PaymentState, upgrade_database
+from prenopay.errors import Conflict
+from prenopay.testing.emulators.callbacks import Callback
+from prenopay.testing.mock import Mock, MockGateway, NotIdempotent, mock_accounts, mock_accounts_async
+from tests.behaviour.shop import an_order, sek
+
+from .conftest import OpenShop, Shop
+
+
+def test_three_lines() -> None:
+    heard: list[Event] = []
+    with mock_accounts(on_event=heard.append) as shop:
+        payment = shop.payments.create(an_order(), operation_id="order:1")
+        shop.payer.approve(payment)
+    assert [event.kind.value for event in heard] == ["payment.authorized"]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_three_lines_in_async_code(backend: str) -> None:
+    import anyio  # noqa: PLC0415 - nothing else here needs an event loop by name
+
+    heard: list[Event] = []
+
+    async def hear(event: Event) -> None:
+        heard.append(event)
+
+    async def buy() -> None:
+        async with mock_accounts_async(on_event=hear) as shop:
+            payment = await shop.payments.create(an_order(), operation_id="order:1")
+            await shop.payer.approve(payment)
+
+    anyio.run(buy, backend=backend)
+    assert [event.kind.value for event in heard] == ["payment.authorized"]
+
+
+def test_nobody_needs_to_listen() -> None:
+    with mock_accounts() as shop:
+        assert shop.payments.create(an_order(), operation_id="order:1").state is PaymentState.PENDING
+
+
+def test_the_database_is_thrown_away_unless_it_is_the_tests_own(tmp_path: Path) -> None:
+    with mock_accounts() as shop:
+        file = Path(urlsplit(shop.database).path)
+        assert file.exists()
+    assert not file.exists()
+    own = f"sqlite:///{tmp_path}/own.db"
+    upgrade_database(own)
+    with mock_accounts(database=own) as shop:
+        payment = shop.payments.create(an_order(), operation_id="order:1")
+    gateway = shop.gateway
+    with mock_accounts(database=own, mock=Mock(account="mock", gateway=gateway)) as again:
+        assert again.payments.create(an_order(), operation_id="order:1").payment_id == payment.payment_id
+
+
+# Told twice
+
+
+def three_buy(shop: Shop) -> None:
+    for number in range(3):
+        shop.paid(f"order:{number}", capture=CaptureMode.AUTOMATIC, order_reference=f"K-{number}")
+
+
+def test_the_first_paid_event_and_every_third_are_told_twice(open_shop: OpenShop) -> None:
+    shop = open_shop()
+    three_buy(shop)
+    authorized, captured = "payment.authorized", "payment.captured"
+    assert shop.told == [
+        authorized,
+        captured,
+        captured,
+        authorized,
+        authorized,
+        captured,
+        authorized,
+        captured,
+        captured,
+    ]
+    ids = [event.event_id for event in shop.heard]
+    assert [ids.count(each) for each in dict.fromkeys(ids)] == [1, 2, 2, 1, 1, 2]
+
+
+def test_the_repeats_can_be_turned_off(open_shop: OpenShop) -> None:
+    shop = open_shop(tell_twice=False)
+    three_buy(shop)
+    ids = [event.event_id for event in shop.heard]
+    assert len(ids) == len(set(ids)) == 6
+
+
+def test_a_handler_that_raises_at_a_repeat_fails_the_test() -> None:
+    granted: set[str] = set()
+
+    def grant(event: Event) -> None:
+        if event.is_paid and event.order_reference in granted:
+            message = "access was granted before"
+            raise LookupError(message)
+        if event.is_paid:
+            granted.add(event.order_reference)
+
+    with (
+        pytest.raises(NotIdempotent, match=r"payment\.captured .*access was granted before"),
+        mock_accounts(
+            on_event=grant,
+        ) as shop,
+    ):
+        shop.payer.approve(shop.payments.create(an_order(capture=CaptureMode.AUTOMATIC), operation_id="order:1"))
+
+
+def test_a_handler_that_recovers_fails_nothing(open_shop: OpenShop) -> None:
+    heard: list[Event] = []
+
+    def hear(event: Event) -> None:
+        heard.append(event)
+        if len(heard) == 1:
+            message = "the host's database is away"
+            raise OSError(message)
+
+    shop = open_shop(on_event=hear)
+    shop.paid()
+    assert len(heard) == 1
+    shop.clock.set(shop.clock.now().replace(hour=23))
+    shop.accounts.sweep()
+    assert len(heard) == 2
+
+
+# Callbacks
+
+
+def test_a_callback_that_is_held_comes_when_it_is_released(shop: Shop) -> None:
+    shop.callbacks.hold()
+    payment = shop.paid()
+    assert payment.state is PaymentState.PENDING
+    assert len(shop.callbacks.waiting) == 1
+    shop.callbacks.release()
+    assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
+
+
+def test_a_callback_that_was_lost_may_come_after_all_and_twice(shop: Shop) -> None:
+    shop.callbacks.drop()
+    payment = shop.paid()
+    assert payment.state is PaymentState.PENDING
+    assert [attempt.status for attempt in shop.callbacks.resend_lost(times=2)] == [200, 200]
+    assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
+    assert shop.callbacks.resend_lost() == ()
+    assert shop.told == ["payment.authorized"]
+
+
+def test_a_callback_may_come_twice(shop: Shop) -> None:
+    shop.callbacks.duplicate()
+    shop.paid()
+    assert [attempt.status for attempt in shop.callbacks.attempts] == [200, 200]
+    assert shop.told == ["payment.authorized"]
+
+
+def test_callbacks_may_come_last_first(shop: Shop) -> None:
+    shop.callbacks.hold()
+    for number in range(3):
+        shop.paid(f"order:{number}")
+    waiting: list[Callback] = list(shop.callbacks.waiting)
+    shop.callbacks.reorder()
+    assert [attempt.callback.number for attempt in shop.callbacks.release()] == [
+        callback.number for callback in reversed(waiting)
+    ]
+
+
+def test_a_lost_callback_is_made_good_by_the_sweep(shop: Shop) -> None:
+    shop.callbacks.drop()
+    payment = shop.paid()
+    shop.clock.set(shop.clock.now().replace(hour=23))
+    shop.accounts.sweep()
+    assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
+
+
+# The object behind it
+
+
+def test_a_payment_that_nobody_made_cannot_be_paid() -> None:
+    with pytest.raises(Conflict, match="no payment 'mock-000007'"):
+        MockGateway().approve("mock-000007")
+
+
+def test_a_payer_pays_only_at_the_gateways_it_was_given() -> None:
+    with mock_accounts() as shop, mock_accounts(account="other") as other:
+        payment = shop.payments.create(an_order(), operation_id="order:1")
+        with pytest.raises(Conflict):
+            other.payer.approve(payment)
+
+
+def test_two_hosts_may_share_a_gateway_from_many_threads() -> None:
+    gateway = MockGateway()
+    with mock_accounts(mock=Mock(account="one", gateway=gateway)) as shop:
+
+        def buy(number: int) -> None:
+            payment = shop.payments.create(an_order(amount=sek(100 + number)), operation_id=f"order:{number}")
+            shop.gateway.approve(str(payment.provider_reference))
+
+        threads = [threading.Thread(target=buy, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        shop.callbacks.deliver()
+        assert sorted(payment.authorized.minor for payment in shop.payments.find()) == list(range(100, 116))
+    assert len(gateway.books()) == 16
