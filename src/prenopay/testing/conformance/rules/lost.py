@@ -143,7 +143,7 @@ class LostAnswers:
             for _ in range(3):
                 stage.later(hours=1)
                 stage.tries(lambda: stage.do(lambda payments: payments.resolve("it")))
-                _refund(stage, payment.payment_id, payment.captured.minor)
+                stage.tries(lambda: _refund(stage, payment.payment_id, payment.captured.minor))
                 outcome = stage.operation("it").outcome
                 assert outcome in {Outcome.UNKNOWN, Outcome.PENDING}, f"nobody could look, and it says {outcome}"
 
