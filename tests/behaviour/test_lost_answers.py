@@ -118,6 +118,20 @@ def test_what_certainly_did_not_leave_is_not_attempted_and_may_be_repeated(shop:
     shop.books_agree()
 
 
+def test_all_that_is_left_is_worked_out_anew_where_nothing_was_attempted(shop: Shop) -> None:
+    payment = shop.captured()
+    shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, call="reversal", times=20))
+    assert isinstance(shop.tries(lambda: shop.payments.refund(payment.payment_id, operation_id="refund:all")), NotSent)
+    shop.emulator.faults.clear()
+    shop.payments.refund(payment.payment_id, sek(3400), operation_id="refund:part")
+
+    rest = shop.payments.refund(payment.payment_id, operation_id="refund:all")
+
+    assert (rest.outcome, rest.amount) == (Outcome.SUCCEEDED, sek(payment.amount.minor - 3400))
+    assert shop.payments.get(payment.payment_id).refunded == payment.amount
+    shop.books_agree()
+
+
 def test_what_did_not_leave_is_sent_again_by_itself(shop: Shop) -> None:
     shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, times=2))
 

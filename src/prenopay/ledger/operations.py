@@ -88,11 +88,16 @@ def begin_create(
     ``parameters`` are part of what the operation id stands for.
     """
     fingerprint = codec.digest(intent.kind, order, *sorted(parameters.items()))
+
+    def checked() -> dict[str, int | str | None]:
+        if check is not None:
+            check(connection)
+        return {}
+
     found = find_operation(connection, intent.account, intent.operation_id)
     if found is not None:
-        return _again(connection, intent, found, fingerprint, check)
-    if check is not None:
-        check(connection)
+        return _again(connection, intent, found, fingerprint, checked)
+    checked()
     reference = _free_reference(connection, intent, first_attempt=1)
     payment = {"payment_id": payment_id, "provider": provider, "reference": reference, "expires_at": expires_at}
     _insert_payment(connection, intent, order, **payment)
@@ -101,9 +106,7 @@ def begin_create(
         intent,
         payment_id=payment_id,
         fingerprint=fingerprint,
-        amount=order.amount,
-        vat=order.vat_amount,
-        currency=order.amount.currency,
+        amounts=_amounts(order.amount, order.vat_amount, currency=order.amount.currency),
         parameters=dict(parameters),
         reference=reference,
     )
@@ -124,24 +127,27 @@ def begin_change(
 ) -> Begun:
     """Write down a capture, cancel, refund or update, or find the one begun before.
 
-    ``work_out`` turns what the host left open into amounts, from the payment as it is under lock.
+    ``work_out`` turns what the host left open into amounts, from the payment as it is under lock; for a
+    repeated one of which nothing was attempted anew, as others may have moved money since.
     Raises ``Conflict`` while another operation on the payment has an unknown outcome.
     """
     fingerprint = codec.digest(intent.kind, payment_id, amount, lines, description)
+
+    def worked_out() -> dict[str, int | str | None]:
+        stored = lock_payment(connection, intent.account, payment_id)
+        _may_change(connection, stored)
+        return _amounts(*work_out(connection, stored), currency=stored.payment.amount.currency)
+
     found = find_operation(connection, intent.account, intent.operation_id)
     if found is not None:
-        return _again(connection, intent, found, fingerprint)
-    stored = lock_payment(connection, intent.account, payment_id)
-    _may_change(connection, stored)
-    exact_amount, vat = work_out(connection, stored)
+        return _again(connection, intent, found, fingerprint, worked_out)
+    amounts = worked_out()
     _insert(
         connection,
         intent,
         payment_id=payment_id,
         fingerprint=fingerprint,
-        amount=exact_amount,
-        vat=vat,
-        currency=stored.payment.amount.currency,
+        amounts=amounts,
         parameters={"lines": codec.dump(lines), "description": description},
         reference=_free_reference(connection, intent, first_attempt=1),
     )
@@ -200,8 +206,9 @@ def _again(
     intent: Intent,
     found: StoredOperation,
     fingerprint: str,
-    check: Callable[[Connection], None] | None = None,
+    prepare: Callable[[], Mapping[str, int | str | None]],
 ) -> Begun:
+    """Return the operation begun before. One of which nothing was attempted begins anew, as ``prepare`` finds it."""
     made = found.operation
     if found.digest != fingerprint:
         message = (
@@ -218,12 +225,8 @@ def _again(
     free = not found.in_flight(intent.now)
     outcome = found.operation.outcome
     if outcome is Outcome.NOT_ATTEMPTED and free:
-        if check is not None:
-            check(connection)
-        elif made.kind is not OperationKind.CREATE:
-            _may_change(connection, load_payment(connection, intent.account, made.payment_id))
         again = {"outcome": Outcome.UNKNOWN.value, "error": "", "settled_at": None, "first_sent_at": intent.now}
-        _update(connection, found, **again, **_claim(intent))
+        _update(connection, found, **prepare(), **again, **_claim(intent))
         return _begun(connection, intent, ours=True, maybe_sent=False)
     if outcome is Outcome.UNKNOWN and free:
         _update(connection, found, **_claim(intent))
@@ -291,9 +294,7 @@ def _insert(
     *,
     payment_id: str,
     fingerprint: str,
-    amount: Money | None,
-    vat: Money | None,
-    currency: str,
+    amounts: Mapping[str, int | str | None],
     parameters: dict[str, Any],
     reference: str,
 ) -> None:
@@ -306,9 +307,7 @@ def _insert(
                 payment_id=payment_id,
                 digest=fingerprint,
                 reference=reference,
-                amount=None if amount is None else amount.minor,
-                vat=None if vat is None else vat.minor,
-                currency=currency,
+                **amounts,
                 parameters=parameters,
                 outcome=Outcome.UNKNOWN.value,
                 created_at=intent.now,
@@ -319,6 +318,14 @@ def _insert(
     except IntegrityError as error:
         message = "the same operation is being started by someone else at this moment; repeat the call"
         raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from error
+
+
+def _amounts(amount: Money | None, vat: Money | None, *, currency: str) -> dict[str, int | str | None]:
+    return {
+        "amount": None if amount is None else amount.minor,
+        "vat": None if vat is None else vat.minor,
+        "currency": currency,
+    }
 
 
 def _claim(intent: Intent) -> dict[str, Any]:
