@@ -88,16 +88,11 @@ def begin_create(
     ``parameters`` are part of what the operation id stands for.
     """
     fingerprint = codec.digest(intent.kind, order, *sorted(parameters.items()))
-
-    def checked() -> dict[str, int | str | None]:
-        if check is not None:
-            check(connection)
-        return {}
-
     found = find_operation(connection, intent.account, intent.operation_id)
     if found is not None:
-        return _again(connection, intent, found, fingerprint, checked)
-    checked()
+        return _again(connection, intent, found, fingerprint, check)
+    if check is not None:
+        check(connection)
     reference = _free_reference(connection, intent, first_attempt=1)
     payment = {"payment_id": payment_id, "provider": provider, "reference": reference, "expires_at": expires_at}
     _insert_payment(connection, intent, order, **payment)
@@ -133,7 +128,7 @@ def begin_change(
     """
     fingerprint = codec.digest(intent.kind, payment_id, amount, lines, description)
 
-    def worked_out() -> dict[str, int | str | None]:
+    def worked_out(connection: Connection) -> dict[str, int | str | None]:
         stored = lock_payment(connection, intent.account, payment_id)
         _may_change(connection, stored)
         return _amounts(*work_out(connection, stored), currency=stored.payment.amount.currency)
@@ -141,7 +136,7 @@ def begin_change(
     found = find_operation(connection, intent.account, intent.operation_id)
     if found is not None:
         return _again(connection, intent, found, fingerprint, worked_out)
-    amounts = worked_out()
+    amounts = worked_out(connection)
     _insert(
         connection,
         intent,
@@ -206,7 +201,7 @@ def _again(
     intent: Intent,
     found: StoredOperation,
     fingerprint: str,
-    prepare: Callable[[], Mapping[str, int | str | None]],
+    prepare: Callable[[Connection], Mapping[str, int | str | None] | None] | None,
 ) -> Begun:
     """Return the operation begun before. One of which nothing was attempted begins anew, as ``prepare`` finds it."""
     made = found.operation
@@ -226,7 +221,8 @@ def _again(
     outcome = found.operation.outcome
     if outcome is Outcome.NOT_ATTEMPTED and free:
         again = {"outcome": Outcome.UNKNOWN.value, "error": "", "settled_at": None, "first_sent_at": intent.now}
-        _update(connection, found, **prepare(), **again, **_claim(intent))
+        changed = prepare(connection) if prepare is not None else None
+        _update(connection, found, **(changed or {}), **again, **_claim(intent))
         return _begun(connection, intent, ours=True, maybe_sent=False)
     if outcome is Outcome.UNKNOWN and free:
         _update(connection, found, **_claim(intent))
