@@ -41,7 +41,10 @@ nitpick_ignore_regex = [
     ("py:class", r"prenopay\.execution\.(Ports|Execution)|prenopay\.ledger\.vault\.Vault|prenopay\._transport\..*"),
     # certificates as cryptography has them; what stays inside the emulator and the provider
     ("py:class", r"cryptography\..*|Credentials"),
-    ("py:class", r"prenopay\.testing\.emulators\.swish\.objects\.(Payment|Payout|Refund)"),
+    (
+        "py:class",
+        r"prenopay\.testing\.emulators\.swish\.(objects\.(Payment|Payout|Refund)|recurring\.(Charge|Consent))",
+    ),
     # type variables are nobody's page
     ("py:.*", r"(.*\.)?(ProviderT_co|ProviderT|RowT|T|W)"),
 ]

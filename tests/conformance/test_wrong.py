@@ -80,7 +80,7 @@ WRONG: dict[str, Wrong] = {
     "test_the_sweep_finds_what_no_callback_told": Wrong(at_mock(taking.NeverLooksAgain)),
     "test_everything_is_told_once_and_in_order": Wrong(at_mock(taking.SeesAFeeThatGrows)),
     # Stored methods and payouts
-    "test_a_method_is_stored_with_a_purchase": Wrong(at_mock(taking.SeesNoMethods)),
+    "test_a_method_is_stored": Wrong(at_mock(taking.SeesNoMethods)),
     "test_a_charge_takes_the_money_once": Wrong(at_mock(changing.DoesTwice)),
     "test_a_charge_without_an_answer_is_one_movement_at_most": Wrong(at_mock(changing.ForgetsItsReference), LOST),
     "test_a_declined_charge_is_a_result_with_advice": Wrong(at_mock(changing.DeclinesWithoutAWord)),

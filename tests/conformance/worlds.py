@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
-from prenopay import DeclineCode, Environment, Money, Payer, Payment, Secret
+from prenopay import DeclineCode, Environment, Money, Order, Payer, Payment, Secret
+from prenopay.mandates import MandateKind, StoreMethod
 from prenopay.orders import PayoutOrder
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.testing.conformance import Totals, World
-from prenopay.testing.conformance.world import Books, Trouble
+from prenopay.testing.conformance.world import Books, Trouble, consent
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import (
@@ -109,14 +111,18 @@ def certificate() -> tuple[SwishAuthority, IssuedCertificate]:
 
 
 def swish(**settings: Any) -> Generator[World]:
-    authority, issued = certificate()
-    gateway = SwishEmulator(clock=VirtualClock(), authority=authority)
+    authority, _ = certificate()
+    yield swish_world(SwishEmulator(clock=VirtualClock(), authority=authority), **settings)
+
+
+def swish_books(gateway: SwishEmulator) -> dict[str, Totals]:
+    return {name: Totals(captured=each.paid, refunded=each.refunded) for name, each in gateway.books().items()}
+
+
+def swish_world(gateway: SwishEmulator, **settings: Any) -> World:
     payer = SwishPayer(gateway)
-
-    def books() -> Books:
-        return {name: Totals(captured=each.paid, refunded=each.refunded) for name, each in gateway.books().items()}
-
-    yield World(
+    _, issued = certificate()
+    return World(
         config=Swish(
             account="swish",
             environment=Environment.TEST,
@@ -129,7 +135,7 @@ def swish(**settings: Any) -> Generator[World]:
         clock=gateway.clock,
         pays=by_name(payer.approve),
         declines=by_name(payer.decline),
-        books=books,
+        books=lambda: swish_books(gateway),
         secrets=tuple(line for line in issued.key_pem.decode().splitlines() if not line.startswith("-")),
         payer=SWISH_PAYER,
         deliver=gateway.deliver_callbacks,
@@ -137,6 +143,35 @@ def swish(**settings: Any) -> Generator[World]:
         payout=PAYOUT,
         paid_out=lambda: sum(round(each.amount * 100) for each in gateway.payouts if each.status.value != "ERROR"),
         unknown_status=strange,
+    )
+
+
+def swish_consents() -> Generator[World]:
+    """Yield Swish with standing consents: signed in the app, where no money moves."""
+    authority, _ = certificate()
+    gateway = SwishEmulator(clock=VirtualClock(), authority=authority)
+    storing = Order(
+        amount=Money(0, "SEK"),
+        description="Swish every month",
+        order_reference="K-1001",
+        return_url="https://shop.example/orders/K-1001/return",
+        payer=SWISH_PAYER,
+        store=StoreMethod(consent=consent(), kinds=(MandateKind.CONSENT,)),
+    )
+
+    def books() -> Books:
+        """Return what stands for itself, and consents and charges under the names that prenopay gives them."""
+        theirs = swish_books(gateway)
+        nothing = Totals(captured=0, refunded=0)
+        charges = {f"recurring:{each.id}": theirs.pop(each.id, nothing) for each in gateway.charges}
+        return theirs | charges | {f"consent:{each.id}": nothing for each in gateway.consents}
+
+    yield replace(
+        swish_world(gateway, recurring=True),
+        storing=storing,
+        books=books,
+        declines_charge=gateway.fail_next_charge,
+        tokens=lambda: [each.id for each in gateway.consents if each.status == "ACTIVE"],
     )
 
 

@@ -80,7 +80,7 @@ def settled(shop: SwishShop, operation_id: str = "renewal:1") -> Operation:
 
 def consents(shop: SwishShop) -> list[str]:
     """Return the states of the gateway's consents, oldest first."""
-    return [each.status for each in shop.swish._recurring.consents.values()]
+    return [each.status for each in shop.swish.consents]
 
 
 def books_agree(shop: SwishShop) -> None:
@@ -232,8 +232,8 @@ def test_a_lost_token_is_ended_and_asked_for_anew(shop: SwishShop, fault: Fault)
 def test_a_phone_that_was_asked_is_not_asked_again(shop: SwishShop, fault: Fault) -> None:
     shop.swish.faults.add(when_sending(_CONSENTS, fault))
     assert isinstance(shop.tries(lambda: asked(shop, by_phone=True)), OPEN_ERRORS)
-    for name in list(shop.swish._recurring.consents):
-        shop.swish.sign_consent(name)
+    for consent in shop.swish.consents:
+        shop.swish.sign_consent(consent.id)
     payment = asked(shop, by_phone=True)
     if payment.is_open:
         shop.swish.sign_consent(consent_id(payment))
@@ -264,7 +264,7 @@ def test_a_charge_without_an_answer_is_made_once(shop: SwishShop, fault: Fault, 
         assert shop.accounts.sweep().failures == ()
 
     assert shop.payments.operation("renewal:1").succeeded
-    assert len(shop.swish._recurring.charges) == 1
+    assert len(shop.swish.charges) == 1
     assert shop.told.count(EventKind.CAPTURED.value) == 1
     books_agree(shop)
 
@@ -297,8 +297,8 @@ def test_a_charge_that_swish_cannot_tell_is_unknown(shop: SwishShop) -> None:
 
 def test_a_consent_the_payer_took_back_is_charged_no_more(shop: SwishShop) -> None:
     mandate = signed(shop)
-    (consent,) = shop.swish._recurring.consents.values()
-    consent.status = "REVOKED"
+    (consent,) = shop.swish.consents
+    assert shop.swish.revoke_consent(consent.id) == "REVOKED"
     made = drawn(shop, mandate)
 
     assert made.outcome is Outcome.DECLINED
@@ -317,9 +317,9 @@ def test_a_charge_can_be_settled_by_what_a_person_found(shop: SwishShop) -> None
     shop.swish.faults.add(when_sending(_CHARGES, Fault(kind=FaultKind.DROP_AFTER)))
     made = drawn(shop, mandate)
     shop.later(minutes=15)
-    (charge,) = shop.swish._recurring.charges
+    (charge,) = shop.swish.charges
     found = shop.payments.settle_by_hand(
-        made.operation_id, provider_reference=f"recurring:{charge}", person="Eva", reason="stands in the bank's list"
+        made.operation_id, provider_reference=f"recurring:{charge.id}", person="Eva", reason="stands in the bank's list"
     )
     assert found.succeeded
     books_agree(shop)

@@ -9,6 +9,8 @@ from prenopay.testing.emulators.swish import SwishEmulator
 
 __all__ = ["SwedbankPayPayer", "SwishPayer"]
 
+_CONSENT: Final = "consent:"
+"""How prenopay names a standing consent of Swish, which is signed where a payment is paid."""
 _ASKING_CARD: Final = next(card for card in TEST_CARDS if card.is_challenged)
 
 
@@ -44,17 +46,28 @@ class SwishPayer:
         self._emulator = emulator
 
     def approve(self, payment: str) -> None:
-        """Sign with BankID."""
-        self._emulator.approve(payment)
+        """Sign a payment, or a standing consent, with BankID."""
+        if payment.startswith(_CONSENT):
+            self._emulator.sign_consent(payment.removeprefix(_CONSENT))
+        else:
+            self._emulator.approve(payment)
 
     def decline(self, payment: str) -> None:
-        """Say no in the app: the payment has ended."""
-        self._emulator.decline(payment)
+        """Say no in the app: the payment, or the consent, has ended."""
+        if payment.startswith(_CONSENT):
+            self._emulator.sign_consent(payment.removeprefix(_CONSENT), agrees=False)
+        else:
+            self._emulator.decline(payment)
 
     def wait(self, payment: str) -> None:
         """Leave the app open; Swish gives up after some minutes of the virtual clock."""
-        self._emulator.payment(payment)
+        self._look(payment)
 
     def vanish(self, payment: str) -> None:
         """Put the phone away."""
-        self._emulator.payment(payment)
+        self._look(payment)
+
+    def _look(self, payment: str) -> None:
+        """Open the app; raises ``ControlRefused`` where there is nothing to see."""
+        if payment.removeprefix(_CONSENT) not in {consent.id for consent in self._emulator.consents}:
+            self._emulator.payment(payment)

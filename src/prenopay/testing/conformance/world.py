@@ -91,6 +91,8 @@ class World:
 
     order: Order = field(default_factory=an_order)
     """An order that the gateway takes; rules change its amount, capture mode and payer."""
+    storing: Order | None = field(default=None, repr=False)
+    """An order that has the payer's method stored, for ``StoresMandates``; by default ``order`` is asked to."""
     payer: Payer = field(default_factory=lambda: Payer(reference="R-77", email="leia@example.com"), repr=False)
     """A payer the gateway takes, with invented data."""
     declines: Callable[[Payment], object] | None = None

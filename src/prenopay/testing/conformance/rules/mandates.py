@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from prenopay.errors import IdReused, MandateUnusable
@@ -18,8 +20,14 @@ __all__ = ["Mandates", "drawn", "stored"]
 
 
 def stored(stage: Stage) -> Mandate:
-    """Have the payer's method stored with a purchase, and return the mandate."""
-    stage.taken("order:store", payer=stage.world.payer, store=StoreMethod(consent=consent()))
+    """Have the payer's method stored, and return the mandate."""
+    asked = stage.world.storing or stage.order(payer=stage.world.payer, store=StoreMethod(consent=consent()))
+    payment = stage.do(
+        lambda payments: payments.create(replace(asked, capture=CaptureMode.AUTOMATIC), operation_id="order:store")
+    )
+    stage.world.pays(payment)
+    stage.observed(payment)
+    stage.settle()
     (mandate,) = stage.do(lambda payments: payments.mandates.of_payer(stage.world.payer.reference))
     return mandate
 
@@ -42,8 +50,8 @@ class Mandates:
     """What happens while the payer is away."""
 
     @needs(StoresMandates)
-    def test_a_method_is_stored_with_a_purchase(self, stage: Stage) -> None:
-        """A purchase that asks for it leaves one active mandate, with what people call the method."""
+    def test_a_method_is_stored(self, stage: Stage) -> None:
+        """An order that asks for it leaves one active mandate, with what people call the method."""
         mandate = stored(stage)
 
         assert mandate.state is MandateState.ACTIVE
@@ -96,7 +104,9 @@ class Mandates:
         assert stage.world.declines_charge is not None
         stage.world.declines_charge()
 
-        made = drawn(stage, mandate)
+        drawn(stage, mandate)
+        stage.settle()
+        made = stage.operation("charge:1")
 
         assert made.outcome is Outcome.DECLINED
         assert made.decline is not None

@@ -71,11 +71,16 @@ class Secrets:
 
     @needs(StoresMandates, hooks=("tokens",))
     def test_the_database_holds_no_token(self, stage: Stage) -> None:
-        """Tokens of stored methods are sealed before they are written, and are seen nowhere else."""
+        """Tokens of stored methods are sealed before they are written, and are seen nowhere else.
+
+        Where the payment that stored a method and the method have one name, the merchant gave it: it is no secret.
+        """
         stored(stage)
         assert stage.world.tokens is not None
-        tokens = list(stage.world.tokens())
-        assert tokens, "World.tokens says that nothing was stored"
+        found = list(stage.world.tokens())
+        assert found, "World.tokens says that nothing was stored"
+        named = [str(payment.provider_reference) for payment in stage.every_payment()]
+        tokens = [each for each in found if not any(each in name for name in named)]
 
         everything = [*_dump(stage), _file_of(stage), *stage.log, *map(repr, stage.events)]
         assert [each for each in tokens if any(each in text for text in everything)] == []

@@ -16,7 +16,14 @@ from prenopay.testing.emulators.swish.behaviour import (
     ReferenceSigns,
     RemainingStyle,
 )
-from prenopay.testing.emulators.swish.books import PaymentRecord, PayoutRecord, RefundRecord, Totals
+from prenopay.testing.emulators.swish.books import (
+    ChargeRecord,
+    ConsentRecord,
+    PaymentRecord,
+    PayoutRecord,
+    RefundRecord,
+    Totals,
+)
 from prenopay.testing.emulators.swish.emulator import API_HOSTS, QR_HOSTS, SwishEmulator
 from prenopay.testing.emulators.swish.faces import PhoneFace, Presenting
 from prenopay.testing.emulators.swish.merchants import DEFAULT_NUMBER, SwishMerchant, SwishPayer
@@ -38,6 +45,8 @@ __all__ = [
     "AmountStyle",
     "Behaviour",
     "CallbackAddresses",
+    "ChargeRecord",
+    "ConsentRecord",
     "DateStyle",
     "IdentifierPlace",
     "IssuedCertificate",

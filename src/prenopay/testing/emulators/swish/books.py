@@ -1,4 +1,4 @@
-"""Swish's own books, to be read and compared: payments, refunds and payouts as values that never change."""
+"""Swish's own books, to be read and compared: payments, refunds, payouts, consents, as values that never change."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.swish.calls import PHONE_PATH
 from prenopay.testing.emulators.swish.formats import minor
 from prenopay.testing.emulators.swish.objects import Payment, Payout, Refund, Status
+from prenopay.testing.emulators.swish.recurring import Charge, Consent
 
-__all__ = ["PaymentRecord", "PayoutRecord", "RefundRecord", "Totals", "describe"]
+__all__ = ["ChargeRecord", "ConsentRecord", "PaymentRecord", "PayoutRecord", "RefundRecord", "Totals", "describe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,50 @@ class PayoutRecord:
             error_code=payout.error_code,
             created=payout.created,
             paid=payout.paid,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRecord:
+    """One standing consent as it stands: PENDING, ACTIVE, DECLINED or REVOKED. ``id`` is what charges it."""
+
+    id: str = field(repr=False)
+    payee: str
+    payer: str = field(repr=False)
+    reference: str
+    status: str
+
+    @classmethod
+    def of(cls, consent: Consent) -> ConsentRecord:
+        """Return the consent as a value."""
+        return cls(
+            id=consent.id,
+            payee=consent.merchant.number,
+            payer=consent.payer,
+            reference=consent.reference,
+            status=consent.status,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRecord:
+    """One charge on a consent as it stands: CREATED, PAID or ERROR."""
+
+    id: str
+    consent: str = field(repr=False)
+    amount: Decimal
+    status: str
+    error_code: str
+
+    @classmethod
+    def of(cls, charge: Charge) -> ChargeRecord:
+        """Return the charge as a value."""
+        return cls(
+            id=charge.id,
+            consent=charge.consent.id,
+            amount=charge.amount,
+            status=charge.status,
+            error_code=charge.error_code,
         )
 
 

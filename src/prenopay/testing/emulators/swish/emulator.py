@@ -18,7 +18,15 @@ from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.swish.api import Api
 from prenopay.testing.emulators.swish.authority import SwishAuthority
 from prenopay.testing.emulators.swish.behaviour import Behaviour, CallbackAddresses
-from prenopay.testing.emulators.swish.books import PaymentRecord, PayoutRecord, RefundRecord, Totals, describe
+from prenopay.testing.emulators.swish.books import (
+    ChargeRecord,
+    ConsentRecord,
+    PaymentRecord,
+    PayoutRecord,
+    RefundRecord,
+    Totals,
+    describe,
+)
 from prenopay.testing.emulators.swish.calls import PHONE_PATH, QR_PATH, describe_call
 from prenopay.testing.emulators.swish.faces import PhoneFace, Presenting
 from prenopay.testing.emulators.swish.merchants import SwishMerchant, SwishPayer
@@ -184,12 +192,22 @@ class SwishEmulator:
             self._register.settle()
             return self._recurring.sign(consent, msisdn=msisdn, agrees=agrees).status
 
+    def revoke_consent(self, consent: str) -> str:
+        """Take a signed consent back in the app; returns its state."""
+        with self._lock:
+            return self._recurring.revoke(consent).status
+
     # What banks and Swish's people do
 
     def fail(self, item: str, code: str) -> None:
         """Let an open payment, refund or payout end with ``code``."""
         with self._lock:
             self._payer.fail(self._find_any(item), code)
+
+    def fail_next_charge(self, code: str = "RF07") -> None:
+        """Let the next charge on a consent end with ``code``, once."""
+        with self._lock:
+            self._recurring.next_code = code
 
     def enrol(self, *members: SwishMerchant | SwishPayer) -> None:
         """Add merchants and payers, or change what is known of them."""
@@ -237,6 +255,19 @@ class SwishEmulator:
             self._register.settle()
             return tuple(map(PayoutRecord.of, self._register.payouts.values()))
 
+    @property
+    def consents(self) -> tuple[ConsentRecord, ...]:
+        """Every standing consent."""
+        with self._lock:
+            return tuple(map(ConsentRecord.of, self._recurring.consents.values()))
+
+    @property
+    def charges(self) -> tuple[ChargeRecord, ...]:
+        """Every charge on a consent; one that is paid stands among ``payments`` too, and is refunded there."""
+        with self._lock:
+            self._register.settle()
+            return tuple(map(ChargeRecord.of, self._recurring.charges.values()))
+
     def payment(self, payment: str) -> PaymentRecord:
         """Return one payment request as it stands."""
         with self._lock:
@@ -270,8 +301,10 @@ class SwishEmulator:
                 return {"failed": order}
             case "sign_consent" | "refuse_consent":
                 return {"status": self.sign_consent(order, msisdn=msisdn, agrees=action == "sign_consent")}
+            case "revoke_consent":
+                return {"status": self.revoke_consent(order)}
             case _:
-                message = "action must be scan, approve, decline, fail, sign_consent or refuse_consent"
+                message = "action must be scan, approve, decline, fail, sign_consent, refuse_consent or revoke_consent"
                 raise ControlRefused(message)
 
     def _answer(self, request: EmulatorRequest) -> EmulatorAnswer:

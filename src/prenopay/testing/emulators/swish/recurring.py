@@ -70,6 +70,8 @@ class Recurring:
         """Begin without consents."""
         self.consents: dict[str, Consent] = {}
         self.charges: dict[str, Charge] = {}
+        self.next_code = ""
+        """What the next charge that is made ends with, once."""
         self._register = register
 
     def answer(self, request: EmulatorRequest, caller: SwishMerchant, read: Callable[[], JsonObject]) -> EmulatorAnswer:
@@ -106,6 +108,15 @@ class Recurring:
             raise PayerRefused(message)
         consent.payer = consent.payer or msisdn or DEFAULT_PAYER
         self._tell_consent(consent, "ACTIVE" if agrees else "DECLINED")
+        return consent
+
+    def revoke(self, name: str) -> Consent:
+        """Have the payer take a signed consent back in the app; Swish tells of it."""
+        consent = self.consents.get(name)
+        if consent is None or consent.status != "ACTIVE":
+            message = f"there is no signed consent {name!r}"
+            raise PayerRefused(message)
+        self._tell_consent(consent, "REVOKED")
         return consent
 
     def _create(
@@ -171,7 +182,9 @@ class Recurring:
         return EmulatorAnswer(status=201, headers=(("location", location),))
 
     def _take(self, charge: Charge) -> None:
-        code = charge.message if charge.message in _BAILS and self._register.behaviour.message_codes else ""
+        code, self.next_code = self.next_code, ""
+        if not code and charge.message in _BAILS and self._register.behaviour.message_codes:
+            code = charge.message
         revoked = charge.consent.status != "ACTIVE"
         charge.error_code = code or ("RF07" if revoked else "")
         charge.status = "ERROR" if charge.error_code else "PAID"
