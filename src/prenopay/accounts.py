@@ -53,7 +53,10 @@ _LOOK_AGAIN_WITHIN: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepReport:
-    """What one sweep did. ``failures`` are for people: each is kept and tried again."""
+    """What one sweep did. ``failures`` are for people: each is kept and tried again.
+
+    One that ended an operation as certainly not done (``NOT_ATTEMPTED``) is named once, and stands in its ``error``.
+    """
 
     callbacks: int
     operations: int

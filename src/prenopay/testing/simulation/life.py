@@ -140,16 +140,19 @@ def _to_rest(world: World) -> list[str]:
     chance = _chance(world.seed, 0, "rest")
     world.cards.behaviour = replace(world.cards.behaviour, unknown_status="")
     world.crashed()
-    report, broken = None, list[str]()
+    broken: list[str] = []
     for number, pause in enumerate(_CALM, start=1):
         world.clock.advance(pause)
         report = world.run(_round(world, chance, number))
         books = world.books()
         _count(world, books)
-        if number >= _LEAST_CALM and not (broken := at_the_end(world, books)):
-            break
-    if report is not None and report.failures:
+        if number < _LEAST_CALM:
+            continue
+        # A sweep names what it ended as certainly not done; what it names again and again is lost.
+        broken = at_the_end(world, books)
         broken += [f"never lost: the last sweep failed with {failure}" for failure in report.failures]
+        if not broken:
+            break
     return broken
 
 
