@@ -16,6 +16,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
+from prenopay._handlers import awaited
 from prenopay._redaction import Secret, scrub
 from prenopay._system import AwaitingClock, SystemEntropy
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
@@ -120,6 +121,7 @@ class AsyncAccounts:
         ``LedgerUnavailable`` when the tables are missing or old (``prenopay db upgrade``).
         """
         urls = CallbackUrls(callback_url, callback_keys)
+        on_hear = None if on_event is None else awaited(on_event)
         engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
         closing, own = [ledger.aclose], None
@@ -132,7 +134,7 @@ class AsyncAccounts:
             clock=clock or AwaitingClock(),
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
-            on_event=on_event,
+            on_event=on_hear,
             vault=Vault(token_keys),
             connect=AwaitingSender if sender is own else None,
             closing=closing,

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from prenopay._blocking import run_blocking
+from prenopay._handlers import called
 from prenopay._redaction import Secret
 from prenopay._system import BlockingClock, SystemEntropy
 from prenopay._transport import BlockingSender
 from prenopay.accounts import AsyncAccounts, SweepReport
 from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
-from prenopay.events import Event, EventHandler
+from prenopay.events import EventHandler
 from prenopay.ledger.engine import BlockingLedger
 from prenopay.ledger.inbox import Callback
 from prenopay.ledger.upgrading import open_migrated
@@ -286,16 +287,13 @@ class Accounts:
         Raises ``ConfigurationError``, or ``LedgerUnavailable`` when the tables are missing or old.
         """
         urls = CallbackUrls(callback_url, callback_keys)
+        on_hear = None if on_event is None else called(on_event)
         engine = open_migrated(database)
-        ledger, handler = BlockingLedger(engine), on_event
+        ledger = BlockingLedger(engine)
         closing, own = [ledger.aclose], None
         if sender is None:
             sender = own = BlockingSender()
             closing.append(own.aclose)
-
-        async def tell(event: Event) -> None:
-            if handler is not None:
-                handler(event)
 
         accounts = AsyncAccounts(
             ledger=ledger,
@@ -303,7 +301,7 @@ class Accounts:
             clock=clock or BlockingClock(),
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
-            on_event=None if on_event is None else tell,
+            on_event=on_hear,
             vault=Vault(token_keys),
             connect=BlockingSender if sender is own else None,
             closing=closing,

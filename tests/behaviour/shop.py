@@ -109,6 +109,7 @@ class Shop:
         self.account_name = account
         self._settings = settings
         self._runner = asyncio.Runner() if colour == "awaiting" else None
+        self.hear: Callable[[Event], Any] = self._hear if self._runner is None else self._hear_awaiting
         self.accounts = self._open()
         self.payments = self.add(account, **settings)
 
@@ -129,20 +130,21 @@ class Shop:
             "token_keys": [TOKEN_KEY],
             "sender": self.sender,
             "clock": self.clock,
+            "on_event": lambda event: self.hear(event),  # noqa: PLW0108 - looked up anew each time, so that a test may change it
         }
         if self._runner is None:
-            return Driven(Accounts.open(self.database, on_event=self._hear, **shared), self._run)
-
-        async def on_event(event: Event) -> None:
-            self._hear(event)
+            return Driven(Accounts.open(self.database, **shared), self._run)
 
         async def opened() -> AsyncAccounts:
-            return AsyncAccounts.open(self.database, on_event=on_event, **shared)
+            return AsyncAccounts.open(self.database, **shared)
 
         return Driven(self._runner.run(opened()), self._run)
 
     def _hear(self, event: Event) -> None:
         self.on_event(event)
+
+    async def _hear_awaiting(self, event: Event) -> None:
+        self._hear(event)
 
     def _run(self, work: Any) -> Any:
         assert self._runner is not None

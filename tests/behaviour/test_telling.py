@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 
-from prenopay import CaptureMode, Event, Payment
+from prenopay import Accounts, AsyncAccounts, CaptureMode, Event, Payment
+from prenopay.errors import ConfigurationError
 from tests.behaviour.shop import Shop
 
 
@@ -98,3 +102,56 @@ def test_an_event_says_what_the_books_said_then(shop: Shop) -> None:
     assert {event.payment_id for event in shop.events} == {payment.payment_id}
     assert len({event.event_id for event in shop.events}) == 3
     assert "'status': 'Paid'" in repr(captured.raw)
+
+
+# A handler of the wrong colour
+
+
+async def hears_in_async_code(event: Event) -> None:
+    raise AssertionError(event)
+
+
+def hears_in_blocking_code(_: Event) -> None:
+    pass
+
+
+class HearsInAsyncCode:
+    async def __call__(self, event: Event) -> None:
+        raise AssertionError(event)
+
+
+def opened(database: str, on_event: Any) -> Accounts:
+    return Accounts.open(
+        database, callback_url="https://shop.example/callbacks", callback_keys=["k" * 32], on_event=on_event
+    )
+
+
+@pytest.mark.parametrize(
+    "on_event", [hears_in_async_code, partial(hears_in_async_code), HearsInAsyncCode(), HearsInAsyncCode().__call__]
+)
+def test_blocking_accounts_refuse_an_async_handler(sqlite_database: str, on_event: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigurationError, match="on_event is async"):
+        opened(sqlite_database, on_event)
+
+
+@pytest.mark.parametrize("open_accounts", [Accounts.open, AsyncAccounts.open])
+def test_what_cannot_be_called_is_refused(sqlite_database: str, open_accounts: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigurationError, match="on_event: must be a function that takes an event, not list"):
+        open_accounts(sqlite_database, callback_url="https://shop.example/c", callback_keys=["k" * 32], on_event=[])
+
+
+def test_a_handler_of_the_wrong_colour_leaves_its_events_to_be_told(
+    shop: Shop,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A plain function that returns a coroutine, an async one's place taken by one that returns nothing."""
+    hear = shop.hear
+    shop.hear = hears_in_async_code if shop.colour == "blocking" else hears_in_blocking_code
+    shop.captured()
+    assert shop.events == []
+    assert "on_event is " in caplog.text
+
+    shop.hear = hear
+    shop.later(hours=1)
+    shop.accounts.sweep()
+    assert shop.told == ["payment.authorized", "payment.captured"]
