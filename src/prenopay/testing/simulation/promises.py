@@ -83,14 +83,19 @@ def _dishonest(world: World, books: Books, moves: list[Move]) -> Iterator[str]:
     """An outcome that says something the gateway's books deny."""
     under = Counter((move.what, move.reference) for move in moves)
     creators = {row.payment_id: row.operation_id for row in books.operations if row.kind in _WHAT}
+    # What prenopay does of itself (end a page, take a reservation) bears the order's text on the wire: of two
+    # such operations of one payment, the one that says "done" accounts for what the gateway did.
+    done = {(row.payment_id, row.kind) for row in books.operations if row.outcome not in _NOTHING_HAPPENED}
 
     def times(what: str, text: str) -> int:
         return sum(under[what, reference] for reference in world.notebook.references.get((what, text), ()))
 
     for row in books.operations:
         what = _WHAT.get(row.kind, row.kind)
-        text = row.operation_id if row.operation_id in world.notebook.wishes else creators.get(row.payment_id, "")
-        yield from _contradictions(row, times(what, text))
+        if row.operation_id in world.notebook.wishes:
+            yield from _contradictions(row, times(what, row.operation_id))
+        elif row.outcome not in _NOTHING_HAPPENED or (row.payment_id, row.kind) not in done:
+            yield from _contradictions(row, times(what, creators.get(row.payment_id, "")))
     for payout in books.payouts:
         paid = times("pay out", payout.operation_id)
         if (payout.outcome == "succeeded" and not paid) or (payout.outcome in _NOTHING_HAPPENED and paid):
