@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from prenopay._redaction import MASK, Secret
+from prenopay.errors import Conflict
 from prenopay.mandates import MandateKind, MethodSeen
 from prenopay.models import Action, AppSwitch, Decline, Outcome, PaymentState, SeamlessView
 from prenopay.money import Money
@@ -85,8 +86,8 @@ class Limits:
 class CreateRequest:
     """What ``create_payment`` is given: the order, the gateway reference, the callback URL.
 
-    ``offered`` is the token of the stored method that ``order.pay_with`` names. ``again``: an earlier
-    try under this reference may have reached the gateway.
+    ``offered`` is the token of the stored method that ``order.pay_with`` names, unless it was removed since.
+    ``again``: an earlier try under this reference may have reached the gateway.
     """
 
     order: Order
@@ -140,15 +141,26 @@ class Created:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeRequest:
-    """What ``charge`` is given: the order to collect, the token, and our reference, the same on every try."""
+    """What ``charge`` is given: the order to collect, the token, and our reference, the same on every try.
+
+    ``again``: an earlier try may have reached the gateway. ``token`` is ``None`` where the method was removed
+    since: an earlier try can be looked for, and nothing can be sent.
+    """
 
     order: Order
     payment_id: str
     reference: str
     callback_url: str = field(repr=False)
     kind: MandateKind
-    token: Secret
+    token: Secret | None
     again: bool = False
+
+    def token_to_send(self) -> Secret:
+        """Return the token; raises ``Conflict`` where the method was removed."""
+        if self.token is None:
+            message = "charge: the stored method was removed, so nothing can be sent"
+            raise Conflict(message, advice="charge another method, under a new operation id")
+        return self.token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +168,7 @@ class Charged:
     """How a charge ended: ``observation`` where the gateway made a payment of it, ``decline`` where it said no.
 
     A declined charge may have both. Whether the method must rest then is read off ``decline.suspends``.
+    ``NOT_ATTEMPTED``: an earlier try was looked for, the gateway has none, and it cannot be made again.
     """
 
     outcome: Outcome

@@ -136,9 +136,7 @@ class Charging:
             reference=made.reference,
             callback_url=self._execution.ports.callback_urls.url(self._account, made.payment_id),
             kind=mandate.kind,
-            token=await self._execution.ports.ledger.read(
-                lambda connection: self._execution.token(connection, mandate.mandate_id),
-            ),
+            token=await self._execution.token(mandate.mandate_id),
             again=begun.maybe_sent,
         )
         send = self._execution.send()
@@ -147,6 +145,8 @@ class Charging:
         except (*STAYS_OPEN, DuplicateReference) as error:
             _log.warning("charge %s: outcome unknown: %s", made.operation_id, error)
             return
+        if charged.outcome is Outcome.NOT_ATTEMPTED and read_at - begun.operation.first_sent_at < FIRST_TRY_HAS_ENDED:
+            return  # what the gateway does not have may still be on its way
         if charged.observation is not None:
             charged = replace(charged, observation=redacted(charged.observation))
         await self._execution.ports.ledger.transact(

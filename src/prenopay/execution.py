@@ -108,18 +108,17 @@ class Execution:
 
         return send
 
-    def token(self, connection: Connection, mandate_id: str) -> Secret:
-        """Return the secret inside a mandate, for a provider; raises ``Conflict`` once it is removed."""
-        return tokens.unsealed(connection, self.ports.vault, self.account, mandate_id)
+    async def token(self, mandate_id: str) -> Secret | None:
+        """Return the secret inside a mandate, for a provider; ``None`` once it is removed."""
+        sealed = await self.ports.ledger.read(lambda connection: tokens.token_of(connection, mandate_id))
+        return None if sealed is None else self.ports.vault.unseal(sealed)
 
     async def create(self, begun: Begun, order: Order) -> StoredPayment:
         """Ask the gateway for the payment and write down what it made."""
         payment_id = begun.payment.payment.payment_id
         callback_url = self.ports.callback_urls.url(self.account, payment_id)
         send, read_at = self.send(), self.ports.clock.now()
-        offered: Secret | None = None
-        if order.pay_with:
-            offered = await self.ports.ledger.read(lambda connection: self.token(connection, order.pay_with))
+        offered = await self.token(order.pay_with) if order.pay_with else None
 
         def ask(reference: str) -> Awaitable[Created]:
             request = CreateRequest(

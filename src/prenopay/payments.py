@@ -152,6 +152,8 @@ class AsyncPayments(Generic[ProviderT_co]):
         """Look at what a callback's URL names: a payment, or a payout."""
         if is_payout(payment_id):
             await self._payouts.resolve_by_id(payment_id)
+        elif making := await self._ledger.read(lambda connection: settling.unanswered(connection, payment_id)):
+            await self.resolve(making)  # until then nobody knows the gateway's name for the payment
         else:
             await self.observe(payment_id, source="callback")
 

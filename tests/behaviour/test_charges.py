@@ -412,3 +412,26 @@ def test_a_person_who_finds_a_declined_charge_settles_it(shop: Shop) -> None:
     assert shop.payments.get(made.payment_id).state is PaymentState.DECLINED
     assert shop.drawn(mandate, "renewal:2").succeeded
     shop.books_agree()
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+@pytest.mark.parametrize("repeated", RepeatedReference)
+def test_a_lost_charge_on_a_removed_card_waits_for_a_person_and_troubles_no_sweep(
+    open_shop: Callable[..., Shop], kind: FaultKind, repeated: RepeatedReference
+) -> None:
+    shop = open_shop(repeated_reference=repeated)
+    mandate = shop.stored()
+    shop.emulator.faults.add(Fault(kind=kind, call="charge"))
+    assert shop.drawn(mandate, "renewal:1").outcome is Outcome.UNKNOWN
+    shop.mandates.remove(mandate.mandate_id, reason="asked for")
+
+    for days in (0, 1, 20):
+        shop.later(days=days, minutes=20)
+        assert shop.accounts.sweep().failures == ()
+    assert shop.payments.operation("renewal:1").outcome is Outcome.UNKNOWN
+
+    made = shop.emulator.charges()
+    found = made[0].order if made else None
+    settled = shop.payments.settle_by_hand("renewal:1", provider_reference=found, person="Eva", reason="the portal")
+    assert settled.outcome is (Outcome.SUCCEEDED if found else Outcome.NOT_ATTEMPTED)
+    shop.books_agree()

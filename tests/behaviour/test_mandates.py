@@ -443,3 +443,22 @@ def test_a_payer_who_does_not_tick_the_box_leaves_nothing_half_stored(shop: Shop
     (mandate,) = shop.mandates.of_payer(READER.reference)
     assert (mandate.state, mandate.reason) == (MandateState.DELETED, "the gateway told no token")
     assert ended(shop) == []
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+def test_a_lost_page_is_made_without_the_card_that_was_removed_since(shop: Shop, kind: FaultKind) -> None:
+    shop.stored(store=ONE_CLICK)
+    (offered,) = shop.mandates.to_offer(READER.reference)
+    shop.emulator.faults.add(Fault(kind=kind, call="create"))
+    order = {"payer": READER, "pay_with": offered.mandate_id}
+    assert shop.tries(lambda: shop.bought("order:again", **order)) is not None
+    shop.mandates.remove(offered.mandate_id, reason="asked for")
+
+    shop.later(minutes=20)
+    assert shop.accounts.sweep().failures == ()
+
+    payment = shop.payments.get(shop.payments.operation("order:again").payment_id)
+    assert payment.state is PaymentState.PENDING
+    shop.pay(payment)
+    assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+    shop.books_agree()

@@ -325,6 +325,42 @@ def test_a_charge_can_be_settled_by_what_a_person_found(shop: SwishShop) -> None
     books_agree(shop)
 
 
+@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_lost_charge_is_found_though_its_consent_is_removed(shop: SwishShop, fault: Fault, told: bool) -> None:  # noqa: FBT001 - of the table
+    mandate = signed(shop)
+    shop.swish.faults.add(when_sending(_CHARGES, fault))
+    assert drawn(shop, mandate).outcome is Outcome.UNKNOWN
+    shop.mandates.remove(mandate.mandate_id, reason="asked for")
+    assert consents(shop) == ["REVOKED"]
+
+    shop.later(minutes=11)
+    if told:
+        shop.deliver_callbacks()
+    for _ in range(3):
+        assert shop.accounts.sweep().failures == ()
+        shop.later(minutes=10)
+
+    made = shop.payments.operation("renewal:1")
+    became = {"PAID": Outcome.SUCCEEDED, "ERROR": Outcome.DECLINED, "": Outcome.NOT_ATTEMPTED}
+    assert made.outcome is became[next((each.status for each in shop.swish.charges), "")]
+    books_agree(shop)
+
+
+def test_money_of_a_lost_charge_is_told_at_its_callback(shop: SwishShop) -> None:
+    mandate = signed(shop)
+    shop.swish.faults.add(when_sending(_CHARGES, Fault(kind=FaultKind.DROP_AFTER)))
+    assert drawn(shop, mandate).outcome is Outcome.UNKNOWN
+    shop.later(seconds=50)
+    shop.swish.settle()
+    shop.mandates.remove(mandate.mandate_id, reason="asked for")
+    shop.deliver_callbacks()
+
+    assert shop.payments.operation("renewal:1").succeeded
+    assert shop.told.count(EventKind.CAPTURED.value) == 1
+    books_agree(shop)
+
+
 # Removing
 
 

@@ -23,7 +23,7 @@ from prenopay.ledger.records import (
 from prenopay.models import Decline, Operation, OperationKind, Outcome, Payment, PaymentState
 from prenopay.money import Money
 
-__all__ = ["being_refunded", "claim", "due", "look_again", "open_ones", "refunds_under_way", "settle"]
+__all__ = ["being_refunded", "claim", "due", "look_again", "open_ones", "refunds_under_way", "settle", "unanswered"]
 
 _MAKE_PAYMENTS: Final = frozenset({OperationKind.CREATE, OperationKind.CHARGE})
 
@@ -75,6 +75,14 @@ def claim(connection: Connection, account: str, operation_id: str, now: datetime
         return None
     payment = load_payment(connection, account, again.operation.payment_id)
     return Begun(operation=again, payment=payment, ours_to_send=True, maybe_sent=True)
+
+
+def unanswered(connection: Connection, payment_id: str) -> str | None:
+    """Return the operation that makes the payment, while the gateway's answer to it is missing."""
+    made = (each.operation for each in operations_of(connection, payment_id))
+    return next(
+        (each.operation_id for each in made if each.kind in _MAKE_PAYMENTS and each.outcome is Outcome.UNKNOWN), None
+    )
 
 
 def look_again(connection: Connection, account: str, operation_id: str, at: datetime) -> None:

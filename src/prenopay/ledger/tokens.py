@@ -6,10 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from prenopay._redaction import Secret
-from prenopay.errors import Conflict
 from prenopay.ledger import schema
-from prenopay.ledger.vault import Vault
 
 __all__ = [
     "holder",
@@ -21,7 +18,6 @@ __all__ = [
     "sealed_tokens",
     "to_remove",
     "token_of",
-    "unsealed",
 ]
 
 
@@ -65,15 +61,6 @@ def token_of(connection: Connection, mandate_id: str) -> bytes | None:
     table = schema.tokens
     sealed = connection.execute(select(table.c.sealed).where(table.c.mandate_id == mandate_id)).scalar_one_or_none()
     return None if sealed is None else bytes(sealed)
-
-
-def unsealed(connection: Connection, vault: Vault, account: str, mandate_id: str) -> Secret:
-    """Return the token inside a mandate; raises ``Conflict`` once it is removed."""
-    sealed = token_of(connection, mandate_id)
-    if sealed is None:
-        message = f"mandate {mandate_id} has no token any more"
-        raise Conflict(message).about(account=account)
-    return vault.unseal(sealed)
 
 
 def sealed_tokens(connection: Connection, account: str) -> tuple[tuple[str, bytes], ...]:

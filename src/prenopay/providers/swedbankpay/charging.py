@@ -43,10 +43,11 @@ async def charge(send: Send, calls: Calls, config: SwedbankPay, request: ChargeR
     other errors only where certainly nothing happened.
     """
     check_charge(request)
-    if request.again and config.repeated_reference != RepeatedReference.REFUSED:
+    if request.again and (request.token is None or config.repeated_reference != RepeatedReference.REFUSED):
         raise _unknown(request, "an earlier try may have reached the gateway, so nothing was sent again")
     url = expanded(config.api_url + ORDERS)
-    answer = hidden(await send(calls.request("POST", url, _LABEL, charge_body(config, request))), request.token)
+    body, token = charge_body(config, request), request.token_to_send()
+    answer = hidden(await send(calls.request("POST", url, _LABEL, body)), token)
     try:
         known = order_in(answer, _LABEL, request.order.amount.currency, declines=is_decline_of_charge)
         if not is_order_id(known.observation.provider_reference):
@@ -94,7 +95,7 @@ async def _with_reason(
         return charged
     url = expanded(config.api_url + observed.provider_reference)
     try:
-        answer = hidden(await send(calls.request("GET", url, _LABEL, retry_safe=True)), request.token)
+        answer = hidden(await send(calls.request("GET", url, _LABEL, retry_safe=True)), request.token_to_send())
         again = _charged_of(order_in(answer, _LABEL, request.order.amount.currency).observation)
     except PrenopayError:
         return charged

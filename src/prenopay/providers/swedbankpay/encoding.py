@@ -133,7 +133,7 @@ def create_body(config: SwedbankPay, request: CreateRequest) -> bytes:
 
 def charge_body(config: SwedbankPay, request: ChargeRequest) -> bytes:
     """Return the body that charges a stored method: of the payer it says the reference and no more."""
-    order, token = request.order, request.token.reveal()
+    order, token = request.order, request.token_to_send().reveal()
     body = _wire.ChargeOut(
         operation=_CHARGED_BY[request.kind],
         recurrence_token=token if request.kind is MandateKind.RECURRENCE else None,

@@ -130,8 +130,12 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
     async def charge(self, send: Send, request: ChargeRequest) -> Charged:
         """``POST`` the charge, which ends later. What may have arrived before is looked up first."""
         _require_consent(request.kind)
-        if request.again and (charged := await self._charged_before(send, request)) is not None:
-            return charged
+        if request.again:
+            charged = await self._charged_before(send, request)
+            if charged is None and request.token is None:
+                charged = Charged(outcome=Outcome.NOT_ATTEMPTED)
+            if charged is not None:
+                return charged
         answer = await send(self._recurring.charge(request))
         if is_success(answer):
             return Charged(outcome=Outcome.PENDING, observation=self._recurring.charged(request))
@@ -221,7 +225,7 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         codes = {problem.error_code for problem in refusal.problems}
         if refusal.status != _NOT_FOUND and (codes != {"PA01"} or refusal.status == _FORBIDDEN):
             return None
-        consent = await self._consent(send, request.token.reveal(), "charge")
+        consent = await self._consent(send, request.token_to_send().reveal(), "charge")
         if consent is not None and consent.state is PaymentState.CAPTURED:
             return None
         said = "no longer there" if consent is None else consent.raw_status

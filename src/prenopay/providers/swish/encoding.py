@@ -119,7 +119,7 @@ def charge_body(config: SwishAccount[object], request: ChargeRequest) -> bytes:
     """Return the body that takes money on a consent. Experimental."""
     order = request.order
     body = _wire.ChargeOut(
-        consent_id=request.token.reveal(),
+        consent_id=request.token_to_send().reveal(),
         callback_url=request.callback_url,
         payee=_wire.AliasOut(alias=config.number),
         amount=_wire.AmountOut(value=float(order.amount.to_decimal()), currency=order.amount.currency),

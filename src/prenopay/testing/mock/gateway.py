@@ -229,6 +229,8 @@ class MockGateway:
             known = self._by_reference(request.reference)
             if known is not None:
                 return _charged(known, apart=apart)
+            if request.again and request.token is None:
+                return Charged(outcome=Outcome.NOT_ATTEMPTED)
             return self._meet(
                 Call.CHARGE,
                 request.reference,
@@ -387,7 +389,7 @@ class MockGateway:
         return Reply(outcome=Outcome.SUCCEEDED, observation=found.observed(apart=apart))
 
     def _charge(self, request: ChargeRequest, ends: Scripted, *, apart: bool) -> Charged:
-        token = request.token.reveal()
+        token = request.token_to_send().reveal()
         held = any(each.token.reveal() == token and each.kind is request.kind for each in self._methods)
         decline = ends.decline if held else decline_of(DeclineCode.MANDATE_INACTIVE)
         made = self._add(
