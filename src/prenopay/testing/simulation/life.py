@@ -168,7 +168,7 @@ async def _round(world: World, chance: Random, number: int) -> SweepReport:
     report = await world.process.accounts.sweep()
     if number >= _PEOPLE_COME:
         await _people_finish(world, chance)
-    if number == _PEOPLE_COME + 1:
+    if number > _PEOPLE_COME:
         for name in sorted(world.notebook.by_hand & world.notebook.names.keys()):  # nobody tells of those
             await world.tries(partial(world.process.account(CARDS).observe, world.notebook.names[name]))
     return report
