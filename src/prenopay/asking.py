@@ -104,7 +104,8 @@ class ChangeRequest:
 
     ``provider_reference`` is the stored payment's; ``reference`` is this operation's own, the same on
     every try. The verb looks first whether ``reference`` has been acted on already; ``again`` says
-    that an earlier try may have reached the gateway.
+    that an earlier try may have reached the gateway. ``page_only``, of a cancel: close the page if nobody
+    has paid; money that is reserved is not released, and ``Conflict`` says that it was paid.
     """
 
     payment_id: str
@@ -116,6 +117,7 @@ class ChangeRequest:
     description: str
     callback_url: str = field(default="", repr=False)
     again: bool = False
+    page_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

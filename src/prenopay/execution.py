@@ -381,6 +381,7 @@ class Execution:
             description=begun.operation.parameters["description"] or payment.description,
             callback_url=self.ports.callback_urls.url(self.account, payment.payment_id),
             again=begun.maybe_sent,
+            page_only=ending.closes_page_only(made),
         )
 
     def _require(self, kind: OperationKind) -> None:

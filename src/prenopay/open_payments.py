@@ -49,7 +49,7 @@ class OpenPayments:
         """Close an open payment's page, then make a new one."""
         old = await self._get(payment_id)
         if old.is_open:
-            await self._execution.change(OperationKind.CANCEL, payment_id, f"{payment_id}:replaced")
+            await self._execution.change(OperationKind.CANCEL, payment_id, ending.replacing_operation_id(payment_id))
             old = await self._get(payment_id)
         if old.is_open or old.authorized or old.captured:
             message = f"payment {payment_id} is {old.state}: only one that nobody paid is replaced"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from prenopay import Action, FlagKind, Outcome, PageStyle, PaymentState
-from prenopay.errors import Quarantined
+from prenopay.errors import Conflict, Quarantined
 from prenopay.testing.emulators.swedbankpay import AWKWARD, PayerAnswer
-from tests.behaviour.shop import Shop, sek
+from tests.behaviour.shop import Shop, an_order, sek
 
 
 def test_a_gateway_order_of_another_amount_is_quarantined_until_it_matches_again(shop: Shop) -> None:
@@ -111,6 +112,27 @@ def test_a_status_nobody_knows_means_still_open(shop: Shop) -> None:
     shop.emulator.behaviour = replace(shop.emulator.behaviour, unknown_status="")
     shop.pay(payment)
     assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+
+
+@pytest.mark.parametrize("how", ["replace", "expire"])
+def test_a_page_that_was_paid_is_not_closed_by_releasing_the_money(shop: Shop, how: str) -> None:
+    """Nobody has told yet that it was paid, or in words that nobody knows: what is reserved stays so."""
+    payment = shop.bought()
+    shop.pay(payment)
+    shop.emulator.behaviour = replace(shop.emulator.behaviour, unknown_status="Frobnicated")
+    shop.later(days=29)
+    close: dict[str, Callable[[], Any]] = {
+        "replace": lambda: shop.payments.replace(payment.payment_id, an_order(), operation_id="order:2"),
+        "expire": lambda: shop.payments.expire(payment.payment_id),
+    }
+
+    assert isinstance(shop.tries(close[how]), Conflict)
+
+    (totals,) = shop.emulator.books().values()
+    assert (totals.authorized, totals.cancelled) == (payment.amount.minor, 0)
+    shop.emulator.behaviour = replace(shop.emulator.behaviour, unknown_status="")
+    assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+    shop.books_agree()
 
 
 def test_an_unknown_status_never_undoes_money(shop: Shop) -> None:

@@ -14,7 +14,15 @@ from prenopay.ledger.outbox import NewEvent, append_events
 from prenopay.ledger.records import StoredOperation, lock_payment
 from prenopay.models import Decline, Operation, PaymentState
 
-__all__ = ["decline", "expire", "expired_if_so", "expiry_operation_id", "tell_declined"]
+__all__ = [
+    "closes_page_only",
+    "decline",
+    "expire",
+    "expired_if_so",
+    "expiry_operation_id",
+    "replacing_operation_id",
+    "tell_declined",
+]
 
 
 def expire(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
@@ -39,6 +47,16 @@ def expire(connection: Connection, account: str, payment_id: str, *, now: dateti
 def expiry_operation_id(payment_id: str) -> str:
     """Return the id of the operation that closes a payment's page when its time is over."""
     return f"{payment_id}:expire"
+
+
+def replacing_operation_id(payment_id: str) -> str:
+    """Return the id of the operation that closes a payment's page when another payment takes its place."""
+    return f"{payment_id}:replaced"
+
+
+def closes_page_only(made: Operation) -> bool:
+    """Whether a cancel is prenopay's own: it is meant for a payment nobody has paid, and must release no money."""
+    return made.operation_id in {expiry_operation_id(made.payment_id), replacing_operation_id(made.payment_id)}
 
 
 def expired_if_so(observed: Observation, made: Operation) -> Observation:

@@ -128,11 +128,11 @@ class SwedbankPayProvider(
         return await self._post_purchase(send, request, _REVERSAL, encoding.transaction_body(request, with_amount=True))
 
     async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
-        """``cancel`` releases what is not captured; an order nobody has paid is closed with ``abort``."""
+        """``abort`` closes an order nobody has paid; ``cancel`` releases what is not captured."""
         order = await self._get(send, request.provider_reference, "cancel")
         if order.observation.state is PaymentState.CANCELLED or order.has(request.reference):
             return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
-        if "cancel" in order.links:
+        if "cancel" in order.links and not request.page_only:
             body = encoding.transaction_body(request, with_amount=False)
             return await self._act(send, request, order, "cancel", body)
         if "abort" in order.links:

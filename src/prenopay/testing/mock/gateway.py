@@ -362,7 +362,8 @@ class MockGateway:
 
     def _change(self, call: Call, found: Payment, request: ChangeRequest, ends: Scripted, *, apart: bool) -> Reply:
         minor = found.minor if request.amount is None else request.amount.minor
-        if Action(call.value) not in found.allowed_actions:
+        is_paid = request.page_only and found.state is not PaymentState.PENDING
+        if Action(call.value) not in found.allowed_actions or is_paid:
             if call is Call.CANCEL and found.state is PaymentState.CANCELLED:
                 return Reply(outcome=Outcome.SUCCEEDED, observation=found.observed(apart=apart))
             allowed = ", ".join(sorted(found.allowed_actions)) or "nothing"
