@@ -445,6 +445,22 @@ def test_a_payer_who_does_not_tick_the_box_leaves_nothing_half_stored(shop: Shop
     assert ended(shop) == []
 
 
+def test_a_card_that_is_stored_when_the_order_is_over_is_removed_at_the_gateway(shop: Shop) -> None:
+    """The host gave the order up while the gateway could not be asked: the card is nobody's to charge."""
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="create"))
+    assert shop.tries(lambda: shop.bought(payer=READER, store=StoreMethod(consent=CONSENT))) is not None
+    made = shop.payments.operation("order:1")
+    assert shop.payments.expire(made.payment_id).state is PaymentState.EXPIRED
+    payment = shop.bought(payer=READER, store=StoreMethod(consent=CONSENT))
+    shop.pay(payment)
+    shop.payments.observe(payment.payment_id)
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    assert mandate.state is MandateState.DELETED
+
+    shop.accounts.sweep()
+    assert [token.is_active for token in shop.emulator.tokens()] == [False]
+
+
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
 def test_a_lost_page_is_made_without_the_card_that_was_removed_since(shop: Shop, kind: FaultKind) -> None:
     shop.stored(store=ONE_CLICK)

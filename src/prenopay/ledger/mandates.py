@@ -109,6 +109,11 @@ def note_methods(
                 told += _replace(connection, row.account, row.replaces, row.mandate_id, now)
         elif row.state not in _ENDED:
             _show(connection, row.mandate_id, each.method, now)
+        elif not row.display and tokens.holder(connection, row.account, each.fingerprint) is None:
+            # Paid when the order was over: the mandate never began, and what was stored is removed (once: it is shown).
+            _show(connection, row.mandate_id, each.method, now)
+            tokens.keep(connection, row.mandate_id, row.account, each.fingerprint, each.sealed)
+            tokens.postpone_removal(connection, row.mandate_id, now)
     for row in proposed.values():
         if row.state in _UNBORN and is_over:
             change(connection, row.mandate_id, MandateState.DELETED, actor=GATEWAY, reason="not completed", now=now)
