@@ -9,10 +9,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table
 
-from prenopay.ledger import records, schema
+from prenopay.ledger import schema
 from prenopay.testing.simulation.gateways import Sums
 
-__all__ = ["Books", "MandateRow", "OperationRow", "PaymentRow", "PayoutRow", "disagreements", "read_books"]
+__all__ = [
+    "Books",
+    "MandateRow",
+    "OperationRow",
+    "PaymentRow",
+    "PayoutRow",
+    "disagreements",
+    "every_row",
+    "live_tokens",
+    "read_books",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,7 @@ class PaymentRow:
     quarantined: bool
     events: int
     capture_mode: str
+    due: int
 
     @property
     def sums(self) -> Sums:
@@ -104,7 +115,7 @@ def read_books(engine: Engine) -> Books:
         payments = rows(
             schema.payments,
             "payment_id, account, provider_reference, order_reference, state, amount, authorized, captured,"
-            " refunded, cancelled, quarantined, events, capture_mode",
+            " refunded, cancelled, quarantined, events, capture_mode, due",
         )
         operations = rows(schema.operations, "account, operation_id, kind, payment_id, outcome")
         payouts = rows(schema.payouts, "operation_id, reference, outcome")
@@ -124,9 +135,36 @@ def read_books(engine: Engine) -> Books:
 
 
 def disagreements(engine: Engine) -> tuple[str, ...]:
-    """Return payments whose totals are not the sums of their movements."""
+    """Return payments whose totals are not the sums of their movements, added up by the database."""
+    kinds = {"authorized": "authorization", "captured": "capture", "refunded": "refund", "cancelled": "release"}
+    sums = " OR ".join(
+        f"{column} <> (SELECT abs(coalesce(sum(m.amount), 0)) FROM {schema.movements.name} m"  # noqa: S608 - our own names
+        f" WHERE m.payment_id = p.payment_id AND m.kind = '{kind}')"
+        for column, kind in kinds.items()
+    )
+    query = f"SELECT payment_id FROM {schema.payments.name} p WHERE {sums}"  # noqa: S608 - our own names
     with _reading(engine) as connection:
-        return records.totals_that_disagree(connection)
+        return tuple(row[0] for row in connection.exec_driver_sql(query))
+
+
+def every_row(engine: Engine) -> list[str]:
+    """Return every row of every table as text."""
+    with _reading(engine) as connection:
+        return [
+            repr(tuple(row))
+            for table in schema.metadata.sorted_tables
+            for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")  # noqa: S608 - our own names
+        ]
+
+
+def live_tokens(engine: Engine, *, of: str) -> tuple[str, ...]:
+    """Return the mandates in a state whose tokens are still held."""
+    query = (
+        f"SELECT m.mandate_id FROM {schema.mandates.name} m"  # noqa: S608 - our own names
+        f" JOIN {schema.tokens.name} t ON t.mandate_id = m.mandate_id WHERE m.state = '{of}'"
+    )
+    with _reading(engine) as connection:
+        return tuple(row[0] for row in connection.exec_driver_sql(query))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from prenopay.testing.emulators.callbacks import Manner
 from prenopay.testing.simulation import steps
 from prenopay.testing.simulation.books import Books
 from prenopay.testing.simulation.gateways import CARDS
-from prenopay.testing.simulation.promises import after_step, at_the_end
+from prenopay.testing.simulation.promises import after_step, at_the_end, within_days
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, Trouble, forecast
 from prenopay.testing.simulation.world import Listener, World
@@ -32,6 +32,8 @@ _CALM: Final = (
     timedelta(days=2),
 )
 """How time passes at the end: by then every operation was looked at, and every page has closed."""
+_DAYS_PASSED: Final = 3
+"""After so many rounds three days have passed."""
 _LEAST_CALM: Final = 4
 _PEOPLE_COME: Final = 2
 """From this round on people settle what only they can."""
@@ -146,6 +148,8 @@ def _to_rest(world: World) -> list[str]:
         report = world.run(_round(world, chance, number))
         books = world.books()
         _count(world, books)
+        if number == _DAYS_PASSED and (broken := within_days(books, world)):
+            break
         if number < _LEAST_CALM:
             continue
         # A sweep names what it ended as certainly not done; what it names again and again is lost.

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from prenopay.events import Event, EventKind
 from prenopay.testing.emulators.swedbankpay import TEST_CARDS
-from prenopay.testing.simulation.books import Books, OperationRow, disagreements
+from prenopay.testing.simulation.books import Books, OperationRow, disagreements, every_row, live_tokens
 from prenopay.testing.simulation.gateways import Move, Sums
 from prenopay.testing.simulation.process import SECRETS
 from prenopay.testing.simulation.steps import PERSON
 from prenopay.testing.simulation.world import World
 
-__all__ = ["after_step", "at_the_end", "secrets_out"]
+__all__ = ["after_step", "at_the_end", "secrets_out", "within_days"]
 
 _WHAT: dict[str, str] = {"create": "authorize", "charge": "authorize"}
 _NOTHING_HAPPENED = {"not_attempted", "declined"}
@@ -31,7 +32,9 @@ def _checked(world: World, books: Books, moves: list[Move], sums: dict[str, Sums
     return [
         *world.notebook.broken,
         *_twice(world, moves),
+        *_other_amounts(world, moves),
         *_dishonest(world, books, moves),
+        *_released(world, books, sums),
         *_ahead_of_the_gateway(books, sums),
         *_told_untruths(world, books, sums),
     ]
@@ -45,10 +48,31 @@ def at_the_end(world: World, books: Books) -> list[str]:
         *_lost(books, sums, world.notebook.by_hand),
         *_unsettled(books),
         *_untold(world, books),
+        *_told_in_full(world, books, sums),
         *_unflagged(world, books),
         *secrets_out(world),
+        *_secrets_kept(world, books),
         *(f"books: the totals of {name} are not the sums of its movements" for name in disagreements(world.engine)),
     ]
+
+
+def within_days(books: Books, world: World) -> list[str]:
+    """Return what is still open though nothing went wrong for three days.
+
+    Charges wait for a person, refunds and payouts for a bank, pages and reservations for their own time.
+    """
+    waits = {payment.payment_id for payment in books.payments if payment.quarantined}
+    late = [
+        f"never lost: three calm days later {row.kind} {row.operation_id} is still {row.outcome}"
+        for row in books.operations
+        if row.is_open and row.kind not in {"charge", "refund"} and row.payment_id not in waits
+    ]
+    late += [
+        f"told once: three calm days later {each} is not told" for each in books.events - world.notebook.heard.keys()
+    ]
+    if books.waiting_callbacks:
+        late.append(f"never lost: three calm days later {books.waiting_callbacks} callbacks wait")
+    return late
 
 
 # Never twice
@@ -74,6 +98,21 @@ def _twice(world: World, moves: list[Move]) -> Iterator[str]:
     for (mandate, period), times in periods.items():
         if times > 1:
             yield f"never twice: period {period} of {mandate} was charged {times} times"
+
+
+def _other_amounts(world: World, moves: list[Move]) -> Iterator[str]:
+    """What was asked for with an amount happens with that amount. Pages add fees and are updated: not looked at."""
+    asked = {
+        (what, reference): wish.amount
+        for (what, text), used in world.notebook.references.items()
+        if (wish := world.notebook.wishes.get(text)) is not None and wish.amount is not None
+        for reference in used
+        if wish.what == what and (what != "authorize" or wish.mandate_id)
+    }
+    for move in moves:
+        amount = asked.get((move.what, move.reference), move.amount)
+        if amount != move.amount:
+            yield f"never twice: {move.what} {move.reference} is of {move.amount}, and {amount} was asked for"
 
 
 # Never lost
@@ -107,6 +146,15 @@ def _contradictions(row: OperationRow, times: int) -> Iterator[str]:
         yield f"never lost: {row.kind} {row.operation_id} is {row.outcome}, but the gateway did it"
     if row.outcome == "succeeded" and row.kind in {"capture", "refund", "charge"} and not times:
         yield f"never lost: {row.kind} {row.operation_id} is succeeded, but the gateway did nothing"
+
+
+def _released(world: World, books: Books, sums: dict[str, Sums]) -> Iterator[str]:
+    """Of what was cancelled nothing is kept, and nothing more is taken."""
+    names = {payment_id: name for name, payment_id in world.notebook.names.items()}
+    for row in books.operations:
+        name = names.get(row.payment_id, "")
+        if row.kind == "cancel" and row.outcome == "succeeded" and sums.get(name, Sums()).kept > 0:
+            yield f"never lost: {row.operation_id} is succeeded, and the gateway keeps {sums[name].kept} reserved"
 
 
 def _ahead_of_the_gateway(books: Books, sums: dict[str, Sums]) -> Iterator[str]:
@@ -182,9 +230,32 @@ def _untold(world: World, books: Books) -> Iterator[str]:
             yield f"told once: {told} events of {row.payment_id} were told, it has {row.events}"
 
 
+def _told_in_full(world: World, books: Books, sums: dict[str, Sums]) -> Iterator[str]:
+    """The events of a payment add up to what the gateway did, say whether it is paid, and tell of its end once."""
+    heard: dict[str, list[Event]] = {}
+    for event in world.notebook.heard.values():
+        heard.setdefault(event.payment_id, []).append(event)
+    for row in books.payments:
+        events, theirs = sorted(heard.get(row.payment_id, []), key=lambda event: event.number), sums.get(row.name or "")
+        if row.quarantined or theirs is None:
+            continue
+        for kind, total in ((EventKind.CAPTURED, theirs.captured), (EventKind.REFUNDED, theirs.refunded)):
+            told = sum(event.amount.minor for event in events if event.kind is kind)
+            if told != total:
+                yield f"told once: {kind} of {row.payment_id} was told of {told} in all, the gateway has {total}"
+        said = [event.is_paid for event in events if event.kind is EventKind.CAPTURED]
+        if said and said[-1] != (theirs.captured >= row.due):
+            yield f"told once: {row.payment_id} has {theirs.captured} of {row.due}, and is_paid was told as {said[-1]}"
+        ends = sum(event.kind.value == f"payment.{row.state}" for event in events)
+        if row.state in {"cancelled", "declined", "expired"} and ends != 1:
+            yield f"told once: {row.payment_id} is {row.state}, which was told {ends} times"
+
+
 def _unflagged(world: World, books: Books) -> Iterator[str]:
     orders = {order.id: order for order in world.cards.orders}
     for row in books.payments:
+        if row.quarantined and row.name not in world.notebook.tampered:
+            yield f"never lost: {row.payment_id} is quarantined, and is the order that was asked for"
         changed = row.name in world.notebook.tampered and row.name in orders and orders[row.name].amount != row.amount
         if changed and (row.payment_id, "mismatch") not in books.flags:
             yield f"callbacks are hints: {row.payment_id} is another order at the gateway, and nobody is told"
@@ -203,3 +274,21 @@ def secrets_out(world: World) -> Iterator[str]:
         if secret in everything:
             where = next(line for line in [*world.listener.lines, *world.notebook.shown] if secret in line)
             yield f"nothing secret out: {secret[:3]}… in {where.replace(secret, '<here>')[:200]}"
+
+
+def _secrets_kept(world: World, books: Books) -> Iterator[str]:
+    """Tokens and keys are in no table as they are, and a method that is gone has no token here or at the gateway."""
+    tokens = {token.token for token in world.cards.tokens()}
+    rows = every_row(world.engine)
+    for secret in sorted({*SECRETS, *tokens}):
+        where = next((row for row in rows if secret in row), "")
+        if where:
+            yield f"nothing secret out: {secret[:3]}… is in the books: {where.replace(secret, '<here>')[:200]}"
+    for mandate_id in live_tokens(world.engine, of="deleted"):
+        yield f"nothing secret out: mandate {mandate_id} was removed, and its token is kept"
+    made_by = Counter(token.made_by for token in world.cards.tokens() if token.is_active)
+    names = {payment_id: name for name, payment_id in world.notebook.names.items()}
+    wanted = Counter(names.get(each.payment_id or "", "") for each in books.mandates if each.state != "deleted")
+    for name in {names.get(each.payment_id or "", "") for each in books.mandates if each.state == "deleted"} - {""}:
+        if made_by[name] > wanted[name]:
+            yield f"nothing secret out: a method of {name} was removed, and the gateway has its token still"

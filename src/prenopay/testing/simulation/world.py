@@ -54,6 +54,9 @@ _REVERSAL_TAKES: Final = 400_000
 _TAKEN: Final = range(200, 300)
 _TRIES_MOST: Final = 6
 _AGAIN_AFTER: Final = timedelta(minutes=1)
+_EVERY_RECORD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+"""What every record has; the rest was added, and a host's formatter may show it."""
+_CHAIN_MOST: Final = 10
 
 
 class Listener(logging.Handler):
@@ -65,9 +68,17 @@ class Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record, and what came with it."""
-        error = record.exc_info[1] if record.exc_info else None
-        call, result = getattr(record, "call", ""), getattr(record, "result", "")
-        self.lines.append(f"{record.getMessage()} {call} {result} {error!r}")
+        extra = {name: value for name, value in record.__dict__.items() if name not in _EVERY_RECORD}
+        self.lines.append(f"{record.getMessage()} {extra} {_chain(record)}")
+
+
+def _chain(record: logging.LogRecord) -> str:
+    """Return what is shown of a record's error and of those behind it."""
+    errors, error = list[str](), record.exc_info[1] if record.exc_info else None
+    while error is not None and len(errors) < _CHAIN_MOST:
+        errors.append(f"{error!r} {error}")
+        error = error.__cause__ or error.__context__
+    return " from ".join(errors)
 
 
 class World:
