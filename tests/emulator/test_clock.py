@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,9 @@ def test_real_time_runs_and_can_be_pushed() -> None:
 
 def test_nonsense_is_refused() -> None:
     clock = VirtualClock()
+    seconds: Any = 60
+    with pytest.raises(TypeError, match=r"step: must be a timedelta, such as timedelta\(seconds=60\), not 60"):
+        clock.advance(seconds)
     with pytest.raises(ValueError, match="forward only"):
         clock.advance(timedelta(seconds=-1))
     with pytest.raises(ValueError, match="aware"):

@@ -36,6 +36,7 @@ RAISES: dict[Manner, type[PrenopayError]] = {
     Manner.UNAUTHENTICATED: Unauthenticated,
 }
 ACTED = {Manner.LOST_AFTER, Manner.UNREADABLE}
+ENDED = {Manner.PENDING, Manner.REFUSE, Manner.NOT_SENT}
 NOTHING_FOR_SURE = {Manner.REFUSE, Manner.NOT_SENT, Manner.RATE_LIMITED, Manner.UNAUTHENTICATED}
 
 
@@ -179,8 +180,43 @@ def test_scripts_can_be_cleared(shop: Shop) -> None:
     ],
 )
 def test_what_cannot_happen_cannot_be_scripted(call: str, manner: Manner | None, decline: DeclineCode | None) -> None:
-    with pytest.raises(ValueError, match=r"cannot end|needs a code|not a valid"):
+    with pytest.raises(ValueError, match=r"cannot end|needs a code|call: must be one of create, "):
         MockGateway().script(call, manner, decline=decline)
+
+
+@pytest.mark.parametrize(
+    ("call", "manner", "decline", "said"),
+    [
+        ("aprove", None, None, r"call: must be one of create, .*, approve; not 'aprove'"),
+        ("approve", "declined", None, r"manner: must be one of accept, decline, .*; not 'declined'"),
+        ("approve", "", None, r"manner: must be one of accept, "),
+        ("approve", None, "no_money", r"decline: must be one of .*insufficient_funds.*; not 'no_money'"),
+    ],
+)
+def test_a_word_that_is_unknown_is_refused_with_those_that_are_known(
+    call: str, manner: Any, decline: Any, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        MockGateway().script(call, manner, decline=decline)
+
+
+def test_words_do_as_well_as_values(shop: Shop) -> None:
+    shop.gateway.script("approve", decline="insufficient_funds")
+    assert shop.paid().decline.code is DeclineCode.INSUFFICIENT_FUNDS
+    with pytest.raises(ValueError, match="code: must be one of"):
+        shop.gateway.decline("mock", code="no")
+    with pytest.raises(ValueError, match="decline: must be one of"):
+        shop.gateway.finish_pending(decline="no")
+
+
+@pytest.mark.parametrize("amount", [each for each in ASTRAY if each.manner not in ENDED], ids=of)
+def test_a_charge_that_went_astray_by_its_amount_is_not_made_again(shop: Shop, amount: MockAmount) -> None:
+    mandate = shop.stored()
+    for _ in range(2):
+        charged = shop.payments.charge(
+            mandate.mandate_id, sek(amount.minor), operation_id="charge:1", description="One month"
+        )
+        assert charged.outcome is Outcome.UNKNOWN
 
 
 def test_a_script_without_a_turn_is_refused() -> None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from prenopay import CaptureMode, Event, PaymentState, upgrade_database
-from prenopay.errors import Conflict
+from prenopay.errors import ConfigurationError, Conflict, Rejected
 from prenopay.testing.emulators.callbacks import Callback
-from prenopay.testing.mock import Mock, MockGateway, NotIdempotent, mock_accounts, mock_accounts_async
+from prenopay.testing.mock import (
+    EventsNotTaken,
+    Manner,
+    Mock,
+    MockGateway,
+    NotIdempotent,
+    ScriptUnused,
+    mock_accounts,
+    mock_accounts_async,
+)
 from tests.behaviour.shop import an_order, sek
 
 from .conftest import OpenShop, Shop
@@ -115,6 +126,102 @@ def test_a_handler_that_raises_at_a_repeat_fails_the_test() -> None:
         shop.payer.approve(shop.payments.create(an_order(capture=CaptureMode.AUTOMATIC), operation_id="order:1"))
 
 
+def test_a_handler_that_never_takes_an_event_fails_the_test() -> None:
+    def hear(event: Event) -> None:
+        raise KeyError(event.order_reference)
+
+    with (
+        pytest.raises(EventsNotTaken, match=r"never took: payment\.authorized \(KeyError: 'K-1001'\).*sweep") as raised,
+        mock_accounts(on_event=hear, tell_twice=False) as shop,
+    ):
+        shop.payer.approve(shop.payments.create(an_order(), operation_id="order:1"))
+    assert isinstance(raised.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize("handler", ["host.hear", 5])
+def test_what_cannot_hear_is_refused(handler: Any) -> None:
+    with pytest.raises(ConfigurationError, match="on_event: must be a function"), mock_accounts(on_event=handler):
+        pytest.fail("opened")
+
+    async def open_async() -> None:
+        async with mock_accounts_async(on_event=handler):
+            pytest.fail("opened")
+
+    with pytest.raises(ConfigurationError, match="on_event: must be a function"):
+        asyncio.run(open_async())
+
+
+def test_an_async_handler_is_refused_in_blocking_code() -> None:
+    async def hear(event: Event) -> None:
+        """Would never be awaited."""
+
+    handler: Any = hear
+    with pytest.raises(ConfigurationError, match="on_event: is async"), mock_accounts(on_event=handler):
+        pytest.fail("opened")
+
+
+def test_the_last_who_leaves_a_gateway_says_which_script_met_no_call() -> None:
+    config = Mock(account="mock")
+
+    def test() -> None:
+        with mock_accounts(mock=config) as shop:
+            with mock_accounts(mock=config):
+                config.gateway.script("create", Manner.REFUSE, times=5)
+                config.gateway.script("refund", Manner.LOST_AFTER)
+            with pytest.raises(Rejected):
+                shop.payments.create(an_order(), operation_id="order:1")
+
+    with pytest.raises(ScriptUnused, match=r"no call: refund \(lost_after\)\."):
+        test()
+
+
+def test_a_plain_handler_in_async_code_never_takes_an_event() -> None:
+    def hear(event: Event) -> None:
+        """Returns nothing that can be awaited."""
+
+    handler: Any = hear
+
+    async def buy() -> None:
+        async with mock_accounts_async(on_event=handler) as shop:
+            payment = await shop.payments.create(an_order(), operation_id="order:1")
+            await shop.payer.approve(payment)
+
+    with pytest.raises(EventsNotTaken, match="TypeError"):
+        asyncio.run(buy())
+
+
+def test_a_script_that_met_no_call_is_told_by_the_accounts() -> None:
+    with pytest.raises(ScriptUnused, match=r"met no call: approve \(insufficient_funds\)"), mock_accounts() as shop:
+        shop.gateway.script("approve", decline="insufficient_funds")
+
+
+def test_an_error_of_the_test_goes_before_a_script_without_a_call() -> None:
+    def test() -> None:
+        with mock_accounts() as shop:
+            shop.gateway.script("refund", Manner.REFUSE)
+            message = "the host's own"
+            raise LookupError(message)
+
+    with pytest.raises(LookupError, match="the host's own"):
+        test()
+
+
+def test_the_account_is_named_once() -> None:
+    with mock_accounts(account="mock", mock=Mock(account="mock")) as shop:
+        assert shop.accounts["mock"] is not None
+    with (
+        pytest.raises(ConfigurationError, match="mock= names its account 'mock' already"),
+        mock_accounts(account="other", mock=Mock(account="mock")),
+    ):
+        pytest.fail("opened")
+
+
+def test_a_gateway_is_no_account() -> None:
+    gateway: Any = MockGateway()
+    with pytest.raises(ConfigurationError, match="not a MockGateway"), mock_accounts(mock=gateway):
+        pytest.fail("opened")
+
+
 def test_a_handler_that_recovers_fails_nothing(open_shop: OpenShop) -> None:
     heard: list[Event] = []
 
@@ -189,10 +296,26 @@ def test_a_payment_that_nobody_made_cannot_be_paid() -> None:
 
 
 def test_a_payer_pays_only_at_the_gateways_it_was_given() -> None:
-    with mock_accounts() as shop, mock_accounts(account="other") as other:
+    with mock_accounts() as shop, mock_accounts() as other:
         payment = shop.payments.create(an_order(), operation_id="order:1")
-        with pytest.raises(Conflict):
+        theirs = other.payments.create(an_order(), operation_id="order:1")
+        assert payment.provider_reference != theirs.provider_reference
+        with pytest.raises(Conflict, match="with another MockGateway"):
             other.payer.approve(payment)
+        assert other.gateway.books()[str(theirs.provider_reference)].authorized == 0
+
+
+def test_a_payer_does_not_pay_at_another_accounts_gateway() -> None:
+    with mock_accounts() as shop:
+        payment = shop.payments.create(an_order(), operation_id="order:1")
+        apart = shop.accounts.add(Mock(account="apart")).create(an_order(), operation_id="order:2")
+        shared = shop.accounts.add(Mock(account="shared", gateway=shop.gateway))
+        with pytest.raises(Conflict, match=r"let accounts share one: Mock\(account=…, gateway=…\)"):
+            shop.payer.approve(apart)
+        assert shop.payments.get(payment.payment_id).state is PaymentState.PENDING
+        paid = shared.create(an_order(), operation_id="order:3")
+        shop.payer.approve(paid)
+        assert shared.get(paid.payment_id).state is PaymentState.AUTHORIZED
 
 
 def test_two_hosts_may_share_a_gateway_from_many_threads() -> None:

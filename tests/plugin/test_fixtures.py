@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from prenopay import Accounts, AsyncAccounts, CaptureMode, Event, Payment, PaymentState, Secret
+from prenopay import Accounts, AsyncAccounts, CaptureMode, Event, Payer, Payment, PaymentState, Secret
+from prenopay.errors import Conflict
 from prenopay.mandates import StoreMethod
 from prenopay.models import FlagKind
+from prenopay.orders import PageStyle
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.control import ControlRefused
 from prenopay.testing.emulators.faults import Fault, FaultKind
@@ -22,12 +24,19 @@ from prenopay.testing.fixtures.callbacks import Callbacks, to_accounts
 from prenopay.testing.fixtures.secrets import SecretSeeker, SecretsSeen
 from prenopay.testing.fixtures.servers import SwedbankPayServer, SwishServer
 from prenopay.testing.fixtures.shops import OpenMock, OpenMockAsync
+from prenopay.testing.listening import Heard, listening
 from prenopay.testing.mock import Mock, MockGateway
 from prenopay.testing.payer import AsyncTestPayer, TestPayer
 from tests.behaviour.shop import CALLBACK_URL, CONSENT, KEY, READER, TOKEN_KEY, an_order
 from tests.postgresql import Server
 from tests.swish.shop import a_payout
 
+EVA = Payer(
+    email="eva@example.com",
+    phone="+46701740607",
+    personal_number="197001011234",
+    must_match_personal_number=True,
+)
 GATEWAYS = ("mock", "swedbankpay", "swish")
 OpenAt = Callable[..., Any]
 
@@ -223,6 +232,53 @@ def test_an_async_payer_waits_and_vanishes_without_awaiting(mock_gateway: MockGa
         mock_gateway.approve(str(payment.provider_reference))
 
 
+def test_each_shop_of_a_test_is_whole(
+    prenopay_mock: OpenMock, mock_gateway: MockGateway, payer: TestPayer, callbacks: Callbacks
+) -> None:
+    heard: list[Event] = []
+    first, second = prenopay_mock(), prenopay_mock(on_event=heard.append, tell_twice=False)
+    assert (first.gateway is mock_gateway, second.gateway is mock_gateway) == (True, False)
+    assert first.clock is second.clock
+    ours, other = bought(first.payments), bought(second.payments)
+    assert ours.provider_reference != other.provider_reference
+    second.callbacks.hold()
+    second.payer.approve(other)
+    payer.approve(ours)
+    assert callbacks.waiting == ()
+    assert (first.payments.get(ours.payment_id).is_paid, heard) == (True, [])
+    second.callbacks.release()
+    assert [event.payment_id for event in heard if event.is_paid] == [other.payment_id]
+    with pytest.raises(Conflict, match="with another MockGateway"):
+        payer.approve(other)
+
+
+def test_shops_on_one_database_are_one_host(prenopay_mock: OpenMock, payer: TestPayer) -> None:
+    first = prenopay_mock()
+    again = prenopay_mock(database=first.database)
+    payment = bought(first.payments)
+    assert bought(again.payments).payment_id == payment.payment_id
+    payer.approve(payment)
+    assert again.payments.get(payment.payment_id).is_paid
+
+
+def test_each_async_shop_of_a_test_is_whole(
+    prenopay_mock_async: OpenMockAsync, prenopay_mock: OpenMock, prenopay_bench: Bench
+) -> None:
+    bought(prenopay_mock().payments)
+
+    async def buy() -> None:
+        async with prenopay_mock_async() as first, prenopay_mock_async() as second:
+            assert first.gateway is not second.gateway
+            for shop in (first, second):
+                payment = await shop.payments.create(an_order(), operation_id="order:1")
+                await shop.payer.approve(payment)
+                assert (await shop.payments.get(payment.payment_id)).state is PaymentState.AUTHORIZED
+            token = second.gateway.store_card("R-77").reveal()
+            assert token in prenopay_bench.secrets
+
+    asyncio.run(buy())
+
+
 # On sockets
 
 
@@ -290,17 +346,26 @@ def test_an_async_host_reaches_both_emulators_in_process(
 # Secrets
 
 
+@pytest.fixture
+def heard() -> Iterator[list[Heard]]:
+    records: list[Heard] = []
+    with listening(records.append):
+        yield records
+
+
 def test_no_secret_is_found_in_a_whole_story(
     open_at: OpenAt,
     payer: TestPayer,
+    prenopay_bench: Bench,
     assert_no_secrets: SecretSeeker,
 ) -> None:
     assert_no_secrets.knows(KEY, TOKEN_KEY, "199710202392", "46701740606")
     for gateway in GATEWAYS:
         accounts, payments = open_at(gateway)
-        payment = payments.create(
-            an_order(capture=CaptureMode.AUTOMATIC, order_reference=gateway), operation_id=f"order:{gateway}"
-        )
+        page = PageStyle.PHONE if gateway == "swish" else PageStyle.REDIRECT
+        order = an_order(capture=CaptureMode.AUTOMATIC, order_reference=gateway, payer=EVA, page=page)
+        payment = payments.create(order, operation_id=f"order:{gateway}")
+        assert EVA.personal_number in prenopay_bench.secrets
         payer.approve(payment)
         payment = payments.get(payment.payment_id)
         assert_no_secrets(payment, payments.timeline(payment.payment_id), accounts.callbacks())
@@ -334,10 +399,10 @@ def test_a_secret_in_a_value_or_in_the_log_is_found(
     gateway: str,
     request: pytest.FixtureRequest,
     prenopay_bench: Bench,
-    caplog: pytest.LogCaptureFixture,
+    heard: list[Heard],
 ) -> None:
     request.getfixturevalue(f"{gateway}_account")
-    seeker = SecretSeeker(prenopay_bench, lambda: caplog.text)
+    seeker = SecretSeeker(prenopay_bench, lambda: heard)
     seeker.knows("197001011234")
     for secret in prenopay_bench.secrets:
         assert len(secret) >= 6
@@ -347,7 +412,7 @@ def test_a_secret_in_a_value_or_in_the_log_is_found(
             seeker(f"so {secret} it is")
     seeker({"kept": Secret(prenopay_bench.secrets[0])})
     logging.getLogger("host").warning("paid by %s", prenopay_bench.secrets[0])
-    with pytest.raises(SecretsSeen, match=r"the log shows the secret ..….. \(\d+ signs\)"):
+    with pytest.raises(SecretsSeen, match=r"the log shows the secret ..….. \(\d+ signs\): record 1, WARNING"):
         seeker()
 
 

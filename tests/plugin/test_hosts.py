@@ -209,6 +209,29 @@ def test_a_hosts_own_fixtures_go_before_the_plugins(tmp_path: Path) -> None:
     assert ran.count("passed") == 1, ran.said
 
 
+OWN_NAMES = """
+import pytest
+
+@pytest.fixture
+def virtual_clock():
+    return "the host's clock"
+
+@pytest.fixture
+def mock_gateway():
+    return "the host's gateway"
+
+def test_it(prenopay_mock, prenopay_mock_async, swedbankpay_account, virtual_clock, mock_gateway):
+    assert (virtual_clock, mock_gateway) == ("the host's clock", "the host's gateway")
+    shop = prenopay_mock()
+    shop.payer.approve(shop.payments.create(order_of("K-1"), operation_id="order:1"))
+"""
+
+
+def test_a_hosts_own_fixtures_leave_the_plugins_as_they_are(tmp_path: Path) -> None:
+    ran = run_tests(tmp_path, test_host=ORDER + OWN_NAMES)
+    assert ran.count("passed") == 1, ran.said
+
+
 def test_fixtures_explain_themselves(tmp_path: Path) -> None:
     said = run_tests(tmp_path, "--fixtures", "-v").said
     for name in ("callbacks", "ledger", "payer", "prenopay_mock", "swish_server", "virtual_clock"):
@@ -265,6 +288,46 @@ def test_a_ledger_is_on_sqlite_where_no_server_is_given(tmp_path: Path) -> None:
     ran = run_tests(tmp_path, "-v", test_host=ORDER + LEDGERS)
     assert ran.count("passed") == 2, ran.said
     assert "postgresql" not in ran.said
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("sqlite:///shop.db", "not sqlite://…"),
+        ("mysql://shop:hemligt@db/shop", "not mysql://…"),
+        ("shop.db", "not what is no URL"),
+    ],
+)
+def test_a_server_that_is_no_postgresql_is_refused_by_name(given: str, said: str, tmp_path: Path) -> None:
+    ran = run_tests(tmp_path, f"--prenopay-postgresql={given}", test_host=ORDER + LEDGERS)
+    asked = "--prenopay-postgresql (or PRENOPAY_TEST_POSTGRESQL) takes postgresql://user@host/name"
+    assert f"ERROR: {asked}, {said}" in ran.said
+    assert "hemligt" not in ran.said
+
+
+def test_a_schema_without_a_server_names_the_option(tmp_path: Path) -> None:
+    ran = run_tests(tmp_path, test_host="def test_it(prenopay_postgresql):\n    pass\n")
+    assert ran.count("error") == 1, ran.said
+    assert "prenopay_postgresql needs a server: name a database with --prenopay-postgresql (or PRENOPAY_" in ran.said
+
+
+LAX = """
+from prenopay.testing.mock import Manner, Mock
+
+def test_whose_handler_never_takes_an_event(prenopay_mock):
+    shop = prenopay_mock(on_event=lambda event: {}["access"])
+    shop.payer.approve(shop.payments.create(order_of("K-1"), operation_id="order:1"))
+
+def test_whose_script_met_no_call(mock_gateway):
+    mock_gateway.script("refund", Manner.REFUSE)
+"""
+
+
+def test_what_the_host_never_took_and_never_met_fails_its_tests(tmp_path: Path) -> None:
+    ran = run_tests(tmp_path, test_host=ORDER + LAX)
+    assert (ran.count("passed"), ran.count("error")) == (2, 2), ran.said
+    assert "EventsNotTaken: on_event raised, and never took: payment.authorized (KeyError: 'access')" in ran.said
+    assert "ScriptUnused: scripts met no call: refund (refuse)" in ran.said
 
 
 @pytest.mark.postgresql

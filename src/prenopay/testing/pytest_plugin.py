@@ -38,14 +38,17 @@ __all__ = [
     "mock_gateway",
     "payer",
     "prenopay_bench",
+    "prenopay_clock",
     "prenopay_ledger_kind",
     "prenopay_mock",
     "prenopay_mock_async",
+    "prenopay_mock_gateway",
     "prenopay_postgresql",
     "prenopay_sender",
     "prenopay_swish_authority",
     "prenopay_swish_certificate",
     "pytest_addoption",
+    "pytest_configure",
     "pytest_generate_tests",
     "swedbankpay_account",
     "swedbankpay_emulator",
@@ -58,6 +61,7 @@ __all__ = [
 
 _OPTION: Final = "prenopay_postgresql"
 _VARIABLE: Final = "PRENOPAY_TEST_POSTGRESQL"
+_SERVER: Final = f"--prenopay-postgresql (or {_VARIABLE})"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,6 +75,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a server that is no PostgreSQL, before any test runs."""
+    kind, there_is_one, _ = str(config.getoption(_OPTION)).partition("://")
+    if kind and not (there_is_one and kind in {"postgresql", "postgresql+psycopg"}):
+        said = f"{kind}://…" if there_is_one else "what is no URL"  # the rest may hold a password
+        message = f"{_SERVER} takes postgresql://user@host/name, not {said}; tests run on SQLite without it"
+        raise pytest.UsageError(message)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests that use ``ledger`` once for each kind of database there is."""
     if "prenopay_ledger_kind" in metafunc.fixturenames:
@@ -82,19 +95,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def virtual_clock() -> VirtualClock:
-    """Return the clock of every gateway here, which stands still until pushed; give it to ``Accounts.open``."""
+def prenopay_clock() -> VirtualClock:
+    """Return the clock of every gateway here; another in a ``conftest.py`` is that of them all."""
     from prenopay.testing.emulators.clock import VirtualClock
 
     return VirtualClock()
 
 
 @pytest.fixture
-def prenopay_bench(virtual_clock: VirtualClock) -> Bench:
+def virtual_clock(prenopay_clock: VirtualClock) -> VirtualClock:
+    """Return the clock of every gateway here, which stands still until pushed; give it to ``Accounts.open``."""
+    return prenopay_clock
+
+
+@pytest.fixture
+def prenopay_bench(prenopay_clock: VirtualClock) -> Bench:
     """Return what the fixtures of one test share."""
     from prenopay.testing.fixtures.bench import Bench
 
-    return Bench(virtual_clock)
+    return Bench(prenopay_clock)
 
 
 @pytest.fixture
@@ -119,30 +138,37 @@ def prenopay_sender(prenopay_bench: Bench) -> BenchSender:
 
 
 @pytest.fixture
-def mock_gateway(prenopay_bench: Bench) -> MockGateway:
-    """Return a mock gateway, for accounts that the host opens itself: ``Mock(account=…, gateway=mock_gateway)``."""
+def prenopay_mock_gateway(prenopay_bench: Bench) -> Iterator[MockGateway]:
+    """Return the mock gateway of the test; a script that it never met fails the test."""
     from prenopay.testing.mock import MockGateway
 
     gateway = MockGateway(clock=prenopay_bench.clock)
     prenopay_bench.add_mock(gateway)
-    return gateway
+    with gateway.in_use():
+        yield gateway
 
 
 @pytest.fixture
-def prenopay_mock(prenopay_bench: Bench, mock_gateway: MockGateway) -> Iterator[OpenMock]:
+def mock_gateway(prenopay_mock_gateway: MockGateway) -> MockGateway:
+    """Return a mock gateway, for accounts that the host opens itself: ``Mock(account=…, gateway=mock_gateway)``."""
+    return prenopay_mock_gateway
+
+
+@pytest.fixture
+def prenopay_mock(prenopay_bench: Bench, prenopay_mock_gateway: MockGateway) -> Iterator[OpenMock]:
     """Return a function that opens blocking accounts with the mock: ``prenopay_mock(on_event=host.hear)``."""
     from prenopay.testing.fixtures.shops import mock_shops
 
-    with mock_shops(prenopay_bench, mock_gateway) as opened:
+    with mock_shops(prenopay_bench, prenopay_mock_gateway) as opened:
         yield opened
 
 
 @pytest.fixture
-def prenopay_mock_async(prenopay_bench: Bench, mock_gateway: MockGateway) -> OpenMockAsync:
+def prenopay_mock_async(prenopay_bench: Bench, prenopay_mock_gateway: MockGateway) -> OpenMockAsync:
     """Return the same for async code: ``async with`` what calling it returns."""
     from prenopay.testing.fixtures.shops import mock_shops_async
 
-    return mock_shops_async(prenopay_bench, mock_gateway)
+    return mock_shops_async(prenopay_bench, prenopay_mock_gateway)
 
 
 # Emulators in process
@@ -231,16 +257,18 @@ def swish_server(
 def assert_no_secrets(prenopay_bench: Bench, caplog: pytest.LogCaptureFixture) -> Iterator[SecretSeeker]:
     """Return a check of logs, transcripts and what it is given; logs are checked once more after the test."""
     from prenopay.testing.fixtures.secrets import SecretSeeker
+    from prenopay.testing.listening import Heard, listening
 
-    caplog.set_level(logging.DEBUG, logger="prenopay")
-
-    def logged() -> str:
-        records = [record for when in ("setup", "call", "teardown") for record in caplog.get_records(when)]
-        return "\n".join(caplog.handler.format(record) for record in records)
-
-    seeker = SecretSeeker(prenopay_bench, logged)
-    yield seeker
-    seeker()
+    level = caplog.handler.level
+    for name in (None, "prenopay"):
+        # At the end caplog puts back the levels it met first; let those be the ones of before.
+        caplog.set_level(logging.getLogger(name).level, logger=name)
+    caplog.handler.setLevel(level)
+    heard: list[Heard] = []
+    with listening(heard.append):
+        seeker = SecretSeeker(prenopay_bench, lambda: heard)
+        yield seeker
+        seeker()
 
 
 # Databases
@@ -251,7 +279,11 @@ def prenopay_postgresql(pytestconfig: pytest.Config) -> Iterator[PostgresqlSchem
     """Make a schema of the run's own on the server that was given, with tables."""
     from prenopay.testing.fixtures.ledgers import postgresql_schema
 
-    with postgresql_schema(str(pytestconfig.getoption(_OPTION))) as made:
+    server = str(pytestconfig.getoption(_OPTION))
+    if not server:
+        message = f"prenopay_postgresql needs a server: name a database with {_SERVER}, or use the fixture ledger"
+        raise pytest.UsageError(message)
+    with postgresql_schema(server) as made:
         yield made
 
 

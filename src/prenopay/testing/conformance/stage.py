@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -35,6 +34,7 @@ from prenopay.provider import (
 from prenopay.testing.conformance.wire import Wire
 from prenopay.testing.conformance.world import Totals, Trouble, World, an_order
 from prenopay.testing.emulators.callbacks import hand_over
+from prenopay.testing.listening import listening
 
 __all__ = ["CALLBACK_KEY", "TOKEN_KEY", "Everything", "Stage", "staged"]
 
@@ -301,33 +301,11 @@ class Stage:
             )
 
 
-class _Listener(logging.Handler):
-    """Keeps everything that is logged, with all its fields."""
-
-    def __init__(self, log: list[str]) -> None:
-        super().__init__(logging.DEBUG)
-        self._log = log
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._log.append(f"{self.format(record)} {record.__dict__}")
-
-
 @contextmanager
 def staged(world: World, *, colour: str, database: str) -> Generator[Stage]:
     """Set the stage at ``world``; ``colour`` is ``blocking`` or ``awaiting``, ``database`` empty and with tables."""
     log: list[str] = []
-    root, listener = logging.getLogger(), _Listener(log)
-    ours = logging.getLogger("prenopay")
-    levels = root.level, ours.level
-    root.addHandler(listener)
-    root.setLevel(logging.DEBUG)
-    ours.setLevel(logging.DEBUG)
     stage = Stage(world, Wire(world.sender, world.clock), log)
-    try:
-        with ExitStack() as closing:
-            stage.open(database, colour, closing)
-            yield stage
-    finally:
-        root.removeHandler(listener)
-        root.setLevel(levels[0])
-        ours.setLevel(levels[1])
+    with listening(lambda heard: log.append(heard.text)), ExitStack() as closing:
+        stage.open(database, colour, closing)
+        yield stage

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from prenopay.testing.mock.config import Mock
 from prenopay.testing.mock.gateway import MockGateway, MockSeen, PayerRefused
-from prenopay.testing.mock.outcomes import AMOUNTS, DECLINES, Call, Manner, MockAmount
+from prenopay.testing.mock.outcomes import AMOUNTS, DECLINES, Call, Manner, MockAmount, ScriptUnused
 from prenopay.testing.mock.provider import MockProvider, MockProviderApart
 from prenopay.testing.mock.records import MockTotals
 from prenopay.testing.mock.shop import AsyncMockShop, MockShop, mock_accounts, mock_accounts_async
-from prenopay.testing.mock.telling import NotIdempotent
+from prenopay.testing.mock.telling import EventsNotTaken, NotIdempotent
 
 __all__ = [
     "AMOUNTS",
     "DECLINES",
     "AsyncMockShop",
     "Call",
+    "EventsNotTaken",
     "Manner",
     "Mock",
     "MockAmount",
@@ -26,6 +27,7 @@ __all__ = [
     "MockTotals",
     "NotIdempotent",
     "PayerRefused",
+    "ScriptUnused",
     "mock_accounts",
     "mock_accounts_async",
 ]

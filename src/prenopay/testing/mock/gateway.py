@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
@@ -38,7 +39,7 @@ from prenopay.provider import (
 from prenopay.testing.emulators.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.control import ControlRefused
-from prenopay.testing.mock.outcomes import Call, Manner, Scripted, Scripts, decline_of
+from prenopay.testing.mock.outcomes import Call, Manner, Scripted, Scripts, chosen, decline_of
 from prenopay.testing.mock.records import Method, MockTotals, Movement, Payment, Payout, Standing
 
 __all__ = ["MockGateway", "MockSeen", "PayerRefused"]
@@ -49,6 +50,8 @@ _STANDING: Final = {Manner.DECLINE: Standing.FAILED, Manner.PENDING: Standing.PE
 _CARD_LIVES: Final = timedelta(days=730)
 _AT_ONCE: Final = frozenset({Instrument.SWISH.value})
 """Instruments that take the money where others reserve it."""
+_OWN_SIGNS: Final = 8
+"""So many signs at the end of a payment's id are drawn by lot: enough to be like no other's in a test."""
 
 
 class PayerRefused(ControlRefused):
@@ -84,6 +87,23 @@ class MockGateway:
         self._methods: list[Method] = []
         self._payouts: dict[str, Payout] = {}
         self._made = 0
+        self._users = 0
+
+    @contextmanager
+    def in_use(self) -> Generator[None]:
+        """Count who uses it.
+
+        The last to leave raises ``ScriptUnused`` for scripts that met no call, unless it leaves with an error.
+        """
+        with self._lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+        if not self._users:
+            self._scripts.require_met()
 
     # What a test plans
 
@@ -92,36 +112,40 @@ class MockGateway:
         call: Call | str,
         manner: Manner | str | None = None,
         *,
-        decline: DeclineCode | None = None,
+        decline: DeclineCode | str | None = None,
         after: int = 0,
         times: int = 1,
     ) -> None:
         """Let the next ``times`` calls end in ``manner``, or as ``decline``, after so many that pass.
 
-        Raises ``ValueError`` for an end that the call cannot have.
+        Raises ``ValueError`` for words it does not know, with those it does, and for an end that the call cannot have.
         """
-        chosen = Manner(manner or (Manner.ACCEPT if decline is None else Manner.DECLINE))
-        self._scripts.plan(Call(call), Scripted(manner=chosen, code=decline), after=after, times=times)
+        code = None if decline is None else chosen(DeclineCode, decline, field="decline")
+        if manner is None:
+            manner = Manner.ACCEPT if code is None else Manner.DECLINE
+        ends = Scripted(manner=chosen(Manner, manner, field="manner"), code=code)
+        self._scripts.plan(chosen(Call, call, field="call"), ends, after=after, times=times)
 
     def clear_scripts(self) -> None:
         """Let every call to come end well, unless its amount says otherwise."""
         self._scripts.clear()
 
-    def finish_pending(self, *, decline: DeclineCode | None = None) -> int:
+    def finish_pending(self, *, decline: DeclineCode | str | None = None) -> int:
         """End everything that is pending, well or with ``decline``, and call back; return how much there was."""
+        code = None if decline is None else chosen(DeclineCode, decline, field="decline")
         with self._lock:
             finished = 0
             for payment in self._payments.values():
                 waiting = [each for each in payment.movements if each.standing is Standing.PENDING]
                 for each in waiting:
-                    self._finish(payment, each, decline)
+                    self._finish(payment, each, code)
                 if waiting:
                     self._call_back(payment.callback_url, payment.name, "payment")
                 finished += len(waiting)
             for payout in self._payouts.values():
                 if payout.standing is Standing.PENDING:
-                    payout.standing = Standing.DONE if decline is None else Standing.FAILED
-                    payout.decline = None if decline is None else decline_of(decline)
+                    payout.standing = Standing.DONE if code is None else Standing.FAILED
+                    payout.decline = None if code is None else decline_of(code)
                     self._call_back(payout.callback_url, payout.reference, "payout")
                     finished += 1
             return finished
@@ -132,24 +156,25 @@ class MockGateway:
         """Pay. The amount or a script may let the bank say no; Swish takes the money at once, others reserve it."""
         with self._lock:
             found = self._payable(payment)
-            chosen = str(found.order.only_instrument or instrument)
+            paid_by = str(found.order.only_instrument or instrument)
             ends = self._scripts.take(Call.APPROVE, reference=found.name, minor=found.minor)
             if ends.code is not None:
-                return self._fail(found, ends.code, chosen)
-            found.instrument, found.is_verified = chosen, found.order.is_verification
+                return self._fail(found, ends.code, paid_by)
+            found.instrument, found.is_verified = paid_by, found.order.is_verification
             if not found.is_verified:
                 self._move(found, TransactionKind.AUTHORIZATION, found.minor)
-                if chosen in _AT_ONCE:
+                if paid_by in _AT_ONCE:
                     self._move(found, TransactionKind.CAPTURE, found.minor)
             self._store(found)
             self._call_back(found.callback_url, found.name, "payment")
             return found.state
 
-    def decline(self, payment: str, *, code: DeclineCode = DeclineCode.CANCELLED_BY_PAYER) -> PaymentState:
+    def decline(self, payment: str, *, code: DeclineCode | str = DeclineCode.CANCELLED_BY_PAYER) -> PaymentState:
         """Say no. The page stays open for another try; a payment by Swish alone has ended."""
+        why = chosen(DeclineCode, code, field="code")
         with self._lock:
             found = self._payable(payment)
-            return self._fail(found, code, str(found.order.only_instrument or Instrument.CARD.value))
+            return self._fail(found, why, str(found.order.only_instrument or Instrument.CARD.value))
 
     def wait(self, payment: str) -> PaymentState:
         """Open the page and do nothing yet."""
@@ -304,6 +329,12 @@ class MockGateway:
         with self._lock:
             return tuple(each.token.reveal() for each in self._methods)
 
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """What orders tell of payers' phones, e-mail addresses and personal numbers: no log may show these either."""
+        with self._lock:
+            return tuple(each for payment in self._payments.values() for each in payment.personal)
+
     def find(self, reference: str) -> str | None:
         """Return the gateway's name of the payment of our ``reference``, as a person finds it in a portal."""
         with self._lock:
@@ -427,7 +458,8 @@ class MockGateway:
 
     def _add(self, request: CreateRequest) -> Payment:
         made = Payment(
-            name=f"mock-{self._number():06d}",
+            # A gateway's number alone would name payments of other gateways in the same test too.
+            name=f"mock-{self._number():06d}-{request.payment_id[-_OWN_SIGNS:]}",
             reference=request.reference,
             order=request.order,
             callback_url=request.callback_url,
@@ -497,7 +529,10 @@ class MockGateway:
     def _find(self, name: str) -> Payment:
         found = self._payments.get(name)
         if found is None:
-            message = f"the mock has no payment {name!r}"
+            message = (
+                f"this mock has no payment {name!r}; if it is with another MockGateway, use the payer and callbacks "
+                "of that one, or let accounts share one: Mock(account=…, gateway=…)"
+            )
             raise Conflict(message)
         return found
 

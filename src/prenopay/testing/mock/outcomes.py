@@ -5,11 +5,28 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from prenopay.models import Advice, Decline, DeclineCode, DeclineKind
 
-__all__ = ["AMOUNTS", "DECLINES", "Call", "Manner", "MockAmount", "Scripted", "Scripts", "decline_of"]
+__all__ = [
+    "AMOUNTS",
+    "DECLINES",
+    "Call",
+    "Manner",
+    "MockAmount",
+    "ScriptUnused",
+    "Scripted",
+    "Scripts",
+    "chosen",
+    "decline_of",
+]
+
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
+
+
+class ScriptUnused(AssertionError):
+    """A test planned how a call ends, and the call was never made."""
 
 
 class Call(StrEnum):
@@ -94,6 +111,15 @@ DECLINES: Final[dict[DeclineCode, tuple[DeclineKind, Advice]]] = {
 """How the mock tells each decline: whether it is for good, and what to do next."""
 
 
+def chosen(choices: type[ChoiceT], value: str, *, field: str) -> ChoiceT:
+    """Return the choice that ``value`` names; raises ``ValueError`` with all of them for what names none."""
+    try:
+        return choices(value)
+    except ValueError:
+        message = f"{field}: must be one of {', '.join(choices)}; not {value!r}"
+        raise ValueError(message) from None
+
+
 def decline_of(code: DeclineCode) -> Decline:
     """Return the decline that the mock tells for ``code``; its own word for it is ``mock-`` and the code."""
     kind, advice = DECLINES[code]
@@ -173,13 +199,14 @@ class _Planned:
     ends: Scripted
     after: int
     times: int
+    is_met: bool = False
 
 
 class Scripts:
     """What is planned for the calls to come. A script goes before an amount; both leave no trace when used up.
 
     An amount that declines always does. One that goes astray hits the first call under each reference:
-    the same call made again goes through.
+    the same call made again goes through, where it is made at all (a lost charge is not).
     """
 
     def __init__(self) -> None:
@@ -204,6 +231,16 @@ class Scripts:
         with self._lock:
             self._planned.clear()
 
+    def require_met(self) -> None:
+        """Raise ``ScriptUnused`` if something was planned and met no call at all."""
+        with self._lock:
+            unused = [
+                f"{each.call} ({each.ends.code or each.ends.manner})" for each in self._planned if not each.is_met
+            ]
+        if unused:
+            message = f"scripts met no call: {', '.join(unused)}. Take them out of the test, or call clear_scripts()"
+            raise ScriptUnused(message)
+
     def take(self, call: Call, *, reference: str = "", minor: int | None = None) -> Scripted:
         """Return how this call ends, and count it."""
         with self._lock:
@@ -214,7 +251,7 @@ class Scripts:
                     self._planned[place] = replace(planned, after=planned.after - 1)
                     continue
                 if planned.times > 1:
-                    self._planned[place] = replace(planned, times=planned.times - 1)
+                    self._planned[place] = replace(planned, times=planned.times - 1, is_met=True)
                 else:
                     del self._planned[place]
                 return planned.ends

@@ -122,6 +122,17 @@ class Payment:
     is_charge: bool = False
     payer_is_gone: bool = False
 
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """Phone numbers, e-mail addresses and personal number that the order names."""
+        payer, risk = self.order.payer, self.order.risk
+        told = [] if risk is None else [risk.delivery_email]
+        if payer is not None:
+            told += [payer.email, payer.phone, payer.home_phone, payer.work_phone, payer.personal_number]
+            for address in (payer.billing_address, payer.shipping_address):
+                told += [] if address is None else [address.email, address.phone]
+        return tuple(each for each in told if each)
+
     def sum(self, kind: TransactionKind, *standings: Standing) -> int:
         """Return what moved of ``kind``."""
         wanted = standings or (Standing.DONE,)

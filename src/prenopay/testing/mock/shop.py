@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from prenopay.accounts import AsyncAccounts
+from prenopay.errors import ConfigurationError
 from prenopay.events import AsyncEventHandler, EventHandler
 from prenopay.ledger.upgrading import upgrade_database
 from prenopay.payments import AsyncPayments
@@ -82,20 +83,22 @@ class AsyncMockShop:
 def mock_accounts(
     *,
     on_event: EventHandler | None = None,
-    account: str = "mock",
+    account: str | None = None,
     mock: Mock | None = None,
     database: str = "",
     tell_twice: bool = True,
 ) -> Generator[MockShop]:
     """Open accounts with one mock account; ``mock`` says how strict it is, ``database`` where the tables are.
 
-    ``tell_twice``: every third event, and the first that says an order is paid, are told twice. On leaving,
-    raises ``NotIdempotent`` if ``on_event`` took an event and raised at its repeat.
+    ``tell_twice``: every third event, and the first that says an order is paid, are told twice. Raises
+    ``ConfigurationError`` for an argument that cannot be meant. On leaving without an error, raises
+    ``NotIdempotent`` if ``on_event`` took an event and raised at its repeat, ``EventsNotTaken`` if it raised and
+    never took an event, ``ScriptUnused`` if a script met no call.
     """
-    config, twice = mock or Mock(account=account), ToldTwice()
-    handler = twice.blocking(on_event) if on_event is not None and tell_twice else on_event
+    config, telling = _config(account, mock), ToldTwice(repeats=tell_twice)
+    handler = None if on_event is None else telling.blocking(on_event)
     gateways = {MockProvider.name: config.gateway}
-    with _on(database) as url:
+    with config.gateway.in_use(), _on(database) as url:
         accounts = _open(url, handler, config.gateway)
         callbacks = Callbacks(gateways)
         callbacks.connect(to_accounts(accounts))
@@ -111,23 +114,23 @@ def mock_accounts(
             )
         finally:
             accounts.close()
-        twice.require_idempotent()
+        telling.require_taken()
 
 
 @asynccontextmanager
 async def mock_accounts_async(
     *,
     on_event: AsyncEventHandler | None = None,
-    account: str = "mock",
+    account: str | None = None,
     mock: Mock | None = None,
     database: str = "",
     tell_twice: bool = True,
 ) -> AsyncGenerator[AsyncMockShop]:
     """Do as ``mock_accounts``, for async code; ``payer.approve`` and ``callbacks.release`` are awaited."""
-    config, twice = mock or Mock(account=account), ToldTwice()
-    handler = twice.awaiting(on_event) if on_event is not None and tell_twice else on_event
+    config, telling = _config(account, mock), ToldTwice(repeats=tell_twice)
+    handler = None if on_event is None else telling.awaiting(on_event)
     gateways = {MockProvider.name: config.gateway}
-    with _on(database) as url:
+    with config.gateway.in_use(), _on(database) as url:
         accounts = _open_async(url, handler, config.gateway)
         callbacks = AsyncCallbacks(gateways, accounts)
         try:
@@ -142,7 +145,7 @@ async def mock_accounts_async(
             )
         finally:
             await accounts.aclose()
-        twice.require_idempotent()
+        telling.require_taken()
 
 
 @contextmanager
@@ -162,6 +165,18 @@ def _template() -> bytes:
         file = Path(folder) / "template.db"
         upgrade_database(f"sqlite:///{file}")
         return file.read_bytes()
+
+
+def _config(account: str | None, mock: Mock | None) -> Mock:
+    if mock is None:
+        return Mock(account="mock" if account is None else account)
+    if not isinstance(mock, Mock):
+        message = f"mock: must be Mock(account=…), not a {type(mock).__name__}; a gateway goes in as Mock(…, gateway=…)"
+        raise ConfigurationError(message)
+    if account is not None and account != mock.account:
+        message = f"account: mock= names its account {mock.account!r} already; leave account={account!r} out"
+        raise ConfigurationError(message)
+    return mock
 
 
 def _open(database: str, handler: EventHandler | None, gateway: MockGateway) -> Accounts:

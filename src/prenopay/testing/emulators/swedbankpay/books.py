@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-from prenopay.testing.emulators.jsonvalues import JsonObject
+from prenopay.testing.emulators.jsonvalues import JsonObject, as_object
 from prenopay.testing.emulators.swedbankpay.formats import stamp
 from prenopay.testing.emulators.swedbankpay.orders import PaymentOrder, Status, TransactionKind
 from prenopay.testing.emulators.swedbankpay.tokens import ArchivedBy, StoredToken, TokenKind
@@ -21,6 +23,17 @@ __all__ = [
     "record_of",
     "token_record",
 ]
+
+_PERSONAL: Final = frozenset(
+    {
+        "deliveryEmailAddress",
+        "email",
+        "homePhoneNumber",
+        "msisdn",
+        "socialSecurityNumber",
+        "workPhoneNumber",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +77,8 @@ class OrderRecord:
     open_attempts: tuple[int, ...]
     is_locked: bool
     page_path: str
+    personal: tuple[str, ...] = field(repr=False)
+    """Phone numbers, e-mail addresses and personal numbers in the order and in the payer's tries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +152,17 @@ def record_of(order: PaymentOrder, *, page_path: str) -> OrderRecord:
         open_attempts=tuple(attempt.number for attempt in order.open_attempts),
         is_locked=order.is_locked,
         page_path=page_path,
+        personal=(*_personal(order.request), *(attempt.msisdn for attempt in order.attempts if attempt.msisdn)),
     )
+
+
+def _personal(value: object) -> Iterator[str]:
+    """Yield what tells of a person, wherever it stands in a request."""
+    for name, part in (as_object(value) or {}).items():
+        if name in _PERSONAL and isinstance(part, str):
+            yield part
+        else:
+            yield from _personal(part)
 
 
 def token_record(stored: StoredToken) -> TokenRecord:

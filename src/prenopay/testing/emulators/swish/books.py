@@ -43,6 +43,7 @@ class PaymentRecord:
     totals: Totals
     refunds: tuple[str, ...]
     token: str = field(repr=False)
+    payer_ssn: str = field(repr=False)
 
     @property
     def page_path(self) -> str:
@@ -73,6 +74,7 @@ class PaymentRecord:
             ),
             refunds=tuple(refund.id for refund in payment.refunds),
             token=payment.token,
+            payer_ssn=payment.payer_ssn,
         )
 
 
@@ -123,6 +125,7 @@ class PayoutRecord:
     error_code: str
     created: datetime
     paid: datetime | None
+    payee_ssn: str = field(repr=False)
 
     @classmethod
     def of(cls, payout: Payout) -> PayoutRecord:
@@ -137,6 +140,7 @@ class PayoutRecord:
             error_code=payout.error_code,
             created=payout.created,
             paid=payout.paid,
+            payee_ssn=payout.payee_ssn,
         )
 
 
