@@ -74,11 +74,11 @@ class Nordpay(ProviderConfig["NordpayProvider"]):
     @classmethod
     def inspect(cls, body: bytes) -> Inspection:
         """Say how a stored payment is read; raises ``ValueError`` for what is none."""
-        read: object = json.loads(body)
-        if not isinstance(read, dict) or "status" not in read:
-            message = "this is not a payment of Nordpay's"
-            raise ValueError(message)
-        return Inspection(kind="payment", state=_STATES.get(str(cast("object", read["status"]))))
+        status = _object(body).get("status")
+        if not isinstance(status, str):
+            message = "this is not a payment of Nordpay's: it has no status"
+            raise ValueError(message)  # noqa: TRY004 - what is wrong is a value from outside
+        return Inspection(kind="payment", state=_STATES.get(status))
 
 
 class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
@@ -222,13 +222,18 @@ def _raise_for(answer: HttpResponse, label: str) -> None:
         case 409:
             raise Conflict(message, http_status=status)
         case 429:
-            raise RateLimited(message, http_status=status)
+            raise RateLimited(message, http_status=status, retry_after=_seconds(answer.header("retry-after")))
         case _ if 400 <= status < 500:
             raise Rejected(message, http_status=status)
         case _ if status >= 500:
             raise ProviderUnavailable(message, http_status=status)
         case _:
             raise UnexpectedAnswer(message, http_status=status)
+
+
+def _seconds(stated: str | None) -> float | None:
+    """Return how long to wait, where the answer says so in seconds."""
+    return float(stated) if stated is not None and stated.isascii() and stated.isdecimal() else None
 
 
 def _object(body: bytes) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,34 @@ def test_what_the_world_lacks_is_asked_for_and_nothing_is_skipped() -> None:
     ):
         pass
     assert "test_a_payout_is_sent_once" not in missing(WithoutHooks)
+
+
+def test_a_suite_without_a_world_says_what_to_write() -> None:
+    suite: ProviderSuite = type("Bare", (ProviderSuite,), {})()
+    with pytest.raises(NotImplementedError, match=r"Bare has no world: write 'def world\(self\)'.*yield World"):
+        suite.applies()
+    with (
+        empty_sqlite() as database,
+        pytest.raises(NotImplementedError, match="Bare has no world"),
+        suite.staged_for(suite.test_a_refund_gives_all_back, database=database),
+    ):
+        pass
+
+
+def test_a_world_that_is_returned_says_to_yield_it() -> None:
+    class Returns(ProviderSuite):
+        def world(self) -> Any:
+            return next(worlds.mock())
+
+    suite = Returns()
+    with pytest.raises(TypeError, match=r"Returns\.world returned a World: write 'yield World\(…\)'"):
+        suite.applies()
+    with (
+        empty_sqlite() as database,
+        pytest.raises(TypeError, match="Returns"),
+        suite.staged_for(suite.test_a_refund_gives_all_back, database=database),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ WRONG: dict[str, Wrong] = {
     ),
     "test_references_are_what_the_account_declares": Wrong(at_mock(taking.SeesAnotherReference)),
     "test_an_observation_adds_up": Wrong(at_mock(taking.SeesEachTimeSomethingElse)),
+    "test_an_observation_keeps_the_answer": Wrong(at_mock(taking.KeepsNoAnswer)),
     "test_a_decline_is_a_result_with_advice": Wrong(at_mock(taking.SeesNoDeclines)),
     "test_a_payment_that_nobody_pays_ends": Wrong(at_mock(taking.NeverCloses)),
     "test_the_sweep_schedule_is_sane": Wrong(at_mock(taking.NeverLooksAgain)),
@@ -51,6 +52,8 @@ WRONG: dict[str, Wrong] = {
     "test_no_more_is_given_back_than_was_taken": Wrong(at_mock(changing.TakesAndGivesAll)),
     "test_the_same_refund_is_made_once": Wrong(at_mock(changing.DoesTwice)),
     "test_a_cancelled_page_cannot_be_paid": Wrong(at_mock(changing.ClaimsAll)),
+    "test_a_cancel_that_comes_too_late_is_no_success": Wrong(at_swish(changing.CancelsWhatIsPaid)),
+    "test_what_was_taken_cannot_be_cancelled": Wrong(at_swedbankpay(changing.CancelsWhatIsTaken)),
     "test_a_cancel_releases_what_is_reserved": Wrong(at_mock(changing.ClaimsAll)),
     "test_an_update_changes_what_is_paid": Wrong(at_mock(changing.ClaimsAll)),
     "test_what_cannot_be_done_says_what_to_do_instead": Wrong(at_swish(changing.SaysNothingInstead)),
@@ -100,11 +103,22 @@ WRONG: dict[str, Wrong] = {
     "test_the_provider_says_who_it_is": Wrong(at_mock(taking.HasACapitalName)),
     "test_requests_go_to_the_declared_hosts_only": Wrong(at_swedbankpay(telling.HasNoLabels)),
     "test_a_probe_finds_all_well_and_changes_nothing": Wrong(at_mock(taking.ProbesNothing)),
+    "test_a_probe_finds_what_is_wrong": Wrong(at_swedbankpay(telling.FindsAllWell)),
     # Answers
     "test_members_that_nobody_knows_are_let_be": Wrong(at_swedbankpay(telling.MindsWhatIsNew)),
     "test_a_status_that_nobody_knows_ends_nothing": Wrong(at_swedbankpay(telling.EndsWhatItDoesNotKnow)),
     "test_an_answer_that_cannot_be_read_is_not_believed": Wrong(at_swedbankpay(telling.RemembersInstead)),
     "test_a_refusal_is_an_error_and_a_failure_leaves_it_open": Wrong(at_swedbankpay(telling.TakesFailureForRefusal)),
+    "test_a_request_that_is_wrong_is_rejected": Wrong(at_swedbankpay(telling.TakesAMistakeForFailure)),
+    "test_credentials_that_are_refused_are_unauthenticated": Wrong(
+        at_swedbankpay(telling.TakesBadCredentialsForFailure)
+    ),
+    "test_a_conflict_is_told_as_one": Wrong(at_swedbankpay(telling.TakesConflictForAMistake)),
+    "test_too_many_requests_say_how_long_to_wait": Wrong(at_swedbankpay(telling.DoesNotSayHowLong)),
+    "test_inspect_makes_up_no_reading": Wrong(with_config(inspect=staticmethod(telling.reads_anything))),
+    "test_inspect_reads_what_observe_reads": Wrong(
+        with_config(worlds.swedbankpay, inspect=staticmethod(telling.reads_anything))
+    ),
 }
 ABOUT_THE_SUITE = "test_what_does_not_apply_is_listed"
 

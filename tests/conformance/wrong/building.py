@@ -45,11 +45,11 @@ def at_swish(provider: type, **settings: Any) -> MakeWorld:
     return at(worlds.swish, provider, **settings)
 
 
-def with_config(**members: Any) -> MakeWorld:
-    """Return what makes the mock's world, with other members in the config's class."""
+def with_config(world: MakeWorld = worlds.mock, /, **members: Any) -> MakeWorld:
+    """Return what makes that world, with other members in the config's class."""
 
     def made() -> Generator[World]:
-        with contextmanager(worlds.mock)() as right:
+        with contextmanager(world)() as right:
             yield dataclasses.replace(right, config=rebuilt(right.config, **members))
 
     return made

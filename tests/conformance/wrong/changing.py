@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 
 from prenopay import Outcome, PaymentState, Secret
-from prenopay.errors import NotSent, OutcomeUnknown, Rejected, TransportError
+from prenopay.errors import Conflict, NotSent, OutcomeUnknown, Rejected, TransportError
 from prenopay.mandates import MandateKind
 from prenopay.ports import Send
 from prenopay.provider import ChangeRequest, Charged, ChargeRequest, Created, CreateRequest, Reply
@@ -152,6 +152,26 @@ class TakesTimeForNothing(SwedbankPayProvider):
             return await super().create_payment(send, request)
         except OutcomeUnknown as error:
             raise NotSent(str(error)) from error
+
+
+class CancelsWhatIsPaid(SwishProvider):
+    """Takes a payment that has ended for one that was cancelled."""
+
+    async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
+        try:
+            return await super().cancel(send, request)
+        except Conflict:
+            seen = await self.observe(send, request.provider_reference)
+            return Reply(outcome=Outcome.SUCCEEDED, observation=seen)
+
+
+class CancelsWhatIsTaken(SwedbankPayProvider):
+    async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
+        try:
+            return await super().cancel(send, request)
+        except Conflict:
+            seen = await self.observe(send, request.provider_reference)
+            return Reply(outcome=Outcome.SUCCEEDED, observation=seen)
 
 
 class SaysNothingInstead(SwishProvider):

@@ -82,6 +82,11 @@ class SeesWhatIsNotEvenItself(Sees):
         return replace(seen, raw={"amount": float("nan")})
 
 
+class KeepsNoAnswer(Sees):
+    def altered(self, seen: Observation) -> Observation:
+        return replace(seen, raw={})
+
+
 class SeesTheFirstAlways(MockProvider):
     first = ""
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from prenopay import CallbackRequest, PaymentState
 from prenopay.callbacks import CallbackAddress, CallbackUrls, Hint, Rejected as Refused, Trust
-from prenopay.errors import ProviderUnavailable, Rejected, UnexpectedAnswer
+from prenopay.errors import Conflict, ProviderUnavailable, RateLimited, Rejected, Unauthenticated, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse, Send
-from prenopay.provider import Created, CreateRequest, Observation
+from prenopay.provider import Created, CreateRequest, Inspection, Observation, Probe
 from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from prenopay.testing.mock import MockProvider
@@ -147,6 +147,47 @@ class TakesFailureForRefusal(SwedbankPayProvider):
             return await super().create_payment(send, request)
         except ProviderUnavailable as error:
             raise Rejected(str(error)) from error
+
+
+class TakesAMistakeForFailure(SwedbankPayProvider):
+    async def create_payment(self, send: Send, request: CreateRequest) -> Created:
+        try:
+            return await super().create_payment(send, request)
+        except Rejected as error:
+            raise ProviderUnavailable(str(error)) from error
+
+
+class TakesBadCredentialsForFailure(SwedbankPayProvider):
+    async def create_payment(self, send: Send, request: CreateRequest) -> Created:
+        try:
+            return await super().create_payment(send, request)
+        except Unauthenticated as error:
+            raise ProviderUnavailable(str(error)) from error
+
+
+class TakesConflictForAMistake(SwedbankPayProvider):
+    async def create_payment(self, send: Send, request: CreateRequest) -> Created:
+        try:
+            return await super().create_payment(send, request)
+        except Conflict as error:
+            raise Rejected(str(error)) from error
+
+
+class DoesNotSayHowLong(SwedbankPayProvider):
+    async def create_payment(self, send: Send, request: CreateRequest) -> Created:
+        try:
+            return await super().create_payment(send, request)
+        except RateLimited as error:
+            raise RateLimited(str(error)) from error
+
+
+class FindsAllWell(SwedbankPayProvider):
+    async def probe(self, send: Send) -> tuple[Probe, ...]:
+        return tuple(replace(each, ok=True, fix="") for each in await super().probe(send))
+
+
+def reads_anything(_body: bytes) -> Inspection:
+    return Inspection(kind="payment")
 
 
 def equals_nothing(_config: object, _other: object) -> bool:

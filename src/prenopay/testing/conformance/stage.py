@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Final, Protocol, TypeVar, cast
 
 from prenopay._blocking import run_blocking
@@ -20,15 +19,18 @@ from prenopay.money import Money
 from prenopay.orders import CaptureMode, Order
 from prenopay.payments import AsyncPayments
 from prenopay.payments_sync import Accounts
+from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import (
     Cancels,
     Captures,
+    ChangeRequest,
     ChargesMandates,
     Observation,
     PaymentProvider,
     PaysOut,
     ReceivesCallbacks,
     Refunds,
+    Reply,
     Updates,
 )
 from prenopay.testing.conformance.wire import Wire
@@ -190,8 +192,24 @@ class Stage:
         return self._run(self._look(reference))
 
     async def _look(self, provider_reference: str) -> Observation:
-        deadline = self.provider.limits.deadline_seconds
-        return await self.provider.observe(partial(self.wire.send, timeout=deadline), provider_reference)
+        return await self.provider.observe(self._send, provider_reference)
+
+    async def _send(self, request: HttpRequest) -> HttpResponse:
+        return await self.wire.send(request, timeout=self.provider.limits.deadline_seconds)
+
+    def cancel_at_gateway(self, payment: Payment) -> Reply:
+        """Let the provider cancel a payment, past the books, which would refuse what they know to be too late."""
+        rule = self.provider.limits.reference
+        request = ChangeRequest(
+            payment_id=payment.payment_id,
+            provider_reference=str(payment.provider_reference),
+            reference=rule.alphabet.value[0] * rule.length,
+            amount=None,
+            vat=None,
+            lines=(),
+            description=payment.description,
+        )
+        return self._run(self.provider.cancel(self._send, request))
 
     def could_pay(self, payment: Payment) -> bool:
         """Let the payer try to pay; return whether that moved money at the gateway."""

@@ -29,7 +29,7 @@ COLOURS: Final = ("blocking", "awaiting")
 
 
 class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts, Secrets, Values, Answers):
-    """Inherit it in a test module, write ``world``, and every rule that applies to your provider is tested.
+    """Inherit it in a file ``test_….py``, write ``world``, and every rule that applies to your provider is tested.
 
     ::
 
@@ -44,7 +44,8 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
     @abstractmethod
     def world(self) -> Generator[World]:
         """Make a new account and a new gateway, yield them once, and clean up after."""
-        raise NotImplementedError
+        message = f"{type(self).__name__} has no world: write 'def world(self)', and in it 'yield World(config=…, …)'"
+        raise NotImplementedError(message)
 
     @pytest.fixture(params=COLOURS)
     def colour(self, request: pytest.FixtureRequest) -> str:
@@ -73,7 +74,7 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
     ) -> Generator[Stage]:
         """Set the stage for ``rule``: skips what does not apply, fails where ``World`` lacks what the rule needs."""
         wanted = needs_of(rule)
-        with contextmanager(self.world)() as world, staged(world, colour=colour, database=database) as stage:
+        with _one_world(self) as world, staged(world, colour=colour, database=database) as stage:
             reason = wanted.missing(stage.provider, world)
             if reason:
                 pytest.skip(reason)
@@ -85,7 +86,7 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
     @classmethod
     def applies(cls) -> tuple[Rule, ...]:
         """Return every rule, each with the reason why it does not apply to this provider (empty when it does)."""
-        with contextmanager(cls().world)() as world:
+        with _one_world(cls()) as world:
             return rules_of(cls, world.config.provider(), world)
 
     def test_what_does_not_apply_is_listed(self) -> None:
@@ -96,3 +97,16 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
             print(f"{rule.name}: {rule.missing}")  # noqa: T201 - for the author: shown with pytest -rP
         assert all(rule.says for rule in rules)
         assert len(left_out) < len(rules)
+
+
+@contextmanager
+def _one_world(suite: ProviderSuite) -> Generator[World]:
+    """Set up the world of a suite, and clean up after."""
+    made = suite.world()
+    if not isinstance(made, Generator):
+        message = (
+            f"{type(suite).__name__}.world returned a {type(made).__name__}: write 'yield World(…)' in the place of "
+            "'return World(…)', so that what stands after it cleans up"
+        )
+        raise TypeError(message)
+    yield from made

@@ -13,7 +13,7 @@ from prenopay.ports import HttpRequest, HttpResponse, HttpSender
 from prenopay.testing.conformance.world import Trouble
 from prenopay.testing.emulators.clock import VirtualClock
 
-__all__ = ["Answer", "Edit", "Wire", "changes_something", "refused", "with_unknown_members"]
+__all__ = ["Answer", "Edit", "Wire", "answering", "changes_something", "refused", "with_unknown_members"]
 
 Answer = Callable[[HttpRequest], HttpResponse]
 """Answers in place of the gateway, which is not asked; may raise what the port may."""
@@ -110,6 +110,12 @@ class Wire:
             return HttpResponse(status=status, headers=(("content-type", "text/html"),), body=_HTML)
         message = f"{request.label}: the connection died before the answer"
         raise OutcomeUnknown(message)
+
+
+def answering(status: int, body: bytes = b"", *, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    """Return what answers everything so, whatever is asked."""
+    answer = HttpResponse(status=status, headers=(("content-type", "application/json"), *headers), body=body)
+    return lambda _request: answer
 
 
 def refused(request: HttpRequest) -> HttpResponse:

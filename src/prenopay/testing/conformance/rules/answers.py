@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from prenopay.errors import OutcomeUnknown, PrenopayError, ProviderError
+from prenopay.errors import (
+    Conflict,
+    OutcomeUnknown,
+    PrenopayError,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+)
 from prenopay.models import FlagKind, Outcome
 from prenopay.orders import CaptureMode
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.provider import Refunds
+from prenopay.provider import Inspection, Refunds
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.stage import Stage
-from prenopay.testing.conformance.wire import Answer, changes_something, with_unknown_members
+from prenopay.testing.conformance.wire import answering, changes_something, with_unknown_members
 
 __all__ = ["Answers"]
 
@@ -29,6 +37,7 @@ BROKEN: Final = (
 )
 STATUSES: Final = (301, 400, 401, 403, 404, 409, 418, 422, 429, 500, 502, 503, 504)
 _SERVER_ERRORS: Final = 500
+_WAIT_SECONDS: Final = 7
 
 
 class Answers:
@@ -74,7 +83,7 @@ class Answers:
         """A 200 with nonsense raises one of prenopay's errors; the payment stays as it was."""
         payment = stage.taken()
         for body in BROKEN:
-            with stage.wire.answered(_answering(200, body)):
+            with stage.wire.answered(answering(200, body)):
                 error = stage.tries(lambda: stage.observed(payment))
 
             assert isinstance(error, ProviderError | OutcomeUnknown), f"what came of {body[:20]!r} was {error!r}"
@@ -87,7 +96,7 @@ class Answers:
         """Any other status raises one of prenopay's errors; after a 5xx nobody knows what happened."""
         for status in STATUSES:
             operation_id = f"order:{status}"
-            with stage.wire.answered(_answering(status, b"")):
+            with stage.wire.answered(answering(status)):
                 error = stage.tries(lambda: stage.bought(operation_id))  # noqa: B023 - called at once
 
             assert isinstance(error, PrenopayError), f"the gateway said {status}, and the call says that all is well"
@@ -97,8 +106,71 @@ class Answers:
                 assert outcome is Outcome.UNKNOWN, f"after {status} nobody knows, and it says {outcome}"
         assert sum(payment.captured.minor for payment in stage.every_payment()) == 0
 
+    @needs(wire=True)
+    def test_a_request_that_is_wrong_is_rejected(self, stage: Stage) -> None:
+        """A 400 or 422 without a word raises ``Rejected``, or ``Unauthenticated`` if it refuses what logs in."""
+        for status in (400, 422):
+            _is_told(stage, status, Rejected, Unauthenticated)
 
-def _answering(status: int, body: bytes) -> Answer:
-    """Return what answers everything so, whatever is asked."""
-    answer = HttpResponse(status=status, headers=(("content-type", "application/json"),), body=body)
-    return lambda _request: answer
+    @needs(wire=True)
+    def test_credentials_that_are_refused_are_unauthenticated(self, stage: Stage) -> None:
+        """A 401, or a 403 without a word, raises ``Unauthenticated``: nothing happened, and a person must look."""
+        for status in (401, 403):
+            _is_told(stage, status, Unauthenticated)
+
+    @needs(wire=True)
+    def test_a_conflict_is_told_as_one(self, stage: Stage) -> None:
+        """A 409 raises ``Conflict`` (or ``DuplicateReference``, which is one): it is no mistake in the request."""
+        _is_told(stage, 409, Conflict)
+
+    @needs(wire=True)
+    def test_too_many_requests_say_how_long_to_wait(self, stage: Stage) -> None:
+        """A 429 raises ``RateLimited`` with the seconds of the answer's ``Retry-After``."""
+        error = _is_told(stage, 429, RateLimited)
+
+        assert isinstance(error, RateLimited)
+        assert error.retry_after == _WAIT_SECONDS, f"Retry-After says {_WAIT_SECONDS}, retry_after {error.retry_after}"
+
+    def test_inspect_makes_up_no_reading(self, stage: Stage) -> None:
+        """``inspect`` raises ``ValueError`` for a body that is none of the gateway's."""
+        read = [body[:20] for body in (*BROKEN, b'{"colour": "green"}') if _inspected(stage, body) is not None]
+        assert read == [], "inspect must raise ValueError for what is none of the gateway's bodies"
+
+    @needs(wire=True)
+    def test_inspect_reads_what_observe_reads(self, stage: Stage) -> None:
+        """``inspect`` sees in a stored answer about a payment the state that ``observe`` sees in it."""
+        payment = stage.taken()
+        bodies: list[bytes] = []
+
+        def kept(_request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+            bodies.append(answer.body)
+            return answer
+
+        with stage.wire.edited(kept):
+            seen = stage.seen_at_gateway(payment)
+
+        read = [_inspected(stage, body) for body in bodies]
+        states = [each.state for each in read if each is not None]
+        assert seen.state in states, f"observe sees {seen.state}, and inspect {states or 'nothing it can read'}"
+
+
+def _is_told(stage: Stage, status: int, *meant: type[ProviderError]) -> PrenopayError | None:
+    """Have a create answered with ``status``; it must raise one that is ``meant``, and leave nothing open."""
+    operation_id = f"order:{status}"
+    headers = (("retry-after", str(_WAIT_SECONDS)),)
+    with stage.wire.answered(answering(status, headers=headers)):
+        error = stage.tries(lambda: stage.bought(operation_id))
+
+    named = " or ".join(each.__name__ for each in meant)
+    assert isinstance(error, meant), f"the gateway said {status}, which is {named}; what came was {error!r}"
+    outcome = stage.operation(operation_id).outcome
+    assert outcome is Outcome.NOT_ATTEMPTED, f"after {status} nothing happened, and the books say {outcome}"
+    return error
+
+
+def _inspected(stage: Stage, body: bytes) -> Inspection | None:
+    """Return how a body is read; ``None`` where it is refused."""
+    try:
+        return stage.world.config.inspect(body)
+    except ValueError:
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prenopay.errors import Conflict, IdReused, InvalidOrder, PrenopayError, UnsupportedOperation
 from prenopay.models import Outcome, PaymentState
 from prenopay.money import Money
-from prenopay.orders import OrderLine
+from prenopay.orders import CaptureMode, OrderLine
 from prenopay.provider import VERBS, Cancels, Captures, Refunds, Updates
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.stage import Stage
@@ -132,6 +132,37 @@ class Changing:
         assert stage.operation("cancel:1").outcome is Outcome.SUCCEEDED
         assert stage.got(payment).state is PaymentState.CANCELLED
         assert not stage.could_pay(payment), "the payer could still pay a payment that was cancelled"
+
+    @needs(Cancels)
+    def test_a_cancel_that_comes_too_late_is_no_success(self, stage: Stage) -> None:
+        """A payment that was paid meanwhile is cancelled with its money released, or refused with ``Conflict``."""
+        payment = stage.bought(capture=CaptureMode.AUTOMATIC)
+        stage.world.pays(payment)
+
+        error = stage.tries(
+            lambda: stage.do(lambda payments: payments.cancel(payment.payment_id, operation_id="cancel:1"))
+        )
+        stage.settle()
+        stage.observed(payment)
+
+        outcome, state = stage.operation("cancel:1").outcome, stage.got(payment).state
+        if stage.taken_at_gateway() == 0:
+            assert (error, outcome, state) == (None, Outcome.SUCCEEDED, PaymentState.CANCELLED)
+        else:
+            refused = {Outcome.NOT_ATTEMPTED, Outcome.DECLINED}
+            assert outcome in refused, f"the gateway has the money, and the cancel says {outcome}"
+            assert error is None or isinstance(error, Conflict), f"it was paid, which is Conflict; what came: {error!r}"
+            assert stage.got(payment).is_paid, f"the gateway has the money, and the books say {state}"
+
+    @needs(Cancels)
+    def test_what_was_taken_cannot_be_cancelled(self, stage: Stage) -> None:
+        """``cancel`` raises ``Conflict`` where the money was taken, whatever the books of the caller say."""
+        payment = stage.taken()
+
+        error = stage.tries(lambda: stage.cancel_at_gateway(payment))
+
+        assert isinstance(error, Conflict), f"the money was taken, which is Conflict; what came was {error!r}"
+        assert stage.observed(payment).is_paid
 
     @needs(Cancels, Captures)
     def test_a_cancel_releases_what_is_reserved(self, stage: Stage) -> None:

@@ -109,6 +109,10 @@ class Taking:
         assert first.captured.minor == stage.at_gateway(payment).captured
         assert first.status_is_known
 
+    def test_an_observation_keeps_the_answer(self, stage: Stage) -> None:
+        """``raw`` is the gateway's own answer: events hand it on, and support asks for it."""
+        assert stage.seen_at_gateway(stage.taken()).raw, "observe must return the decoded answer as raw"
+
     @needs(hooks=("declines",))
     def test_a_decline_is_a_result_with_advice(self, stage: Stage) -> None:
         """A refusal is told as a ``Decline`` with code, kind, advice and the gateway's own word; it is no error."""

@@ -10,6 +10,7 @@ from prenopay.errors import ConfigurationError
 from prenopay.provider import PaymentProvider
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.stage import Stage
+from prenopay.testing.conformance.wire import answering
 
 __all__ = ["Values"]
 
@@ -79,3 +80,14 @@ class Values:
         assert [each for each in found if not each.ok] == []
         assert dict(stage.world.books()) == before
         assert stage.observed(payment).is_open
+
+    @needs(wire=True)
+    def test_a_probe_finds_what_is_wrong(self, stage: Stage) -> None:
+        """Where the gateway refuses the credentials, or fails, ``probe`` says so and what to do."""
+        for status in (401, 503):
+            with stage.wire.answered(answering(status)):
+                found = stage.do(lambda payments: payments.probe())
+
+            wrong = [each for each in found if not each.ok]
+            assert wrong, f"the gateway answers everything with {status}, and probe finds all well: {found}"
+            assert all(each.fix for each in wrong), f"fix says what to do: {wrong}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from examples.own_provider.emulator import API_KEY, NordpayEmulator
-from examples.own_provider.provider import Nordpay
 from prenopay import Environment, Payment, Secret
 from prenopay.testing.conformance import ProviderSuite, World
 from prenopay.testing.emulators.sender import EmulatorSender
+
+from .emulator import API_KEY, NordpayEmulator
+from .provider import Nordpay
 
 __all__ = ["TestNordpay"]
 
