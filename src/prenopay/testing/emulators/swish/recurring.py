@@ -70,7 +70,7 @@ class Recurring:
         """Begin without consents."""
         self.consents: dict[str, Consent] = {}
         self.charges: dict[str, Charge] = {}
-        self.next_code = ""
+        self.next_code: str = ""
         """What the next charge that is made ends with, once."""
         self._register = register
 
