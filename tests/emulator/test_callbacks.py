@@ -133,3 +133,42 @@ def test_a_host_in_this_process_gets_a_callback_request() -> None:
 
 def test_a_host_that_is_not_there_does_not_answer() -> None:
     assert post_over_http("http://127.0.0.1:9/", b"{}", ()) is None
+
+
+def test_what_the_host_raises_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    clock = VirtualClock()
+    queue, host = CallbackQueue(clock), _Host()
+    for body in (b"1", b"2", b"3"):
+        queue.put("https://host.example/cb", body, about=f"payment {body.decode()}")
+    queue.behave(Manner.DUPLICATE, times=3)
+
+    faults = [RuntimeError("the host's own fault")]
+
+    def post(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int | None:
+        if body == b"2" and faults:
+            raise faults.pop()
+        return host.post(url, body, headers)
+
+    with pytest.raises(RuntimeError, match="own fault"):
+        queue.deliver(post)
+    assert {each.body for each in queue.waiting} == {b"2", b"3"}
+    clock.advance(timedelta(minutes=5))
+    queue.deliver(post)
+
+    assert sorted(set(host.bodies)) == [b"1", b"2", b"3"]
+    assert queue.waiting == ()
+    assert host.bodies.count(b"3") == 2, "what was planned for it still holds"
+    assert caplog.text == ""
+
+
+def test_what_the_host_refuses_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    queue, host = CallbackQueue(VirtualClock()), _Host(404, None)
+    for about in ("payment 1", "payment 2"):
+        queue.put("https://host.example/secret-path", b"{}", about=about)
+    queue.deliver(host.post)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "the host answered 404 to the callback about payment 1",
+        "the host answered nothing to the callback about payment 2",
+    ]
+    assert "secret-path" not in caplog.text

@@ -78,7 +78,15 @@ def test_flask(accounts, payer, callbacks, assert_no_secrets):
 DJANGO = """
 from django.conf import settings
 
-settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, DEFAULT_CHARSET="utf-8", SECRET_KEY="x" * 50)
+settings.configure(
+    ALLOWED_HOSTS=["shop.example"],
+    SECURE_SSL_REDIRECT=True,
+    SECURE_REDIRECT_EXEMPT=["^paid/"],
+    MIDDLEWARE=["django.middleware.security.SecurityMiddleware"],
+    ROOT_URLCONF=__name__,
+    DEFAULT_CHARSET="utf-8",
+    SECRET_KEY="x" * 50,
+)
 import django
 
 django.setup()
@@ -119,7 +127,7 @@ urlpatterns = [path("paid/<str:number>", paid), path("callbacks/<path:rest>", ca
 
 def test_a_view_takes_callbacks(accounts, payer, callbacks, assert_no_secrets):
     host["accounts"] = accounts
-    client = Client()
+    client = Client(headers={"host": "shop.example"})
     callbacks.connect(to_client(client))
     a_story(accounts, client, payer, callbacks, assert_no_secrets)
 
@@ -133,7 +141,7 @@ def test_the_wsgi_application_takes_callbacks(accounts, payer, callbacks, assert
         return django_application(environ, start_response)
 
     callbacks.connect(to_wsgi(application))
-    a_story(accounts, Client(), payer, callbacks, assert_no_secrets)
+    a_story(accounts, Client(headers={"host": "shop.example"}), payer, callbacks, assert_no_secrets)
 """
 
 STARLETTE = """
@@ -190,7 +198,77 @@ def test_starlette(gateway, request, ledger, prenopay_sender, virtual_clock, pay
         assert_no_secrets(*made)
 """
 
-HOSTS = {"flask": (FLASK, 2), "django": (DJANGO, 4), "starlette": (STARLETTE, 2)}
+HTTPX = """
+import asyncio
+
+import httpx
+import pytest
+
+from prenopay import AsyncAccounts
+from prenopay.testing.fixtures.callbacks import to_accounts, to_async_client, to_client
+from prenopay.web.asgi import CallbackApp
+from shared import SETTINGS, order_of
+
+@pytest.mark.parametrize("by", ["client", "accounts"])
+@pytest.mark.parametrize("gateway", ["swedbankpay_account", "swish_account"])
+def test_async_code(by, gateway, request, ledger, prenopay_sender, virtual_clock, callbacks_async, payer_async):
+    config = request.getfixturevalue(gateway)
+
+    async def story():
+        accounts = AsyncAccounts.open(ledger, sender=prenopay_sender, clock=virtual_clock, **SETTINGS)
+        payments = accounts.add(config)
+        app = CallbackApp(accounts)
+
+        async def mounted(scope, receive, send):
+            await app({**scope, "root_path": "/callbacks"}, receive, send)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=mounted)) as client:
+            for refused in (lambda: to_accounts(accounts), lambda: to_client(client)):
+                with pytest.raises(TypeError, match="callbacks_async"):
+                    refused()
+            callbacks = callbacks_async(accounts if by == "accounts" else to_async_client(client))
+            payer = payer_async(callbacks)
+            payment = await payments.create(order_of("K-1"), operation_id="order:K-1")
+            callbacks.hold()
+            await payer.approve(payment)
+            assert not (await payments.get(payment.payment_id)).is_paid
+            assert [attempt.status for attempt in await callbacks.release()] == [200]
+            assert (await payments.get(payment.payment_id)).is_paid
+        await accounts.aclose()
+
+    asyncio.run(story())
+"""
+
+UNITTEST = """
+import unittest
+
+import pytest
+
+from prenopay import Accounts
+from shared import SETTINGS, order_of
+
+class TestShop(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def given(self, request, ledger, prenopay_sender, virtual_clock, swedbankpay_account):
+        self.accounts = Accounts.open(ledger, sender=prenopay_sender, clock=virtual_clock, **SETTINGS)
+        self.payments = self.accounts.add(swedbankpay_account)
+        yield
+        self.accounts.close()
+
+    def test_an_order_is_open(self):
+        self.assertTrue(self.payments.create(order_of("K-1"), operation_id="order:K-1").is_open)
+
+def test_by_name(request):
+    assert request.getfixturevalue("ledger").startswith("sqlite:///")
+"""
+
+HOSTS = {
+    "flask": (FLASK, 2),
+    "django": (DJANGO, 4),
+    "starlette": (STARLETTE, 2),
+    "httpx": (HTTPX, 4),
+    "unittest": (UNITTEST, 2),
+}
 
 
 @pytest.mark.parametrize("framework", HOSTS)

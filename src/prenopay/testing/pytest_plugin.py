@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
+    from prenopay.accounts import AsyncAccounts
     from prenopay.providers.swedbankpay import SwedbankPay
     from prenopay.providers.swish import Swish
     from prenopay.testing.emulators.clock import VirtualClock
     from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
     from prenopay.testing.emulators.swish import IssuedCertificate, SwishAuthority, SwishEmulator
     from prenopay.testing.fixtures.bench import Bench, BenchSender
-    from prenopay.testing.fixtures.callbacks import Callbacks
+    from prenopay.testing.fixtures.callbacks import AsyncCallbacks, AsyncPost, Callbacks
     from prenopay.testing.fixtures.ledgers import PostgresqlSchema
     from prenopay.testing.fixtures.secrets import SecretSeeker
     from prenopay.testing.fixtures.servers import SwedbankPayServer, SwishServer
     from prenopay.testing.fixtures.shops import OpenMock, OpenMockAsync
     from prenopay.testing.mock import MockGateway
-    from prenopay.testing.payer import TestPayer
+    from prenopay.testing.payer import AsyncTestPayer, TestPayer
 
 # Nothing of prenopay is imported before a fixture is asked for: every test run of every host pays for this module.
 # ruff: noqa: PLC0415 - see above
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
 __all__ = [
     "assert_no_secrets",
     "callbacks",
+    "callbacks_async",
     "ledger",
     "mock_gateway",
     "payer",
+    "payer_async",
     "prenopay_bench",
     "prenopay_clock",
     "prenopay_ledger_kind",
@@ -126,6 +129,18 @@ def payer(prenopay_bench: Bench) -> TestPayer:
 def callbacks(prenopay_bench: Bench) -> Callbacks:
     """Return the gateways' callbacks: hold, release, drop, duplicate, reorder, forge; ``connect`` the host first."""
     return prenopay_bench.callbacks
+
+
+@pytest.fixture
+def callbacks_async(prenopay_bench: Bench) -> Callable[[AsyncAccounts | AsyncPost], AsyncCallbacks]:
+    """Return what connects a host in async code, its accounts or its client; the callbacks are then awaited."""
+    return prenopay_bench.callbacks_async
+
+
+@pytest.fixture
+def payer_async(prenopay_bench: Bench) -> Callable[[AsyncCallbacks], AsyncTestPayer]:
+    """Return what makes a payer of such callbacks, who is awaited too."""
+    return prenopay_bench.payer_async
 
 
 @pytest.fixture
@@ -290,7 +305,7 @@ def prenopay_postgresql(pytestconfig: pytest.Config) -> Iterator[PostgresqlSchem
 @pytest.fixture
 def prenopay_ledger_kind(request: pytest.FixtureRequest) -> str:
     """Return which kind of database this run of the test is on."""
-    kind: str = request.param
+    kind: str = getattr(request, "param", "sqlite")  # unittest's test cases, and getfixturevalue, cannot have it twice
     return kind
 
 

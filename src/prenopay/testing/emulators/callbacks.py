@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 import ssl
 import threading
@@ -33,6 +34,9 @@ Post: TypeAlias = Callable[[str, bytes, tuple[tuple[str, str], ...]], int | None
 """Delivers (url, body, headers) and returns the status of the answer, or ``None`` when none came."""
 
 _POST_SECONDS: Final = 10.0
+_TWICE: Final = 2
+
+_log = logging.getLogger("prenopay.testing")
 """A host that has not answered by then has not answered: the gateways want it fast."""
 _GOOD: Final = frozenset(range(200, 300))
 
@@ -166,11 +170,18 @@ class CallbackQueue:
     def deliver(self, post: Post) -> tuple[CallbackAttempt, ...]:
         """Deliver what is due through ``post``; what is not taken is queued again by the schedule.
 
-        ``post`` runs outside the queue's lock: the host may call the emulator from within.
+        ``post`` runs outside the queue's lock: the host may call the emulator from within. What it raises is
+        raised, as test clients hand on what the host's code raises: that callback comes again by the schedule,
+        and what was still to leave waits.
         """
         made: list[CallbackAttempt] = []
-        for callback, copies in self._take_due():
-            tries = [self._try(callback, post) for _ in range(copies)]
+        leaving = self._take_due()
+        for number, (callback, copies) in enumerate(leaving, start=1):
+            try:
+                tries = [self._try(callback, post) for _ in range(copies)]
+            except BaseException:
+                self._put_back(callback, leaving[number:])
+                raise
             if not copies:
                 tries = [CallbackAttempt(callback=callback, at=self._clock.now(), lost=True)]
             with self._lock:
@@ -201,15 +212,27 @@ class CallbackQueue:
                     copies = 0
                 elif self._to_duplicate:
                     self._to_duplicate -= 1
-                    copies = 2
+                    copies = _TWICE
                 taken.append((callback, copies))
             if taken:
                 self._is_reordered = False
             return taken
 
+    def _put_back(self, callback: Callback, behind: list[tuple[Callback, int]]) -> None:
+        with self._lock:
+            self._attempts.append(CallbackAttempt(callback=callback, at=self._clock.now()))
+            self._put_again(callback)
+            for each, copies in behind:
+                self._waiting.append(each)
+                self._to_drop += copies == 0
+                self._to_duplicate += copies == _TWICE
+
     def _try(self, callback: Callback, post: Post) -> CallbackAttempt:
         status = post(callback.url, callback.body, callback.headers)
         taken = status in self.schedule.taken_by
+        if not taken:
+            said = "nothing" if status is None else status
+            _log.warning("the host answered %s to the callback about %s", said, callback.about or "a payment")
         return CallbackAttempt(callback=callback, at=self._clock.now(), status=status, taken=taken)
 
     def _put_again(self, callback: Callback) -> None:
