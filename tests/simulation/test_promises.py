@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 
 from prenopay import cli
-from prenopay.testing.simulation import ENOUGH_SEEDS, Schedule, declared, relive, simulate
+from prenopay.testing.simulation import Schedule, declared, enough_seeds, relive, simulate
 from prenopay.testing.simulation.weather import Port, TroubleKind, forecast
 
 STEPS = 7
@@ -24,7 +26,7 @@ def test_every_promise_is_kept_through_two_thousand_lives(capsys: pytest.Capture
     assert found["missing"] == []
     assert (code, found["seeds"]) == (0, SEEDS)
     assert found["payments"] > SEEDS
-    assert SEEDS >= ENOUGH_SEEDS
+    assert enough_seeds(STEPS) <= SEEDS
     assert set(declared()) <= found["reached"].keys()
 
 
@@ -62,7 +64,7 @@ def test_a_good_run_is_told_with_what_was_reached(capsys: pytest.CaptureFixture[
     assert cli.main(["simulate", "--seeds", "3", "--first-seed", "40", "--steps", "6"]) == 0
     said = capsys.readouterr()
     assert "step: buy" in said.out
-    assert "Every promise was kept (from 500 seeds on, everything declared must be reached too)." in said.out
+    assert "Every promise was kept (from 1000 seeds on, everything declared must be reached too)." in said.out
     assert "lives a minute" in said.out
     assert said.err == ""
 
@@ -72,20 +74,69 @@ def test_what_is_never_reached_fails_a_long_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("prenopay.testing.simulation.running.ENOUGH_SEEDS", 2)
-    result = simulate(seeds=2, steps=1)
+    result = simulate(seeds=2)
     assert result.broken is None
     assert "flag: mismatch" in result.missing
     assert not result.is_good
-    assert cli.main(["simulate", "--seeds", "2", "--steps", "1"]) == 1
+    assert simulate(seeds=2, only=(1, 2)).missing == (), "a life cut short reaches little"
+    assert cli.main(["simulate", "--seeds", "2"]) == 1
     assert "Never reached, and declared:" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("wrong", [["--seeds", "0"], ["--only", "x"], ["--steps", "-1"]])
+@pytest.mark.parametrize("wrong", [["--seeds", "0"], ["--only", "x"], ["--steps", "-1"], ["--steps", "1000000000"]])
 def test_a_wrong_call_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["simulate", *wrong])
     assert ended.value.code == 2
     assert "usage: prenopay simulate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("steps", [["--only", "99"], ["--calm", "4"]])
+def test_a_step_that_is_not_there_is_refused(steps: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["simulate", "--steps", "3", *steps]) == 2
+    assert "there is no step" in capsys.readouterr().err
+
+
+def test_who_stops_it_is_told_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(done: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    result = simulate(seeds=50, first_seed=10, progress=stop)
+    assert (result.seeds, result.stopped_at, result.missing, result.broken) == (3, 13, (), None)
+    assert result.payments > 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prenopay.cli.simulate._progress", lambda _seeds: stop)
+        assert cli.main(["simulate", "--seeds", "50"]) == 130
+    assert "Go on: prenopay simulate --first-seed 3" in capsys.readouterr().out
+
+
+def test_a_world_that_cannot_be_built_is_told_with_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object, **_more: object) -> None:
+        message = "no such emulator"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("prenopay.testing.simulation.world.SwishEmulator", broken)
+    result = simulate(seeds=2, first_seed=5)
+    assert result.broken is not None
+    assert result.broken.broken == ("unexpected: RuntimeError: no such emulator, before the first step",)
+    assert "--first-seed 5" in result.broken.schedule.replay
+
+
+@pytest.mark.parametrize("how", [[], ["--json"]])
+def test_a_broken_promise_is_one_though_nobody_reads_of_it(how: list[str]) -> None:
+    program = """
+import sys
+from prenopay.cli import main
+from prenopay.ledger import outbox
+outbox.claim_due = lambda *_arguments, **_more: None  # nobody is ever told
+sys.exit(main(["simulate", "--seeds", "20", *sys.argv[1:]]))
+"""
+    with subprocess.Popen([sys.executable, "-c", program, *how], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+    assert process.returncode == 1
 
 
 def test_a_bar_is_drawn_on_a_terminal_alone(

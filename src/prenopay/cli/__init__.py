@@ -7,12 +7,12 @@ settings or the input is wrong (one line on standard error says what and how to 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from prenopay import __version__
 from prenopay.cli import accounts, database, emulate, inspection, mandates, operations, simulate, swish
+from prenopay.cli.output import print_no_more
 from prenopay.errors import ConfigurationError, PrenopayError
 
 __all__ = ["main"]
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print_no_more()
         return 0
 
 

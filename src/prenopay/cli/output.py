@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
@@ -12,7 +14,7 @@ from typing import Any, Final, cast
 from prenopay._redaction import MASK, Secret
 from prenopay.money import Money
 
-__all__ = ["as_json", "print_json", "print_table", "print_values"]
+__all__ = ["as_json", "print_json", "print_no_more", "print_table", "print_values"]
 
 _HIDDEN: Final = frozenset({"body", "raw", "app_switch", "redirect_url", "seamless_view"})
 """Fields that hold links or bodies: not for a terminal or a log."""
@@ -77,3 +79,8 @@ def _plain(value: object) -> str:
             return str(value.value)
         case _:
             return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(value))
+
+
+def print_no_more() -> None:
+    """Let what is still to be printed go nowhere: who read it has closed the pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,11 +8,16 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from prenopay.cli.output import print_json, print_table
+from prenopay.cli.output import print_json, print_no_more, print_table
+from prenopay.errors import ConfigurationError
 
 __all__ = ["add_commands"]
 
 _BAR_WIDTH: Final = 40
+_STOPPED: Final = 130
+"""As shells have it for Ctrl-C."""
+_STEPS_MOST: Final = 10_000
+"""A life of more is no other than two lives."""
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -21,16 +26,25 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("simulate", parents=[shared], help=what)
     parser.add_argument("--seeds", metavar="N", type=_positive, default=100, help="how many lives (default 100)")
     parser.add_argument("--first-seed", metavar="S", type=int, default=0, help="the first one (default 0)")
-    parser.add_argument("--steps", metavar="M", type=_positive, default=12, help="steps in each life (default 12)")
+    parser.add_argument("--steps", metavar="M", type=_steps, default=12, help="steps in each life (default 12)")
     parser.add_argument("--only", metavar="LIST", type=_numbers, help="take these steps alone, such as 3,7,9")
     parser.add_argument("--calm", metavar="LIST", type=_numbers, default=(), help="let nothing go wrong in these steps")
     parser.set_defaults(run=_simulate)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else 0
     if number < 1:
-        raise ValueError(text)
+        message = f"must be a whole number from 1 on, not {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def _steps(text: str) -> int:
+    number = _positive(text)
+    if number > _STEPS_MOST:
+        message = f"must be at most {_STEPS_MOST}: take more --seeds instead"
+        raise argparse.ArgumentTypeError(message)
     return number
 
 
@@ -39,6 +53,10 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _simulate(options: argparse.Namespace) -> int:
+    beyond = [number for number in (*(options.only or ()), *options.calm) if number > options.steps]
+    if beyond:
+        message = f"--only and --calm: there is no step {beyond[0]} in a life of --steps {options.steps}"
+        raise ConfigurationError(message)
     # Loaded when it is run: the command line names no gateway, and starts fast.
     simulation: Any = importlib.import_module("prenopay.testing.simulation")
     result = simulation.simulate(
@@ -49,10 +67,16 @@ def _simulate(options: argparse.Namespace) -> int:
         calm=frozenset(options.calm),
         progress=_progress(options.seeds),
     )
-    if options.json:
-        print_json(_as_values(result))
-    else:
-        _print(result, enough=simulation.ENOUGH_SEEDS, asked=options.seeds)
+    try:
+        if options.json:
+            print_json(_as_values(result))
+        else:
+            _print(result, enough=simulation.enough_seeds(options.steps), asked=options.seeds)
+        sys.stdout.flush()
+    except BrokenPipeError:  # a broken promise is one, whoever reads of it
+        print_no_more()
+    if result.stopped_at is not None:
+        return _STOPPED
     return 0 if result.is_good else 1
 
 
@@ -80,6 +104,7 @@ def _as_values(result: Any) -> dict[str, Any]:
         "broken": () if broken is None else broken.broken,
         "transcript": () if broken is None else broken.transcript,
         "replay": None if broken is None else broken.schedule.replay,
+        "stopped_at": result.stopped_at,
     }
 
 
@@ -95,6 +120,8 @@ def _print(result: Any, *, enough: int, asked: int) -> None:
             print(f"  {sentence}")
         print("\n".join(["", *result.broken.transcript, ""]))
         print(f"Made short in {result.shortened_in} lives. Again: {result.broken.schedule.replay}")
+    elif result.stopped_at is not None:
+        print(f"Stopped; every promise was kept. Go on: prenopay simulate --first-seed {result.stopped_at}")
     elif result.missing:
         print(f"\nNever reached, and declared: {', '.join(result.missing)}")
     else:

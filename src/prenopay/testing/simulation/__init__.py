@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from prenopay.testing.simulation.life import Life, Schedule
-from prenopay.testing.simulation.running import DEFAULT_STEPS, ENOUGH_SEEDS, Result, declared, relive, simulate
+from prenopay.testing.simulation.running import (
+    DEFAULT_STEPS,
+    ENOUGH_SEEDS,
+    Result,
+    declared,
+    enough_seeds,
+    relive,
+    simulate,
+)
 
-__all__ = ["DEFAULT_STEPS", "ENOUGH_SEEDS", "Life", "Result", "Schedule", "declared", "relive", "simulate"]
+__all__ = [
+    "DEFAULT_STEPS",
+    "ENOUGH_SEEDS",
+    "Life",
+    "Result",
+    "Schedule",
+    "declared",
+    "enough_seeds",
+    "relive",
+    "simulate",
+]

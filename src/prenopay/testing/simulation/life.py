@@ -85,7 +85,11 @@ class Life:
 
 def live(schedule: Schedule, stores: Stores, listener: Listener, reached: Counter[str]) -> Life:
     """Live through ``schedule``; what was reached is counted in ``reached``."""
-    world = World(schedule.seed, stores, listener, reached)
+    try:
+        world = World(schedule.seed, stores, listener, reached)
+    except Exception as error:  # noqa: BLE001 - a finding too, and told with its seed
+        found = f"unexpected: {type(error).__name__}: {error}, before the first step"
+        return Life(schedule=schedule, broken=(found,), transcript=(), digest="", payments=0)
     try:
         broken = _through(world, schedule)
         return Life(
@@ -191,15 +195,15 @@ async def _people_finish(world: World, chance: Random) -> None:
 
 
 def _count(world: World, books: Books) -> None:
-    reached = world.reached
-    for row in books.payments:
-        reached[f"state: {row.state}"] += 1
-    for operation in books.operations:
-        reached[f"outcome: {operation.outcome}"] += 1
-    for mandate in books.mandates:
-        reached[f"mandate: {mandate.state}"] += 1
-    for _payment_id, flag in books.flags:
-        reached[f"flag: {flag}"] += 1
+    """Count what the books hold, each once in a life."""
+    now = {
+        *((row.payment_id, f"state: {row.state}") for row in books.payments),
+        *((operation.operation_id, f"outcome: {operation.outcome}") for operation in books.operations),
+        *((mandate.mandate_id, f"mandate: {mandate.state}") for mandate in books.mandates),
+        *((payment_id, f"flag: {flag}") for payment_id, flag in books.flags),
+    }
+    world.reached.update(what for _name, what in now - world.counted)
+    world.counted |= now
 
 
 def _chance(seed: int, number: int, what: str) -> Random:

@@ -18,11 +18,11 @@ from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import POSSIBLE
 from prenopay.testing.simulation.world import Listener
 
-__all__ = ["DEFAULT_STEPS", "ENOUGH_SEEDS", "Result", "declared", "relive", "simulate"]
+__all__ = ["DEFAULT_STEPS", "ENOUGH_SEEDS", "Result", "declared", "enough_seeds", "relive", "simulate"]
 
 DEFAULT_STEPS: Final = 12
 ENOUGH_SEEDS: Final = 500
-"""From so many seeds on, everything that is declared must have been reached, or the run fails."""
+"""From so many seeds of ``DEFAULT_STEPS`` on, everything that is declared must have been reached, or the run fails."""
 _ALLOCATIONS: Final = 50_000
 _RUNS_MOST: Final = 150
 """So many lives are spent on making a failing one shorter."""
@@ -51,6 +51,8 @@ class Result:
     broken: Life | None
     shortened_in: int
     """How many lives it took to make the failing one short."""
+    stopped_at: int | None = None
+    """The seed to go on with, where somebody stopped the run."""
 
     @property
     def lives_per_minute(self) -> int:
@@ -86,31 +88,44 @@ def simulate(
 ) -> Result:
     """Live ``seeds`` lives of ``steps`` steps, until one breaks a promise; that one is then made short.
 
-    ``only`` and ``calm`` leave out steps, and what goes wrong in steps (see ``Schedule``); ``progress`` is told
-    how many lives are over.
+    ``only`` and ``calm`` are those of ``Schedule``; ``progress`` is told how many lives are over.
     """
     reached: Counter[str] = Counter()
-    payments, lived, broken, spent = 0, 0, None, 0
+    payments, lived, broken, spent, stopped = 0, 0, None, 0, False
     began = time.perf_counter()
     with _stage() as (stores, listener):
-        for seed in range(first_seed, first_seed + seeds):
-            life = live(Schedule(seed=seed, steps=steps, only=only, calm=calm), stores, listener, reached)
-            payments, lived = payments + life.payments, lived + 1
-            progress(lived)
-            if life.broken:
-                broken, spent = (life, 0) if only is not None else _shortened(life, stores, listener)
-                break
+        try:
+            for seed in range(first_seed, first_seed + seeds):
+                life = live(Schedule(seed=seed, steps=steps, only=only, calm=calm), stores, listener, reached)
+                payments, lived = payments + life.payments, lived + 1
+                progress(lived)
+                if life.broken:
+                    broken = life
+                    broken, spent = (life, 0) if only is not None else _shortened(life, stores, listener)
+                    break
+        except KeyboardInterrupt:  # hours of lives are worth telling of
+            stopped = broken is None
         seconds = time.perf_counter() - began
-    missing = () if broken or seeds < ENOUGH_SEEDS else tuple(name for name in declared() if not reached[name])
+    whole = only is None and not calm and not stopped and broken is None
     return Result(
         seeds=lived,
         payments=payments,
         seconds=seconds,
         reached=dict(sorted(reached.items())),
-        missing=missing,
+        missing=_missing(reached) if whole and seeds >= enough_seeds(steps) else (),
         broken=broken,
         shortened_in=spent,
+        stopped_at=first_seed + lived if stopped else None,
     )
+
+
+def _missing(reached: Counter[str]) -> tuple[str, ...]:
+    return tuple(name for name in declared() if not reached[name])
+
+
+def enough_seeds(steps: int) -> int:
+    """Return from how many lives of ``steps`` steps on everything declared must be reached."""
+    return -(-ENOUGH_SEEDS * DEFAULT_STEPS // steps)
 
 
 def relive(schedule: Schedule) -> Life:

@@ -108,6 +108,8 @@ class World:
         self.listener: Listener = listener
         self.listener.lines.clear()
         self.transcript: list[str] = []
+        self.counted: set[tuple[str, str]] = set()
+        """Which states and outcomes of what were counted in ``reached``."""
         self.callback_tries: Counter[str] = Counter()
         self._runner = asyncio.Runner() if self.is_awaiting else None
         self.process: Process = self.restarted()
