@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -391,6 +392,22 @@ def test_a_bank_that_says_no_later_is_a_decline_with_advice(shop: Shop) -> None:
     assert shop.told == [EventKind.DECLINED.value]
     assert bank(shop).state is MandateState.ACTIVE
     assert shop.drawn(bank(shop), "renewal:2", period="2026-02").outcome is Outcome.PENDING
+
+
+def test_what_was_reserved_and_let_go_before_it_could_be_read_was_no_decline(shop: Shop) -> None:
+    mandate = shop.stored()
+    shop.emulator.behaviour = replace(shop.emulator.behaviour, unknown_status="Frobnicated")
+    made = shop.drawn(mandate, "renewal:1", capture=CaptureMode.MANUAL)
+    assert made.outcome is Outcome.PENDING
+    assert shop.payments.cancel(made.payment_id, operation_id="cancel:1").succeeded
+
+    shop.emulator.behaviour = replace(shop.emulator.behaviour, unknown_status="")
+    assert shop.payments.observe(made.payment_id).state is PaymentState.CANCELLED
+
+    settled = shop.payments.operation("renewal:1")
+    assert (settled.outcome, settled.decline) == (Outcome.SUCCEEDED, None)
+    assert bank(shop).state is MandateState.ACTIVE
+    shop.books_agree()
 
 
 def bank(shop: Shop) -> Mandate:

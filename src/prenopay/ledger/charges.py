@@ -129,7 +129,8 @@ def settle_seen(
     connection: Connection, operation: StoredOperation, observed: Observation, *, now: datetime
 ) -> list[NewEvent]:
     """Settle a charge that was open, by what the gateway says of its payment; return what is to be told."""
-    outcome = _ENDS.get(observed.state)
+    # What was reserved and let go since was no decline: the charge did what it was asked for.
+    outcome = Outcome.SUCCEEDED if observed.authorized else _ENDS.get(observed.state)
     if outcome is None:
         return []
     settle(connection, operation, outcome, now=now, decline=observed.decline)
