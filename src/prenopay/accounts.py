@@ -24,7 +24,7 @@ from prenopay.callbacks import CallbackAddress, CallbackReply, CallbackRequest, 
 from prenopay.errors import ConfigurationError, LedgerUnavailable, NotFound
 from prenopay.events import AsyncEventHandler
 from prenopay.execution import Ports
-from prenopay.ledger import outbox, payments_due, settling
+from prenopay.ledger import ending, outbox, payments_due, settling
 from prenopay.ledger.engine import AwaitingLedger
 from prenopay.ledger.inbox import Callback
 from prenopay.ledger.upgrading import open_migrated
@@ -300,7 +300,8 @@ class AsyncAccounts:
         return len(due)
 
     async def _look_at(self, payments: AsyncPayments[object], payment: Payment, now: datetime) -> None:
-        if payment.is_open and payment.expires_at is not None and payment.expires_at <= now:
+        is_over = payment.is_open and payment.expires_at is not None and payment.expires_at <= now
+        if is_over or ending.leaves_page(payment):
             await payments.expire(payment.payment_id)
         else:
             await payments.observe(payment.payment_id, source="sweep")

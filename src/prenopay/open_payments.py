@@ -39,11 +39,16 @@ class OpenPayments:
             self._methods.require()
         begun = await self._begin(order, operation_id)
         if begun.ours_to_send:
-            return (await self._execution.create(begun, order)).payment
+            return await self.make(begun, order)
         if begun.operation.operation.outcome is Outcome.UNKNOWN:
             message = "this payment is being created by another call at this moment: repeat this one shortly"
             raise OutcomeUnknown(message).about(account=self._account, operation_id=operation_id)
         return begun.payment.payment
+
+    async def make(self, begun: Begun, order: Order) -> Payment:
+        """Make a payment that is written down; where it ended meanwhile, its page is closed before anybody sees it."""
+        payment = (await self._execution.create(begun, order)).payment
+        return await self.expire(payment.payment_id) if ending.leaves_page(payment) else payment
 
     async def replace(self, payment_id: str, order: Order, operation_id: str) -> Payment:
         """Close an open payment's page, then make a new one."""
@@ -59,12 +64,11 @@ class OpenPayments:
     async def expire(self, payment_id: str) -> Payment:
         """Look, close the gateway's page so that nobody still can pay, and end the payment here."""
         payment = (await self._execution.observe(await self._execution.load(payment_id), "expiry")).payment
-        if payment.is_open and payment.provider_reference is not None:
+        if ending.leaves_page(payment) or (payment.is_open and payment.provider_reference is not None):
             payment = await self._close(payment)
         now = self._execution.ports.clock.now()
-        await self._execution.ports.ledger.transact(
-            lambda connection: ending.expire(connection, self._account, payment_id, now=now),
-        )
+        if not await self._execution.ports.ledger.transact(lambda each: ending.expire(each, payment, now=now)):
+            return await self.expire(payment_id)  # another process learned meanwhile that the gateway has it
         await self._execution.ports.tell(payment_id)
         return await self._get(payment_id)
 

@@ -371,7 +371,7 @@ class AsyncPayments(Generic[ProviderT_co]):
                 elif made.kind is OperationKind.CHARGE:
                     await self._charging.resolve(begun, await self.order(made.payment_id))
                 elif made.kind is OperationKind.CREATE:
-                    await self._execution.create(begun, await self.order(made.payment_id))
+                    await self._pages.make(begun, await self.order(made.payment_id))
                 else:
                     await self.observe(made.payment_id, source="resolve")  # what it shows may settle it
                     if (await self.operation(operation_id)).outcome is Outcome.UNKNOWN:

@@ -446,11 +446,12 @@ def test_a_payer_who_does_not_tick_the_box_leaves_nothing_half_stored(shop: Shop
 
 
 def test_a_card_that_is_stored_when_the_order_is_over_is_removed_at_the_gateway(shop: Shop) -> None:
-    """The host gave the order up while the gateway could not be asked: the card is nobody's to charge."""
+    """The host gave the order up, and its page could not be closed: the card is nobody's to charge."""
     shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="create"))
     assert shop.tries(lambda: shop.bought(payer=READER, store=StoreMethod(consent=CONSENT))) is not None
     made = shop.payments.operation("order:1")
     assert shop.payments.expire(made.payment_id).state is PaymentState.EXPIRED
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="abort"))
     payment = shop.bought(payer=READER, store=StoreMethod(consent=CONSENT))
     shop.pay(payment)
     shop.payments.observe(payment.payment_id)

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, update
 from prenopay.asking import Observation
 from prenopay.events import EventKind
 from prenopay.ledger import codec, schema
+from prenopay.ledger.lifecycle import ENDED
 from prenopay.ledger.outbox import NewEvent, append_events
 from prenopay.ledger.records import StoredOperation, lock_payment
-from prenopay.models import Decline, Operation, PaymentState
+from prenopay.models import Action, Decline, Operation, Payment, PaymentState
 
 __all__ = [
     "closes_page_only",
@@ -20,16 +21,23 @@ __all__ = [
     "expire",
     "expired_if_so",
     "expiry_operation_id",
+    "leaves_page",
     "replacing_operation_id",
     "tell_declined",
 ]
 
 
-def expire(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
-    """End a payment that nobody paid; one that was paid or ended meanwhile stays as it is."""
+def expire(connection: Connection, seen: Payment, *, now: datetime) -> bool:
+    """End a payment that nobody paid; one that was paid or ended meanwhile stays as it is.
+
+    Says ``False`` where it cannot be ended yet: it has a page at the gateway that it had not when it was ``seen``.
+    """
+    account, payment_id = seen.account, seen.payment_id
     stored = lock_payment(connection, account, payment_id)
     if not stored.payment.is_open:
-        return
+        return True
+    if stored.payment.provider_reference != seen.provider_reference:
+        return False
     connection.execute(
         update(schema.payments)
         .where(schema.payments.c.payment_id == payment_id)
@@ -42,6 +50,7 @@ def expire(connection: Connection, account: str, payment_id: str, *, now: dateti
         ),
     )
     append_events(connection, account, payment_id, [NewEvent(kind=EventKind.EXPIRED)], now=now)
+    return True
 
 
 def expiry_operation_id(payment_id: str) -> str:
@@ -57,6 +66,11 @@ def replacing_operation_id(payment_id: str) -> str:
 def closes_page_only(made: Operation) -> bool:
     """Whether a cancel is prenopay's own: it is meant for a payment nobody has paid, and must release no money."""
     return made.operation_id in {expiry_operation_id(made.payment_id), replacing_operation_id(made.payment_id)}
+
+
+def leaves_page(payment: Payment) -> bool:
+    """Whether a payment is over and can be paid all the same, as its page was made or found since."""
+    return payment.state in ENDED and not payment.authorized and Action.CANCEL in payment.allowed_actions
 
 
 def expired_if_so(observed: Observation, made: Operation) -> Observation:

@@ -42,6 +42,7 @@ class TransactionRecord:
 
     kind: TransactionKind
     amount: int
+    vat_amount: int
     number: int
     payee_reference: str
     created: datetime
@@ -69,12 +70,15 @@ class OrderRecord:
     order_reference: str
     status: Status
     amount: int
+    vat_amount: int
     totals: Totals
     transactions: tuple[TransactionRecord, ...]
     failed_attempts: tuple[str, ...]
     """The problem types of the payer's tries that failed."""
     failed_operations: tuple[TransactionKind, ...]
     open_attempts: tuple[int, ...]
+    is_payable: bool
+    """Whether somebody who opens its page now can pay it."""
     is_locked: bool
     page_path: str
     personal: tuple[str, ...] = field(repr=False)
@@ -120,8 +124,8 @@ class ChargeRecord:
     created: datetime
 
 
-def record_of(order: PaymentOrder, *, page_path: str) -> OrderRecord:
-    """Return the order as a value."""
+def record_of(order: PaymentOrder, *, page_path: str, page_is_open: bool) -> OrderRecord:
+    """Return the order as a value; its page may be closed because time went by."""
     return OrderRecord(
         id=order.id,
         operation=order.operation,
@@ -130,6 +134,7 @@ def record_of(order: PaymentOrder, *, page_path: str) -> OrderRecord:
         order_reference=order.order_reference,
         status=order.status,
         amount=order.amount,
+        vat_amount=order.vat_amount,
         totals=Totals(
             currency=order.text("currency"),
             authorized=order.authorized,
@@ -141,6 +146,7 @@ def record_of(order: PaymentOrder, *, page_path: str) -> OrderRecord:
             TransactionRecord(
                 kind=transaction.kind,
                 amount=transaction.amount,
+                vat_amount=transaction.vat_amount,
                 number=transaction.number,
                 payee_reference=transaction.payee_reference,
                 created=transaction.created,
@@ -150,6 +156,7 @@ def record_of(order: PaymentOrder, *, page_path: str) -> OrderRecord:
         failed_attempts=tuple(str(attempt.problem["type"]) for attempt in order.attempts if attempt.problem),
         failed_operations=tuple(failed.kind for failed in order.failed_operations),
         open_attempts=tuple(attempt.number for attempt in order.open_attempts),
+        is_payable=order.status is Status.INITIALIZED and page_is_open,
         is_locked=order.is_locked,
         page_path=page_path,
         personal=(*_personal(order.request), *(attempt.msisdn for attempt in order.attempts if attempt.msisdn)),

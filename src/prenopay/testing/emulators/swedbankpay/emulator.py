@@ -374,7 +374,9 @@ class SwedbankPayEmulator:
         return replace(answer, headers=(*answer.headers, ("date", date)))
 
     def _record(self, order: PaymentOrder) -> OrderRecord:
-        return record_of(order, page_path="" if order.is_charge else f"{PAGE_PATH}/{order.page_token}")
+        page_path = "" if order.is_charge else f"{PAGE_PATH}/{order.page_token}"
+        is_open = not order.is_charge and not self._register.page_has_expired(order)
+        return record_of(order, page_path=page_path, page_is_open=is_open)
 
     def _find(self, name: str) -> PaymentOrder:
         self._register.settle()
