@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from prenopay.cli.output import print_json, print_no_more, print_table
@@ -16,8 +19,6 @@ __all__ = ["add_commands"]
 _BAR_WIDTH: Final = 40
 _STOPPED: Final = 130
 """As shells have it for Ctrl-C."""
-_STEPS_MOST: Final = 10_000
-"""A life of more is no other than two lives."""
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("simulate", parents=[shared], help=what)
     parser.add_argument("--seeds", metavar="N", type=_positive, default=100, help="how many lives (default 100)")
     parser.add_argument("--first-seed", metavar="S", type=int, default=0, help="the first one (default 0)")
-    parser.add_argument("--steps", metavar="M", type=_steps, default=12, help="steps in each life (default 12)")
+    parser.add_argument("--steps", metavar="M", type=_positive, default=12, help="steps in each life (default 12)")
     parser.add_argument("--only", metavar="LIST", type=_numbers, help="take these steps alone, such as 3,7,9")
     parser.add_argument("--calm", metavar="LIST", type=_numbers, default=(), help="let nothing go wrong in these steps")
     parser.set_defaults(run=_simulate)
@@ -40,33 +41,23 @@ def _positive(text: str) -> int:
     return number
 
 
-def _steps(text: str) -> int:
-    number = _positive(text)
-    if number > _STEPS_MOST:
-        message = f"must be at most {_STEPS_MOST}: take more --seeds instead"
-        raise argparse.ArgumentTypeError(message)
-    return number
-
-
 def _numbers(text: str) -> tuple[int, ...]:
     return () if text == "none" else tuple(sorted({_positive(each) for each in text.split(",")}))
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    beyond = [number for number in (*(options.only or ()), *options.calm) if number > options.steps]
-    if beyond:
-        message = f"--only and --calm: there is no step {beyond[0]} in a life of --steps {options.steps}"
-        raise ConfigurationError(message)
     # Loaded when it is run: the command line names no gateway, and starts fast.
     simulation: Any = importlib.import_module("prenopay.testing.simulation")
-    result = simulation.simulate(
-        seeds=options.seeds,
-        first_seed=options.first_seed,
-        steps=options.steps,
-        only=options.only,
-        calm=frozenset(options.calm),
-        progress=_progress(options.seeds),
-    )
+    asked = {"steps": options.steps, "only": options.only, "calm": frozenset(options.calm)}
+    try:
+        simulation.Schedule(seed=options.first_seed, **asked)
+    except ValueError as error:
+        message = f"--{error}"
+        raise ConfigurationError(message) from error
+    with _stopped_alike():
+        result = simulation.simulate(
+            seeds=options.seeds, first_seed=options.first_seed, progress=_progress(options.seeds), **asked
+        )
     try:
         if options.json:
             print_json(_as_values(result))
@@ -78,6 +69,19 @@ def _simulate(options: argparse.Namespace) -> int:
     if result.stopped_at is not None:
         return _STOPPED
     return 0 if result.is_good else 1
+
+
+@contextmanager
+def _stopped_alike() -> Generator[None]:
+    """Let SIGTERM stop a run as Ctrl-C does, so that its databases are removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _progress(seeds: int) -> Callable[[int], None]:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import sqlite3
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Engine, Table
 
 from prenopay.ledger import schema
 from prenopay.testing.simulation.gateways import Sums
 
 __all__ = [
     "Books",
+    "Depths",
     "MandateRow",
     "OperationRow",
     "PaymentRow",
     "PayoutRow",
-    "disagreements",
-    "every_row",
-    "live_tokens",
     "read_books",
+    "read_depths",
+    "remains",
 ]
+
+_DISAGREEING: Final = f"""
+SELECT payment_id FROM {schema.payments.name} AS payments
+WHERE (authorized, captured, cancelled, refunded) != (
+    SELECT total(amount) FILTER (WHERE kind = 'authorization'), total(amount) FILTER (WHERE kind = 'capture'),
+        -total(amount) FILTER (WHERE kind = 'release'), -total(amount) FILTER (WHERE kind = 'refund')
+    FROM {schema.movements.name} AS movements WHERE movements.payment_id = payments.payment_id
+)
+"""  # noqa: S608 - our own names
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,7 @@ class PayoutRow:
 class MandateRow:
     """One stored method."""
 
+    account: str
     mandate_id: str
     payer_reference: str
     state: str
@@ -104,13 +115,27 @@ class Books:
     waiting_callbacks: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depths:
+    """What is looked at only at rest, because it costs more."""
+
+    disagreeing: tuple[str, ...]
+    """Payments whose totals are not the sums of their movements."""
+    tokens: frozenset[str]
+    """Mandates whose token is kept."""
+    journal_mode: str
+    synchronous: int
+    contents: bytes = field(repr=False)
+    """The whole database, as it stands in its file."""
+
+
 def read_books(engine: Engine) -> Books:
     """Return the books."""
     with _reading(engine) as connection:
 
         def rows(table: Table, columns: str) -> list[Any]:
             query = f"SELECT {columns} FROM {table.name} ORDER BY rowid"  # noqa: S608 - our own names
-            return list(connection.exec_driver_sql(query))
+            return connection.execute(query).fetchall()
 
         payments = rows(
             schema.payments,
@@ -119,7 +144,7 @@ def read_books(engine: Engine) -> Books:
         )
         operations = rows(schema.operations, "account, operation_id, kind, payment_id, outcome")
         payouts = rows(schema.payouts, "operation_id, reference, outcome")
-        mandates = rows(schema.mandates, "mandate_id, payer_reference, state, payment_id")
+        mandates = rows(schema.mandates, "account, mandate_id, payer_reference, state, payment_id")
         flags = rows(schema.flags, "payment_id, kind")
         events = rows(schema.events, "event_id")
         waiting = rows(schema.inbox, "next_attempt_at")
@@ -134,40 +159,41 @@ def read_books(engine: Engine) -> Books:
     )
 
 
-def disagreements(engine: Engine) -> tuple[str, ...]:
-    """Return payments whose totals are not the sums of their movements, added up by the database."""
-    kinds = {"authorized": "authorization", "captured": "capture", "refunded": "refund", "cancelled": "release"}
-    sums = " OR ".join(
-        f"{column} <> (SELECT abs(coalesce(sum(m.amount), 0)) FROM {schema.movements.name} m"  # noqa: S608 - our own names
-        f" WHERE m.payment_id = p.payment_id AND m.kind = '{kind}')"
-        for column, kind in kinds.items()
-    )
-    query = f"SELECT payment_id FROM {schema.payments.name} p WHERE {sums}"  # noqa: S608 - our own names
+def read_depths(engine: Engine) -> Depths:
+    """Return what is looked at at rest."""
     with _reading(engine) as connection:
-        return tuple(row[0] for row in connection.exec_driver_sql(query))
+
+        def column(query: str) -> list[Any]:
+            return [row[0] for row in connection.execute(query)]
+
+        return Depths(
+            disagreeing=tuple(column(_DISAGREEING)),
+            tokens=frozenset(column(f"SELECT mandate_id FROM {schema.tokens.name}")),  # noqa: S608 - our own name
+            journal_mode=column("PRAGMA journal_mode")[0],
+            synchronous=column("PRAGMA synchronous")[0],
+            contents=connection.serialize(),
+        )
 
 
-def every_row(engine: Engine) -> list[str]:
-    """Return every row of every table as text."""
+def remains(engine: Engine, secrets: Sequence[str], payment_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the tables that hold something secret of a payer, or a callback's body of their payments."""
+    named = ", ".join("?" for _ in payment_ids)
+    query = f"SELECT 1 FROM {schema.inbox.name} WHERE length(body) > 0 AND payment_id IN ({named})"  # noqa: S608 - our own names
     with _reading(engine) as connection:
-        return [
-            repr(tuple(row))
-            for table in schema.metadata.sorted_tables
-            for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")  # noqa: S608 - our own names
-        ]
-
-
-def live_tokens(engine: Engine, *, of: str) -> tuple[str, ...]:
-    """Return the mandates in a state whose tokens are still held."""
-    query = (
-        f"SELECT m.mandate_id FROM {schema.mandates.name} m"  # noqa: S608 - our own names
-        f" JOIN {schema.tokens.name} t ON t.mandate_id = m.mandate_id WHERE m.state = '{of}'"
-    )
-    with _reading(engine) as connection:
-        return tuple(row[0] for row in connection.exec_driver_sql(query))
+        bodies = connection.execute(query, payment_ids).fetchall()
+        return (
+            *([schema.inbox.name] if bodies else []),
+            *(
+                table.name
+                for table in schema.metadata.sorted_tables
+                for row in connection.execute(f"SELECT * FROM {table.name}")  # noqa: S608 - our own names
+                if any(secret in repr(row) for secret in secrets)
+            ),
+        )
 
 
 @contextmanager
-def _reading(engine: Engine) -> Generator[Connection]:
-    with engine.execution_options(prenopay_reads=True).connect() as connection, connection.begin():
-        yield connection
+def _reading(engine: Engine) -> Generator[sqlite3.Connection]:
+    """Lend what the driver made: what stands in the books is asked of the database alone."""
+    with engine.connect() as connection:
+        yield cast("sqlite3.Connection", connection.connection.driver_connection)

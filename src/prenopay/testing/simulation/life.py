@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -12,15 +13,17 @@ from typing import Final
 
 from prenopay.accounts import SweepReport
 from prenopay.testing.emulators.callbacks import Manner
-from prenopay.testing.simulation import steps
+from prenopay.testing.simulation import staff, steps
 from prenopay.testing.simulation.books import Books
-from prenopay.testing.simulation.gateways import CARDS
-from prenopay.testing.simulation.promises import after_step, at_the_end, within_days
+from prenopay.testing.simulation.gateways import CARD_ACCOUNTS
+from prenopay.testing.simulation.moment import Moment
+from prenopay.testing.simulation.promises import after_step, at_the_end
+from prenopay.testing.simulation.rest import overdue
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, Trouble, forecast
 from prenopay.testing.simulation.world import Listener, World
 
-__all__ = ["Life", "Schedule", "live"]
+__all__ = ["STEPS_MOST", "Life", "Schedule", "live"]
 
 _CALM: Final = (
     timedelta(minutes=12),
@@ -32,9 +35,9 @@ _CALM: Final = (
     timedelta(days=2),
 )
 """How time passes at the end: by then every operation was looked at, and every page has closed."""
-_DAYS_PASSED: Final = 3
-"""After so many rounds three days have passed."""
 _LEAST_CALM: Final = 4
+STEPS_MOST: Final = 10_000
+"""More steps in one life find nothing that more lives do not, and take its books ever longer to check."""
 _PEOPLE_COME: Final = 2
 """From this round on people settle what only they can."""
 
@@ -52,10 +55,20 @@ class Schedule:
     only: tuple[int, ...] | None = None
     calm: frozenset[int] = frozenset()
 
+    def __post_init__(self) -> None:
+        """Refuse steps that there are none of; raises ``ValueError``."""
+        if not 0 < self.steps <= STEPS_MOST:
+            message = f"steps: must be at least 1 and at most {STEPS_MOST}, not {self.steps}"
+            raise ValueError(message)
+        for name, numbers in (("only", self.only or ()), ("calm", self.calm)):
+            if wrong := [number for number in sorted(numbers) if not 0 < number <= self.steps]:
+                message = f"{name}: there is no step {wrong[0]} in a life of {self.steps}; raise steps, or leave it out"
+                raise ValueError(message)
+
     @property
-    def numbers(self) -> tuple[int, ...]:
+    def numbers(self) -> Sequence[int]:
         """The steps that are taken."""
-        return tuple(range(1, self.steps + 1)) if self.only is None else self.only
+        return range(1, self.steps + 1) if self.only is None else self.only
 
     def troubles(self, number: int) -> tuple[Trouble, ...]:
         """Return what goes wrong in step ``number``."""
@@ -127,15 +140,18 @@ def _step(world: World, schedule: Schedule, number: int, books: Books) -> None:
         said = await steps.meanwhile(world, _chance(schedule.seed, number, "meanwhile"))
         world.note(f"     meanwhile {said}")
 
+    world.run(world.sender.deliver_late())
     world.weather.turn(troubles, meanwhile)
+    world.under_way = None
     try:
-        name, said = world.run(steps.happen(steps.Moment(world=world, chance=chance, books=books)))
+        name, said = world.run(steps.happen(Moment(world=world, chance=chance, books=books)))
         line = f"{name}: {said}"
     except Crash:
         line = "crashed"
         world.crashed()
     finally:
         world.weather.turn(())
+        world.under_way = None
         world.gateways.forget_plans()
     planned = f"  [{'; '.join(map(str, troubles))}]" if troubles else ""
     world.note(f"{number:4} {line}{planned}")
@@ -146,14 +162,15 @@ def _to_rest(world: World) -> list[str]:
     chance = _chance(world.seed, 0, "rest")
     world.cards.behaviour = replace(world.cards.behaviour, unknown_status="")
     world.crashed()
-    broken: list[str] = []
+    broken, began = list[str](), world.clock.now()
     for number, pause in enumerate(_CALM, start=1):
         world.clock.advance(pause)
+        world.run(world.sender.deliver_late())
         report = world.run(_round(world, chance, number))
         books = world.books()
         _count(world, books)
-        if number == _DAYS_PASSED and (broken := within_days(books, world)):
-            break
+        if broken := list(overdue(world, books, waited=world.clock.now() - began)):
+            return broken
         if number < _LEAST_CALM:
             continue
         # A sweep names what it ended as certainly not done; what it names again and again is lost.
@@ -177,32 +194,31 @@ async def _round(world: World, chance: Random, number: int) -> SweepReport:
     if number >= _PEOPLE_COME:
         await _people_finish(world, chance)
     if number > _PEOPLE_COME:
+        accounts = {row.name: row.account for row in world.books().payments}
         for name in sorted(world.notebook.by_hand & world.notebook.names.keys()):  # nobody tells of those
-            await world.tries(partial(world.process.account(CARDS).observe, world.notebook.names[name]))
+            await world.tries(partial(world.process.account(accounts[name]).observe, world.notebook.names[name]))
     return report
 
 
 async def _people_finish(world: World, chance: Random) -> None:
     """A person settles charges that no gateway can tell of, and ends what is only reserved."""
     while any(row.kind == "charge" and row.outcome == "unknown" for row in world.books().operations):
-        said = await steps.settle_by_hand(steps.Moment(world=world, chance=chance, books=world.books()))
-        world.note(f"     settled by hand {said}")
-        if said is None or said.endswith("Conflict"):
+        did = await staff.settle_by_hand(Moment(world=world, chance=chance, books=world.books()))
+        world.note(f"     settled by hand {did.said if did is not None else 'nothing'}")
+        if did is None or not did.well:
             break
     for row in world.books().payments:
-        if row.account == CARDS and row.sums.kept > 0 and not row.quarantined:
-            await steps.end(world, chance, row)
+        if row.account in CARD_ACCOUNTS and row.sums.kept > 0 and not row.quarantined:
+            await staff.end(world, chance, row)
 
 
 def _count(world: World, books: Books) -> None:
-    """Count what the books hold, each once in a life."""
-    now = {
-        *((row.payment_id, f"state: {row.state}") for row in books.payments),
-        *((operation.operation_id, f"outcome: {operation.outcome}") for operation in books.operations),
-        *((mandate.mandate_id, f"mandate: {mandate.state}") for mandate in books.mandates),
-        *((payment_id, f"flag: {flag}") for payment_id, flag in books.flags),
-    }
-    world.reached.update(what for _name, what in now - world.counted)
+    """Count what stands in the books and was not seen there before."""
+    now = {(row.payment_id, f"state: {row.state}") for row in books.payments}
+    now |= {(f"{row.account} {row.operation_id}", f"outcome: {row.outcome}") for row in books.operations}
+    now |= {(row.mandate_id, f"mandate: {row.state}") for row in books.mandates}
+    now |= {(payment_id, f"flag: {flag}") for payment_id, flag in books.flags}
+    world.reached.update(what for _whose, what in now - world.counted)
     world.counted |= now
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeAlias
@@ -19,15 +20,24 @@ from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.provider import SwishProvider
 from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID
+from prenopay.testing.emulators.swedbankpay import Merchant
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, IssuedCertificate, SwishAuthority
-from prenopay.testing.simulation.gateways import CARDS, SWISH
+from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, CARDS, OTHER_CARDS, SWISH
 
-__all__ = ["SECRETS", "Account", "Process", "SeededEntropy", "authority", "start"]
+__all__ = ["MERCHANTS", "SECRETS", "Account", "Process", "SeededEntropy", "authority", "start"]
 
 _CALLBACK_KEY: Final = "a-key-for-the-simulation-that-is-long-enough"
 _SEALING_KEY: Final = "a-key-that-seals-tokens-for-the-simulation"
-SECRETS: Final = (_CALLBACK_KEY, _SEALING_KEY, DEFAULT_ACCESS_TOKEN)
+MERCHANTS: Final = {
+    CARDS: Merchant(),
+    OTHER_CARDS: Merchant(
+        payee_id="5e1f0000-0000-4000-8000-00000000e1f1",
+        access_token="emulator-second-key",  # noqa: S106 - opens nothing but this emulator
+        name="Emulerad tidning",
+    ),
+}
+"""Who has an agreement about cards, by account."""
+SECRETS: Final = (_CALLBACK_KEY, _SEALING_KEY, *(merchant.access_token for merchant in MERCHANTS.values()))
 """What the processes are given and must never show."""
 _KEY_SIZE: Final = 2048
 
@@ -51,14 +61,16 @@ class Process:
     """One running process; an account that this world has none of is ``None``."""
 
     accounts: AsyncAccounts
-    cards: AsyncPayments[SwedbankPayProvider] | None
+    cards: Mapping[str, AsyncPayments[SwedbankPayProvider]]
+    """The accounts that take cards, by name."""
     swish: AsyncPayments[SwishProvider] | None
 
     def account(self, name: str) -> Account:
         """Return the use cases of an account."""
-        found = self.cards if name == CARDS else self.swish
-        assert found is not None, f"this world has no account {name}"
-        return found
+        if name in self.cards:
+            return self.cards[name]
+        assert self.swish is not None, f"this world has no account {name}"
+        return self.swish
 
 
 @functools.cache
@@ -120,15 +132,19 @@ def start(
         on_event=on_event,
         vault=Vault([_SEALING_KEY]),
     )
-    cards = SwedbankPay(
-        account=CARDS,
-        environment=Environment.TEST,
-        payee_id=DEFAULT_PAYEE_ID,
-        access_token=Secret(DEFAULT_ACCESS_TOKEN),
-        repeated_reference=repeated,
-    )
+    cards = {
+        name: SwedbankPay(
+            account=name,
+            environment=Environment.TEST,
+            payee_id=MERCHANTS[name].payee_id,
+            access_token=Secret(MERCHANTS[name].access_token),
+            repeated_reference=repeated,
+        )
+        for name in CARD_ACCOUNTS
+        if name in names
+    }
     return Process(
         accounts=accounts,
-        cards=accounts.add(cards) if CARDS in names else None,
+        cards={name: accounts.add(config) for name, config in cards.items()},
         swish=accounts.add(_Ready(account=SWISH, environment=Environment.TEST)) if SWISH in names else None,
     )

@@ -9,32 +9,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from prenopay.events import Event, EventKind
 from prenopay.testing.emulators.swedbankpay import TEST_CARDS
-from prenopay.testing.simulation.books import Books, OperationRow, disagreements, every_row, live_tokens
-from prenopay.testing.simulation.gateways import Move, Sums
+from prenopay.testing.simulation.books import Books, OperationRow, read_depths
+from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, SWISH, Move, Sums, text_of
+from prenopay.testing.simulation.moment import MISUSED, PEOPLE, STRANGER
+from prenopay.testing.simulation.notebook import Wish
 from prenopay.testing.simulation.process import SECRETS
-from prenopay.testing.simulation.steps import PERSON
+from prenopay.testing.simulation.rest import damaged, mistold, unflagged, untold_declines, vat_astray
 from prenopay.testing.simulation.world import World
 
-__all__ = ["after_step", "at_the_end", "secrets_out", "within_days"]
+__all__ = ["after_step", "at_the_end", "secrets_out"]
 
 _WHAT: dict[str, str] = {"create": "authorize", "charge": "authorize"}
+_ENDED = {"cancelled", "expired"}
 _NOTHING_HAPPENED = {"not_attempted", "declined"}
 
 
 def after_step(world: World, books: Books) -> list[str]:
     """Return what was broken by now."""
-    return _checked(world, books, world.gateways.moves(), world.gateways.sums())
+    found_late = world.notebook.ended_unnamed
+    return _checked(world, books, world.gateways.moves(), world.gateways.sums(), found_late=found_late)
 
 
-def _checked(world: World, books: Books, moves: list[Move], sums: dict[str, Sums]) -> list[str]:
+def _checked(
+    world: World, books: Books, moves: list[Move], sums: dict[str, Sums], *, found_late: set[str] | None = None
+) -> list[str]:
+    """Check; ``found_late`` are payments whose pages may have been found after their end, and be open for a while."""
     return [
         *world.notebook.broken,
+        *_misused(books),
         *_twice(world, moves),
         *_other_amounts(world, moves),
+        *_still_payable(world, books, sums, found_late),
+        *_set_aside(world, books),
         *_dishonest(world, books, moves),
-        *_released(world, books, sums),
         *_ahead_of_the_gateway(books, sums),
         *_told_untruths(world, books, sums),
     ]
@@ -42,37 +50,19 @@ def _checked(world: World, books: Books, moves: list[Move], sums: dict[str, Sums
 
 def at_the_end(world: World, books: Books) -> list[str]:
     """Return what is broken once nothing goes wrong any more and time has passed."""
-    moves, sums = world.gateways.moves(), world.gateways.sums()
+    moves, sums, ordered = world.gateways.moves(), world.gateways.sums(), world.gateways.ordered()
     return [
         *_checked(world, books, moves, sums),
         *_lost(books, sums, world.notebook.by_hand),
         *_unsettled(books),
         *_untold(world, books),
-        *_told_in_full(world, books, sums),
-        *_unflagged(world, books),
+        *mistold(world, books, sums, ordered),
+        *untold_declines(world, books),
+        *vat_astray(world, moves, sums, ordered),
+        *unflagged(world, books, sums, ordered),
         *secrets_out(world),
-        *_secrets_kept(world, books),
-        *(f"books: the totals of {name} are not the sums of its movements" for name in disagreements(world.engine)),
+        *damaged(world, books, read_depths(world.engine)),
     ]
-
-
-def within_days(books: Books, world: World) -> list[str]:
-    """Return what is still open though nothing went wrong for three days.
-
-    Charges wait for a person, refunds and payouts for a bank, pages and reservations for their own time.
-    """
-    waits = {payment.payment_id for payment in books.payments if payment.quarantined}
-    late = [
-        f"never lost: three calm days later {row.kind} {row.operation_id} is still {row.outcome}"
-        for row in books.operations
-        if row.is_open and row.kind not in {"charge", "refund"} and row.payment_id not in waits
-    ]
-    late += [
-        f"told once: three calm days later {each} is not told" for each in books.events - world.notebook.heard.keys()
-    ]
-    if books.waiting_callbacks:
-        late.append(f"never lost: three calm days later {books.waiting_callbacks} callbacks wait")
-    return late
 
 
 # Never twice
@@ -90,29 +80,68 @@ def _twice(world: World, moves: list[Move]) -> Iterator[str]:
         if (move.what, move.reference) not in asked and not move.reference.startswith("HAND"):
             yield f"never twice: nobody asked for {move.what} of {move.amount} under {move.reference}"
     periods = Counter(
-        (wish.mandate_id, wish.period)
+        (wish.account, wish.payer, wish.period)
         for wish in world.notebook.wishes.values()
-        if wish.period
-        and any(under["authorize", each] for each in references.get(("authorize", wish.operation_id), ()))
+        if wish.period and any(under["authorize", each] for each in references.get(("authorize", wish.text), ()))
     )
-    for (mandate, period), times in periods.items():
+    for (account, payer, period), times in periods.items():
         if times > 1:
-            yield f"never twice: period {period} of {mandate} was charged {times} times"
+            yield f"never twice: period {period} of {payer} was charged {times} times in {account}"
+
+
+def _misused(books: Books) -> Iterator[str]:
+    """What had to be refused leaves no operation."""
+    for row in books.operations:
+        if row.operation_id.startswith(MISUSED):
+            yield f"never twice: {row.kind} {row.operation_id} had to be refused, and was begun"
 
 
 def _other_amounts(world: World, moves: list[Move]) -> Iterator[str]:
-    """What was asked for with an amount happens with that amount. Pages add fees and are updated: not looked at."""
-    asked = {
-        (what, reference): wish.amount
-        for (what, text), used in world.notebook.references.items()
-        if (wish := world.notebook.wishes.get(text)) is not None and wish.amount is not None
-        for reference in used
-        if wish.what == what and (what != "authorize" or wish.mandate_id)
-    }
-    for move in moves:
-        amount = asked.get((move.what, move.reference), move.amount)
-        if amount != move.amount:
-            yield f"never twice: {move.what} {move.reference} is of {move.amount}, and {amount} was asked for"
+    """What the gateway did for the host is of the amount that the host asked for."""
+    under = {(move.what, move.reference): move for move in moves}
+    for wish in world.notebook.wishes.values():
+        for reference in world.notebook.references.get((wish.what, wish.text), ()):
+            move = under.get((wish.what, reference))
+            if move is not None and wish.amount is not None and move.amount not in _right_amounts(world, wish, move):
+                yield f"never twice: {wish.text} asked for {wish.amount}, the gateway did {move.amount}"
+
+
+def _right_amounts(world: World, wish: Wish, move: Move) -> set[int | None]:
+    """An order may be changed before it is paid, and the gateway's page may add a fee or take off a discount."""
+    if wish.what != "authorize" or wish.account not in CARD_ACCOUNTS or move.is_charge:
+        return {wish.amount}
+    if move.payment in world.notebook.tampered:
+        return {move.amount}
+    payment_id, page = world.notebook.names.get(move.payment), world.cards.behaviour
+    updates = (each for each in world.notebook.wishes.values() if each.what == "update")
+    asked = {wish.amount, *(each.amount for each in updates if each.payment_id == payment_id)}
+    return {amount + page.fee_amount - page.discount_amount for amount in asked if amount is not None}
+
+
+def _still_payable(world: World, books: Books, sums: dict[str, Sums], found_late: set[str] | None) -> Iterator[str]:
+    """What was cancelled, ended or replaced can be paid by nobody; what was cancelled keeps nothing reserved."""
+    ended = [row for row in books.payments if row.state in _ENDED and row.payment_id not in (found_late or ())]
+    cancelled = [row for row in books.operations if row.kind == "cancel" and row.outcome == "succeeded"]
+    replacing = [wish for wish in world.notebook.wishes.values() if wish.replaces and wish.answered]
+    if not cancelled and not replacing and not ended:
+        return
+    payable, names = world.gateways.payable(), {row.payment_id: row.name or "" for row in books.payments}
+    for row in cancelled:
+        if names[row.payment_id] in payable or sums.get(names[row.payment_id], Sums()).kept:
+            yield f"never lost: {row.operation_id} is succeeded, and {row.payment_id} can still be paid or taken"
+    for payment in ended:
+        if payment.name in payable:
+            yield f"never lost: {payment.payment_id} is {payment.state}, and can still be paid"
+    for wish in replacing:
+        if names[wish.replaces] in payable:
+            yield f"never twice: {wish.operation_id} replaces {wish.replaces}, which can still be paid"
+
+
+def _set_aside(world: World, books: Books) -> Iterator[str]:
+    """Only a payment that is another one at the gateway waits for a person."""
+    for row in books.payments:
+        if row.quarantined and row.name not in world.notebook.tampered:
+            yield f"never lost: {row.payment_id} was set aside, though nobody changed it at the gateway"
 
 
 # Never lost
@@ -121,7 +150,7 @@ def _other_amounts(world: World, moves: list[Move]) -> Iterator[str]:
 def _dishonest(world: World, books: Books, moves: list[Move]) -> Iterator[str]:
     """An outcome that says something the gateway's books deny."""
     under = Counter((move.what, move.reference) for move in moves)
-    creators = {row.payment_id: row.operation_id for row in books.operations if row.kind in _WHAT}
+    creators = {row.payment_id: text_of(row.account, row.operation_id) for row in books.operations if row.kind in _WHAT}
     # What prenopay does of itself (end a page, take a reservation) bears the order's text on the wire: of two
     # such operations of one payment, the one that says "done" accounts for what the gateway did.
     done = {(row.payment_id, row.kind) for row in books.operations if row.outcome not in _NOTHING_HAPPENED}
@@ -130,13 +159,13 @@ def _dishonest(world: World, books: Books, moves: list[Move]) -> Iterator[str]:
         return sum(under[what, reference] for reference in world.notebook.references.get((what, text), ()))
 
     for row in books.operations:
-        what = _WHAT.get(row.kind, row.kind)
-        if row.operation_id in world.notebook.wishes:
-            yield from _contradictions(row, times(what, row.operation_id))
+        what, text = _WHAT.get(row.kind, row.kind), text_of(row.account, row.operation_id)
+        if text in world.notebook.wishes:
+            yield from _contradictions(row, times(what, text))
         elif row.outcome not in _NOTHING_HAPPENED or (row.payment_id, row.kind) not in done:
             yield from _contradictions(row, times(what, creators.get(row.payment_id, "")))
     for payout in books.payouts:
-        paid = times("pay out", payout.operation_id)
+        paid = times("pay out", text_of(SWISH, payout.operation_id))
         if (payout.outcome == "succeeded" and not paid) or (payout.outcome in _NOTHING_HAPPENED and paid):
             yield f"never lost: payout {payout.operation_id} is {payout.outcome}, the gateway paid {paid} times"
 
@@ -146,15 +175,6 @@ def _contradictions(row: OperationRow, times: int) -> Iterator[str]:
         yield f"never lost: {row.kind} {row.operation_id} is {row.outcome}, but the gateway did it"
     if row.outcome == "succeeded" and row.kind in {"capture", "refund", "charge"} and not times:
         yield f"never lost: {row.kind} {row.operation_id} is succeeded, but the gateway did nothing"
-
-
-def _released(world: World, books: Books, sums: dict[str, Sums]) -> Iterator[str]:
-    """Of what was cancelled nothing is kept, and nothing more is taken."""
-    names = {payment_id: name for name, payment_id in world.notebook.names.items()}
-    for row in books.operations:
-        name = names.get(row.payment_id, "")
-        if row.kind == "cancel" and row.outcome == "succeeded" and sums.get(name, Sums()).kept > 0:
-            yield f"never lost: {row.operation_id} is succeeded, and the gateway keeps {sums[name].kept} reserved"
 
 
 def _ahead_of_the_gateway(books: Books, sums: dict[str, Sums]) -> Iterator[str]:
@@ -216,7 +236,7 @@ def _told_untruths(world: World, books: Books, sums: dict[str, Sums]) -> Iterato
         theirs = sums.get(names.get(event.payment_id, ""), Sums())
         if event.captured.minor > theirs.captured or event.refunded.minor > theirs.refunded:
             yield f"callbacks are hints: {event_id} tells of {event.captured}, {event.refunded}; the gateway: {theirs}"
-        asked = least.get(event.order_reference, 0) - world.cards.behaviour.discount_amount
+        asked = least.get((event.account, event.order_reference), 0) - world.cards.behaviour.discount_amount
         if event.is_paid and theirs.captured < asked:
             yield f"callbacks are hints: {event_id} says paid with {theirs.captured} of {asked}"
 
@@ -230,65 +250,15 @@ def _untold(world: World, books: Books) -> Iterator[str]:
             yield f"told once: {told} events of {row.payment_id} were told, it has {row.events}"
 
 
-def _told_in_full(world: World, books: Books, sums: dict[str, Sums]) -> Iterator[str]:
-    """The events of a payment add up to what the gateway did, say whether it is paid, and tell of its end once."""
-    heard: dict[str, list[Event]] = {}
-    for event in world.notebook.heard.values():
-        heard.setdefault(event.payment_id, []).append(event)
-    for row in books.payments:
-        events, theirs = sorted(heard.get(row.payment_id, []), key=lambda event: event.number), sums.get(row.name or "")
-        if row.quarantined or theirs is None:
-            continue
-        for kind, total in ((EventKind.CAPTURED, theirs.captured), (EventKind.REFUNDED, theirs.refunded)):
-            told = sum(event.amount.minor for event in events if event.kind is kind)
-            if told != total:
-                yield f"told once: {kind} of {row.payment_id} was told of {told} in all, the gateway has {total}"
-        said = [event.is_paid for event in events if event.kind is EventKind.CAPTURED]
-        if said and said[-1] != (theirs.captured >= row.due):
-            yield f"told once: {row.payment_id} has {theirs.captured} of {row.due}, and is_paid was told as {said[-1]}"
-        ends = sum(event.kind.value == f"payment.{row.state}" for event in events)
-        if row.state in {"cancelled", "declined", "expired"} and ends != 1:
-            yield f"told once: {row.payment_id} is {row.state}, which was told {ends} times"
-
-
-def _unflagged(world: World, books: Books) -> Iterator[str]:
-    orders = {order.id: order for order in world.cards.orders}
-    for row in books.payments:
-        if row.quarantined and row.name not in world.notebook.tampered:
-            yield f"never lost: {row.payment_id} is quarantined, and is the order that was asked for"
-        changed = row.name in world.notebook.tampered and row.name in orders and orders[row.name].amount != row.amount
-        if changed and (row.payment_id, "mismatch") not in books.flags:
-            yield f"callbacks are hints: {row.payment_id} is another order at the gateway, and nobody is told"
-
-
 # Nothing secret out
 
 
 def secrets_out(world: World) -> Iterator[str]:
     """Return what a log, an error, a repr or an event showed and must not."""
-    _first, last, email, phone, personal_number = PERSON
-    hidden = {last, email, phone, phone.removeprefix("+"), personal_number, *SECRETS, *world.gateways.secrets()}
-    hidden |= {card.number for card in TEST_CARDS}
+    hidden = {*SECRETS, *world.gateways.secrets(), *(card.number for card in TEST_CARDS)}
+    hidden |= {secret for person in (*PEOPLE, STRANGER) for secret in person.secrets}
     everything = "\n".join([*world.listener.lines, *world.notebook.shown])
     for secret in sorted(hidden):
         if secret in everything:
             where = next(line for line in [*world.listener.lines, *world.notebook.shown] if secret in line)
             yield f"nothing secret out: {secret[:3]}… in {where.replace(secret, '<here>')[:200]}"
-
-
-def _secrets_kept(world: World, books: Books) -> Iterator[str]:
-    """Tokens and keys are in no table as they are, and a method that is gone has no token here or at the gateway."""
-    tokens = {token.token for token in world.cards.tokens()}
-    rows = every_row(world.engine)
-    for secret in sorted({*SECRETS, *tokens}):
-        where = next((row for row in rows if secret in row), "")
-        if where:
-            yield f"nothing secret out: {secret[:3]}… is in the books: {where.replace(secret, '<here>')[:200]}"
-    for mandate_id in live_tokens(world.engine, of="deleted"):
-        yield f"nothing secret out: mandate {mandate_id} was removed, and its token is kept"
-    made_by = Counter(token.made_by for token in world.cards.tokens() if token.is_active)
-    names = {payment_id: name for name, payment_id in world.notebook.names.items()}
-    wanted = Counter(names.get(each.payment_id or "", "") for each in books.mandates if each.state != "deleted")
-    for name in {names.get(each.payment_id or "", "") for each in books.mandates if each.state == "deleted"} - {""}:
-        if made_by[name] > wanted[name]:
-            yield f"nothing secret out: a method of {name} was removed, and the gateway has its token still"

@@ -13,7 +13,8 @@ from typing import Final
 
 from prenopay.models import FlagKind, Outcome, PaymentState
 from prenopay.testing.simulation.life import Life, Schedule, live
-from prenopay.testing.simulation.steps import STEPS
+from prenopay.testing.simulation.misuse import WAYS
+from prenopay.testing.simulation.steps import MEANWHILE, STEPS
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import POSSIBLE
 from prenopay.testing.simulation.world import Listener
@@ -21,7 +22,7 @@ from prenopay.testing.simulation.world import Listener
 __all__ = ["DEFAULT_STEPS", "ENOUGH_SEEDS", "Result", "declared", "enough_seeds", "relive", "simulate"]
 
 DEFAULT_STEPS: Final = 12
-ENOUGH_SEEDS: Final = 500
+ENOUGH_SEEDS: Final = 1_100
 """From so many seeds of ``DEFAULT_STEPS`` on, everything that is declared must have been reached, or the run fails."""
 _ALLOCATIONS: Final = 50_000
 _RUNS_MOST: Final = 150
@@ -68,7 +69,9 @@ class Result:
 def declared() -> tuple[str, ...]:
     """Return the names of everything that a run of ``ENOUGH_SEEDS`` must reach."""
     return (
-        *(f"step: {name}" for name in STEPS),
+        *(f"step: {name} succeeded" for name in STEPS),
+        *(f"misuse: {name}" for name in WAYS),
+        *(f"meanwhile: {name}" for name in MEANWHILE),
         *(f"{port}: {kind}" for port, kinds in POSSIBLE.items() for kind in dict.fromkeys(kinds)),
         *(f"state: {state}" for state in PaymentState),
         *(f"outcome: {outcome}" for outcome in Outcome),
@@ -88,15 +91,15 @@ def simulate(
 ) -> Result:
     """Live ``seeds`` lives of ``steps`` steps, until one breaks a promise; that one is then made short.
 
-    ``only`` and ``calm`` are those of ``Schedule``; ``progress`` is told how many lives are over.
+    ``progress`` is told how many lives are over; the rest is ``Schedule``'s, which raises ``ValueError``.
     """
+    schedule = Schedule(seed=first_seed, steps=steps, only=only, calm=calm)
     reached: Counter[str] = Counter()
-    payments, lived, broken, spent, stopped = 0, 0, None, 0, False
-    began = time.perf_counter()
+    payments, lived, broken, spent, stopped, began = 0, 0, None, 0, False, time.perf_counter()
     with _stage() as (stores, listener):
         try:
             for seed in range(first_seed, first_seed + seeds):
-                life = live(Schedule(seed=seed, steps=steps, only=only, calm=calm), stores, listener, reached)
+                life = live(replace(schedule, seed=seed), stores, listener, reached)
                 payments, lived = payments + life.payments, lived + 1
                 progress(lived)
                 if life.broken:
@@ -165,7 +168,7 @@ def _shortened(life: Life, stores: Stores, listener: Listener) -> tuple[Life, in
         again = live(schedule, stores, listener, Counter())
         return again if again.broken and _promise(again) == promise else None
 
-    numbers = life.schedule.numbers
+    numbers = tuple(life.schedule.numbers)
     size = max(1, len(numbers) // 2)
     while size:
         place = 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
 from typing import Final, TypeVar
@@ -39,6 +40,9 @@ RowT = TypeVar("RowT")
 
 _SLOW_SECONDS: Final = (4.0, 29.0, 31.0, 400.0)
 """Slow, nearly too slow, and two answers that come after everybody stopped waiting."""
+_ANY_TIME: Final = 1e6
+_LATE_MOST: Final = 8
+"""Minutes: what is lost for ten never arrives."""
 _CALL_MOST: Final = 4
 _ANY_FAULT: Final = 0.7
 _SECOND_FAULT: Final = 0.2
@@ -74,8 +78,10 @@ class TroubleKind(StrEnum):
     ANSWERS_503_BEFORE = "503 before"
     ANSWERS_503_AFTER = "503 after"
     ANSWERS_429 = "429"
+    LATE = "delivered late"
+    """The caller hears nothing, and the gateway gets the request minutes later."""
     MEANWHILE_BEFORE = "meanwhile before"
-    """Something else happens while a request is on its way: another process, the payer, a callback."""
+    """Something else happens while the core waits: by another process, the payer, a callback."""
     MEANWHILE_AFTER = "meanwhile after"
 
 
@@ -85,11 +91,12 @@ _EVERYWHERE: Final = (
     TroubleKind.LOST_BEFORE,
     TroubleKind.LOST_AFTER,
 )
+_MEANWHILE: Final = (TroubleKind.MEANWHILE_BEFORE, TroubleKind.MEANWHILE_AFTER)
 POSSIBLE: Final[dict[Port, tuple[TroubleKind, ...]]] = {
-    Port.SEND: (*TroubleKind, TroubleKind.LOST_AFTER, TroubleKind.CRASH_AFTER),
-    Port.COMMIT: _EVERYWHERE,
-    Port.READ: (TroubleKind.CRASH_BEFORE, TroubleKind.LOST_BEFORE),
-    Port.TELL: _EVERYWHERE,
+    Port.SEND: (*TroubleKind, TroubleKind.LOST_AFTER, TroubleKind.CRASH_AFTER, TroubleKind.LATE, *_MEANWHILE),
+    Port.COMMIT: (*_EVERYWHERE, *_MEANWHILE),
+    Port.READ: (TroubleKind.CRASH_BEFORE, TroubleKind.LOST_BEFORE, *_MEANWHILE),
+    Port.TELL: (*_EVERYWHERE, *_MEANWHILE),
 }
 """Which troubles a port has; one that stands twice comes twice as often."""
 _ON_THE_WIRE: Final = {
@@ -159,12 +166,20 @@ class Weather:
         self._planned: Sequence[Trouble] = ()
         self._calls: Counter[Port] = Counter()
         self._meanwhile: Callable[[], Awaitable[None]] | None = None
+        self.is_interrupted: bool = False
+        """Whether something else happened within the present step."""
 
     def turn(self, planned: Sequence[Trouble], meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
         """Begin a step in which ``planned`` goes wrong; without any, it is calm."""
         self._planned = planned
         self._calls.clear()
         self._meanwhile = meanwhile
+        self.is_interrupted = False
+
+    @property
+    def is_fair(self) -> bool:
+        """Whether nothing goes wrong now."""
+        return not self._planned
 
     def strike(self, port: Port) -> Trouble | None:
         """Count a call of ``port`` and return what happens to it."""
@@ -176,13 +191,19 @@ class Weather:
                 return trouble
         return None
 
+    def postpone(self, trouble: Trouble) -> None:
+        """Let the next call of the step be struck instead of the present one."""
+        self._reached[trouble.name] -= 1
+        later = replace(trouble, call=self._calls[trouble.port] + 1)
+        self._planned = tuple(later if each is trouble else each for each in self._planned)
+
     async def meanwhile(self) -> None:
         """Let something else happen, in fair weather, while the present step waits for its answer."""
         happens, self._meanwhile = self._meanwhile, None
         if happens is None:
             return
         planned, calls = self._planned, self._calls.copy()
-        self._planned = ()
+        self._planned, self.is_interrupted = (), True
         try:
             await happens()
         finally:
@@ -197,7 +218,11 @@ class Weather:
             raise Crash
         if trouble.kind is TroubleKind.LOST_BEFORE:
             raise _no_database(port)
+        if trouble.kind is TroubleKind.MEANWHILE_BEFORE:
+            await self.meanwhile()
         result = await act()
+        if trouble.kind is TroubleKind.MEANWHILE_AFTER:
+            await self.meanwhile()
         if trouble.kind is TroubleKind.CRASH_AFTER:
             raise Crash
         if trouble.kind is TroubleKind.LOST_AFTER:
@@ -206,7 +231,10 @@ class Weather:
 
 
 class FaultySender:
-    """Sends to the emulators through the weather; ``witness`` sees each request before it leaves."""
+    """Sends to the emulators through the weather; ``witness`` sees each request before it leaves.
+
+    ``late`` is what is still on its way, with when it arrives: before anything else that reaches a gateway then.
+    """
 
     def __init__(
         self,
@@ -215,14 +243,19 @@ class FaultySender:
         clock: VirtualClock,
         *,
         plan: Callable[[WireFault], None],
-        witness: Callable[[HttpRequest], None],
+        witness: Callable[[HttpRequest], datetime | None],
+        late: list[tuple[datetime, HttpRequest]],
     ) -> None:
-        """Send through ``sender``; ``plan`` has the emulators meet the next call with a fault of theirs."""
+        """Send through ``sender``; ``plan`` has the emulators meet the next call with a fault of theirs.
+
+        ``witness`` says until when a request may still arrive, where it is one that may.
+        """
         self._sender = sender
         self._weather = weather
         self._clock = clock
         self._plan = plan
         self._witness = witness
+        self._late = late
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
         """Return the emulator's answer, or what came instead."""
@@ -231,7 +264,16 @@ class FaultySender:
             raise Crash
         if trouble is not None and trouble.kind is TroubleKind.MEANWHILE_BEFORE:
             await self._weather.meanwhile()
-        self._witness(request)
+        await self.deliver_late()
+        latest = self._witness(request)
+        if trouble is not None and trouble.kind is TroubleKind.LATE and latest is None:  # nothing would come of it
+            self._weather.postpone(trouble)
+            trouble = None
+        if trouble is not None and trouble.kind is TroubleKind.LATE and latest is not None:
+            self._delay(request, latest)
+            self._clock.advance(timedelta(seconds=timeout))
+            message = f"{request.label}: no answer came"
+            raise OutcomeUnknown(message)
         if trouble is not None and trouble.kind is TroubleKind.SLOW:
             self._plan(WireFault(kind=FaultKind.DELAY, seconds=trouble.seconds))
         elif trouble is not None and trouble.kind in _ON_THE_WIRE:
@@ -247,6 +289,19 @@ class FaultySender:
         if trouble is not None and trouble.kind is TroubleKind.MEANWHILE_AFTER:
             await self._weather.meanwhile()
         return answer
+
+    async def deliver_late(self) -> None:
+        """Let arrive what was on its way until now; nobody hears the answers."""
+        due = [each for each in self._late if each[0] <= self._clock.now()]
+        for arrives in sorted(due, key=lambda each: each[0]):
+            self._late.remove(arrives)
+            with suppress(NotSent, OutcomeUnknown):
+                await self._sender.send(arrives[1], timeout=_ANY_TIME)
+
+    def _delay(self, request: HttpRequest, latest: datetime) -> None:
+        arrives = self._clock.now() + timedelta(minutes=1 + len(request.url + request.label) % _LATE_MOST)
+        if arrives < latest:  # else it would come when it can no longer come
+            self._late.append((arrives, request))
 
     def _clock_runs(self, trouble: Trouble | None, timeout: float) -> None:
         if trouble is not None and trouble.call % 2 and trouble.kind is not TroubleKind.SLOW:
@@ -267,6 +322,13 @@ class FaultyLedger:
         if trouble is None:
             return await self._ledger.transact(work)
         match trouble.kind:
+            case TroubleKind.MEANWHILE_BEFORE:
+                await self._weather.meanwhile()
+                return await self._ledger.transact(work)
+            case TroubleKind.MEANWHILE_AFTER:
+                done = await self._ledger.transact(work)
+                await self._weather.meanwhile()
+                return done
             case TroubleKind.CRASH_BEFORE | TroubleKind.LOST_BEFORE:
 
                 def undone(connection: Connection) -> T:

@@ -7,8 +7,8 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from random import Random
 from typing import Final, TypeVar
@@ -18,10 +18,11 @@ from sqlalchemy import Engine
 
 from prenopay._blocking import run_blocking
 from prenopay.callbacks import CallbackRequest
-from prenopay.errors import PrenopayError
+from prenopay.errors import IdReused, PrenopayError
 from prenopay.events import Event
 from prenopay.ledger.engine import AwaitingLedger, BlockingLedger
-from prenopay.ports import Ledger
+from prenopay.models import Operation
+from prenopay.ports import HttpRequest, Ledger
 from prenopay.providers.swedbankpay import RepeatedReference
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.sender import EmulatorSender
@@ -35,28 +36,41 @@ from prenopay.testing.emulators.swedbankpay import (
 )
 from prenopay.testing.emulators.swish import AWKWARD as AWKWARD_SWISH, SwishEmulator
 from prenopay.testing.simulation.books import Books, read_books
-from prenopay.testing.simulation.gateways import CARDS, SWISH, Gateways
+from prenopay.testing.simulation.gateways import CARDS, FOREIGN_NAMES, OTHER_CARDS, SWISH, Gateways, text_of
 from prenopay.testing.simulation.notebook import Notebook, Wish
-from prenopay.testing.simulation.process import Process, authority, start
+from prenopay.testing.simulation.process import MERCHANTS, Process, authority, start
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, FaultyLedger, FaultySender, Port, Weather, perhaps
 
-__all__ = ["Listener", "World"]
+__all__ = ["Came", "Listener", "World", "shown"]
 
 T = TypeVar("T")
 
-_ACCOUNTS: Final = tuple(map(frozenset, ([CARDS], [CARDS, SWISH], [CARDS], [SWISH], [CARDS])))
+_ACCOUNTS: Final = tuple(map(frozenset, ([CARDS], [CARDS, SWISH], [CARDS], [SWISH], [CARDS, OTHER_CARDS])))
 """Which accounts a world has, seed by seed."""
 _AWAITING_EVERY: Final = 16
 """So many seeds have one that awaits: threads cost time, and the core is the same in both colours."""
 _REVERSAL_TAKES: Final = 400_000
 """Seconds, at most, until a reversal that was only accepted is there: days, as some instruments take."""
 _TAKEN: Final = range(200, 300)
+_OF_EVERY_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _TRIES_MOST: Final = 6
+_NOT_WELL: Final = {"unknown", "declined", "not_attempted"}
+_ON_ITS_WAY: Final = timedelta(minutes=9)
+"""How long after its first try a request may arrive: prenopay allows ten minutes, which a slow answer uses too."""
 _AGAIN_AFTER: Final = timedelta(minutes=1)
-_EVERY_RECORD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
-"""What every record has; the rest was added, and a host's formatter may show it."""
-_CHAIN_MOST: Final = 10
+
+
+def shown(error: BaseException) -> str:
+    """Return what an error shows of itself, its notes, and everything that it came from."""
+    chain: list[BaseException] = []
+    more: list[BaseException | None] = [error]
+    while more:
+        each = more.pop()
+        if each is not None and each not in chain:
+            chain.append(each)
+            more += [each.__cause__, each.__context__]
+    return " ".join(f"{each!r} {each} {getattr(each, '__notes__', '')}" for each in chain)
 
 
 class Listener(logging.Handler):
@@ -68,17 +82,26 @@ class Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record, and what came with it."""
-        extra = {name: value for name, value in record.__dict__.items() if name not in _EVERY_RECORD}
-        self.lines.append(f"{record.getMessage()} {extra} {_chain(record)}")
+        more = " ".join(f"{name}={value}" for name, value in vars(record).items() if name not in _OF_EVERY_RECORD)
+        error = shown(record.exc_info[1]) if record.exc_info and record.exc_info[1] else ""
+        self.lines.append(f"{self.format(record)} {more} {error}")
 
 
-def _chain(record: logging.LogRecord) -> str:
-    """Return what is shown of a record's error and of those behind it."""
-    errors, error = list[str](), record.exc_info[1] if record.exc_info else None
-    while error is not None and len(errors) < _CHAIN_MOST:
-        errors.append(f"{error!r} {error}")
-        error = error.__cause__ or error.__context__
-    return " from ".join(errors)
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of a use case: the error's name, or how what it returned stands."""
+
+    word: str
+    answered: bool = False
+    answer: object = None
+
+    @property
+    def well(self) -> bool:
+        """Whether it came to what was asked for."""
+        return self.answered and self.word not in _NOT_WELL
+
+    def __str__(self) -> str:
+        return self.word
 
 
 class World:
@@ -97,10 +120,14 @@ class World:
         self.repeated: RepeatedReference
         cards, self.repeated = _cards_behaviour(chance)
         swish = AWKWARD_SWISH if perhaps(chance, 0.3) else None
-        self.cards: SwedbankPayEmulator = SwedbankPayEmulator(clock=self.clock, seed=seed, behaviour=cards)
+        self.cards: SwedbankPayEmulator = SwedbankPayEmulator(
+            clock=self.clock, seed=seed, behaviour=cards, merchants=MERCHANTS.values()
+        )
         self.swish: SwishEmulator = SwishEmulator(clock=self.clock, seed=seed, behaviour=swish, authority=authority())
         self.repeats_what_failed: bool = perhaps(chance, 0.5)
         self.loses_callbacks: bool = perhaps(chance, 0.25)
+        self.has_subscribers: bool = perhaps(chance, 0.3)
+        """Whether it begins with cards that another system stored."""
         self.gateways: Gateways = Gateways(self.cards, self.swish)
         self.notebook: Notebook = Notebook(self.gateways)
         self.weather: Weather = Weather(reached)
@@ -110,6 +137,11 @@ class World:
         self.transcript: list[str] = []
         self.counted: set[tuple[str, str]] = set()
         """Which states and outcomes of what were counted in ``reached``."""
+        self.under_way: Wish | None = None
+        """What the present step asks for."""
+        self.late: list[tuple[datetime, HttpRequest]] = []
+        """What is still on its way to a gateway, and when it arrives."""
+        self._first_sent: dict[tuple[str, str], datetime] = {}
         self.callback_tries: Counter[str] = Counter()
         self._runner = asyncio.Runner() if self.is_awaiting else None
         self.process: Process = self.restarted()
@@ -133,16 +165,17 @@ class World:
 
             await weather.around(Port.TELL, act)
 
-        sender = FaultySender(
+        self.sender: FaultySender = FaultySender(
             EmulatorSender({**self.cards.mounts, **self.swish.mounts}),
             weather,
             self.clock,
             plan=self.gateways.plan,
-            witness=self.notebook.witness,
+            witness=self._witness,
+            late=self.late,
         )
         return start(
             ledger=FaultyLedger(ledger, weather),
-            sender=sender,
+            sender=self.sender,
             clock=self.clock,
             entropy=self.entropy,
             on_event=on_event,
@@ -166,31 +199,48 @@ class World:
         for row in books.payments:
             if row.name is not None:
                 self.notebook.names[row.name] = row.payment_id
+            elif not row.is_open:
+                self.notebook.ended_unnamed.add(row.payment_id)
         return books
 
-    async def asks(self, wish: Wish) -> str:
-        """Have the host ask for something, first written down; return the word for what came of it."""
-        self.notebook.wishes[wish.operation_id] = wish
+    async def asks(self, wish: Wish) -> Came:
+        """Have the host ask for something, first written down; return what came of it."""
+        self.notebook.wishes[wish.text] = wish
         return await self.asks_again(wish)
 
-    async def asks_again(self, wish: Wish) -> str:
+    async def asks_again(self, wish: Wish) -> Came:
         """Have the host repeat what it asked for, in the process that runs now."""
-        return await self.tries(lambda: self._asked(wish))
+        self.under_way = wish
+        came = await self.tries(lambda: self._asked(wish))
+        if came.word == IdReused.__name__:
+            self.notebook.broken.append(f"never lost: {wish.text} was refused as another's id, and is its own")
+        return came
 
     async def _asked(self, wish: Wish) -> object:
-        answer = await wish.ask(self.process)
+        answer = await wish.ask(self.process, 0)
         wish.answered = True
         return answer
 
-    async def tries(self, use_case: Callable[[], Awaitable[object]]) -> str:
+    def _witness(self, request: HttpRequest) -> datetime | None:
+        """Note what a request asks for; return until when it may arrive, if it moves money."""
+        asked = self.notebook.witness(request)
+        if asked is None:
+            return None
+        first = self._first_sent.setdefault((asked.what, asked.reference), self.clock.now())
+        return first + _ON_ITS_WAY
+
+    async def tries(self, use_case: Callable[[], Awaitable[object]]) -> Came:
         """Call a use case as a host does that expects errors of prenopay's, and no others."""
         try:
             answer = await use_case()
         except PrenopayError as error:
-            self.notebook.shown.append(f"{error!r} {error}")
-            return type(error).__name__
+            self.notebook.shown.append(shown(error))
+            return Came(type(error).__name__)
         self.notebook.shown.append(repr(answer))
-        return str(getattr(answer, "outcome", getattr(answer, "state", "done")))
+        if isinstance(answer, Operation):
+            self.notebook.said[text_of(answer.account, answer.operation_id)] = answer.outcome
+        word = str(getattr(answer, "outcome", getattr(answer, "state", "done")))
+        return Came(word, answered=True, answer=answer)
 
     async def deliver_callbacks(self) -> int:
         """Hand over the callbacks that are due; what the host does not take comes again."""
@@ -213,10 +263,28 @@ class World:
 
     async def _receive(self, request: CallbackRequest) -> bool:
         reply = await self.process.accounts.receive(request)
-        if reply.payment is not None:
-            address = reply.payment
+        taken, address = reply.status in _TAKEN, reply.payment
+        if address is not None:
+            if taken and FOREIGN_NAMES[address.account].encode() in request.body:
+                self.notebook.foreign.add(address.payment_id)
             await self.tries(lambda: self.process.accounts.work(address))
-        return reply.status in _TAKEN
+            if taken and self.weather.is_fair:
+                self._has_looked(address.payment_id)
+        return taken
+
+    def _has_looked(self, payment_id: str) -> None:
+        """Hold the books against the gateway, now that a callback said that something happened."""
+        if self.cards.behaviour.unknown_status:
+            return  # what it comes to cannot be read now
+        books, sums = self.books(), self.gateways.sums()
+        for row in books.payments:
+            theirs = sums.get(row.name or "")
+            if row.payment_id != payment_id or row.quarantined or theirs is None or books.waiting_callbacks:
+                continue
+            if row.sums != theirs:
+                self.notebook.broken.append(
+                    f"never lost: a callback of {payment_id} came, the books have {row.sums}, the gateway {theirs}"
+                )
 
     def _comes_again(self, emulator: SwedbankPayEmulator | SwishEmulator, url: str, request: CallbackRequest) -> None:
         key = hashlib.sha256(url.encode() + request.body).hexdigest()
