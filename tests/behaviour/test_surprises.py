@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from prenopay import Action, FlagKind, Outcome, PageStyle, PaymentState
+from prenopay import Action, CaptureMode, EventKind, FlagKind, OrderLine, Outcome, PageStyle, PaymentState
 from prenopay.errors import Conflict, Quarantined
+from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swedbankpay import AWKWARD, PayerAnswer
 from tests.behaviour.shop import Shop, an_order, sek
 
@@ -69,6 +70,24 @@ def test_another_amount_than_asked_is_flagged(
     assert (payment.due, payment.authorized, payment.captured) == (sek(due), sek(authorized), sek(authorized))
     assert payment.is_paid is is_paid
     assert [flag.kind for flag in payment.flags] == [FlagKind.ADJUSTED]
+    shop.books_agree()
+
+
+@pytest.mark.parametrize(("behaviour", "due"), [({"fee_amount": 1900}, 26900), ({"discount_amount": 900}, 24100)])
+def test_what_was_changed_while_nobody_heard_and_adjusted_on_the_page_is_told_as_paid(
+    shop: Shop, behaviour: dict[str, Any], due: int
+) -> None:
+    shop.emulator.behaviour = replace(shop.emulator.behaviour, **behaviour)
+    payment = shop.bought(capture=CaptureMode.AUTOMATIC)
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="update"))
+    lines = (OrderLine(name="Two months", amount=sek(25000), vat_percent=6),)
+    assert shop.payments.update(payment.payment_id, operation_id="update:1", lines=lines).outcome is Outcome.UNKNOWN
+    shop.emulator.pay_by_swish(str(payment.provider_reference))
+    shop.payments.observe(payment.payment_id)
+
+    (captured,) = (event for event in shop.events if event.kind is EventKind.CAPTURED)
+    assert (captured.amount, captured.is_paid) == (sek(due), True)
+    assert shop.payments.get(payment.payment_id).due == sek(due)
     shop.books_agree()
 
 

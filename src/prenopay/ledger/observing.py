@@ -262,7 +262,7 @@ def _settle_operations(
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
         elif made.kind is OperationKind.UPDATE and made.amount == observed.submitted:
             settle(connection, operation, Outcome.SUCCEEDED, now=changes.now)
-            changes.values |= _updated(connection, changes.payment.payment, operation)
+            changes.values |= _updated(connection, changes.payment.payment, operation, observed)
         elif made.kind is OperationKind.CHARGE and made.outcome is Outcome.PENDING:
             changes.events += charges.settle_seen(connection, operation, observed, now=changes.now)
         elif made.kind is OperationKind.CANCEL and observed.state is PaymentState.CANCELLED:
@@ -273,14 +273,17 @@ def _settle_operations(
             changes.tell(EventKind.OPERATION_DECLINED, operation_id=made.operation_id, decline=failed.decline)
 
 
-def _updated(connection: Connection, payment: Payment, operation: StoredOperation) -> dict[str, Any]:
+def _updated(
+    connection: Connection, payment: Payment, operation: StoredOperation, observed: Observation
+) -> dict[str, Any]:
     """Return the payment's columns after an update: from now on this is what was ordered."""
     amount = operation.operation.amount or payment.amount
     lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
     order = load_order(connection, payment.account, payment.payment_id)
     stored = codec.dump(replace(order, amount=amount, vat=operation.vat, lines=lines))
     stored = {name: value for name, value in stored.items() if name not in PERSONAL}
-    return {"amount": amount.minor, "due": amount.minor, "order": stored}
+    due = amount + observed.fee - observed.discount
+    return {"amount": amount.minor, "due": due.minor, "order": stored}
 
 
 def _failure_of(
