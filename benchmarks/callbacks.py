@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from benchmarks.measuring import Ratio
 from prenopay import AsyncAccounts, CallbackRequest, Environment, Secret, upgrade_database
-from prenopay.ledger.engine import open_engine
+from prenopay.books.engine import open_engine
 from prenopay.providers.swedbankpay import SwedbankPay
 
 AT_ONCE = 32

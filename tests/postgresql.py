@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 
 from prenopay import upgrade_database
-from prenopay.ledger import schema
+from prenopay.books import schema
 
 _DATABASE = "prenopay"
 

@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Final, cast
 
 from prenopay import Environment, Money, Order, Outcome, PaymentState, Secret
-from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, Rejected as NotACallback, Trust
 from prenopay.errors import (
     Conflict,
     InvalidOrder,
@@ -23,8 +22,6 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.models import Action, Advice, Decline, DeclineCode, DeclineKind
-from prenopay.orders import PageStyle
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import (
     Cancels,
@@ -43,6 +40,9 @@ from prenopay.provider import (
     Refunds,
     Reply,
 )
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Hint, Rejected as NotACallback, Trust
+from prenopay.values.orders import PageStyle
+from prenopay.values.payments import Action, Advice, Decline, DeclineCode, DeclineKind
 
 __all__ = ["Nordpay", "NordpayProvider"]
 

@@ -22,7 +22,8 @@ from starlette.applications import Starlette
 
 from examples.publisher_shop.app import build
 from examples.publisher_shop.shop import Shop
-from prenopay import Environment, Secret, settings, upgrade_database
+from prenopay import Environment, Secret, upgrade_database
+from prenopay.cli import settings
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish

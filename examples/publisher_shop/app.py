@@ -30,8 +30,8 @@ from examples.publisher_shop.orders import Orders
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.shop import Shop
 from prenopay import AsyncAccounts, Event, EventKind, Secret
+from prenopay.books.engine import open_engine
 from prenopay.errors import NotFound, PrenopayError
-from prenopay.ledger.engine import open_engine
 from prenopay.ports import Clock
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish

@@ -7,7 +7,7 @@ from typing import Final
 
 from examples.publisher_shop.texts import TEXTS
 from prenopay import CaptureMode, Money, OrderLine
-from prenopay.orders import LineKind
+from prenopay.values.orders import LineKind
 
 
 @dataclass(frozen=True, kw_only=True)

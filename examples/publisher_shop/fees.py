@@ -14,7 +14,7 @@ from examples.publisher_shop.saved_cards import usable
 from examples.publisher_shop.shop import Shop
 from prenopay import Advice, Money, Operation, Outcome, Payment
 from prenopay.errors import Conflict, NotFound
-from prenopay.mandates import Mandate
+from prenopay.values.mandates import Mandate
 
 STILL_OPEN: Final = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
 NOT_DRAWN: Final = frozenset({"drawn_later", "drawn_not"})

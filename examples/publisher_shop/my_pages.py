@@ -25,7 +25,7 @@ from examples.publisher_shop.saved_cards import (
 )
 from examples.publisher_shop.shop import Shop
 from prenopay.errors import NotFound, PrenopayError
-from prenopay.mandates import Mandate, MandateState
+from prenopay.values.mandates import Mandate, MandateState
 
 log = logging.getLogger("shop")
 

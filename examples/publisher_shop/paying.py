@@ -29,8 +29,8 @@ from prenopay import (
     PaymentState,
 )
 from prenopay.errors import OutcomeUnknown, PrenopayError
-from prenopay.models import AppSwitch
 from prenopay.providers.swish import qr_svg
+from prenopay.values.payments import AppSwitch
 
 INSTRUMENTS: Final = (Instrument.CARD, Instrument.SWISH)
 ASK_AGAIN_AFTER_SECONDS: Final = (0.2, 0.5, 1.0)

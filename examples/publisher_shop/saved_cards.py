@@ -13,7 +13,7 @@ from examples.publisher_shop.orders import ShopOrder
 from examples.publisher_shop.shop import Shop
 from prenopay import Instrument, Money, OperationId, Order, Payer, Payment
 from prenopay.errors import IdReused, NotFound, OutcomeUnknown, PrenopayError
-from prenopay.mandates import Consent, ConsentKind, Mandate, MandateChange, MandateState, StoreMethod
+from prenopay.values.mandates import Consent, ConsentKind, Mandate, MandateChange, MandateState, StoreMethod
 
 TEXT_VERSION: Final = "subscription-2026-11"
 """Names the texts ``save_text`` as they are now: another wording is another version."""

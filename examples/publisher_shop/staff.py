@@ -19,7 +19,7 @@ from examples.publisher_shop.pages import page
 from examples.publisher_shop.shop import Shop
 from prenopay import Action, Money, Operation, OperationId, Outcome, Payment
 from prenopay.errors import Conflict, IdReused, NotFound, PrenopayError, TransportError
-from prenopay.models import TimelineEntry
+from prenopay.values.payments import TimelineEntry
 
 PAGE_LENGTH: Final = 25
 STILL_OPEN: Final = frozenset({Outcome.PENDING, Outcome.UNKNOWN})

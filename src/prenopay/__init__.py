@@ -10,9 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from prenopay._redaction import Secret
-from prenopay.callbacks import CallbackReply, CallbackRequest
-from prenopay.events import Event, EventKind
-from prenopay.models import (
+from prenopay.values.callbacks import CallbackReply, CallbackRequest
+from prenopay.values.events import Event, EventKind
+from prenopay.values.money import Money
+from prenopay.values.orders import Address, CaptureMode, Instrument, Order, OrderLine, PageStyle, Payer, PayoutOrder
+from prenopay.values.payments import (
     Action,
     Advice,
     Decline,
@@ -28,14 +30,12 @@ from prenopay.models import (
     PaymentState,
     Payout,
 )
-from prenopay.money import Money
-from prenopay.orders import Address, CaptureMode, Instrument, Order, OrderLine, PageStyle, Payer, PayoutOrder
 
 if TYPE_CHECKING:
-    from prenopay.accounts import AsyncAccounts, SweepReport
-    from prenopay.ledger.upgrading import upgrade_database
+    from prenopay.accounts.accounts import AsyncAccounts, SweepReport
+    from prenopay.blocking import Accounts, Payments
+    from prenopay.books.upgrade import upgrade_database
     from prenopay.payments import AsyncPayments
-    from prenopay.payments_sync import Accounts, Payments
     from prenopay.provider import Environment
 
 __all__ = [
@@ -79,13 +79,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 _LOADED_WHEN_NAMED = {
-    "Accounts": "prenopay.payments_sync",
-    "AsyncAccounts": "prenopay.accounts",
+    "Accounts": "prenopay.blocking",
+    "AsyncAccounts": "prenopay.accounts.accounts",
     "AsyncPayments": "prenopay.payments",
     "Environment": "prenopay.provider",
-    "Payments": "prenopay.payments_sync",
-    "SweepReport": "prenopay.accounts",
-    "upgrade_database": "prenopay.ledger.upgrading",
+    "Payments": "prenopay.blocking",
+    "SweepReport": "prenopay.accounts.accounts",
+    "upgrade_database": "prenopay.books.upgrade",
 }
 
 

@@ -9,17 +9,17 @@ from typing import Final, cast
 
 from sqlalchemy import Connection
 
+from prenopay.books import charges, ending, ids, mandates, operations, records, settling
+from prenopay.books.evidence import FIRST_TRY_HAS_ENDED, STAYS_OPEN
+from prenopay.books.operations import Begun
+from prenopay.books.outbox import append_events
+from prenopay.books.records import StoredOperation
 from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution, redacted
-from prenopay.ledger import charges, ending, ids, mandates, operations, records, settling
-from prenopay.ledger.evidence import FIRST_TRY_HAS_ENDED, STAYS_OPEN
-from prenopay.ledger.operations import Begun
-from prenopay.ledger.outbox import append_events
-from prenopay.ledger.records import StoredOperation
-from prenopay.mandates import Mandate
-from prenopay.models import Operation, OperationKind, Outcome, PaymentState
-from prenopay.orders import Initiator, Order, Payer
 from prenopay.provider import Charged, ChargeRequest, ChargesMandates, Created, Observation
+from prenopay.values.mandates import Mandate
+from prenopay.values.orders import Initiator, Order, Payer
+from prenopay.values.payments import Operation, OperationKind, Outcome, PaymentState
 
 __all__ = ["Charging"]
 

@@ -15,7 +15,10 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection
 
 from prenopay._redaction import Secret, redact
-from prenopay.callbacks import CallbackUrls
+from prenopay.books import codec, ending, evidence, observing, operations, parts, records, settling, tokens
+from prenopay.books.operations import Begun, Intent
+from prenopay.books.records import StoredPayment
+from prenopay.books.vault import Vault, seal
 from prenopay.errors import (
     DuplicateReference,
     NotSent,
@@ -24,13 +27,6 @@ from prenopay.errors import (
     TransportError,
     UnsupportedOperation,
 )
-from prenopay.ledger import codec, ending, evidence, observing, operations, parts, records, settling, tokens
-from prenopay.ledger.operations import Begun, Intent
-from prenopay.ledger.records import StoredPayment
-from prenopay.ledger.vault import Vault, seal
-from prenopay.models import Action, Operation, OperationId, OperationKind, Outcome, PaymentState
-from prenopay.money import Money
-from prenopay.orders import CaptureMode, Order, OrderLine
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender, Ledger, Send
 from prenopay.provider import (
     VERBS,
@@ -42,6 +38,10 @@ from prenopay.provider import (
     Reply,
 )
 from prenopay.refunds_apart import keeps_apart, with_refunds
+from prenopay.values.callbacks import CallbackUrls
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode, Order, OrderLine
+from prenopay.values.payments import Action, Operation, OperationId, OperationKind, Outcome, PaymentState
 
 __all__ = ["Execution", "Ports", "redacted"]
 

@@ -7,14 +7,14 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from prenopay.books import ending, ids, mandates, offering, operations
+from prenopay.books.operations import Begun
 from prenopay.errors import Conflict, OutcomeUnknown
 from prenopay.execution import Execution
-from prenopay.ledger import ending, ids, mandates, offering, operations
-from prenopay.ledger.operations import Begun
-from prenopay.models import Action, OperationKind, Outcome, Payment, PaymentState
-from prenopay.orders import Order
 from prenopay.provider import Cancels
 from prenopay.stored_methods import AsyncMandates
+from prenopay.values.orders import Order
+from prenopay.values.payments import Action, OperationKind, Outcome, Payment, PaymentState
 
 __all__ = ["OpenPayments"]
 

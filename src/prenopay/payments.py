@@ -1,7 +1,7 @@
 """Every use case of one account, top to bottom, in the order of a payment's life.
 
 Each call here goes one layer down and comes back. Written once, over ports; the blocking twin in
-``prenopay.payments_sync`` drives the same coroutines without an event loop.
+``prenopay.blocking`` drives the same coroutines without an event loop.
 """
 
 from __future__ import annotations
@@ -11,15 +11,12 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection
 
 from prenopay import probing
+from prenopay.books import payers, records, settling
+from prenopay.books.operations import Begun
 from prenopay.charging import Charging
 from prenopay.errors import Conflict
 from prenopay.execution import Execution, Ports
-from prenopay.ledger import payers, records, settling
-from prenopay.ledger.operations import Begun
-from prenopay.models import Operation, OperationKind, Outcome, Payment, PaymentState, Payout, TimelineEntry
-from prenopay.money import Money
 from prenopay.open_payments import OpenPayments
-from prenopay.orders import CaptureMode, Initiator, Order, OrderLine, PayoutOrder
 from prenopay.payouts import Payouts, is_payout
 from prenopay.provider import (
     Cancels,
@@ -34,6 +31,9 @@ from prenopay.provider import (
     Updates,
 )
 from prenopay.stored_methods import AsyncMandates
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode, Initiator, Order, OrderLine, PayoutOrder
+from prenopay.values.payments import Operation, OperationKind, Outcome, Payment, PaymentState, Payout, TimelineEntry
 
 __all__ = ["AsyncPayments"]
 

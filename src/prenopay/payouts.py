@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
+from prenopay.books import ids, payouts
+from prenopay.books.evidence import STAYS_OPEN, pause
+from prenopay.books.payouts import StoredPayout
 from prenopay.errors import PrenopayError, UnsupportedOperation
 from prenopay.execution import Execution
-from prenopay.ledger import ids, payouts
-from prenopay.ledger.evidence import STAYS_OPEN, pause
-from prenopay.ledger.payouts import StoredPayout
-from prenopay.models import OperationId, Outcome, Payout
-from prenopay.orders import PayoutOrder
 from prenopay.provider import PayoutRequest, PaysOut, Reply
+from prenopay.values.orders import PayoutOrder
+from prenopay.values.payments import OperationId, Outcome, Payout
 
 __all__ = ["Payouts", "is_payout"]
 

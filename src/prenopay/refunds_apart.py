@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from prenopay.models import Operation, OperationKind, Outcome
 from prenopay.ports import Send
 from prenopay.provider import Observation, PaymentProvider, ProviderTransaction, RefundsApart, TransactionKind
+from prenopay.values.payments import Operation, OperationKind, Outcome
 
 __all__ = ["keeps_apart", "with_refunds"]
 

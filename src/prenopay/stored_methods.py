@@ -14,13 +14,13 @@ from typing import Final, cast
 from sqlalchemy import Connection
 
 from prenopay import token_file
+from prenopay.books import ids, mandates, mandates_due, offering, tokens
+from prenopay.books.vault import fingerprint, seal
 from prenopay.errors import InvalidOrder, UnsupportedOperation
 from prenopay.execution import Execution
-from prenopay.ledger import ids, mandates, mandates_due, offering, tokens
-from prenopay.ledger.vault import fingerprint, seal
-from prenopay.mandates import ImportProblem, ImportReport, Mandate, MandateChange, MandateState
 from prenopay.provider import StoresMandates
 from prenopay.token_file import TokenLine
+from prenopay.values.mandates import ImportProblem, ImportReport, Mandate, MandateChange, MandateState
 
 __all__ = ["AsyncMandates"]
 

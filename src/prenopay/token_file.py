@@ -22,8 +22,8 @@ from typing import Final, NoReturn
 
 from prenopay._redaction import Secret
 from prenopay.errors import InvalidOrder
-from prenopay.mandates import Consent, ConsentKind, ImportProblem, MandateKind
-from prenopay.money import Money
+from prenopay.values.mandates import Consent, ConsentKind, ImportProblem, MandateKind
+from prenopay.values.money import Money
 
 __all__ = ["COLUMNS", "TokenLine", "read"]
 

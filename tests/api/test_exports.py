@@ -156,7 +156,14 @@ def loaded_by(code: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["prenopay", "prenopay.errors", "prenopay.models", "prenopay.ports", "prenopay.provider", "prenopay.testing"],
+    [
+        "prenopay",
+        "prenopay.errors",
+        "prenopay.values.payments",
+        "prenopay.ports",
+        "prenopay.provider",
+        "prenopay.testing",
+    ],
 )
 def test_values_and_protocols_load_nothing_but_the_standard_library(module: str) -> None:
     loaded = loaded_by(f"import {module}")
@@ -167,7 +174,7 @@ def test_values_and_protocols_load_nothing_but_the_standard_library(module: str)
 @pytest.mark.parametrize(
     ("code", "not_loaded"),
     [
-        ("import prenopay.settings", SLOW - {"email", "socket"}),
+        ("import prenopay.cli.settings", SLOW - {"email", "socket"}),
         ("from prenopay import Environment", SLOW),
         ("from prenopay import AsyncPayments", {"alembic", "httpx", "psycopg", "pydantic", "tenacity"}),
         ("from prenopay import Accounts", {"alembic", "psycopg", "pydantic"}),

@@ -59,7 +59,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
     assert sources() == found
     assert {name.partition("/")[0] for name in found} == {"prenopay"}
     assert "prenopay/py.typed" in found
-    assert "prenopay/ledger/migrations/script.py.mako" in found
+    assert "prenopay/books/migrations/script.py.mako" in found
 
 
 def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile, metadata: Message) -> None:

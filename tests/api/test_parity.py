@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from prenopay import Accounts, AsyncAccounts, AsyncPayments, Payments
-from prenopay.mandates_sync import Mandates
+from prenopay.blocking import Mandates
 from prenopay.stored_methods import AsyncMandates
 
 PAIRS: list[tuple[type, type]] = [(Payments, AsyncPayments), (Accounts, AsyncAccounts), (Mandates, AsyncMandates)]

@@ -17,10 +17,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from prenopay import Accounts, upgrade_database
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
+from prenopay.books.upgrade import require_schema, schema_version
 from prenopay.errors import LedgerUnavailable
-from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine
-from prenopay.ledger.upgrading import require_schema, schema_version
 from tests.postgresql import Server
 
 AT_ONCE = 6
@@ -29,7 +29,7 @@ AT_ONCE = 6
 UPGRADE = """
 import sys, pathlib, time
 from prenopay import upgrade_database
-from prenopay.ledger import engine
+from prenopay.books import engine
 import alembic.command, sqlalchemy.dialects.postgresql.psycopg
 print("ready", flush=True)
 sys.stdin.readline()
@@ -136,7 +136,7 @@ def test_a_forgotten_migration_would_be_seen(bare_database: str) -> None:
 
 def test_the_code_needs_the_newest_migration_and_there_is_one_line_of_them() -> None:
     config = Config()
-    config.set_main_option("script_location", "prenopay.ledger:migrations")
+    config.set_main_option("script_location", "prenopay.books:migrations")
     scripts = ScriptDirectory.from_config(config)
     assert scripts.get_heads() == [schema.SCHEMA_VERSION]
     for script in scripts.walk_revisions():

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from prenopay import Money, OperationId, Secret, errors
-from prenopay.callbacks import CallbackAddress
 from prenopay.recurring.ceilings import Never, NotBefore
+from prenopay.values.callbacks import CallbackAddress
 
 from .examples import MARK, SECRET_FIELDS, example, pickled, value_types
 

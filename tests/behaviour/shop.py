@@ -26,7 +26,6 @@ from prenopay import (
     Secret,
 )
 from prenopay.errors import PrenopayError
-from prenopay.mandates import Consent, Mandate, StoreMethod
 from prenopay.ports import HttpSender
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.testing.emulators.callbacks import hand_over
@@ -34,6 +33,7 @@ from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.values.mandates import Consent, Mandate, StoreMethod
 
 CALLBACK_URL = "https://shop.example/callbacks"
 KEY = "a-key-for-the-tests-that-is-long-enough"

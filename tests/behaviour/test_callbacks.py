@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from prenopay import CallbackRequest, CaptureMode, FlagKind, Payment, PaymentState, Secret
-from prenopay.callbacks import BODY_LIMIT_BYTES, CallbackUrls
 from prenopay.testing.emulators.callbacks import Manner, hand_over
 from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swedbankpay import AWKWARD
+from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackUrls
 from tests.behaviour.shop import CALLBACK_URL, Shop, an_order
 
 GOOD_BODY = b'{"paymentOrder":{"id":"%s","instrument":"CreditCard","number":1}}'
@@ -184,7 +184,7 @@ def test_the_gateway_is_told_to_come_again_when_nothing_can_be_stored(
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("prenopay.ledger.inbox.OPEN_MOST", 1)
+    monkeypatch.setattr("prenopay.books.inbox.OPEN_MOST", 1)
     first, second = shop.bought("order:1"), shop.bought("order:2")
     assert shop.accounts.receive(to(shop, first, genuine(first))).status == 200
 

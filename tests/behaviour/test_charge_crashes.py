@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from prenopay import Outcome, PaymentState
-from prenopay.mandates import Mandate
 from prenopay.testing.emulators.server import serve
+from prenopay.values.mandates import Mandate
 from tests.behaviour.shop import READER, Shop, sek
 from tests.behaviour.test_crashes import Executioner, Killed, mortal
 

@@ -75,7 +75,7 @@ def test_a_locked_database_is_waited_for_and_then_said_so(
     sqlite_database: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("prenopay.ledger.engine._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("prenopay.books.engine._BUSY_SECONDS", 0.1)
     shop = Shop(colour, sqlite_database)
     other = sqlite3.connect(sqlite_database.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

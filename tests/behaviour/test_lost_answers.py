@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from prenopay import OrderLine, Outcome, PageStyle, Payment, PaymentState
+from prenopay.books import ids
 from prenopay.errors import IdReused, NotSent, OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer
-from prenopay.ledger import ids
 from prenopay.providers.swedbankpay import ReferenceFormat
 from prenopay.testing.emulators.faults import Fault, FaultBody, FaultKind
 from prenopay.testing.emulators.swedbankpay import (

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from prenopay import CaptureMode, EventKind, Payer, PaymentState
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, MandateUnusable, NotFound, PrenopayError
-from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine
-from prenopay.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
 from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.values.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
 from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
 
 _FILE_HEADER = "payer_reference,kind,token,display,text_version,agreed_at\n"
@@ -178,7 +178,7 @@ def test_an_order_that_stores_must_name_its_payer(shop: Shop) -> None:
 
 
 def test_without_a_key_nothing_is_stored(shop: Shop) -> None:
-    from prenopay.ledger.vault import Vault  # noqa: PLC0415 - takes the keys away, as a host without them has it
+    from prenopay.books.vault import Vault  # noqa: PLC0415 - takes the keys away, as a host without them has it
 
     core: Any = getattr(shop.payments.target, "_payments", shop.payments.target)
     object.__setattr__(core._execution.ports, "vault", Vault(()))

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from prenopay import CaptureMode, Payer, Secret
-from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine
-from prenopay.orders import Address, RiskFacts
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
+from prenopay.values.orders import Address, RiskFacts
 from tests.behaviour.shop import KEY, Shop, an_order
 
 EMAIL, PHONE, STREET = "leia@example.com", "+46739000001", "Hemliga gatan 5"

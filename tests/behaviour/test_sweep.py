@@ -187,8 +187,8 @@ def test_money_that_comes_after_the_end_is_kept_flagged_and_can_be_given_back(sh
 def _pretend_it_ended_here(shop: Shop, payment_id: str) -> None:
     from sqlalchemy import update  # noqa: PLC0415
 
-    from prenopay.ledger import schema  # noqa: PLC0415
-    from prenopay.ledger.engine import open_engine  # noqa: PLC0415
+    from prenopay.books import schema  # noqa: PLC0415
+    from prenopay.books.engine import open_engine  # noqa: PLC0415
 
     engine = open_engine(shop.database)
     with engine.begin() as connection:

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from prenopay import Accounts, Environment, Payment, Secret, cli
-from prenopay.events import EventHandler
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.server import Served
 from prenopay.testing.emulators.swedbankpay import DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.values.events import EventHandler
 from tests.behaviour.shop import an_order
 
 TOKEN = "the-desks-secret-token"

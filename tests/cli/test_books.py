@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from prenopay import CallbackRequest, Payment
-from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.testing.emulators.faults import Fault, FaultKind
 from tests.cli.desk import PASSWORD, Desk
 

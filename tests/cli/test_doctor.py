@@ -13,8 +13,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 from sqlalchemy import text
 
-from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.server import serve
 from prenopay.web.wsgi import CallbackApp

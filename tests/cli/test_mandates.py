@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prenopay import Payer
-from prenopay.mandates import Consent, Mandate, StoreMethod
+from prenopay.values.mandates import Consent, Mandate, StoreMethod
 from tests.cli.desk import Desk
 
 READER = "R-77"

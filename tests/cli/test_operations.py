@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from prenopay import Money, Outcome, Payer
-from prenopay.mandates import Consent, StoreMethod
 from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.values.mandates import Consent, StoreMethod
 from tests.cli.desk import Desk
 
 LOST = "renewal:S-1:1"

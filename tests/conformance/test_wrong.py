@@ -35,7 +35,7 @@ WRONG: dict[str, Wrong] = {
     "test_the_same_operation_id_is_one_payment": Wrong(at_mock(taking.MakesTwo)),
     "test_two_operation_ids_are_two_payments": Wrong(at_mock(taking.SeesTheFirstAlways)),
     "test_the_same_id_for_another_order_is_refused": Wrong(
-        with_core("prenopay.ledger.codec.digest", lambda *_: "always the same")
+        with_core("prenopay.books.codec.digest", lambda *_: "always the same")
     ),
     "test_references_are_what_the_account_declares": Wrong(at_mock(taking.SeesAnotherReference)),
     "test_an_observation_adds_up": Wrong(at_mock(taking.SeesEachTimeSomethingElse)),
@@ -73,10 +73,10 @@ WRONG: dict[str, Wrong] = {
     "test_a_callback_that_comes_early_changes_nothing": Wrong(at_mock(telling.BelievesCallbacks)),
     "test_a_callback_that_comes_late_changes_nothing": Wrong(at_mock(telling.HearsOnce)),
     "test_a_forged_address_is_refused_before_any_work": Wrong(
-        with_core("prenopay.callbacks.CallbackUrls.verify", telling.takes_any_address)
+        with_core("prenopay.values.callbacks.CallbackUrls.verify", telling.takes_any_address)
     ),
     "test_a_callback_of_another_account_touches_nothing": Wrong(
-        with_core("prenopay.callbacks.CallbackUrls.verify", telling.takes_any_account)
+        with_core("prenopay.values.callbacks.CallbackUrls.verify", telling.takes_any_account)
     ),
     "test_nonsense_in_a_body_harms_nothing": Wrong(at_mock(telling.ReadsWithoutCare), sees=ValueError),
     "test_a_callback_that_names_another_payment_changes_neither": Wrong(at_mock(telling.HearsNoNames)),

@@ -9,8 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from prenopay import DeclineCode, Environment, Money, Order, Payer, Payment, Secret
-from prenopay.mandates import MandateKind, StoreMethod
-from prenopay.orders import PayoutOrder
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.testing.conformance import Totals, World
@@ -28,6 +26,8 @@ from prenopay.testing.emulators.swedbankpay import (
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, IssuedCertificate, SwishAuthority, SwishEmulator
 from prenopay.testing.mock import Call, Manner, Mock, MockGateway, MockTotals
 from prenopay.testing.payer_at_emulators import SwedbankPayPayer, SwishPayer
+from prenopay.values.mandates import MandateKind, StoreMethod
+from prenopay.values.orders import PayoutOrder
 
 PAYER = Payer(reference="R-77", email="leia@example.com", phone="+46739000001", personal_number="199710202392")
 SWISH_PAYER = Payer(reference="R-77", email="leia@example.com", personal_number="199710202392")

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from prenopay.callbacks import CallbackRequest
 from prenopay.testing.emulators.callbacks import (
     CallbackQueue,
     Manner,
@@ -16,6 +15,7 @@ from prenopay.testing.emulators.callbacks import (
     post_over_http,
 )
 from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.values.callbacks import CallbackRequest
 
 
 class _Host:

@@ -10,7 +10,6 @@ from itertools import pairwise
 import pytest
 
 from prenopay._blocking import run_blocking
-from prenopay.callbacks import CallbackRequest
 from prenopay.errors import NotSent, OutcomeUnknown
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.emulators.callbacks import RetrySchedule, hand_over
@@ -31,6 +30,7 @@ from prenopay.testing.emulators.swish import (
     Status,
     SwishEmulator,
 )
+from prenopay.values.callbacks import CallbackRequest
 
 from .swish_calling import API, CALLBACK, IDENTIFIER, PAYER, Shop
 

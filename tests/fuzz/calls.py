@@ -8,11 +8,11 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from prenopay import Money, Order, PageStyle, Payer, Secret
-from prenopay.mandates import MandateKind, StoreMethod
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import CreateRequest
 from prenopay.providers.swedbankpay import RepeatedReference
 from prenopay.providers.swish.recurring import CHARGE, CONSENT
+from prenopay.values.mandates import MandateKind, StoreMethod
 from tests.wire import samples as card
 from tests.wire.swish import samples as swish
 from tests.wire.test_charges import request_of as charge_of

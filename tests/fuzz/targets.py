@@ -23,12 +23,11 @@ from prenopay import (
     CallbackRequest,
     Payment,
     Payments,
-    settings,
     token_file,
     upgrade_database,
 )
 from prenopay._blocking import run_blocking
-from prenopay.callbacks import Hint, PinnedSource, Rejected
+from prenopay.cli import settings
 from prenopay.errors import ConfigurationError, PrenopayError
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Environment, Inspection, ReceivesCallbacks
@@ -39,6 +38,7 @@ from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.emulators.swish import SwishEmulator
+from prenopay.values.callbacks import Hint, PinnedSource, Rejected
 from prenopay.web import asgi, wsgi
 from tests.behaviour.shop import CALLBACK_URL, KEY, an_order
 from tests.wire import samples as card

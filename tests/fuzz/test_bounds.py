@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from prenopay.callbacks import BODY_LIMIT_BYTES
+from prenopay.values.callbacks import BODY_LIMIT_BYTES
 from tests.wire import samples as card
 from tests.wire.swish import samples as swish
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from prenopay.callbacks import BODY_LIMIT_BYTES
+from prenopay.values.callbacks import BODY_LIMIT_BYTES
 from tests.properties.strategies import ANY_TEXT
 from tests.wire.swish.authority import issued, key_pem
 

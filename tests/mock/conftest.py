@@ -11,8 +11,8 @@ import pytest
 
 from prenopay import Event
 from prenopay.errors import PrenopayError
-from prenopay.mandates import Mandate, StoreMethod
 from prenopay.testing.mock import MockGateway, mock_accounts, mock_accounts_async
+from prenopay.values.mandates import Mandate, StoreMethod
 from tests.behaviour.shop import COLOURS, CONSENT, READER, Driven, an_order
 
 

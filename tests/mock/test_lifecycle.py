@@ -9,12 +9,12 @@ import pytest
 
 from prenopay import CaptureMode, DeclineCode, Environment, Outcome, PaymentState
 from prenopay.errors import ConfigurationError, Conflict, InvalidOrder
-from prenopay.mandates import MandateState, StoreMethod
-from prenopay.models import FlagKind
-from prenopay.money import Money
-from prenopay.orders import Instrument, PageStyle
 from prenopay.provider import VERBS, ChargesMandates, DrawsQr, PaysOut, ReceivesCallbacks, RefundsApart, StoresMandates
 from prenopay.testing.mock import Manner, Mock, MockGateway, MockProvider, MockProviderApart, PayerRefused
+from prenopay.values.mandates import MandateState, StoreMethod
+from prenopay.values.money import Money
+from prenopay.values.orders import Instrument, PageStyle
+from prenopay.values.payments import FlagKind
 from tests.behaviour.shop import CONSENT, READER, sek
 from tests.swish.shop import a_payout
 

@@ -13,9 +13,6 @@ import pytest
 
 from prenopay import Accounts, AsyncAccounts, CaptureMode, Event, Payer, Payment, PaymentState, Secret
 from prenopay.errors import Conflict
-from prenopay.mandates import StoreMethod
-from prenopay.models import FlagKind
-from prenopay.orders import PageStyle
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.control import ControlRefused
 from prenopay.testing.emulators.faults import Fault, FaultKind
@@ -27,6 +24,9 @@ from prenopay.testing.fixtures.shops import OpenMock, OpenMockAsync
 from prenopay.testing.listening import Heard, listening
 from prenopay.testing.mock import Mock, MockGateway
 from prenopay.testing.payer import AsyncTestPayer, TestPayer
+from prenopay.values.mandates import StoreMethod
+from prenopay.values.orders import PageStyle
+from prenopay.values.payments import FlagKind
 from tests.behaviour.shop import CALLBACK_URL, CONSENT, KEY, READER, TOKEN_KEY, an_order
 from tests.postgresql import Server
 from tests.swish.shop import a_payout

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from prenopay import Accounts, Payer
-from prenopay.orders import Address, PageStyle
 from prenopay.testing.fixtures.bench import Bench
 from prenopay.testing.fixtures.secrets import SecretSeeker, SecretsSeen
 from prenopay.testing.fixtures.shops import OpenMock
 from prenopay.testing.listening import Heard, listening
+from prenopay.values.orders import Address, PageStyle
 from tests.behaviour.shop import CALLBACK_URL, KEY, an_order
 
 from .projects import run_tests

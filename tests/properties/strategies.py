@@ -22,7 +22,7 @@ from prenopay import (
     PageStyle,
     Payer,
 )
-from prenopay.orders import DeliveryTime, LineKind, PayerHistory, RiskFacts, ShippedTo
+from prenopay.values.orders import DeliveryTime, LineKind, PayerHistory, RiskFacts, ShippedTo
 
 CURRENCIES = st.sampled_from(["SEK", "NOK", "DKK", "EUR", "JPY", "KWD"])
 MINORS = st.integers(-(10**12), 10**12)

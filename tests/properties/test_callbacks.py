@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from prenopay import Secret
-from prenopay.callbacks import CallbackAddress, CallbackUrls
 from prenopay.errors import Unverified
+from prenopay.values.callbacks import CallbackAddress, CallbackUrls
 
 from .strategies import ANY_TEXT
 

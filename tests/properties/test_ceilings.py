@@ -7,8 +7,8 @@ from random import Random
 
 from hypothesis import given, settings, strategies as st
 
-from prenopay.models import Advice, Decline, DeclineCode, DeclineKind
 from prenopay.recurring.ceilings import Draw, Never, NotBefore, Now, Scheme, decide, of_another_payer
+from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 

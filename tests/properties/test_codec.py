@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 
 from prenopay import Decline, Money, Order
-from prenopay.ledger import codec
+from prenopay.books import codec
 
 from .strategies import CURRENCIES, DECLINES, MINORS, STORABLE, orders
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings, strategies as st
 
 from prenopay import CallbackRequest, Money, Order, Outcome, PageStyle, PaymentState
 from prenopay._blocking import run_blocking
-from prenopay.callbacks import Hint, Rejected
 from prenopay.errors import InvalidOrder, PrenopayError
 from prenopay.ports import HttpResponse
 from prenopay.provider import ChangeRequest, Created, CreateRequest, Inspection, Observation, Reply
 from prenopay.providers.swedbankpay import SwedbankPay
+from prenopay.values.callbacks import Hint, Rejected
 
 from .gateway import ANSWERS, ANY_BODY, ORDER_ID, ORDERS, PAID_ORDERS, PROVIDER, Answering
 from .strategies import orders

@@ -14,9 +14,8 @@ from typing import Any, Final
 import pytest
 
 from prenopay import Secret, callbacks
-from prenopay.accounts import AsyncAccounts
-from prenopay.execution import Execution
-from prenopay.ledger import (
+from prenopay.accounts.accounts import AsyncAccounts
+from prenopay.books import (
     charges,
     codec,
     ending,
@@ -31,14 +30,15 @@ from prenopay.ledger import (
     schema,
     settling,
 )
-from prenopay.ledger.lifecycle import ENDED, Step, advance
-from prenopay.ledger.vault import Vault
-from prenopay.models import OperationKind, PaymentState
-from prenopay.money import Money
+from prenopay.books.lifecycle import ENDED, Step, advance
+from prenopay.books.vault import Vault
+from prenopay.execution import Execution
 from prenopay.open_payments import OpenPayments
 from prenopay.payments import AsyncPayments
 from prenopay.testing.simulation import relive, simulate
 from prenopay.testing.simulation.notebook import Notebook
+from prenopay.values.money import Money
+from prenopay.values.payments import OperationKind, PaymentState
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 

@@ -11,10 +11,10 @@ import pytest
 
 from prenopay import cli
 from prenopay.errors import InvalidOrder
-from prenopay.mandates import Mandate
 from prenopay.stored_methods import AsyncMandates
 from prenopay.testing.simulation import Schedule, declared, enough_seeds, relive, simulate
 from prenopay.testing.simulation.weather import Port, TroubleKind, forecast
+from prenopay.values.mandates import Mandate
 
 STEPS = 7
 SEEDS = 2000
@@ -138,7 +138,7 @@ def test_a_broken_promise_is_one_though_nobody_reads_of_it(how: list[str]) -> No
     program = """
 import sys
 from prenopay.cli import main
-from prenopay.ledger import outbox
+from prenopay.books import outbox
 outbox.claim_due = lambda *_arguments, **_more: None  # nobody is ever told
 sys.exit(main(["simulate", "--seeds", "20", *sys.argv[1:]]))
 """

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import select
 
 from prenopay import DeclineCode, EventKind, Operation, Outcome, Payer, Payment, PaymentState
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.errors import Conflict, InvalidOrder, MandateUnusable, PrenopayError, UnsupportedOperation
-from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine
-from prenopay.mandates import Mandate, MandateKind, MandateState, StoreMethod
-from prenopay.models import Action
-from prenopay.orders import PageStyle
 from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.values.mandates import Mandate, MandateKind, MandateState, StoreMethod
+from prenopay.values.orders import PageStyle
+from prenopay.values.payments import Action
 from tests.behaviour.shop import CONSENT, an_order, sek
 from tests.swish.shop import PERSONAL_NUMBER, PHONE, SwishShop
 from tests.swish.test_lost_answers import LOST, OPEN_ERRORS

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from prenopay import Outcome
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.errors import IdReused, InvalidOrder, NotSent, PrenopayError, Unauthenticated
-from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.sender import EmulatorSender

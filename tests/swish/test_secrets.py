@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from prenopay import Payer
-from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.providers.swish.encoding import callback_identifier
 from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swish import SwishPayer

@@ -39,7 +39,7 @@ from prenopay import (
     SweepReport,
     upgrade_database,
 )
-from prenopay.callbacks import CallbackAddress, Hint, Trust
+from prenopay.values.callbacks import CallbackAddress, Hint, Trust
 from prenopay.errors import (
     CeilingReached,
     Conflict,
@@ -53,8 +53,8 @@ from prenopay.errors import (
     RateLimited,
     Rejected,
 )
-from prenopay.ledger.inbox import Callback
-from prenopay.mandates import (
+from prenopay.books.inbox import Callback
+from prenopay.values.mandates import (
     Consent,
     ConsentKind,
     ImportReport,
@@ -64,8 +64,8 @@ from prenopay.mandates import (
     MandateState,
     StoreMethod,
 )
-from prenopay.models import TimelineEntry
-from prenopay.orders import LineKind
+from prenopay.values.payments import TimelineEntry
+from prenopay.values.orders import LineKind
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender, Send
 from prenopay.provider import (
     ChangeRequest,
@@ -90,7 +90,7 @@ from prenopay.providers.swedbankpay import (
     SwedbankPay,
     SwedbankPayProvider,
 )
-from prenopay.settings import Settings, load
+from prenopay.cli.settings import Settings, load
 from prenopay.web import asgi, wsgi
 
 DATABASE = "sqlite:///shop.db"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prenopay import Accounts, AsyncAccounts, Money, Operation, Payments
-from prenopay.callbacks import Trust
+from prenopay.values.callbacks import Trust
 from prenopay.ports import Send
 from prenopay.provider import (
     Captures,

@@ -15,7 +15,7 @@ from prenopay import (
     PaymentState,
     Secret,
 )
-from prenopay.mandates import Consent, Mandate, MandateState, StoreMethod
+from prenopay.values.mandates import Consent, Mandate, MandateState, StoreMethod
 from prenopay.providers.swedbankpay import SwedbankPay
 
 TEST, SECRET = Environment.TEST, Secret("t")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Connection, Engine, ForeignKey, Integer, MetaData, Table, event, insert, select
 
-from prenopay.ledger.engine import open_engine
+from prenopay.books.engine import open_engine
 
 _metadata = MetaData()
 _numbers = Table("numbers", _metadata, Column("number", Integer, primary_key=True))

@@ -7,8 +7,8 @@ import ipaddress
 import pytest
 
 from prenopay import CallbackRequest, Secret
-from prenopay.callbacks import CallbackAddress, CallbackUrls, source_address
 from prenopay.errors import ConfigurationError, Unverified
+from prenopay.values.callbacks import CallbackAddress, CallbackUrls, source_address
 
 _NEW, _OLD = Secret("new-key-" + "n" * 32), Secret("old-key-" + "o" * 32)
 _PAYMENT = "pay_01j000000000000000000000"

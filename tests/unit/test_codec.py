@@ -27,9 +27,9 @@ from prenopay import (
     PaymentState,
     Secret,
 )
-from prenopay.ledger import codec
-from prenopay.models import SeamlessView
-from prenopay.orders import DeliveryTime, LineKind, PayerHistory, RiskFacts, ShippedTo
+from prenopay.books import codec
+from prenopay.values.orders import DeliveryTime, LineKind, PayerHistory, RiskFacts, ShippedTo
+from prenopay.values.payments import SeamlessView
 
 _LINE = OrderLine(
     name="Papper + digitalt",

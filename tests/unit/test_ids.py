@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from prenopay.ledger import ids
+from prenopay.books import ids
 from prenopay.provider import ReferenceAlphabet, ReferenceRule
 
 from .fakes import NOON, FakeEntropy

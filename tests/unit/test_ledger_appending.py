@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from prenopay._blocking import run_blocking
+from prenopay.books.engine import AwaitingLedger, BlockingLedger, open_engine
 from prenopay.errors import LedgerUnavailable
-from prenopay.ledger.engine import AwaitingLedger, BlockingLedger, open_engine
 from prenopay.ports import Ledger
 
 from .number_table import add, add_orphan, count_commits, numbers, open_numbers

@@ -18,10 +18,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from prenopay._blocking import run_blocking
+from prenopay.books import engine as ledger_engine, schema
+from prenopay.books.engine import BlockingLedger, open_engine
+from prenopay.books.upgrade import require_schema, schema_version, upgrade_database
 from prenopay.errors import ConfigurationError, LedgerUnavailable
-from prenopay.ledger import engine as ledger_engine, schema
-from prenopay.ledger.engine import BlockingLedger, open_engine
-from prenopay.ledger.upgrading import require_schema, schema_version, upgrade_database
 
 from .fakes import NOON
 from .number_table import add, numbers, open_numbers

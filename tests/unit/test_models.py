@@ -11,7 +11,7 @@ import pytest
 
 from prenopay import Money, Operation, OperationId, OperationKind, Outcome, PaymentState
 from prenopay.errors import InvalidOrder
-from prenopay.models import SeamlessView
+from prenopay.values.payments import SeamlessView
 
 from .examples import payment
 from .fakes import NOON

@@ -10,7 +10,7 @@ import pytest
 
 from prenopay import Address, Money, Order, OrderLine, Payer
 from prenopay.errors import InvalidOrder, PrenopayError
-from prenopay.orders import PayerHistory, RiskFacts, check_sums, sums_of
+from prenopay.values.orders import PayerHistory, RiskFacts, check_sums, sums_of
 
 
 def sek(minor: int) -> Money:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from prenopay import Secret, settings
+from prenopay import Secret
+from prenopay.cli import settings
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay

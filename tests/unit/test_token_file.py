@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from prenopay import Money
-from prenopay.mandates import ConsentKind, MandateKind
 from prenopay.token_file import read
+from prenopay.values.mandates import ConsentKind, MandateKind
 
 _HEADER = "payer_reference,kind,token,display,instrument,expires,consent,most,currency,text_version,agreed_at,channel\n"
 _GOOD = "R-1,unscheduled,token-1,Visa •••• 0004,card,2027-12,fixed,149.00,SEK,terms-3,2025-03-01T10:00:00+00:00,web\n"

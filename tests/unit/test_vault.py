@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from prenopay import Secret
+from prenopay.books.vault import Vault, fingerprint
 from prenopay.errors import ConfigurationError
-from prenopay.ledger.vault import Vault, fingerprint
 
 _OLD, _NEW = "o" * 40, "n" * 40
 _TOKEN = Secret("an-invented-token")

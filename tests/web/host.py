@@ -16,7 +16,7 @@ from prenopay import (
     Payment,
     Secret,
 )
-from prenopay.ledger.inbox import Callback
+from prenopay.books.inbox import Callback
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.emulators.sender import EmulatorSender

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from prenopay import PaymentState
-from prenopay.callbacks import BODY_LIMIT_BYTES
+from prenopay.values.callbacks import BODY_LIMIT_BYTES
 from prenopay.web.asgi import CallbackApp
 from tests.web.host import Host, body
 from tests.web.raw import Talk, call_asgi, scope

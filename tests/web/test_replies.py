@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from prenopay import FlagKind, PaymentState, Secret
-from prenopay.callbacks import BODY_LIMIT_BYTES, CallbackUrls
 from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackUrls
 from tests.behaviour.shop import KEY
 from tests.web.host import CALLBACK_URL, Host, body
 from tests.web.raw import APPS, Reply
@@ -140,7 +140,7 @@ def test_a_database_that_is_gone_makes_the_gateway_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     payment = host.paid()
-    monkeypatch.setattr("prenopay.ledger.inbox.OPEN_MOST", 0)
+    monkeypatch.setattr("prenopay.books.inbox.OPEN_MOST", 0)
     assert APPS[app](host, host.path(payment), body(payment)) == replied(
         503, b"try again later\n", **{"retry-after": "30"}
     )

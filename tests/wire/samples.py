@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prenopay import Money, OrderLine, Secret
-from prenopay.mandates import Consent
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import ChangeRequest, Environment
 from prenopay.providers.swedbankpay import SwedbankPay, SwedbankPayProvider
+from prenopay.values.mandates import Consent
 
 Json = dict[str, Any]
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from prenopay import CallbackRequest
-from prenopay.callbacks import Hint, PinnedSource, Rejected, Trust
 from prenopay.provider import ReceivesCallbacks
+from prenopay.values.callbacks import Hint, PinnedSource, Rejected, Trust
 
 from .samples import ORDER_ID, Json, provider
 

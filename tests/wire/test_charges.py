@@ -20,11 +20,11 @@ from prenopay.errors import (
     Rejected,
     Unauthenticated,
 )
-from prenopay.mandates import MandateKind, StoreMethod
-from prenopay.orders import CaptureMode, Initiator
 from prenopay.ports import HttpResponse
 from prenopay.provider import Charged, ChargeRequest, ChargesMandates
 from prenopay.providers.swedbankpay import RepeatedReference
+from prenopay.values.mandates import MandateKind, StoreMethod
+from prenopay.values.orders import CaptureMode, Initiator
 
 from .samples import (
     API,

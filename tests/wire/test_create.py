@@ -23,10 +23,10 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.orders import DeliveryTime, LineKind, PayerHistory, RiskFacts, ShippedTo
 from prenopay.ports import HttpResponse
 from prenopay.provider import Created, CreateRequest
 from prenopay.providers.swedbankpay.encoding import create_body
+from prenopay.values.orders import DeliveryTime, LineKind, PayerHistory, RiskFacts, ShippedTo
 
 from .samples import (
     API,

@@ -12,9 +12,9 @@ from prenopay import Money, Order, PageStyle, Payer, PaymentState
 from prenopay._blocking import run_blocking
 from prenopay._redaction import Secret, redact
 from prenopay.errors import InvalidOrder, Rejected
-from prenopay.mandates import MandateKind, MethodSeen, StoreMethod
-from prenopay.orders import Instrument
 from prenopay.provider import CreateRequest, Observation
+from prenopay.values.mandates import MandateKind, MethodSeen, StoreMethod
+from prenopay.values.orders import Instrument
 
 from .samples import (
     CONSENT,

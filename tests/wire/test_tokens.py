@@ -22,9 +22,9 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.mandates import MandateKind, MethodSeen
 from prenopay.ports import HttpResponse
 from prenopay.provider import Environment
+from prenopay.values.mandates import MandateKind, MethodSeen
 
 from .samples import API, STORED, TOKEN, Json, Script, answer, body_of, problem, provider
 

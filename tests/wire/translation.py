@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from prenopay import Address, Money, Order, OrderLine, PageStyle, Payer, Secret
-from prenopay.mandates import MandateKind, StoreMethod
-from prenopay.orders import DeliveryTime, Initiator, LineKind, PayerHistory, RiskFacts, ShippedTo
 from prenopay.provider import ChangeRequest, ChargeRequest
 from prenopay.providers.swedbankpay import SwedbankPay
+from prenopay.values.mandates import MandateKind, StoreMethod
+from prenopay.values.orders import DeliveryTime, Initiator, LineKind, PayerHistory, RiskFacts, ShippedTo
 
 from .samples import CONSENT, Json, config
 

@@ -6,7 +6,7 @@ from sqlalchemy import Column, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 
 from from_code.markdown import Texts, code, table
-from prenopay.ledger import schema
+from prenopay.books import schema
 
 __all__ = ["tables"]
 

@@ -7,16 +7,16 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from prenopay import settings
 from prenopay._blocking import run_blocking
 from prenopay._transport import BlockingSender
+from prenopay.accounts.reception import DOCTORS_PAYMENT
+from prenopay.blocking import Accounts, Payments
+from prenopay.cli import settings
 from prenopay.cli.output import print_json, print_table, print_values
 from prenopay.errors import ConfigurationError, NotFound, TransportError
-from prenopay.models import Payment, PaymentState
-from prenopay.payments_sync import Accounts, Payments
 from prenopay.ports import HttpRequest
 from prenopay.provider import Probe, ProviderConfig
-from prenopay.reception import DOCTORS_PAYMENT
+from prenopay.values.payments import Payment, PaymentState
 
 __all__ = ["add_commands", "opened"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from prenopay import settings
+from prenopay.books import records, schema
+from prenopay.books.engine import open_engine
+from prenopay.books.upgrade import schema_version, upgrade_database
+from prenopay.cli import settings
 from prenopay.cli.output import print_json
-from prenopay.ledger import records, schema
-from prenopay.ledger.engine import open_engine
-from prenopay.ledger.upgrading import schema_version, upgrade_database
 
 __all__ = ["add_commands"]
 

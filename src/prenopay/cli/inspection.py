@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from prenopay.cli.output import print_json
+from prenopay.cli.settings import provider_kinds
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Inspection
-from prenopay.settings import provider_kinds
 
 __all__ = ["add_commands"]
 

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any, cast
 
+from prenopay.blocking import Accounts, Payments
 from prenopay.cli.accounts import opened
 from prenopay.cli.output import print_json, print_table
 from prenopay.errors import ConfigurationError
-from prenopay.payments_sync import Accounts, Payments
 from prenopay.provider import StoresMandates
 
 __all__ = ["add_commands"]

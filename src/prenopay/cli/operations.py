@@ -6,11 +6,11 @@ import argparse
 from contextlib import suppress
 from typing import Any
 
+from prenopay.blocking import Accounts, Payments
 from prenopay.cli.accounts import opened
 from prenopay.cli.output import print_json, print_table
 from prenopay.errors import NotFound
-from prenopay.models import Operation
-from prenopay.payments_sync import Accounts, Payments
+from prenopay.values.payments import Operation
 
 __all__ = ["add_commands"]
 

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Final, cast
 
 from prenopay._redaction import MASK, Secret
-from prenopay.money import Money
+from prenopay.values.money import Money
 
 __all__ = ["as_json", "print_json", "print_no_more", "print_table", "print_values"]
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final, TypeAlias
 
-from prenopay.models import Advice, Decline, DeclineCode
+from prenopay.values.payments import Advice, Decline, DeclineCode
 
 __all__ = [
     "CEILINGS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from prenopay.models import Payment
+from prenopay.values.payments import Payment
 
 __all__ = ["AsyncTestPayer", "PaysHere", "TestPayer"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 if TYPE_CHECKING:
-    from prenopay.accounts import AsyncAccounts
+    from prenopay.accounts.accounts import AsyncAccounts
     from prenopay.providers.swedbankpay import SwedbankPay
     from prenopay.providers.swish import Swish
     from prenopay.testing.emulators.clock import VirtualClock

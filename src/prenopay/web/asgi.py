@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from prenopay.accounts import AsyncAccounts
-from prenopay.callbacks import BODY_LIMIT_BYTES, CallbackReply, CallbackRequest
+from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.errors import PrenopayError
+from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackReply, CallbackRequest
 
 __all__ = ["CallbackApp"]
 

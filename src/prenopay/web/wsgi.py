@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from prenopay.callbacks import BODY_LIMIT_BYTES, CallbackReply, CallbackRequest
+from prenopay.blocking import Accounts
 from prenopay.errors import PrenopayError
-from prenopay.payments_sync import Accounts
+from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackReply, CallbackRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from prenopay import Outcome, PaymentState, Secret
 from prenopay.errors import Conflict, NotSent, OutcomeUnknown, Rejected, TransportError
-from prenopay.mandates import MandateKind
 from prenopay.ports import Send
 from prenopay.provider import ChangeRequest, Charged, ChargeRequest, Created, CreateRequest, Reply
 from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
 from prenopay.providers.swish import Swish, SwishProvider
 from prenopay.testing.mock import MockProvider
+from prenopay.values.mandates import MandateKind
 
 _numbers = itertools.count(1)
 

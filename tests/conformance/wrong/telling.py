@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from prenopay import CallbackRequest, PaymentState
-from prenopay.callbacks import CallbackAddress, CallbackUrls, Hint, Rejected as Refused, Trust
 from prenopay.errors import Conflict, ProviderUnavailable, RateLimited, Rejected, Unauthenticated, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import Created, CreateRequest, Inspection, Observation, Probe
 from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from prenopay.testing.mock import MockProvider
+from prenopay.values.callbacks import CallbackAddress, CallbackUrls, Hint, Rejected as Refused, Trust
 
 
 class GivesNoAddress(MockProvider):

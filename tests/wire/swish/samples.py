@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prenopay import Money, Order, PageStyle, Payer, Secret
-from prenopay.mandates import MandateKind
-from prenopay.orders import Initiator, PayoutOrder
 from prenopay.ports import HttpResponse
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, Environment, PayoutRequest
 from prenopay.providers.swish import Swish, SwishProvider, SwishRecurringProvider
+from prenopay.values.mandates import MandateKind
+from prenopay.values.orders import Initiator, PayoutOrder
 from tests.wire.samples import Script, answer, body_of, sek
 
 from .authority import NUMBER, issued

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust
 from prenopay.providers.swish.encoding import callback_identifier
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust
 
 from .samples import CALLBACK, UUID, Json, failed, payment, payout, provider, refund
 

@@ -19,10 +19,10 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.models import Outcome
 from prenopay.ports import HttpResponse
 from prenopay.provider import Reply
 from prenopay.providers.swish.encoding import callback_identifier
+from prenopay.values.payments import Outcome
 
 from .authority import NUMBER
 from .samples import (

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from prenopay import Secret, settings
+from prenopay import Secret
+from prenopay.cli import settings
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, PaymentProvider, ReferenceAlphabet
 

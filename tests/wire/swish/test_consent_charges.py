@@ -19,11 +19,11 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.mandates import MandateKind
-from prenopay.models import Action, Outcome
-from prenopay.orders import CaptureMode, Initiator
 from prenopay.ports import HttpResponse
 from prenopay.provider import Charged, Observation
+from prenopay.values.mandates import MandateKind
+from prenopay.values.orders import CaptureMode, Initiator
+from prenopay.values.payments import Action, Outcome
 
 from .authority import NUMBER
 from .samples import (

@@ -9,7 +9,6 @@ import pytest
 
 from prenopay import Accounts, Money, Order, Payer, PaymentState, Secret
 from prenopay._blocking import run_blocking
-from prenopay.callbacks import CallbackRequest, Hint, PinnedSource, Rejected, Trust
 from prenopay.errors import (
     Conflict,
     DuplicateReference,
@@ -22,12 +21,13 @@ from prenopay.errors import (
     UnexpectedAnswer,
     UnsupportedOperation,
 )
-from prenopay.mandates import MandateKind, StoreMethod
-from prenopay.models import Action, Operation, Outcome
-from prenopay.orders import PageStyle
 from prenopay.ports import HttpResponse
 from prenopay.provider import ChargesMandates, Created, Environment, Observation
 from prenopay.providers.swish import Swish, SwishRecurring, SwishRecurringProvider
+from prenopay.values.callbacks import CallbackRequest, Hint, PinnedSource, Rejected, Trust
+from prenopay.values.mandates import MandateKind, StoreMethod
+from prenopay.values.orders import PageStyle
+from prenopay.values.payments import Action, Operation, Outcome
 from tests.wire.samples import CONSENT as AGREED
 
 from .authority import NUMBER, issued

@@ -21,9 +21,9 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.models import Action
 from prenopay.ports import HttpResponse
 from prenopay.provider import Created
+from prenopay.values.payments import Action
 
 from .authority import NUMBER
 from .samples import (

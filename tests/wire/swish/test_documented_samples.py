@@ -15,14 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from prenopay import Money, Order, PageStyle, Payer, PaymentState
 from prenopay._blocking import run_blocking
-from prenopay.callbacks import CallbackRequest, Hint
 from prenopay.errors import InvalidOrder
-from prenopay.orders import PayoutOrder
 from prenopay.provider import CreateRequest
 from prenopay.providers.swish import Swish, qr, signing, texts
 from prenopay.providers.swish.encoding import cancel_body, payment_body, payout_payload, qr_body, refund_body
 from prenopay.providers.swish.phones import msisdn
 from prenopay.providers.swish.problems import TABLE, Certainty, Verdict
+from prenopay.values.callbacks import CallbackRequest, Hint
+from prenopay.values.orders import PayoutOrder
 
 from .authority import issued
 from .samples import API, CALLBACK, RETURN, Json, Script, answer, change, config, payout_request, provider

@@ -10,8 +10,8 @@ import pytest
 
 from prenopay import PaymentState
 from prenopay.cli import main
-from prenopay.models import Action
 from prenopay.providers.swish import Swish
+from prenopay.values.payments import Action
 
 from .samples import API, TOKEN, UUID, Json, failed, payment, payout, refund
 

@@ -20,11 +20,11 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.models import Outcome
 from prenopay.ports import HttpResponse
 from prenopay.provider import Reply
 from prenopay.providers.swish import signing
 from prenopay.providers.swish.encoding import callback_identifier
+from prenopay.values.payments import Outcome
 
 from .authority import NUMBER, issued, rsa_key
 from .samples import (

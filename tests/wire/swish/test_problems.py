@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from prenopay.models import Advice, DeclineCode, DeclineKind
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.problems import TABLE, Certainty, Meaning, Verdict
 from prenopay.providers.swish.refusals import decline_of, meaning_of, read_refusal
+from prenopay.values.payments import Advice, DeclineCode, DeclineKind
 
 from .samples import errors
 

@@ -11,10 +11,10 @@ from prenopay import PaymentState
 from prenopay._blocking import run_blocking
 from prenopay._redaction import redact
 from prenopay.errors import Conflict, PrenopayError, ProviderUnavailable, Unauthenticated, UnexpectedAnswer
-from prenopay.models import Action, Advice, DeclineCode
 from prenopay.ports import HttpResponse
 from prenopay.provider import Observation
 from prenopay.providers.swish import _wire
+from prenopay.values.payments import Action, Advice, DeclineCode
 
 from .samples import (
     API,

@@ -12,12 +12,12 @@ from typing import Final
 
 from prenopay._redaction import MASK, Secret
 from prenopay.errors import ProviderError, UnexpectedAnswer
-from prenopay.models import Decline
 from prenopay.ports import HttpResponse
 from prenopay.provider import Observation
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.problems import decline_of, error_of, unreadable_error
 from prenopay.providers.swedbankpay.reading import observation_of
+from prenopay.values.payments import Decline
 
 __all__ = [
     "Declined",

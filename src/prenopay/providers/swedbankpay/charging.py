@@ -20,7 +20,6 @@ from prenopay.errors import (
     ProviderUnavailable,
     UnexpectedAnswer as Unexpected,
 )
-from prenopay.models import Decline, DeclineCode, Outcome, PaymentState
 from prenopay.ports import Send
 from prenopay.provider import Charged, ChargeRequest, Observation
 from prenopay.providers.swedbankpay.answers import Declined, hidden, is_order_id, order_in, unexpected
@@ -28,6 +27,7 @@ from prenopay.providers.swedbankpay.calls import ORDERS, Calls, expanded
 from prenopay.providers.swedbankpay.config import RepeatedReference, SwedbankPay
 from prenopay.providers.swedbankpay.encoding import charge_body, check_charge
 from prenopay.providers.swedbankpay.problems import decline_of, is_decline_of_charge
+from prenopay.values.payments import Decline, DeclineCode, Outcome, PaymentState
 
 __all__ = ["charge"]
 

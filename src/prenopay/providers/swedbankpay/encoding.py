@@ -11,13 +11,13 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from prenopay.errors import InvalidOrder
-from prenopay.mandates import MandateKind, StoreMethod
-from prenopay.orders import Address, Initiator, Instrument, LineKind, Order, OrderLine, PageStyle
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, Secret
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.config import SwedbankPay
 from prenopay.providers.swedbankpay.instruments import INSTRUMENTS, name_of
 from prenopay.providers.swedbankpay.payers import payer_out, risk_out
+from prenopay.values.mandates import MandateKind, StoreMethod
+from prenopay.values.orders import Address, Initiator, Instrument, LineKind, Order, OrderLine, PageStyle
 
 __all__ = [
     "CURRENCIES",

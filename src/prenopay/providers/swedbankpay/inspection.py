@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from prenopay._redaction import scrub
-from prenopay.models import PaymentState
 from prenopay.provider import Inspection, MandateSeen, Observation
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.instruments import instrument_of
@@ -18,6 +17,7 @@ from prenopay.providers.swedbankpay.reading import (
     status_of,
     sums_of,
 )
+from prenopay.values.payments import PaymentState
 
 __all__ = ["inspect"]
 

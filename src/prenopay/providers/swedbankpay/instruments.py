@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from prenopay.orders import Instrument
+from prenopay.values.orders import Instrument
 
 __all__ = ["INSTRUMENTS", "instrument_of", "name_of"]
 

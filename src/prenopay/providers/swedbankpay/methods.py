@@ -16,10 +16,10 @@ from datetime import date
 from typing import Final
 
 from prenopay._redaction import Secret, scrub
-from prenopay.mandates import MandateKind, MethodSeen
-from prenopay.orders import Instrument
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.instruments import instrument_of
+from prenopay.values.mandates import MandateKind, MethodSeen
+from prenopay.values.orders import Instrument
 
 __all__ = ["ACTIVE", "methods_listed", "methods_stored"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from prenopay.orders import Address, DeliveryTime, Payer, PayerHistory, RiskFacts, ShippedTo
 from prenopay.providers.swedbankpay import _wire
+from prenopay.values.orders import Address, DeliveryTime, Payer, PayerHistory, RiskFacts, ShippedTo
 
 __all__ = ["payer_out", "risk_out"]
 

@@ -26,8 +26,8 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.models import Advice, Decline, DeclineCode, DeclineKind
 from prenopay.providers.swedbankpay._wire import Problem
+from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
 __all__ = [
     "TABLE",

@@ -7,11 +7,7 @@ import re
 from datetime import timedelta
 from typing import Final
 
-from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust, source_address
 from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, OutcomeUnknown, UnexpectedAnswer
-from prenopay.mandates import MandateKind, MethodSeen
-from prenopay.models import Outcome, PaymentState, SeamlessView
-from prenopay.orders import Order, PageStyle
 from prenopay.ports import Send
 from prenopay.provider import (
     Cancels,
@@ -38,6 +34,18 @@ from prenopay.providers.swedbankpay.calls import ORDERS, Calls, expanded
 from prenopay.providers.swedbankpay.config import SwedbankPay
 from prenopay.providers.swedbankpay.problems import is_decline
 from prenopay.providers.swedbankpay.tokens import StoredTokens
+from prenopay.values.callbacks import (
+    CallbackReply,
+    CallbackRequest,
+    Hint,
+    PinnedSource,
+    Rejected,
+    Trust,
+    source_address,
+)
+from prenopay.values.mandates import MandateKind, MethodSeen
+from prenopay.values.orders import Order, PageStyle
+from prenopay.values.payments import Outcome, PaymentState, SeamlessView
 
 __all__ = ["SwedbankPayProvider"]
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from prenopay.models import Action, Decline, PaymentState
-from prenopay.money import Money
-from prenopay.orders import Instrument
 from prenopay.provider import Attempt, Observation, ProviderTransaction, TransactionKind
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.instruments import instrument_of
 from prenopay.providers.swedbankpay.methods import methods_stored
 from prenopay.providers.swedbankpay.problems import decline_of
+from prenopay.values.money import Money
+from prenopay.values.orders import Instrument
+from prenopay.values.payments import Action, Decline, PaymentState
 
 __all__ = ["Sums", "actions_of", "is_verification", "observation_of", "state_of", "status_of", "sums_of"]
 

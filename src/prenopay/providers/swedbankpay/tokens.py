@@ -14,7 +14,6 @@ from urllib.parse import quote, urlsplit
 
 from prenopay._redaction import Secret
 from prenopay.errors import Conflict, InvalidOrder, NotSent
-from prenopay.mandates import MandateKind, MethodSeen
 from prenopay.ports import HttpResponse, Send
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.answers import hidden, is_success, problem_in, refusal, unexpected
@@ -23,6 +22,7 @@ from prenopay.providers.swedbankpay.config import SwedbankPay
 from prenopay.providers.swedbankpay.encoding import archive_body, delete_body
 from prenopay.providers.swedbankpay.methods import ACTIVE, methods_listed
 from prenopay.providers.swedbankpay.problems import is_token_gone
+from prenopay.values.mandates import MandateKind, MethodSeen
 
 __all__ = ["StoredTokens"]
 

@@ -12,9 +12,6 @@ from typing import Final
 
 from prenopay._redaction import Secret
 from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnexpectedAnswer, UnsupportedOperation
-from prenopay.mandates import MandateKind, MethodSeen
-from prenopay.models import Action, Advice, Decline, DeclineCode, DeclineKind, Outcome, PaymentState
-from prenopay.orders import Initiator, Order, PageStyle
 from prenopay.ports import Send
 from prenopay.provider import (
     ChangeRequest,
@@ -35,6 +32,9 @@ from prenopay.providers.swish.provider import SwishProvider, not_now
 from prenopay.providers.swish.qr import app_switch
 from prenopay.providers.swish.recurring import CHARGE, CONSENT, Recurring, consent_state
 from prenopay.providers.swish.refusals import Refusal, read_refusal
+from prenopay.values.mandates import MandateKind, MethodSeen
+from prenopay.values.orders import Initiator, Order, PageStyle
+from prenopay.values.payments import Action, Advice, Decline, DeclineCode, DeclineKind, Outcome, PaymentState
 
 __all__ = ["SwishRecurringProvider"]
 

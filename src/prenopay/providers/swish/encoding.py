@@ -10,12 +10,12 @@ from datetime import UTC
 from typing import Any, Final
 
 from prenopay.errors import InvalidOrder
-from prenopay.mandates import MandateKind
-from prenopay.money import Money
-from prenopay.orders import Instrument, Order, PageStyle, Payer
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, PayoutRequest
 from prenopay.providers.swish import _wire, phones, texts
 from prenopay.providers.swish.config import SwishAccount
+from prenopay.values.mandates import MandateKind
+from prenopay.values.money import Money
+from prenopay.values.orders import Instrument, Order, PageStyle, Payer
 
 __all__ = [
     "CURRENCY",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from prenopay.models import PaymentState
-from prenopay.orders import Instrument
 from prenopay.provider import Inspection, MandateSeen
 from prenopay.providers.swish import _wire
 from prenopay.providers.swish.problems import Verdict
 from prenopay.providers.swish.reading import ALLOWED, decline_in, state_of
 from prenopay.providers.swish.recurring import charge_state, consent_state, method_of
 from prenopay.providers.swish.refusals import Refusal
+from prenopay.values.orders import Instrument
+from prenopay.values.payments import PaymentState
 
 __all__ = ["inspect"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from prenopay.models import Advice, DeclineCode, DeclineKind
+from prenopay.values.payments import Advice, DeclineCode, DeclineKind
 
 __all__ = ["TABLE", "Certainty", "Meaning", "Verdict"]
 

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust, source_address
 from prenopay.errors import (
     Conflict,
     DuplicateReference,
@@ -23,9 +22,6 @@ from prenopay.errors import (
     TransportError,
     UnexpectedAnswer,
 )
-from prenopay.models import Action, Outcome, PaymentState
-from prenopay.money import Money
-from prenopay.orders import Instrument, Order, PageStyle
 from prenopay.ports import HttpResponse, Send
 from prenopay.provider import (
     Cancels,
@@ -52,6 +48,18 @@ from prenopay.providers.swish.problems import Verdict
 from prenopay.providers.swish.qr import app_switch
 from prenopay.providers.swish.reading import reply_of
 from prenopay.providers.swish.refusals import read_refusal
+from prenopay.values.callbacks import (
+    CallbackReply,
+    CallbackRequest,
+    Hint,
+    PinnedSource,
+    Rejected,
+    Trust,
+    source_address,
+)
+from prenopay.values.money import Money
+from prenopay.values.orders import Instrument, Order, PageStyle
+from prenopay.values.payments import Action, Outcome, PaymentState
 
 __all__ = ["SwishProvider", "not_now"]
 

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from prenopay.errors import ConfigurationError
-from prenopay.models import AppSwitch
+from prenopay.values.payments import AppSwitch
 
 __all__ = ["app_switch", "app_url", "qr_content", "qr_png", "qr_svg"]
 

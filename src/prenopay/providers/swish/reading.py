@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from prenopay.models import Action, Decline, Outcome, PaymentState
-from prenopay.money import Money
-from prenopay.orders import Instrument
 from prenopay.provider import Observation, Reply
 from prenopay.providers.swish import _wire
 from prenopay.providers.swish.problems import Verdict
 from prenopay.providers.swish.refusals import decline_of, meaning_of
+from prenopay.values.money import Money
+from prenopay.values.orders import Instrument
+from prenopay.values.payments import Action, Decline, Outcome, PaymentState
 
 __all__ = ["ALLOWED", "PAID", "decline_in", "is_uncertain", "observation_of", "raw_of", "reply_of", "state_of"]
 

@@ -10,10 +10,6 @@ from dataclasses import replace
 from typing import Final
 
 from prenopay._redaction import Secret
-from prenopay.mandates import MandateKind, MethodSeen
-from prenopay.models import Action, Advice, Decline, PaymentState
-from prenopay.money import Money
-from prenopay.orders import Instrument, PageStyle
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import ChargeRequest, CreateRequest, Observation
 from prenopay.providers.swish import _wire, encoding
@@ -21,6 +17,10 @@ from prenopay.providers.swish.api import check_ours, read_answer
 from prenopay.providers.swish.config import SwishAccount
 from prenopay.providers.swish.reading import ALLOWED, observation_of, raw_of, state_of
 from prenopay.providers.swish.refusals import decline_of
+from prenopay.values.mandates import MandateKind, MethodSeen
+from prenopay.values.money import Money
+from prenopay.values.orders import Instrument, PageStyle
+from prenopay.values.payments import Action, Advice, Decline, PaymentState
 
 __all__ = ["CHARGE", "CONSENT", "Recurring", "charge_state", "consent_state", "method_of"]
 

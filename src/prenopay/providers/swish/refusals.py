@@ -17,10 +17,10 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.models import Advice, Decline, DeclineCode, DeclineKind
 from prenopay.ports import HttpResponse
 from prenopay.providers.swish import _wire
 from prenopay.providers.swish.problems import TABLE, Meaning, Verdict
+from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
 __all__ = ["Refusal", "decline_of", "meaning_of", "read_refusal"]
 

@@ -10,15 +10,10 @@ from datetime import timedelta
 from typing import Final, Protocol, TypeVar, cast
 
 from prenopay._blocking import run_blocking
-from prenopay.accounts import AsyncAccounts, SweepReport
-from prenopay.callbacks import CallbackReply, CallbackRequest
+from prenopay.accounts.accounts import AsyncAccounts, SweepReport
+from prenopay.blocking import Accounts
 from prenopay.errors import PrenopayError
-from prenopay.events import Event
-from prenopay.models import Operation, Payment
-from prenopay.money import Money
-from prenopay.orders import CaptureMode, Order
 from prenopay.payments import AsyncPayments
-from prenopay.payments_sync import Accounts
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import (
     Cancels,
@@ -37,6 +32,11 @@ from prenopay.testing.conformance.wire import Wire
 from prenopay.testing.conformance.world import Totals, Trouble, World, an_order
 from prenopay.testing.emulators.callbacks import hand_over
 from prenopay.testing.listening import listening
+from prenopay.values.callbacks import CallbackReply, CallbackRequest
+from prenopay.values.events import Event
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode, Order
+from prenopay.values.payments import Operation, Payment
 
 __all__ = ["CALLBACK_KEY", "TOKEN_KEY", "Everything", "Stage", "staged"]
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from prenopay.mandates import Consent
-from prenopay.models import Payment
-from prenopay.money import Money
-from prenopay.orders import Order, OrderLine, Payer, PayoutOrder
 from prenopay.ports import HttpSender
 from prenopay.provider import PaymentProvider, ProviderConfig
 from prenopay.testing.emulators.callbacks import Post
 from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.values.mandates import Consent
+from prenopay.values.money import Money
+from prenopay.values.orders import Order, OrderLine, Payer, PayoutOrder
+from prenopay.values.payments import Payment
 
 __all__ = ["Books", "Totals", "Trouble", "World", "an_order", "consent"]
 

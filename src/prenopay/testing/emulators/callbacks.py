@@ -15,8 +15,8 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from prenopay.callbacks import CallbackRequest
 from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.values.callbacks import CallbackRequest
 
 __all__ = [
     "Callback",

@@ -22,9 +22,6 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.mandates import MandateKind, MethodSeen
-from prenopay.models import Action, DeclineCode, Outcome, PaymentState
-from prenopay.orders import Instrument
 from prenopay.provider import (
     Attempt,
     ChangeRequest,
@@ -41,6 +38,9 @@ from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.control import ControlRefused
 from prenopay.testing.mock.outcomes import Call, Manner, Scripted, Scripts, chosen, decline_of
 from prenopay.testing.mock.records import Method, MockTotals, Movement, Payment, Payout, Standing
+from prenopay.values.mandates import MandateKind, MethodSeen
+from prenopay.values.orders import Instrument
+from prenopay.values.payments import Action, DeclineCode, Outcome, PaymentState
 
 __all__ = ["MockGateway", "MockSeen", "PayerRefused"]
 

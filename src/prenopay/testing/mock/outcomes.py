@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from prenopay.models import Advice, Decline, DeclineCode, DeclineKind
+from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
 __all__ = [
     "AMOUNTS",

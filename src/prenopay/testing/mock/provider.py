@@ -7,11 +7,7 @@ import json
 from datetime import timedelta
 from typing import Final
 
-from prenopay.callbacks import CallbackReply, CallbackRequest, Hint, Rejected, Trust
 from prenopay.errors import InvalidOrder
-from prenopay.mandates import MandateKind, MethodSeen
-from prenopay.models import PaymentState
-from prenopay.orders import Order
 from prenopay.ports import Send
 from prenopay.provider import (
     Cancels,
@@ -41,6 +37,10 @@ from prenopay.provider import (
 from prenopay.testing.mock.config import Mock, named_in
 from prenopay.testing.mock.gateway import MockGateway
 from prenopay.testing.mock.outcomes import Call
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Hint, Rejected, Trust
+from prenopay.values.mandates import MandateKind, MethodSeen
+from prenopay.values.orders import Order
+from prenopay.values.payments import PaymentState
 
 __all__ = ["MockProvider", "MockProviderApart"]
 

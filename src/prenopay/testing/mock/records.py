@@ -7,11 +7,11 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from prenopay._redaction import Secret
-from prenopay.mandates import MandateKind, MethodSeen
-from prenopay.models import Action, AppSwitch, Decline, Outcome, PaymentState, SeamlessView
-from prenopay.money import Money
-from prenopay.orders import Instrument, Order, PageStyle
 from prenopay.provider import Attempt, Created, Observation, ProviderTransaction, Reply, TransactionKind
+from prenopay.values.mandates import MandateKind, MethodSeen
+from prenopay.values.money import Money
+from prenopay.values.orders import Instrument, Order, PageStyle
+from prenopay.values.payments import Action, AppSwitch, Decline, Outcome, PaymentState, SeamlessView
 
 __all__ = ["Method", "MockTotals", "Movement", "Payment", "Payout", "Standing"]
 

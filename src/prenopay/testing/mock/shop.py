@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from prenopay.accounts import AsyncAccounts
+from prenopay.accounts.accounts import AsyncAccounts
+from prenopay.blocking import Accounts, Payments
+from prenopay.books.upgrade import upgrade_database
 from prenopay.errors import ConfigurationError
-from prenopay.events import AsyncEventHandler, EventHandler
-from prenopay.ledger.upgrading import upgrade_database
 from prenopay.payments import AsyncPayments
-from prenopay.payments_sync import Accounts, Payments
 from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.fixtures.callbacks import AsyncCallbacks, Callbacks, to_accounts
@@ -32,6 +31,7 @@ from prenopay.testing.mock.gateway import MockGateway
 from prenopay.testing.mock.provider import MockProvider
 from prenopay.testing.mock.telling import ToldTwice
 from prenopay.testing.payer import AsyncTestPayer, TestPayer
+from prenopay.values.events import AsyncEventHandler, EventHandler
 
 __all__ = [
     "CALLBACK_KEY",

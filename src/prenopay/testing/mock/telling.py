@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from prenopay.errors import ConfigurationError
-from prenopay.events import AsyncEventHandler, Event, EventHandler, EventKind
+from prenopay.values.events import AsyncEventHandler, Event, EventHandler, EventKind
 
 __all__ = ["EventsNotTaken", "NotIdempotent", "ToldTwice"]
 

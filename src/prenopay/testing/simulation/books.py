@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Engine, Table
 
-from prenopay.ledger import schema
+from prenopay.books import schema
 from prenopay.testing.simulation.gateways import Sums
 
 __all__ = [

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from prenopay.mandates import Consent, StoreMethod
-from prenopay.orders import CaptureMode, Order, OrderLine, Payer
 from prenopay.testing.emulators.control import ControlRefused
 from prenopay.testing.emulators.swedbankpay import TEST_CARDS, PayerAnswer
 from prenopay.testing.simulation.books import Books, PaymentRow
@@ -17,6 +15,8 @@ from prenopay.testing.simulation.notebook import Wish
 from prenopay.testing.simulation.process import Process
 from prenopay.testing.simulation.weather import perhaps
 from prenopay.testing.simulation.world import World
+from prenopay.values.mandates import Consent, StoreMethod
+from prenopay.values.orders import CaptureMode, Order, OrderLine, Payer
 
 __all__ = ["answer", "buy", "come_back", "order_of", "pay"]
 

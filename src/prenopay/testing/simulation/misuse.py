@@ -11,11 +11,11 @@ from http import HTTPStatus
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from prenopay.callbacks import CallbackRequest
 from prenopay.testing.simulation.books import MandateRow
 from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, SWISH, text_of
 from prenopay.testing.simulation.moment import AGREED, MISUSED, Did, Moment, sek
 from prenopay.testing.simulation.weather import perhaps
+from prenopay.values.callbacks import CallbackRequest
 
 __all__ = ["WAYS", "misuse"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeAlias
 
-from prenopay.money import Money
 from prenopay.testing.simulation.books import Books
 from prenopay.testing.simulation.world import World
+from prenopay.values.money import Money
 
 __all__ = ["AGREED", "MISUSED", "PEOPLE", "STRANGER", "Did", "Moment", "Person", "Step", "sek"]
 

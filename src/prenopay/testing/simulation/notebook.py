@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prenopay.events import Event
-from prenopay.models import Outcome
 from prenopay.ports import HttpRequest
 from prenopay.testing.simulation.gateways import Asked, Gateways, asked_in, text_of
+from prenopay.values.events import Event
+from prenopay.values.payments import Outcome
 
 if TYPE_CHECKING:
     from prenopay.testing.simulation.process import Process

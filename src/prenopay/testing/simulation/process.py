@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeAlias
 
-from prenopay.accounts import AsyncAccounts
-from prenopay.callbacks import CallbackUrls
-from prenopay.events import AsyncEventHandler
-from prenopay.ledger.vault import Vault
+from prenopay.accounts.accounts import AsyncAccounts
+from prenopay.books.vault import Vault
 from prenopay.payments import AsyncPayments
 from prenopay.ports import HttpSender, Ledger
 from prenopay.provider import Environment, Inspection, ProviderConfig, Secret
@@ -23,6 +21,8 @@ from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import Merchant
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, IssuedCertificate, SwishAuthority
 from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, CARDS, OTHER_CARDS, SWISH
+from prenopay.values.callbacks import CallbackUrls
+from prenopay.values.events import AsyncEventHandler
 
 __all__ = ["MERCHANTS", "SECRETS", "Account", "Process", "SeededEntropy", "authority", "start"]
 

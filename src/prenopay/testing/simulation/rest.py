@@ -11,13 +11,13 @@ from datetime import timedelta
 from itertools import combinations
 from typing import Final
 
-from prenopay.events import Event, EventKind
-from prenopay.models import Outcome
 from prenopay.testing.emulators.swedbankpay import TEST_CARDS
 from prenopay.testing.simulation.books import Books, Depths, PaymentRow
 from prenopay.testing.simulation.gateways import Move, Ordered, Sums, text_of
 from prenopay.testing.simulation.process import SECRETS
 from prenopay.testing.simulation.world import World
+from prenopay.values.events import Event, EventKind
+from prenopay.values.payments import Outcome
 
 __all__ = ["damaged", "mistold", "overdue", "unflagged", "untold_declines", "vat_astray"]
 

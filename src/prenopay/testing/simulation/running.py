@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from prenopay.models import FlagKind, Outcome, PaymentState
 from prenopay.testing.simulation.life import Life, Schedule, live
 from prenopay.testing.simulation.misuse import WAYS
 from prenopay.testing.simulation.steps import MEANWHILE, STEPS
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import POSSIBLE
 from prenopay.testing.simulation.world import Listener
+from prenopay.values.payments import FlagKind, Outcome, PaymentState
 
 __all__ = ["DEFAULT_STEPS", "ENOUGH_SEEDS", "Result", "declared", "enough_seeds", "relive", "simulate"]
 

@@ -7,8 +7,6 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from prenopay.models import Advice, DeclineCode, Operation
-from prenopay.orders import CaptureMode, OrderLine, PayoutOrder
 from prenopay.testing.emulators.swedbankpay import TEST_CARDS, TokenKind
 from prenopay.testing.emulators.swish import Status
 from prenopay.testing.simulation.books import MandateRow, OperationRow, PaymentRow, remains
@@ -19,6 +17,8 @@ from prenopay.testing.simulation.notebook import Wish
 from prenopay.testing.simulation.process import Process
 from prenopay.testing.simulation.weather import perhaps
 from prenopay.testing.simulation.world import Came, World
+from prenopay.values.orders import CaptureMode, OrderLine, PayoutOrder
+from prenopay.values.payments import Advice, DeclineCode, Operation
 
 __all__ = [
     "PERIODS",

@@ -10,8 +10,8 @@ from typing import Final, Self, cast
 
 from sqlalchemy import Engine
 
-from prenopay.ledger.engine import open_engine
-from prenopay.ledger.upgrading import upgrade_database
+from prenopay.books.engine import open_engine
+from prenopay.books.upgrade import upgrade_database
 
 __all__ = ["Stores"]
 

@@ -17,11 +17,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine
 
 from prenopay._blocking import run_blocking
-from prenopay.callbacks import CallbackRequest
+from prenopay.books.engine import AwaitingLedger, BlockingLedger
 from prenopay.errors import IdReused, PrenopayError
-from prenopay.events import Event
-from prenopay.ledger.engine import AwaitingLedger, BlockingLedger
-from prenopay.models import Operation
 from prenopay.ports import HttpRequest, Ledger
 from prenopay.providers.swedbankpay import RepeatedReference
 from prenopay.testing.emulators.clock import VirtualClock
@@ -41,6 +38,9 @@ from prenopay.testing.simulation.notebook import Notebook, Wish
 from prenopay.testing.simulation.process import MERCHANTS, Process, authority, start
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, FaultyLedger, FaultySender, Port, Weather, perhaps
+from prenopay.values.callbacks import CallbackRequest
+from prenopay.values.events import Event
+from prenopay.values.payments import Operation
 
 __all__ = ["Came", "Listener", "World", "shown"]
 

@@ -14,13 +14,13 @@ from prenopay.errors import (
     Rejected,
     Unauthenticated,
 )
-from prenopay.models import FlagKind, Outcome
-from prenopay.orders import CaptureMode
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Inspection, Refunds
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.stage import Stage
 from prenopay.testing.conformance.wire import answering, changes_something, with_unknown_members
+from prenopay.values.orders import CaptureMode
+from prenopay.values.payments import FlagKind, Outcome
 
 __all__ = ["Answers"]
 

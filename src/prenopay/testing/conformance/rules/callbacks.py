@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from prenopay.callbacks import CallbackRequest
-from prenopay.models import FlagKind, Payment
-from prenopay.orders import CaptureMode
 from prenopay.provider import ReceivesCallbacks
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.stage import Stage
+from prenopay.values.callbacks import CallbackRequest
+from prenopay.values.orders import CaptureMode
+from prenopay.values.payments import FlagKind, Payment
 
 __all__ = ["Callbacks"]
 

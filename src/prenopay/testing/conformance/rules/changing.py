@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from prenopay.errors import Conflict, IdReused, InvalidOrder, PrenopayError, UnsupportedOperation
-from prenopay.models import Outcome, PaymentState
-from prenopay.money import Money
-from prenopay.orders import CaptureMode, OrderLine
 from prenopay.provider import VERBS, Cancels, Captures, Refunds, Updates
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.stage import Stage
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode, OrderLine
+from prenopay.values.payments import Outcome, PaymentState
 
 __all__ = ["Changing"]
 

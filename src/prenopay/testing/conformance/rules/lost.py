@@ -7,13 +7,13 @@ from typing import Final
 import pytest
 
 from prenopay.errors import NotSent
-from prenopay.models import Operation, Outcome, PaymentState
-from prenopay.orders import CaptureMode
 from prenopay.provider import Cancels, Captures, Refunds
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.stage import Stage
 from prenopay.testing.conformance.wire import refused
 from prenopay.testing.conformance.world import Trouble
+from prenopay.values.orders import CaptureMode
+from prenopay.values.payments import Operation, Outcome, PaymentState
 
 __all__ = ["LostAnswers"]
 

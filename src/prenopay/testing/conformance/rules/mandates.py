@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from prenopay.errors import IdReused, MandateUnusable
-from prenopay.mandates import Mandate, MandateState, StoreMethod
-from prenopay.models import Advice, DeclineKind, Operation, Outcome
-from prenopay.orders import CaptureMode
 from prenopay.provider import ChargesMandates, StoresMandates
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.rules.lost import OPEN
 from prenopay.testing.conformance.stage import Stage
 from prenopay.testing.conformance.world import Trouble, consent
+from prenopay.values.mandates import Mandate, MandateState, StoreMethod
+from prenopay.values.orders import CaptureMode
+from prenopay.values.payments import Advice, DeclineKind, Operation, Outcome
 
 __all__ = ["Mandates", "drawn", "stored"]
 

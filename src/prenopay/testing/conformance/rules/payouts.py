@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from prenopay.errors import IdReused
-from prenopay.models import Outcome
-from prenopay.money import Money
-from prenopay.orders import PayoutOrder
 from prenopay.provider import PaysOut
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.rules.lost import OPEN
 from prenopay.testing.conformance.stage import Stage
 from prenopay.testing.conformance.world import Trouble
+from prenopay.values.money import Money
+from prenopay.values.orders import PayoutOrder
+from prenopay.values.payments import Outcome
 
 __all__ = ["Payouts"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from prenopay.ledger import schema
-from prenopay.ledger.engine import open_engine
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Refunds, StoresMandates
 from prenopay.testing.conformance.applying import needs

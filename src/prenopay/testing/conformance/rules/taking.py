@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from prenopay.errors import IdReused, InvalidOrder
-from prenopay.models import Decline, Outcome, PaymentState
-from prenopay.money import Money
-from prenopay.orders import CaptureMode
 from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.stage import Stage
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode
+from prenopay.values.payments import Decline, Outcome, PaymentState
 
 __all__ = ["Taking"]
 

@@ -1,0 +1,1 @@
+"""All accounts of one process: callbacks are received, events delivered, and what is due is done."""

@@ -1,0 +1,439 @@
+"""The same use cases without an event loop: one line each, over blocking ports.
+
+A parity test holds names, parameters, defaults and results against the async twins. Safe to share
+between threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from prenopay._blocking import run_blocking
+from prenopay._redaction import Secret
+from prenopay._system import BlockingClock, SystemEntropy
+from prenopay._transport import BlockingSender
+from prenopay.accounts.accounts import AsyncAccounts, SweepReport
+from prenopay.accounts.delivery import called
+from prenopay.books.engine import BlockingLedger
+from prenopay.books.inbox import Callback
+from prenopay.books.mandates import HOST
+from prenopay.books.upgrade import open_migrated
+from prenopay.books.vault import Vault
+from prenopay.payments import AsyncPayments
+from prenopay.ports import Clock, Entropy, HttpSender
+from prenopay.provider import (
+    Cancels,
+    Captures,
+    ChargesMandates,
+    DrawsQr,
+    PaysOut,
+    Probe,
+    ProviderConfig,
+    Refunds,
+    StoresMandates,
+    Updates,
+)
+from prenopay.stored_methods import AsyncMandates
+from prenopay.values.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
+from prenopay.values.events import EventHandler
+from prenopay.values.mandates import ImportReport, Mandate, MandateChange, MandateState
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode, Order, OrderLine, PayoutOrder
+from prenopay.values.payments import Operation, Payment, PaymentState, Payout, TimelineEntry
+
+__all__ = ["Accounts", "Mandates", "Payments"]
+
+ProviderT = TypeVar("ProviderT")
+ProviderT_co = TypeVar("ProviderT_co", covariant=True)
+
+
+class Mandates:
+    """The mandates of one account, in blocking code; see ``AsyncMandates`` for what each call does."""
+
+    def __init__(self, mandates: AsyncMandates) -> None:
+        """Drive ``mandates``, whose ports must be blocking ones."""
+        self._mandates = mandates
+
+    def get(self, mandate_id: str) -> Mandate:
+        """Return the mandate as the books have it; raises ``NotFound``."""
+        return run_blocking(self._mandates.get(mandate_id))
+
+    def of_payer(self, payer_reference: str) -> tuple[Mandate, ...]:
+        """Return a payer's mandates, newest first, ended ones included."""
+        return run_blocking(self._mandates.of_payer(payer_reference))
+
+    def to_offer(self, payer_reference: str) -> tuple[Mandate, ...]:
+        """Return the payer's ``ONE_CLICK`` methods that a new order may offer (``Order.pay_with``), newest first."""
+        return run_blocking(self._mandates.to_offer(payer_reference))
+
+    def find(
+        self,
+        *,
+        state: MandateState | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Mandate, ...]:
+        """Return mandates, newest first; ``after`` is the last mandate id of the page before."""
+        return run_blocking(self._mandates.find(state=state, after=after, limit=limit))
+
+    def history(self, mandate_id: str) -> tuple[MandateChange, ...]:
+        """Return every change of a mandate, oldest first."""
+        return run_blocking(self._mandates.history(mandate_id))
+
+    def refresh(self, payer_reference: str) -> tuple[Mandate, ...]:
+        """Ask the gateway how the payer's methods look now, write that down, and return them."""
+        return run_blocking(self._mandates.refresh(payer_reference))
+
+    def remove(self, mandate_id: str, *, reason: str, actor: str = HOST) -> Mandate:
+        """End a mandate, and remove its token at the gateway; ``actor`` and ``reason`` stay in its history."""
+        return run_blocking(self._mandates.remove(mandate_id, reason=reason, actor=actor))
+
+    def remove_all(
+        self,
+        payer_reference: str,
+        *,
+        reason: str,
+        confirm: str,
+        actor: str = HOST,
+    ) -> tuple[Mandate, ...]:
+        """End every mandate of a payer; at the gateway all go at once, those of other systems included."""
+        use_case = self._mandates.remove_all(payer_reference, reason=reason, confirm=confirm, actor=actor)
+        return run_blocking(use_case)
+
+    def take_over(
+        self,
+        text: str,
+        *,
+        dry_run: bool = False,
+        check: bool = True,
+        actor: str = HOST,
+    ) -> ImportReport:
+        """Take over tokens that another system stored, from CSV (see ``prenopay.token_file``): all lines, or none."""
+        return run_blocking(self._mandates.take_over(text, dry_run=dry_run, check=check, actor=actor))
+
+    def finish_removals(self, *, limit: int = 200) -> int:
+        """Remove at the gateway what was to be removed and was not yet; return how many there were."""
+        return run_blocking(self._mandates.finish_removals(limit=limit))
+
+    def age(self, *, limit: int = 200) -> int:
+        """Move on the mandates that time has moved (cards run out, waits are over); return how many."""
+        return run_blocking(self._mandates.age(limit=limit))
+
+    def reseal(self) -> int:
+        """Seal every token under the newest key; return how many."""
+        return run_blocking(self._mandates.reseal())
+
+    def require(self) -> None:
+        """Raise unless methods can be stored: the provider must be able to, and there must be a key to seal with."""
+        self._mandates.require()
+
+
+class Payments(Generic[ProviderT_co]):
+    """One account, in blocking code. Made by ``Accounts.add``; see ``AsyncPayments`` for what each call does."""
+
+    def __init__(self, payments: AsyncPayments[ProviderT_co]) -> None:
+        """Drive ``payments``, whose ports must be blocking ones."""
+        self._payments = payments
+        self.account: str = payments.account
+        self.provider: ProviderT_co = payments.provider
+
+    def create(self, order: Order, *, operation_id: str) -> Payment:
+        """Make the order payable: returns the payment with the page the payer goes to."""
+        return run_blocking(self._payments.create(order, operation_id=operation_id))
+
+    def replace(self: Payments[Cancels], payment_id: str, order: Order, *, operation_id: str) -> Payment:
+        """Close an open payment's page and make a new one in its place, such as a new link for a new amount."""
+        return run_blocking(self._payments.replace(payment_id, order, operation_id=operation_id))
+
+    def get(self, payment_id: str) -> Payment:
+        """Return the payment as the books have it, without asking the gateway; raises ``NotFound``."""
+        return run_blocking(self._payments.get(payment_id))
+
+    def find(
+        self,
+        *,
+        order_reference: str | None = None,
+        state: PaymentState | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Payment, ...]:
+        """Return payments, newest first; ``after`` is the last payment id of the page before."""
+        return run_blocking(
+            self._payments.find(order_reference=order_reference, state=state, after=after, limit=limit),
+        )
+
+    def order(self, payment_id: str) -> Order:
+        """Return the order as it was given; its payer is gone once erased."""
+        return run_blocking(self._payments.order(payment_id))
+
+    def draw_qr(self: Payments[DrawsQr], payment_id: str, *, image: str = "svg") -> bytes:
+        """Let the gateway draw the QR code of an open payment's ``app_switch``; ``image`` is ``svg`` or ``png``."""
+        return run_blocking(self._payments.draw_qr(payment_id, image=image))
+
+    def timeline(self, payment_id: str) -> tuple[TimelineEntry, ...]:
+        """Return everything that happened to the payment, oldest first."""
+        return run_blocking(self._payments.timeline(payment_id))
+
+    def observe(self, payment_id: str, *, source: str = "host") -> Payment:
+        """Ask the gateway, write down what it says, tell the host, and return the payment."""
+        return run_blocking(self._payments.observe(payment_id, source=source))
+
+    def hear_of(self, payment_id: str) -> None:
+        """Look at what a callback's URL names: a payment, or a payout."""
+        return run_blocking(self._payments.hear_of(payment_id))
+
+    def capture(
+        self: Payments[Captures],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Take reserved money: all that is left, or ``amount`` (VAT included), or what ``lines`` add up to."""
+        use_case = self._payments.capture(
+            payment_id,
+            amount,
+            operation_id=operation_id,
+            lines=lines,
+            description=description,
+        )
+        return run_blocking(use_case)
+
+    def cancel(self: Payments[Cancels], payment_id: str, *, operation_id: str, description: str = "") -> Operation:
+        """End the payment before money is taken: closes an open page, or releases what is reserved."""
+        return run_blocking(self._payments.cancel(payment_id, operation_id=operation_id, description=description))
+
+    def refund(
+        self: Payments[Refunds],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Give money back: all that was captured, or ``amount`` (VAT included), or what ``lines`` add up to."""
+        use_case = self._payments.refund(
+            payment_id,
+            amount,
+            operation_id=operation_id,
+            lines=lines,
+            description=description,
+        )
+        return run_blocking(use_case)
+
+    def update(
+        self: Payments[Updates],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Change amount (VAT included) and lines of a payment nobody has paid yet; refresh a seamless page after."""
+        use_case = self._payments.update(
+            payment_id,
+            amount,
+            operation_id=operation_id,
+            lines=lines,
+            description=description,
+        )
+        return run_blocking(use_case)
+
+    @property
+    def mandates(self: Payments[StoresMandates]) -> Mandates:
+        """The payers' stored methods: show, refresh, remove, take over."""
+        return Mandates(self._payments.mandates)
+
+    def charge(
+        self: Payments[ChargesMandates],
+        mandate_id: str,
+        amount: Money,
+        *,
+        operation_id: str,
+        description: str,
+        order_reference: str = "",
+        period: str = "",
+        lines: tuple[OrderLine, ...] = (),
+        vat: Money | None = None,
+        capture: CaptureMode = CaptureMode.AUTOMATIC,
+        language: str = "sv-SE",
+    ) -> Operation:
+        """Take ``amount`` (VAT included) on a mandate, the payer absent."""
+        use_case = self._payments.charge(
+            mandate_id,
+            amount,
+            operation_id=operation_id,
+            description=description,
+            order_reference=order_reference,
+            period=period,
+            lines=lines,
+            vat=vat,
+            capture=capture,
+            language=language,
+        )
+        return run_blocking(use_case)
+
+    def settle_by_hand(
+        self,
+        operation_id: str,
+        *,
+        provider_reference: str | None,
+        person: str,
+        reason: str,
+    ) -> Operation:
+        """Settle an operation whose outcome no gateway can tell, by what a person found out; kept for good."""
+        use_case = self._payments.settle_by_hand(
+            operation_id,
+            provider_reference=provider_reference,
+            person=person,
+            reason=reason,
+        )
+        return run_blocking(use_case)
+
+    def look_after_mandates(self, *, limit: int = 200) -> int:
+        """Do what is due for stored methods: removals at the gateway, cards that run out; the sweep does."""
+        return run_blocking(self._payments.look_after_mandates(limit=limit))
+
+    def pay_out(self: Payments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
+        """Send money to someone, from the merchant's account."""
+        return run_blocking(self._payments.pay_out(order, operation_id=operation_id))
+
+    def payout(self, operation_id: str) -> Payout:
+        """Return the payout as the books have it; raises ``NotFound``."""
+        return run_blocking(self._payments.payout(operation_id))
+
+    def payouts(self, *, limit: int = 50) -> tuple[Payout, ...]:
+        """Return the newest payouts, newest first."""
+        return run_blocking(self._payments.payouts(limit=limit))
+
+    def resolve_payout(self, operation_id: str) -> Payout:
+        """Look up a payout whose outcome is open; it is sent again only if the gateway does not have it."""
+        return run_blocking(self._payments.resolve_payout(operation_id))
+
+    def payouts_due(self, *, limit: int = 200) -> tuple[str, ...]:
+        """Return the operation ids of open payouts that are due for a look; the sweep resolves them."""
+        return run_blocking(self._payments.payouts_due(limit=limit))
+
+    def operation(self, operation_id: str) -> Operation:
+        """Return the operation as the books have it; raises ``NotFound``."""
+        return run_blocking(self._payments.operation(operation_id))
+
+    def open_operations(self, *, limit: int = 50) -> tuple[Operation, ...]:
+        """Return operations that are unknown or pending, oldest first."""
+        return run_blocking(self._payments.open_operations(limit=limit))
+
+    def resolve(self, operation_id: str) -> Operation:
+        """Settle an operation whose outcome is open: look up what happened, send again only if nothing did."""
+        return run_blocking(self._payments.resolve(operation_id))
+
+    def expire(self, payment_id: str) -> Payment:
+        """End a payment that nobody paid in time; closes the gateway's page first, so that nobody still can."""
+        return run_blocking(self._payments.expire(payment_id))
+
+    def probe(self) -> tuple[Probe, ...]:
+        """Check, without side effects, that the gateway is reached, takes our credentials, and agrees on the time."""
+        return run_blocking(self._payments.probe())
+
+    def erase_payer(self, payment_id: str) -> None:
+        """Forget who paid (GDPR): the payer's data and stored callbacks go, the history of money stays."""
+        return run_blocking(self._payments.erase_payer(payment_id))
+
+
+class Accounts:
+    """The accounts of one process, in blocking code; see ``AsyncAccounts`` for what each call does."""
+
+    def __init__(self, accounts: AsyncAccounts) -> None:
+        """Drive ``accounts``, whose ports must be blocking ones; hosts call ``open``."""
+        self._accounts = accounts
+        self.callback_urls: CallbackUrls = accounts.callback_urls
+
+    @classmethod
+    def open(
+        cls,
+        database: str,
+        *,
+        callback_url: str,
+        callback_keys: Sequence[Secret | str],
+        on_event: EventHandler | None = None,
+        token_keys: Sequence[Secret | str] = (),
+        sender: HttpSender | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+    ) -> Accounts:
+        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up.
+
+        Raises ``ConfigurationError``, or ``LedgerUnavailable`` when the tables are missing or old.
+        """
+        urls = CallbackUrls(callback_url, callback_keys)
+        on_hear = None if on_event is None else called(on_event)
+        engine = open_migrated(database)
+        ledger = BlockingLedger(engine)
+        closing, own = [ledger.aclose], None
+        if sender is None:
+            sender = own = BlockingSender()
+            closing.append(own.aclose)
+
+        accounts = AsyncAccounts(
+            ledger=ledger,
+            sender=sender,
+            clock=clock or BlockingClock(),
+            entropy=entropy or SystemEntropy(),
+            callback_urls=urls,
+            on_event=on_hear,
+            vault=Vault(token_keys),
+            connect=BlockingSender if sender is own else None,
+            closing=closing,
+        )
+        return cls(accounts)
+
+    def add(self, config: ProviderConfig[ProviderT]) -> Payments[ProviderT]:
+        """Add an account and return its use cases, typed by what its provider can do."""
+        return Payments(self._accounts.add(config))
+
+    def __getitem__(self, account: str) -> Payments[object]:
+        """Return the account of that name; raises ``NotFound``."""
+        return Payments(self._accounts[account])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the accounts added so far."""
+        return self._accounts.names
+
+    def receive(self, request: CallbackRequest) -> CallbackReply:
+        """Store a callback and return the reply its gateway wants; ``work(reply.payment)`` comes after."""
+        return run_blocking(self._accounts.receive(request))
+
+    def work(self, address: CallbackAddress) -> None:
+        """Look at the payment a callback was about; what fails stays in the inbox for the sweep."""
+        return run_blocking(self._accounts.work(address))
+
+    def callbacks(
+        self,
+        *,
+        payment_id: str | None = None,
+        open_only: bool = False,
+        limit: int = 50,
+    ) -> tuple[Callback, ...]:
+        """Return stored callbacks, newest first."""
+        return run_blocking(self._accounts.callbacks(payment_id=payment_id, open_only=open_only, limit=limit))
+
+    def replay(self, inbox_id: int) -> str:
+        """Work on a stored callback again; return what went wrong, if anything. Raises ``NotFound``."""
+        return run_blocking(self._accounts.replay(inbox_id))
+
+    def deliver_pending(self, *, payment_id: str | None = None, limit: int = 1000) -> int:
+        """Hand what is to be told to the host's handler, in order per payment; return how many it took."""
+        return run_blocking(self._accounts.deliver_pending(payment_id=payment_id, limit=limit))
+
+    def sweep(self, *, limit: int = 200) -> SweepReport:
+        """Do what is due: callbacks that failed, operations without an answer, silent payments, events."""
+        return run_blocking(self._accounts.sweep(limit=limit))
+
+    def close(self) -> None:
+        """Close the connections to database and gateways that ``open`` made."""
+        return run_blocking(self._accounts.aclose())

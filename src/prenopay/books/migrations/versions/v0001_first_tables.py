@@ -1,0 +1,233 @@
+"""The first tables: payments, operations, observations, movements, events and deliveries, inbox."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from prenopay.books.schema import UtcDateTime
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    _inbox()
+    _payments()
+    _attempts()
+    _events()
+    _flags()
+    _movements()
+    _observations()
+    _operations()
+    _payers()
+    _deliveries()
+
+
+def _inbox() -> None:
+    op.create_table(
+        "prenopay_inbox",
+        sa.Column("inbox_id", _ID, nullable=False),
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("peer", sa.String(length=60), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("claims", sa.String(length=200), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("done_at", UtcDateTime(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", UtcDateTime(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("inbox_id"),
+        sa.UniqueConstraint("account", "payment_id", "digest", name="prenopay_inbox_digest"),
+    )
+    op.create_index("prenopay_inbox_due", "prenopay_inbox", ["account", "next_attempt_at"])
+
+
+def _payments() -> None:
+    op.create_table(
+        "prenopay_payments",
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("provider", sa.String(length=40), nullable=False),
+        sa.Column("order_reference", sa.String(length=100), nullable=False),
+        sa.Column("provider_reference", sa.String(length=200), nullable=True),
+        sa.Column("reference", sa.String(length=60), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=False),
+        sa.Column("authorized", sa.BigInteger(), nullable=False),
+        sa.Column("captured", sa.BigInteger(), nullable=False),
+        sa.Column("refunded", sa.BigInteger(), nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("instrument", sa.String(length=60), nullable=True),
+        sa.Column("allowed_actions", _JSON, nullable=False),
+        sa.Column("capture_mode", sa.String(length=20), nullable=False),
+        sa.Column("order", _JSON, nullable=False),
+        sa.Column("decline", _JSON, nullable=True),
+        sa.Column("quarantined", sa.Boolean(), nullable=False),
+        sa.Column("redirect_url", sa.Text(), nullable=True),
+        sa.Column("seamless_view", _JSON, nullable=True),
+        sa.Column("events", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("observed_at", UtcDateTime(), nullable=True),
+        sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.Column("next_check_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("payment_id"),
+        sa.UniqueConstraint("account", "provider_reference", name="prenopay_payments_provider_reference"),
+    )
+    op.create_index("prenopay_payments_created", "prenopay_payments", ["account", "created_at", "payment_id"])
+    op.create_index("prenopay_payments_next_check", "prenopay_payments", ["account", "next_check_at"])
+    op.create_index("prenopay_payments_order_reference", "prenopay_payments", ["account", "order_reference"])
+
+
+def _attempts() -> None:
+    op.create_table(
+        "prenopay_attempts",
+        sa.Column("attempt_id", _ID, nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.String(length=60), nullable=False),
+        sa.Column("instrument", sa.String(length=60), nullable=True),
+        sa.Column("decline", _JSON, nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.PrimaryKeyConstraint("attempt_id"),
+        sa.UniqueConstraint("payment_id", "number", name="prenopay_attempts_number"),
+    )
+
+
+def _events() -> None:
+    op.create_table(
+        "prenopay_events",
+        sa.Column("sequence", _ID, nullable=False),
+        sa.Column("event_id", sa.String(length=50), nullable=False),
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("body", _JSON, nullable=False),
+        sa.Column("occurred_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.PrimaryKeyConstraint("sequence"),
+        sa.UniqueConstraint("event_id", name="prenopay_events_id"),
+        sa.UniqueConstraint("payment_id", "number", name="prenopay_events_number"),
+    )
+
+
+def _flags() -> None:
+    op.create_table(
+        "prenopay_flags",
+        sa.Column("flag_id", _ID, nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("raised_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.PrimaryKeyConstraint("flag_id"),
+    )
+    op.create_index("prenopay_flags_payment", "prenopay_flags", ["payment_id"])
+
+
+def _movements() -> None:
+    op.create_table(
+        "prenopay_movements",
+        sa.Column("movement_id", _ID, nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("number", sa.String(length=60), nullable=True),
+        sa.Column("reference", sa.String(length=60), nullable=True),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.PrimaryKeyConstraint("movement_id"),
+        sa.UniqueConstraint("payment_id", "kind", "number", name="prenopay_movements_number"),
+    )
+
+
+def _observations() -> None:
+    op.create_table(
+        "prenopay_observations",
+        sa.Column("observation_id", _ID, nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("source", sa.String(length=20), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("raw", _JSON, nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.PrimaryKeyConstraint("observation_id"),
+    )
+    op.create_index("prenopay_observations_payment", "prenopay_observations", ["payment_id", "observation_id"])
+
+
+def _operations() -> None:
+    op.create_table(
+        "prenopay_operations",
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("operation_id", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("reference", sa.String(length=60), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=True),
+        sa.Column("vat", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("parameters", _JSON, nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("decline", _JSON, nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("checks", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("first_sent_at", UtcDateTime(), nullable=False),
+        sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("next_check_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.PrimaryKeyConstraint("account", "operation_id"),
+        sa.UniqueConstraint("account", "reference", name="prenopay_operations_reference"),
+    )
+    op.create_index("prenopay_operations_next_check", "prenopay_operations", ["account", "next_check_at"])
+    op.create_index("prenopay_operations_payment", "prenopay_operations", ["payment_id"])
+
+
+def _payers() -> None:
+    op.create_table(
+        "prenopay_payers",
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("data", _JSON, nullable=True),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.PrimaryKeyConstraint("payment_id"),
+    )
+
+
+def _deliveries() -> None:
+    op.create_table(
+        "prenopay_deliveries",
+        sa.Column("sequence", _ID, autoincrement=False, nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("delivered_at", UtcDateTime(), nullable=True),
+        sa.Column("next_attempt_at", UtcDateTime(), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["sequence"], ["prenopay_events.sequence"]),
+        sa.PrimaryKeyConstraint("sequence"),
+    )
+    op.create_index("prenopay_deliveries_due", "prenopay_deliveries", ["next_attempt_at", "sequence"])
+    op.create_index("prenopay_deliveries_payment", "prenopay_deliveries", ["payment_id", "sequence"])

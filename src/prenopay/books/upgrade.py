@@ -1,0 +1,82 @@
+"""The tables' version: looked at before anything else, brought up to date by command and never at import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection, Engine, func, inspect, select, text
+
+from prenopay.books import schema
+from prenopay.books.engine import open_engine, our_errors
+from prenopay.errors import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+__all__ = ["open_migrated", "require_schema", "schema_version", "upgrade_database"]
+
+_UPGRADE_PATIENCE_SECONDS: Final = 120
+"""How long an upgrade waits for the one that another process runs."""
+_UPGRADE_LOCK: Final = 0x7072656E6F706179
+"""PostgreSQL's locks of this kind go by number; this one spells our name."""
+
+
+def schema_version(engine: Engine) -> str | None:
+    """Return the version of the tables in the database, ``None`` when there are none."""
+    with our_errors(), engine.execution_options(prenopay_reads=True).connect() as connection:
+        if not inspect(connection).has_table(schema.VERSION_TABLE):
+            return None
+        version = connection.execute(text(f"SELECT version_num FROM {schema.VERSION_TABLE}")).scalar()  # noqa: S608 - our own constant
+        return None if version is None else str(version)
+
+
+def require_schema(engine: Engine) -> None:
+    """Raise ``LedgerUnavailable`` unless the tables are those this code was written for."""
+    found = schema_version(engine)
+    if found != schema.SCHEMA_VERSION:
+        message = (
+            f"the database has schema {found or 'none'}, this prenopay needs {schema.SCHEMA_VERSION}; "
+            "run: prenopay db upgrade"
+        )
+        raise LedgerUnavailable(message)
+
+
+def open_migrated(database: str) -> Engine:
+    """Open ``database``; raises ``LedgerUnavailable`` unless its tables are those this code was written for."""
+    engine = open_engine(database)
+    try:
+        require_schema(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def upgrade_database(database: str) -> None:
+    """Bring the tables of ``database`` to the version this code needs. Never removes anything.
+
+    Safe to call from several processes at once: one upgrades, the others wait for it. Raises
+    ``LedgerUnavailable`` for tables that a newer prenopay made.
+    """
+    from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
+
+    engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
+    try:
+        with our_errors(), engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE has let in one process only
+                connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+            command.upgrade(_alembic(connection), "head")
+    except util.CommandError as error:
+        message = f"the tables were left as they are ({error}): they may be those of a newer prenopay"
+        raise LedgerUnavailable(message) from error
+    finally:
+        engine.dispose()
+
+
+def _alembic(connection: Connection) -> Config:
+    from alembic.config import Config  # noqa: PLC0415 - only needed here, and slow to import
+
+    config = Config()
+    config.set_main_option("script_location", "prenopay.books:migrations")
+    config.attributes["connection"] = connection
+    return config

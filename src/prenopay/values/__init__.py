@@ -1,0 +1,1 @@
+"""Frozen, checked values: what hosts, providers and the books hand one another."""

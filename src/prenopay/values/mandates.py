@@ -1,0 +1,209 @@
+"""A payer's standing consent, whatever the rail: what was agreed, how it is shown, where it stands.
+
+The secret token inside it never stands in these values: the ledger keeps it apart, encrypted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from prenopay._redaction import Secret
+from prenopay.errors import InvalidOrder
+from prenopay.values.money import Money
+
+__all__ = [
+    "Consent",
+    "ConsentKind",
+    "ImportProblem",
+    "ImportReport",
+    "Mandate",
+    "MandateChange",
+    "MandateKind",
+    "MandateState",
+    "MethodSeen",
+    "StoreMethod",
+]
+
+
+class MandateKind(StrEnum):
+    """What a stored method may be used for."""
+
+    UNSCHEDULED = "unscheduled"
+    """Charges that the merchant starts, of any agreed size and time: the default for subscriptions."""
+    RECURRENCE = "recurrence"
+    """Charges that the merchant starts at fixed intervals."""
+    ONE_CLICK = "one_click"
+    """The payer pays again without typing; the payer is always present."""
+    CONSENT = "consent"
+    """A consent that lives in the payer's banking app."""
+
+
+class MandateState(StrEnum):
+    """Where a mandate stands."""
+
+    PROPOSED = "proposed"
+    """The payer was asked; nothing is stored yet."""
+    PENDING = "pending"
+    """The payer agreed; the gateway has not said so yet."""
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    """Not charged until something changes: a decline said never, or a ceiling was reached."""
+    EXPIRING = "expiring"
+    """Works, but not for long: ask the payer for another."""
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+    REVOKED = "revoked"
+    """The payer took it back."""
+    DELETED = "deleted"
+
+    @property
+    def is_chargeable(self) -> bool:
+        """Whether it may be charged."""
+        return self in {MandateState.ACTIVE, MandateState.EXPIRING}
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it never comes back."""
+        return self in {MandateState.EXPIRED, MandateState.REPLACED, MandateState.REVOKED, MandateState.DELETED}
+
+
+class ConsentKind(StrEnum):
+    """What the payer agreed to pay."""
+
+    FIXED = "fixed"
+    """The amount that was named, every time."""
+    VARIABLE = "variable"
+    """Amounts that vary, up to the most that was named, if any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What the payer agreed to: kept as evidence, for as long as the mandate and its charges are.
+
+    ``text_version`` names the text that was shown, ``channel`` where (``web``, ``phone``, ``import``);
+    ``most`` is the fixed amount, or the bound of a variable one. ``until`` is the last day on which the
+    method may be remembered (``None``: until the payer takes it back). Raises ``InvalidOrder``.
+    """
+
+    kind: ConsentKind = ConsentKind.VARIABLE
+    most: Money | None = None
+    text_version: str
+    agreed_at: datetime
+    channel: str
+    until: date | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a consent that proves nothing."""
+        if not self.text_version.strip():
+            _refuse("consent.text_version", "name the text that the payer agreed to, such as 'terms-2026-01'")
+        if not self.channel.strip():
+            _refuse("consent.channel", "say where the payer agreed, such as 'web' or 'phone'")
+        if self.agreed_at.tzinfo is None:
+            _refuse("consent.agreed_at", "must be a time with a zone")
+        if self.until is not None and self.until < self.agreed_at.date():
+            _refuse("consent.until", f"{self.until} is before the payer agreed")
+        if self.kind is ConsentKind.FIXED and self.most is None:
+            _refuse("consent.most", "a fixed consent names its amount")
+        if self.most is not None and self.most.minor <= 0:
+            _refuse("consent.most", f"must be more than zero, not {self.most}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreMethod:
+    """Asks that the method the payer pays with is stored, for later charges.
+
+    ``asks_in_page`` lets the gateway's page ask the payer with a checkbox of its own, where it can;
+    otherwise the host has asked, and ``consent`` says how. ``replaces`` is the mandate that the new
+    one takes the place of once it works.
+    """
+
+    consent: Consent
+    kinds: tuple[MandateKind, ...] = (MandateKind.UNSCHEDULED,)
+    asks_in_page: bool = False
+    replaces: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a request that asks for nothing."""
+        if not self.kinds or len(set(self.kinds)) != len(self.kinds):
+            _refuse("store.kinds", "name each kind of mandate once, and at least one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodSeen:
+    """A stored method as the gateway names it; ``token`` is the secret, ``display`` is for people.
+
+    ``card_key`` is the same for two tokens of one card (card-scheme ceilings count per card), empty
+    where the gateway says too little.
+    """
+
+    kind: MandateKind
+    token: Secret
+    display: str
+    instrument: str
+    expires: date | None = None
+    card_key: str = field(default="", repr=False)
+    network_tokenized: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """A stored method and the consent behind it. Charge it while ``state.is_chargeable``.
+
+    ``display`` is for the payer (``Visa •••• 0004, 12/27``). ``payment_id`` is the payment during which
+    it was stored, ``replaced_by`` the mandate that took its place; ``reason`` says why it is suspended
+    or over.
+    """
+
+    mandate_id: str
+    account: str
+    provider: str
+    payer_reference: str
+    kind: MandateKind
+    state: MandateState
+    consent: Consent
+    instrument: str
+    display: str
+    expires: date | None
+    network_tokenized: bool
+    payment_id: str | None
+    replaces: str | None
+    replaced_by: str | None
+    reason: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateChange:
+    """One step in a mandate's life: who moved it to ``state``, when and why."""
+
+    at: datetime
+    state: MandateState
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportProblem:
+    """Why one line of a file of tokens was not taken: the line, the column, what to do."""
+
+    line: int
+    column: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import did, or (``dry_run``) would do: nothing is taken while there are ``problems``."""
+
+    dry_run: bool
+    added: int
+    known: int
+    problems: tuple[ImportProblem, ...]
+
+
+def _refuse(field_name: str, why: str) -> None:
+    message = f"{field_name}: {why}"
+    raise InvalidOrder(message, field=field_name)

@@ -1,0 +1,377 @@
+"""What a host asks to be paid: the order, its lines, its payer, and how the payment page should look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Final
+
+from prenopay.errors import InvalidOrder
+from prenopay.values.mandates import StoreMethod
+from prenopay.values.money import Money
+
+__all__ = [
+    "Address",
+    "CaptureMode",
+    "DeliveryTime",
+    "Initiator",
+    "Instrument",
+    "LineKind",
+    "Order",
+    "OrderLine",
+    "PageStyle",
+    "Payer",
+    "PayerHistory",
+    "PayoutOrder",
+    "RiskFacts",
+    "ShippedTo",
+    "check_sums",
+    "sums_of",
+]
+
+_MOST_LINES: Final = 500
+"""A limit on everything: no publisher's order has more lines, and a payment page shows far fewer."""
+_NUMBER_MOST: Final = 1_000_000_000
+"""More of anything, or a higher VAT rate, is a mistake."""
+
+
+class Instrument(StrEnum):
+    """A way to pay, in our word. A gateway may name others: they stay readable as plain text."""
+
+    CARD = "card"
+    SWISH = "swish"
+    VIPPS = "vipps"
+    MOBILEPAY = "mobilepay"
+    APPLE_PAY = "apple_pay"
+    GOOGLE_PAY = "google_pay"
+    CLICK_TO_PAY = "click_to_pay"
+    TRUSTLY = "trustly"
+    INVOICE = "invoice"
+    MONTHLY_INVOICE = "monthly_invoice"
+    CREDIT_ACCOUNT = "credit_account"
+
+
+class CaptureMode(StrEnum):
+    """When reserved money is taken."""
+
+    AUTOMATIC = "automatic"
+    """At once, by prenopay: for what is delivered at once, such as a digital subscription."""
+    MANUAL = "manual"
+    """When the host calls ``capture``: for goods, which law and card rules want shipped first."""
+
+
+class Initiator(StrEnum):
+    """Who starts a payment: the payer, present on a page, or the merchant, on a mandate."""
+
+    PAYER = "payer"
+    MERCHANT = "merchant"
+
+
+class PageStyle(StrEnum):
+    """How the payer meets the gateway's payment page."""
+
+    REDIRECT = "redirect"
+    """The browser goes to the gateway's page and comes back to ``return_url``."""
+    SEAMLESS = "seamless"
+    """The gateway's script draws the page inside one of the host's own pages."""
+    PHONE = "phone"
+    """The request goes to the app on the payer's phone (``payer.phone``), which the payer opens by hand."""
+
+
+class LineKind(StrEnum):
+    """What an order line is."""
+
+    PRODUCT = "product"
+    SERVICE = "service"
+    SHIPPING = "shipping"
+    PAYMENT_FEE = "payment_fee"
+    DISCOUNT = "discount"
+    VOUCHER = "voucher"
+    OTHER = "other"
+
+
+class DeliveryTime(StrEnum):
+    """How soon the payer gets what was bought (a fact for 3-D Secure)."""
+
+    ELECTRONIC = "electronic"
+    SAME_DAY = "same_day"
+    OVERNIGHT = "overnight"
+    LATER = "later"
+
+
+class ShippedTo(StrEnum):
+    """Where the goods go (a fact for 3-D Secure)."""
+
+    BILLING_ADDRESS = "billing_address"
+    VERIFIED_ADDRESS = "verified_address"
+    OTHER_ADDRESS = "other_address"
+    STORE = "store"
+    DIGITAL = "digital"
+    TICKETS = "tickets"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """One line of an order. ``amount`` is for the whole line and includes VAT (in öre).
+
+    ``quantity`` has at most four decimals; ``vat_percent`` is a rate such as ``6`` or ``25``;
+    ``vat`` is worked out from it when left out. A discount has a negative amount.
+    """
+
+    name: str
+    amount: Money
+    vat_percent: Decimal | int
+    reference: str = ""
+    kind: LineKind = LineKind.PRODUCT
+    group: str = "none"
+    quantity: Decimal | int = 1
+    unit: str = "pcs"
+    unit_price: Money | None = None
+    discount_price: Money | None = None
+    vat: Money | None = None
+    description: str = ""
+    discount_description: str = ""
+    item_url: str = ""
+    image_url: str = ""
+    only_with: tuple[str, ...] = ()
+    """Instruments a fee or discount belongs to, in the gateway's own words (invoice kinds)."""
+
+    def __post_init__(self) -> None:
+        """Refuse lines whose numbers cannot be right, naming the field."""
+        _require(bool(self.name.strip()), "lines.name", "every order line needs a name")
+        _require(isinstance(self.amount, Money), "lines.amount", "must be Money in minor units")
+        for name, number, decimals in (("quantity", self.quantity, 4), ("vat_percent", self.vat_percent, 2)):
+            exact = isinstance(number, Decimal | int) and not isinstance(number, bool)
+            _require(exact, f"lines.{name}", f"must be an int or a Decimal, not {type(number).__name__}")
+            sane = Decimal(number).is_finite() and 0 <= number < _NUMBER_MOST
+            fits = sane and Decimal(number) == round(Decimal(number), decimals)
+            _require(fits, f"lines.{name}", f"{number} must be zero or more, with at most {decimals} decimals")
+        _require(self.quantity > 0, "lines.quantity", "must be more than zero")
+        _require(self.vat is None or isinstance(self.vat, Money), "lines.vat", "must be Money in minor units")
+
+    @property
+    def vat_amount(self) -> Money:
+        """The VAT inside ``amount``."""
+        return self.vat if self.vat is not None else self.amount.vat_share(self.vat_percent)
+
+    @property
+    def price_of_one(self) -> Money:
+        """``unit_price``, or the line divided by its quantity where that was left out."""
+        if self.unit_price is not None:
+            return self.unit_price
+        exact = Decimal(self.amount.minor) / Decimal(self.quantity)
+        return Money(int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP)), self.amount.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A postal address. ``country`` is ISO 3166-1 alpha-2."""
+
+    first_name: str = ""
+    last_name: str = ""
+    street: str = ""
+    co_address: str = ""
+    city: str = ""
+    zip_code: str = ""
+    country: str = "SE"
+    email: str = ""
+    phone: str = ""
+
+    def __repr__(self) -> str:
+        return f"Address(country={self.country!r}, …)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayerHistory:
+    """What the host knows of the payer's account with it: raises the odds that 3-D Secure asks nothing.
+
+    Days are whole days since the event; ``None`` means not known, ``0`` means during this purchase.
+    """
+
+    account_age_days: int | None = None
+    account_changed_days: int | None = None
+    password_changed_days: int | None = None
+    shipping_address_used_days: int | None = None
+    shipping_name_matches: bool | None = None
+    suspicious_activity: bool | None = None
+    is_guest: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """Who pays. Everything is optional; more facts raise the odds of a frictionless 3-D Secure.
+
+    ``reference`` is the host's stable pseudonym for the payer: never an e-mail or personal number,
+    and never shared by two people, because the gateway keys stored cards by it.
+    """
+
+    reference: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    phone: str = ""
+    home_phone: str = ""
+    work_phone: str = ""
+    personal_number: str = field(default="", repr=False)
+    personal_number_country: str = "SE"
+    must_match_personal_number: bool = False
+    billing_address: Address | None = field(default=None, repr=False)
+    shipping_address: Address | None = field(default=None, repr=False)
+    history: PayerHistory | None = None
+    digital_only: bool | None = None
+
+    def __repr__(self) -> str:
+        return f"Payer(reference={self.reference!r}, …)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskFacts:
+    """What the host knows of this purchase, for the issuer's judgement."""
+
+    delivery_email: str = field(default="", repr=False)
+    delivery_time: DeliveryTime | None = None
+    shipped_to: ShippedTo | None = None
+    pick_up_name: str = field(default="", repr=False)
+    pick_up_address: Address | None = None
+    gift_card: bool | None = None
+    bought_before: bool | None = None
+    available_from: date | None = None
+    is_pre_order: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the host asks to be paid.
+
+    ``amount`` includes VAT. When ``lines`` are given they must add up to ``amount``; ``vat`` is then
+    their sum, and otherwise what the host states (zero when left out).
+
+    ``instruments`` restricts *and* orders the payment menu (empty: the whole menu); ``only_instrument``
+    locks it to one, where the agreement allows. ``extra`` is merged into the request last: a way to use
+    a gateway field that prenopay has no word for.
+
+    Raises ``InvalidOrder`` (a ``ValueError``) whose ``field`` names what is wrong.
+    """
+
+    amount: Money
+    description: str
+    return_url: str
+    """Where the payer comes back to; empty only where the merchant starts the payment."""
+    cancel_url: str = ""
+    payment_page_url: str = ""
+    """Seamless only: the host's page that holds the payment frame, to which apps and 3-D Secure return."""
+    order_reference: str = ""
+    lines: tuple[OrderLine, ...] = ()
+    vat: Money | None = None
+    capture: CaptureMode = CaptureMode.MANUAL
+    page: PageStyle = PageStyle.REDIRECT
+    language: str = "sv-SE"
+    instruments: tuple[Instrument | str, ...] = ()
+    only_instrument: Instrument | str | None = None
+    expand_first_instrument: bool = False
+    payer: Payer | None = None
+    risk: RiskFacts | None = None
+    age_limit: int | None = None
+    payer_user_agent: str = ""
+    store: StoreMethod | None = None
+    """Store the method for later charges; with an ``amount`` of zero it is stored without a purchase."""
+    pay_with: str = ""
+    """A ``ONE_CLICK`` mandate of the payer's, offered in the gateway's page: the payer says yes there."""
+    initiator: Initiator = Initiator.PAYER
+    paid_by_staff: bool = False
+    """Card details are typed by the merchant's staff, from the phone or a letter (MOTO), where agreed."""
+    metadata: Mapping[str, str | int | bool | Decimal] = field(
+        default_factory=dict[str, str | int | bool | Decimal],
+        hash=False,
+    )
+    valid_for: timedelta | None = None
+    """After this the sweep closes an unpaid order (default: as long as the gateway keeps its page open)."""
+    extra: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
+
+    def __post_init__(self) -> None:
+        """Refuse an order that cannot be right, before anything is stored or sent."""
+        _require(isinstance(self.amount, Money), "amount", "must be Money in minor units, such as Money(14900, 'SEK')")
+        least = 0 if self.store else 1  # nothing is paid where a method is only stored
+        _require(self.amount.minor >= least, "amount", f"must be more than zero, not {self.amount}")
+        if self.store or self.pay_with:
+            known = self.payer is not None and bool(self.payer.reference)
+            _require(known, "payer.reference", "a stored method belongs to someone: name the payer")
+        if self.is_verification:
+            _require(not self.lines, "lines", "nothing is bought where a method is only stored")
+            _require(not self.pay_with, "pay_with", "nothing is paid where a method is only stored")
+        _require(bool(self.description.strip()), "description", "the payer must be told what is paid for")
+        comes_back = bool(self.return_url) or self.initiator is Initiator.MERCHANT
+        _require(comes_back, "return_url", "the payer must have somewhere to come back to")
+        _require(len(self.lines) <= _MOST_LINES, "lines", f"at most {_MOST_LINES} lines, not {len(self.lines)}")
+        if self.vat is not None:
+            _require(isinstance(self.vat, Money), "vat", "must be Money in minor units")
+            in_amount = self.vat.currency == self.amount.currency and 0 <= self.vat.minor <= self.amount.minor
+            _require(in_amount, "vat", f"{self.vat} is not a part of {self.amount}")
+        if self.valid_for is not None:
+            _require(self.valid_for > timedelta(0), "valid_for", "must be more than nothing")
+        if self.lines:
+            are_lines = all(isinstance(line, OrderLine) for line in self.lines)
+            _require(are_lines, "lines", "every line must be an OrderLine")
+            check_sums(self.amount, self.vat, self.lines)
+
+    @property
+    def is_verification(self) -> bool:
+        """Whether a method is stored without a purchase."""
+        return self.amount.minor == 0
+
+    @property
+    def vat_amount(self) -> Money:
+        """The VAT inside ``amount``: stated, or the sum of the lines, or zero."""
+        if self.vat is not None:
+            return self.vat
+        return sums_of(self.lines)[1] if self.lines else Money.zero(self.amount.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutOrder:
+    """Money the host wants sent to someone: a prize, a freelancer's fee, a refund that came too late.
+
+    ``amount`` is what arrives; there is no VAT in it. ``payee_personal_number`` (12 digits) makes the
+    gateway check that the phone is that person's. ``reference`` is the host's own, shown in its bank's
+    reports. Raises ``InvalidOrder``.
+    """
+
+    amount: Money
+    payee_phone: str = field(repr=False)
+    payee_personal_number: str = field(default="", repr=False)
+    description: str = ""
+    reference: str
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be right, before anything is stored or sent."""
+        _require(isinstance(self.amount, Money), "amount", "must be Money in minor units, such as Money(14900, 'SEK')")
+        _require(self.amount.minor > 0, "amount", f"must be more than zero, not {self.amount}")
+        _require(bool(self.payee_phone.strip()), "payee_phone", "someone must receive the money")
+        _require(bool(self.reference.strip()), "reference", "the bank's reports must be able to name it")
+
+
+def sums_of(lines: tuple[OrderLine, ...]) -> tuple[Money, Money]:
+    """Return amount and VAT of ``lines``; a line for some instruments only is added by the gateway, so not here."""
+    nothing = Money.zero(lines[0].amount.currency)
+    counted = [line for line in lines if not line.only_with]
+    return sum((line.amount for line in counted), nothing), sum((line.vat_amount for line in counted), nothing)
+
+
+def check_sums(amount: Money, vat: Money | None, lines: tuple[OrderLine, ...]) -> None:
+    """Raise ``InvalidOrder`` unless the lines add up to ``amount`` (and to ``vat`` where stated)."""
+    currencies = {line.amount.currency for line in lines} | {line.vat_amount.currency for line in lines}
+    _require(currencies == {amount.currency}, "lines", f"every line must be in {amount.currency}")
+    total, vat_total = sums_of(lines)
+    _require(total == amount, "lines", f"the lines add up to {total}, the amount says {amount}")
+    if vat is not None:
+        _require(vat_total == vat, "vat", f"the VAT of the lines adds up to {vat_total}, the order says {vat}")
+
+
+def _require(holds: bool, field_name: str, why: str) -> None:  # noqa: FBT001 - a condition, read in place
+    if not holds:
+        message = f"{field_name}: {why}"
+        raise InvalidOrder(message, field=field_name)

@@ -1,0 +1,359 @@
+"""What prenopay answers: payments, operations and their outcomes, declines, flags."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Self
+
+from prenopay.errors import InvalidOrder
+from prenopay.values.money import Money
+
+__all__ = [
+    "Action",
+    "Advice",
+    "AppSwitch",
+    "Decline",
+    "DeclineCode",
+    "DeclineKind",
+    "Flag",
+    "FlagKind",
+    "Operation",
+    "OperationId",
+    "OperationKind",
+    "Outcome",
+    "Payment",
+    "PaymentState",
+    "Payout",
+    "SeamlessView",
+    "TimelineEntry",
+]
+
+_OPERATION_ID: Final = re.compile(r"[!-~]{1,100}")
+
+
+class OperationId(str):
+    """The host's name for one thing that moves money: the same id moves it at most once.
+
+    1 to 100 visible ASCII signs without spaces. Derive it from what the operation *is*
+    (``OperationId.of("renewal", subscriber, "2026-11")``), never from the time or the attempt.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: str) -> Self:
+        """Check ``value``; raises ``InvalidOrder``."""
+        if not isinstance(value, str) or not _OPERATION_ID.fullmatch(value):
+            message = f"operation_id must be 1 to 100 visible ASCII signs without spaces, not {value!r}"
+            raise InvalidOrder(message, field="operation_id")
+        return super().__new__(cls, value)
+
+    @classmethod
+    def of(cls, *parts: str | int) -> Self:
+        """Join what names the operation, such as ``of("refund", order_number, 1)``."""
+        return cls(":".join(str(part) for part in parts))
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands. Refunds are sums, not states."""
+
+    CREATED = "created"
+    """Written down here, not yet known to be at the gateway."""
+    PENDING = "pending"
+    """Open at the gateway: the payer may pay."""
+    AUTHORIZED = "authorized"
+    """Money is reserved."""
+    CAPTURED = "captured"
+    """Money was taken, in part or whole: see ``Payment.captured``."""
+    CANCELLED = "cancelled"
+    """Ended before money was taken."""
+    DECLINED = "declined"
+    """Ended because issuer, bank or gateway said no."""
+    EXPIRED = "expired"
+    """Ended because nobody paid in time."""
+    UNKNOWN = "unknown"
+    """Sent, no answer: settled by ``resolve`` or the sweep."""
+
+
+class Action(StrEnum):
+    """What can be done with a payment now."""
+
+    CAPTURE = "capture"
+    CANCEL = "cancel"
+    REFUND = "refund"
+    UPDATE = "update"
+
+
+class OperationKind(StrEnum):
+    """What an operation does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    CAPTURE = "capture"
+    CANCEL = "cancel"
+    REFUND = "refund"
+    CHARGE = "charge"
+    """Takes money on a mandate, the payer absent."""
+
+
+class Outcome(StrEnum):
+    """How an operation ended, or has not yet."""
+
+    SUCCEEDED = "succeeded"
+    PENDING = "pending"
+    """Accepted; the result comes later (a callback or the sweep brings it)."""
+    DECLINED = "declined"
+    """Tried, and refused by issuer, bank or gateway: see ``decline``."""
+    NOT_ATTEMPTED = "not_attempted"
+    """Certainly nothing happened: the same id may be used again."""
+    UNKNOWN = "unknown"
+    """Sent, no answer (yet): ``resolve`` looks it up."""
+
+
+class DeclineKind(StrEnum):
+    """Whether the same method may succeed later."""
+
+    SOFT = "soft"
+    HARD = "hard"
+
+
+class Advice(StrEnum):
+    """What to do after a decline."""
+
+    RETRY_LATER = "retry_later"
+    NEW_METHOD = "new_method"
+    NEVER = "never"
+    AUTHENTICATE = "authenticate"
+    """The payer must take part: send a payment page."""
+
+
+class DeclineCode(StrEnum):
+    """Why money was not given, in the field's words; one short list for every rail."""
+
+    DECLINED = "declined"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    CARD_EXPIRED = "card_expired"
+    CARD_BLOCKED = "card_blocked"
+    CARD_NOT_ACCEPTED = "card_not_accepted"
+    SUSPECTED_FRAUD = "suspected_fraud"
+    INVALID_AMOUNT = "invalid_amount"
+    INVALID_DETAILS = "invalid_details"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    AUTHENTICATION_FAILED = "authentication_failed"
+    CANCELLED_BY_PAYER = "cancelled_by_payer"
+    TIMED_OUT = "timed_out"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    DO_NOT_RETRY = "do_not_retry"
+    MANDATE_INACTIVE = "mandate_inactive"
+    PAYER_NOT_ENROLLED = "payer_not_enrolled"
+    PAYER_BUSY = "payer_busy"
+    AGE_LIMIT_NOT_MET = "age_limit_not_met"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    CREDIT_REFUSED = "credit_refused"
+    REFUND_REFUSED = "refund_refused"
+    UNAVAILABLE = "unavailable"
+
+
+_ABOUT_THE_METHOD: Final = frozenset(
+    {
+        DeclineCode.MANDATE_INACTIVE,
+        DeclineCode.CARD_EXPIRED,
+        DeclineCode.CARD_NOT_ACCEPTED,
+        DeclineCode.INVALID_DETAILS,
+    },
+)
+"""Declines that another try with the same method cannot change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decline:
+    """Issuer, bank or gateway said no: a result, not an error.
+
+    ``not_before`` is the earliest time a retry may be sent (``None``: no bound known);
+    ``provider_code`` is the gateway's own word, for support.
+    """
+
+    code: DeclineCode
+    kind: DeclineKind
+    advice: Advice
+    provider_code: str
+    text: str = ""
+    not_before: datetime | None = None
+    attempts_left: int | None = None
+
+    @property
+    def suspends(self) -> bool:
+        """Whether a stored method that was so refused must rest until ``not_before``, or for good where none is given.
+
+        Of a ceiling whose end is not known it is not said: that would be for good.
+        """
+        if self.code is DeclineCode.LIMIT_EXCEEDED:
+            return self.not_before is not None
+        return self.advice is Advice.NEVER or self.code in _ABOUT_THE_METHOD
+
+
+class FlagKind(StrEnum):
+    """Why a person should look at a payment."""
+
+    MISMATCH = "mismatch"
+    """The gateway's payment is not the one that was ordered: quarantined."""
+    ADJUSTED = "adjusted"
+    """The amount paid differs from the amount asked: fee, discount or partial approval."""
+    LATE = "late"
+    """Money came after the payment had ended here."""
+    PAID_TWICE = "paid_twice"
+    """Another payment of the same order was paid too."""
+    UNCERTAIN = "uncertain"
+    """The gateway itself does not know whether money moved: ask the payer to look, and the bank."""
+    CONTRADICTION = "contradiction"
+    """The gateway reports totals that cannot be, such as more refunded than captured."""
+    UNREADABLE_STATUS = "unreadable_status"
+    """The gateway reports a status that prenopay does not know."""
+    FOREIGN_CALLBACK = "foreign_callback"
+    """A callback to this payment's URL names another payment."""
+    MALFORMED_CALLBACK = "malformed_callback"
+    """A callback to this payment's URL cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A mark on a payment for a person to look at."""
+
+    kind: FlagKind
+    detail: str
+    raised_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeamlessView:
+    """What a page needs to show the payment inside itself.
+
+    Load ``script_url`` with a ``<script>`` tag and let it draw into an element of the page;
+    ``content_sources`` are what a Content-Security-Policy must allow.
+    """
+
+    script_url: str = field(repr=False)
+    content_sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSwitch:
+    """How the payer's banking app gets to the payment, where the gateway has no page of its own.
+
+    On a phone the payer follows ``app_url``; on a desktop ``qr_content`` is shown as a QR code and the
+    page waits. Whoever has ``token`` can open the payment in the app: show it to the payer only.
+    """
+
+    token: str = field(repr=False)
+    app_url: str = field(repr=False)
+    qr_content: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """One attempt to collect an order, as the books have it.
+
+    ``amount`` is what was ordered, ``due`` the same after a fee or discount that the gateway added
+    (then flagged ``ADJUSTED``). The others are cumulative: ``captured`` is all that was ever taken,
+    ``refunded`` all that was ever given back. All include VAT. Open access when ``is_paid``; a state alone never says
+    how much arrived.
+    """
+
+    payment_id: str
+    account: str
+    provider: str
+    order_reference: str
+    provider_reference: str | None
+    state: PaymentState
+    amount: Money
+    due: Money
+    authorized: Money
+    captured: Money
+    refunded: Money
+    cancelled: Money
+    description: str
+    instrument: str | None
+    allowed_actions: frozenset[Action]
+    flags: tuple[Flag, ...]
+    quarantined: bool
+    decline: Decline | None
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+    redirect_url: str | None = field(default=None, repr=False)
+    seamless_view: SeamlessView | None = field(default=None, repr=False)
+    app_switch: AppSwitch | None = field(default=None, repr=False)
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the whole order has been taken (what was refunded since does not change that)."""
+        return self.state is PaymentState.CAPTURED and self.captured >= self.due and not self.quarantined
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the payer may still pay."""
+        return self.state in {PaymentState.CREATED, PaymentState.PENDING, PaymentState.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing asked of the gateway, and how it ended.
+
+    ``amount`` includes VAT (``None`` for a cancel); ``reference`` is what the gateway knows it by.
+    """
+
+    operation_id: str
+    kind: OperationKind
+    account: str
+    payment_id: str
+    amount: Money | None
+    outcome: Outcome
+    decline: Decline | None
+    reference: str
+    attempts: int
+    created_at: datetime
+    settled_at: datetime | None
+    error: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it certainly happened."""
+        return self.outcome is Outcome.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """Money sent to someone, and how that ended. ``reference`` is what the gateway knows it by.
+
+    ``amount`` is what arrives; there is no VAT in it.
+    ``DECLINED`` means that it did not leave; ``UNKNOWN`` stays so until the gateway can say.
+    """
+
+    payout_id: str
+    operation_id: str
+    account: str
+    amount: Money
+    description: str
+    outcome: Outcome
+    decline: Decline | None
+    reference: str
+    created_at: datetime
+    settled_at: datetime | None
+    error: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the money certainly arrived."""
+        return self.outcome is Outcome.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One thing that happened to a payment, for people: ``kind`` is a stable word, ``text`` explains."""
+
+    at: datetime
+    kind: str
+    text: str
+    amount: Money | None = None
