@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Final
 
+from prenopay.testing.callbacks import CallbackAttempt, CallbackQueue, Post
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.conformance import Totals
-from prenopay.testing.emulators.callbacks import CallbackAttempt, CallbackQueue, Post
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, Outcome, json_answer
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, Outcome, json_answer
 
 __all__ = ["API_KEY", "NordpayEmulator"]
 

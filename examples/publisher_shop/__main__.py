@@ -27,8 +27,7 @@ from prenopay.cli import settings
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.server import serve
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.emulators.swish import (
     Behaviour,
@@ -38,6 +37,7 @@ from prenopay.testing.emulators.swish import (
     SwishMerchant,
     serve_swish,
 )
+from prenopay.testing.server import serve
 
 SWISH_NUMBER = "1230000017"
 PAYEE_ID = "00000000-1111-2222-3333-444444444444"

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from prenopay import Accounts, Environment, Money, Secret
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_ACCESS_TOKEN,
     DEFAULT_PAYEE_ID,

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from prenopay import CallbackRequest, CaptureMode, FlagKind, Payment, PaymentState, Secret
-from prenopay.testing.emulators.callbacks import Manner, hand_over
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.callbacks import Manner, hand_over
 from prenopay.testing.emulators.swedbankpay import AWKWARD
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackUrls
 from tests.behaviour.shop import CALLBACK_URL, Shop, an_order
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from prenopay import Outcome, PaymentState
-from prenopay.testing.emulators.server import serve
+from prenopay.testing.server import serve
 from prenopay.values.mandates import Mandate
 from tests.behaviour.shop import READER, Shop, sek
 from tests.behaviour.test_crashes import Executioner, Killed, mortal

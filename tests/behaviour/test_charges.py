@@ -13,8 +13,8 @@ import pytest
 from prenopay import Advice, CaptureMode, DeclineCode, EventKind, Operation, Outcome, Payer, PaymentState
 from prenopay.errors import CeilingReached, Conflict, IdReused, InvalidOrder, MandateUnusable, PrenopayError
 from prenopay.providers.swedbankpay import RepeatedReference
-from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swedbankpay import Behaviour, DeclineChannel, DuplicateAnswer, TrustlyAnswer
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import Consent, ConsentKind, Mandate, MandateKind, MandateState, StoreMethod
 from prenopay.values.money import Money
 from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek

@@ -12,7 +12,6 @@ from prenopay import OrderLine, Outcome, PageStyle, Payment, PaymentState
 from prenopay.books import ids
 from prenopay.errors import IdReused, NotSent, OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer
 from prenopay.providers.swedbankpay import ReferenceFormat
-from prenopay.testing.emulators.faults import Fault, FaultBody, FaultKind
 from prenopay.testing.emulators.swedbankpay import (
     AsynchronousReversal,
     DuplicateAnswer,
@@ -20,6 +19,7 @@ from prenopay.testing.emulators.swedbankpay import (
     ReferenceFormat as MerchantFormat,
     SwedbankPayEmulator,
 )
+from prenopay.testing.faults import Fault, FaultBody, FaultKind
 from tests.behaviour.shop import Shop, an_order, sek, transaction
 
 LOST = [

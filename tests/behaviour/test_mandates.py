@@ -12,7 +12,7 @@ from prenopay import CaptureMode, EventKind, Payer, PaymentState
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, MandateUnusable, NotFound, PrenopayError
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
 from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
 

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from prenopay import PaymentState
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.faults import Fault, FaultKind
 from tests.behaviour.shop import Shop
 from tests.behaviour.test_crashes import Executioner, mortal
 

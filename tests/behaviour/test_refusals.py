@@ -21,8 +21,8 @@ from prenopay.errors import (
     UnexpectedAnswer,
 )
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.testing.emulators.faults import Fault, FaultBody, FaultKind
 from prenopay.testing.emulators.swedbankpay import Merchant, SwedbankPayEmulator
+from prenopay.testing.faults import Fault, FaultBody, FaultKind
 from tests.behaviour.shop import Shop, an_order
 
 OTHER_PAYEE = "99999999-8888-7777-6666-555555555555"

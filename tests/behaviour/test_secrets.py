@@ -10,8 +10,8 @@ from sqlalchemy import select
 from prenopay import CaptureMode, Payer, Secret
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
-from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.orders import Address, RiskFacts
 from tests.behaviour.shop import KEY, Shop, an_order
 

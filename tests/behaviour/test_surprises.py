@@ -10,8 +10,8 @@ import pytest
 
 from prenopay import Action, CaptureMode, EventKind, FlagKind, OrderLine, Outcome, PageStyle, PaymentState
 from prenopay.errors import Conflict, Quarantined
-from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swedbankpay import AWKWARD, PayerAnswer
+from prenopay.testing.faults import Fault, FaultKind
 from tests.behaviour.shop import Shop, an_order, sek
 
 

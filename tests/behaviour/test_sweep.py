@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from prenopay import CaptureMode, FlagKind, Outcome, PaymentState
-from prenopay.testing.emulators.callbacks import Manner
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.callbacks import Manner
 from prenopay.testing.emulators.swedbankpay import AsynchronousReversal
+from prenopay.testing.faults import Fault, FaultKind
 from tests.behaviour.shop import Shop, sek
 
 

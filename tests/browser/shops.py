@@ -21,10 +21,10 @@ from examples.publisher_shop.__main__ import (
 from examples.publisher_shop.app import build
 from starlette.applications import Starlette
 
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.server import serve
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import Status, SwedbankPayEmulator
 from prenopay.testing.emulators.swish import PaymentRecord, SwishEmulator, serve_swish
+from prenopay.testing.server import serve
 
 PASSWORD = "norrvik-staff-password"
 CALLBACK_KEY = "a-callback-key-of-the-browser-tests"

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.faults import Fault, FaultKind
 
 from .shops import RunningShop
 from .visitors import PHONE, PLAIN_CARD, Visitor

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from prenopay.testing.emulators.callbacks import Manner
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.callbacks import Manner
+from prenopay.testing.faults import Fault, FaultKind
 
 from .shops import RunningShop
 from .visitors import Visitor

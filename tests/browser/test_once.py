@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from prenopay.testing.emulators.callbacks import Manner
+from prenopay.testing.callbacks import Manner
 from prenopay.testing.emulators.swedbankpay import Status
 
 from .shops import RunningShop

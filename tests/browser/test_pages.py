@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from examples.publisher_shop.texts import TEXTS
 
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.faults import Fault, FaultKind
 
 from .shops import EMAIL, PHONE_NUMBER, SECRETS, RunningShop, open_shop
 from .visitors import DESKTOP, PHONE, Visitor

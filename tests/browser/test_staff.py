@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from prenopay.testing.emulators.callbacks import Manner
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.callbacks import Manner
+from prenopay.testing.faults import Fault, FaultKind
 
 from .shops import PASSWORD, RunningShop
 from .visitors import PHONE, Visitor

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import segno
 
-from prenopay.testing.emulators.callbacks import Manner
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.callbacks import Manner
 from prenopay.testing.emulators.swish import Status
+from prenopay.testing.faults import Fault, FaultKind
 
 from .shops import PHONE_NUMBER, RunningShop, open_shop
 from .visitors import PHONE, Visitor

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from prenopay.testing.emulators.callbacks import CallbackQueue
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.exchange import EmulatorRequest, Outcome
-from prenopay.testing.emulators.server import Served, serve
+from prenopay.testing.callbacks import CallbackQueue
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from prenopay.testing.http import EmulatorRequest, Outcome
+from prenopay.testing.server import Served, serve
 from tests.cli.desk import KEY, PASSWORD, TOKEN, TOKEN_KEY, Desk
 
 

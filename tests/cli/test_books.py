@@ -10,7 +10,7 @@ from sqlalchemy import text
 from prenopay import CallbackRequest, Payment
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.faults import Fault, FaultKind
 from tests.cli.desk import PASSWORD, Desk
 
 

@@ -15,8 +15,8 @@ from sqlalchemy import text
 
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
-from prenopay.testing.emulators.faults import Fault, FaultKind
-from prenopay.testing.emulators.server import serve
+from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.server import serve
 from prenopay.web.wsgi import CallbackApp
 from tests.cli.desk import TOKEN, Desk
 from tests.transport.certificates import Authority

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prenopay import Money, Outcome, Payer
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import Consent, StoreMethod
 from tests.cli.desk import Desk
 

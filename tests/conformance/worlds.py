@@ -11,9 +11,9 @@ from typing import Any
 from prenopay import DeclineCode, Environment, Money, Order, Payer, Payment, Secret
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.providers.swish import Swish
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.conformance import Totals, World
 from prenopay.testing.conformance.world import Books, Trouble, consent
-from prenopay.testing.emulators.clock import VirtualClock
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_ACCESS_TOKEN,

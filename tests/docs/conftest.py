@@ -17,7 +17,7 @@ import pytest
 from prenopay import Accounts, AsyncAccounts, CaptureMode, Environment, Money, Order, OrderLine, Secret
 from prenopay.accounts.reception import DOCTORS_PAYMENT
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
 from prenopay.testing.emulators.swish import SwishEmulator

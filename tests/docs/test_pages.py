@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from prenopay import cli
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.server import serve
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from prenopay.testing.server import serve
 from tests.conftest import real_part_is_missing
 from tests.docs.reading import ROOT, command_lines, documents, name_of, run
 

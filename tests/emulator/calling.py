@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
 API = "https://api.externalintegration.payex.com"
 ITEM: dict[str, object] = {

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, Outcome
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, SwishEmulator
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, Outcome
 
 API = "https://cpc.getswish.net"
 CALLBACK = "https://shop.example/swish"

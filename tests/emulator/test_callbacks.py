@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from prenopay.testing.emulators.callbacks import (
+from prenopay.testing.callbacks import (
     CallbackQueue,
     Manner,
     Post,
@@ -14,7 +14,7 @@ from prenopay.testing.emulators.callbacks import (
     hand_over,
     post_over_http,
 )
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.clock import VirtualClock
 from prenopay.values.callbacks import CallbackRequest
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prenopay._blocking import run_blocking
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.clock import VirtualClock
 
 
 def test_time_stands_still_until_it_is_pushed() -> None:

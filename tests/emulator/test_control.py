@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swedbankpay import Status, SwedbankPayEmulator
+from prenopay.testing.faults import Fault, FaultKind
 
 from .calling import Answer, Merchant
 

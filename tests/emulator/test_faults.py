@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from prenopay.testing.emulators.exchange import Dropped, EmulatorAnswer, HalfBody, Outcome, Refused
-from prenopay.testing.emulators.faults import Fault, FaultBody, FaultKind, FaultPlan, meet
+from prenopay.testing.faults import Fault, FaultBody, FaultKind, FaultPlan, meet
+from prenopay.testing.http import Dropped, EmulatorAnswer, HalfBody, Outcome, Refused
 
 WHOLE = EmulatorAnswer(status=200, body=b"0123456789")
 

@@ -28,10 +28,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.faults import Fault, FaultKind
-from prenopay.testing.emulators.server import Served, serve
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.server import Served, serve
 
 from .calling import purchase
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.server import Served, serve
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, Status, SwedbankPayEmulator
+from prenopay.testing.server import Served, serve
 from tests.chromium import chromium
 
 from .calling import purchase

@@ -13,10 +13,8 @@ import pytest
 from prenopay._blocking import run_blocking
 from prenopay.errors import OutcomeUnknown
 from prenopay.ports import HttpRequest
-from prenopay.testing.emulators.control import ControlRefused
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.sender import EmulatorSender
-from prenopay.testing.emulators.server import serve
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_ACCESS_TOKEN,
     DEFAULT_PAYEE_ID,
@@ -34,6 +32,8 @@ from prenopay.testing.emulators.swedbankpay import (
     TrustlyAnswer,
     TrustlyCharge,
 )
+from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.server import serve
 
 from .calling import API, ITEM, Answer, Merchant
 from .storing import CHALLENGED, MASTERCARD, NETWORK, PAYER, card_token, charge, stored

@@ -9,9 +9,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.markup import element
 from prenopay.testing.emulators.swedbankpay import PayerAnswer, Status, SwedbankPayEmulator
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
 from .calling import ITEM, Merchant
 

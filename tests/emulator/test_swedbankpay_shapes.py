@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prenopay.testing.emulators.callbacks import RetrySchedule
+from prenopay.testing.callbacks import RetrySchedule
 from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,
     Behaviour,

@@ -8,8 +8,8 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.swedbankpay import Status, SwedbankPayEmulator, TokenKind
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
 from .calling import Merchant
 from .storing import CHALLENGED, PAYER, card_token, verify

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prenopay.testing.emulators.control import ControlRefused
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,
     ArchivedBy,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.server import Served, serve
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import Status, SwishEmulator
+from prenopay.testing.server import Served, serve
 from tests.chromium import chromium
 
 from .swish_calling import PAYER, Shop

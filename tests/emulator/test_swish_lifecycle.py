@@ -12,11 +12,9 @@ import pytest
 from prenopay._blocking import run_blocking
 from prenopay.errors import NotSent, OutcomeUnknown
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.testing.emulators.callbacks import RetrySchedule, hand_over
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.control import ControlRefused
-from prenopay.testing.emulators.exchange import Dropped
-from prenopay.testing.emulators.faults import Fault, FaultBody, FaultKind
+from prenopay.testing.callbacks import RetrySchedule, hand_over
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swish import (
     AWKWARD,
@@ -30,6 +28,8 @@ from prenopay.testing.emulators.swish import (
     Status,
     SwishEmulator,
 )
+from prenopay.testing.faults import Fault, FaultBody, FaultKind
+from prenopay.testing.http import Dropped
 from prenopay.values.callbacks import CallbackRequest
 
 from .swish_calling import API, CALLBACK, IDENTIFIER, PAYER, Shop

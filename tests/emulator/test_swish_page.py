@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.swish import Status
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
 from .swish_calling import PAYER, Shop
 

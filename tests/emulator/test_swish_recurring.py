@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from prenopay.testing.emulators.control import ControlRefused
-from prenopay.testing.emulators.exchange import EmulatorAnswer
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, SwishEmulator, SwishMerchant, SwishPayer
 from prenopay.testing.emulators.swish.qr import commerce_content, prefilled_content
+from prenopay.testing.http import EmulatorAnswer
 
 from .swish_calling import CALLBACK, IDENTIFIER, PAYER, Shop
 

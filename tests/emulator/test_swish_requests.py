@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 
-from prenopay.testing.emulators.exchange import Refused
 from prenopay.testing.emulators.swish import (
     MSS,
     Behaviour,
@@ -18,6 +17,7 @@ from prenopay.testing.emulators.swish import (
     SwishMerchant,
     SwishPayer,
 )
+from prenopay.testing.http import Refused
 
 from .swish_calling import IDENTIFIER, PAYER, Shop
 

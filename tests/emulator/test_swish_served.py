@@ -21,8 +21,8 @@ from typing import Any
 import httpx
 import pytest
 
-from prenopay.testing.emulators.callbacks import posting_without_name
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.callbacks import posting_without_name
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import (
     DEFAULT_NUMBER,
     Behaviour,

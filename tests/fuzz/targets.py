@@ -34,10 +34,10 @@ from prenopay.provider import Environment, Inspection, ReceivesCallbacks
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.certificates import Credentials
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.emulators.swish import SwishEmulator
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 from prenopay.values.callbacks import Hint, PinnedSource, Rejected
 from prenopay.web import asgi, wsgi
 from tests.behaviour.shop import CALLBACK_URL, KEY, an_order

@@ -12,7 +12,7 @@ import pytest
 
 from prenopay import CaptureMode, Event, PaymentState, upgrade_database
 from prenopay.errors import ConfigurationError, Conflict, Rejected
-from prenopay.testing.emulators.callbacks import Callback
+from prenopay.testing.callbacks import Callback
 from prenopay.testing.mock import (
     EventsNotTaken,
     Manner,

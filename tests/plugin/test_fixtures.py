@@ -13,9 +13,9 @@ import pytest
 
 from prenopay import Accounts, AsyncAccounts, CaptureMode, Event, Payer, Payment, PaymentState, Secret
 from prenopay.errors import Conflict
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.control import ControlRefused
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.control import ControlRefused
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.fixtures.bench import Bench
 from prenopay.testing.fixtures.callbacks import Callbacks, to_accounts
 from prenopay.testing.fixtures.secrets import SecretSeeker, SecretsSeen

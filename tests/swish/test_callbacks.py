@@ -9,9 +9,9 @@ import pytest
 
 from prenopay import CallbackRequest, FlagKind, Payment, PaymentState
 from prenopay.providers.swish.encoding import callback_identifier
-from prenopay.testing.emulators.callbacks import Manner
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.callbacks import Manner
 from prenopay.testing.emulators.swish import IdentifierPlace
+from prenopay.testing.faults import Fault, FaultKind
 from tests.behaviour.shop import sek
 from tests.swish.shop import SwishShop
 

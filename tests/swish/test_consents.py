@@ -14,7 +14,7 @@ from prenopay import DeclineCode, EventKind, Operation, Outcome, Payer, Payment,
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.errors import Conflict, InvalidOrder, MandateUnusable, PrenopayError, UnsupportedOperation
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import Mandate, MandateKind, MandateState, StoreMethod
 from prenopay.values.orders import PageStyle
 from prenopay.values.payments import Action

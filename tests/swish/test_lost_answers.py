@@ -8,7 +8,7 @@ import pytest
 
 from prenopay import Outcome, PaymentState
 from prenopay.errors import NotSent, OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer
-from prenopay.testing.emulators.faults import Fault, FaultBody, FaultKind
+from prenopay.testing.faults import Fault, FaultBody, FaultKind
 from tests.swish.shop import SwishShop, by_phone
 
 LOST = [

@@ -15,7 +15,7 @@ import pytest
 from prenopay import Accounts, AsyncAccounts, Environment, Outcome
 from prenopay.errors import ConfigurationError, TransportError, Unauthenticated
 from prenopay.providers.swish import Swish
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import (
     DEFAULT_NUMBER,
     IssuedCertificate,

@@ -8,8 +8,8 @@ import pytest
 
 from prenopay import DeclineCode, FlagKind, Outcome, PaymentState
 from prenopay.errors import Conflict, InvalidOrder, UnsupportedOperation
-from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swish import AWKWARD, MSS, Behaviour
+from prenopay.testing.faults import Fault, FaultKind
 from tests.behaviour.shop import sek
 from tests.swish.shop import SwishShop, by_phone
 

@@ -11,8 +11,8 @@ from prenopay import Payer
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.providers.swish.encoding import callback_identifier
-from prenopay.testing.emulators.faults import Fault, FaultKind
 from prenopay.testing.emulators.swish import SwishPayer
+from prenopay.testing.faults import Fault, FaultKind
 from tests.behaviour.shop import KEY
 from tests.swish.shop import PERSONAL_NUMBER, PHONE, SwishShop, a_payout, by_phone, certificate
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from prenopay._blocking import run_blocking
 from prenopay._transport import AwaitingSender, BlockingSender
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 from tests.behaviour.shop import Shop
 from tests.transport.gateway import Line, Request, Talk
 

@@ -9,9 +9,9 @@ import pytest
 
 from prenopay import Outcome, PaymentState
 from prenopay.errors import NotSent, OutcomeUnknown
-from prenopay.testing.emulators.faults import Fault, FaultKind
-from prenopay.testing.emulators.server import Served, serve
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.server import Served, serve
 from tests.behaviour.shop import COLOURS, Shop, an_order
 from tests.transport.shops import shop_at
 

@@ -12,8 +12,8 @@ import respx
 
 from prenopay import CaptureMode
 from prenopay._transport import AwaitingSender, BlockingSender
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 from tests.behaviour.shop import COLOURS, Shop
 
 _HOST = "api.externalintegration.payex.com"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prenopay import FlagKind, PaymentState, Secret
-from prenopay.testing.emulators.faults import Fault, FaultKind
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackUrls
 from tests.behaviour.shop import KEY
 from tests.web.host import CALLBACK_URL, Host, body

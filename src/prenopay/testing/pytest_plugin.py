@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prenopay.accounts.accounts import AsyncAccounts
     from prenopay.providers.swedbankpay import SwedbankPay
     from prenopay.providers.swish import Swish
-    from prenopay.testing.emulators.clock import VirtualClock
+    from prenopay.testing.clock import VirtualClock
     from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
     from prenopay.testing.emulators.swish import IssuedCertificate, SwishAuthority, SwishEmulator
     from prenopay.testing.fixtures.bench import Bench, BenchSender
@@ -100,7 +100,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def prenopay_clock() -> VirtualClock:
     """Return the clock of every gateway here; another in a ``conftest.py`` is that of them all."""
-    from prenopay.testing.emulators.clock import VirtualClock
+    from prenopay.testing.clock import VirtualClock
 
     return VirtualClock()
 

@@ -28,9 +28,9 @@ from prenopay.provider import (
     Reply,
     Updates,
 )
+from prenopay.testing.callbacks import hand_over
 from prenopay.testing.conformance.wire import Wire
 from prenopay.testing.conformance.world import Totals, Trouble, World, an_order
-from prenopay.testing.emulators.callbacks import hand_over
 from prenopay.testing.listening import listening
 from prenopay.values.callbacks import CallbackReply, CallbackRequest
 from prenopay.values.events import Event

@@ -10,8 +10,8 @@ from typing import Final, assert_never
 
 from prenopay.errors import NotSent, OutcomeUnknown
 from prenopay.ports import HttpRequest, HttpResponse, HttpSender
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.conformance.world import Trouble
-from prenopay.testing.emulators.clock import VirtualClock
 
 __all__ = ["Answer", "Edit", "Wire", "answering", "changes_something", "refused", "with_unknown_members"]
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from prenopay.ports import HttpSender
 from prenopay.provider import PaymentProvider, ProviderConfig
-from prenopay.testing.emulators.callbacks import Post
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.callbacks import Post
+from prenopay.testing.clock import VirtualClock
 from prenopay.values.mandates import Consent
 from prenopay.values.money import Money
 from prenopay.values.orders import Order, OrderLine, Payer, PayoutOrder

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from prenopay.errors import NotSent, OutcomeUnknown
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.testing.emulators.exchange import (
+from prenopay.testing.http import (
     Dropped,
     Emulator,
     EmulatorAnswer,

@@ -33,9 +33,9 @@ from prenopay.provider import (
     Reply,
     TransactionKind,
 )
-from prenopay.testing.emulators.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.control import ControlRefused
+from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.mock.outcomes import Call, Manner, Scripted, Scripts, chosen, decline_of
 from prenopay.testing.mock.records import Method, MockTotals, Movement, Payment, Payout, Standing
 from prenopay.values.mandates import MandateKind, MethodSeen

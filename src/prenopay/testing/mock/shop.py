@@ -23,7 +23,7 @@ from prenopay.blocking import Accounts, Payments
 from prenopay.books.upgrade import upgrade_database
 from prenopay.errors import ConfigurationError
 from prenopay.payments import AsyncPayments
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.fixtures.callbacks import AsyncCallbacks, Callbacks, to_accounts
 from prenopay.testing.mock.config import Mock

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from prenopay.testing.emulators.control import ControlRefused
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.swedbankpay import TEST_CARDS, PayerAnswer
 from prenopay.testing.simulation.books import Books, PaymentRow
 from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, text_of

@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 
 from prenopay.accounts.accounts import SweepReport
-from prenopay.testing.emulators.callbacks import Manner
+from prenopay.testing.callbacks import Manner
 from prenopay.testing.simulation import staff, steps
 from prenopay.testing.simulation.books import Books
 from prenopay.testing.simulation.gateways import CARD_ACCOUNTS

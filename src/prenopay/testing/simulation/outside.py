@@ -6,8 +6,8 @@ import json
 from datetime import timedelta
 from typing import Final
 
-from prenopay.testing.emulators.callbacks import Manner
-from prenopay.testing.emulators.exchange import EmulatorRequest
+from prenopay.testing.callbacks import Manner
+from prenopay.testing.http import EmulatorRequest
 from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, FOREIGN_NAMES
 from prenopay.testing.simulation.moment import Did, Moment
 from prenopay.testing.simulation.process import MERCHANTS

@@ -17,7 +17,7 @@ from prenopay.providers.swedbankpay import RepeatedReference, SwedbankPay
 from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.provider import SwishProvider
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import Merchant
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, IssuedCertificate, SwishAuthority
 from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, CARDS, OTHER_CARDS, SWISH

@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 
 from prenopay.errors import LedgerUnavailable, NotSent, OutcomeUnknown
 from prenopay.ports import HttpRequest, HttpResponse, HttpSender, Ledger
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.faults import Fault as WireFault, FaultKind
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.faults import Fault as WireFault, FaultKind
 
 __all__ = [
     "POSSIBLE",

@@ -21,7 +21,7 @@ from prenopay.books.engine import AwaitingLedger, BlockingLedger
 from prenopay.errors import IdReused, PrenopayError
 from prenopay.ports import HttpRequest, Ledger
 from prenopay.providers.swedbankpay import RepeatedReference
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Final, Literal
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, json_answer
 from prenopay.testing.emulators.jsonvalues import JsonObject, as_object
 from prenopay.testing.emulators.swedbankpay import request_shapes
 from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel, DuplicateAnswer, MissingVersion
@@ -41,6 +40,7 @@ from prenopay.testing.emulators.swedbankpay.register import Register, UsedRefere
 from prenopay.testing.emulators.swedbankpay.request_bodies import json_body, refuse
 from prenopay.testing.emulators.swedbankpay.token_api import TOKEN_PATHS, TokenApi
 from prenopay.testing.emulators.swedbankpay.tokens import CHARGES
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
 
 __all__ = ["Api"]
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
-from prenopay.testing.emulators.callbacks import RetrySchedule
+from prenopay.testing.callbacks import RetrySchedule
 
 __all__ = [
     "AWKWARD",

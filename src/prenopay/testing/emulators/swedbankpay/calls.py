@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from prenopay.testing.emulators.exchange import EmulatorRequest
 from prenopay.testing.emulators.jsonvalues import JsonObject, as_object, read_json
 from prenopay.testing.emulators.swedbankpay.tokens import CHARGES
+from prenopay.testing.http import EmulatorRequest
 
 __all__ = ["ORDERS_PATH", "PAGE_PATH", "PAYERS_PATH", "describe_call", "member"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, assert_never
 
-from prenopay.testing.emulators.control import ControlRefused
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel
 from prenopay.testing.emulators.swedbankpay.cards import CardUsed, is_good_until

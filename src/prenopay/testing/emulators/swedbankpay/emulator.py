@@ -11,17 +11,14 @@ from email.utils import format_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from prenopay.testing.emulators.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.control import (
+from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.control import (
     CONTROL_PREFIX,
     ControlPanel,
     ControlRefused,
 )
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, Outcome
-from prenopay.testing.emulators.faults import FaultPlan, meet
 from prenopay.testing.emulators.jsonvalues import JsonObject
-from prenopay.testing.emulators.server import Served, serve_until_interrupted
 from prenopay.testing.emulators.swedbankpay.api import Api
 from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour, DeclineChannel
 from prenopay.testing.emulators.swedbankpay.books import (
@@ -52,7 +49,10 @@ from prenopay.testing.emulators.swedbankpay.register import Register
 from prenopay.testing.emulators.swedbankpay.remote import act_as_payer
 from prenopay.testing.emulators.swedbankpay.token_keeper import TokenKeeper
 from prenopay.testing.emulators.swedbankpay.tokens import ArchivedBy, TokenKind
-from prenopay.testing.emulators.transcript import Transcript
+from prenopay.testing.faults import FaultPlan, meet
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, Outcome
+from prenopay.testing.server import Served, serve_until_interrupted
+from prenopay.testing.transcript import Transcript
 
 __all__ = ["SwedbankPayEmulator"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from urllib.parse import urlsplit
 
-from prenopay.testing.emulators.exchange import EmulatorRequest
 from prenopay.testing.emulators.swedbankpay.behaviour import Brand
+from prenopay.testing.http import EmulatorRequest
 
 __all__ = ["Hosts"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prenopay.testing.emulators.callbacks import Callback
+from prenopay.testing.callbacks import Callback
 from prenopay.testing.emulators.jsonvalues import JsonObject, write_json
 from prenopay.testing.emulators.swedbankpay.instruments import Instrument
 from prenopay.testing.emulators.swedbankpay.orders import PaymentOrder

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from prenopay.testing.emulators.control import ControlRefused
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.swedbankpay.cards import CardUsed, find_card, is_good_until
 from prenopay.testing.emulators.swedbankpay.declines import (

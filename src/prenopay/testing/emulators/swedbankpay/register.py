@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from prenopay.testing.emulators.callbacks import CallbackQueue
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.exchange import EmulatorAnswer
+from prenopay.testing.callbacks import CallbackQueue
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour, DeclineChannel
 from prenopay.testing.emulators.swedbankpay.merchants import Merchant
 from prenopay.testing.emulators.swedbankpay.orders import HistoryEntry, PaymentOrder
 from prenopay.testing.emulators.swedbankpay.reattempts import Reattempts
 from prenopay.testing.emulators.swedbankpay.tokens import Vault
+from prenopay.testing.http import EmulatorAnswer
 
 __all__ = ["PAGE_LIVES", "PlannedDecline", "Register", "UsedReference"]
 

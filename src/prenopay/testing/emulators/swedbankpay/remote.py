@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from prenopay.testing.emulators.control import ControlRefused, take, take_word
+from prenopay.testing.control import ControlRefused, take, take_word
 from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.swedbankpay.cards import PLAIN_CARD
 from prenopay.testing.emulators.swedbankpay.charging import TrustlyAnswer

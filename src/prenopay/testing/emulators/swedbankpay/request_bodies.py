@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prenopay.testing.emulators.exchange import EmulatorRequest
 from prenopay.testing.emulators.jsonvalues import JsonObject, as_object, read_json
 from prenopay.testing.emulators.swedbankpay.problems import FieldProblem, input_error
+from prenopay.testing.http import EmulatorRequest
 
 __all__ = ["json_body", "refuse"]
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, json_answer
 from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.swedbankpay.behaviour import Brand
 from prenopay.testing.emulators.swedbankpay.calls import PAYERS_PATH
@@ -25,6 +24,7 @@ from prenopay.testing.emulators.swedbankpay.token_documents import (
     payer_tokens,
 )
 from prenopay.testing.emulators.swedbankpay.tokens import ArchivedBy, StoredToken, TokenKind
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
 
 __all__ = ["TOKEN_PATHS", "TokenApi"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from prenopay.testing.emulators.control import ControlRefused
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel
 from prenopay.testing.emulators.swedbankpay.books import TokenRecord, token_record
 from prenopay.testing.emulators.swedbankpay.cards import CardUsed, find_card, is_good_until

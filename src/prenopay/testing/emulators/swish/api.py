@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, Headers, json_answer
 from prenopay.testing.emulators.jsonvalues import JsonObject, as_object, read_json
 from prenopay.testing.emulators.swish.authority import SwishAuthority
 from prenopay.testing.emulators.swish.calls import API_PATH, QR_PATH, RECURRING_PATH
@@ -24,6 +23,7 @@ from prenopay.testing.emulators.swish.recurring import Recurring
 from prenopay.testing.emulators.swish.refund_side import RefundSide
 from prenopay.testing.emulators.swish.register import Register, UsedId
 from prenopay.testing.emulators.swish.signatures import payload_bytes
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, Headers, json_answer
 
 __all__ = ["Api"]
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Final, Literal
 
-from prenopay.testing.emulators.callbacks import RetrySchedule
+from prenopay.testing.callbacks import RetrySchedule
 
 __all__ = [
     "AWKWARD",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from prenopay.testing.emulators.exchange import EmulatorRequest
 from prenopay.testing.emulators.jsonvalues import as_object, read_json
+from prenopay.testing.http import EmulatorRequest
 
 __all__ = ["API_PATH", "PHONE_PATH", "QR_PATH", "RECURRING_PATH", "describe_call"]
 

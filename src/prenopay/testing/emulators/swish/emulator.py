@@ -9,11 +9,9 @@ from email.utils import format_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from prenopay.testing.emulators.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.control import CONTROL_PREFIX, ControlPanel, ControlRefused, take
-from prenopay.testing.emulators.exchange import Emulator, EmulatorAnswer, EmulatorRequest, Outcome, Refused
-from prenopay.testing.emulators.faults import FaultPlan, meet
+from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.control import CONTROL_PREFIX, ControlPanel, ControlRefused, take
 from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.swish.api import Api
 from prenopay.testing.emulators.swish.authority import SwishAuthority
@@ -37,7 +35,9 @@ from prenopay.testing.emulators.swish.payer_side import DEFAULT_PAYER, PayerSide
 from prenopay.testing.emulators.swish.recurring import Recurring
 from prenopay.testing.emulators.swish.register import Register
 from prenopay.testing.emulators.swish.serving import serve_swish_forever
-from prenopay.testing.emulators.transcript import Transcript
+from prenopay.testing.faults import FaultPlan, meet
+from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, Outcome, Refused
+from prenopay.testing.transcript import Transcript
 
 __all__ = ["API_HOSTS", "QR_HOSTS", "SwishEmulator"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from prenopay.testing.emulators.callbacks import CallbackQueue
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.control import CONTROL_PREFIX
-from prenopay.testing.emulators.exchange import Emulator, EmulatorAnswer, EmulatorRequest, Outcome
+from prenopay.testing.callbacks import CallbackQueue
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.control import CONTROL_PREFIX
 from prenopay.testing.emulators.swish.calls import PHONE_PATH, QR_PATH
+from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, Outcome
 
 __all__ = ["PhoneFace", "Presenting"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prenopay.testing.emulators.control import ControlRefused
+from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.swish.codes import text_of
 from prenopay.testing.emulators.swish.fields import age_on
 from prenopay.testing.emulators.swish.notices import notify

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, Headers, json_answer
 from prenopay.testing.emulators.swish.behaviour import Behaviour
 from prenopay.testing.emulators.swish.codes import Call, text_of
+from prenopay.testing.http import EmulatorAnswer, Headers, json_answer
 
 __all__ = ["Problem", "Refusal", "malformed", "refuse", "unprocessable"]
 

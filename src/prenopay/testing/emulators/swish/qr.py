@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Any, Final
 from urllib.parse import quote
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer
 from prenopay.testing.emulators.jsonvalues import JsonObject, as_object
 from prenopay.testing.emulators.swish.problems import Refusal, malformed
+from prenopay.testing.http import EmulatorAnswer
 
 __all__ = ["commerce_content", "prefilled_content", "qr_picture"]
 

@@ -12,7 +12,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, json_answer
 from prenopay.testing.emulators.jsonvalues import JsonObject, as_object
 from prenopay.testing.emulators.swish.calls import RECURRING_PATH
 from prenopay.testing.emulators.swish.codes import Call, text_of
@@ -25,6 +24,7 @@ from prenopay.testing.emulators.swish.payer_side import DEFAULT_PAYER, PayerRefu
 from prenopay.testing.emulators.swish.payment_side import acting_for
 from prenopay.testing.emulators.swish.problems import Refusal, malformed, refuse
 from prenopay.testing.emulators.swish.register import Register
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
 
 __all__ = ["Charge", "Consent", "Recurring"]
 

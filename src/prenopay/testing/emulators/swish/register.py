@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from prenopay.testing.emulators.callbacks import CallbackQueue
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.exchange import EmulatorAnswer
+from prenopay.testing.callbacks import CallbackQueue
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish.behaviour import Behaviour
 from prenopay.testing.emulators.swish.merchants import SwishMerchant, SwishPayer
 from prenopay.testing.emulators.swish.objects import Payment, Payout, Refund, Status
+from prenopay.testing.http import EmulatorAnswer
 
 __all__ = ["Register", "UsedId"]
 

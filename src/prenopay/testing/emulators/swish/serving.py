@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prenopay.testing.emulators.callbacks import Post, posting_without_name
-from prenopay.testing.emulators.control import CONTROL_PREFIX
-from prenopay.testing.emulators.server import Served, serve
+from prenopay.testing.callbacks import Post, posting_without_name
+from prenopay.testing.control import CONTROL_PREFIX
 from prenopay.testing.emulators.swish.authority import KeyPurpose, SwishAuthority
 from prenopay.testing.emulators.swish.calls import PHONE_PATH
+from prenopay.testing.server import Served, serve
 
 if TYPE_CHECKING:
     from prenopay.testing.emulators.swish.emulator import SwishEmulator

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer
 from prenopay.testing.emulators.jsonvalues import JsonObject, write_json
 from prenopay.testing.emulators.markup import Html, document, element
 from prenopay.testing.emulators.swedbankpay.calls import PAGE_PATH
 from prenopay.testing.emulators.swedbankpay.page.texts import Texts
 from prenopay.testing.emulators.swedbankpay.page.visit import Visit, host_origins
+from prenopay.testing.http import EmulatorAnswer
 
 __all__ = ["ASSETS_PATH", "page", "plain_page", "redirect"]
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer
 from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.markup import Html, element, join
 from prenopay.testing.emulators.swedbankpay.cards import TEST_CARDS, TestCard
@@ -17,6 +16,7 @@ from prenopay.testing.emulators.swedbankpay.page.layout import page
 from prenopay.testing.emulators.swedbankpay.page.stored import consent_field, stored_forms
 from prenopay.testing.emulators.swedbankpay.page.visit import Visit
 from prenopay.testing.emulators.swedbankpay.tokens import StoredToken
+from prenopay.testing.http import EmulatorAnswer
 
 __all__ = ["menu_page"]
 

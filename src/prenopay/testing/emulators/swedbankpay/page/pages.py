@@ -6,7 +6,6 @@ import re
 from importlib.resources import files
 from typing import Final
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.jsonvalues import write_json
 from prenopay.testing.emulators.swedbankpay.calls import PAGE_PATH
 from prenopay.testing.emulators.swedbankpay.cards import find_card, is_good_until
@@ -31,6 +30,7 @@ from prenopay.testing.emulators.swedbankpay.payer_side import (
 )
 from prenopay.testing.emulators.swedbankpay.register import Register
 from prenopay.testing.emulators.swedbankpay.storing import stored_choices
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
 __all__ = ["Pages"]
 

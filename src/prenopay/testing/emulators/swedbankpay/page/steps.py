@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer
 from prenopay.testing.emulators.jsonvalues import JsonObject
 from prenopay.testing.emulators.markup import Html, element
 from prenopay.testing.emulators.swedbankpay.orders import Attempt, Status
@@ -10,6 +9,7 @@ from prenopay.testing.emulators.swedbankpay.page.layout import page, plain_page
 from prenopay.testing.emulators.swedbankpay.page.texts import Texts
 from prenopay.testing.emulators.swedbankpay.page.visit import Visit
 from prenopay.testing.emulators.swedbankpay.payer_side import PayerAnswer
+from prenopay.testing.http import EmulatorAnswer
 
 __all__ = ["closed_page", "expired_page", "foreign_frame_page", "not_found_page", "question_page"]
 

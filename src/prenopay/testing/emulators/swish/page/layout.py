@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer
 from prenopay.testing.emulators.markup import Html, document, element
 from prenopay.testing.emulators.swish.calls import PHONE_PATH
 from prenopay.testing.emulators.swish.page.texts import Texts
+from prenopay.testing.http import EmulatorAnswer
 
 __all__ = ["CSS_PATH", "page", "redirect"]
 

@@ -11,7 +11,6 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest
 from prenopay.testing.emulators.swish.calls import PHONE_PATH
 from prenopay.testing.emulators.swish.objects import Payment, Status
 from prenopay.testing.emulators.swish.page.layout import CSS_PATH, redirect
@@ -25,6 +24,7 @@ from prenopay.testing.emulators.swish.page.views import (
 )
 from prenopay.testing.emulators.swish.payer_side import PayerRefused, PayerSide
 from prenopay.testing.emulators.swish.register import Register
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
 __all__ = ["Pages"]
 

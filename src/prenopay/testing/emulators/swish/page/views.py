@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import urlencode, urlsplit
 
-from prenopay.testing.emulators.exchange import EmulatorAnswer
 from prenopay.testing.emulators.markup import Html, element
 from prenopay.testing.emulators.swish.calls import PHONE_PATH
 from prenopay.testing.emulators.swish.formats import swedish_time
@@ -14,6 +13,7 @@ from prenopay.testing.emulators.swish.objects import Payment, Status
 from prenopay.testing.emulators.swish.page.layout import page
 from prenopay.testing.emulators.swish.page.texts import Texts, money_text
 from prenopay.testing.emulators.swish.payer_side import DEFAULT_PAYER
+from prenopay.testing.http import EmulatorAnswer
 
 __all__ = ["end_page", "home_page", "is_web_address", "request_page", "unknown_page"]
 

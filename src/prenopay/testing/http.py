@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-from prenopay.testing.emulators.callbacks import CallbackQueue
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.callbacks import CallbackQueue
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.jsonvalues import write_json
 
 __all__ = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, assert_never
 
-from prenopay.testing.emulators.exchange import (
+from prenopay.testing.http import (
     Dropped,
     EmulatorAnswer,
     HalfBody,

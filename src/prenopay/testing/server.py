@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, assert_never, cast
 
-from prenopay.testing.emulators.callbacks import Post, post_over_http
-from prenopay.testing.emulators.exchange import (
+from prenopay.testing.callbacks import Post, post_over_http
+from prenopay.testing.http import (
     Dropped,
     Emulator,
     EmulatorAnswer,

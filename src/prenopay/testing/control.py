@@ -27,12 +27,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 
-from prenopay.testing.emulators.callbacks import Callback, CallbackQueue, Manner
-from prenopay.testing.emulators.clock import VirtualClock
-from prenopay.testing.emulators.exchange import EmulatorAnswer, EmulatorRequest, json_answer
-from prenopay.testing.emulators.faults import Fault, FaultBody, FaultKind, FaultPlan
+from prenopay.testing.callbacks import Callback, CallbackQueue, Manner
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.jsonvalues import JsonObject, as_object, read_json
-from prenopay.testing.emulators.transcript import Seen, Transcript
+from prenopay.testing.faults import Fault, FaultBody, FaultKind, FaultPlan
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
+from prenopay.testing.transcript import Seen, Transcript
 
 __all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "Controlled", "take", "take_word"]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from prenopay._redaction import scrub
-from prenopay.testing.emulators.exchange import Dropped, EmulatorAnswer, HalfBody, Outcome, Refused
+from prenopay.testing.http import Dropped, EmulatorAnswer, HalfBody, Outcome, Refused
 
 __all__ = ["Seen", "Transcript"]
 

@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from prenopay.testing.emulators.clock import VirtualClock
+from prenopay.testing.clock import VirtualClock
 from prenopay.values.callbacks import CallbackRequest
 
 __all__ = [
