@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from prenopay.testing.emulators import callbacks, control, faults
+from prenopay.testing import callbacks, control, faults
 from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,
     SwedbankPayEmulator,
