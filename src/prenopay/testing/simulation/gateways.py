@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from itertools import combinations_with_replacement
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from prenopay.errors import ConfigurationError, InvalidOrder
 from prenopay.ports import HttpRequest
@@ -52,7 +52,8 @@ def _load(name: str, point: EntryPoint) -> GatewayMaker:
     if not (isinstance(maker, type) and issubclass(maker, Gateway) and issubclass(maker, History)):
         message = f"gateway {name!r} cannot be simulated: {point.value} must inherit Gateway and History"
         raise ConfigurationError(message)
-    return maker
+    made: Any = maker
+    return cast("GatewayMaker", made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Place:
     @property
     def history(self) -> History:
         """The gateway as one that tells what it did."""
-        assert isinstance(self.gateway, History), "checked where it was found"  # noqa: S101 - tells the type checker
+        assert isinstance(self.gateway, History), "checked where it was found"
         return self.gateway
 
     def has(self, *needs: type) -> bool:
@@ -93,8 +94,8 @@ class Gateways:
 
     def __init__(self, makers: Mapping[str, GatewayMaker], clock: VirtualClock, seed: int, chance: Random) -> None:
         """Make one gateway or two, as ``seed`` says, or two accounts at one; ``chance`` decides how they behave."""
-        casts = [(name,) for name in sorted(makers)]
-        casts += list(combinations_with_replacement(sorted(makers), 2))
+        names = sorted(makers)
+        casts = [each for many in (1, 2) for each in combinations_with_replacement(names, many)]
         self.all: dict[str, Gateway] = {}
         self.places: dict[str, Place] = {}
         for name in casts[seed % len(casts)]:
@@ -170,7 +171,7 @@ class Gateways:
 
     @property
     def _histories(self) -> list[Any]:
-        return self.each(History)  # type: ignore[type-abstract]  # an ability is asked for by its class
+        return self.each(History)
 
 
 def text_of(account: str, operation_id: str) -> str:

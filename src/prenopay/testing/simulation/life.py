@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import Final
 
 from prenopay.accounts.sweep import SweepReport
+from prenopay.provider import Captures
 from prenopay.testing.callbacks import Manner
+from prenopay.testing.gateway import Behaviours, GatewayMaker
 from prenopay.testing.simulation import staff, steps
 from prenopay.testing.simulation.books import Books
-from prenopay.testing.simulation.gateways import CARD_ACCOUNTS
-from prenopay.testing.simulation.moment import Moment
 from prenopay.testing.simulation.promises import after_step, at_the_end
-from prenopay.testing.simulation.rest import overdue
+from prenopay.testing.simulation.rest import overdue, what_is_next
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, Trouble, forecast
-from prenopay.testing.simulation.world import Listener, World
+from prenopay.testing.simulation.world import Listener, Moment, World
 
 __all__ = ["STEPS_MOST", "Life", "Schedule", "live"]
 
@@ -54,6 +54,8 @@ class Schedule:
     steps: int
     only: tuple[int, ...] | None = None
     calm: frozenset[int] = frozenset()
+    gateways: tuple[str, ...] = ()
+    """The names of the gateways that lives have; empty: those that ship with prenopay."""
 
     def __post_init__(self) -> None:
         """Refuse steps that there are none of; raises ``ValueError``."""
@@ -78,6 +80,7 @@ class Schedule:
     def replay(self) -> str:
         """The command that lives this life again."""
         parts = [f"prenopay simulate --first-seed {self.seed} --seeds 1 --steps {self.steps}"]
+        parts += [f"--gateway {name}" for name in self.gateways]
         if self.only is not None:
             parts.append(f"--only {','.join(map(str, self.only)) or 'none'}")
         if self.calm:
@@ -96,11 +99,17 @@ class Life:
     payments: int
 
 
-def live(schedule: Schedule, stores: Stores, listener: Listener, reached: Counter[str]) -> Life:
-    """Live through ``schedule``; what was reached is counted in ``reached``."""
+def live(
+    schedule: Schedule,
+    makers: Mapping[str, GatewayMaker],
+    stores: Stores,
+    listener: Listener,
+    reached: Counter[str],
+) -> Life:
+    """Live through ``schedule`` at the gateways of ``makers``; what was reached is counted in ``reached``."""
     try:
-        world = World(schedule.seed, stores, listener, reached)
-    except Exception as error:  # noqa: BLE001 - a finding too, and told with its seed
+        world = World(schedule.seed, makers, stores, listener, reached)
+    except Exception as error:  # noqa: BLE001 - a finding too, and reported with its seed
         found = f"unexpected: {type(error).__name__}: {error}, before the first step"
         return Life(schedule=schedule, broken=(found,), transcript=(), digest="", payments=0)
     try:
@@ -140,7 +149,7 @@ def _step(world: World, schedule: Schedule, number: int, books: Books) -> None:
         said = await steps.meanwhile(world, _chance(schedule.seed, number, "meanwhile"))
         world.note(f"     meanwhile {said}")
 
-    world.run(world.sender.deliver_late())
+    world.run(world.deliver_late())
     world.weather.turn(troubles, meanwhile)
     world.under_way = None
     try:
@@ -160,12 +169,13 @@ def _step(world: World, schedule: Schedule, number: int, books: Books) -> None:
 def _to_rest(world: World) -> list[str]:
     """Let nothing go wrong any more, let time pass, and check everything."""
     chance = _chance(world.seed, 0, "rest")
-    world.cards.behaviour = replace(world.cards.behaviour, unknown_status="")
+    for gateway in world.gateways.each(Behaviours):  # type: ignore[type-abstract]  # an ability
+        gateway.calm()
     world.crashed()
     broken, began = list[str](), world.clock.now()
     for number, pause in enumerate(_CALM, start=1):
         world.clock.advance(pause)
-        world.run(world.sender.deliver_late())
+        world.run(world.deliver_late())
         report = world.run(_round(world, chance, number))
         books = world.books()
         _count(world, books)
@@ -176,44 +186,46 @@ def _to_rest(world: World) -> list[str]:
         # A sweep names what it ended as certainly not done; what it names again and again is lost.
         broken = at_the_end(world, books)
         broken += [f"never lost: the last sweep failed with {failure}" for failure in report.failures]
+        broken += world.run(what_is_next(world, books))
         if not broken:
             break
     return broken
 
 
 async def _round(world: World, chance: Random, number: int) -> SweepReport:
-    for emulator in (world.cards, world.swish):
-        emulator.callbacks.behave(Manner.RELEASE)
+    for gateway in world.gateways.all.values():
+        gateway.callbacks.behave(Manner.RELEASE)
         if world.loses_callbacks:
-            emulator.callbacks.behave(Manner.DROP, times=1000)
+            gateway.callbacks.behave(Manner.DROP, times=1000)
     if world.repeats_what_failed and number <= _PEOPLE_COME:
         for wish in [each for each in world.notebook.wishes.values() if not each.answered]:
             await world.asks_again(wish)
     await world.deliver_callbacks()
-    report = await world.process.accounts.sweep()
+    report = await world.process.sweep()
     if number >= _PEOPLE_COME:
         await _people_finish(world, chance)
     if number > _PEOPLE_COME:
         accounts = {row.name: row.account for row in world.books().payments}
-        for name in sorted(world.notebook.by_hand & world.notebook.names.keys()):  # nobody tells of those
-            await world.tries(partial(world.process.account(accounts[name]).observe, world.notebook.names[name]))
+        for name in sorted(world.notebook.by_hand & world.notebook.names.keys()):  # nobody reports those
+            await world.tries(partial(world.account(accounts[name]).observe, world.notebook.names[name]))
     return report
 
 
 async def _people_finish(world: World, chance: Random) -> None:
     """A person settles charges that no gateway can tell of, and ends what is only reserved."""
-    while any(row.kind == "charge" and row.outcome == "unknown" for row in world.books().operations):
+    while world.books().lost_charges:
         did = await staff.settle_by_hand(Moment(world=world, chance=chance, books=world.books()))
         world.note(f"     settled by hand {did.said if did is not None else 'nothing'}")
         if did is None or not did.well:
             break
+    capturing = {place.name for place in world.gateways.having(Captures)}
     for row in world.books().payments:
-        if row.account in CARD_ACCOUNTS and row.sums.kept > 0 and not row.quarantined:
+        if row.account in capturing and row.totals.kept > 0 and not row.quarantined:
             await staff.end(world, chance, row)
 
 
 def _count(world: World, books: Books) -> None:
-    """Count what stands in the books and was not seen there before."""
+    """Count what is in the books and was not seen there before."""
     now = {(row.payment_id, f"state: {row.state}") for row in books.payments}
     now |= {(f"{row.account} {row.operation_id}", f"outcome: {row.outcome}") for row in books.operations}
     now |= {(row.mandate_id, f"mandate: {row.state}") for row in books.mandates}

@@ -6,26 +6,25 @@ be refused goes to the notebook's ``broken``, or is an operation whose id says t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Final
 from urllib.parse import urlsplit
 
+from prenopay.provider import ChargesMandates, ReceivesCallbacks
 from prenopay.testing.simulation.books import MandateRow
-from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, SWISH, text_of
-from prenopay.testing.simulation.moment import AGREED, MISUSED, Did, Moment, sek
+from prenopay.testing.simulation.gateways import text_of
+from prenopay.testing.simulation.people import AGREED, sek
 from prenopay.testing.simulation.weather import perhaps
+from prenopay.testing.simulation.world import Did, Moment, Step
 from prenopay.values.callbacks import CallbackRequest
 from prenopay.values.subjects import Subject
 
-__all__ = ["WAYS", "misuse"]
+__all__ = ["MISUSED", "WAYS", "misuse"]
 
-Way: TypeAlias = Callable[[Moment], Awaitable[Did | None]]
-
+MISUSED: Final = "misuse:"
+"""How the ids begin of operations that must be refused."""
 _ALWAYS_POSSIBLE: Final = {"id used again", "false address"}
 _RARE_FIRST: Final = 0.7
-_CHARGEABLE: Final = {"active", "expiring"}
-_ENDED: Final = {"deleted", "replaced", "revoked"}
 
 
 async def misuse(at: Moment) -> Did | None:
@@ -34,7 +33,7 @@ async def misuse(at: Moment) -> Did | None:
     if perhaps(at.chance, _RARE_FIRST):
         names.sort(key=_ALWAYS_POSSIBLE.__contains__)
     for name in names:
-        did = await WAYS[name](at)
+        did = await WAYS[name][0](at)
         if did is not None:
             at.world.reached[f"misuse: {name}"] += did.well
             return Did(f"{name}, {did.said}", did.well)
@@ -45,7 +44,6 @@ async def _id_used_again(at: Moment) -> Did | None:
     """An operation id is used for another amount or order."""
     world = at.world
     known = {text_of(row.account, row.operation_id) for row in at.books.operations}
-    known |= {text_of(SWISH, row.operation_id) for row in at.books.payouts}
     wishes = [wish for text, wish in world.notebook.wishes.items() if text in known]
     if not wishes:
         return None
@@ -58,19 +56,26 @@ async def _id_used_again(at: Moment) -> Did | None:
 
 async def _gone(at: Moment) -> Did | None:
     """A stored method that is gone is drawn on."""
-    rows = [row for row in at.books.mandates if row.state in _ENDED and row.account in CARD_ACCOUNTS]
+    rows = [row for row in _drawable(at) if row.has_ended]
     return await _drawn(at, at.chance.choice(rows), "") if rows else None
 
 
 async def _blocked(at: Moment) -> Did | None:
-    """A card is drawn on although its last decline forbids that."""
+    """A method is drawn on although its last decline forbids that."""
     now, blocked = at.world.clock.now(), at.world.notebook.blocked
-    rows = [row for row in at.books.mandates if row.mandate_id in blocked and now < blocked[row.mandate_id]]
+    rows = [row for row in _drawable(at) if row.mandate_id in blocked and now < blocked[row.mandate_id]]
+    return await _drawn(at, at.chance.choice(rows), "") if rows else None
+
+
+async def _past_consent(at: Moment) -> Did | None:
+    """A method is drawn on after the last day on which the payer wanted it remembered."""
+    today, ends = at.world.clock.now().date(), at.world.ends_of_consents(at.books)
+    rows = [row for row in _drawable(at) if row.mandate_id in ends and ends[row.mandate_id] < today]
     return await _drawn(at, at.chance.choice(rows), "") if rows else None
 
 
 async def _paid_period(at: Moment) -> Did | None:
-    """A period that is paid is charged again, through another card of the same reader where there is one."""
+    """A period that is paid is charged again, through another method of the same reader where there is one."""
     succeeded = {
         text_of(row.account, row.operation_id)
         for row in at.books.operations
@@ -81,7 +86,7 @@ async def _paid_period(at: Moment) -> Did | None:
         (row, wish.period)
         for wish in paid
         for row in at.books.mandates
-        if (row.account, row.payer_reference) == (wish.account, wish.payer) and row.state in _CHARGEABLE
+        if (row.account, row.payer_reference) == (wish.account, wish.payer) and row.is_chargeable
     ]
     if not pairs:
         return None
@@ -93,16 +98,20 @@ async def _paid_period(at: Moment) -> Did | None:
 async def _after_a_lost_one(at: Moment) -> Did | None:
     """A stored method is drawn on while nobody knows what became of its last draw."""
     wishes = at.world.notebook.wishes
-    lost = [row for row in at.books.operations if row.kind == "charge" and row.outcome == "unknown"]
-    drawn = {wishes[text_of(row.account, row.operation_id)].mandate_id for row in lost}
-    rows = [row for row in at.books.mandates if row.mandate_id in drawn and row.state in _CHARGEABLE]
+    drawn = {wishes[text_of(row.account, row.operation_id)].mandate_id for row in at.books.lost_charges}
+    rows = [row for row in at.books.mandates if row.mandate_id in drawn and row.is_chargeable]
     return await _drawn(at, at.chance.choice(rows), "") if rows else None
 
 
 async def _more_than_agreed(at: Moment) -> Did | None:
     """More is drawn than the payer agreed to."""
-    rows = [row for row in at.books.mandates if row.payment_id is not None and row.state in _CHARGEABLE]
+    rows = [row for row in _drawable(at) if row.payment_id is not None and row.is_chargeable]
     return await _drawn(at, at.chance.choice(rows), "", amount=AGREED + 1) if rows else None
+
+
+def _drawable(at: Moment) -> list[MandateRow]:
+    places = {place.name for place in at.world.gateways.having(ChargesMandates)}
+    return [row for row in at.books.mandates if row.account in places]
 
 
 async def _drawn(at: Moment, row: MandateRow, period: str, *, amount: int = 5_000) -> Did:
@@ -110,7 +119,7 @@ async def _drawn(at: Moment, row: MandateRow, period: str, *, amount: int = 5_00
     number = world.notebook.misused = world.notebook.misused + 1
     operation_id = f"{MISUSED}{number}"
     came = await world.tries(
-        lambda: world.process.cards[row.account].charge(
+        lambda: world.account(row.account).charge(
             row.mandate_id,
             sek(amount),
             operation_id=operation_id,
@@ -126,19 +135,18 @@ async def _drawn(at: Moment, row: MandateRow, period: str, *, amount: int = 5_00
 async def _false_proof(at: Moment) -> Did | None:
     """A lost charge is settled with a payment that is another's."""
     world = at.world
-    rows = [row for row in at.books.operations if row.kind == "charge" and row.outcome == "unknown"]
-    if not rows:
+    if not at.books.lost_charges:
         return None
-    row = at.chance.choice(rows)
-    own = world.notebook.references.get(("authorize", text_of(row.account, row.operation_id)), set())
-    ours = {payment.name for payment in at.books.payments}
-    others = [order.id for order in world.cards.orders if order.payee_reference not in own]
-    unknown = [name for name in others if name not in ours]
+    row = at.chance.choice(at.books.lost_charges)
+    place = world.gateways.places[row.account]
+    own = {place.history.find(reference) for reference in world.notebook.sent(row.account, row.operation_id)}
+    others = [name for name in place.gateway.books() if name not in own]
     if not others:
         return None
-    found = at.chance.choice(unknown or others)
+    ours = {payment.name for payment in at.books.payments}
+    found = at.chance.choice([name for name in others if name not in ours] or others)
     came = await world.tries(
-        lambda: world.process.account(row.account).settle_by_hand(
+        lambda: world.account(row.account).settle_by_hand(
             row.operation_id,
             provider_reference=found,
             person="Ann",
@@ -151,31 +159,32 @@ async def _false_proof(at: Moment) -> Did | None:
 
 
 async def _false_address(at: Moment) -> Did | None:
-    """A callback comes to an address that nobody was given."""
+    """A callback comes to an address that nobody was given: a payment's, or an account's own."""
     world = at.world
     if not at.books.payments:
         return None
     row, other = (at.chance.choice(at.books.payments) for _ in range(2))
-    urls = world.process.accounts.callback_urls
-    path = urlsplit(urls.url(row.account, Subject.payment(row.payment_id))).path
-    whole, _, mac = path.rpartition("/")
-    false = urlsplit(urls.url(other.account, Subject.payment(other.payment_id))).path.rpartition("/")[2]
+    subject = Subject.payment(row.payment_id) if perhaps(at.chance, 0.7) else None
+    urls = world.process.callback_urls
+    whole, _, mac = urlsplit(urls.url(row.account, subject)).path.rpartition("/")
+    false = urls.url(other.account, Subject.payment(other.payment_id)).rpartition("/")[2]
     false = at.chance.choice((false, "A" * len(mac))) if false != mac else "A" * len(mac)
     request = CallbackRequest(path=f"{whole}/{false}", body=b"{}", peer="127.0.0.1")
-    reply = await world.process.accounts.receive(request)
+    reply = await world.process.receive(request)
     if reply.status != HTTPStatus.NOT_FOUND:
-        world.notebook.broken.append(f"callbacks are hints: a false address of {row.payment_id} got {reply.status}")
-    return Did(f"{row.payment_id}: {reply.status}")
+        world.notebook.broken.append(f"callbacks are hints: a false address of {subject} got {reply.status}")
+    return Did(f"{subject or row.account}: {reply.status}")
 
 
-WAYS: Final[dict[str, Way]] = {
-    "id used again": _id_used_again,
-    "method that is gone": _gone,
-    "blocked card": _blocked,
-    "paid period": _paid_period,
-    "after a lost one": _after_a_lost_one,
-    "more than agreed": _more_than_agreed,
-    "false proof": _false_proof,
-    "false address": _false_address,
+WAYS: Final[dict[str, tuple[Step, tuple[type, ...]]]] = {
+    "id used again": (_id_used_again, ()),
+    "method that is gone": (_gone, (ChargesMandates,)),
+    "blocked method": (_blocked, (ChargesMandates,)),
+    "after the consent's end": (_past_consent, (ChargesMandates,)),
+    "paid period": (_paid_period, (ChargesMandates,)),
+    "after a lost one": (_after_a_lost_one, (ChargesMandates,)),
+    "more than agreed": (_more_than_agreed, (ChargesMandates,)),
+    "false proof": (_false_proof, (ChargesMandates,)),
+    "false address": (_false_address, (ReceivesCallbacks,)),
 }
-"""Every way, by its name."""
+"""Every way with what it needs: verbs of the provider, abilities of the gateway."""

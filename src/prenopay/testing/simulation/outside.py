@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Final
 
+from prenopay.provider import ReceivesCallbacks
 from prenopay.testing.callbacks import Manner
-from prenopay.testing.http import EmulatorRequest
-from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, FOREIGN_NAMES
-from prenopay.testing.simulation.moment import Did, Moment
-from prenopay.testing.simulation.process import MERCHANTS
-from prenopay.testing.simulation.world import World
+from prenopay.testing.control import ControlRefused
+from prenopay.testing.gateway import Behaviours, Gateway, MethodEnds, Portal
+from prenopay.testing.simulation.books import PaymentRow
+from prenopay.testing.simulation.world import Did, Moment
 from prenopay.values.subjects import Subject
 
-__all__ = ["callbacks", "forge", "portal", "restart", "sweep", "tamper", "time"]
+__all__ = ["callbacks", "end_method", "forge", "portal", "restart", "sweep", "tamper", "tell_account", "time"]
 
 _PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000, 2_600_000)
 """In seconds: from a moment to a month in which nobody swept."""
@@ -22,16 +21,15 @@ _PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000, 2_600_000)
 
 async def callbacks(at: Moment) -> Did | None:
     """The gateways' callbacks come, or do not, or come twice, or in another order."""
-    world, chance = at.world, at.chance
-    emulators = (world.cards, world.swish)
-    manner = chance.choice((None, None, Manner.DROP, Manner.DUPLICATE, Manner.REORDER, Manner.HOLD))
+    world, queues = at.world, [gateway.callbacks for gateway in at.world.gateways.all.values()]
+    manner = at.chance.choice((None, None, Manner.DROP, Manner.DUPLICATE, Manner.REORDER, Manner.HOLD))
     if world.loses_callbacks:
         manner = Manner.DROP
-    for emulator in emulators:
-        emulator.callbacks.behave(Manner.RELEASE)
-        if manner is not None and emulator.callbacks.waiting:
-            emulator.callbacks.behave(manner, times=3 if world.loses_callbacks else 1)
-    if not any(emulator.callbacks.due() for emulator in emulators):
+    for queue in queues:
+        queue.behave(Manner.RELEASE)
+        if manner is not None and queue.waiting:
+            queue.behave(manner, times=3 if world.loses_callbacks else 1)
+    if not any(queue.due() for queue in queues):
         return None
     count = await world.deliver_callbacks()
     return Did(f"{manner or 'as they are'}: {count}", count > 0)
@@ -39,46 +37,73 @@ async def callbacks(at: Moment) -> Did | None:
 
 async def forge(at: Moment) -> Did | None:
     """Somebody who knows an address sends a false callback: naming another payment, lying about this one, rubbish."""
-    world, chance, books = at.world, at.chance, at.books
-    rows = [row for row in books.payments if row.name is not None]
+    world, rows = at.world, _named(at)
     if not rows:
         return None
-    row, how = chance.choice(rows), chance.choice(("another", "itself", "rubbish"))
-    assert row.name is not None, "chosen so"
-    emulator = world.cards if row.account in CARD_ACCOUNTS else world.swish
+    row, how = at.chance.choice(rows), at.chance.choice(("another", "itself", "rubbish"))
+    gateway, name = world.gateways.places[row.account].gateway, row.name or ""
     if how == "rubbish":
-        url = world.process.accounts.callback_urls.url(row.account, Subject.payment(row.payment_id))
-        emulator.callbacks.put(url, b"{]")
-    else:
-        emulator.forge_callback(row.name, naming=row.name if how == "itself" else FOREIGN_NAMES[row.account])
-    emulator.callbacks.behave(Manner.RELEASE)
+        gateway.callbacks.put(world.process.callback_urls.url(row.account, Subject.payment(row.payment_id)), b"{]")
+    elif not _forged(gateway, to=name, naming=name if how == "itself" else gateway.nobodys):
+        return None
+    gateway.callbacks.behave(Manner.RELEASE)
     await world.deliver_callbacks()
     return Did(f"{how}, to {row.payment_id}")
 
 
+async def tell_account(at: Moment) -> Did | None:
+    """A callback comes to the account's own address: of a payment, of one that is nobody's, or rubbish."""
+    world, rows = at.world, _named(at)
+    if not rows:
+        return None
+    row, how = at.chance.choice(rows), at.chance.choice(("itself", "itself", "nobody", "rubbish"))
+    gateway, name = world.gateways.places[row.account].gateway, row.name or ""
+    queue, before = gateway.callbacks, len(gateway.callbacks.waiting)
+    if not _forged(gateway, to=name, naming=gateway.nobodys if how == "nobody" else name):
+        return None
+    for made in queue.waiting[before:]:
+        body = b"{]" if how == "rubbish" else made.body
+        queue.put(world.process.callback_urls.url(row.account), body, headers=made.headers, about=made.about)
+    queue.behave(Manner.RELEASE)
+    await world.deliver_callbacks()
+    return Did(f"{how}, by {row.payment_id}")
+
+
+def _named(at: Moment) -> list[PaymentRow]:
+    """Return the payments whose gateways send callbacks and have a name for them."""
+    places = {place.name for place in at.world.gateways.having(ReceivesCallbacks)}
+    return [row for row in at.books.payments if row.name is not None and row.account in places]
+
+
+def _forged(gateway: Gateway, *, to: str, naming: str) -> bool:
+    try:
+        gateway.forge_callback(to=to, naming=naming)
+    except ControlRefused:  # it sends none of this one
+        return False
+    return True
+
+
 async def sweep(at: Moment) -> Did | None:
     """The host's sweep runs."""
-    came = await at.world.tries(at.world.process.accounts.sweep)
+    came = await at.world.tries(at.world.process.sweep)
     return Did(str(came), came.well)
 
 
 async def time(at: Moment) -> Did | None:
     """Time passes: seconds, mostly; weeks, now and then."""
-    world, chance, books = at.world, at.chance, at.books
-    if not books.payments:
+    if not (at.books.payments or at.books.mandates):
         return None
-    seconds = chance.choices(_PAUSES, (3, 4, 6, 8, 6, 3, 3, 2, 1))[0] + chance.randint(0, 9)
-    world.clock.advance(timedelta(seconds=seconds))
-    came = await world.tries(world.process.accounts.sweep)
+    seconds = at.chance.choices(_PAUSES, (3, 4, 6, 8, 6, 3, 3, 2, 1))[0] + at.chance.randint(0, 9)
+    at.world.clock.advance(timedelta(seconds=seconds))
+    came = await at.world.tries(at.world.process.sweep)
     return Did(f"{seconds} s, then a sweep: {came}", came.well)
 
 
 async def restart(at: Moment) -> Did | None:
     """The host's process is stopped and started."""
-    world, books = at.world, at.books
-    if not books.payments:
+    if not at.books.payments:
         return None
-    world.crashed()
+    at.world.crashed()
     return Did("done")
 
 
@@ -86,60 +111,53 @@ async def restart(at: Moment) -> Did | None:
 
 
 async def tamper(at: Moment) -> Did | None:
-    """Somebody changes an order at the gateway, past prenopay."""
-    world, chance, books = at.world, at.chance, at.books
-    rows = [row for row in books.payments if row.account in CARD_ACCOUNTS and row.state == "pending" and row.name]
-    if not rows or world.cards.behaviour.discount_amount:
+    """Somebody changes a payment at the gateway, past prenopay."""
+    world = at.world
+    places = [place for place in world.gateways.having(Portal) if not _has_discount(place.gateway)]
+    rows = _open_at(at, {place.name for place in places})
+    if not rows:
         return None
-    row = chance.choice(rows)
-    item = {
-        "reference": "1", "name": "Other", "type": "PRODUCT", "class": "none", "quantity": 1, "quantityUnit": "pcs",
-        "unitPrice": 100, "vatPercent": 0, "amount": 100, "vatAmount": 0,
-    }  # fmt: skip
-    changed = {"operation": "UpdateOrder", "amount": 100, "vatAmount": 0, "orderItems": [item]}
-    done = _by_hand(world, row.account, "PATCH", str(row.name), {"paymentorder": changed})
+    row = at.chance.choice(rows)
+    gateway, name = world.gateways.places[row.account].gateway, row.name or ""
+    done = isinstance(gateway, Portal) and gateway.tampers(name)
     if done:
-        world.notebook.tampered.add(str(row.name))
+        world.notebook.tampered.add(name)
     return Did(f"{row.payment_id}: {'done' if done else 'refused'}", done)
+
+
+def _has_discount(gateway: object) -> bool:
+    return isinstance(gateway, Behaviours) and bool(gateway.discount)
+
+
+def _open_at(at: Moment, places: set[str]) -> list[PaymentRow]:
+    return [row for row in at.books.payments if row.account in places and row.state == "pending" and row.name]
 
 
 async def portal(at: Moment) -> Did | None:
     """Staff take or give back money in the gateway's portal, past prenopay."""
-    world, chance, books = at.world, at.chance, at.books
-    accounts = {row.name: row.account for row in books.payments}
-    orders = [order for order in world.cards.orders if order.totals.authorized and order.id in accounts]
-    if not orders:
+    world = at.world
+    names = {row.name for row in at.books.payments}
+    choices = [
+        (gateway, name, totals)
+        for gateway in world.gateways.all.values()
+        if isinstance(gateway, Portal)
+        for name, totals in gateway.books().items()
+        if name in names and (totals.kept or totals.captured > totals.refunded)
+    ]
+    if not choices:
         return None
-    order = chance.choice(orders)
-    totals = order.totals
-    back = totals.captured - totals.reversed
-    left = totals.authorized - totals.captured - totals.cancelled
-    what, most = ("reversals", back) if back else ("captures", left)
-    if not most:
-        return None
-    body = {
-        "description": "by hand",
-        "amount": chance.randint(1, most),
-        "vatAmount": 0,
-        "payeeReference": f"HAND{chance.randint(0, 10**9)}",
-    }
-    world.notebook.by_hand.add(order.id)
-    done = _by_hand(world, accounts[order.id], "POST", f"{order.id}/{what}", {"transaction": body})
-    return Did(f"{what} of {order.payee_reference}: {'done' if done else 'refused'}", done)
+    gateway, name, totals = at.chance.choice(choices)
+    back = totals.captured - totals.refunded
+    amount = at.chance.randint(1, back or totals.kept)
+    world.notebook.by_hand.add(name)
+    done = gateway.gives_back_by_hand(name, amount) if back else gateway.takes_by_hand(name, amount)
+    return Did(f"{'gives back' if back else 'takes'} {amount} of {name}: {'done' if done else 'refused'}", done)
 
 
-def _by_hand(world: World, account: str, method: str, path: str, body: dict[str, object]) -> bool:
-    outcome = world.cards.handle(
-        EmulatorRequest(
-            method=method,
-            target=path,
-            headers=(
-                ("authorization", f"Bearer {MERCHANTS[account].access_token}"),
-                ("content-type", "application/json;version=3.1"),
-                ("accept", "application/json;version=3.1"),
-            ),
-            body=json.dumps(body).encode(),
-            origin="https://api.externalintegration.payex.com",
-        ),
-    )
-    return getattr(outcome, "status", 0) in {200, 201, 202}
+async def end_method(at: Moment) -> Did | None:
+    """A payer, or the payer's bank, ends a stored method at the gateway, past prenopay."""
+    gateways = at.world.gateways.each(MethodEnds)  # type: ignore[type-abstract]  # an ability
+    if not gateways:
+        return None
+    done = at.chance.choice(gateways).ends_method(at.chance)
+    return Did("done") if done else None

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from random import Random
 from typing import Any, Final, TypeAlias, TypeVar
@@ -322,6 +322,16 @@ class World:
     def hides_status(self) -> bool:
         """Whether a gateway says a status that nobody knows, so that its payments cannot be read."""
         return any(gateway.hides_status for gateway in self.gateways.each(Behaviours))  # type: ignore[type-abstract]  # an ability
+
+    def ends_of_consents(self, books: Books) -> dict[str, date]:
+        """Return the last day on which each mandate may be remembered, where its payer named one."""
+        wishes = (
+            (row.subject_id, self.notebook.wishes.get(text_of(row.account, row.operation_id)))
+            for row in books.operations
+            if row.kind == "create"
+        )
+        ends = {payment_id: wish.until for payment_id, wish in wishes if wish is not None and wish.until is not None}
+        return {row.mandate_id: ends[row.payment_id] for row in books.mandates if row.payment_id in ends}
 
     async def actions_of(self, place: Place, payment: str) -> list[str]:
         """Ask the gateway itself what can be done next with a payment."""
