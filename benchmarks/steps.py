@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, Engine, event
+from tests.postgresql import start_server
 
 from prenopay import (
     Accounts,
@@ -41,13 +42,12 @@ from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, IssuedCertificate, SwishAuthority, SwishEmulator
 from prenopay.values.mandates import Consent, StoreMethod
-from tests.postgresql import start_server
 
 __all__ = ["HEADING", "Steps", "Watch", "measure"]
 
-HEADING: Final = (
-    f"{'use case':52} {'database':10} {'transactions':>12} {'writing':>7} {'reading':>7} {'SQL':>4} {'goal':>5}  verdict"
-)
+_FORM: Final = "{:50} {:10} {:>12} {:>7} {:>7} {:>4} {:>5}  {}"
+
+HEADING: Final = _FORM.format("use case", "database", "transactions", "writing", "reading", "SQL", "goal", "verdict")
 
 GOALS: Final = {
     "create": 3,
@@ -103,8 +103,8 @@ class Steps:
         """The row as printed under ``HEADING``."""
         goal = "" if self.goal is None else f"<= {self.goal}"
         verdict = "" if self.goal is None else "MISSED" if self.is_missed else "kept"
-        counts = f"{self.transactions:12} {self.writing:7} {self.reading:7} {self.statements:4}"
-        return f"{self.use_case:52} {self.database:10} {counts} {goal:>5}  {verdict}".rstrip()
+        counts = self.transactions, self.writing, self.reading, self.statements
+        return _FORM.format(self.use_case, self.database, *counts, goal, verdict).rstrip()
 
     def __add__(self, other: Steps) -> Steps:
         return Steps(
@@ -394,8 +394,10 @@ def measure(*kinds: str) -> Iterator[Steps]:
     authority = SwishAuthority()
     certificate = authority.issue(DEFAULT_NUMBER, key_size=2048)
     for kind in kinds or ("sqlite", "postgresql"):
-        with (_sqlite() if kind == "sqlite" else _postgresql()) as new_database:
-            for use_case in USE_CASES if new_database is not None else ():
+        with _sqlite() if kind == "sqlite" else _postgresql() as new_database:
+            if new_database is None:
+                continue
+            for use_case in USE_CASES:
                 with ExitStack() as stack:
                     host = _Host(kind, new_database(), certificate, authority)
                     stack.callback(host.accounts.close)
