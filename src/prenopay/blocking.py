@@ -1,7 +1,6 @@
-"""The same use cases without an event loop: one line each, over blocking ports.
+"""The use cases for code without an event loop, over blocking ports. Safe to share between threads.
 
-A parity test holds names, parameters, defaults and results against the async twins. Safe to share
-between threads.
+Generated from the async classes by ``tools/blocking_twin.py``: change those, then run ``poe twin``.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from prenopay._system import BlockingClock, SystemEntropy
 from prenopay._transport import BlockingSender
 from prenopay.accounts.accounts import AsyncAccounts, SweepReport
 from prenopay.accounts.delivery import called
+from prenopay.books import mandates
 from prenopay.books.engine import BlockingLedger
 from prenopay.books.inbox import Callback
-from prenopay.books.mandates import HOST
 from prenopay.books.upgrade import open_migrated
 from prenopay.books.vault import Vault
 from prenopay.payments import AsyncPayments
@@ -43,13 +42,15 @@ from prenopay.values.orders import CaptureMode, Order, OrderLine, PayoutOrder
 from prenopay.values.payments import Operation, Payment, PaymentState, Payout, TimelineEntry
 
 __all__ = ["Accounts", "Mandates", "Payments"]
-
-ProviderT = TypeVar("ProviderT")
 ProviderT_co = TypeVar("ProviderT_co", covariant=True)
+ProviderT = TypeVar("ProviderT")
 
 
 class Mandates:
-    """The mandates of one account, in blocking code; see ``AsyncMandates`` for what each call does."""
+    """The mandates of one account: what ``Payments.mandates`` is.
+
+    ``AsyncMandates`` says more about each method.
+    """
 
     def __init__(self, mandates: AsyncMandates) -> None:
         """Drive ``mandates``, whose ports must be blocking ones."""
@@ -68,11 +69,7 @@ class Mandates:
         return run_blocking(self._mandates.to_offer(payer_reference))
 
     def find(
-        self,
-        *,
-        state: MandateState | None = None,
-        after: str | None = None,
-        limit: int = 50,
+        self, *, state: MandateState | None = None, after: str | None = None, limit: int = 50
     ) -> tuple[Mandate, ...]:
         """Return mandates, newest first; ``after`` is the last mandate id of the page before."""
         return run_blocking(self._mandates.find(state=state, after=after, limit=limit))
@@ -85,29 +82,18 @@ class Mandates:
         """Ask the gateway how the payer's methods look now, write that down, and return them."""
         return run_blocking(self._mandates.refresh(payer_reference))
 
-    def remove(self, mandate_id: str, *, reason: str, actor: str = HOST) -> Mandate:
+    def remove(self, mandate_id: str, *, reason: str, actor: str = mandates.HOST) -> Mandate:
         """End a mandate, and remove its token at the gateway; ``actor`` and ``reason`` stay in its history."""
         return run_blocking(self._mandates.remove(mandate_id, reason=reason, actor=actor))
 
     def remove_all(
-        self,
-        payer_reference: str,
-        *,
-        reason: str,
-        confirm: str,
-        actor: str = HOST,
+        self, payer_reference: str, *, reason: str, confirm: str, actor: str = mandates.HOST
     ) -> tuple[Mandate, ...]:
         """End every mandate of a payer; at the gateway all go at once, those of other systems included."""
-        use_case = self._mandates.remove_all(payer_reference, reason=reason, confirm=confirm, actor=actor)
-        return run_blocking(use_case)
+        return run_blocking(self._mandates.remove_all(payer_reference, reason=reason, confirm=confirm, actor=actor))
 
     def take_over(
-        self,
-        text: str,
-        *,
-        dry_run: bool = False,
-        check: bool = True,
-        actor: str = HOST,
+        self, text: str, *, dry_run: bool = False, check: bool = True, actor: str = mandates.HOST
     ) -> ImportReport:
         """Take over tokens that another system stored, from CSV (see ``prenopay.token_file``): all lines, or none."""
         return run_blocking(self._mandates.take_over(text, dry_run=dry_run, check=check, actor=actor))
@@ -130,7 +116,10 @@ class Mandates:
 
 
 class Payments(Generic[ProviderT_co]):
-    """One account, in blocking code. Made by ``Accounts.add``; see ``AsyncPayments`` for what each call does."""
+    """One account: one publisher's agreement with one gateway. Made by ``Accounts.add``.
+
+    ``AsyncPayments`` says more about each method.
+    """
 
     def __init__(self, payments: AsyncPayments[ProviderT_co]) -> None:
         """Drive ``payments``, whose ports must be blocking ones."""
@@ -159,9 +148,7 @@ class Payments(Generic[ProviderT_co]):
         limit: int = 50,
     ) -> tuple[Payment, ...]:
         """Return payments, newest first; ``after`` is the last payment id of the page before."""
-        return run_blocking(
-            self._payments.find(order_reference=order_reference, state=state, after=after, limit=limit),
-        )
+        return run_blocking(self._payments.find(order_reference=order_reference, state=state, after=after, limit=limit))
 
     def order(self, payment_id: str) -> Order:
         """Return the order as it was given; its payer is gone once erased."""
@@ -193,14 +180,9 @@ class Payments(Generic[ProviderT_co]):
         description: str = "",
     ) -> Operation:
         """Take reserved money: all that is left, or ``amount`` (VAT included), or what ``lines`` add up to."""
-        use_case = self._payments.capture(
-            payment_id,
-            amount,
-            operation_id=operation_id,
-            lines=lines,
-            description=description,
+        return run_blocking(
+            self._payments.capture(payment_id, amount, operation_id=operation_id, lines=lines, description=description)
         )
-        return run_blocking(use_case)
 
     def cancel(self: Payments[Cancels], payment_id: str, *, operation_id: str, description: str = "") -> Operation:
         """End the payment before money is taken: closes an open page, or releases what is reserved."""
@@ -216,14 +198,9 @@ class Payments(Generic[ProviderT_co]):
         description: str = "",
     ) -> Operation:
         """Give money back: all that was captured, or ``amount`` (VAT included), or what ``lines`` add up to."""
-        use_case = self._payments.refund(
-            payment_id,
-            amount,
-            operation_id=operation_id,
-            lines=lines,
-            description=description,
+        return run_blocking(
+            self._payments.refund(payment_id, amount, operation_id=operation_id, lines=lines, description=description)
         )
-        return run_blocking(use_case)
 
     def update(
         self: Payments[Updates],
@@ -235,14 +212,9 @@ class Payments(Generic[ProviderT_co]):
         description: str = "",
     ) -> Operation:
         """Change amount (VAT included) and lines of a payment nobody has paid yet; refresh a seamless page after."""
-        use_case = self._payments.update(
-            payment_id,
-            amount,
-            operation_id=operation_id,
-            lines=lines,
-            description=description,
+        return run_blocking(
+            self._payments.update(payment_id, amount, operation_id=operation_id, lines=lines, description=description)
         )
-        return run_blocking(use_case)
 
     @property
     def mandates(self: Payments[StoresMandates]) -> Mandates:
@@ -264,36 +236,30 @@ class Payments(Generic[ProviderT_co]):
         language: str = "sv-SE",
     ) -> Operation:
         """Take ``amount`` (VAT included) on a mandate, the payer absent."""
-        use_case = self._payments.charge(
-            mandate_id,
-            amount,
-            operation_id=operation_id,
-            description=description,
-            order_reference=order_reference,
-            period=period,
-            lines=lines,
-            vat=vat,
-            capture=capture,
-            language=language,
+        return run_blocking(
+            self._payments.charge(
+                mandate_id,
+                amount,
+                operation_id=operation_id,
+                description=description,
+                order_reference=order_reference,
+                period=period,
+                lines=lines,
+                vat=vat,
+                capture=capture,
+                language=language,
+            )
         )
-        return run_blocking(use_case)
 
     def settle_by_hand(
-        self,
-        operation_id: str,
-        *,
-        provider_reference: str | None,
-        person: str,
-        reason: str,
+        self, operation_id: str, *, provider_reference: str | None, person: str, reason: str
     ) -> Operation:
         """Settle an operation whose outcome no gateway can tell, by what a person found out; kept for good."""
-        use_case = self._payments.settle_by_hand(
-            operation_id,
-            provider_reference=provider_reference,
-            person=person,
-            reason=reason,
+        return run_blocking(
+            self._payments.settle_by_hand(
+                operation_id, provider_reference=provider_reference, person=person, reason=reason
+            )
         )
-        return run_blocking(use_case)
 
     def look_after_mandates(self, *, limit: int = 200) -> int:
         """Do what is due for stored methods: removals at the gateway, cards that run out; the sweep does."""
@@ -345,10 +311,13 @@ class Payments(Generic[ProviderT_co]):
 
 
 class Accounts:
-    """The accounts of one process, in blocking code; see ``AsyncAccounts`` for what each call does."""
+    """The accounts of one process: they share database, clock, callback keys and event handler.
+
+    ``AsyncAccounts`` says more about each method.
+    """
 
     def __init__(self, accounts: AsyncAccounts) -> None:
-        """Drive ``accounts``, whose ports must be blocking ones; hosts call ``open``."""
+        """Drive ``accounts``, whose ports must be blocking ones."""
         self._accounts = accounts
         self.callback_urls: CallbackUrls = accounts.callback_urls
 
@@ -365,19 +334,14 @@ class Accounts:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
     ) -> Accounts:
-        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up.
-
-        Raises ``ConfigurationError``, or ``LedgerUnavailable`` when the tables are missing or old.
-        """
+        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up."""
         urls = CallbackUrls(callback_url, callback_keys)
         on_hear = None if on_event is None else called(on_event)
-        engine = open_migrated(database)
-        ledger = BlockingLedger(engine)
+        ledger = BlockingLedger(open_migrated(database))
         closing, own = [ledger.aclose], None
         if sender is None:
             sender = own = BlockingSender()
             closing.append(own.aclose)
-
         accounts = AsyncAccounts(
             ledger=ledger,
             sender=sender,
@@ -397,7 +361,7 @@ class Accounts:
 
     def __getitem__(self, account: str) -> Payments[object]:
         """Return the account of that name; raises ``NotFound``."""
-        return Payments(self._accounts[account])
+        return Payments(self._accounts.__getitem__(account))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -413,11 +377,7 @@ class Accounts:
         return run_blocking(self._accounts.work(address))
 
     def callbacks(
-        self,
-        *,
-        payment_id: str | None = None,
-        open_only: bool = False,
-        limit: int = 50,
+        self, *, payment_id: str | None = None, open_only: bool = False, limit: int = 50
     ) -> tuple[Callback, ...]:
         """Return stored callbacks, newest first."""
         return run_blocking(self._accounts.callbacks(payment_id=payment_id, open_only=open_only, limit=limit))
