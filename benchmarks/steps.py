@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -106,23 +106,14 @@ class Steps:
         counts = self.transactions, self.writing, self.reading, self.statements
         return _FORM.format(self.use_case, self.database, *counts, goal, verdict).rstrip()
 
-    def __add__(self, other: Steps) -> Steps:
-        return Steps(
-            use_case=self.use_case,
-            database=self.database,
+    def plus(self, other: Steps, *, use_case: str) -> Steps:
+        """Return the sum of both, as another use case."""
+        return replace(
+            self,
+            use_case=use_case,
             writing=self.writing + other.writing,
             reading=self.reading + other.reading,
             statements=self.statements + other.statements,
-        )
-
-    def named(self, use_case: str) -> Steps:
-        """Return the same counts under another name."""
-        return Steps(
-            use_case=use_case,
-            database=self.database,
-            writing=self.writing,
-            reading=self.reading,
-            statements=self.statements,
         )
 
 
@@ -237,7 +228,7 @@ class _Host:
         worked = self.count(f"{name}: work", lambda: self.accounts.work(address))
         yield received
         yield worked
-        yield (received + worked).named(f"{name}: all")
+        yield received.plus(worked, use_case=f"{name}: all")
 
 
 def _cards(account: str) -> SwedbankPay:
@@ -297,8 +288,7 @@ def _refund(host: _Host) -> Iterator[Steps]:
     payment, _request = host.paid("order:1", _order(capture=CaptureMode.AUTOMATIC))
     host.cards.observe(payment.payment_id)
     part = Money(4000, "SEK")
-    refund = lambda: host.cards.refund(payment.payment_id, part, operation_id="refund:1")  # noqa: E731 - two lines less
-    yield host.count("refund in part", refund)
+    yield host.count("refund in part", lambda: host.cards.refund(payment.payment_id, part, operation_id="refund:1"))
     assert host.cards.get(payment.payment_id).refunded == part
 
 
