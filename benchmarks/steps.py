@@ -223,7 +223,7 @@ class _Host:
         """Let a callback arrive and be worked on; yield both parts, and both together."""
         replies = []
         received = self.count(f"{name}: receive", lambda: replies.append(self.accounts.receive(request)))
-        address = replies[0].payment
+        address = replies[0].address
         assert address is not None
         worked = self.count(f"{name}: work", lambda: self.accounts.work(address))
         yield received

@@ -19,8 +19,8 @@ SOURCES: Final = Path(__file__).parents[1] / "src"
 TWIN: Final = SOURCES / "prenopay" / "blocking.py"
 
 CLASSES: Final = {
-    "AsyncMandates": "prenopay.stored_methods",
-    "AsyncPayments": "prenopay.payments",
+    "AsyncMandates": "prenopay.mandates.use_cases",
+    "AsyncPayments": "prenopay.payments.use_cases",
     "AsyncAccounts": "prenopay.accounts.accounts",
 }
 """The async classes, in the order of their twins, and the modules that define them."""
@@ -40,7 +40,7 @@ from __future__ import annotations
 from prenopay._blocking import run_blocking
 from prenopay._system import BlockingClock, SystemEntropy
 from prenopay._transport import BlockingSender
-from prenopay.accounts.delivery import called
+from prenopay.delivery import called
 from prenopay.books.engine import BlockingLedger
 from prenopay.books.upgrade import open_migrated
 from prenopay.books.vault import Vault

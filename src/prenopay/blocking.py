@@ -12,34 +12,36 @@ from prenopay._blocking import run_blocking
 from prenopay._redaction import Secret
 from prenopay._system import BlockingClock, SystemEntropy
 from prenopay._transport import BlockingSender
-from prenopay.accounts.accounts import AsyncAccounts, SweepReport
-from prenopay.accounts.delivery import called
-from prenopay.books import mandates
+from prenopay.accounts.accounts import AsyncAccounts
+from prenopay.accounts.sweep import SweepReport
 from prenopay.books.engine import BlockingLedger
 from prenopay.books.inbox import Callback
 from prenopay.books.upgrade import open_migrated
 from prenopay.books.vault import Vault
-from prenopay.payments import AsyncPayments
+from prenopay.delivery import called
+from prenopay.mandates import methods
+from prenopay.mandates.use_cases import AsyncMandates
+from prenopay.payments.use_cases import AsyncPayments
 from prenopay.ports import Clock, Entropy, HttpSender
-from prenopay.provider import (
+from prenopay.provider.config import ProviderConfig
+from prenopay.provider.values import Probe
+from prenopay.provider.verbs import (
     Cancels,
     Captures,
     ChargesMandates,
     DrawsQr,
     PaysOut,
-    Probe,
-    ProviderConfig,
     Refunds,
     StoresMandates,
     Updates,
 )
-from prenopay.stored_methods import AsyncMandates
 from prenopay.values.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
 from prenopay.values.events import EventHandler
 from prenopay.values.mandates import ImportReport, Mandate, MandateChange, MandateState
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, Order, OrderLine, PayoutOrder
 from prenopay.values.payments import Operation, Payment, PaymentState, Payout, TimelineEntry
+from prenopay.values.subjects import Subject
 
 __all__ = ["Accounts", "Mandates", "Payments"]
 ProviderT_co = TypeVar("ProviderT_co", covariant=True)
@@ -82,37 +84,25 @@ class Mandates:
         """Ask the gateway how the payer's methods look now, write that down, and return them."""
         return run_blocking(self._mandates.refresh(payer_reference))
 
-    def remove(self, mandate_id: str, *, reason: str, actor: str = mandates.HOST) -> Mandate:
+    def remove(self, mandate_id: str, *, reason: str, actor: str = methods.HOST) -> Mandate:
         """End a mandate, and remove its token at the gateway; ``actor`` and ``reason`` stay in its history."""
         return run_blocking(self._mandates.remove(mandate_id, reason=reason, actor=actor))
 
     def remove_all(
-        self, payer_reference: str, *, reason: str, confirm: str, actor: str = mandates.HOST
+        self, payer_reference: str, *, reason: str, confirm: str, actor: str = methods.HOST
     ) -> tuple[Mandate, ...]:
         """End every mandate of a payer; at the gateway all go at once, those of other systems included."""
         return run_blocking(self._mandates.remove_all(payer_reference, reason=reason, confirm=confirm, actor=actor))
 
     def take_over(
-        self, text: str, *, dry_run: bool = False, check: bool = True, actor: str = mandates.HOST
+        self, text: str, *, dry_run: bool = False, check: bool = True, actor: str = methods.HOST
     ) -> ImportReport:
-        """Take over tokens that another system stored, from CSV (see ``prenopay.token_file``): all lines, or none."""
+        """Take over tokens that another system stored, from CSV (see the guide on tokens): all lines, or none."""
         return run_blocking(self._mandates.take_over(text, dry_run=dry_run, check=check, actor=actor))
-
-    def finish_removals(self, *, limit: int = 200) -> int:
-        """Remove at the gateway what was to be removed and was not yet; return how many there were."""
-        return run_blocking(self._mandates.finish_removals(limit=limit))
-
-    def age(self, *, limit: int = 200) -> int:
-        """Move on the mandates that time has moved (cards run out, waits are over); return how many."""
-        return run_blocking(self._mandates.age(limit=limit))
 
     def reseal(self) -> int:
         """Seal every token under the newest key; return how many."""
         return run_blocking(self._mandates.reseal())
-
-    def require(self) -> None:
-        """Raise unless methods can be stored: the provider must be able to, and there must be a key to seal with."""
-        self._mandates.require()
 
 
 class Payments(Generic[ProviderT_co]):
@@ -165,10 +155,6 @@ class Payments(Generic[ProviderT_co]):
     def observe(self, payment_id: str, *, source: str = "host") -> Payment:
         """Ask the gateway, write down what it says, tell the host, and return the payment."""
         return run_blocking(self._payments.observe(payment_id, source=source))
-
-    def hear_of(self, payment_id: str) -> None:
-        """Look at what a callback's URL names: a payment, or a payout."""
-        return run_blocking(self._payments.hear_of(payment_id))
 
     def capture(
         self: Payments[Captures],
@@ -261,10 +247,6 @@ class Payments(Generic[ProviderT_co]):
             )
         )
 
-    def look_after_mandates(self, *, limit: int = 200) -> int:
-        """Do what is due for stored methods: removals at the gateway, cards that run out; the sweep does."""
-        return run_blocking(self._payments.look_after_mandates(limit=limit))
-
     def pay_out(self: Payments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
         """Send money to someone, from the merchant's account."""
         return run_blocking(self._payments.pay_out(order, operation_id=operation_id))
@@ -280,10 +262,6 @@ class Payments(Generic[ProviderT_co]):
     def resolve_payout(self, operation_id: str) -> Payout:
         """Look up a payout whose outcome is open; it is sent again only if the gateway does not have it."""
         return run_blocking(self._payments.resolve_payout(operation_id))
-
-    def payouts_due(self, *, limit: int = 200) -> tuple[str, ...]:
-        """Return the operation ids of open payouts that are due for a look; the sweep resolves them."""
-        return run_blocking(self._payments.payouts_due(limit=limit))
 
     def operation(self, operation_id: str) -> Operation:
         """Return the operation as the books have it; raises ``NotFound``."""
@@ -369,26 +347,26 @@ class Accounts:
         return self._accounts.names
 
     def receive(self, request: CallbackRequest) -> CallbackReply:
-        """Store a callback and return the reply its gateway wants; ``work(reply.payment)`` comes after."""
+        """Store a callback and return the reply its gateway wants; ``work(reply.address)`` comes after."""
         return run_blocking(self._accounts.receive(request))
 
     def work(self, address: CallbackAddress) -> None:
-        """Look at the payment a callback was about; what fails stays in the inbox for the sweep."""
+        """Look at what a callback was about; what fails stays in the inbox for the sweep."""
         return run_blocking(self._accounts.work(address))
 
     def callbacks(
-        self, *, payment_id: str | None = None, open_only: bool = False, limit: int = 50
+        self, *, subject: Subject | None = None, open_only: bool = False, limit: int = 50
     ) -> tuple[Callback, ...]:
-        """Return stored callbacks, newest first."""
-        return run_blocking(self._accounts.callbacks(payment_id=payment_id, open_only=open_only, limit=limit))
+        """Return stored callbacks, newest first; ``subject``: those of one payment or payout."""
+        return run_blocking(self._accounts.callbacks(subject=subject, open_only=open_only, limit=limit))
 
     def replay(self, inbox_id: int) -> str:
         """Work on a stored callback again; return what went wrong, if anything. Raises ``NotFound``."""
         return run_blocking(self._accounts.replay(inbox_id))
 
-    def deliver_pending(self, *, payment_id: str | None = None, limit: int = 1000) -> int:
-        """Hand what is to be told to the host's handler, in order per payment; return how many it took."""
-        return run_blocking(self._accounts.deliver_pending(payment_id=payment_id, limit=limit))
+    def deliver_pending(self, *, subject: Subject | None = None, limit: int = 1000) -> int:
+        """Hand waiting events to the host's handler, in order per subject; return how many it took."""
+        return run_blocking(self._accounts.deliver_pending(subject=subject, limit=limit))
 
     def sweep(self, *, limit: int = 200) -> SweepReport:
         """Do what is due: callbacks that failed, operations without an answer, silent payments, events."""

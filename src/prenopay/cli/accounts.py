@@ -158,15 +158,15 @@ def _list_callbacks(options: argparse.Namespace) -> int:
             each.inbox_id,
             each.received_at,
             each.account,
-            each.payment_id,
+            each.subject.id if each.subject is not None else None,
             each.times,
             each.done_at,
-            each.attempts,
+            each.tries,
             each.last_error or each.note or None,
         )
         for each in found
     ]
-    headings = ("NUMBER", "RECEIVED", "ACCOUNT", "PAYMENT", "TIMES", "DONE", "FAILED", "WHY")
+    headings = ("NUMBER", "RECEIVED", "ACCOUNT", "SUBJECT", "TIMES", "DONE", "FAILED", "WHY")
     print_table(headings, rows, empty="no callbacks")
     return 0
 
@@ -220,13 +220,13 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _examine(accounts: Accounts, config: ProviderConfig[object]) -> tuple[Probe, ...]:
     """Check one account. If it cannot be opened, return why, so that the other accounts are still checked."""
-    from prenopay.accounts.reception import DOCTORS_PAYMENT  # noqa: PLC0415 - loads the database library
+    from prenopay.accounts.reception import DOCTOR  # noqa: PLC0415 - loads the database library
 
     try:
         payments = accounts.add(config)
     except ConfigurationError as error:
         return (Probe(name="settings", ok=False, found=str(error)),)
-    return (*payments.probe(), _probe_callbacks(accounts.callback_urls.url(config.account, DOCTORS_PAYMENT)))
+    return (*payments.probe(), _probe_callbacks(accounts.callback_urls.url(config.account, DOCTOR)))
 
 
 def _probe_callbacks(url: str) -> Probe:

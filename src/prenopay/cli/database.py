@@ -35,9 +35,10 @@ def _upgrade(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from prenopay.books import records, schema  # noqa: PLC0415 - loads the database library
+    from prenopay.books import schema  # noqa: PLC0415 - loads the database library
     from prenopay.books.engine import open_engine  # noqa: PLC0415 - as above
     from prenopay.books.upgrade import schema_version  # noqa: PLC0415 - as above
+    from prenopay.payments import rows  # noqa: PLC0415 - as above
 
     engine = open_engine(options.database or settings.load(options.config).database)
     try:
@@ -46,7 +47,7 @@ def _check(options: argparse.Namespace) -> int:
         wrong: tuple[str, ...] = ()
         if current:
             with engine.execution_options(prenopay_reads=True).connect() as connection:
-                wrong = records.totals_that_disagree(connection)
+                wrong = rows.totals_that_disagree(connection)
     finally:
         engine.dispose()
     if options.json:
