@@ -61,7 +61,9 @@ async def look(account: Account, seen: View, *, source: str, callbacks: tuple[Ca
     except PrenopayError as error:
         error.about(account=account.name, provider=account.gateway.name, payment_id=payment.payment_id)
         raise
-    applied, capture, news = await account.transact(_write, account, seen.stored, observed, began, source, callbacks)
+    applied, capture, news = await account.transact(
+        _write, account, seen.stored, observed, began=began, source=source, callbacks=callbacks
+    )
     return await finish(account, applied, capture, news)
 
 
@@ -99,6 +101,7 @@ def _write(
     account: Account,
     seen: StoredPayment,
     observed: Observation,
+    *,
     began: datetime,
     source: str,
     callbacks: tuple[Callback, ...],
