@@ -52,7 +52,9 @@ async def charge(account: Account, mandate_id: str, order: Order, *, operation_i
     order = replace(order, initiator=Initiator.MERCHANT, payer=Payer(reference=mandate.payer_reference))
     account.gateway.check_order(order)
     subject = ids.subject(SubjectKind.PAYMENT, intent.now, account.ports.entropy)
-    written = await account.transact(_begin, account, intent, subject, mandate_id, order, period)
+    written = await account.transact(
+        _begin, account, intent, subject, mandate_id=mandate_id, order=order, period=period
+    )
     if not written.begun.ours:
         return written.begun.operation.operation
     return await send(account, written)
@@ -102,7 +104,7 @@ async def settle_by_hand(
         observed = await _proof(account, found.operation, provider_reference)
     answer = Charged(outcome=_outcome_of(observed), observation=observed)
     ended, stored, capture, news = await account.transact(
-        _conclude_by_hand, account, found, answer, read_at, person, reason
+        _conclude_by_hand, account, found, answer, read_at=read_at, person=person, reason=reason
     )
     await finish(account, stored, capture, news)
     return ended.operation
@@ -126,6 +128,7 @@ def _begin(
     account: Account,
     intent: operations.Intent,
     subject: Subject,
+    *,
     mandate_id: str,
     order: Order,
     period: str,
@@ -212,6 +215,7 @@ def _conclude_by_hand(
     account: Account,
     operation: StoredOperation,
     answer: Charged,
+    *,
     read_at: datetime,
     person: str,
     reason: str,

@@ -39,7 +39,7 @@ async def pay_out(account: Account, order: PayoutOrder, operation_id: str) -> Pa
     gateway = _require(account)
     intent = account.intent(OperationKind.PAYOUT, operation_id)
     subject = ids.subject(SubjectKind.PAYOUT, intent.now, account.ports.entropy)
-    sending = await account.transact(_begin, account, gateway, intent, subject, order)
+    sending = await account.transact(_begin, account, gateway, intent, subject=subject, order=order)
     if sending.begun.ours:
         await _ask(account, gateway, sending)
     return await get(account, operation_id)
@@ -98,6 +98,7 @@ def _begin(
     account: Account,
     gateway: PaysOut,
     intent: operations.Intent,
+    *,
     subject: Subject,
     order: PayoutOrder,
 ) -> _Sending:
