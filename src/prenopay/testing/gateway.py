@@ -20,7 +20,7 @@ from prenopay.provider import PaymentProvider, ProviderConfig
 from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post, RetrySchedule
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
-from prenopay.testing.faults import FaultPlan, meet
+from prenopay.testing.faults import Fault, FaultPlan, meet
 from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, Outcome
 from prenopay.testing.transcript import Transcript
 from prenopay.values.mandates import MandateKind
@@ -395,8 +395,8 @@ class OldMethods(ABC):
 class FakeGateway(Gateway):
     """A gateway at one ``host``, in this process: write ``answer``, and what ``Gateway`` asks for.
 
-    Safe to use from several threads: calls are answered one after another. Faults that are planned are met before
-    and after ``answer``, and every call is written down.
+    Safe to use from several threads: calls are answered one after another. Each call meets what is planned for it in
+    ``faults``, and is written down in ``transcript``.
     """
 
     def __init__(
@@ -424,6 +424,10 @@ class FakeGateway(Gateway):
         del request
         return "", ""
 
+    def planned(self, request: EmulatorRequest, call: str) -> Fault | None:
+        """Return the fault that this call meets, and count it."""
+        return self.faults.take(method=request.method, path=request.path, call=call)
+
     @property
     def mounts(self) -> Mapping[str, Emulator]:
         """This gateway, at its host."""
@@ -440,8 +444,7 @@ class FakeGateway(Gateway):
         """Act on one call, unless a planned fault is in the way."""
         with self.lock:
             call, reference = self.describe(request)
-            fault = self.faults.take(method=request.method, path=request.path, call=call)
-            outcome = meet(fault, lambda: self.answer(request))
+            outcome = meet(self.planned(request, call), lambda: self.answer(request))
             self._transcript.add(
                 at=self.clock.now(),
                 method=request.method,

@@ -12,6 +12,7 @@ from prenopay.errors import Conflict, ProviderUnavailable, RateLimited, Rejected
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import Created, CreateRequest, Inspection, Observation, Probe
 from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
+from prenopay.testing.conformance.stage import ACCOUNT
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from prenopay.testing.mock import MockProvider
 from prenopay.values.callbacks import CallbackAddress, CallbackUrls, Hint, Rejected as Refused, Trust
@@ -65,8 +66,8 @@ def takes_any_address(_urls: CallbackUrls, path: str) -> CallbackAddress:
 
 
 def takes_any_account(_urls: CallbackUrls, path: str) -> CallbackAddress:
-    """Return whose path it would be if all were the mock's."""
-    return CallbackAddress("mock", path.split("/")[-2])
+    """Return whose path it would be if all were one account's."""
+    return CallbackAddress(ACCOUNT, path.split("/")[-2])
 
 
 class TalksOfItsToken(SwedbankPayProvider):

@@ -113,8 +113,8 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         """The gateway's API and its payment page, under both brands."""
         return dict(self.emulator.mounts)
 
-    def account(self, name: str) -> SwedbankPay:
-        """Return the settings of an account with one of the merchants."""
+    def account(self, name: str, *, base_url: str = "") -> SwedbankPay:
+        """Return the settings of an account with one of the merchants; ``base_url`` where it is on a socket."""
         if name not in self._accounts:
             self._accounts.append(name)
         merchant = self.emulator.merchants[self._accounts.index(name) % len(self.emulator.merchants)]
@@ -124,6 +124,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
             payee_id=merchant.payee_id,
             access_token=Secret(merchant.access_token),
             repeated_reference=self._repeated,
+            base_url=base_url,
         )
 
     def payer(self) -> Payer:

@@ -48,7 +48,7 @@ from prenopay.values.mandates import Consent, MandateKind, StoreMethod
 from prenopay.values.money import Money
 from prenopay.values.orders import Order, Payer, PayoutOrder
 
-__all__ = ["SwishConsents", "SwishGateway"]
+__all__ = ["EmulatedSwish", "SwishConsents", "SwishGateway"]
 
 _CONSENT: Final = "consent:"
 """How prenopay names a standing consent, which is signed where a payment is paid."""
@@ -77,9 +77,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         ``certificate`` is the merchant's; without one, the emulator's authority issues it.
         """
         self.emulator: SwishEmulator = emulator or SwishEmulator(clock=clock, seed=seed, authority=_authority())
-        self.certificate: IssuedCertificate = certificate or _issued(
-            self.emulator.authority, self.emulator.merchants[0].number
-        )
+        self._certificate = certificate
         self.clock = self.emulator.clock
         self.faults = self.emulator.faults
         self.callbacks = self.emulator.callbacks
@@ -90,14 +88,23 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         """The gateway's hosts, called with the certificate of the first merchant."""
         return self.emulator.mounts
 
-    def account(self, name: str) -> Swish:
-        """Return the settings of an account with the first merchant."""
-        return _ReadOnce(
+    @property
+    def certificate(self) -> IssuedCertificate:
+        """The merchant's certificate."""
+        if self._certificate is None:
+            self._certificate = _issued(self.emulator.authority, self.emulator.merchants[0].number)
+        return self._certificate
+
+    def account(self, name: str, *, base_url: str = "") -> Swish:
+        """Return the settings of an account with the first merchant; ``base_url`` where it is on a socket."""
+        return EmulatedSwish(
             account=name,
             environment=Environment.TEST,
             number=self.emulator.merchants[0].number,
             certificate=self.certificate.chain_pem,
             private_key=self.certificate.key_pem,
+            base_url=base_url,
+            trust=self.emulator.authority.server_root_pem if base_url else "",
         )
 
     def payer(self) -> Payer:
@@ -183,7 +190,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
 
     def secrets(self) -> set[str]:
         """Return every whole line of the private keys that were issued."""
-        issued = (self.certificate, *self.emulator.authority.issued)
+        issued = self.emulator.authority.issued
         return {line for each in issued if each.private_key for line in _lines(each)}
 
     def links(self) -> set[str]:
@@ -289,9 +296,9 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
 class SwishConsents(SwishGateway, StoredMethods):
     """Swish with standing consents: signed in the app, where no money moves, and charged from then on."""
 
-    def account(self, name: str) -> Swish:
+    def account(self, name: str, *, base_url: str = "") -> Swish:
         """Return the settings of an account that may ask for consents."""
-        return replace(super().account(name), recurring=True)
+        return replace(super().account(name, base_url=base_url), recurring=True)
 
     def tokens(self) -> list[str]:
         """Return the consents that can be charged."""
@@ -315,8 +322,8 @@ class SwishConsents(SwishGateway, StoredMethods):
         )
 
 
-class _ReadOnce(Swish):
-    """The same account; its key, which is slow to read on purpose, is read once for all processes of a run."""
+class EmulatedSwish(Swish):
+    """An account with the emulated Swish. Its key, which is slow to read on purpose, is read once in a run."""
 
     def provider(self) -> SwishProvider:
         """Return the one provider of these settings: it keeps no state."""
@@ -324,8 +331,8 @@ class _ReadOnce(Swish):
 
 
 @functools.cache
-def _provider_of(config: _ReadOnce) -> SwishProvider:
-    return super(_ReadOnce, config).provider()
+def _provider_of(config: EmulatedSwish) -> SwishProvider:
+    return super(EmulatedSwish, config).provider()
 
 
 @functools.cache
