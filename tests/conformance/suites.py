@@ -11,7 +11,7 @@ class OnBothDatabases(ProviderSuite):
     """The suite in both colours on SQLite and on PostgreSQL."""
 
     @pytest.fixture
-    def database(self, database: str) -> str:  # type: ignore[override]  # the one of tests/conftest.py goes before
+    def database(self, database: str) -> str:  # the one of tests/conftest.py, in both kinds
         return database
 
 

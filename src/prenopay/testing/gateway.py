@@ -162,13 +162,13 @@ class Gateway(ABC):
 
     # What most gateways leave as it is
 
-    def waits(self, payment: str) -> None:
+    def waits(self, payment: str) -> object:
         """The payer opens page or app, and does nothing yet. Raises ``PayerRefused`` for an unknown payment."""
-        self._require(payment)
+        return self._found(payment)
 
-    def vanishes(self, payment: str) -> None:
-        """The payer closes the browser: nobody is told. Raises ``PayerRefused`` for an unknown payment."""
-        self._require(payment)
+    def vanishes(self, payment: str) -> object:
+        """The payer closes the browser: nobody is notified. Raises ``PayerRefused`` for an unknown payment."""
+        return self._found(payment)
 
     def settle(self) -> None:
         """Let happen what is due by now."""
@@ -206,10 +206,12 @@ class Gateway(ABC):
         """Return a payer that the gateway takes, with invented data."""
         return Payer(reference="R-77", email="leia@example.com")
 
-    def _require(self, payment: str) -> None:
-        if payment not in self.books():
+    def _found(self, payment: str) -> Totals:
+        books = self.books()
+        if payment not in books:
             message = f"the gateway has no payment {payment!r}"
             raise PayerRefused(message)
+        return books[payment]
 
 
 class GatewayMaker(Protocol):

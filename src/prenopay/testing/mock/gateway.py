@@ -4,9 +4,9 @@ Its API is JSON at a host of its own, which ``MockSender`` reaches::
 
     POST /payments                             GET /payments/{payment}
     POST /payments/{payment}/{capture|cancel|refund|update}
-    GET  /refunds/{reference}                  GET /payers/{payer}/methods
+    GET  /refunds/{reference}                  GET /payers/{payer}
     POST /charges                              GET /charges/{reference}
-    POST /methods/remove                       GET /qr/{token}
+    POST /removals                             GET /qr/{token}
     POST /payouts                              GET /payouts/{reference}
     GET  /health
 
@@ -20,10 +20,10 @@ import json
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote
 from weakref import WeakValueDictionary
 
@@ -85,56 +85,8 @@ class MockSeen:
     manner: Manner
 
 
-@dataclass(slots=True, kw_only=True)
-class _Move:
-    """Money that moved (``succeeded``), is on its way (``pending``), or was refused (``declined``)."""
-
-    kind: str
-    number: int
-    amount: int
-    reference: str
-    at: datetime
-    outcome: Outcome
-    decline: DeclineCode | None = None
-
-    def shown(self) -> dict[str, object]:
-        return {
-            "kind": self.kind,
-            "number": str(self.number),
-            "amount": self.amount,
-            "reference": self.reference,
-            "at": self.at.isoformat(),
-            "outcome": self.outcome.value,
-            "decline": self.decline,
-        }
-
-
-@dataclass(slots=True, kw_only=True)
-class _Method:
-    """A stored method; several may be of one ``card``."""
-
-    payer: str
-    kind: str
-    token: str
-    card: int
-    expires: date
-
-    def shown(self) -> dict[str, object]:
-        return {
-            "kind": self.kind,
-            "token": self.token,
-            "display": f"Mock •••• 0000, {self.expires:%m/%y}",
-            "expires": self.expires.isoformat(),
-            "card": f"mock-card-{self.card}",
-        }
-
-
-@dataclass(slots=True, kw_only=True)
-class _Payout:
-    amount: int
-    callback_url: str
-    outcome: Outcome
-    decline: DeclineCode | None = None
+_Shown: TypeAlias = dict[str, Any]
+"""A movement, a method or a payout, as its API shows it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,9 +99,9 @@ class _Payment:
     order: Mapping[str, Any]
     created_at: datetime
     is_charge: bool = False
-    moves: list[_Move] = field(default_factory=list[_Move])
-    attempts: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
-    methods: list[_Method] = field(default_factory=list[_Method])
+    moves: list[_Shown] = field(default_factory=list[_Shown])
+    attempts: list[_Shown] = field(default_factory=list[_Shown])
+    methods: list[_Shown] = field(default_factory=list[_Shown])
     instrument: str | None = None
     ended: PaymentState | None = None
     """Set where it ended without money."""
@@ -160,16 +112,11 @@ class _Payment:
 
     def sum(self, kind: str, *outcomes: Outcome) -> int:
         wanted = outcomes or (Outcome.SUCCEEDED,)
-        return sum(each.amount for each in self.moves if each.kind == kind and each.outcome in wanted)
+        return sum(each["amount"] for each in self.moves if each["kind"] == kind and each["outcome"] in wanted)
 
     @property
     def totals(self) -> Totals:
-        return Totals(
-            authorized=self.sum("authorized"),
-            captured=self.sum("captured"),
-            refunded=self.sum("refunded"),
-            cancelled=self.sum("cancelled"),
-        )
+        return Totals(**{kind: self.sum(kind) for kind in ("authorized", "captured", "refunded", "cancelled")})
 
     def left_to(self, verb: str) -> int:
         """What can still be refunded, or else captured or released: without what is on its way."""
@@ -194,25 +141,20 @@ class _Payment:
         allowed = [Action.CAPTURE, Action.CANCEL] if self.left_to("capture") > 0 else []
         return [*allowed, *([Action.REFUND] if self.left_to("refund") > 0 else [])]
 
-    def shown(self) -> dict[str, object]:
-        totals = self.totals
-        return {
+    def shown(self) -> _Shown:
+        return asdict(self.totals) | {
             "payment": self.name,
             "state": self.state.value,
             "reference": self.reference,
             "order_reference": self.order["order_reference"],
             "currency": self.order["currency"],
             "amount": self.amount,
-            "authorized": totals.authorized,
-            "captured": totals.captured,
-            "refunded": totals.refunded,
-            "cancelled": totals.cancelled,
             "actions": self.actions,
             "instrument": self.instrument,
             "decline": self.decline,
             "attempts": self.attempts,
-            "transactions": [each.shown() for each in self.moves],
-            "methods": [each.shown() for each in self.methods],
+            "transactions": self.moves,
+            "methods": self.methods,
             "page": f"https://mock.invalid/pay/{self.name}",
         }
 
@@ -232,11 +174,13 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         self._scripts = Scripts()
         self._seen: list[MockSeen] = []
         self._payments: dict[str, _Payment] = {}
-        self._methods: list[_Method] = []
-        self._payouts: dict[str, _Payout] = {}
+        self._methods: list[_Shown] = []
+        self._payouts: dict[str, _Shown] = {}
         self._made = 0
         self._users = 0
         # Of the call that is being answered:
+        self._call: Call | None = None
+        self._path: list[str] = []
         self._body: Mapping[str, Any] = {}
         self._ends = Scripted()
         self._is_unheard = False
@@ -299,18 +243,18 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         finished = 0
         with self.lock:
             for payment in self._payments.values():
-                waiting = [each for each in payment.moves if each.outcome is Outcome.PENDING]
+                waiting = [each for each in payment.moves if each["outcome"] == Outcome.PENDING]
                 for each in waiting:
-                    each.outcome, each.decline = outcome, code
-                    if each.kind == "authorized" and code is not None:
+                    each |= {"outcome": outcome, "declined": code}
+                    if each["kind"] == "authorized" and code is not None:
                         payment.ended, payment.decline = PaymentState.DECLINED, code
                 if waiting:
                     self._tell(payment)
                 finished += len(waiting)
             for reference, payout in self._payouts.items():
-                if payout.outcome is Outcome.PENDING:
-                    payout.outcome, payout.decline = outcome, code
-                    self.call_back(payout.callback_url, _names("payout", reference), about=reference)
+                if payout["outcome"] == Outcome.PENDING:
+                    payout |= {"outcome": outcome, "declined": code}
+                    self.call_back(payout["callback_url"], _names("payout", reference), about=reference)
                     finished += 1
         return finished
 
@@ -352,21 +296,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
             found.payer_is_gone = True
             return found.state
 
-    def pays(self, payment: str) -> None:
-        """Do as ``approve``."""
-        self.approve(payment)
-
-    def declines(self, payment: str) -> None:
-        """Do as ``decline``."""
-        self.decline(payment)
-
-    def waits(self, payment: str) -> None:
-        """Do as ``wait``."""
-        self.wait(payment)
-
-    def vanishes(self, payment: str) -> None:
-        """Do as ``vanish``."""
-        self.vanish(payment)
+    pays, declines, waits, vanishes = approve, decline, wait, vanish
 
     def forge_callback(self, *, to: str, naming: str) -> Callback:
         """Queue a callback to the address of the payment ``to`` whose body names another."""
@@ -389,7 +319,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     def secrets(self) -> tuple[str, ...]:
         """Return every token in it, in the clear."""
         with self.lock:
-            return tuple(each.token for each in self._methods)
+            return tuple(each["token"] for each in self._methods)
 
     def personal(self) -> tuple[str, ...]:
         """Return the payers' phone numbers, e-mail addresses and personal numbers that orders hold."""
@@ -409,7 +339,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     def methods(self, payer_reference: str) -> tuple[Secret, ...]:
         """Return the tokens of a payer's stored methods."""
         with self.lock:
-            return tuple(Secret(each.token) for each in self._methods if each.payer == payer_reference)
+            return tuple(Secret(each["token"]) for each in self._methods if each["payer"] == payer_reference)
 
     def store_card(
         self,
@@ -420,12 +350,12 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     ) -> Secret:
         """Store a card of a payer's as another system would have; return its token."""
         with self.lock:
-            return Secret(self._store(payer_reference, kind.value, self._number(), expires=expires).token)
+            return Secret(self._store(payer_reference, kind.value, self._number(), expires=expires)["token"])
 
     def remove_methods_of(self, payer_reference: str) -> None:
         """Forget all stored methods of a payer, as the bank does without being asked."""
         with self.lock:
-            self._methods = [each for each in self._methods if each.payer != payer_reference]
+            self._methods = [each for each in self._methods if each["payer"] != payer_reference]
 
     def decline_next_charge(self, chance: Random | None = None) -> None:
         """Script a decline of the next charge."""
@@ -449,7 +379,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     def paid_out(self) -> int:
         """Return what was sent, or is about to be."""
         with self.lock:
-            return sum(each.amount for each in self._payouts.values() if each.outcome is not Outcome.DECLINED)
+            return sum(each["amount"] for each in self._payouts.values() if each["outcome"] != Outcome.DECLINED)
 
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body with another state."""
@@ -460,15 +390,12 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     def describe(self, request: EmulatorRequest) -> tuple[str, str]:
         """Return the call's name and our reference; keep the body."""
         self._body = as_object(read_json(request.body)) or {} if request.body else {}
-        match request.method, _parts(request):
-            case "POST", ["payments", _, verb] if verb in _VERBS:
-                call = Call(verb)
-            case method, [noun, *_] if (method, noun) in _CALLS:
-                call = _CALLS[method, noun]
-            case _:
-                return "", ""
-        path = _parts(request)
-        return call, str(self._body.get("reference") or (path[1] if len(path) > 1 else ""))
+        self._path = [unquote(part) for part in request.path.strip("/").split("/")]
+        call = _CALLS.get((request.method, self._path[0]))
+        if call is Call.CREATE and len(self._path) > 1:
+            call = Call(self._path[-1])
+        self._call = call
+        return call or "", str(self._body.get("reference") or self._path[-1])
 
     def planned(self, request: EmulatorRequest, call: str) -> Fault | None:
         """Return the fault that is planned, or what script or amount make of the call."""
@@ -476,18 +403,16 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         if number and number == self._refused:
             return Fault(kind=FaultKind.REFUSE)
         fault = super().planned(request, call)
-        if fault is None and call and not self._is_known(request, call):
-            _, reference = self.describe(request)
-            self._ends = self._scripts.take(Call(call), reference=reference, minor=self._body.get("amount"))
+        if fault is None and self._call is not None and not self._is_known(self._call):
+            reference = str(self._body.get("reference") or self._path[-1])
+            self._ends = self._scripts.take(self._call, reference=reference, minor=self._body.get("amount"))
             fault = self._ends.manner.fault
-            seen = MockSeen(
-                number=len(self._seen) + 1,
-                at=self.clock.now(),
-                call=Call(call),
-                reference=reference,
-                manner=self._ends.manner,
+            made = len(self._seen) + 1
+            self._seen.append(
+                MockSeen(
+                    number=made, at=self.clock.now(), call=self._call, reference=reference, manner=self._ends.manner
+                )
             )
-            self._seen.append(seen)
         self._refused = number if fault is not None and fault.kind is FaultKind.REFUSE else ""
         self._is_unheard = fault is not None and fault.kind.acts and fault.kind is not FaultKind.DELAY
         return fault
@@ -495,118 +420,94 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     def answer(self, request: EmulatorRequest) -> EmulatorAnswer:
         """Act on one call."""
         try:
-            return self._acted(request.method, _parts(request))
+            shown = self._shown(self._path[1] if len(self._path) > 1 else "")
         except Conflict as error:
             return json_answer(409, {"error": str(error)}, media_type=_MEDIA)
+        status = 404 if shown is None else 200
+        return json_answer(status, shown or {}, media_type=_MEDIA)
 
-    def _acted(self, method: str, path: list[str]) -> EmulatorAnswer:
-        body = self._body
-        match method, path:
-            case "POST", ["payments"]:
-                found = self._by_reference(body["reference"]) or self._add(body)
-                return _answer(found.shown())
-            case "GET", ["payments", name]:
-                return _answer(self._find(name).shown())
-            case "POST", ["payments", name, verb] if verb in _VERBS:
-                return self._change(verb, self._find(name))
-            case "GET", ["refunds", reference]:
-                found_moves = [each for payment in self._payments.values() for each in payment.moves]
-                move = next((each for each in found_moves if each.reference == reference), None)
-                return _outcome(move)
-            case "POST", ["charges"]:
-                return _answer((self._by_reference(body["reference"]) or self._charge(body)).shown())
-            case "GET", ["charges", reference] if (found_charge := self._by_reference(reference)) is not None:
-                return _answer(found_charge.shown())
-            case "GET", ["payers", payer, "methods"]:
-                return _answer({"methods": [each.shown() for each in self._methods if each.payer == payer]})
-            case "POST", ["methods", "remove"]:
-                wanted = {name: body[name] for name in ("payer", "kind", "token") if name in body}
-                self._methods = [
-                    each for each in self._methods if any(getattr(each, name) != wanted[name] for name in wanted)
-                ]
-                return _answer({})
-            case "POST", ["payouts"]:
-                return _outcome(self._payouts.get(body["reference"]) or self._pay_out(body))
-            case "GET", ["payouts", reference]:
-                return _outcome(self._payouts.get(reference))
-            case "GET", ["health"] | ["qr", _]:
-                return _answer({"now": self.clock.now().isoformat()})
-            case _:
-                return json_answer(404, {"error": "there is no such thing here"}, media_type=_MEDIA)
+    def _shown(self, name: str) -> _Shown | None:
+        """Do what the present call asks for, and return what the API shows of it."""
+        body, reference = self._body, str(self._body.get("reference", ""))
+        match self._call:
+            case Call.CREATE:
+                return (self._by_reference(reference) or self._add(body)).shown()
+            case Call.CHARGE:
+                return (self._by_reference(reference) or self._charge(body)).shown()
+            case Call.OBSERVE:
+                found = self._by_reference(name) if self._path[0] == "charges" else self._find(name)
+                return None if found is None else found.shown()
+            case Call.OBSERVE_REFUND:
+                moves = (each for payment in self._payments.values() for each in payment.moves)
+                return next((each for each in moves if each["reference"] == name), _UNDER_WAY)
+            case Call.OBSERVE_METHODS:
+                return {"methods": [each for each in self._methods if each["payer"] == name]}
+            case Call.REMOVE_METHOD:
+                self._methods = [each for each in self._methods if not body.items() <= each.items()]
+                return {}
+            case Call.PAY_OUT:
+                return self._payouts.setdefault(reference, {**body, **self._result})
+            case Call.OBSERVE_PAYOUT:
+                return self._payouts.get(name, _UNDER_WAY)
+            case Call.PROBE | Call.DRAW_QR:
+                return {"now": self.clock.now().isoformat()}
+            case None:
+                return None
+            case verb:
+                return self._change(verb.value, self._find(name))
 
     # One step down
 
-    def _is_known(self, request: EmulatorRequest, call: str) -> bool:
+    def _is_known(self, call: Call) -> bool:
         """Whether the call is answered from memory, and no script meets it."""
-        reference = str(self._body.get("reference", ""))
-        match call:
-            case Call.CREATE | Call.CHARGE:
-                return self._by_reference(reference) is not None
-            case Call.PAY_OUT:
-                return reference in self._payouts
-            case _ if call in _VERBS:
-                payment = self._payments.get(_parts(request)[1])
-                return payment is not None and any(each.reference == reference for each in payment.moves)
-            case _:
-                return False
+        reference = self._body.get("reference")
+        if call in {Call.CREATE, Call.CHARGE}:
+            return self._by_reference(str(reference)) is not None
+        if call is Call.PAY_OUT:
+            return reference in self._payouts
+        payment = self._payments.get(self._path[1]) if call in _VERBS else None
+        return payment is not None and any(each["reference"] == reference for each in payment.moves)
 
-    def _change(self, verb: str, found: _Payment) -> EmulatorAnswer:
-        body, decline = self._body, self._ends.code
-        move = next((each for each in found.moves if each.reference == body["reference"]), None)
-        outcome = self._outcome
-        if move is not None:
-            outcome, decline = move.outcome, move.decline
-        elif verb == "cancel" and found.state is PaymentState.CANCELLED:
-            outcome = Outcome.SUCCEEDED
-        else:
-            self._require_possible(verb, found)
-            if verb == "update":
-                found.amount = body["amount"]
-            elif found.state is PaymentState.PENDING:
-                found.ended = PaymentState.CANCELLED if outcome is not Outcome.DECLINED else None
-            else:
-                left = found.left_to(verb)
-                amount = left if verb == "cancel" else body["amount"]
-                if amount > left:
-                    message = f"{verb} of {amount} is not possible now: {left} is left"
-                    raise Conflict(message)
-                self._move(found, _VERBS[verb], amount, outcome=outcome, decline=decline)
-            if self._is_unheard:
-                self._tell(found)
-        return _answer(found.shown() | {"outcome": outcome.value, "declined": decline})
+    @property
+    def _result(self) -> _Shown:
+        """How script or amount let the present call end."""
+        outcomes = {Manner.DECLINE: Outcome.DECLINED, Manner.PENDING: Outcome.PENDING}
+        return {"outcome": outcomes.get(self._ends.manner, Outcome.SUCCEEDED), "declined": self._ends.code}
 
-    def _require_possible(self, verb: str, found: _Payment) -> None:
-        is_paid = self._body.get("page_only") and found.state is not PaymentState.PENDING
-        if verb not in found.actions or is_paid:
+    def _change(self, verb: str, found: _Payment) -> _Shown:
+        body, result = self._body, self._result
+        known = next((each for each in found.moves if each["reference"] == body["reference"]), None)
+        if known is not None:
+            return found.shown() | {"outcome": known["outcome"], "declined": known["declined"]}
+        if verb == "cancel" and found.state is PaymentState.CANCELLED:
+            return found.shown() | {"outcome": Outcome.SUCCEEDED, "declined": None}
+        if verb not in found.actions or (body["page_only"] and found.state is not PaymentState.PENDING):
             allowed = ", ".join(sorted(found.actions)) or "nothing"
             message = f"{verb} is not possible now: the payment is {found.state}, the mock allows {allowed}"
             raise Conflict(message)
-
-    @property
-    def _outcome(self) -> Outcome:
-        """How script or amount let the present call end."""
-        outcomes = {Manner.DECLINE: Outcome.DECLINED, Manner.PENDING: Outcome.PENDING}
-        return outcomes.get(self._ends.manner, Outcome.SUCCEEDED)
+        if verb == "update":
+            found.amount = body["amount"]
+        elif found.state is PaymentState.PENDING:
+            found.ended = PaymentState.CANCELLED if result["outcome"] != Outcome.DECLINED else None
+        else:
+            left = found.left_to(verb)
+            amount = left if verb == "cancel" else body["amount"]
+            if amount > left:
+                message = f"{verb} of {amount} is not possible now: {left} is left"
+                raise Conflict(message)
+            self._move(found, _VERBS[verb], amount, reference=body["reference"], **result)
+        if self._is_unheard:
+            self._tell(found)
+        return found.shown() | result
 
     def _charge(self, body: Mapping[str, Any]) -> _Payment:
-        held = any((each.token, each.kind) == (body["token"], body["kind"]) for each in self._methods)
-        decline = self._ends.code if held else DeclineCode.MANDATE_INACTIVE
-        made = self._add(body, is_charge=True)
+        made, result = self._add(body, is_charge=True), self._result
+        if not any((each["token"], each["kind"]) == (body["token"], body["kind"]) for each in self._methods):
+            result = {"outcome": Outcome.DECLINED, "declined": DeclineCode.MANDATE_INACTIVE}
         made.instrument = Instrument.CARD.value
-        outcome = self._outcome if decline is None else Outcome.DECLINED
-        self._move(made, "authorized", made.amount, reference="", outcome=outcome, decline=decline)
-        if decline is not None:
-            made.ended, made.decline = PaymentState.DECLINED, decline
-        return made
-
-    def _pay_out(self, body: Mapping[str, Any]) -> _Payout:
-        made = _Payout(
-            amount=body["amount"],
-            callback_url=body["callback_url"],
-            outcome=self._outcome,
-            decline=self._ends.code,
-        )
-        self._payouts[body["reference"]] = made
+        self._move(made, "authorized", made.amount, **result)
+        if result["declined"] is not None:
+            made.ended, made.decline = PaymentState.DECLINED, result["declined"]
         return made
 
     def _add(self, body: Mapping[str, Any], *, is_charge: bool = False) -> _Payment:
@@ -627,39 +528,33 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         kind: str,
         amount: int,
         *,
-        reference: str | None = None,
+        reference: str = "",
         outcome: Outcome = Outcome.SUCCEEDED,
-        decline: DeclineCode | None = None,
+        declined: DeclineCode | None = None,
     ) -> None:
-        move = _Move(
-            kind=kind,
-            number=self._number(),
-            amount=amount,
-            reference=str(self._body.get("reference", "")) if reference is None else reference,
-            at=self.clock.now(),
-            outcome=outcome,
-            decline=decline,
-        )
-        payment.moves.append(move)
+        said = {"kind": kind, "amount": amount, "reference": reference, "outcome": outcome, "declined": declined}
+        payment.moves.append(self._event(said))
+
+    def _event(self, said: _Shown) -> _Shown:
+        return {"number": str(self._number()), "at": self.clock.now().isoformat(), **said}
 
     def _fail(self, payment: _Payment, code: DeclineCode, instrument: str) -> PaymentState:
-        at = self.clock.now().isoformat()
-        payment.attempts.append(
-            {"number": str(self._number()), "at": at, "instrument": instrument, "decline": code.value}
-        )
+        payment.attempts.append(self._event({"instrument": instrument, "declined": code}))
         if instrument == _AT_ONCE and payment.order["only_instrument"] is not None:
             payment.ended, payment.decline = PaymentState.DECLINED, code
         self._tell(payment)
         return payment.state
 
-    def _store(self, payer: str, kind: str, card: int, *, expires: date | None = None) -> _Method:
-        method = _Method(
-            payer=payer,
-            kind=kind,
-            token=f"mock-token-{self._number():06d}",
-            card=card,
-            expires=expires or (self.clock.now() + _CARD_LIVES).date(),
-        )
+    def _store(self, payer: str, kind: str, card: int, *, expires: date | None = None) -> _Shown:
+        ends = expires or (self.clock.now() + _CARD_LIVES).date()
+        method = {
+            "payer": payer,
+            "kind": kind,
+            "token": f"mock-token-{self._number():06d}",
+            "display": f"Mock •••• 0000, {ends:%m/%y}",
+            "expires": ends.isoformat(),
+            "card": f"mock-card-{card}",
+        }
         self._methods.append(method)
         return method
 
@@ -694,6 +589,8 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         return self._made
 
 
+_UNDER_WAY: Final[_Shown] = {"outcome": Outcome.PENDING, "declined": None}
+"""What is said of a refund or a payout that is not here: it may still be on its way."""
 _CALLS: Final = {
     ("POST", "payments"): Call.CREATE,
     ("GET", "payments"): Call.OBSERVE,
@@ -701,27 +598,12 @@ _CALLS: Final = {
     ("POST", "charges"): Call.CHARGE,
     ("GET", "charges"): Call.OBSERVE,
     ("GET", "payers"): Call.OBSERVE_METHODS,
-    ("POST", "methods"): Call.REMOVE_METHOD,
+    ("POST", "removals"): Call.REMOVE_METHOD,
     ("POST", "payouts"): Call.PAY_OUT,
     ("GET", "payouts"): Call.OBSERVE_PAYOUT,
     ("GET", "qr"): Call.DRAW_QR,
     ("GET", "health"): Call.PROBE,
 }
-
-
-def _parts(request: EmulatorRequest) -> list[str]:
-    return [unquote(part) for part in request.path.strip("/").split("/")]
-
-
-def _answer(shown: Mapping[str, object]) -> EmulatorAnswer:
-    return json_answer(200, shown, media_type=_MEDIA)
-
-
-def _outcome(found: _Move | _Payout | None) -> EmulatorAnswer:
-    """Say how a refund or a payout stands; one that is not here may still be on its way."""
-    if found is None:
-        return _answer({"outcome": Outcome.PENDING.value, "declined": None})
-    return _answer({"outcome": found.outcome.value, "declined": found.decline})
 
 
 def _names(what: str, name: str) -> bytes:

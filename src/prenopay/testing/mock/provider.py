@@ -237,16 +237,16 @@ class MockProvider(
 
     async def observe_methods(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
         """Return the payer's stored methods."""
-        found = await self._call(send, "observe_methods", f"payers/{quote(payer_reference, safe='')}/methods")
+        found = await self._call(send, "observe_methods", f"payers/{quote(payer_reference, safe='')}")
         return _read("observe_methods", lambda: _methods(found))
 
     async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
         """Forget one."""
-        await self._call(send, "remove_method", "methods/remove", {"kind": kind.value, "token": token.reveal()})
+        await self._call(send, "remove_method", "removals", {"kind": kind.value, "token": token.reveal()})
 
     async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
         """Forget all of the payer's."""
-        await self._call(send, "remove_method", "methods/remove", {"payer": payer_reference})
+        await self._call(send, "remove_method", "removals", {"payer": payer_reference})
 
     # Sending money
 
@@ -496,7 +496,7 @@ def _transaction(move: Mapping[str, Any], amount: Money) -> ProviderTransaction:
         amount=amount,
         reference=move["reference"],
         created_at=datetime.fromisoformat(move["at"]),
-        decline=_decline(move["decline"]),
+        decline=_decline(move["declined"]),
     )
 
 
@@ -505,7 +505,7 @@ def _attempt(told: Mapping[str, Any]) -> Attempt:
         number=told["number"],
         created_at=datetime.fromisoformat(told["at"]),
         instrument=told["instrument"],
-        decline=decline_of(DeclineCode(told["decline"])),
+        decline=decline_of(DeclineCode(told["declined"])),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -395,7 +395,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def _refusing() -> Generator[None]:
     """Turn the emulator's refusal into the one that every gateway has."""
     try:
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -57,7 +57,6 @@ _CHARGE: Final = "recurring:"
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _CALLS: Final = {"paymentrequests": "authorize", "refunds": "refund", "payouts": "pay out"}
 _REFUSED_BY_BANK: Final = "RF07"
-_KEY_SIZE: Final = 2048
 _WHOLE_LINE: Final = 64
 
 
@@ -343,7 +342,7 @@ def _authority() -> SwishAuthority:
 
 @functools.cache
 def _issued(authority: SwishAuthority, number: str) -> IssuedCertificate:
-    return authority.issue(number, key_size=_KEY_SIZE)
+    return authority.issue(number)
 
 
 @functools.cache
@@ -352,7 +351,7 @@ def _lines(issued: IssuedCertificate) -> frozenset[str]:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def _refusing() -> Generator[None]:
     """Turn the emulator's refusal into the one that every gateway has."""
     try:
         yield
