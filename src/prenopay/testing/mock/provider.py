@@ -19,7 +19,7 @@ from prenopay.errors import (
     OutcomeUnknown,
     ProviderUnavailable,
     RateLimited,
-    Rejected as RequestRejected,
+    Rejected,
     Unauthenticated,
     UnexpectedAnswer,
 )
@@ -58,7 +58,7 @@ from prenopay.provider import (
 from prenopay.testing.emulators.jsonvalues import as_object, read_json
 from prenopay.testing.mock.gateway import MockGateway
 from prenopay.testing.mock.outcomes import decline_of
-from prenopay.values.callbacks import CallbackReply, CallbackRequest, Hint, Rejected, Trust
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.money import Money
 from prenopay.values.orders import Instrument, Order, PageStyle
@@ -222,7 +222,7 @@ class MockProvider(
         if request.again and request.token is None:
             try:
                 return self._charged(await self._call(send, "charge", f"charges/{request.reference}"))
-            except RequestRejected:
+            except Rejected:
                 return Charged(outcome=Outcome.NOT_ATTEMPTED)
         body = _ordered(request.order, request.reference, request.callback_url)
         body |= {"kind": request.kind.value, "token": request.token_to_send().reveal()}
@@ -266,12 +266,12 @@ class MockProvider(
 
     # Hearing of changes, and the rest
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
+    def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback names: a hint, as with real gateways."""
         try:
-            return Hint(provider_reference=_named_in(request.body)[1])
+            return Heard(names=(_named_in(request.body)[1],))
         except ValueError as error:
-            return Rejected(reason=str(error))
+            return Heard(problem=str(error))
 
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
         """``200``, or ``400`` for what cannot be read."""
@@ -406,7 +406,7 @@ def _raise_for(answer: HttpResponse, label: str) -> None:
             after = answer.header("retry-after") or ""
             raise RateLimited(message, http_status=status, retry_after=float(after) if after.isdecimal() else None)
         case _ if 400 <= status < 500:  # noqa: PLR2004 - HTTP
-            raise RequestRejected(message, http_status=status, provider_code="mock-refused")
+            raise Rejected(message, http_status=status, provider_code="mock-refused")
         case _ if status >= 500:  # noqa: PLR2004 - HTTP
             raise ProviderUnavailable(message, http_status=status)
         case _:

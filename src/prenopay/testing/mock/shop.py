@@ -17,7 +17,7 @@ from typing import Final
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.blocking import Accounts, Payments
 from prenopay.errors import ConfigurationError
-from prenopay.payments import AsyncPayments
+from prenopay.payments.use_cases import AsyncPayments
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.databases import empty_sqlite
 from prenopay.testing.delivery import AsyncCallbacks, Callbacks, to_accounts
