@@ -46,6 +46,11 @@ class FaultKind(StrEnum):
     UNREADABLE = "unreadable"
     """The request is acted on, and something in between answers 200 with a page of HTML."""
 
+    @property
+    def acts(self) -> bool:
+        """Whether the gateway does what it was asked for all the same."""
+        return self not in {FaultKind.REFUSE, FaultKind.DROP_BEFORE, FaultKind.STATUS_BEFORE}
+
 
 LOST: Final = (
     FaultKind.DROP_BEFORE,

@@ -20,7 +20,7 @@ from prenopay.provider import PaymentProvider, ProviderConfig
 from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post, RetrySchedule
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
-from prenopay.testing.faults import FaultPlan, meet
+from prenopay.testing.faults import Fault, FaultPlan, meet
 from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, Outcome
 from prenopay.testing.transcript import Transcript
 from prenopay.values.mandates import MandateKind
@@ -163,13 +163,13 @@ class Gateway(ABC):
 
     # What most gateways leave as it is
 
-    def waits(self, payment: str) -> None:
+    def waits(self, payment: str) -> object:
         """The payer opens page or app, and does nothing yet. Raises ``PayerRefused`` for an unknown payment."""
-        self._require(payment)
+        return self._found(payment)
 
-    def vanishes(self, payment: str) -> None:
-        """The payer closes the browser: nobody is told. Raises ``PayerRefused`` for an unknown payment."""
-        self._require(payment)
+    def vanishes(self, payment: str) -> object:
+        """The payer closes the browser: nobody is notified. Raises ``PayerRefused`` for an unknown payment."""
+        return self._found(payment)
 
     def settle(self) -> None:
         """Let happen what is due by now."""
@@ -207,10 +207,12 @@ class Gateway(ABC):
         """Return a payer that the gateway takes, with invented data."""
         return Payer(reference="R-77", email="leia@example.com")
 
-    def _require(self, payment: str) -> None:
-        if payment not in self.books():
+    def _found(self, payment: str) -> Totals:
+        books = self.books()
+        if payment not in books:
             message = f"the gateway has no payment {payment!r}"
             raise PayerRefused(message)
+        return books[payment]
 
 
 class GatewayMaker(Protocol):
@@ -404,8 +406,8 @@ class MethodEnds(ABC):
 class FakeGateway(Gateway):
     """A gateway at one ``host``, in this process: write ``answer``, and what ``Gateway`` asks for.
 
-    Safe to use from several threads: calls are answered one after another. Faults that are planned are met before
-    and after ``answer``, and every call is written down.
+    Safe to use from several threads: calls are answered one after another. Each call meets what is planned for it in
+    ``faults``, and is written down in ``transcript``.
     """
 
     def __init__(
@@ -433,6 +435,10 @@ class FakeGateway(Gateway):
         del request
         return "", ""
 
+    def planned(self, request: EmulatorRequest, call: str) -> Fault | None:
+        """Return the fault that this call meets, and count it."""
+        return self.faults.take(method=request.method, path=request.path, call=call)
+
     @property
     def mounts(self) -> Mapping[str, Emulator]:
         """This gateway, at its host."""
@@ -449,8 +455,7 @@ class FakeGateway(Gateway):
         """Act on one call, unless a planned fault is in the way."""
         with self.lock:
             call, reference = self.describe(request)
-            fault = self.faults.take(method=request.method, path=request.path, call=call)
-            outcome = meet(fault, lambda: self.answer(request))
+            outcome = meet(self.planned(request, call), lambda: self.answer(request))
             self._transcript.add(
                 at=self.clock.now(),
                 method=request.method,

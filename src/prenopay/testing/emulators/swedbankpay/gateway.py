@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -116,8 +116,8 @@ class SwedbankPayGateway(
         """The gateway's API and its payment page, under both brands."""
         return dict(self.emulator.mounts)
 
-    def account(self, name: str) -> SwedbankPay:
-        """Return the settings of an account with one of the merchants."""
+    def account(self, name: str, *, base_url: str = "") -> SwedbankPay:
+        """Return the settings of an account with one of the merchants; ``base_url`` where it is on a socket."""
         if name not in self._accounts:
             self._accounts.append(name)
         merchant = self.emulator.merchants[self._accounts.index(name) % len(self.emulator.merchants)]
@@ -127,6 +127,7 @@ class SwedbankPayGateway(
             payee_id=merchant.payee_id,
             access_token=Secret(merchant.access_token),
             repeated_reference=self._repeated,
+            base_url=base_url,
         )
 
     def payer(self) -> Payer:
@@ -404,7 +405,7 @@ class SwedbankPayGateway(
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def _refusing() -> Generator[None]:
     """Turn the emulator's refusal into the one that every gateway has."""
     try:
         yield

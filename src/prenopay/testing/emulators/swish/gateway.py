@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ from prenopay.values.mandates import Consent, MandateKind, StoreMethod
 from prenopay.values.money import Money
 from prenopay.values.orders import Order, Payer, PayoutOrder
 
-__all__ = ["SwishConsents", "SwishGateway"]
+__all__ = ["EmulatedSwish", "SwishConsents", "SwishGateway"]
 
 _CONSENT: Final = "consent:"
 """How prenopay names a standing consent, which is signed where a payment is paid."""
@@ -59,7 +59,6 @@ _CHARGES: Final = "/payments/single/"
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _CALLS: Final = {"paymentrequests": "authorize", "refunds": "refund", "payouts": "pay out"}
 _REFUSED_BY_BANK: Final = "RF07"
-_KEY_SIZE: Final = 2048
 _WHOLE_LINE: Final = 64
 
 
@@ -79,9 +78,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         ``certificate`` is the merchant's; without one, the emulator's authority issues it.
         """
         self.emulator: SwishEmulator = emulator or SwishEmulator(clock=clock, seed=seed, authority=_authority())
-        self.certificate: IssuedCertificate = certificate or _issued(
-            self.emulator.authority, self.emulator.merchants[0].number
-        )
+        self._certificate = certificate
         self.clock = self.emulator.clock
         self.faults = self.emulator.faults
         self.callbacks = self.emulator.callbacks
@@ -92,14 +89,23 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         """The gateway's hosts, called with the certificate of the first merchant."""
         return self.emulator.mounts
 
-    def account(self, name: str) -> Swish:
-        """Return the settings of an account with the first merchant."""
-        return _ReadOnce(
+    @property
+    def certificate(self) -> IssuedCertificate:
+        """The merchant's certificate."""
+        if self._certificate is None:
+            self._certificate = _issued(self.emulator.authority, self.emulator.merchants[0].number)
+        return self._certificate
+
+    def account(self, name: str, *, base_url: str = "") -> Swish:
+        """Return the settings of an account with the first merchant; ``base_url`` where it is on a socket."""
+        return EmulatedSwish(
             account=name,
             environment=Environment.TEST,
             number=self.emulator.merchants[0].number,
             certificate=self.certificate.chain_pem,
             private_key=self.certificate.key_pem,
+            base_url=base_url,
+            trust=self.emulator.authority.server_root_pem if base_url else "",
         )
 
     def payer(self) -> Payer:
@@ -185,7 +191,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
 
     def secrets(self) -> set[str]:
         """Return every whole line of the private keys that were issued."""
-        issued = (self.certificate, *self.emulator.authority.issued)
+        issued = self.emulator.authority.issued
         return {line for each in issued if each.private_key for line in _lines(each)}
 
     def links(self) -> set[str]:
@@ -291,9 +297,9 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
 class SwishConsents(SwishGateway, StoredMethods, MethodEnds):
     """Swish with standing consents: signed in the app, where no money moves, and charged from then on."""
 
-    def account(self, name: str) -> Swish:
+    def account(self, name: str, *, base_url: str = "") -> Swish:
         """Return the settings of an account that may ask for consents."""
-        return replace(super().account(name), recurring=True)
+        return replace(super().account(name, base_url=base_url), recurring=True)
 
     def tokens(self) -> list[str]:
         """Return the consents that can be charged."""
@@ -373,8 +379,8 @@ class SwishConsents(SwishGateway, StoredMethods, MethodEnds):
         )
 
 
-class _ReadOnce(Swish):
-    """The same account; its key, which is slow to read on purpose, is read once for all processes of a run."""
+class EmulatedSwish(Swish):
+    """An account with the emulated Swish. Its key, which is slow to read on purpose, is read once in a run."""
 
     def provider(self) -> SwishProvider:
         """Return the one provider of these settings: it keeps no state."""
@@ -382,8 +388,8 @@ class _ReadOnce(Swish):
 
 
 @functools.cache
-def _provider_of(config: _ReadOnce) -> SwishProvider:
-    return super(_ReadOnce, config).provider()
+def _provider_of(config: EmulatedSwish) -> SwishProvider:
+    return super(EmulatedSwish, config).provider()
 
 
 @functools.cache
@@ -394,7 +400,7 @@ def _authority() -> SwishAuthority:
 
 @functools.cache
 def _issued(authority: SwishAuthority, number: str) -> IssuedCertificate:
-    return authority.issue(number, key_size=_KEY_SIZE)
+    return authority.issue(number)
 
 
 @functools.cache
@@ -403,7 +409,7 @@ def _lines(issued: IssuedCertificate) -> frozenset[str]:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def _refusing() -> Generator[None]:
     """Turn the emulator's refusal into the one that every gateway has."""
     try:
         yield
