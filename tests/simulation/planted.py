@@ -27,7 +27,7 @@ from prenopay.books.operations import StoredOperation
 from prenopay.books.vault import Vault
 from prenopay.delivery import Host
 from prenopay.mandates import aging, drawing, methods, rows as mandates
-from prenopay.payments import amounts, changing, creating, lifecycle, looking, movements, observing, resolving, rows
+from prenopay.payments import amounts, creating, lifecycle, looking, movements, observing, reading, resolving, rows
 from prenopay.payments.lifecycle import ENDED, Step
 from prenopay.payouts import use_cases as payouts
 from prenopay.values.callbacks import CallbackUrls
@@ -42,6 +42,7 @@ Plant: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 
 _MAKE_OR_PAY: Final = {OperationKind.CREATE, OperationKind.CHARGE, OperationKind.PAYOUT}
 _TWENTY_DAYS: Final = timedelta(days=20)
+_HUNDRED_DAYS: Final = timedelta(days=100)
 
 
 def _everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
@@ -167,12 +168,16 @@ def resolved_without_a_look(patch: pytest.MonkeyPatch) -> None:
 
 def claimed_and_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Who takes something to work on has it for a hundred days, also when it crashes."""
-    original = due.claim
+    of_a_sweep, of_an_operation = due.claim, operations.claim
 
-    def claim(connection: Any, kind: str, accounts: Any, now: datetime, *, until: datetime, limit: int) -> Any:
-        return original(connection, kind, accounts, now, until=until + timedelta(days=100), limit=limit)
+    def claim(*arguments: Any, until: datetime, limit: int) -> Any:
+        return of_a_sweep(*arguments, until=until + _HUNDRED_DAYS, limit=limit)
 
-    _everywhere(patch, original, claim)
+    def claim_operation(connection: Any, account: str, name: str, now: datetime, until: datetime) -> Any:
+        return of_an_operation(connection, account, name, now, until + _HUNDRED_DAYS)
+
+    _everywhere(patch, of_a_sweep, claim)
+    _everywhere(patch, of_an_operation, claim_operation)
 
 
 # What is seen
@@ -222,7 +227,7 @@ def sweep_sees_no_open_payments(patch: pytest.MonkeyPatch) -> None:
 
 def callback_believed(patch: pytest.MonkeyPatch) -> None:
     """A callback is believed: whoever calls says that the payment was paid."""
-    original, read = resolving.hear, looking.read_payment
+    original, read = resolving.hear, reading.read_payment
 
     async def read_payment(account: Account, send: Any, reference: str, refunds: Any) -> Any:
         seen = await read(account, send, reference, refunds)

@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from random import Random
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.provider import StoresMandates
 from prenopay.testing.gateway import PayerRefused, Payers, StoredMethods
+from prenopay.testing.simulation.books import PaymentRow
 from prenopay.testing.simulation.gateways import Place, text_of
+from prenopay.testing.simulation.moment import Did, Moment, step
 from prenopay.testing.simulation.notebook import Wish
 from prenopay.testing.simulation.people import AGREED, PEOPLE, Person, sek
 from prenopay.testing.simulation.weather import perhaps
-from prenopay.testing.simulation.world import Did, Moment, World
 from prenopay.values.mandates import Consent, StoreMethod
 from prenopay.values.orders import CaptureMode, Order, OrderLine
 
-__all__ = ["answer", "buy", "come_back", "order", "pay"]
+__all__ = ["order"]
 
-_VALID_FOR = timedelta(hours=2)
+_VALID_FOR: Final = timedelta(hours=2)
 
 
-async def buy(at: Moment) -> Did | None:
+@step("buy", 2, of=lambda at: list(at.world.gateways.places.values()))
+async def buy(at: Moment, place: Place) -> Did:
     """A reader orders something, and may have a method stored, in place of an older one now and then."""
-    world, chance, books = at.world, at.chance, at.books
-    place = chance.choice(list(world.gateways.places.values()))
-    before = [row.order_reference for row in books.payments if row.account == place.name]
-    reference = chance.choice(before) if before and perhaps(chance, 0.12) else None
-    person, capture = chance.choice(PEOPLE), place.capture_mode(chance, CaptureMode.AUTOMATIC, CaptureMode.MANUAL)
-    store = _store(at, place, person)
+    before = [row.order_reference for row in at.books.payments if row.account == place.name]
+    person = at.chance.choice(PEOPLE)
     return await order(
-        world,
+        at,
         place,
-        chance,
-        reference=reference,
-        person=person,
-        capture=capture,
-        store=store,
-        valid_for=_VALID_FOR if perhaps(chance, 0.2) else None,
+        person,
+        place.capture_mode(at.chance, CaptureMode.AUTOMATIC, CaptureMode.MANUAL),
+        reference=at.chance.choice(before) if before and perhaps(at.chance, 0.12) else None,
+        store=_store(at, place, person),
+        valid_for=_VALID_FOR if perhaps(at.chance, 0.2) else None,
     )
 
 
@@ -48,49 +44,46 @@ def _store(at: Moment, place: Place, person: Person) -> StoreMethod | None:
         return None
     now = at.world.clock.now()
     until = now.date() + timedelta(days=at.chance.choice((1, 20))) if perhaps(at.chance, 0.2) else None
-    mine = [
-        row.mandate_id
-        for row in at.books.mandates
-        if (row.account, row.payer_reference) == (place.name, person.reference) and row.is_chargeable
-    ]
-    return StoreMethod(
-        consent=_agreed(now, until), replaces=at.chance.choice(mine) if mine and perhaps(at.chance, 0.3) else None
-    )
-
-
-def _agreed(at: datetime, until: date | None) -> Consent:
-    return Consent(text_version="terms-2026-01", agreed_at=at, channel="web", most=sek(AGREED), until=until)
+    consent = Consent(text_version="terms-2026-01", agreed_at=now, channel="web", most=sek(AGREED), until=until)
+    whose = place.name, person.reference
+    mine = [row for row in at.books.mandates if (row.account, row.payer_reference) == whose and row.is_chargeable]
+    replaces = at.chance.choice(mine).mandate_id if mine and perhaps(at.chance, 0.3) else None
+    return StoreMethod(consent=consent, replaces=replaces)
 
 
 async def order(
-    world: World,
+    at: Moment,
     place: Place,
-    chance: Random,
-    *,
     person: Person,
     capture: CaptureMode,
+    *,
     reference: str | None = None,
     store: StoreMethod | None = None,
     valid_for: timedelta | None = None,
     replaces: str = "",
 ) -> Did:
     """Have the host order something, in place of the open payment ``replaces`` if one is named."""
-    number = world.notebook.next_number("authorize", place.name)
-    operation_id, text = f"order:{number}", text_of(place.name, f"order:{number}")
+    number = at.world.notebook.next_number("authorize", place.name)
+    operation_id, amount = f"order:{number}", sek(10_000 + 100 * number + at.chance.randint(1, 99))
     reference = reference or f"K-{number}"
-    amount = 10_000 + 100 * number + chance.randint(1, 99)
-    wanted = _order(place, amount, text=text, reference=reference, person=person, capture=capture)
+    wanted = replace(
+        place.gateway.order(amount),
+        description=text_of(place.name, operation_id),
+        lines=(OrderLine(name="One month", amount=amount, vat_percent=6),),
+        order_reference=reference,
+        payer=person.paying(place.gateway.payer()),
+        capture=capture,
+    )
     if store is not None:
         wanted = _storing(place, wanted, store)
-    if valid_for is not None and place.takes(longer := replace(wanted, valid_for=valid_for)):
-        wanted = longer
+    if valid_for is not None and place.takes(brief := replace(wanted, valid_for=valid_for)):
+        wanted = brief
 
     async def ask(process: AsyncAccounts, more: int) -> object:
-        asked = _dearer(wanted, more)
+        account: Any = process[place.name]
         if replaces:
-            account: Any = process[place.name]
-            return await account.replace(replaces, asked, operation_id=operation_id)
-        return await process[place.name].create(asked, operation_id=operation_id)
+            return await account.replace(replaces, _dearer(wanted, more), operation_id=operation_id)
+        return await account.create(_dearer(wanted, more), operation_id=operation_id)
 
     wish = Wish(
         operation_id=operation_id,
@@ -104,20 +97,8 @@ async def order(
         until=None if store is None else store.consent.until,
         stores=wanted.store is not None,
     )
-    came = await world.asks(wish)
+    came = await at.world.asks(wish)
     return Did(f"{place.name} {operation_id} of {wish.amount}: {came}", came.well)
-
-
-def _order(place: Place, amount: int, *, text: str, reference: str, person: Person, capture: CaptureMode) -> Order:
-    gateway = place.gateway
-    return replace(
-        gateway.order(sek(amount)),
-        description=text,
-        lines=(OrderLine(name="One month", amount=sek(amount), vat_percent=6),),
-        order_reference=reference,
-        payer=person.paying(gateway.payer()),
-        capture=capture,
-    )
 
 
 def _storing(place: Place, wanted: Order, store: StoreMethod) -> Order:
@@ -145,56 +126,48 @@ def _dearer(wanted: Order, more: int) -> Order:
     return replace(wanted, amount=amount, lines=tuple(replace(line, amount=amount) for line in wanted.lines))
 
 
-async def pay(at: Moment) -> Did | None:
-    """A payer does something with an open payment, whatever the books say of it: mostly pays it."""
-    world, chance = at.world, at.chance
-    payable = world.gateways.payable()
+def _payable(at: Moment) -> list[PaymentRow]:
+    """Return what can be paid, whatever the books say of it."""
+    payable = at.world.gateways.payable()
     rows = [row for row in at.books.payments if row.name in payable]
-    if not rows:
-        return None
-    row = chance.choice([row for row in rows if not row.is_open] * 3 + rows)
-    does = chance.choices(("pays", "declines", "cancels", "waits", "vanishes"), (12, 2, 1, 2, 1))[0]
+    return [row for row in rows if not row.is_open] * 3 + rows
+
+
+@step("pay", 6, of=_payable)
+async def pay(at: Moment, row: PaymentRow) -> Did:
+    """A payer does something with an open payment: mostly pays it."""
+    does = at.chance.choices(("pays", "declines", "cancels", "waits", "vanishes"), (12, 2, 1, 2, 1))[0]
+    gateway, name = at.world.gateways.places[row.account].gateway, row.name or ""
     try:
-        _does(world.gateways.places[row.account], row.name or "", does, chance)
+        if isinstance(gateway, Payers) and does == "pays":
+            gateway.pays_somehow(name, at.chance)
+        elif isinstance(gateway, Payers) and does == "cancels":
+            gateway.cancels(name)
+        else:
+            getattr(gateway, "declines" if does == "cancels" else does)(name)
     except PayerRefused as error:
         return Did(f"{row.payment_id} {does}: could not ({error})", well=False)
     return Did(f"{row.payment_id} {does}", does == "pays")
 
 
-def _does(place: Place, name: str, does: str, chance: Random) -> None:
-    gateway = place.gateway
-    if isinstance(gateway, Payers) and does == "pays":
-        gateway.pays_somehow(name, chance)
-    elif isinstance(gateway, Payers) and does == "cancels":
-        gateway.cancels(name)
-    else:
-        getattr(gateway, "declines" if does == "cancels" else does)(name)
+def _unanswered(at: Moment) -> list[tuple[Payers, str]]:
+    gateways = at.world.gateways.each(Payers)  # type: ignore[type-abstract]  # an ability
+    return [(gateway, name) for gateway in gateways for name in gateway.unanswered()]
 
 
-async def answer(at: Moment) -> Did | None:
+@step("answer", 5, Payers, of=_unanswered)
+async def answer(at: Moment, waiting: tuple[Payers, str]) -> Did:
     """A payer who left the app or the bank open answers it at last."""
-    chance = at.chance
-    waiting = [
-        (gateway, name)
-        for gateway in at.world.gateways.each(Payers)  # type: ignore[type-abstract]  # an ability
-        for name in gateway.unanswered()
-    ]
-    if not waiting:
-        return None
-    gateway, name = chance.choice(waiting)
+    gateway, name = waiting
     try:
-        said = gateway.answers(name, chance)
+        said = gateway.answers(name, at.chance)
     except PayerRefused as error:
         return Did(f"{name}: could not ({error})", well=False)
     return Did(f"{name}: {'yes' if said else 'no'}", said)
 
 
-async def come_back(at: Moment) -> Did | None:
+@step("come back", 3, of=lambda at: [row for row in at.books.payments if row.name is not None])
+async def come_back(at: Moment, row: PaymentRow) -> Did:
     """The browser comes back from the gateway's page, and the host looks."""
-    world = at.world
-    rows = [row for row in at.books.payments if row.name is not None]
-    if not rows:
-        return None
-    row = at.chance.choice(rows)
-    came = await world.tries(lambda: world.account(row.account).observe(row.payment_id))
+    came = await at.world.tries(lambda: at.world.account(row.account).observe(row.payment_id))
     return Did(f"{row.payment_id}: {came}", came.well)

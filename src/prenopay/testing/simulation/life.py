@@ -17,11 +17,12 @@ from prenopay.testing.callbacks import Manner
 from prenopay.testing.gateway import Behaviours, GatewayMaker
 from prenopay.testing.simulation import staff, steps
 from prenopay.testing.simulation.books import Books
+from prenopay.testing.simulation.moment import Moment
 from prenopay.testing.simulation.promises import after_step, at_the_end
 from prenopay.testing.simulation.rest import overdue, what_is_next
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, Trouble, forecast
-from prenopay.testing.simulation.world import Listener, Moment, World
+from prenopay.testing.simulation.world import Listener, World
 
 __all__ = ["STEPS_MOST", "Life", "Schedule", "live"]
 
@@ -213,15 +214,16 @@ async def _round(world: World, chance: Random, number: int) -> SweepReport:
 
 async def _people_finish(world: World, chance: Random) -> None:
     """A person settles charges that no gateway can tell of, and ends what is only reserved."""
-    while world.books().lost_charges:
-        did = await staff.settle_by_hand(Moment(world=world, chance=chance, books=world.books()))
-        world.note(f"     settled by hand {did.said if did is not None else 'nothing'}")
-        if did is None or not did.well:
+    at = Moment(world=world, chance=chance, books=world.books())
+    while at.books.lost_charges:
+        did = await staff.settle_by_hand(at, chance.choice(at.books.lost_charges))
+        world.note(f"     settled by hand {did.said}")
+        if not did.well:
             break
-    capturing = {place.name for place in world.gateways.having(Captures)}
-    for row in world.books().payments:
-        if row.account in capturing and row.totals.kept > 0 and not row.quarantined:
-            await staff.end(world, chance, row)
+        at = Moment(world=world, chance=chance, books=world.books())
+    for row in at.payments(Captures):
+        if row.totals.kept > 0 and not row.quarantined:
+            await staff.end(at, row)
 
 
 def _count(world: World, books: Books) -> None:

@@ -3,106 +3,107 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from prenopay.provider import ReceivesCallbacks
 from prenopay.testing.callbacks import Manner
 from prenopay.testing.control import ControlRefused
-from prenopay.testing.gateway import Behaviours, Gateway, MethodEnds, Portal
+from prenopay.testing.gateway import Behaviours, Gateway, MethodEnds, Portal, Totals
 from prenopay.testing.simulation.books import PaymentRow
-from prenopay.testing.simulation.world import Did, Moment
+from prenopay.testing.simulation.moment import Did, Moment, step
 from prenopay.values.subjects import Subject
 
-__all__ = ["callbacks", "end_method", "forge", "portal", "restart", "sweep", "tamper", "tell_account", "time"]
+__all__: list[str] = []
 
 _PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000, 2_600_000)
 """In seconds: from a moment to a month in which nobody swept."""
 
 
-async def callbacks(at: Moment) -> Did | None:
-    """The gateways' callbacks come, or do not, or come twice, or in another order."""
-    world, queues = at.world, [gateway.callbacks for gateway in at.world.gateways.all.values()]
-    manner = at.chance.choice((None, None, Manner.DROP, Manner.DUPLICATE, Manner.REORDER, Manner.HOLD))
-    if world.loses_callbacks:
-        manner = Manner.DROP
+def _manners(at: Moment) -> list[Manner | None]:
+    """Return how callbacks may come now, if any may."""
+    queues = [gateway.callbacks for gateway in at.world.gateways.all.values()]
     for queue in queues:
         queue.behave(Manner.RELEASE)
-        if manner is not None and queue.waiting:
-            queue.behave(manner, times=3 if world.loses_callbacks else 1)
     if not any(queue.due() for queue in queues):
-        return None
-    count = await world.deliver_callbacks()
+        return []
+    return (
+        [Manner.DROP]
+        if at.world.loses_callbacks
+        else [None, None, Manner.DROP, Manner.DUPLICATE, Manner.REORDER, Manner.HOLD]
+    )
+
+
+@step("callbacks", 4, ReceivesCallbacks, of=_manners)
+async def callbacks(at: Moment, manner: Manner | None) -> Did:
+    """The gateways' callbacks come, or do not, or come twice, or in another order."""
+    for gateway in at.world.gateways.all.values():
+        if manner is not None and gateway.callbacks.waiting:
+            gateway.callbacks.behave(manner, times=3 if at.world.loses_callbacks else 1)
+    count = await at.world.deliver_callbacks()
     return Did(f"{manner or 'as they are'}: {count}", count > 0)
 
 
-async def forge(at: Moment) -> Did | None:
+def _named(at: Moment) -> list[PaymentRow]:
+    return [row for row in at.payments(ReceivesCallbacks) if row.name is not None]
+
+
+@step("forge", 0.7, ReceivesCallbacks, of=_named)
+async def forge(at: Moment, row: PaymentRow) -> Did:
     """Somebody who knows an address sends a false callback: naming another payment, lying about this one, rubbish."""
-    world, rows = at.world, _named(at)
-    if not rows:
-        return None
-    row, how = at.chance.choice(rows), at.chance.choice(("another", "itself", "rubbish"))
-    gateway, name = world.gateways.places[row.account].gateway, row.name or ""
+    how, gateway = at.chance.choice(("another", "itself", "rubbish")), at.world.gateways.places[row.account].gateway
     if how == "rubbish":
-        gateway.callbacks.put(world.process.callback_urls.url(row.account, Subject.payment(row.payment_id)), b"{]")
-    elif not _forged(gateway, to=name, naming=name if how == "itself" else gateway.nobodys):
-        return None
+        url = at.world.process.callback_urls.url(row.account, Subject.payment(row.payment_id))
+        gateway.callbacks.put(url, b"{]")
+    elif not _forged(gateway, row, naming=row.name if how == "itself" else gateway.nobodys):
+        return Did(f"{how}, to {row.payment_id}: could not", well=False)
     gateway.callbacks.behave(Manner.RELEASE)
-    await world.deliver_callbacks()
+    await at.world.deliver_callbacks()
     return Did(f"{how}, to {row.payment_id}")
 
 
-async def tell_account(at: Moment) -> Did | None:
+@step("tell account", 0.7, ReceivesCallbacks, of=_named)
+async def tell_account(at: Moment, row: PaymentRow) -> Did:
     """A callback comes to the account's own address: of a payment, of one that is nobody's, or rubbish."""
-    world, rows = at.world, _named(at)
-    if not rows:
-        return None
-    row, how = at.chance.choice(rows), at.chance.choice(("itself", "itself", "nobody", "rubbish"))
-    gateway, name = world.gateways.places[row.account].gateway, row.name or ""
+    how = at.chance.choice(("itself", "itself", "nobody", "rubbish"))
+    gateway = at.world.gateways.places[row.account].gateway
     queue, before = gateway.callbacks, len(gateway.callbacks.waiting)
-    if not _forged(gateway, to=name, naming=gateway.nobodys if how == "nobody" else name):
-        return None
+    if not _forged(gateway, row, naming=gateway.nobodys if how == "nobody" else row.name):
+        return Did(f"{how}, by {row.payment_id}: could not", well=False)
     for made in queue.waiting[before:]:
         body = b"{]" if how == "rubbish" else made.body
-        queue.put(world.process.callback_urls.url(row.account), body, headers=made.headers, about=made.about)
+        queue.put(at.world.process.callback_urls.url(row.account), body, headers=made.headers, about=made.about)
     queue.behave(Manner.RELEASE)
-    await world.deliver_callbacks()
+    await at.world.deliver_callbacks()
     return Did(f"{how}, by {row.payment_id}")
 
 
-def _named(at: Moment) -> list[PaymentRow]:
-    """Return the payments whose gateways send callbacks and have a name for them."""
-    places = {place.name for place in at.world.gateways.having(ReceivesCallbacks)}
-    return [row for row in at.books.payments if row.name is not None and row.account in places]
-
-
-def _forged(gateway: Gateway, *, to: str, naming: str) -> bool:
+def _forged(gateway: Gateway, row: PaymentRow, *, naming: str | None) -> bool:
     try:
-        gateway.forge_callback(to=to, naming=naming)
+        gateway.forge_callback(to=row.name or "", naming=naming or "")
     except ControlRefused:  # it sends none of this one
         return False
     return True
 
 
-async def sweep(at: Moment) -> Did | None:
+@step("sweep", 1)
+async def sweep(at: Moment, _anything: object) -> Did:
     """The host's sweep runs."""
     came = await at.world.tries(at.world.process.sweep)
     return Did(str(came), came.well)
 
 
-async def time(at: Moment) -> Did | None:
+@step("time", 2, of=lambda at: at.books.payments or at.books.mandates)
+async def time(at: Moment, _anything: object) -> Did:
     """Time passes: seconds, mostly; weeks, now and then."""
-    if not (at.books.payments or at.books.mandates):
-        return None
     seconds = at.chance.choices(_PAUSES, (3, 4, 6, 8, 6, 3, 3, 2, 1))[0] + at.chance.randint(0, 9)
     at.world.clock.advance(timedelta(seconds=seconds))
     came = await at.world.tries(at.world.process.sweep)
     return Did(f"{seconds} s, then a sweep: {came}", came.well)
 
 
-async def restart(at: Moment) -> Did | None:
+@step("restart", 0.3, of=lambda at: at.books.payments)
+async def restart(at: Moment, _anything: object) -> Did:
     """The host's process is stopped and started."""
-    if not at.books.payments:
-        return None
     at.world.crashed()
     return Did("done")
 
@@ -110,54 +111,51 @@ async def restart(at: Moment) -> Did | None:
 # By other hands
 
 
-async def tamper(at: Moment) -> Did | None:
+def _tamperable(at: Moment) -> list[PaymentRow]:
+    """Return open payments whose amount a discount on the page does not change as well."""
+
+    def has_discount(row: PaymentRow) -> bool:
+        gateway = at.world.gateways.places[row.account].gateway
+        return isinstance(gateway, Behaviours) and bool(gateway.discount)
+
+    return [row for row in at.payments(Portal) if row.state == "pending" and row.name and not has_discount(row)]
+
+
+@step("tamper", 0.3, Portal, of=_tamperable)
+async def tamper(at: Moment, row: PaymentRow) -> Did:
     """Somebody changes a payment at the gateway, past prenopay."""
-    world = at.world
-    places = [place for place in world.gateways.having(Portal) if not _has_discount(place.gateway)]
-    rows = _open_at(at, {place.name for place in places})
-    if not rows:
-        return None
-    row = at.chance.choice(rows)
-    gateway, name = world.gateways.places[row.account].gateway, row.name or ""
-    done = isinstance(gateway, Portal) and gateway.tampers(name)
+    gateway: Any = at.world.gateways.places[row.account].gateway
+    done = gateway.tampers(row.name)
     if done:
-        world.notebook.tampered.add(name)
+        at.world.notebook.tampered.add(row.name or "")
     return Did(f"{row.payment_id}: {'done' if done else 'refused'}", done)
 
 
-def _has_discount(gateway: object) -> bool:
-    return isinstance(gateway, Behaviours) and bool(gateway.discount)
-
-
-def _open_at(at: Moment, places: set[str]) -> list[PaymentRow]:
-    return [row for row in at.books.payments if row.account in places and row.state == "pending" and row.name]
-
-
-async def portal(at: Moment) -> Did | None:
-    """Staff take or give back money in the gateway's portal, past prenopay."""
-    world = at.world
+def _movable(at: Moment) -> list[tuple[Portal, str, Totals]]:
+    """Return our payments with money that can be moved in a portal."""
     names = {row.name for row in at.books.payments}
-    choices = [
+    return [
         (gateway, name, totals)
-        for gateway in world.gateways.all.values()
+        for gateway in at.world.gateways.all.values()
         if isinstance(gateway, Portal)
         for name, totals in gateway.books().items()
         if name in names and (totals.kept or totals.captured > totals.refunded)
     ]
-    if not choices:
-        return None
-    gateway, name, totals = at.chance.choice(choices)
+
+
+@step("portal", 0.4, Portal, of=_movable)
+async def portal(at: Moment, movable: tuple[Portal, str, Totals]) -> Did:
+    """Staff take or give back money in the gateway's portal, past prenopay."""
+    gateway, name, totals = movable
     back = totals.captured - totals.refunded
     amount = at.chance.randint(1, back or totals.kept)
-    world.notebook.by_hand.add(name)
+    at.world.notebook.by_hand.add(name)
     done = gateway.gives_back_by_hand(name, amount) if back else gateway.takes_by_hand(name, amount)
     return Did(f"{'gives back' if back else 'takes'} {amount} of {name}: {'done' if done else 'refused'}", done)
 
 
-async def end_method(at: Moment) -> Did | None:
+@step("end method", 0.4, MethodEnds, of=lambda at: at.world.gateways.each(MethodEnds))
+async def end_method(at: Moment, gateway: MethodEnds) -> Did:
     """A payer, or the payer's bank, ends a stored method at the gateway, past prenopay."""
-    gateways = at.world.gateways.each(MethodEnds)  # type: ignore[type-abstract]  # an ability
-    if not gateways:
-        return None
-    done = at.chance.choice(gateways).ends_method(at.chance)
-    return Did("done") if done else None
+    done = gateway.ends_method(at.chance)
+    return Did("done" if done else "there is none", done)

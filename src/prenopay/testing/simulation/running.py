@@ -16,7 +16,8 @@ from prenopay.testing.gateway import GatewayMaker
 from prenopay.testing.simulation.gateways import Place, find_gateways
 from prenopay.testing.simulation.life import Life, Schedule, live
 from prenopay.testing.simulation.misuse import WAYS
-from prenopay.testing.simulation.steps import MEANWHILE, STEPS
+from prenopay.testing.simulation.moment import STEPS
+from prenopay.testing.simulation.steps import MEANWHILE
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import POSSIBLE
 from prenopay.testing.simulation.world import Listener
@@ -82,9 +83,9 @@ def declared(gateways: Sequence[str] = ()) -> tuple[str, ...]:
     def possible(needs: tuple[type, ...]) -> bool:
         return any(place.has(*needs) for place in places)
 
-    steps = (name for name, (_step, _weight, needs) in STEPS.items() if possible(needs))
-    ways = (name for name, (_way, needs) in WAYS.items() if possible(needs))
-    meanwhile = (name for name in MEANWHILE if name not in STEPS or possible(STEPS[name][2]))
+    steps = (name for name, step in STEPS.items() if possible(step.needs))
+    ways = (name for name, way in WAYS.items() if possible(way.needs))
+    meanwhile = (name for name in MEANWHILE if name not in STEPS or possible(STEPS[name].needs))
     must = (
         *(f"step: {name} succeeded" for name in steps),
         *(f"misuse: {name}" for name in ways),

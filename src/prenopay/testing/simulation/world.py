@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from random import Random
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
@@ -34,7 +34,7 @@ from prenopay.values.callbacks import CallbackAddress, CallbackRequest, Callback
 from prenopay.values.events import Event
 from prenopay.values.payments import Operation
 
-__all__ = ["SECRETS", "Came", "Did", "Listener", "Moment", "Step", "World", "shown"]
+__all__ = ["SECRETS", "Came", "Listener", "World", "shown"]
 
 T = TypeVar("T")
 
@@ -357,26 +357,6 @@ class World:
         """Let go of what this life held."""
         if self._runner is not None:
             self._runner.close()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """When a step is taken: the world, the step's own chance, and the books as they are."""
-
-    world: World
-    chance: Random
-    books: Books
-
-
-@dataclass(frozen=True, slots=True)
-class Did:
-    """What a step did; ``well`` says whether it came to what it is made for."""
-
-    said: str
-    well: bool = True
-
-
-Step: TypeAlias = Callable[[Moment], Awaitable[Did | None]]
 
 
 def _due_callbacks(gateway: Gateway) -> list[tuple[str, CallbackRequest]]:
