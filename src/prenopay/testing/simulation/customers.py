@@ -43,11 +43,11 @@ def _store(at: Moment, place: Place, person: Person) -> StoreMethod | None:
     if not (place.has(StoresMandates, StoredMethods) and perhaps(at.chance, 0.6)):
         return None
     now = at.world.clock.now()
-    until = now.date() + timedelta(days=at.chance.choice((1, 20))) if perhaps(at.chance, 0.2) else None
+    until = now.date() + timedelta(days=at.chance.choice((1, 20))) if perhaps(at.chance, 0.3) else None
     consent = Consent(text_version="terms-2026-01", agreed_at=now, channel="web", most=sek(AGREED), until=until)
     whose = place.name, person.reference
     mine = [row for row in at.books.mandates if (row.account, row.payer_reference) == whose and row.is_chargeable]
-    replaces = at.chance.choice(mine).mandate_id if mine and perhaps(at.chance, 0.3) else None
+    replaces = at.chance.choice(mine).mandate_id if mine and perhaps(at.chance, 0.5) else None
     return StoreMethod(consent=consent, replaces=replaces)
 
 
@@ -136,7 +136,7 @@ def _payable(at: Moment) -> list[PaymentRow]:
 @step("pay", 6, of=_payable)
 async def pay(at: Moment, row: PaymentRow) -> Did:
     """A payer does something with an open payment: mostly pays it."""
-    does = at.chance.choices(("pays", "declines", "cancels", "waits", "vanishes"), (12, 2, 1, 2, 1))[0]
+    does = at.chance.choices(("pays", "declines", "cancels", "waits", "vanishes"), (12, 2, 1, 4, 1))[0]
     gateway, name = at.world.gateways.places[row.account].gateway, row.name or ""
     try:
         if isinstance(gateway, Payers) and does == "pays":

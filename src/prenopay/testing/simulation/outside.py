@@ -47,21 +47,26 @@ def _named(at: Moment) -> list[PaymentRow]:
     return [row for row in at.payments(ReceivesCallbacks) if row.name is not None]
 
 
-@step("forge", 0.7, ReceivesCallbacks, of=_named)
+@step("forge", 1, ReceivesCallbacks, of=_named)
 async def forge(at: Moment, row: PaymentRow) -> Did:
-    """Somebody who knows an address sends a false callback: naming another payment, lying about this one, rubbish."""
-    how, gateway = at.chance.choice(("another", "itself", "rubbish")), at.world.gateways.places[row.account].gateway
+    """Who knows an address sends a false callback: of another payment, of this one, an earlier one again, rubbish."""
+    how = at.chance.choice(("another", "itself", "again", "again", "rubbish"))
+    gateway = at.world.gateways.places[row.account].gateway
+    url = at.world.process.callback_urls.url(row.account, Subject.payment(row.payment_id))
+    earlier = [each.callback for each in gateway.callbacks.attempts if each.callback.url == url]
     if how == "rubbish":
-        url = at.world.process.callback_urls.url(row.account, Subject.payment(row.payment_id))
         gateway.callbacks.put(url, b"{]")
-    elif not _forged(gateway, row, naming=row.name if how == "itself" else gateway.nobodys):
+    elif how == "again" and earlier:
+        one = at.chance.choice(earlier)
+        gateway.callbacks.put(url, one.body, headers=one.headers, about=one.about)
+    elif not _forged(gateway, row, naming=gateway.nobodys if how == "another" else row.name):
         return Did(f"{how}, to {row.payment_id}: could not", well=False)
     gateway.callbacks.behave(Manner.RELEASE)
     await at.world.deliver_callbacks()
     return Did(f"{how}, to {row.payment_id}")
 
 
-@step("tell account", 0.7, ReceivesCallbacks, of=_named)
+@step("tell account", 1, ReceivesCallbacks, of=_named)
 async def tell_account(at: Moment, row: PaymentRow) -> Did:
     """A callback comes to the account's own address: of a payment, of one that is nobody's, or rubbish."""
     how = at.chance.choice(("itself", "itself", "nobody", "rubbish"))
@@ -121,7 +126,7 @@ def _tamperable(at: Moment) -> list[PaymentRow]:
     return [row for row in at.payments(Portal) if row.state == "pending" and row.name and not has_discount(row)]
 
 
-@step("tamper", 0.3, Portal, of=_tamperable)
+@step("tamper", 0.5, Portal, of=_tamperable)
 async def tamper(at: Moment, row: PaymentRow) -> Did:
     """Somebody changes a payment at the gateway, past prenopay."""
     gateway: Any = at.world.gateways.places[row.account].gateway
@@ -143,7 +148,7 @@ def _movable(at: Moment) -> list[tuple[Portal, str, Totals]]:
     ]
 
 
-@step("portal", 0.4, Portal, of=_movable)
+@step("portal", 0.6, Portal, of=_movable)
 async def portal(at: Moment, movable: tuple[Portal, str, Totals]) -> Did:
     """Staff take or give back money in the gateway's portal, past prenopay."""
     gateway, name, totals = movable

@@ -124,7 +124,7 @@ def _open_payments(at: Moment) -> list[PaymentRow]:
     return [row for row in rows if row.name is None] * 3 + rows
 
 
-@step("expire", 0.5, of=_open_payments)
+@step("expire", 0.8, of=_open_payments)
 async def expire(at: Moment, row: PaymentRow) -> Did:
     """Staff end a payment that nobody pays."""
     came = await at.world.tries(lambda: at.world.account(row.account).expire(row.payment_id))

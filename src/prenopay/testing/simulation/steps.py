@@ -75,6 +75,8 @@ async def _by_anybody(world: World, chance: Random) -> tuple[str, Did | None]:
         did = await STEPS[name].take(at)
         if did is not None:
             break
+    if did is not None and name == "pay" and chance.random() < _OFTEN:
+        await STEPS["callbacks"].take(at)  # of the payment, while the step is still under way
     return name, did
 
 
