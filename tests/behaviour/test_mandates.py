@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from prenopay import CaptureMode, EventKind, Payer, PaymentState
+from prenopay import CaptureMode, EventKind, Payer, PaymentState, Subject
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, MandateUnusable, NotFound, PrenopayError
@@ -359,7 +359,7 @@ def test_a_method_from_another_system_is_told_of_with_its_charges(shop: Shop) ->
     line = f"{READER.reference},unscheduled,{held.token},Visa,terms-2026,2026-01-02T00:00:00Z\n"
     assert shop.mandates.take_over(_FILE_HEADER + line).added == 1
     (mandate,) = shop.mandates.of_payer(READER.reference)
-    charge = shop.drawn(mandate, "renewal:1")
+    shop.drawn(mandate, "renewal:1")
     shop.mandates.remove(mandate.mandate_id, reason="the reader asked")
 
     assert ended(shop) == [(mandate.mandate_id, "the reader asked")]

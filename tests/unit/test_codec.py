@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -232,3 +232,60 @@ def test_any_other_order_has_another_digest(fields: dict[str, Any]) -> None:
 )
 def test_what_differs_has_another_digest(one: tuple[object, ...], other: tuple[object, ...]) -> None:
     assert codec.digest(*one) != codec.digest(*other)
+
+
+# Names and versions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renamed:
+    """A value whose field was called ``sum`` in version 1, and counted kronor there."""
+
+    minor: int
+
+
+def of_version_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Store ``Renamed`` under the name that another class had, as its second version."""
+    known = codec.Stored(
+        name="renamed",
+        type=Renamed,
+        version=2,
+        names={"minor": "sum"},
+        upgrades={1: lambda members: {"sum": members["sum"] * 100}},
+    )
+    monkeypatch.setitem(codec._BY_TYPE, Renamed, known)  # type: ignore[arg-type]  # a dict behind its read-only type
+    monkeypatch.setitem(codec._BY_NAME, "renamed", known)  # type: ignore[arg-type]  # as above
+
+
+def test_stored_names_are_not_the_names_of_classes() -> None:
+    stored = codec.dump(_ORDER)
+    assert (stored["$type"], stored["$v"]) == ("order", 1)
+    assert stored["lines"][0]["$type"] == "order-line"
+    assert stored["capture"] == {"$enum": ["capture-mode", "automatic"]}
+
+
+def test_a_renamed_field_is_stored_under_its_first_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_version_2(monkeypatch)
+    stored = codec.dump(Renamed(minor=5))
+    assert stored == {"$type": "renamed", "$v": 2, "sum": 5}
+    assert codec.load(stored) == Renamed(minor=5)
+
+
+def test_an_older_version_is_upgraded_when_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_version_2(monkeypatch)
+    assert codec.load({"$type": "renamed", "$v": 1, "sum": 7}) == Renamed(minor=700)
+
+
+def test_a_newer_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_version_2(monkeypatch)
+    with pytest.raises(TypeError, match="newer prenopay"):
+        codec.load({"$type": "renamed", "$v": 3, "sum": 7})
+
+
+def test_a_version_alone_makes_no_other_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = codec.digest(Renamed(minor=5)) if Renamed in codec._BY_TYPE else None
+    of_version_2(monkeypatch)
+    at_two = codec.digest(Renamed(minor=5))
+    monkeypatch.setitem(codec._BY_TYPE, Renamed, replace(codec._BY_TYPE[Renamed], version=3))  # type: ignore[arg-type]  # as above
+    assert before is None
+    assert codec.digest(Renamed(minor=5)) == at_two
