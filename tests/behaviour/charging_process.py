@@ -13,12 +13,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from prenopay import Accounts, Environment, Money, Secret
 from prenopay._transport import BlockingSender
+from prenopay.ports import HttpSender
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import (
@@ -62,7 +63,8 @@ def main() -> None:
             charge(**json.loads(line))
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 def charge(*, database: str, url: str, account: str, mandate_id: str, point: int, now: str) -> None:
@@ -73,7 +75,7 @@ def charge(*, database: str, url: str, account: str, mandate_id: str, point: int
         callback_url=CALLBACK_URL,
         callback_keys=[KEY],
         token_keys=[TOKEN_KEY],
-        sender=Mortal(BlockingSender(), point, count),
+        sender=cast("HttpSender", Mortal(BlockingSender(), point, count)),
         clock=VirtualClock(datetime.fromisoformat(now)),
     )
     _make_mortal(accounts, point, count)

@@ -61,7 +61,7 @@ def test_killed_at_every_point_of_a_charge_never_takes_it_twice(database: str) -
 @contextmanager
 def _mortals() -> Iterator[subprocess.Popen[str]]:
     """Start what makes each charge in a process of its own."""
-    command = [sys.executable, Path(__file__).with_name("charging_process.py")]
+    command = [sys.executable, str(Path(__file__).with_name("charging_process.py"))]
     with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as mortals:
         yield mortals
 
