@@ -66,7 +66,7 @@ def function_of(member: Any) -> Any:
 
 def values_met() -> list[type[Any]]:
     """Return every value of ours that a host meets: exported, or named by what is exported, at any depth."""
-    met: set[Any] = set()
+    met: set[type[Any]] = set()
     waiting: list[Any] = [getattr(prenopay, name) for name in prenopay.__all__]
     for door in ("prenopay.provider", "prenopay.providers.swedbankpay", "prenopay.cli.settings"):
         waiting += names_of(importlib.import_module(door)).values()
@@ -78,8 +78,11 @@ def values_met() -> list[type[Any]]:
         met.add(each)
         for annotated in (each, *map(function_of, members_of(each).values())):
             waiting += _hints(annotated).values()
-    values: list[type[Any]] = [kind for kind in met if dataclasses.is_dataclass(kind) and dataclasses.fields(kind)]
-    return sorted((kind for kind in values if not inspect.isabstract(kind)), key=lambda kind: kind.__name__)
+    return sorted(filter(_is_value, met), key=lambda kind: kind.__name__)
+
+
+def _is_value(kind: type[Any]) -> bool:
+    return dataclasses.is_dataclass(kind) and bool(dataclasses.fields(kind)) and not inspect.isabstract(kind)
 
 
 class _Names(dict[str, Any]):
