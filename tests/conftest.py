@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from prenopay import upgrade_database
+from tests import guard
 from tests.postgresql import Server, start_server
 from tests.rotation import out_of_turn
 
@@ -27,9 +28,17 @@ STARTS_FIRST = (
 """The longest tests. At the end of a run they would leave the other worker idle, so they start it."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Plant the bug that ``tests/guard.py`` asks for, if it does."""
+    bug = os.environ.get(guard.VARIABLE)
+    if bug:
+        config.pluginmanager.register(guard.Planter(bug))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Start with the longest tests, and run a behaviour on one store in turn (see ``tests/rotation.py``)."""
-    items.sort(key=lambda item: not item.nodeid.startswith(STARTS_FIRST))
+    long_last = guard.VARIABLE in os.environ  # a planted bug is to be found soon
+    items.sort(key=lambda item: item.nodeid.startswith(STARTS_FIRST) is long_last)
     if os.environ.get("PRENOPAY_FULL"):
         return
     named = {argument for argument in config.args if argument.endswith("]")}

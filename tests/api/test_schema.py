@@ -180,7 +180,7 @@ def test_several_processes_may_upgrade_at_once(bare_database: str) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    ended = [(*process.communicate(timeout=60), process.returncode) for process in processes]
+    ended = [(*process.communicate(timeout=300), process.returncode) for process in processes]
     assert [error[-600:] for _, error, code in ended if code] == []
     assert differences(bare_database, schema.metadata) == []
 
