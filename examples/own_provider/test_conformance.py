@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from prenopay import Environment, Payment, Secret
 from prenopay.testing.conformance import ProviderSuite, World
-from prenopay.testing.emulators.sender import EmulatorSender
+from prenopay.testing.http import EmulatorSender
 
 from .emulator import API_KEY, NordpayEmulator
 from .provider import Nordpay

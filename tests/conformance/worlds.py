@@ -14,7 +14,6 @@ from prenopay.providers.swish import Swish
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.conformance import Totals, World
 from prenopay.testing.conformance.world import Books, Trouble, consent
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_ACCESS_TOKEN,
     DEFAULT_PAYEE_ID,
@@ -24,6 +23,7 @@ from prenopay.testing.emulators.swedbankpay import (
     Totals as Reserved,
 )
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, IssuedCertificate, SwishAuthority, SwishEmulator
+from prenopay.testing.http import EmulatorSender
 from prenopay.testing.mock import Call, Manner, Mock, MockGateway, MockTotals
 from prenopay.testing.payer_at_emulators import SwedbankPayPayer, SwishPayer
 from prenopay.values.mandates import MandateKind, StoreMethod

@@ -11,9 +11,9 @@ import pytest
 from prenopay._blocking import run_blocking
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, SwedbankPayEmulator
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.http import EmulatorSender
 
 from .calling import API, purchase
 

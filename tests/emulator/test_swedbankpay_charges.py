@@ -14,7 +14,6 @@ from prenopay._blocking import run_blocking
 from prenopay.errors import OutcomeUnknown
 from prenopay.ports import HttpRequest
 from prenopay.testing.control import ControlRefused
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_ACCESS_TOKEN,
     DEFAULT_PAYEE_ID,
@@ -33,6 +32,7 @@ from prenopay.testing.emulators.swedbankpay import (
     TrustlyCharge,
 )
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.http import EmulatorSender
 from prenopay.testing.server import serve
 
 from .calling import API, ITEM, Answer, Merchant

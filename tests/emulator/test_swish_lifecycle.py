@@ -15,7 +15,6 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import RetrySchedule, hand_over
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swish import (
     AWKWARD,
     MSS,
@@ -29,7 +28,7 @@ from prenopay.testing.emulators.swish import (
     SwishEmulator,
 )
 from prenopay.testing.faults import Fault, FaultBody, FaultKind
-from prenopay.testing.http import Dropped
+from prenopay.testing.http import Dropped, EmulatorSender
 from prenopay.values.callbacks import CallbackRequest
 
 from .swish_calling import API, CALLBACK, IDENTIFIER, PAYER, Shop

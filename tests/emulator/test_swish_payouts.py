@@ -27,7 +27,7 @@ from prenopay.testing.emulators.swish import (
     is_payout_signature,
     sign_payout,
 )
-from prenopay.testing.emulators.swish.signatures import payload_bytes
+from prenopay.testing.emulators.swish.authority import payload_bytes
 
 from .swish_calling import CALLBACK, IDENTIFIER, Answer, Shop
 

@@ -26,9 +26,9 @@ from prenopay.testing.emulators.swish import (
     SwishMerchant,
     is_payout_signature,
 )
-from prenopay.testing.emulators.swish.codes import Call, provokes_at_once, provokes_later, text_of
+from prenopay.testing.emulators.swish.authority import payload_bytes
+from prenopay.testing.emulators.swish.problems import Call, provokes_at_once, provokes_later, text_of
 from prenopay.testing.emulators.swish.qr import commerce_content, prefilled_content
-from prenopay.testing.emulators.swish.signatures import payload_bytes
 
 from .swish_calling import PAYER, Shop
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, Inspection, ProviderConfig
-from prenopay.testing.emulators.jsonvalues import as_object, read_json
+from prenopay.testing.http import as_object, read_json
 from prenopay.testing.mock.gateway import MockGateway
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from prenopay.books.upgrade import upgrade_database
 from prenopay.errors import ConfigurationError
 from prenopay.payments import AsyncPayments
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.fixtures.callbacks import AsyncCallbacks, Callbacks, to_accounts
+from prenopay.testing.http import EmulatorSender
 from prenopay.testing.mock.config import Mock
 from prenopay.testing.mock.gateway import MockGateway
 from prenopay.testing.mock.provider import MockProvider
