@@ -82,7 +82,7 @@ def purchase(reference: str = "A1", **changes: object) -> dict[str, object]:
 class Merchant:
     """Calls the emulator as a merchant with this token does."""
 
-    emulator: SwedbankPayEmulator
+    emulator: SwedbankPayEmulator = field(default_factory=SwedbankPayEmulator)
     token: str = DEFAULT_ACCESS_TOKEN
     version: str = "3.1"
     headers: Mapping[str, str] = field(default_factory=dict)

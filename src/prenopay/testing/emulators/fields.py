@@ -7,6 +7,7 @@ itself: ``{**TABLE, "amount": may(anything)}``.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -103,12 +104,12 @@ def anything(_path: str, _value: object) -> Iterator[Breach]:
 
 def shape(table: Table) -> Rule:
     """Take an object with the fields of ``table`` and no others."""
+    return functools.partial(_shape, table)
 
-    def rule(path: str, value: object) -> Iterator[Breach]:
-        found = as_object(value)
-        yield from [Breach(path, "An object is expected here.")] if found is None else check(table, found, path)
 
-    return rule
+def _shape(table: Table, path: str, value: object) -> Iterator[Breach]:
+    found = as_object(value)
+    return iter([Breach(path, "An object is expected here.")]) if found is None else check(table, found, path)
 
 
 def text(
@@ -188,17 +189,17 @@ def absent(why: str) -> Rule:
     return rule
 
 
-def list_of(rule_of_one: Rule) -> Rule:
+def list_of(rule: Rule) -> Rule:
     """Take a list that is not empty, each entry checked."""
+    return functools.partial(_list_of, rule)
 
-    def rule(path: str, value: object) -> Iterator[Breach]:
-        entries = as_list(value)
-        if not entries:
-            yield Breach(path, "A list of at least one is expected here.")
-        for place, entry in enumerate(entries or ()):
-            yield from rule_of_one(f"{path}[{place}]", entry)
 
-    return rule
+def _list_of(rule: Rule, path: str, value: object) -> Iterator[Breach]:
+    entries = as_list(value)
+    if not entries:
+        yield Breach(path, "A list of at least one is expected here.")
+    for place, entry in enumerate(entries or ()):
+        yield from rule(f"{path}[{place}]", entry)
 
 
 def flat_map(path: str, value: object) -> Iterator[Breach]:

@@ -105,7 +105,7 @@ def describe_call(request: EmulatorRequest) -> tuple[str, str]:
     order, transaction = part_of(body, "paymentorder"), part_of(body, "transaction")
     match request.method, request.path.removeprefix(_ORDERS_PATH).strip("/").split("/"):
         case "POST", [""]:
-            name = "charge" if order.get("operation") in CHARGES else "create"
+            name = "charge" if str(order.get("operation")) in CHARGES else "create"
             return name, str((as_object(order.get("payeeInfo")) or {}).get("payeeReference", ""))
         case "POST", [_, ending] if ending in _KINDS:
             return _VERBS[_KINDS[ending]][0], str(transaction.get("payeeReference", ""))
