@@ -102,7 +102,7 @@ class Merchant:
                 headers=tuple((name, value) for name, value in sent.items() if value),
                 body=b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode(),
                 origin=API,
-            ),
+            )
         )
         assert isinstance(outcome, EmulatorAnswer), outcome
         return Answer(outcome.status, json.loads(outcome.body) if outcome.body else None, outcome)

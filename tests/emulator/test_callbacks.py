@@ -6,14 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from prenopay.testing.callbacks import (
-    CallbackQueue,
-    Manner,
-    Post,
-    RetrySchedule,
-    hand_over,
-    post_over_http,
-)
+from prenopay.testing.callbacks import CallbackQueue, Manner, Post, RetrySchedule, hand_over, post_over_http
 from prenopay.testing.clock import VirtualClock
 from prenopay.values.callbacks import CallbackRequest
 

@@ -120,9 +120,7 @@ def test_an_authorized_order_can_be_captured_or_cancelled(merchant: Merchant, pa
 
 
 def test_partial_captures_add_up_and_the_rest_can_be_cancelled(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    paid: str,
+    merchant: Merchant, emulator: SwedbankPayEmulator, paid: str
 ) -> None:
     first = merchant.capture(paid, 600, "C1", receiptReference="R1")
     assert (first.status, first.order["status"]) == (200, "Paid")
@@ -132,9 +130,7 @@ def test_partial_captures_add_up_and_the_rest_can_be_cancelled(
     rest = merchant.cancel(paid, "X1")
     assert (rest.order["status"], _remaining(rest)) == ("Paid", {"Reversal": 1000})
     assert rest.rels.keys() == {"reversal"} | PAGES
-    assert emulator.books() == {
-        paid: Totals(currency="SEK", authorized=1500, captured=1000, cancelled=500, reversed=0),
-    }
+    assert emulator.books() == {paid: Totals(currency="SEK", authorized=1500, captured=1000, cancelled=500, reversed=0)}
     listed = merchant.get(paid, "financialTransactions").order["financialTransactions"]["financialTransactionsList"]
     assert [(entry["type"], entry["amount"], entry["payeeReference"]) for entry in listed] == [
         ("Capture", 600, "C1"),
@@ -217,8 +213,7 @@ def test_the_acquirer_may_decline(merchant: Merchant, emulator: SwedbankPayEmula
 
 
 def test_a_captured_invoice_takes_lines_only_if_the_order_had_some(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
+    merchant: Merchant, emulator: SwedbankPayEmulator
 ) -> None:
     bare, itemized = merchant.order("A1"), merchant.order("A2", orderItems=[ITEM])
     for order in (bare, itemized):
@@ -310,9 +305,7 @@ def test_an_asynchronous_reversal_settles_later_and_tells() -> None:
 
 
 def test_what_settled_in_between_happened_at_its_own_time(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    paid: str,
+    merchant: Merchant, emulator: SwedbankPayEmulator, paid: str
 ) -> None:
     merchant.capture(paid, 1500, "C1")
     emulator.behaviour = Behaviour(asynchronous_reversal=AsynchronousReversal(after=timedelta(hours=3)))

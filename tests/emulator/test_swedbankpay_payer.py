@@ -182,8 +182,7 @@ def test_the_payer_may_say_no_in_the_app() -> None:
 
 
 def test_who_never_answers_is_timed_out_and_the_merchant_is_told(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
+    merchant: Merchant, emulator: SwedbankPayEmulator
 ) -> None:
     order = merchant.order()
     emulator.pay_by_swish(order, answer=PayerAnswer.LEAVE)
@@ -274,8 +273,7 @@ def test_cancelling_aborts_and_sends_the_browser_home(merchant: Merchant, emulat
 
 
 def test_there_is_no_cancel_link_without_an_address_or_within_the_app(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
+    merchant: Merchant, emulator: SwedbankPayEmulator
 ) -> None:
     urls = {
         "hostUrls": ["https://shop.example"],

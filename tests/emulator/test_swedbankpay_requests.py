@@ -50,7 +50,7 @@ def test_another_payees_id_is_forbidden(merchant: Merchant, emulator: SwedbankPa
 
 def test_one_merchants_token_does_not_reach_anothers_orders() -> None:
     emulator = SwedbankPayEmulator(
-        merchants=[Agreement(access_token="one"), Agreement(payee_id=OTHER_PAYEE, access_token="two")],
+        merchants=[Agreement(access_token="one"), Agreement(payee_id=OTHER_PAYEE, access_token="two")]
     )
     mine, theirs = Merchant(emulator, token="one"), Merchant(emulator, token="two")
     order = mine.order()

@@ -8,13 +8,7 @@ import re
 from typing import Any
 
 from prenopay.testing.callbacks import RetrySchedule
-from prenopay.testing.emulators.swedbankpay import (
-    AWKWARD,
-    Behaviour,
-    Brand,
-    PayerAnswer,
-    SwedbankPayEmulator,
-)
+from prenopay.testing.emulators.swedbankpay import AWKWARD, Behaviour, Brand, PayerAnswer, SwedbankPayEmulator
 
 from .calling import ITEM, Merchant, purchase
 
@@ -205,9 +199,7 @@ def test_the_creating_version_shapes_the_callback() -> None:
 
 def test_callbacks_can_be_late_talkative_and_retried_by_gaps(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
     emulator.behaviour = Behaviour(
-        callback_instrument="name",
-        post_purchase_callbacks=True,
-        retry_schedule=RetrySchedule(from_first=False),
+        callback_instrument="name", post_purchase_callbacks=True, retry_schedule=RetrySchedule(from_first=False)
     )
     order = _paid(merchant, payeeInfo={"payeeId": emulator.merchants[0].payee_id, "payeeReference": "A1"})
     merchant.capture(order, 500, "C1")
@@ -221,8 +213,7 @@ def test_callbacks_can_be_late_talkative_and_retried_by_gaps(merchant: Merchant,
 
 
 def test_a_forged_callback_comes_to_one_order_and_names_another(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
+    merchant: Merchant, emulator: SwedbankPayEmulator
 ) -> None:
     order, other = merchant.order("A1"), merchant.order("A2")
     forged = emulator.forge_callback(order, naming=other)

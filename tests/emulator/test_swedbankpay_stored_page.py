@@ -23,7 +23,7 @@ def _visit(emulator: SwedbankPayEmulator, url: str, form: dict[str, str] | None 
             target=f"{parts.path}?{parts.query}",
             body=urlencode(form or {}).encode(),
             origin="https://ecom.externalintegration.payex.com",
-        ),
+        )
     )
     assert isinstance(outcome, EmulatorAnswer)
     return outcome

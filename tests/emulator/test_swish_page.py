@@ -23,7 +23,7 @@ def _browse(shop: Shop, method: str = "GET", path: str = "", language: str = "sv
             target=target,
             headers=(("accept-language", language),),
             body=query.encode() if method == "POST" else b"",
-        ),
+        )
     )
     assert isinstance(outcome, EmulatorAnswer)
     return outcome

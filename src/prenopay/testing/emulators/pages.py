@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import string
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from typing import Final
+from typing import Final, cast
 
 from prenopay.testing.http import EmulatorAnswer
 
@@ -33,15 +34,20 @@ class Html:
     source: str
 
 
-def html(template: str, /, **parts: Html | str | Iterable[Html]) -> Html:
-    """Fill ``template``: texts are escaped, also within quotes; only ``Html`` is taken as it is."""
-    return Html(template.format_map({name: _safe(part) for name, part in parts.items()}))
+class _Escaping(string.Formatter):
+    """Escapes every value that is not markup; a template may name members of a value, and entries of one."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        if isinstance(value, Html | None):
+            return value.source if value else ""
+        if isinstance(value, list):
+            return "".join(each.source for each in cast("list[Html]", value))
+        return escape(format(value, format_spec))
 
 
-def _safe(part: Html | str | Iterable[Html]) -> str:
-    if isinstance(part, Html):
-        return part.source
-    return escape(part) if isinstance(part, str) else "".join(each.source for each in part)
+def html(template: str, /, **parts: object) -> Html:
+    """Fill ``template``: values are escaped, also within quotes; only ``Html`` is taken as it is, ``None`` is nothing."""
+    return Html(_Escaping().vformat(template, (), parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,12 @@ class Language:
     tag: str
     texts: Mapping[str, str]
 
+    def __getitem__(self, text: str) -> str:
+        return self.texts[text] if self.texts else text
+
     def __call__(self, text: str, **values: str) -> str:
         """Return ``text`` in this language, with its ``{…}`` filled in."""
-        return (self.texts[text] if self.texts else text).format(**values)
+        return self[text].format(**values)
 
 
 def money_text(amount: int, currency: str, language: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -36,7 +36,6 @@ __all__ = ["Pages"]
 _HERE: Final = "prenopay.testing.emulators.swedbankpay"
 _ASSETS: Final = f"{PAGE_PATH}/assets"
 _DOTS: Final = "\N{BULLET}" * 4
-_NOTHING: Final = Html("")
 _NAMES: Final = {
     "CreditCard": "Card",
     "ApplePay": "Apple Pay",
@@ -230,28 +229,35 @@ class _Visit:
     def page(self, main: Html, title: str, *, status: int = 200, events: Sequence[JsonObject] = ()) -> EmulatorAnswer:
         """Return a page of the order; ``events`` are reported to the framing page, if there is one."""
         if not self.host or not self.may_be_shown:
-            plain = Html('class="framed"' if self.host else 'class="alone"')
-            return _page(self.say, main, plain, title=title, status=status)
-        look = html(
-            'class="framed" data-host="{host}" data-order="{order}" data-events="{events}"',
-            host=self.host,
-            order=self.order.id,
+            return _page(self.say, main, title, status=status, look="framed" if self.host else "alone")
+        data = html(
+            ' data-host="{v.host}" data-order="{v.order.id}" data-events="{events}"',
+            v=self,
             events=write_json(list(events)).decode(),
         )
-        return _page(self.say, main, look, title=title, status=status, framed_by=" ".join(_host_origins(self.order)))
+        return _page(self.say, main, title, status=status, data=data, framed_by=" ".join(_host_origins(self.order)))
 
 
 def _page(
-    say: Language, main: Html, look: Html, *, title: str, status: int = 200, framed_by: str = ""
+    say: Language,
+    main: Html,
+    title: str,
+    *,
+    status: int,
+    look: str = "framed",
+    data: Html | None = None,
+    framed_by: str = "'none'",
 ) -> EmulatorAnswer:
     body = html(
-        '<body {look}><header class="ribbon"><p>{ribbon}</p></header><main>{main}</main>{script}</body>',
+        '<body class="{look}"{data}><header class="ribbon"><p>{say[Emulator: no money moves. Never type a real card '
+        "number.]}</p></header><main>{main}</main>{script}</body>",
         look=look,
-        ribbon=say("Emulator: no money moves. Never type a real card number."),
+        data=data,
+        say=say,
         main=main,
-        script=Html(f'<script src="{_ASSETS}/frame.js"></script>' if framed_by else ""),
+        script=Html(f'<script src="{_ASSETS}/frame.js"></script>') if data else None,
     )
-    css, framed_by = f"{_ASSETS}/page.css", framed_by or "'none'"
+    css = f"{_ASSETS}/page.css"
     return page(say, body, title=title, css=css, status=status, scripted=True, framed_by=framed_by)
 
 
@@ -286,7 +292,7 @@ class Pages:
         say, merchant = visit.say, visit.merchant
         if not visit.may_be_shown:
             text = say("The address {host} is not among the order's hostUrls.", host=visit.host)
-            return visit.page(*_box(say("This site may not show the payment"), text), status=403)
+            return visit.page(*_box(say["This site may not show the payment"], text), status=403)
         if order.status is not Status.INITIALIZED:
             return _closed(visit)
         if self._register.page_has_expired(order):
@@ -381,14 +387,14 @@ def _onward(visit: _Visit, result: PayerResult) -> EmulatorAnswer:
 # The pages around the menu
 
 
-def _box(title: str, text: str, more: Html = _NOTHING) -> tuple[Html, str]:
+def _box(title: str, text: str, more: Html | None = None) -> tuple[Html, str]:
     """Return a page's only box, and its title."""
     return html('<div class="box"><h1>{title}</h1><p>{text}</p>{more}</div>', title=title, text=text, more=more), title
 
 
 def _not_found(say: Language) -> EmulatorAnswer:
-    main, title = _box(say("There is no such payment"), say("Check that the whole link was copied."))
-    return _page(say, main, Html('class="alone"'), title=title, status=404)
+    box = _box(say["There is no such payment"], say["Check that the whole link was copied."])
+    return _page(say, *box, status=404, look="alone")
 
 
 def _closed(visit: _Visit) -> EmulatorAnswer:
@@ -397,52 +403,51 @@ def _closed(visit: _Visit) -> EmulatorAnswer:
     url, event = order.part_text("urls", "completeUrl"), "OnPaid"
     if order.status is Status.ABORTED:
         url, event = order.part_text("urls", "cancelUrl") or url, "OnAborted"
-        title, text = say("This payment is closed"), say("It was cancelled, and nothing was charged.")
+        title, text = "This payment is closed", say["It was cancelled, and nothing was charged."]
     elif order.is_verification and order.status is Status.PAID:
         said = "{merchant} may charge it as you have agreed. Nothing was charged now."
-        title, text = say("It is saved"), say(said, merchant=merchant)
+        title, text = "It is saved", say(said, merchant=merchant)
     else:
-        title, amount = say("The payment is done"), visit.money(order.authorized)
-        text = say("{merchant} has your payment of {amount}.", merchant=merchant, amount=amount)
+        said, amount = "{merchant} has your payment of {amount}.", visit.money(order.authorized)
+        title, text = "The payment is done", say(said, merchant=merchant, amount=amount)
     back = html('<a href="{url}" class="pay">{text}</a>', url=url, text=say("Back to {merchant}", merchant=merchant))
     events: list[JsonObject] = [{"event": event, "redirectUrl": url}]
-    return visit.page(*_box(title, text, _NOTHING if visit.host else back), events=events)
+    return visit.page(*_box(say[title], text, None if visit.host else back), events=events)
 
 
 def _question(visit: _Visit, attempt: Attempt) -> EmulatorAnswer:
     """Return what the payer is asked: by the bank, or in the app."""
-    say, price, merchant = visit.say, visit.price, visit.merchant
+    say, price, merchant, method = visit.say, visit.price, visit.merchant, visit.method(attempt.instrument)
     events: list[JsonObject] = [{"event": "OnPaymentAttemptStarted", "instrument": attempt.instrument.name.lower()}]
-    approve = (PayerAnswer.APPROVE, say("Approve"), "pay")
     if attempt.card is not None:
         saves = "{merchant} wants to save your card {card}. Nothing is charged now."
         asked = saves if visit.order.is_verification else "{merchant} wants to charge {amount} to your card {card}."
         text = say(asked, merchant=merchant, amount=price, card=f"{_DOTS} {attempt.card.masked[-4:]}")
-        answers = _answers(visit, attempt, approve, (PayerAnswer.CANCEL, say("Cancel"), "other"))
-        main, title = _box(say("Your bank asks"), text, answers)
-        return visit.page(main, title, events=events)
-    method = visit.method(attempt.instrument)
-    no = (PayerAnswer.DECLINE, say("Decline"), "other")
+        answers = {PayerAnswer.APPROVE: ("Approve", "pay"), PayerAnswer.CANCEL: ("Cancel", "other")}
+        return visit.page(*_box(say["Your bank asks"], text, _answers(visit, attempt, answers)), events=events)
+    answers = {
+        PayerAnswer.APPROVE: ("Approve", "pay"),
+        PayerAnswer.DECLINE: ("Decline", "other"),
+        PayerAnswer.TIME_OUT: ("Do nothing until it times out", "link"),
+    }
     phone = html(
         '<div class="phone"><p class="app">{method}</p><p class="ask">{ask}</p>{answers}</div>',
         method=method,
         ask=say("Pay {amount} to {merchant}", amount=price, merchant=merchant),
-        answers=_answers(
-            visit, attempt, approve, no, (PayerAnswer.TIME_OUT, say("Do nothing until it times out"), "link")
-        ),
+        answers=_answers(visit, attempt, answers),
     )
-    waits = say("The payment waits for your answer in the app. Here is the phone:")
+    waits = say["The payment waits for your answer in the app. Here is the phone:"]
     return visit.page(*_box(say("Open {method} on your phone", method=method), waits, phone), events=events)
 
 
-def _answers(visit: _Visit, attempt: Attempt, *choices: tuple[PayerAnswer, str, str]) -> Html:
+def _answers(visit: _Visit, attempt: Attempt, choices: Mapping[PayerAnswer, tuple[str, str]]) -> Html:
     button = '<button type="submit" name="answer" value="{answer}" class="{look}">{text}</button>'
     return html(
         '<form method="post" action="{action}" class="answers">'
-        '<input type="hidden" name="attempt" value="{number}">{buttons}</form>',
+        '<input type="hidden" name="attempt" value="{attempt.number}">{buttons}</form>',
         action=visit.href("/answer"),
-        number=str(attempt.number),
-        buttons=[html(button, answer=answer, text=text, look=look) for answer, text, look in choices],
+        attempt=attempt,
+        buttons=[html(button, answer=each, text=visit.say[text], look=look) for each, (text, look) in choices.items()],
     )
 
 
@@ -459,47 +464,44 @@ def _menu(visit: _Visit, query: dict[str, str], stored: Sequence[TokenRecord]) -
     opened = query.get("method") or (failed.instrument.name if failed else "")
     if not opened and (len(menu) == 1 or order.asks("expandFirstInstrument")):
         opened = menu[0].name
-    purpose = say("Save a way to pay at") if order.is_verification else say("Pay to")
+    purpose = say["Save a way to pay at" if order.is_verification else "Pay to"]
     if order.is_typed_by_staff:
-        purpose = f"{say('Payment by phone or letter')}:"
-    alert, events, title = _NOTHING, list[JsonObject](), f"{purpose} {visit.merchant}"
+        purpose = f"{say['Payment by phone or letter']}:"
+    alert, events, title = None, list[JsonObject](), f"{purpose} {visit.merchant}"
     if failed is not None:
         word = str((failed.problem or {}).get("type", "")).rsplit("/", maxsplit=1)[-1]
         events.append({"event": "OnPaymentAttemptFailed", "details": word})
-        title = f"{say('The payment was not completed')}: {visit.merchant}"
+        title = f"{say['The payment was not completed']}: {visit.merchant}"
         alert = html(  # no heading: the page's first one comes after it
-            '<div class="alert" role="alert"><strong>{what}</strong><p>{why}</p></div>',
-            what=say("The payment was not completed"),
-            why=say(_FAILURES.get(word, "It was declined. Try again, or choose another way to pay.")),
+            '<div class="alert" role="alert"><strong>{say[The payment was not completed]}</strong><p>{why}</p></div>',
+            say=say,
+            why=say[_FAILURES.get(word, "It was declined. Try again, or choose another way to pay.")],
         )
     main = html(
         '{alert}<div class="columns">{summary}{choice}</div>',
         alert=alert,
-        summary=_NOTHING if visit.host else _summary(visit, purpose),
+        summary=None if visit.host else _summary(visit, purpose),
         choice=_choice(visit, [_stored(visit, stored), *(_method(visit, each, query, opened) for each in menu)]),
     )
     return visit.page(main, title, events=events)
 
 
 def _summary(visit: _Visit, purpose: str) -> Html:
-    say, order = visit.say, visit.order
+    order = visit.order
     lines = [_line(visit, item) for item in order.items if not item.get("restrictedToInstruments")]
-    total = html(
-        '<p class="total"><span>{to_pay}</span><strong>{price}</strong></p>', to_pay=say("To pay"), price=visit.price
-    )
-    if order.is_verification:
-        total = html('<p class="quiet">{text}</p>', text=say("Nothing is charged now."))
-    vat = say("of which VAT {amount}", amount=visit.money(order.vat_amount))
+    total = '<p class="total"><span>{v.say[To pay]}</span><strong>{v.price}</strong></p>'
+    vat = visit.say("of which VAT {amount}", amount=visit.money(order.vat_amount))
     return html(
-        '<section class="summary" aria-label="{label}"><h1><span class="quiet">{purpose}</span> {merchant}</h1>'
-        '<p class="description">{description}</p>{lines}{total}{vat}</section>',
-        label=say("Your order"),
+        '<section class="summary" aria-label="{v.say[Your order]}"><h1><span class="quiet">{purpose}</span> '
+        '{v.merchant}</h1><p class="description">{description}</p>{lines}{total}{vat}</section>',
+        v=visit,
         purpose=purpose,
-        merchant=visit.merchant,
         description=order.text("description"),
-        lines=html('<ul class="lines">{lines}</ul>', lines=lines) if lines else _NOTHING,
-        total=total,
-        vat=html('<p class="vat quiet">{vat}</p>', vat=vat) if order.vat_amount else _NOTHING,
+        lines=html('<ul class="lines">{lines}</ul>', lines=lines) if lines else None,
+        total=html(
+            '<p class="quiet">{v.say[Nothing is charged now.]}</p>' if order.is_verification else total, v=visit
+        ),
+        vat=html('<p class="vat quiet">{vat}</p>', vat=vat) if order.vat_amount else None,
     )
 
 
@@ -509,26 +511,27 @@ def _line(visit: _Visit, item: JsonObject) -> Html:
     return html(
         '<li><span>{name}{count}</span><span class="amount">{amount}</span></li>',
         name=str(item.get("name")),
-        count=html('<small class="quiet">{count}</small>', count=count) if count else _NOTHING,
+        count=html('<small class="quiet">{count}</small>', count=count) if count else None,
         amount=visit.money(amount if isinstance(amount, int) else 0),
     )
 
 
 def _choice(visit: _Visit, methods: list[Html]) -> Html:
-    say, terms, links = visit.say, visit.order.part_text("urls", "termsOfServiceUrl"), list[Html]()
+    terms, links = visit.order.part_text("urls", "termsOfServiceUrl"), list[Html]()
     if not visit.host and visit.order.part_text("urls", "cancelUrl"):
-        form = '<form method="post" action="{action}"><button type="submit" class="link">{text}</button></form>'
-        links.append(html(form, action=visit.href("/cancel"), text=say("Cancel and go back")))
+        button = '<button type="submit" class="link">{say[Cancel and go back]}</button>'
+        form = f'<form method="post" action="{{action}}">{button}</form>'
+        links.append(html(form, action=visit.href("/cancel"), say=visit.say))
     if terms:
-        link = '<a href="{url}" target="_blank" rel="noopener" class="terms">{text}</a>'
-        links.append(html(link, url=terms, text=say("Terms of purchase")))
+        link = '<a href="{url}" target="_blank" rel="noopener" class="terms">{say[Terms of purchase]}</a>'
+        links.append(html(link, url=terms, say=visit.say))
     return html(
-        '<section aria-labelledby="choose"><{h} id="choose" class="choose">{heading}</{h}>'
+        '<section aria-labelledby="choose"><{h} id="choose" class="choose">{say[How do you want to pay?]}</{h}>'
         '<div class="methods">{methods}</div>{links}</section>',
         h="h1" if visit.host else "h2",
-        heading=say("How do you want to pay?"),
+        say=visit.say,
         methods=methods,
-        links=html('<div class="links">{links}</div>', links=links) if links else _NOTHING,
+        links=html('<div class="links">{links}</div>', links=links) if links else None,
     )
 
 
@@ -538,11 +541,9 @@ def _stored(visit: _Visit, stored: Sequence[TokenRecord]) -> Html:
     for place, entry in enumerate(stored):
         name = f"{entry.card.brand + ' ' if entry.card else ''}{_DOTS} {entry.name[-4:]}"
         said = visit.say("Pay {amount} with {name}", amount=visit.price, name=name)
-        hidden = html('<input type="hidden" name="stored" value="{place}">', place=str(place))
-        forms.append(_form(visit, hidden, said))
-    heading = visit.say("Saved before")
-    box = '<div class="stored"><h3>{heading}</h3>{forms}</div>'
-    return html(box, heading=heading, forms=forms) if forms else _NOTHING
+        forms.append(_form(visit, html('<input type="hidden" name="stored" value="{place}">', place=place), said))
+    box = '<div class="stored"><h3>{say[Saved before]}</h3>{forms}</div>'
+    return html(box, say=visit.say, forms=forms) if forms else Html("")
 
 
 def _form(visit: _Visit, fields: Html, button: str) -> Html:
@@ -556,8 +557,8 @@ def _form(visit: _Visit, fields: Html, button: str) -> Html:
 
 
 def _method(visit: _Visit, instrument: Instrument, query: dict[str, str], opened: str) -> Html:
-    say, is_open = visit.say, instrument.name == opened
-    error, cards = query.get("error", "") if is_open else "", _NOTHING
+    say, is_open, cards, consent = visit.say, instrument.name == opened, None, None
+    error, word = query.get("error", "") if is_open else "", instrument.name.lower()
     if instrument.is_card:
         fields = _card_fields(visit, query, error)
         cards = _test_cards(visit, is_open="card" in query or error == "pan")
@@ -566,26 +567,30 @@ def _method(visit: _Visit, instrument: Instrument, query: dict[str, str], opened
     else:
         straight = "The payment is approved as soon as you press the button."
         text = "You approve the payment in the app on your phone." if instrument.opens_app else straight
-        fields = html('<p class="quiet">{text}</p>', text=say(text))
-    consent = _NOTHING
+        fields = html('<p class="quiet">{text}</p>', text=say[text])
     if asks_consent(visit.order) and (instrument.is_card or instrument.is_bank_account):
         # Empty until the payer ticks it, as consent has to be.
         consent = html(
-            '<p class="consent"><input type="checkbox" id="{id}" name="remember" value="yes"> '
-            '<label for="{id}">{text}</label></p>',
-            id=f"remember-{instrument.name.lower()}",
-            text=say("Save this for the next time"),
+            '<p class="consent"><input type="checkbox" id="remember-{word}" name="remember" value="yes"> '
+            '<label for="remember-{word}">{say[Save this for the next time]}</label></p>',
+            word=word,
+            say=say,
         )
-    hidden = html('<input type="hidden" name="method" value="{name}">', name=instrument.name)
-    said = say("Save") if visit.order.is_verification else say("Pay {amount}", amount=visit.price)
+    whole = html(
+        '<input type="hidden" name="method" value="{name}">{fields}{consent}',
+        name=instrument.name,
+        fields=fields,
+        consent=consent,
+    )
+    said = say["Save"] if visit.order.is_verification else say("Pay {amount}", amount=visit.price)
     return html(
         '<details class="method" name="method"{open} data-instrument="{word}"><summary>'
         '<span class="mark" aria-hidden="true"></span><span class="name">{name}</span></summary>'
         '<div class="inside">{form}{cards}</div></details>',
-        open=Html(" open" if is_open else ""),
-        word=instrument.name.lower(),
+        open=" open" if is_open else None,
+        word=word,
         name=visit.method(instrument),
-        form=_form(visit, html("{a}{b}{c}", a=hidden, b=fields, c=consent), said),
+        form=_form(visit, whole, said),
         cards=cards,
     )
 
@@ -593,11 +598,11 @@ def _method(visit: _Visit, instrument: Instrument, query: dict[str, str], opened
 def _card_fields(visit: _Visit, query: dict[str, str], error: str) -> Html:
     say, order, place = visit.say, visit.order, query.get("card", "0")
     card = TEST_CARDS[int(place) if place.isdecimal() and int(place) < len(TEST_CARDS) else 0]
-    staff = say("Type the card as the payer gives it. The bank asks nothing.")
+    staff = '<p class="note">{say[Type the card as the payer gives it. The bank asks nothing.]}</p>'
     return html(
         '{staff}{magic}{number}<div class="pair">{expiry}{code}</div>',
-        staff=_note(staff) if order.is_typed_by_staff else _NOTHING,
-        magic=_magic_note(visit, visit.price) if is_magic_amount(order.amount) else _NOTHING,
+        staff=html(staff, say=say) if order.is_typed_by_staff else None,
+        magic=_magic_note(visit, visit.price) if is_magic_amount(order.amount) else None,
         number=_field(say, "pan", _spaced(card), error),
         expiry=_field(say, "expiry", f"{card.expiry[:3]}{card.expiry[-2:]}", error),
         code=_field(say, "cvc", card.cvc, error),
@@ -606,37 +611,32 @@ def _card_fields(visit: _Visit, query: dict[str, str], error: str) -> Html:
 
 def _phone_field(visit: _Visit, error: str) -> Html:
     number, description = visit.order.part_text("payer", "msisdn") or "+46739000001", visit.order.text("description")
-    magic = _magic_note(visit, description) if swish_decline(description) else _NOTHING
+    magic = _magic_note(visit, description) if swish_decline(description) else None
     return html("{magic}{field}", magic=magic, field=_field(visit.say, "msisdn", number, error))
 
 
 def _magic_note(visit: _Visit, what: str) -> Html:
     said = "This order will be declined on purpose: {what} is one of the published test values."
-    return _note(visit.say(said, what=what))
-
-
-def _note(text: str) -> Html:
-    return html('<p class="note">{text}</p>', text=text)
+    return html('<p class="note">{text}</p>', text=visit.say(said, what=what))
 
 
 def _field(say: Language, name: str, value: str, error: str) -> Html:
     """Return a field with its label; one that is wrong is empty: no number that was typed comes back."""
-    (label, hint, wrong), is_wrong = _FIELDS[name], error == name
-    told = [f"{name}-hint"] * bool(hint) + [f"{name}-error"] * is_wrong
+    (label, hint, wrong), is_wrong, is_phone = _FIELDS[name], error == name, name == "msisdn"
+    told = " ".join([f"{name}-hint"] * bool(hint) + [f"{name}-error"] * is_wrong)
     keeps = not is_wrong or name in {"expiry", "cvc"}  # these are the test card's, and say nothing
     return html(
-        '<div class="field"><label for="{name}">{label}</label>{hint}'
-        '<input id="{name}" name="{name}" value="{value}" type="{kind}" inputmode="{mode}" autocomplete="off" required'
-        "{state}{described}>{wrong}</div>",
+        '<div class="field"><label for="{name}">{label}</label>{hint}<input id="{name}" name="{name}" value="{value}" '
+        'type="{kind}" inputmode="{mode}" autocomplete="off" required{state}{described}>{wrong}</div>',
         name=name,
-        label=say(label),
-        hint=html('<small id="{id}" class="quiet">{hint}</small>', id=told[0], hint=say(hint)) if hint else _NOTHING,
+        label=say[label],
+        hint=html('<small id="{n}-hint" class="quiet">{hint}</small>', n=name, hint=say[hint]) if hint else None,
         value=value if keeps else "",
-        kind="tel" if name == "msisdn" else "text",
-        mode="tel" if name == "msisdn" else "numeric",
-        state=Html(' autofocus aria-invalid="true"' if is_wrong else ""),
-        described=html(' aria-describedby="{ids}"', ids=" ".join(told)) if told else _NOTHING,
-        wrong=html('<p id="{id}" class="wrong">{wrong}</p>', id=told[-1], wrong=say(wrong)) if is_wrong else _NOTHING,
+        kind="tel" if is_phone else "text",
+        mode="tel" if is_phone else "numeric",
+        state=Html(' autofocus aria-invalid="true"') if is_wrong else None,
+        described=html(' aria-describedby="{told}"', told=told) if told else None,
+        wrong=html('<p id="{n}-error" class="wrong">{wrong}</p>', n=name, wrong=say[wrong]) if is_wrong else None,
     )
 
 
@@ -645,22 +645,25 @@ def _spaced(card: TestCard) -> str:
 
 
 def _test_cards(visit: _Visit, *, is_open: bool) -> Html:
-    say, rows = visit.say, list[Html]()
-    for place, card in enumerate(TEST_CARDS):
-        row = html(
-            '<li><a href="{href}" aria-label="{label}"><span class="brand">{brand}</span>'
-            '<span class="number">{number}</span><span class="quiet">{asks}</span></a></li>',
+    row = (
+        '<li><a href="{href}" aria-label="{label}"><span class="brand">{card.brand}</span>'
+        '<span class="number">{number}</span><span class="quiet">{asks}</span></a></li>'
+    )
+    rows = [
+        html(
+            row,
             href=visit.href(method="CreditCard", card=str(place)),
-            label=say("Use {brand} ending in {last}", brand=card.brand, last=card.number[-4:]),
-            brand=card.brand,
+            label=visit.say("Use {brand} ending in {last}", brand=card.brand, last=card.number[-4:]),
+            card=card,
             number=_spaced(card),
-            asks=say("asks in 3-D Secure") if card.is_challenged else say("pays at once"),
+            asks=visit.say["asks in 3-D Secure" if card.is_challenged else "pays at once"],
         )
-        rows.append(row)
+        for place, card in enumerate(TEST_CARDS)
+    ]
     return html(
-        '<details class="cards"{open}><summary>{title}</summary><p class="quiet">{intro}</p><ul>{rows}</ul></details>',
-        open=Html(" open" if is_open else ""),
-        title=say("Other test cards"),
-        intro=say("Choose one and the form is filled in. Other numbers are refused."),
+        '<details class="cards"{open}><summary>{say[Other test cards]}</summary><p class="quiet">{say[Choose one and the '
+        "form is filled in. Other numbers are refused.]}</p><ul>{rows}</ul></details>",
+        open=" open" if is_open else None,
+        say=visit.say,
         rows=rows,
     )

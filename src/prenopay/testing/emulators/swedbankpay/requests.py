@@ -89,11 +89,7 @@ _ADDRESS: Final[Table] = {
     "streetAddress": may(text(longest=50)),
     "countryCode": may(_country),
 }
-_PERSON: Final[Table] = {
-    "socialSecurityNumber": must(_said),
-    "countryCode": must(_country),
-    "guestMode": may(yes_no),
-}
+_PERSON: Final[Table] = {"socialSecurityNumber": must(_said), "countryCode": must(_country), "guestMode": may(yes_no)}
 _ACCOUNT_INFO: Final[Table] = {
     **_all(may(_codes(5)), "accountAgeIndicator", "accountPwdChangeIndicator", "accountChangePwdIndicator"),
     **_all(may(_codes(4)), "accountChangeIndicator", "shippingAddressUsageIndicator"),

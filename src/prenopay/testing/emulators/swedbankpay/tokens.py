@@ -12,13 +12,7 @@ from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.fields import Table, check, pascal
 from prenopay.testing.emulators.gateway import as_json
 from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour, Brand, DeclineChannel
-from prenopay.testing.emulators.swedbankpay.cards import (
-    CARD_WORDS,
-    PLAIN_CARD,
-    CardUsed,
-    find_card,
-    is_good_until,
-)
+from prenopay.testing.emulators.swedbankpay.cards import CARD_WORDS, PLAIN_CARD, CardUsed, find_card, is_good_until
 from prenopay.testing.emulators.swedbankpay.documents import Hosts, operation, trace_of
 from prenopay.testing.emulators.swedbankpay.orders import (
     ArchivedBy,
@@ -429,11 +423,7 @@ class TokenKeeper:
             return self._register.vault.replace_card(stored, new)
 
     def decline_next_charge(
-        self,
-        problem: str = "acquirerinsufficientfunds",
-        *,
-        channel: DeclineChannel | None = None,
-        times: int = 1,
+        self, problem: str = "acquirerinsufficientfunds", *, channel: DeclineChannel | None = None, times: int = 1
     ) -> None:
         """Have the next ``times`` charges of cards that reach the acquirer declined by a documented word.
 

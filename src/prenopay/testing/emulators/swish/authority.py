@@ -249,11 +249,7 @@ class SwishAuthority:
         )
 
     def _note(
-        self,
-        leaf: x509.Certificate,
-        number: str,
-        purpose: KeyPurpose,
-        key: rsa.RSAPrivateKey | None,
+        self, leaf: x509.Certificate, number: str, purpose: KeyPurpose, key: rsa.RSAPrivateKey | None
     ) -> IssuedCertificate:
         chain = (self._customers, self._bank)
         made = IssuedCertificate(number=number, purpose=purpose, leaf=leaf, chain=chain, private_key=key)

@@ -22,7 +22,11 @@ from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 __all__ = ["Pages"]
 
 _CSS: Final = f"{PHONE_PATH}/phone.css"
-_NOTHING: Final = Html("")
+_FIELDS: Final = {
+    "number": ("Your mobile number", "Such as 070-174 06 06. Any number will do.", "tel"),
+    "token": ("Code or link", "What the QR code says, or the link that begins with swish://", "text"),
+}
+"""What is typed: label, hint, and kind of field."""
 _ENGLISH: Final = Language("en", {})
 _SWEDISH: Final = Language(
     "sv",
@@ -158,11 +162,10 @@ def _money(amount: Decimal) -> str:
 
 def _page(say: Language, main: Html, *, title: str, status: int = 200) -> EmulatorAnswer:
     body = html(
-        '<body><p class="ribbon" role="note">{ribbon}</p><div class="phone">'
-        '<p class="bar"><a href="{home}">{app}</a></p><main>{main}</main></div></body>',
-        ribbon=say("Emulated phone: no money moves"),
+        '<body><p class="ribbon" role="note">{say[Emulated phone: no money moves]}</p><div class="phone">'
+        '<p class="bar"><a href="{home}">{say[The payment app]}</a></p><main>{main}</main></div></body>',
+        say=say,
         home=PHONE_PATH,
-        app=say("The payment app"),
         main=main,
     )
     return page(say, body, title=title, css=_CSS, status=status)
@@ -171,121 +174,117 @@ def _page(say: Language, main: Html, *, title: str, status: int = 200) -> Emulat
 def _home_page(say: Language, waiting: Iterable[Payment], *, number: str, wrong: str) -> EmulatorAnswer:
     """Return the start: what waits (for ``number``, if one is given), and the two ways in."""
     rows = [_row(say, payment) for payment in waiting]
-    heading = "Waiting for an answer from {number}" if number else "Waiting for an answer"
-    nothing = html('<p class="quiet">{text}</p>', text=say("Nothing is waiting now."))
-    form = '<form action="{home}">{field}<button class="other">{text}</button></form>'
-    field = _number_field(say, wrong or number, wrong)
-    hint = say("What the QR code says, or the link that begins with swish://")
+    listed = '<ul class="requests">{rows}</ul>' if rows else '<p class="quiet">{say[Nothing is waiting now.]}</p>'
     main = html(
-        "<h1>{title}</h1><section><h2>{heading}</h2>{listed}</section>{by_number}{by_token}",
-        title=say("What do you want to pay?"),
-        heading=say(heading, number=f"+{number}"),
-        listed=html('<ul class="requests">{rows}</ul>', rows=rows) if rows else nothing,
-        by_number=html(form, home=PHONE_PATH, field=field, text=say("Show requests")),
-        by_token=html(form, home=PHONE_PATH, field=_field(say("Code or link"), "token", hint), text=say("Open")),
+        "<h1>{say[What do you want to pay?]}</h1><section><h2>{heading}</h2>{listed}</section>"
+        '<form action="{home}">{by_number}<button class="other">{say[Show requests]}</button></form>'
+        '<form action="{home}">{by_token}<button class="other">{say[Open]}</button></form>',
+        say=say,
+        heading=say("Waiting for an answer" + (" from {number}" if number else ""), number=f"+{number}"),
+        listed=html(listed, rows=rows, say=say),
+        home=PHONE_PATH,
+        by_number=_number_field(say, wrong or number, wrong),
+        by_token=_field(say, "token"),
     )
-    return _page(say, main, title=say("What do you want to pay?"), status=422 if wrong else 200)
+    return _page(say, main, title=say["What do you want to pay?"], status=422 if wrong else 200)
 
 
 def _request_page(say: Language, payment: Payment, ends: datetime, callback_url: str, wrong: str) -> EmulatorAnswer:
     """Return a request with its two answers; ``wrong`` is a number that was none."""
-    facts = {
-        "To": f"{payment.merchant.name} ({payment.merchant.number})",
-        "Message": payment.message,
-        "Reference": payment.reference,
-    }
-    row = "<div><dt>{name}</dt><dd>{value}</dd></div>"
+    payee = f"{payment.merchant.name} ({payment.merchant.number})"
+    facts = {"To": payee, "Message": payment.message, "Reference": payment.reference}
+    row, amount = "<div><dt>{name}</dt><dd>{value}</dd></div>", _money(payment.amount)
     main = html(
-        '<h1>{pay} <strong class="amount">{amount}</strong></h1><dl>{rows}</dl>'
-        '<form method="post" action="{action}"><input type="hidden" name="id" value="{id}">'
+        '<h1>{say[Pay]} <strong class="amount">{amount}</strong></h1><dl>{rows}</dl>'
+        '<form method="post" action="{home}/answer"><input type="hidden" name="id" value="{payment.id}">'
         '<input type="hidden" name="callbackurl" value="{back}">{number}'
-        '<button class="pay" name="answer" value="approve">{approve}</button>'
-        '<button class="other" name="answer" value="decline">{decline}</button></form><p class="quiet">{until}</p>',
-        pay=say("Pay"),
-        amount=_money(payment.amount),
-        rows=[html(row, name=say(name), value=value) for name, value in facts.items() if value],
-        action=f"{PHONE_PATH}/answer",
-        id=payment.id,
+        '<button class="pay" name="answer" value="approve">{say[Approve with BankID]}</button>'
+        '<button class="other" name="answer" value="decline">{say[Cancel]}</button></form><p class="quiet">{until}</p>',
+        say=say,
+        amount=amount,
+        rows=[html(row, name=say[name], value=value) for name, value in facts.items() if value],
+        home=PHONE_PATH,
+        payment=payment,
         back=callback_url,
-        number=_number_field(say, wrong or payment.payer or DEFAULT_PAYER, wrong) if payment.token else _NOTHING,
-        approve=say("Approve with BankID"),
-        decline=say("Cancel"),
+        number=_number_field(say, wrong or payment.payer or DEFAULT_PAYER, wrong) if payment.token else None,
         until=say("Answer before {time}.", time=f"{swedish_time(ends):%H:%M:%S}"),
     )
-    return _page(say, main, title=f"{say('Pay')} {_money(payment.amount)}", status=422 if wrong else 200)
+    return _page(say, main, title=f"{say['Pay']} {amount}", status=422 if wrong else 200)
 
 
 def _end_page(say: Language, payment: Payment, callback_url: str, *, too_late: bool) -> EmulatorAnswer:
     """Return how a request ended, with the way back."""
-    good = payment.status is Status.PAID
     match payment.status:
         case Status.PAID:
             amount, merchant = _money(payment.amount), payment.merchant.name
             title, text = "Paid", say("{amount} to {merchant}.", amount=amount, merchant=merchant)
         case Status.DECLINED:
-            title, text = "Cancelled", say("You did not pay.")
+            title, text = "Cancelled", say["You did not pay."]
         case Status.CANCELLED:
-            title, text = "Withdrawn", say("The shop has withdrawn its request.")
+            title, text = "Withdrawn", say["The shop has withdrawn its request."]
         case _ if too_late or payment.error_code == "TM01":
-            title, text = "Too late", say("The time to pay has passed. Ask the shop for a new request.")
+            title, text = "Too late", say["The time to pay has passed. Ask the shop for a new request."]
         case _:
             title, text = "It did not work", say("The payment was not made ({code}).", code=payment.error_code)
-    back = _NOTHING
+    back = None
     if _is_web_address(callback_url):
-        back = html('<p><a href="{url}" class="pay">{text}</a></p>', url=callback_url, text=say("Back to the shop"))
+        back = html('<p><a href="{url}" class="pay">{say[Back to the shop]}</a></p>', url=callback_url, say=say)
     elif callback_url:
         back = html('<p class="quiet">{text}</p>', text=say("On a phone this opens {url}", url=callback_url))
-    main = html(
-        '<p class="sign{look}" aria-hidden="true">{sign}</p><h1>{title}</h1><p>{text}</p>{back}{home}',
-        look=" good" if good else "",
-        sign="✓" if good else "!",
-        title=say(title),
-        text=text,
-        back=back,
-        home=_home_link(say),
-    )
-    return _page(say, main, title=say(title))
+    good = payment.status is Status.PAID
+    sign = '<p class="sign good" aria-hidden="true">✓</p>' if good else '<p class="sign" aria-hidden="true">!</p>'
+    return _message_page(say, say[title], text, sign=Html(sign), back=back)
 
 
 def _unknown_page(say: Language) -> EmulatorAnswer:
     """Return that there is nothing."""
-    title, text = say("Not found"), say("There is no request with that code.")
-    main = html("<h1>{title}</h1><p>{text}</p>{home}", title=title, text=text, home=_home_link(say))
-    return _page(say, main, title=title, status=404)
+    return _message_page(say, say["Not found"], say["There is no request with that code."], status=404)
 
 
-def _home_link(say: Language) -> Html:
-    return html('<p><a href="{home}" class="link">{text}</a></p>', home=PHONE_PATH, text=say("To the start"))
+def _message_page(
+    say: Language, title: str, text: str, *, sign: Html | None = None, back: Html | None = None, status: int = 200
+) -> EmulatorAnswer:
+    main = html(
+        '{sign}<h1>{title}</h1><p>{text}</p>{back}<p><a href="{home}" class="link">{say[To the start]}</a></p>',
+        sign=sign,
+        title=title,
+        text=text,
+        back=back,
+        home=PHONE_PATH,
+        say=say,
+    )
+    return _page(say, main, title=title, status=status)
 
 
 def _row(say: Language, payment: Payment) -> Html:
     query = {"token": payment.token} if payment.token else {"id": payment.id}
-    who = say("QR code or link") if payment.token and not payment.payer else f"+{payment.payer}"
+    who = say["QR code or link"] if payment.token and not payment.payer else f"+{payment.payer}"
     return html(
-        '<li><a href="{href}"><span>{merchant}</span><span class="amount">{amount}</span>'
+        '<li><a href="{home}?{query}"><span>{payment.merchant.name}</span><span class="amount">{amount}</span>'
         '<small class="quiet">{about}</small></a></li>',
-        href=f"{PHONE_PATH}?{urlencode(query)}",
-        merchant=payment.merchant.name,
+        home=PHONE_PATH,
+        query=urlencode(query),
+        payment=payment,
         amount=_money(payment.amount),
         about=" · ".join(filter(None, (who, payment.message))),
     )
 
 
 def _number_field(say: Language, number: str, wrong: str) -> Html:
-    hint, note = say("Such as 070-174 06 06. Any number will do."), say("Write a mobile number, such as 070-174 06 06.")
-    return _field(say("Your mobile number"), "number", hint, number, note if wrong else "")
+    return _field(say, "number", number, say["Write a mobile number, such as 070-174 06 06."] if wrong else "")
 
 
-def _field(label: str, name: str, hint: str, value: str = "", wrong: str = "") -> Html:
+def _field(say: Language, name: str, value: str = "", wrong: str = "") -> Html:
     """Return a field. One label holds it and its words, so that two forms never have the same id."""
+    label, hint, kind = _FIELDS[name]
     return html(
         '<label class="field"><span>{label}</span><small class="quiet">{hint}</small>'
         '<input type="{kind}" name="{name}" value="{value}" autocomplete="off"{state}>{wrong}</label>',
-        label=label,
-        hint=hint,
-        kind="tel" if name == "number" else "text",
+        label=say[label],
+        hint=say[hint],
+        kind=kind,
         name=name,
         value=value,
-        state=Html(' aria-invalid="true"' if wrong else ""),
-        wrong=html('<small class="wrong" role="alert">{wrong}</small>', wrong=wrong) if wrong else _NOTHING,
+        state=Html(' aria-invalid="true"') if wrong else None,
+        wrong=html('<small class="wrong" role="alert">{wrong}</small>', wrong=wrong) if wrong else None,
     )

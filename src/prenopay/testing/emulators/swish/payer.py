@@ -7,14 +7,7 @@ from typing import Final
 from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.swish.documents import notify
 from prenopay.testing.emulators.swish.problems import text_of
-from prenopay.testing.emulators.swish.register import (
-    Item,
-    Payment,
-    PaymentRecord,
-    Register,
-    Status,
-    payment_record,
-)
+from prenopay.testing.emulators.swish.register import Item, Payment, PaymentRecord, Register, Status, payment_record
 from prenopay.testing.emulators.swish.requests import age_on
 
 __all__ = ["DEFAULT_PAYER", "Payer", "PayerRefused", "await_payer", "payer_code"]
