@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prenopay._redaction import Secret
-from prenopay.provider.config import ProviderConfig
+from prenopay.provider.config import HttpProviderConfig, ProviderConfig
 from prenopay.provider.values import (
     Attempt,
     ChangeRequest,
@@ -52,6 +52,7 @@ __all__ = [
     "Created",
     "DrawsQr",
     "Environment",
+    "HttpProviderConfig",
     "Inspection",
     "Limits",
     "MandateSeen",
