@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prenopay.errors import InvalidOrder
-from prenopay.providers.swish.phones import msisdn
+from prenopay.providers.swish.encoding import msisdn
 
 
 @pytest.mark.parametrize(
