@@ -1,1 +1,1 @@
-"""Tests of what gateways are sent and how their answers are read, over a scripted send."""
+"""Tests of what the providers send and how they read the answers, over a scripted send."""

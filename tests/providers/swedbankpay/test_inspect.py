@@ -87,7 +87,7 @@ def test_a_verification_that_is_done_says_so() -> None:
     seen = inspected(order("Paid", rels=(), operation="Verify", amount=0, paid=paid(amount=0, submittedAmount=0)))
     expected = (_CAPTURED, (0, 0, 0, 0))
     assert expected == (seen.state, sums(seen))
-    assert "nothing bought" in seen.note
+    assert "nothing was bought" in seen.note
 
 
 def test_a_verification_under_way_says_nothing_of_it() -> None:

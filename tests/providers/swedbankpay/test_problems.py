@@ -236,7 +236,7 @@ def test_an_error_carries_what_the_gateway_said() -> None:
     text = "capture: Input error - See problems - PaymentOrder.Amount: Must be positive"
     named = (("PaymentOrder.Amount", "Must be positive"), ("Component", "x"))
     assert (text, 400, "inputerror", named) == (str(error), error.http_status, error.provider_code, error.problems)
-    assert "mend the fields named in problems" in error.advice
+    assert "fix the fields named in problems" in error.advice
 
 
 @pytest.mark.parametrize(

@@ -325,7 +325,7 @@ def test_a_token_that_goes_meanwhile_is_removed(gone: HttpResponse) -> None:
 @pytest.mark.parametrize("body", [{}, {"token": "x"}, {"token": None}])
 def test_what_is_no_token_is_not_archived(body: Json) -> None:
     script = Script(answer(body))
-    with pytest.raises(UnexpectedAnswer, match="something that is no token"):
+    with pytest.raises(UnexpectedAnswer, match="something that is not a token"):
         remove(script)
     assert len(script.sent) == 1
 
@@ -357,13 +357,13 @@ _FOREIGN = [
 @pytest.mark.parametrize("href", _FOREIGN)
 def test_links_are_followed_to_our_hosts_only(href: str) -> None:
     script = Script(answer({"token": new_token(href=href)}))
-    with pytest.raises(NotSent, match="no host of this account") as caught:
+    with pytest.raises(NotSent, match="not a host of this account") as caught:
         remove(script)
     assert len(script.sent) == 1
     assert STORED not in str(caught.value)
     for api, body in ((_NEW, new_list(new_token(), href=href)), (_OLD, old_list(old_token(), href=href))):
         script = Script(answer(body))
-        with pytest.raises(NotSent, match="no host of this account"):
+        with pytest.raises(NotSent, match="not a host of this account"):
             remove_all(script, **api)
         assert len(script.sent) == 1
 

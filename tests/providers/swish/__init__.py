@@ -1,1 +1,1 @@
-"""What is said to Swish and how its answers are read, over a scripted wire."""
+"""What Swish is sent, and how its answers are read."""

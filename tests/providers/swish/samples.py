@@ -12,7 +12,7 @@ from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, Envir
 from prenopay.providers.swish import Swish, SwishProvider, SwishRecurringProvider
 from prenopay.values.mandates import MandateKind
 from prenopay.values.orders import Initiator, PayoutOrder
-from tests.wire.samples import Script, answer, body_of, sek
+from tests.providers.swedbankpay.samples import Script, answer, body_of, sek
 
 from .authority import NUMBER, issued
 

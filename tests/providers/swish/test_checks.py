@@ -21,7 +21,7 @@ from prenopay.errors import (
 )
 from prenopay.ports import HttpResponse
 from prenopay.provider import Probe
-from prenopay.providers.swish import examination, qr, qr_png, qr_svg
+from prenopay.providers.swish import certificates, qr, qr_png, qr_svg
 
 from .authority import NUMBER, issued
 from .samples import (
@@ -54,7 +54,7 @@ def probe(step: HttpResponse | Exception, **fields: Any) -> dict[str, Probe]:
 def test_nobodys_payment_proves_certificate_and_enrolment(
     missing: HttpResponse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examination, "_BITS", 2048)
+    monkeypatch.setattr(certificates, "_BITS", 2048)
     found = probe(missing)
     assert all(each.ok for each in found.values())
     assert {"certificate", "certificate: number", "certificate: key", "certificate: chain", "credentials", "clock"} == (
@@ -142,10 +142,10 @@ def test_any_other_answer_names_the_fix(given: HttpResponse, fix: str) -> None:
         ),
         (
             OutcomeUnknown("probe: (ReadError: [SSL: SSLV3_ALERT_BAD_RECORD_MAC] bad record mac)"),
-            "other environment's",
+            "certificate of the other environment",
             "environment",
         ),
-        (OutcomeUnknown("probe: (ReadError: [Errno 104] Connection reset by peer)"), "other environment's", "chain"),
+        (OutcomeUnknown("probe: (ReadError: [Errno 104] Connection reset by peer)"), "certificate of the other environment", "chain"),
         (NotSent("probe: (ConnectError: [Errno -2] Name or service not known)"), "name is not found", "DNS"),
         (NotSent("probe: (ConnectTimeout: timed out)"), "timed out", "port 443"),
     ],

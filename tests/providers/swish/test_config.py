@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ _LIVE = {"environment": Environment.PRODUCTION, "certificate": issued(root=PRODU
         ({"number": "٣٣٣٣٣٣٣٣٣٣"}, "number must be"),
         ({"certificate": b""}, "certificate is empty"),
         ({"signing_key": b"x"}, "signing_key needs signing_certificate"),
-        ({"deadline_seconds": 0}, "deadline_seconds must be a number more than zero"),
+        ({"deadline_seconds": 0}, "deadline_seconds must be a number above zero"),
         ({"deadline_seconds": float("nan")}, "deadline_seconds must be"),
         ({"callback_sources": ("192.0.2.1/24",)}, "callback_sources: '192.0.2.1/24' is not a network"),
         ({"trusted_proxies": ("proxy",)}, "trusted_proxies: 'proxy' is not a network"),
@@ -101,7 +102,7 @@ def test_the_provider_says_what_it_is() -> None:
     made = provider(deadline_seconds=7.5)
     assert isinstance(made, PaymentProvider)
     limits = made.limits
-    expected = ("swish", 7.5, None, frozenset({"SEK"}), ReferenceAlphabet.HEX, 32)
+    expected = ("swish", 7.5, timedelta(days=390), frozenset({"SEK"}), ReferenceAlphabet.HEX, 32)
     assert expected == (
         made.name,
         limits.deadline_seconds,
@@ -184,9 +185,9 @@ def test_settings_may_name_certificates(tmp_path: Path, monkeypatch: pytest.Monk
         ({"certificate": "bad\0name"}, "cannot be read: is not a file's name"),
         ({"certificate": "env:SWISH_IS_NOT_THERE"}, "certificate: the environment has no SWISH_IS_NOT_THERE"),
         ({"certificate": Secret("no PEM at all!")}, "certificate: is neither PEM"),
-        ({"certificate": b"\x00\x01\x02"}, "certificate: is neither PEM .* nor PKCS#12; was the right file named"),
+        ({"certificate": b"\x00\x01\x02"}, "certificate: is neither PEM .* nor PKCS#12; is it the right file"),
         ({"certificate": b"-----BEGIN CERTIFICATE-----\nAAAA\n"}, "holds no readable certificate"),
-        ({"certificate": issued().chain_pem}, "no private key beside the certificate; set private_key"),
+        ({"certificate": issued().chain_pem}, "no private key with the certificate; set private_key"),
         ({"certificate": issued().chain_pem, "private_key": issued().chain_pem}, "there is no private key"),
         (
             {"certificate": issued().chain_pem, "private_key": key_pem(rsa_key("other"))},

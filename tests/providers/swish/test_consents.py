@@ -28,7 +28,7 @@ from prenopay.values.callbacks import CallbackRequest, Hint, PinnedSource, Rejec
 from prenopay.values.mandates import MandateKind, StoreMethod
 from prenopay.values.orders import PageStyle
 from prenopay.values.payments import Action, Operation, Outcome
-from tests.wire.samples import CONSENT as AGREED
+from tests.providers.swedbankpay.samples import CONSENT as AGREED
 
 from .authority import NUMBER, issued
 from .samples import (

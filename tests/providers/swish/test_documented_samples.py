@@ -17,9 +17,9 @@ from prenopay import Money, Order, PageStyle, Payer, PaymentState
 from prenopay._blocking import run_blocking
 from prenopay.errors import InvalidOrder
 from prenopay.provider import CreateRequest
-from prenopay.providers.swish import Swish, qr, signing, texts
+from prenopay.providers.swish import Swish, encoding, qr, signing
 from prenopay.providers.swish.encoding import cancel_body, payment_body, payout_payload, qr_body, refund_body
-from prenopay.providers.swish.phones import msisdn
+from prenopay.providers.swish.encoding import msisdn
 from prenopay.providers.swish.problems import TABLE, Certainty, Verdict
 from prenopay.values.callbacks import CallbackRequest, Hint
 from prenopay.values.orders import PayoutOrder
@@ -271,9 +271,9 @@ def accepts(field: str, value: str) -> bool:
     try:
         match field:
             case "message":
-                texts.message(value, field=field, clean=False)
+                encoding.message(value, field=field, clean=False)
             case "payeePaymentReference":
-                texts.reference(value, field=field, clean=False)
+                encoding.reference(value, field=field, clean=False)
             case "ageLimit":
                 provider().check_order(
                     Order(amount=Money(100, "SEK"), description="x", return_url=RETURN, age_limit=int(value))

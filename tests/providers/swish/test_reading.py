@@ -13,7 +13,6 @@ from prenopay._redaction import redact
 from prenopay.errors import Conflict, PrenopayError, ProviderUnavailable, Unauthenticated, UnexpectedAnswer
 from prenopay.ports import HttpResponse
 from prenopay.provider import Observation
-from prenopay.providers.swish import _wire
 from prenopay.values.payments import Action, Advice, DeclineCode
 
 from .samples import (
@@ -148,25 +147,6 @@ def test_what_is_no_amount_is_not_taken(written: str) -> None:
     body = json.dumps(payment(amount="AMOUNT")).replace('"AMOUNT"', written).encode()
     with pytest.raises(UnexpectedAnswer):
         observe(body)
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("2019-02-12T14:22:21.610Z", "2019-02-12T14:22:21.610000+00:00"),
-        ("2020-10-29T13:40:27.950+0100", "2020-10-29T13:40:27.950000+01:00"),
-        ("2020-10-29T13:40:27.950+01:00", "2020-10-29T13:40:27.950000+01:00"),
-        ("2019-12-04T12:56:59.874", "2019-12-04T12:56:59.874000+00:00"),
-        ("2019-12-04", "2019-12-04T00:00:00+00:00"),
-        ("yesterday", None),
-        ("", None),
-        (None, None),
-        (17, None),
-    ],
-)
-def test_a_time_comes_in_many_forms(written: object, read: str | None) -> None:
-    found = _wire.read(_wire.Payment, _wire.read_object(json.dumps(payment("PAID", datePaid=written)).encode()))
-    assert read == (found.date_paid and found.date_paid.isoformat())
 
 
 def test_unknown_members_and_other_casings_are_taken() -> None:

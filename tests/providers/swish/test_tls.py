@@ -12,7 +12,7 @@ import pytest
 
 from prenopay.errors import ConfigurationError
 from prenopay.providers.swish import certificates
-from prenopay.providers.swish.config import Swish
+from prenopay.providers.swish import Swish
 
 from .authority import certificate, issued, key_pem, pem, rsa_key
 from .samples import config
