@@ -24,6 +24,7 @@ ERRORS = "https://api.payex.com/psp/errordetail"
 
 STORED = "5f0e1d2c-3b4a-4958-8776-a5b4c3d2e1f0"
 """A stored token: it opens nothing, and must never be seen."""
+CALLBACK = "https://shop.example/prenopay/paper/pay_1/mac"
 CONSENT = Consent(text_version="terms-2026-01", agreed_at=datetime(2026, 10, 28, 11, tzinfo=UTC), channel="web")
 
 OPEN = ("update-order", "abort", "abort-paymentattempt", "redirect-checkout", "view-checkout")

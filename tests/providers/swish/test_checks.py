@@ -145,7 +145,11 @@ def test_any_other_answer_names_the_fix(given: HttpResponse, fix: str) -> None:
             "certificate of the other environment",
             "environment",
         ),
-        (OutcomeUnknown("probe: (ReadError: [Errno 104] Connection reset by peer)"), "certificate of the other environment", "chain"),
+        (
+            OutcomeUnknown("probe: (ReadError: [Errno 104] Connection reset by peer)"),
+            "certificate of the other environment",
+            "chain",
+        ),
         (NotSent("probe: (ConnectError: [Errno -2] Name or service not known)"), "name is not found", "DNS"),
         (NotSent("probe: (ConnectTimeout: timed out)"), "timed out", "port 443"),
     ],

@@ -18,8 +18,7 @@ from prenopay._blocking import run_blocking
 from prenopay.errors import InvalidOrder
 from prenopay.provider import CreateRequest
 from prenopay.providers.swish import Swish, encoding, qr, signing
-from prenopay.providers.swish.encoding import cancel_body, payment_body, payout_payload, qr_body, refund_body
-from prenopay.providers.swish.encoding import msisdn
+from prenopay.providers.swish.encoding import cancel_body, msisdn, payment_body, payout_payload, qr_body, refund_body
 from prenopay.providers.swish.problems import TABLE, Certainty, Verdict
 from prenopay.values.callbacks import CallbackRequest, Hint
 from prenopay.values.orders import PayoutOrder

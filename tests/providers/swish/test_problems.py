@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prenopay.providers.swish import Swish
-from prenopay.providers.swish.problems import TABLE, Certainty, Meaning, Verdict
-from prenopay.providers.swish.problems import decline_of, meaning_of, read_refusal
+from prenopay.providers.swish.problems import TABLE, Certainty, Meaning, Verdict, decline_of, meaning_of, read_refusal
 from prenopay.values.payments import Advice, DeclineCode, DeclineKind
 
 from .samples import errors

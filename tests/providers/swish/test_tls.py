@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from prenopay.errors import ConfigurationError
-from prenopay.providers.swish import certificates
-from prenopay.providers.swish import Swish
+from prenopay.providers.swish import Swish, certificates
 
 from .authority import certificate, issued, key_pem, pem, rsa_key
 from .samples import config
