@@ -79,7 +79,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
         """Refuse settings that cannot work; the error names the key and the fix."""
         super(HttpProviderConfig, self).__post_init__()  # a class with slots is a new class, which super() misses
         is_positive = math.isfinite(self.deadline_seconds) and self.deadline_seconds > 0
-        self._require(is_positive, f"deadline_seconds must be a number above zero, not {self.deadline_seconds}")
+        self._require(is_positive, f"deadline_seconds must be a number more than zero, not {self.deadline_seconds}")
         for key, networks in (("callback_sources", self.callback_sources), ("trusted_proxies", self.trusted_proxies)):
             for network in networks:
                 try:

@@ -32,7 +32,7 @@ _LIVE = {"environment": Environment.PRODUCTION, "certificate": issued(root=PRODU
         ({"number": "٣٣٣٣٣٣٣٣٣٣"}, "number must be"),
         ({"certificate": b""}, "certificate is empty"),
         ({"signing_key": b"x"}, "signing_key needs signing_certificate"),
-        ({"deadline_seconds": 0}, "deadline_seconds must be a number above zero"),
+        ({"deadline_seconds": 0}, "deadline_seconds must be a number more than zero"),
         ({"deadline_seconds": float("nan")}, "deadline_seconds must be"),
         ({"callback_sources": ("192.0.2.1/24",)}, "callback_sources: '192.0.2.1/24' is not a network"),
         ({"trusted_proxies": ("proxy",)}, "trusted_proxies: 'proxy' is not a network"),

@@ -40,7 +40,7 @@ def test_a_message_is_cleaned_where_asked_for(text: str, cleaned: str) -> None:
 
 
 def test_nothing_left_is_refused() -> None:
-    with pytest.raises(InvalidOrder, match="nothing is left"):
+    with pytest.raises(InvalidOrder, match="holds nothing"):
         encoding.message("😀", field="description", clean=True)
 
 
