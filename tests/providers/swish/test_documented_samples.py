@@ -20,7 +20,7 @@ from prenopay.provider import CreateRequest
 from prenopay.providers.swish import Swish, encoding, qr, signing
 from prenopay.providers.swish.encoding import cancel_body, msisdn, payment_body, payout_payload, qr_body, refund_body
 from prenopay.providers.swish.problems import TABLE, Certainty, Verdict
-from prenopay.values.callbacks import CallbackRequest, Hint
+from prenopay.values.callbacks import CallbackRequest, Heard
 from prenopay.values.orders import PayoutOrder
 
 from .authority import issued
@@ -113,8 +113,8 @@ def test_every_callback_is_a_hint() -> None:
     for name, kind in index().items():
         if kind == "callback-body":
             claim = provider().read_callback(CallbackRequest(path="", body=body_of(name)))
-            expected = None if name.startswith("cb_ref") else load(name)["id"]
-            assert claim == Hint(provider_reference=expected)
+            expected = () if name.startswith("cb_ref") else (load(name)["id"],)
+            assert claim == Heard(names=expected)
 
 
 # Writing

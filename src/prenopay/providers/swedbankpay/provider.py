@@ -43,7 +43,7 @@ from prenopay.providers.swedbankpay.calls import (
 from prenopay.providers.swedbankpay.config import SwedbankPayAccount
 from prenopay.providers.swedbankpay.problems import is_decline
 from prenopay.providers.swedbankpay.tokens import StoredTokens
-from prenopay.values.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.orders import Order, PageStyle
 from prenopay.values.payments import Outcome, PaymentState, SeamlessView
@@ -182,17 +182,15 @@ class SwedbankPayProvider(
 
     # Callbacks
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
+    def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which order a callback names. Swedbank Pay does not sign callbacks: each is a hint at most."""
         if problem := self._config.source_problem(request):
-            return Rejected(reason=problem)
+            return Heard(problem=problem)
         try:
             callback = read(_wire.Callback, read_object(request.body))
         except Unreadable as error:
-            return Rejected(reason=str(error))
-        reference = callback.payment_order.id
-        pinned = bool(self._config.callback_sources)
-        return PinnedSource(provider_reference=reference) if pinned else Hint(provider_reference=reference)
+            return Heard(problem=str(error))
+        return Heard(names=(callback.payment_order.id,))
 
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
         """``200`` with an empty body; an unreadable callback gets ``400``, and the gateway repeats it."""

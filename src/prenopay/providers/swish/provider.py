@@ -46,7 +46,7 @@ from prenopay.providers.swish.config import SwishAccount
 from prenopay.providers.swish.problems import Verdict, read_refusal
 from prenopay.providers.swish.qr import app_switch
 from prenopay.providers.swish.reading import ALLOWED, begun, reply_of
-from prenopay.values.callbacks import CallbackReply, CallbackRequest, Hint, PinnedSource, Rejected, Trust
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.orders import Order, PageStyle
 from prenopay.values.payments import Action, Outcome, PaymentState
 
@@ -216,20 +216,19 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
 
     # Callbacks
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
+    def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback is about. Swish does not sign callbacks: each is a hint at most."""
         if problem := self._config.source_problem(request):
-            return Rejected(reason=problem)
+            return Heard(problem=problem)
         stated = next((value for name, value in request.headers.items() if name.lower() == "callbackidentifier"), "")
         expected = encoding.callback_identifier(request.path)
         if stated and not hmac.compare_digest(stated.strip().upper().encode(errors="replace"), expected.encode()):
-            return Rejected(reason="its callbackIdentifier is not the one that was given to Swish")
+            return Heard(problem="its callbackIdentifier is not the one that was given to Swish")
         try:
-            reference = self._named(request.body)
+            named = self._named(request.body)
         except Unreadable as error:
-            return Rejected(reason=str(error))
-        pinned = bool(self._config.callback_sources)
-        return PinnedSource(provider_reference=reference) if pinned else Hint(provider_reference=reference)
+            return Heard(problem=str(error))
+        return Heard(names=() if named is None else (named,))
 
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
         """Exactly ``200``, which ends the ten repeats; an unreadable callback gets ``400``."""
