@@ -17,44 +17,36 @@ from .samples import API, PAYEE, Script, answer, problem, provider
 # The sweep
 
 
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
 @pytest.mark.parametrize("state", [PaymentState.CREATED, PaymentState.PENDING, PaymentState.UNKNOWN])
 @pytest.mark.parametrize(
     ("age", "expected"),
     [
-        (timedelta(0), timedelta(minutes=2)),
-        (timedelta(minutes=9, seconds=59), timedelta(minutes=2)),
-        (timedelta(minutes=10), timedelta(minutes=10)),
-        (timedelta(minutes=59), timedelta(minutes=10)),
-        (timedelta(hours=1), timedelta(hours=1)),
-        (timedelta(hours=23), timedelta(hours=1)),
-        (timedelta(days=1), timedelta(hours=12)),
-        (timedelta(days=27), timedelta(hours=12)),
-        (timedelta(days=28), timedelta(days=1)),
-        (timedelta(days=365), timedelta(days=1)),
+        (timedelta(0), 2 * _MINUTE),
+        (10 * _MINUTE - timedelta(seconds=1), 2 * _MINUTE),
+        (10 * _MINUTE, 10 * _MINUTE),
+        (59 * _MINUTE, 10 * _MINUTE),
+        (_HOUR, _HOUR),
+        (23 * _HOUR, _HOUR),
+        (_DAY, 12 * _HOUR),
+        (27 * _DAY, 12 * _HOUR),
+        (28 * _DAY, _DAY),
+        (365 * _DAY, _DAY),
     ],
 )
 def test_an_open_payment_is_looked_at_less_and_less_often(
-    state: PaymentState,
-    age: timedelta,
-    expected: timedelta,
+    state: PaymentState, age: timedelta, expected: timedelta
 ) -> None:
     assert expected == provider().next_check(state, age)
 
 
-@pytest.mark.parametrize(
-    ("age", "expected"),
-    [(timedelta(0), timedelta(days=1)), (timedelta(days=179), timedelta(days=1)), (timedelta(days=180), None)],
-)
-def test_reserved_money_is_looked_at_daily_while_it_can_be_taken(age: timedelta, expected: timedelta | None) -> None:
-    assert expected == provider().next_check(PaymentState.AUTHORIZED, age)
-
-
-@pytest.mark.parametrize(
-    "state",
-    [PaymentState.CAPTURED, PaymentState.CANCELLED, PaymentState.DECLINED, PaymentState.EXPIRED],
-)
-def test_what_is_settled_is_not_looked_at(state: PaymentState) -> None:
-    assert provider().next_check(state, timedelta(0)) is None
+def test_reserved_money_is_looked_at_daily_and_an_ended_payment_never() -> None:
+    reserved = [provider().next_check(PaymentState.AUTHORIZED, age) for age in (timedelta(0), 179 * _DAY, 180 * _DAY)]
+    assert reserved == [_DAY, _DAY, None]
+    for state in (PaymentState.CAPTURED, PaymentState.CANCELLED, PaymentState.DECLINED, PaymentState.EXPIRED):
+        assert provider().next_check(state, timedelta(0)) is None
 
 
 # Doctor
@@ -73,18 +65,23 @@ def test_the_probe_reads_an_order_that_nobody_has() -> None:
     assert expected == (sent.method, sent.url, sent.retry_safe, sent.body)
 
 
-@pytest.mark.parametrize("status", [200, 400, 404])
-def test_credentials_are_good_when_the_answer_is_about_the_order(status: int) -> None:
-    credentials, _clock = probed(answer(b"", status))
-    expected = ("credentials", True, f"the gateway answered {status}", "")
-    assert expected == (credentials.name, credentials.ok, credentials.found, credentials.fix)
+_TOKEN_FIX = ("access_token", PAYEE, "test environment")
 
 
-@pytest.mark.parametrize("status", [401, 403, 500, 503])
-def test_credentials_that_are_refused_say_what_to_mend(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "fix"),
+    [
+        *((status, ()) for status in (200, 400, 404)),
+        *((status, _TOKEN_FIX) for status in (401, 403, 500, 503)),
+        (302, ("base_url",)),
+        (429, ("try again later",)),
+    ],
+)
+def test_credentials_are_valid_if_the_answer_is_about_the_order(status: int, fix: tuple[str, ...]) -> None:
     credentials, _clock = probed(answer(b"", status))
-    assert not credentials.ok
-    assert not [part for part in ("access_token", PAYEE, "test environment") if part not in credentials.fix]
+    expected = ("credentials", not fix, f"the gateway answered {status}", bool(fix))
+    assert expected == (credentials.name, credentials.ok, credentials.found, bool(credentials.fix))
+    assert not [part for part in fix if part not in credentials.fix]
 
 
 @pytest.mark.parametrize(

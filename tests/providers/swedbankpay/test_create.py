@@ -6,7 +6,7 @@ from collections import OrderedDict
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -48,7 +48,7 @@ from .samples import (
 )
 
 _RETURN = "https://shop.example/thanks?order=4711"
-_PAGE = {"page": PageStyle.SEAMLESS, "payment_page_url": "https://pay.shop.example/pay/4711"}
+_PAGE: Json = {"page": PageStyle.SEAMLESS, "payment_page_url": "https://pay.shop.example/pay/4711"}
 
 
 def asked(minor: int = 14900, **fields: Any) -> Order:
@@ -344,7 +344,10 @@ _INDICATORS = [
 ]
 _HISTORIES: list[tuple[PayerHistory, Json]] = [
     *(
-        (PayerHistory(**dict.fromkeys(_DAYS, days)), dict(zip(_INDICATORS, classes.split(), strict=True)))
+        (
+            PayerHistory(**{name: cast("Any", days) for name in _DAYS}),
+            dict(zip(_INDICATORS, classes.split(), strict=True)),
+        )
         for days, classes in [
             (0, "02 01 02 01"),
             (1, "03 02 03 02"),

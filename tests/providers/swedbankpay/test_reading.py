@@ -249,7 +249,8 @@ def test_names_are_read_in_any_case(how: Any) -> None:
 @pytest.mark.parametrize("link", [None, "", "/psp/paymentorders/1/paid", 5, [], {}, {"id": "x"}])
 def test_a_node_that_is_only_a_link_is_empty(link: object) -> None:
     names = "paid cancelled reversed failed aborted financialTransactions failedAttempts postPurchaseFailedAttempts"
-    assert _PENDING is read(order(**dict.fromkeys(names.split(), link))).state
+    members: Json = dict.fromkeys(names.split(), link)
+    assert _PENDING is read(order(**members)).state
 
 
 def test_noise_is_ignored() -> None:
