@@ -15,6 +15,7 @@ from prenopay.errors import (
     InvalidOrder,
     OutcomeUnknown,
     PrenopayError,
+    ProviderError,
     ProviderUnavailable,
     RateLimited,
     Rejected,
@@ -73,13 +74,9 @@ def test_one_put_goes_to_the_one_address() -> None:
     script = Script(made_with_token())
     create(script)
     (sent,) = script.sent
-    expected = (*_PUT, "create", False)
-    assert expected == (sent.method, sent.url, sent.label, sent.retry_safe)
-    assert dict(sent.headers) == {
-        "accept": "application/json",
-        "content-type": "application/json",
-        "user-agent": "prenopay",
-    }
+    assert (*_PUT, "create", False) == (sent.method, sent.url, sent.label, sent.retry_safe)
+    json = "application/json"
+    assert dict(sent.headers) == {"accept": json, "content-type": json, "user-agent": "prenopay"}
 
 
 def test_a_payment_for_the_app_says_this_and_nothing_more() -> None:
@@ -95,19 +92,12 @@ def test_a_payment_for_the_app_says_this_and_nothing_more() -> None:
     assert expected == written(asked(payer=Payer(phone="070-123 45 67", personal_number="197501082387")))
 
 
-def test_a_payment_by_phone_says_every_field() -> None:
+def test_a_payment_by_phone_has_every_field_and_no_link() -> None:
     payer = by_phone(personal_number="19750108-2387", must_match_personal_number=True)
-    body = written(asked(age_limit=18, **payer))
+    body = written(asked(age_limit=18, order_reference="", extra={"message": "Other", "somethingNew": "1"}, **payer))
     assert (body["payerAlias"], body["payerSSN"], body["ageLimit"]) == (PHONE, "197501082387", "18")
-
-
-def test_an_order_without_reference_has_none() -> None:
-    assert "payeePaymentReference" not in written(asked(order_reference=""))
-
-
-def test_a_host_may_add_and_change_fields() -> None:
-    body = written(asked(extra={"message": "Other", "somethingNew": "1"}))
-    assert (body["message"], body["somethingNew"]) == ("Other", "1")
+    assert (body["message"], body["somethingNew"], "payeePaymentReference" in body) == ("Other", "1", False)
+    assert create(Script(made()), asked(**by_phone())).app_switch is None
 
 
 @pytest.mark.parametrize(
@@ -118,6 +108,9 @@ def test_amounts_have_two_decimals(minor: int, text: str) -> None:
     assert text == written(asked(minor))["amount"]
 
 
+_OTHER_COUNTRY = Payer(must_match_personal_number=True, personal_number="197501082387", personal_number_country="NO")
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -125,8 +118,6 @@ def test_amounts_have_two_decimals(minor: int, text: str) -> None:
         ({"amount": sek(10**14)}, "amount"),
         ({"description": "x" * 51}, "description"),
         ({"description": "10 % rabatt"}, "description"),
-        ({"description": "emoji 😀"}, "description"),
-        ({"description": "a-b"}, "description"),
         ({"order_reference": "x" * 36}, "order_reference"),
         ({"order_reference": "2026/4711"}, "order_reference"),
         ({"return_url": "/thanks"}, "return_url"),
@@ -140,35 +131,22 @@ def test_amounts_have_two_decimals(minor: int, text: str) -> None:
         ({"only_instrument": Instrument.CARD}, "instruments"),
         ({"payer": Payer(must_match_personal_number=True)}, "payer.personal_number"),
         ({"payer": Payer(must_match_personal_number=True, personal_number="750108-2387")}, "payer.personal_number"),
-        (
-            {
-                "payer": Payer(
-                    must_match_personal_number=True, personal_number="197501082387", personal_number_country="NO"
-                )
-            },
-            "payer.personal_number",
-        ),
+        ({"payer": _OTHER_COUNTRY}, "payer.personal_number"),
         ({"extra": {"odd": object()}}, "order"),
+        ({"instruments": (Instrument.SWISH, Instrument.CARD)}, ""),
+        ({"only_instrument": "swish"}, ""),
+        ({"return_url": "myapp://swish"}, ""),
+        ({"description": "Åäö (1), 2: 3; 4. 5! 6?"}, ""),
+        ({"age_limit": 99}, ""),
     ],
 )
-def test_what_cannot_be_expressed_is_refused(fields: Json, field: str) -> None:
+def test_only_what_cannot_be_expressed_is_refused(fields: Json, field: str) -> None:
+    if not field:
+        provider().check_order(asked(**fields))
+        return
     with pytest.raises(InvalidOrder) as refused:
         provider().check_order(asked(**fields))
     assert field == refused.value.field
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"instruments": (Instrument.SWISH, Instrument.CARD)},
-        {"only_instrument": "swish"},
-        {"return_url": "myapp://swish"},
-        {"description": "Åäö (1), 2: 3; 4. 5! 6?"},
-        {"age_limit": 99},
-    ],
-)
-def test_what_can_be_expressed_is_taken(fields: Json) -> None:
-    provider().check_order(asked(**fields))
 
 
 def test_texts_are_cleaned_where_the_account_says_so() -> None:
@@ -179,17 +157,18 @@ def test_texts_are_cleaned_where_the_account_says_so() -> None:
 # The answer
 
 
-def test_a_payment_for_the_app_has_a_link_and_a_code() -> None:
-    made_payment = create(Script(made_with_token()))
+@pytest.mark.parametrize(
+    ("return_url", "encoded"),
+    [(RETURN, "https%3A%2F%2Fshop.example%2Fthanks%3Forder%3D4711"), ("myapp://swish", "myapp%3A%2F%2Fswish")],
+)
+def test_a_payment_for_the_app_has_a_link_and_a_code(return_url: str, encoded: str) -> None:
+    made_payment = create(Script(made_with_token()), asked(return_url=return_url))
     switch = made_payment.app_switch
     assert switch is not None
-    expected = (
-        TOKEN,
-        f"swish://paymentrequest?token={TOKEN}&callbackurl=https%3A%2F%2Fshop.example%2Fthanks%3Forder%3D4711",
-        f"D{TOKEN}",
-    )
+    expected = (TOKEN, f"swish://paymentrequest?token={TOKEN}&callbackurl={encoded}", f"D{TOKEN}")
     assert expected == (switch.token, switch.app_url, switch.qr_content)
     assert made_payment.redirect_url is None
+    assert TOKEN not in repr(made_payment)
 
 
 def test_what_was_made_is_open_and_asks_for_what_was_ordered() -> None:
@@ -207,29 +186,16 @@ def test_what_was_made_is_open_and_asks_for_what_was_ordered() -> None:
     )
 
 
-def test_a_token_does_not_show() -> None:
-    assert TOKEN not in repr(create(Script(made_with_token())))
-
-
-def test_a_payment_by_phone_has_no_link() -> None:
-    assert create(Script(made()), asked(**by_phone())).app_switch is None
-
-
 @pytest.mark.parametrize(
     "given",
     [
         made(uuid=UUID.lower(), paymentrequesttoken=TOKEN),
-        answer(
-            b"",
-            201,
-            location=f"https://mss.cpc.getswish.net/swish-cpcapi/v1/paymentrequests/{UUID}/?x=1",
-            paymentrequesttoken=TOKEN,
-        ),
+        answer(b"", 201, location=f"{API}/paymentrequests/{UUID}/?x=1", paymentrequesttoken=TOKEN),
         answer(b"", 201, paymentrequesttoken=TOKEN),
         answer(b"", 200, location=f"/{UUID}", paymentrequesttoken=TOKEN),
     ],
 )
-def test_the_address_of_what_was_made_is_read_by_its_last_part(given: HttpResponse) -> None:
+def test_a_location_is_compared_by_its_last_part(given: HttpResponse) -> None:
     assert create(Script(given)).observation.provider_reference == UUID
 
 
@@ -242,145 +208,109 @@ def test_an_answer_that_is_not_ours_is_not_taken(given: HttpResponse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "kind", "code"),
+    ("given", "kind", "codes"),
     [
         (errors("FF08"), Rejected, "FF08"),
-        (errors("RP03"), Rejected, "RP03"),
-        (errors("BE18"), Rejected, "BE18"),
         (errors("ACMT03"), Rejected, "ACMT03"),
         (errors("VR01"), Rejected, "VR01"),
         (errors("RP06"), Conflict, "RP06"),
         (errors("XX99"), Rejected, "XX99"),
-        (errors("FF08", "ACMT03"), Rejected, "ACMT03"),
+        (errors("FF08", "RP02", "AM02"), Rejected, "FF08 RP02 AM02"),
+        (errors("FF08", "ACMT03"), Rejected, "ACMT03 FF08"),
         (errors("PA01", status=403), Unauthenticated, "PA01"),
         (errors("UNKW"), Unauthenticated, "UNKW"),
         (errors("DS24"), ProviderUnavailable, "DS24"),
         (errors("FF08", status=500), ProviderUnavailable, "FF08"),
-        (answer(b"", 401), Unauthenticated, None),
-        (answer(b"", 403), Unauthenticated, None),
-        (answer(b"", 400), Rejected, None),
-        (answer(b"<html>", 400), Rejected, None),
+        (answer(b"", 401), Unauthenticated, ""),
+        (answer(b"", 403), Unauthenticated, ""),
+        (answer(b"", 400), Rejected, ""),
+        (answer(b"<html>", 400), Rejected, ""),
         (answer({"errorCode": "AM02", "errorMessage": "too much"}, 422), Rejected, "AM02"),
-        (answer([], 422), Rejected, None),
-        (answer([1], 422), Rejected, None),
-        (answer(b"", 404), Conflict, None),
-        (answer(b"", 415), Rejected, None),
-        (answer(b"", 429), RateLimited, None),
-        (answer(b"", 500), ProviderUnavailable, None),
-        (answer(b"", 504), ProviderUnavailable, None),
+        (answer([], 422), Rejected, ""),
+        (answer([1], 422), Rejected, ""),
+        (answer(b"", 404), Conflict, ""),
+        (answer(b"", 415), Rejected, ""),
+        (answer(b"", 429, retry_after="17"), RateLimited, ""),
+        (answer(b"", 500), ProviderUnavailable, ""),
+        (answer(b"", 504), ProviderUnavailable, ""),
     ],
 )
-def test_a_refusal_is_the_error_it_is(given: HttpResponse, kind: type[PrenopayError], code: str | None) -> None:
+def test_a_refusal_is_an_error_with_every_code(given: HttpResponse, kind: type[ProviderError], codes: str) -> None:
     with pytest.raises(kind) as refused:
         create(Script(given))
-    assert kind is type(refused.value)
-    assert code == getattr(refused.value, "provider_code", "")
-    assert getattr(refused.value, "advice", "")
-
-
-def test_every_error_is_kept() -> None:
-    with pytest.raises(Rejected) as refused:
-        create(Script(errors("FF08", "RP02", "AM02")))
-    assert [code for code, _ in refused.value.problems] == ["FF08", "RP02", "AM02"]
-
-
-def test_a_bare_401_speaks_of_the_certificate() -> None:
-    with pytest.raises(Unauthenticated, match="does not accept the certificate") as refused:
-        create(Script(answer(b"", 401)))
-    assert "portal.swish.nu" in refused.value.advice
-
-
-def test_too_many_requests_says_how_long_to_wait() -> None:
-    with pytest.raises(RateLimited) as refused:
-        create(Script(answer(b"", 429, retry_after="17")))
-    assert refused.value.retry_after == 17.0
+    error, listed = refused.value, codes.split()
+    assert (kind, listed[0] if listed else None) == (type(error), error.provider_code)
+    assert set(listed) == {code for code, _ in error.problems}
+    assert error.advice
+    assert getattr(error, "retry_after", 17.0) == 17.0
+    if given.status == 401:
+        assert "does not accept the certificate" in str(error)
+        assert "portal.swish.nu" in error.advice
 
 
 # Again
 
 
 @pytest.mark.parametrize("missing", [MISSING, MISSING_WITH_BODY])
-def test_what_never_arrived_is_asked_for_again_under_the_same_uuid(missing: HttpResponse) -> None:
+def test_what_never_arrived_is_sent_again_under_the_same_uuid(missing: HttpResponse) -> None:
     script = Script(missing, made_with_token())
     assert create(script, again=True).app_switch is not None
     assert script.calls == [_GET, _PUT]
-
-
-def test_a_request_by_phone_that_arrived_is_what_was_made() -> None:
-    script = Script(answer(payment()))
-    assert PaymentState.PENDING is create(script, asked(**by_phone()), again=True).observation.state
-    assert script.calls == [_GET]
-
-
-def test_an_open_request_whose_token_was_lost_is_closed_first() -> None:
-    script = Script(answer(payment()), answer(payment("CANCELLED")))
-    with pytest.raises(DuplicateReference):
-        create(script, again=True)
-    assert script.calls == [_GET, _PATCH]
-
-
-@pytest.mark.parametrize("ended", [payment("CANCELLED"), payment("DECLINED"), failed("TM01"), failed("RF07")])
-def test_a_request_that_ended_unpaid_while_its_token_was_lost_is_made_anew(ended: Json) -> None:
-    script = Script(answer(ended))
-    with pytest.raises(DuplicateReference):
-        create(script, again=True)
-    assert script.calls == [_GET]
-
-
-@pytest.mark.parametrize(
-    ("found", "state"), [(payment("PAID"), PaymentState.CAPTURED), (failed("DS24"), PaymentState.UNKNOWN)]
-)
-def test_money_that_moved_or_may_have_is_never_asked_for_again(found: Json, state: PaymentState) -> None:
-    script = Script(answer(found))
-    assert state is create(script, again=True).observation.state
-    assert script.calls == [_GET]
-
-
-def test_a_request_paid_while_it_was_being_closed_is_paid() -> None:
-    script = Script(answer(payment()), errors("RP07"), answer(payment("PAID")))
-    assert PaymentState.CAPTURED is create(script, again=True).observation.state
-    assert script.calls == [_GET, _PATCH, _GET]
-
-
-def test_a_request_that_cannot_be_closed_waits() -> None:
-    script = Script(answer(payment("PENDING")), errors("RP07"), answer(payment("PENDING")))
-    with pytest.raises(ProviderUnavailable):
-        create(script, again=True)
-
-
-def test_a_request_whose_closing_is_refused_says_why() -> None:
-    script = Script(answer(payment()), answer(b"", 401))
-    with pytest.raises(Unauthenticated):
-        create(script, again=True)
-
-
-def test_a_uuid_seen_before_is_looked_up() -> None:
-    script = Script(errors("RP09"), answer(payment()))
-    assert PaymentState.PENDING is create(script, asked(**by_phone())).observation.state
-    assert script.calls == [_PUT, _GET]
-
-
-def test_a_uuid_seen_before_by_someone_else_is_a_duplicate() -> None:
-    script = Script(errors("RP09"), MISSING)
-    with pytest.raises(DuplicateReference) as refused:
-        create(script)
-    assert refused.value.provider_code == "RP09"
-
-
-def test_another_amount_under_our_uuid_is_not_touched() -> None:
-    script = Script(errors("RP09"), answer(payment(amount=1)))
-    with pytest.raises(DuplicateReference):
-        create(script)
-    assert script.calls == [_PUT, _GET]
-
-
-def test_a_lost_answer_stays_one() -> None:
     with pytest.raises(OutcomeUnknown):
         create(Script(OutcomeUnknown("lost")))
 
 
-def test_a_return_to_an_app_is_told() -> None:
-    switch = create(Script(made_with_token()), asked(return_url="myapp://swish")).app_switch
-    assert switch is not None
-    assert switch.app_url.endswith("&callbackurl=myapp%3A%2F%2Fswish")
-    assert RETURN not in switch.app_url
+_APP, _PHONE = asked(), asked(**by_phone())
+_OPEN, _PAID, _CLOSED = answer(payment()), answer(payment("PAID")), answer(payment("CANCELLED"))
+_TAKEN = errors("RP09")
+
+
+@pytest.mark.parametrize(
+    ("order", "again", "steps", "calls", "state"),
+    [
+        (_PHONE, True, [_OPEN], [_GET], PaymentState.PENDING),
+        (_PHONE, False, [_TAKEN, _OPEN], [_PUT, _GET], PaymentState.PENDING),
+        # money moved, or may have moved: never requested again
+        (_APP, True, [_PAID], [_GET], PaymentState.CAPTURED),
+        (_APP, True, [answer(failed("DS24"))], [_GET], PaymentState.UNKNOWN),
+        # paid while it was being closed
+        (_APP, True, [_OPEN, errors("RP07"), _PAID], [_GET, _PATCH, _GET], PaymentState.CAPTURED),
+    ],
+)
+def test_a_request_that_arrived_is_the_one_that_was_made(
+    order: Order,
+    again: bool,  # noqa: FBT001 - a case
+    steps: list[HttpResponse],
+    calls: list[tuple[str, str]],
+    state: PaymentState,
+) -> None:
+    script = Script(*steps)
+    assert state is create(script, order, again=again).observation.state
+    assert calls == script.calls
+
+
+@pytest.mark.parametrize(
+    ("again", "steps", "calls", "kind"),
+    [
+        # its token was lost: it is closed, so that the next one is the only one
+        (True, [_OPEN, _CLOSED], [_GET, _PATCH], DuplicateReference),
+        *((True, [answer(body)], [_GET], DuplicateReference) for body in (payment("CANCELLED"), payment("DECLINED"))),
+        *((True, [answer(failed(code))], [_GET], DuplicateReference) for code in ("TM01", "RF07")),
+        # it cannot be closed
+        (True, [_OPEN, errors("RP07"), _OPEN], [_GET, _PATCH, _GET], ProviderUnavailable),
+        (True, [_OPEN, answer(b"", 401)], [_GET, _PATCH], Unauthenticated),
+        # the UUID is taken, but not by this payment
+        (False, [_TAKEN, MISSING], [_PUT, _GET], DuplicateReference),
+        (False, [_TAKEN, answer(payment(amount=1))], [_PUT, _GET], DuplicateReference),
+    ],
+)
+def test_a_request_that_cannot_be_opened_any_more_is_an_error(
+    again: bool,  # noqa: FBT001 - a case
+    steps: list[HttpResponse],
+    calls: list[tuple[str, str]],
+    kind: type[PrenopayError],
+) -> None:
+    script = Script(*steps)
+    with pytest.raises(kind):
+        create(script, again=again)
+    assert calls == script.calls
