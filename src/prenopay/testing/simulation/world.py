@@ -23,8 +23,8 @@ from prenopay.books.vault import Vault
 from prenopay.errors import IdReused, PrenopayError
 from prenopay.ports import HttpRequest, HttpResponse, Ledger
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.gateway import Behaviours, Gateway, GatewayMaker, OldMethods, Totals
+from prenopay.testing.http import EmulatorSender
 from prenopay.testing.simulation.books import Books, read_books
 from prenopay.testing.simulation.gateways import Gateways, Place, text_of
 from prenopay.testing.simulation.notebook import Notebook, Wish
