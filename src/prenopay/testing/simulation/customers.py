@@ -40,7 +40,7 @@ async def buy(at: Moment, place: Place) -> Did:
 
 
 def _store(at: Moment, place: Place, person: Person) -> StoreMethod | None:
-    if not (place.has(StoresMandates, StoredMethods) and perhaps(at.chance, 0.6)):
+    if not (place.has(StoresMandates, StoredMethods) and perhaps(at.chance, 0.5)):
         return None
     now = at.world.clock.now()
     until = now.date() + timedelta(days=at.chance.choice((1, 20))) if perhaps(at.chance, 0.3) else None
@@ -133,7 +133,7 @@ def _payable(at: Moment) -> list[PaymentRow]:
     return [row for row in rows if not row.is_open] * 3 + rows
 
 
-@step("pay", 6, of=_payable)
+@step("pay", 10, of=_payable)
 async def pay(at: Moment, row: PaymentRow) -> Did:
     """A payer does something with an open payment: mostly pays it."""
     does = at.chance.choices(("pays", "declines", "cancels", "waits", "vanishes"), (12, 2, 1, 4, 1))[0]
@@ -166,7 +166,7 @@ async def answer(at: Moment, waiting: tuple[Payers, str]) -> Did:
     return Did(f"{name}: {'yes' if said else 'no'}", said)
 
 
-@step("come back", 3, of=lambda at: [row for row in at.books.payments if row.name is not None])
+@step("come back", 4, of=lambda at: [row for row in at.books.payments if row.name is not None])
 async def come_back(at: Moment, row: PaymentRow) -> Did:
     """The browser comes back from the gateway's page, and the host looks."""
     came = await at.world.tries(lambda: at.world.account(row.account).observe(row.payment_id))

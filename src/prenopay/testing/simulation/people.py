@@ -53,7 +53,6 @@ def _person(reference: str, first: str, last: str, phone: str, personal_number: 
 PEOPLE: Final = (
     _person("reader-1", "Leia", "Ahlström", "+46739000001", "199710202392"),
     _person("reader-2", "Olle", "Björkegren", "+46739000002", "199001022384"),
-    _person("reader-3", "Siv", "Cederlöf", "+46739000003", "198105052388"),
 )
 """Who pays: few enough that one of them has several cards, and several tries at one period."""
 STRANGER: Final = _person("somebody", "Tore", "Dahlqvist", "+46739000004", "197203042382")

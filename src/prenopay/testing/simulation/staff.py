@@ -52,7 +52,7 @@ async def capture(at: Moment, row: PaymentRow) -> Did:
     return await _change(at, "capture", row, _part(at, row.totals.kept))
 
 
-@step("refund", 3.5, Refunds, of=lambda at: [row for row in at.payments(Refunds) if row.captured > row.refunded])
+@step("refund", 6, Refunds, of=lambda at: [row for row in at.payments(Refunds) if row.captured > row.refunded])
 async def refund(at: Moment, row: PaymentRow) -> Did:
     """Staff give money back, in part or whole; now and then a bank refuses it later."""
     did = await _change(at, "refund", row, _part(at, row.captured - row.refunded))
