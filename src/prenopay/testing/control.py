@@ -200,7 +200,7 @@ def call_with(act: Callable[..., R], given: Mapping[str, object], *first: object
 def _read(body: Mapping[str, object], name: str, kind: Any) -> Any:
     """Return the member ``name``, which must be there and be of ``kind`` (of ``int | None``, an int)."""
     kind = next((each for each in get_args(kind) if each is not type(None)), kind)
-    value = body.get(name)
+    value: Any = body.get(name)
     if issubclass(kind, StrEnum):
         if value in set(kind):
             return kind(value)

@@ -46,7 +46,7 @@ class _Escaping(string.Formatter):
 
 
 def html(template: str, /, **parts: object) -> Html:
-    """Fill ``template``: values are escaped, also within quotes; only ``Html`` is taken as it is, ``None`` is nothing."""
+    """Fill ``template``: values are escaped, also within quotes; ``Html`` is taken as it is, ``None`` is nothing."""
     return Html(_Escaping().vformat(template, (), parts))
 
 

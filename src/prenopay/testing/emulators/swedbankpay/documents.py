@@ -26,21 +26,6 @@ from prenopay.testing.emulators.swedbankpay.orders import (
 from prenopay.testing.emulators.swedbankpay.register import PAGE_PATH, Register, stamp
 from prenopay.testing.http import EmulatorRequest, JsonObject, as_object
 
-__all__ = [
-    "CALLBACK_SOURCES",
-    "Hosts",
-    "Node",
-    "View",
-    "find_node",
-    "node_document",
-    "notify",
-    "operation",
-    "order_document",
-    "trace_of",
-    "transaction_document",
-    "transaction_items_document",
-]
-
 CALLBACK_SOURCES: Final = tuple(f"20.91.170.{last}" for last in range(120, 128))
 """The addresses from which the gateway calls."""
 _V2_STATES: Final = {Status.ABORTED: "Aborted", Status.FAILED: "Failed"}

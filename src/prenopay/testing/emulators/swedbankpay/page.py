@@ -31,8 +31,6 @@ from prenopay.testing.emulators.swedbankpay.register import PAGE_PATH, Register
 from prenopay.testing.emulators.swedbankpay.tokens import asks_consent, stored_choices
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_list, write_json
 
-__all__ = ["Pages"]
-
 _HERE: Final = "prenopay.testing.emulators.swedbankpay"
 _ASSETS: Final = f"{PAGE_PATH}/assets"
 _DOTS: Final = "\N{BULLET}" * 4

@@ -42,17 +42,6 @@ from prenopay.testing.emulators.swedbankpay.register import PlannedDecline, Regi
 from prenopay.testing.emulators.swedbankpay.tokens import card_typed, store, stored_choices, usable_token
 from prenopay.testing.http import JsonObject, as_list
 
-__all__ = [
-    "Payer",
-    "PayerAnswer",
-    "PayerRefused",
-    "PayerResult",
-    "TrustlyAnswer",
-    "charge",
-    "end_attempts",
-    "is_swedish_mobile",
-]
-
 _APP_WAITS: Final = timedelta(minutes=3)
 """A payment app gives up on a payer who does nothing for this long."""
 _BANK_WAITS: Final = timedelta(minutes=15)

@@ -26,21 +26,6 @@ from prenopay.testing.emulators.swedbankpay.orders import (
 )
 from prenopay.testing.http import JsonObject, as_object
 
-__all__ = [
-    "PAGE_PATH",
-    "ChargeRecord",
-    "OrderRecord",
-    "PlannedDecline",
-    "Reattempts",
-    "Register",
-    "Totals",
-    "Vault",
-    "charge_of",
-    "describe",
-    "record_of",
-    "stamp",
-]
-
 PAGE_PATH: Final = "/checkout"
 _PAGE_LIVES: Final = timedelta(days=28)
 """How long a payer can pay."""

@@ -27,18 +27,6 @@ from prenopay.testing.emulators.swedbankpay.register import PlannedDecline, Regi
 from prenopay.testing.emulators.swedbankpay.requests import ARCHIVE, ARCHIVERS, DELETE, RENAME, json_body, refuse
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer
 
-__all__ = [
-    "PAYERS_PATH",
-    "TOKEN_PATHS",
-    "TokenApi",
-    "TokenKeeper",
-    "asks_consent",
-    "card_typed",
-    "store",
-    "stored_choices",
-    "usable_token",
-]
-
 PAYERS_PATH: Final = "/online/payers"
 _ORDERS: Final = "/psp/paymentorders"
 _OF_PAYER: Final = ("payerownedtokens", "payerownedpaymenttokens")

@@ -48,8 +48,6 @@ from prenopay.testing.emulators.swish.register import (
 from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, JsonObject, Outcome, Refused
 from prenopay.testing.server import Served, serve, serve_until_interrupted
 
-__all__ = ["API_HOSTS", "QR_HOSTS", "PhoneFace", "Presenting", "ServedSwish", "SwishEmulator", "serve_swish"]
-
 API_HOSTS: Final = ("cpc.getswish.net", "mss.cpc.getswish.net", "staging.getswish.pub.tds.tieto.com")
 QR_HOSTS: Final = ("mpc.getswish.net",)
 """The sandbox draws its codes on the host of its API."""

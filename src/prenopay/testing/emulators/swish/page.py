@@ -19,8 +19,6 @@ from prenopay.testing.emulators.swish.register import PHONE_PATH, Payment, Regis
 from prenopay.testing.emulators.swish.requests import minor, swedish_time
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
-__all__ = ["Pages"]
-
 _CSS: Final = f"{PHONE_PATH}/phone.css"
 _FIELDS: Final = {
     "number": ("Your mobile number", "Such as 070-174 06 06. Any number will do.", "tel"),
