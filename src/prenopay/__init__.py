@@ -30,12 +30,14 @@ from prenopay.values.payments import (
     PaymentState,
     Payout,
 )
+from prenopay.values.subjects import Subject, SubjectKind
 
 if TYPE_CHECKING:
-    from prenopay.accounts.accounts import AsyncAccounts, SweepReport
+    from prenopay.accounts.accounts import AsyncAccounts
+    from prenopay.accounts.sweep import SweepReport
     from prenopay.blocking import Accounts, Payments
     from prenopay.books.upgrade import upgrade_database
-    from prenopay.payments import AsyncPayments
+    from prenopay.payments.use_cases import AsyncPayments
     from prenopay.provider import Environment
 
 __all__ = [
@@ -72,6 +74,8 @@ __all__ = [
     "Payout",
     "PayoutOrder",
     "Secret",
+    "Subject",
+    "SubjectKind",
     "SweepReport",
     "upgrade_database",
 ]
@@ -81,10 +85,10 @@ __version__ = "0.1.0"
 _LOADED_WHEN_NAMED = {
     "Accounts": "prenopay.blocking",
     "AsyncAccounts": "prenopay.accounts.accounts",
-    "AsyncPayments": "prenopay.payments",
+    "AsyncPayments": "prenopay.payments.use_cases",
     "Environment": "prenopay.provider",
     "Payments": "prenopay.blocking",
-    "SweepReport": "prenopay.accounts.accounts",
+    "SweepReport": "prenopay.accounts.sweep",
     "upgrade_database": "prenopay.books.upgrade",
 }
 

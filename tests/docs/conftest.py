@@ -15,7 +15,7 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from prenopay import Accounts, AsyncAccounts, CaptureMode, Environment, Money, Order, OrderLine, Secret
-from prenopay.accounts.reception import DOCTORS_PAYMENT
+from prenopay.accounts.reception import DOCTOR
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
@@ -47,7 +47,7 @@ def stage(tmp_path: Path, sqlite_database: str, monkeypatch: pytest.MonkeyPatch)
         clock=emulator.clock,
     )
     cards = accounts.add(account("kuriren-cards"))
-    own_path = urlsplit(accounts.callback_urls.url("kuriren-cards", DOCTORS_PAYMENT)).path
+    own_path = urlsplit(accounts.callback_urls.url("kuriren-cards", DOCTOR)).path
     names = {
         "__name__": "shop",
         "accounts": accounts,

@@ -21,6 +21,7 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
 from prenopay.testing.http import EmulatorSender
+from prenopay.values.subjects import Subject
 from tests.behaviour.shop import KEY, an_order
 
 CALLBACK_URL = "https://shop.example/pay/callbacks"
@@ -82,7 +83,7 @@ class Host:
         return payment
 
     def path(self, payment: Payment) -> str:
-        return urlsplit(self.desk.callback_urls.url("cards", payment.payment_id)).path
+        return urlsplit(self.desk.callback_urls.url("cards", Subject.payment(payment.payment_id))).path
 
     def callbacks(self) -> tuple[Callback, ...]:
         return self.desk.callbacks(limit=1000)
@@ -102,7 +103,7 @@ class GatedSender(EmulatorSender):
         self.gate.set()
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
-        if not self.gate.wait(timeout=20):
+        if not self.gate.wait(timeout=60):
             message = "the test forgot to open the gate"
             raise AssertionError(message)
         return await super().send(request, timeout=timeout)

@@ -1,0 +1,367 @@
+"""Every use case of one account, in the order of a payment's life: signatures, docs, one call each.
+
+Written once, over ports; the blocking twin in ``prenopay.blocking`` drives the same coroutines without an
+event loop.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from prenopay.account import Account
+from prenopay.books import operations
+from prenopay.errors import Conflict, InvalidOrder
+from prenopay.mandates.use_cases import AsyncMandates
+from prenopay.payments import changing, charging, creating, looking, probe, resolving, rows
+from prenopay.payouts import use_cases as payouts
+from prenopay.provider.values import Probe
+from prenopay.provider.verbs import (
+    Cancels,
+    Captures,
+    ChargesMandates,
+    DrawsQr,
+    PaymentProvider,
+    PaysOut,
+    Refunds,
+    StoresMandates,
+    Updates,
+)
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode, Initiator, Order, OrderLine, PayoutOrder
+from prenopay.values.payments import Operation, OperationKind, Payment, PaymentState, Payout, TimelineEntry
+from prenopay.values.subjects import SubjectKind
+
+__all__ = ["AsyncPayments"]
+
+ProviderT_co = TypeVar("ProviderT_co", covariant=True)
+
+
+class AsyncPayments(Generic[ProviderT_co]):
+    """One account: one publisher's agreement with one gateway. Made by ``AsyncAccounts.add``.
+
+    Every call that moves money takes an ``operation_id`` chosen by the host: the same id moves it at
+    most once, whatever is retried, lost, killed or repeated. Errors are those of ``prenopay.errors``;
+    ``TransportError``, ``ProviderError`` and ``LedgerError`` may come from any of them.
+    """
+
+    def __init__(self, provider: ProviderT_co, account: Account) -> None:
+        """Work for ``account``, whose gateway ``provider`` is."""
+        if not isinstance(provider, PaymentProvider):
+            message = f"a provider inherits PaymentProvider; {type(provider).__name__} does not"
+            raise TypeError(message)
+        self.account: str = account.name
+        self.provider: ProviderT_co = provider
+        self._account = account
+        self._mandates = AsyncMandates(account)
+
+    # Taking a payment
+
+    async def create(self, order: Order, *, operation_id: str) -> Payment:
+        """Make the order payable: returns the payment with the page the payer goes to.
+
+        The same id with the same order returns the same payment. Raises ``InvalidOrder`` for what
+        cannot be expressed (nothing is written), ``IdReused`` for another order under the same id,
+        ``Rejected`` and ``Unauthenticated`` when the gateway refuses, and ``OutcomeUnknown`` when no
+        answer came: call again with the same id, at once or later.
+        """
+        return await creating.create(self._account, order, operation_id)
+
+    async def replace(
+        self: AsyncPayments[Cancels],
+        payment_id: str,
+        order: Order,
+        *,
+        operation_id: str,
+    ) -> Payment:
+        """Close an open payment's page and make a new one in its place, such as a new link for a new amount.
+
+        The old page is closed first, so that never both can be paid. Raises ``Conflict`` where the old
+        payment was paid or cannot be closed now, and otherwise as ``create``.
+        """
+        return await creating.replace(self._account, payment_id, order, operation_id)
+
+    async def get(self, payment_id: str) -> Payment:
+        """Return the payment as the books have it, without asking the gateway; raises ``NotFound``."""
+        return (await self._account.read(rows.load, self.account, payment_id)).payment
+
+    async def find(
+        self,
+        *,
+        order_reference: str | None = None,
+        state: PaymentState | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Payment, ...]:
+        """Return payments, newest first; ``after`` is the last payment id of the page before."""
+        return await self._account.read(
+            rows.find,
+            self.account,
+            order_reference=order_reference,
+            state=state,
+            after=after,
+            limit=limit,
+        )
+
+    async def order(self, payment_id: str) -> Order:
+        """Return the order as it was given; its payer is gone once erased."""
+        return await self._account.read(rows.load_order, self.account, payment_id)
+
+    async def draw_qr(self: AsyncPayments[DrawsQr], payment_id: str, *, image: str = "svg") -> bytes:
+        """Let the gateway draw the QR code of an open payment's ``app_switch``; ``image`` is ``svg`` or ``png``.
+
+        Raises ``Conflict`` for a payment that has none, or is no longer open. Drawing it here costs no
+        call: ``app_switch.qr_content`` is what the code says.
+        """
+        payment = await self.get(payment_id)
+        if payment.app_switch is None or not payment.is_open:
+            message = "only an open payment that the payer's app can open has a QR code"
+            raise Conflict(message).about(account=self.account, payment_id=payment_id)
+        return await self.provider.draw_qr(self._account.send(), payment.app_switch.token, image=image)
+
+    async def timeline(self, payment_id: str) -> tuple[TimelineEntry, ...]:
+        """Return everything that happened to the payment, oldest first."""
+        return await self._account.read(rows.timeline, self.account, payment_id)
+
+    # Seeing what became of it
+
+    async def observe(self, payment_id: str, *, source: str = "host") -> Payment:
+        """Ask the gateway, write down what it says, tell the host, and return the payment.
+
+        The browser's return, the callback and the sweep all end here: no other way changes a state.
+        Takes what was reserved where the order says ``CaptureMode.AUTOMATIC``.
+        """
+        return await looking.observe(self._account, payment_id, source=source)
+
+    # Taking and giving back money
+
+    async def capture(
+        self: AsyncPayments[Captures],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Take reserved money: all that is left, or ``amount`` (VAT included), or what ``lines`` add up to.
+
+        Returns the operation, whose ``outcome`` says how it ended; ``UNKNOWN`` is settled by
+        ``resolve``, the sweep, or the same call again. Raises ``Conflict`` when the payment cannot be
+        captured now, ``InvalidOrder`` for an amount that cannot be.
+        """
+        return await changing.change(
+            self._account,
+            OperationKind.CAPTURE,
+            payment_id,
+            operation_id,
+            amount=amount,
+            lines=lines,
+            description=description,
+        )
+
+    async def cancel(
+        self: AsyncPayments[Cancels],
+        payment_id: str,
+        *,
+        operation_id: str,
+        description: str = "",
+    ) -> Operation:
+        """End the payment before money is taken: closes an open page, or releases what is reserved."""
+        return await changing.change(
+            self._account,
+            OperationKind.CANCEL,
+            payment_id,
+            operation_id,
+            description=description,
+        )
+
+    async def refund(
+        self: AsyncPayments[Refunds],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Give money back: all that was captured, or ``amount`` (VAT included), or what ``lines`` add up to.
+
+        ``PENDING`` means accepted and settled later, by a callback or the sweep. Raises ``Conflict`` when
+        nothing is left to refund or the payment cannot be refunded now, ``InvalidOrder`` for an amount
+        that cannot be.
+        """
+        return await changing.change(
+            self._account,
+            OperationKind.REFUND,
+            payment_id,
+            operation_id,
+            amount=amount,
+            lines=lines,
+            description=description,
+        )
+
+    async def update(
+        self: AsyncPayments[Updates],
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        operation_id: str,
+        lines: tuple[OrderLine, ...] = (),
+        description: str = "",
+    ) -> Operation:
+        """Change amount (VAT included) and lines of a payment nobody has paid yet; refresh a seamless page after.
+
+        Raises ``Conflict`` when the payment is no longer open, ``InvalidOrder`` for an amount that cannot be.
+        """
+        return await changing.change(
+            self._account,
+            OperationKind.UPDATE,
+            payment_id,
+            operation_id,
+            amount=amount,
+            lines=lines,
+            description=description,
+        )
+
+    # Drawing on a stored method
+
+    @property
+    def mandates(self: AsyncPayments[StoresMandates]) -> AsyncMandates:
+        """The payers' stored methods: show, refresh, remove, take over."""
+        return self._mandates
+
+    async def charge(
+        self: AsyncPayments[ChargesMandates],
+        mandate_id: str,
+        amount: Money,
+        *,
+        operation_id: str,
+        description: str,
+        order_reference: str = "",
+        period: str = "",
+        lines: tuple[OrderLine, ...] = (),
+        vat: Money | None = None,
+        capture: CaptureMode = CaptureMode.AUTOMATIC,
+        language: str = "sv-SE",
+    ) -> Operation:
+        """Take ``amount`` (VAT included) on a mandate, the payer absent.
+
+        Returns the operation: ``DECLINED`` has the decline with its advice, ``PENDING`` is settled later,
+        ``UNKNOWN`` stays so until the gateway or a person can prove what happened; it is never sent again
+        under a new reference. ``period`` names what is paid for (``2026-11``): one period is taken once,
+        whatever the operation ids. A new try after a decline takes a new operation id.
+
+        Raises ``MandateUnusable``, ``CeilingReached`` (the card schemes forbid another draw now) or
+        ``Conflict``, all before anything is sent, and ``InvalidOrder``.
+        """
+        order = Order(
+            amount=amount,
+            description=description,
+            return_url="",
+            initiator=Initiator.MERCHANT,
+            order_reference=order_reference,
+            lines=lines,
+            vat=vat,
+            capture=capture,
+            language=language,
+        )
+        return await charging.charge(self._account, mandate_id, order, operation_id=operation_id, period=period)
+
+    async def settle_by_hand(
+        self,
+        operation_id: str,
+        *,
+        provider_reference: str | None,
+        person: str,
+        reason: str,
+    ) -> Operation:
+        """Settle an operation whose outcome no gateway can tell, by what a person found out; kept for good.
+
+        ``provider_reference`` is the gateway's id of the payment that came of it, which is read and compared
+        with our reference; ``None`` says that nothing happened. Raises ``Conflict`` where that payment
+        is not this operation's, or the outcome is known, and for a
+        payout with a reference: ``resolve`` looks those up.
+        """
+        if not person.strip() or not reason.strip():
+            field = "reason" if person.strip() else "person"
+            message = f"{field}: who settles an operation by hand leaves a name and a reason"
+            raise InvalidOrder(message, field=field)
+        made = await self.operation(operation_id)
+        if made.subject.kind is not SubjectKind.PAYOUT:
+            return await charging.settle_by_hand(
+                self._account,
+                operation_id,
+                provider_reference=provider_reference,
+                person=person,
+                reason=reason,
+            )
+        if provider_reference is not None:
+            message = (
+                f"operation {operation_id!r} is a payout, which resolve looks up by our reference {made.reference}"
+            )
+            raise Conflict(message).about(account=self.account, operation_id=operation_id)
+        await payouts.settle_by_hand(self._account, operation_id, person=person, reason=reason)
+        return await self.operation(operation_id)
+
+    # Sending money
+
+    async def pay_out(self: AsyncPayments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
+        """Send money to someone, from the merchant's account.
+
+        The same id with the same order sends it once. Returns the payout, ``PENDING`` until the gateway
+        has paid: ``payout`` or ``payouts`` show it, callbacks and the sweep move it on. Raises
+        ``InvalidOrder``, ``IdReused``, and what the gateway's trouble was; with ``OutcomeUnknown`` it
+        may have been sent, which the sweep finds out.
+        """
+        return await payouts.pay_out(self._account, order, operation_id)
+
+    async def payout(self, operation_id: str) -> Payout:
+        """Return the payout as the books have it; raises ``NotFound``."""
+        return await payouts.get(self._account, operation_id)
+
+    async def payouts(self, *, limit: int = 50) -> tuple[Payout, ...]:
+        """Return the newest payouts, newest first."""
+        return await payouts.find(self._account, limit)
+
+    async def resolve_payout(self, operation_id: str) -> Payout:
+        """Look up a payout whose outcome is open; it is sent again only if the gateway does not have it."""
+        return await payouts.resolve(self._account, operation_id)
+
+    # Settling what was left open
+
+    async def operation(self, operation_id: str) -> Operation:
+        """Return the operation as the books have it; raises ``NotFound``."""
+        return (await self._account.read(operations.load, self.account, operation_id)).operation
+
+    async def open_operations(self, *, limit: int = 50) -> tuple[Operation, ...]:
+        """Return operations that are unknown or pending, oldest first."""
+        return await self._account.read(operations.open_ones, self.account, limit)
+
+    async def resolve(self, operation_id: str) -> Operation:
+        """Settle an operation whose outcome is open: look up what happened, send again only if nothing did.
+
+        Returns the operation, still ``UNKNOWN`` or ``PENDING`` if the gateway cannot say yet.
+        """
+        made = await self.operation(operation_id)
+        if made.subject.kind is SubjectKind.PAYOUT:
+            await payouts.resolve(self._account, operation_id)
+            return await self.operation(operation_id)
+        return await resolving.resolve(self._account, operation_id)
+
+    async def expire(self, payment_id: str) -> Payment:
+        """End a payment that nobody paid in time; closes the gateway's page first, so that nobody still can.
+
+        Raises ``Conflict`` while the page cannot be closed, for example because the payer is inside a
+        banking app at this moment.
+        """
+        return await creating.expire(self._account, payment_id)
+
+    # Looking after the account
+
+    async def probe(self) -> tuple[Probe, ...]:
+        """Check, without side effects, that the gateway is reached, takes our credentials, and agrees on the time."""
+        return await probe.probe(self._account)
+
+    async def erase_payer(self, payment_id: str) -> None:
+        """Forget who paid (GDPR): the payer's data and stored callbacks go, the history of money stays."""
+        await self._account.transact(rows.erase_payer, self.account, payment_id, now=self._account.now())
