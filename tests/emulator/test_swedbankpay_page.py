@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from datetime import timedelta
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -414,3 +417,13 @@ def test_no_card_number_is_kept_with_a_token(merchant: Merchant, emulator: Swedb
     told += merchant.call("GET", "/online/payers/p-1").answer.body
     kept = told.decode() + repr(list(emulator._register.vault)) + repr(emulator.tokens())
     assert "4925000000000004" not in kept
+
+
+def test_every_text_that_pages_say_has_a_swedish_one() -> None:
+    for package in ("swedbankpay", "swish"):
+        folder = files(f"prenopay.testing.emulators.{package}")
+        texts, source = (folder.joinpath(name).read_text("utf-8") for name in ("swedish.json", "page.py"))
+        written = [str(each.value) for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Constant)]
+        in_templates = {text for each in written for text in re.findall(r"say\[([^\]]+)\]", each)}
+        assert in_templates <= json.loads(texts).keys()
+        assert json.loads(texts).keys() <= {*written, *in_templates}, "a text that no page says"
