@@ -51,25 +51,13 @@ class ControlRefused(ValueError):
 class Controlled(Protocol):
     """What the control API needs of an emulator."""
 
-    @property
-    def clock(self) -> VirtualClock:
-        """Its time."""
-        ...
-
-    @property
-    def faults(self) -> FaultPlan:
-        """What is to go wrong."""
-        ...
-
-    @property
-    def callbacks(self) -> CallbackQueue:
-        """What it has to tell hosts."""
-        ...
-
-    @property
-    def transcript(self) -> Transcript:
-        """What it was asked."""
-        ...
+    clock: VirtualClock
+    faults: FaultPlan
+    """What is to go wrong."""
+    callbacks: CallbackQueue
+    """What it has to tell hosts."""
+    transcript: Transcript
+    """What it was asked."""
 
     def settle(self) -> None:
         """Let happen what was due by now."""
