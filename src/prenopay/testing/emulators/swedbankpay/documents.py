@@ -79,7 +79,7 @@ class Hosts:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One part: its key in the order, the last part of its path, and what it holds besides its id."""
+    """One part: its key in the order, the last part of its path, and what it holds apart from its id."""
 
     key: str
     path: str
@@ -468,11 +468,11 @@ _DETAILS: Final = {
     "MobilePay": ("maskedDPan", *(name for name in _CARD if name not in {"cardType", "transactionInitiator"})),
     "Vipps": ("cardBrand", "issuingBank", "maskedDPan", *_ACQUIRER, "transactionInitiator", "bin"),
 }
-"""What is told of each instrument with a card behind it; invoices and instalments tell nothing."""
+"""What is shown of each instrument with a card behind it; invoices and instalments show nothing."""
 
 
 def _details(purchase: Purchase, behaviour: Behaviour) -> JsonObject:
-    """Return masked numbers, terminal, bank: what is told differs for each instrument."""
+    """Return masked numbers, terminal, bank: each instrument shows other details."""
     attempt, name = purchase.attempt, purchase.attempt.instrument.name
     if name == "Swish":
         return {behaviour.swish_number_key: attempt.msisdn}

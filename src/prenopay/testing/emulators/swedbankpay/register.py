@@ -43,7 +43,7 @@ def stamp(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedDecline:
-    """What the acquirer will say to a coming charge; without a ``channel``, told as the behaviour says."""
+    """What the acquirer will say to a coming charge; without a ``channel``, reported as the behaviour says."""
 
     word: str = ""
     channel: DeclineChannel | None = None
@@ -290,7 +290,7 @@ def record_of(register: Register, order: PaymentOrder) -> OrderRecord:
 
 
 def _personal(value: object) -> Iterator[str]:
-    """Yield what tells of a person, wherever it is in a request."""
+    """Yield what identifies a person, wherever it is in a request."""
     for name, part in (as_object(value) or {}).items():
         if name in _PERSONAL and isinstance(part, str):
             yield part

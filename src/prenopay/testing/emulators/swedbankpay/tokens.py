@@ -415,7 +415,7 @@ class TokenKeeper:
     ) -> None:
         """Have the next ``times`` charges of cards that reach the acquirer declined by a documented word.
 
-        Without a ``channel`` the decline is told as ``behaviour.decline_channel`` says.
+        Without a ``channel`` the decline is reported as ``behaviour.decline_channel`` says.
         """
         if problem not in CARD_WORDS or times < 1:
             message = f"problem must be one of {', '.join(CARD_WORDS)}, and times 1 or more"
