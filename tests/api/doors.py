@@ -85,11 +85,20 @@ def _is_value(kind: type[Any]) -> bool:
     return dataclasses.is_dataclass(kind) and bool(dataclasses.fields(kind)) and not inspect.isabstract(kind)
 
 
+class _OnlyForTypeCheckers:
+    """Takes the place of a name that is not there at run time, with type arguments or without."""
+
+    def __class_getitem__(cls, _arguments: object) -> type[_OnlyForTypeCheckers]:
+        return cls
+
+
 class _Names(dict[str, Any]):
-    """The names of a module. What only type checkers import is a standard module, or counts as ``object``."""
+    """The names of a module, and those that only type checkers import."""
 
     def __missing__(self, name: str) -> object:
-        return importlib.import_module(name) if name in sys.stdlib_module_names else object
+        if name.startswith("__"):
+            raise KeyError(name)
+        return importlib.import_module(name) if name in sys.stdlib_module_names else _OnlyForTypeCheckers
 
 
 def _hints(annotated: Any) -> dict[str, Any]:
