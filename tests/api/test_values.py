@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from prenopay import Money, OperationId, Secret, errors
+from prenopay import Money, OperationId, Secret, Subject, errors
 from prenopay.values.callbacks import CallbackAddress
-from prenopay.values.subjects import Subject
 
 from .doors import values_met
 from .examples import MARK, SECRET_FIELDS, example, pickled
