@@ -96,7 +96,7 @@ class _Names(dict[str, Any]):
     """The names of a module. What only type checkers import is a standard module, or a placeholder."""
 
     def __missing__(self, name: str) -> object:
-        if name.startswith("__"):  # asked for by whoever looks at the frame, never by an annotation
+        if name.startswith("__"):  # a debugger asks for it, never an annotation
             raise KeyError(name)
         return importlib.import_module(name) if name in sys.stdlib_module_names else _ForCheckersOnly
 
