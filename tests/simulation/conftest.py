@@ -28,8 +28,8 @@ def todays(names: Sequence[str], day: dt.date) -> frozenset[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave for the night what is not today's turn, unless the night or one bug by its name is asked for."""
-    if "nightly" in config.option.markexpr or config.option.keyword:
+    """Leave for the night what is not today's turn, unless it is the night that was asked for."""
+    if "nightly" in config.option.markexpr:
         return
     now = todays(list(PLANTED), dt.datetime.now(dt.UTC).date())
     left = [item for item in items if item.get_closest_marker("nightly") and not _is_due(item, now)]
