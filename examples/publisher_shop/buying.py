@@ -22,7 +22,7 @@ from examples.publisher_shop.shop import Shop
 from examples.publisher_shop.texts import TEXTS
 from prenopay import Instrument
 from prenopay.errors import InvalidOrder
-from prenopay.providers.swish.phones import msisdn
+from prenopay.providers.swish.encoding import msisdn
 
 EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,100}\.[^@\s.]{2,30}")
 YEAR_SECONDS: Final = 31_536_000

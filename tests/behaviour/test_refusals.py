@@ -67,7 +67,7 @@ def test_a_refused_request_names_the_fields(shop: Shop) -> None:
 
     assert isinstance(error, Rejected)
     assert [name for name, _text in error.problems] == ["PaymentOrder.PayeeInfo.Subsite"]
-    assert "mend" in error.advice
+    assert "fix" in error.advice
 
 
 def test_what_has_no_word_here_is_passed_through(shop: Shop) -> None:
@@ -177,6 +177,7 @@ def test_one_merchants_token_does_not_reach_anothers_orders(open_shop: Callable[
     assert other.find() == ()
 
 
+@pytest.mark.every_store
 def test_probing_says_what_is_wrong_without_doing_anything(shop: Shop) -> None:
     assert all(probe.ok for probe in shop.payments.probe())
 

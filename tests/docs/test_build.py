@@ -38,7 +38,6 @@ PUBLIC_MODULES = [
     "prenopay.testing.callbacks",
     "prenopay.testing.clock",
     "prenopay.testing.http",
-    "prenopay.testing.emulators.sender",
     "prenopay.testing.server",
     "prenopay.testing.emulators.swedbankpay",
     "prenopay.testing.emulators.swish",
