@@ -39,14 +39,10 @@ nitpick_ignore_regex = [
     ("py:class", "Connection|StartResponse"),
     # wired by Accounts.add, never by a host
     ("py:class", r"prenopay\.execution\.(Ports|Execution)|prenopay\.ledger\.vault\.Vault|prenopay\._transport\..*"),
-    # certificates as cryptography has them; what stays inside the emulator and the provider
+    # certificates as cryptography has them; what stays inside the provider
     ("py:class", r"cryptography\..*|Credentials"),
-    (
-        "py:class",
-        r"prenopay\.testing\.emulators\.swish\.(objects\.(Payment|Payout|Refund)|recurring\.(Charge|Consent))",
-    ),
     # type variables are nobody's page
-    ("py:.*", r"(.*\.)?(ProviderT_co|ProviderT|RowT|T|W)"),
+    ("py:.*", r"(.*\.)?(ProviderT_co|ProviderT|RowT|ServedT|B|T|W)"),
 ]
 
 html_theme = "furo"

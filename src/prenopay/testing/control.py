@@ -55,25 +55,13 @@ class PayerRefused(ControlRefused):
 class Controlled(Protocol):
     """What the control API needs of an emulator."""
 
-    @property
-    def clock(self) -> VirtualClock:
-        """Its time."""
-        ...
-
-    @property
-    def faults(self) -> FaultPlan:
-        """What is to go wrong."""
-        ...
-
-    @property
-    def callbacks(self) -> CallbackQueue:
-        """What it has to tell hosts."""
-        ...
-
-    @property
-    def transcript(self) -> Transcript:
-        """What it was asked."""
-        ...
+    clock: VirtualClock
+    faults: FaultPlan
+    """What is to go wrong."""
+    callbacks: CallbackQueue
+    """What it has to tell hosts."""
+    transcript: Transcript
+    """What it was asked."""
 
     def settle(self) -> None:
         """Let happen what was due by now."""
@@ -204,7 +192,7 @@ def call_with(act: Callable[..., R], given: Mapping[str, object], *first: object
 def _read(body: Mapping[str, object], name: str, kind: Any) -> Any:
     """Return the member ``name``, which must be there and be of ``kind`` (of ``int | None``, an int)."""
     kind = next((each for each in get_args(kind) if each is not type(None)), kind)
-    value = body.get(name)
+    value: Any = body.get(name)
     if issubclass(kind, StrEnum):
         if value in set(kind):
             return kind(value)

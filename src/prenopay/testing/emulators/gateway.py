@@ -148,7 +148,7 @@ class EmulatedGateway(ABC, Generic[B]):
             self._memory.settle()
 
     def deliver_callbacks(self, post: Post) -> tuple[CallbackAttempt, ...]:
-        """Deliver the callbacks that are due; see ``callbacks`` for holding, dropping, doubling them."""
+        """Deliver the callbacks that are due; see ``callbacks`` for holding, dropping and doubling them."""
         self.settle()
         return self.callbacks.deliver(post)
 

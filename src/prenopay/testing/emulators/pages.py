@@ -9,9 +9,9 @@ from html import escape
 from importlib.resources import files
 from typing import Final, cast
 
-from prenopay.testing.http import EmulatorAnswer
+from prenopay.testing.http import EmulatorAnswer, as_object, read_json
 
-__all__ = ["Html", "Language", "asset", "html", "money_text", "page", "redirect", "stylesheet"]
+__all__ = ["Html", "Language", "asset", "html", "money_text", "page", "redirect", "stylesheet", "swedish"]
 
 _PRIVATE: Final = (
     ("cache-control", "no-store"),
@@ -46,7 +46,7 @@ class _Escaping(string.Formatter):
 
 
 def html(template: str, /, **parts: object) -> Html:
-    """Fill ``template``: values are escaped, also within quotes; only ``Html`` is taken as it is, ``None`` is nothing."""
+    """Fill ``template``: values are escaped, also within quotes; ``Html`` is taken as it is, ``None`` is nothing."""
     return Html(_Escaping().vformat(template, (), parts))
 
 
@@ -63,6 +63,12 @@ class Language:
     def __call__(self, text: str, **values: str) -> str:
         """Return ``text`` in this language, with its ``{…}`` filled in."""
         return self[text].format(**values)
+
+
+def swedish(package: str) -> Language:
+    """Return Swedish, with the texts in the package's ``swedish.json``."""
+    texts = as_object(read_json(asset(package, "swedish.json"))) or {}
+    return Language("sv", {text: str(said) for text, said in texts.items()})
 
 
 def money_text(amount: int, currency: str, language: str) -> str:

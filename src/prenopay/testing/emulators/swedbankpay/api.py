@@ -63,8 +63,6 @@ from prenopay.testing.emulators.swedbankpay.requests import (
 from prenopay.testing.emulators.swedbankpay.tokens import PAYERS_PATH, TOKEN_PATHS, TokenApi, usable_token
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer
 
-__all__ = ["Api", "describe_call"]
-
 _ORDERS_PATH: Final = "/psp/paymentorders"
 _VERSIONS: Final = ("3.1", "3.0", "2.0")
 _VERSION: Final = re.compile(r"application/json\s*;[^,]*?\bversion\s*=\s*\"?([0-9.]+)")

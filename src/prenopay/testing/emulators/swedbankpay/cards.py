@@ -11,31 +11,6 @@ from typing import Final
 from prenopay.testing.emulators.swedbankpay.problems import FieldProblem, problem
 from prenopay.testing.http import JsonObject, as_list, as_object
 
-__all__ = [
-    "CARD_WORDS",
-    "DAY",
-    "INSTRUMENTS",
-    "MONTH",
-    "PLAIN_CARD",
-    "TEST_CARDS",
-    "CardUsed",
-    "Instrument",
-    "TestCard",
-    "acquirer_says_no",
-    "amount_decline",
-    "available_instruments",
-    "blocks_card",
-    "card_decline",
-    "card_refusal",
-    "find_card",
-    "is_good_until",
-    "is_magic_amount",
-    "payer_says_no",
-    "suspension_warning",
-    "swish_decline",
-    "swish_problem",
-]
-
 DAY: Final = timedelta(days=1)
 MONTH: Final = timedelta(days=30)
 

@@ -26,21 +26,6 @@ from prenopay.testing.emulators.swedbankpay.orders import (
 from prenopay.testing.emulators.swedbankpay.register import PAGE_PATH, Register, stamp
 from prenopay.testing.http import EmulatorRequest, JsonObject, as_object
 
-__all__ = [
-    "CALLBACK_SOURCES",
-    "Hosts",
-    "Node",
-    "View",
-    "find_node",
-    "node_document",
-    "notify",
-    "operation",
-    "order_document",
-    "trace_of",
-    "transaction_document",
-    "transaction_items_document",
-]
-
 CALLBACK_SOURCES: Final = tuple(f"20.91.170.{last}" for last in range(120, 128))
 """The addresses from which the gateway calls."""
 _V2_STATES: Final = {Status.ABORTED: "Aborted", Status.FAILED: "Failed"}
@@ -94,7 +79,7 @@ class Hosts:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One part: its key in the order, the last part of its path, and what it holds besides its id."""
+    """One part: its key in the order, the last part of its path, and what it holds apart from its id."""
 
     key: str
     path: str
@@ -483,11 +468,11 @@ _DETAILS: Final = {
     "MobilePay": ("maskedDPan", *(name for name in _CARD if name not in {"cardType", "transactionInitiator"})),
     "Vipps": ("cardBrand", "issuingBank", "maskedDPan", *_ACQUIRER, "transactionInitiator", "bin"),
 }
-"""What is told of each instrument with a card behind it; invoices and instalments tell nothing."""
+"""What is shown of each instrument with a card behind it; invoices and instalments show nothing."""
 
 
 def _details(purchase: Purchase, behaviour: Behaviour) -> JsonObject:
-    """Return masked numbers, terminal, bank: what is told differs for each instrument."""
+    """Return masked numbers, terminal, bank: each instrument shows other details."""
     attempt, name = purchase.attempt, purchase.attempt.instrument.name
     if name == "Swish":
         return {behaviour.swish_number_key: attempt.msisdn}

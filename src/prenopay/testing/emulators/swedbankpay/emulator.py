@@ -37,8 +37,6 @@ from prenopay.testing.emulators.swedbankpay.tokens import TokenKeeper
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject
 from prenopay.testing.server import Served, serve, serve_until_interrupted
 
-__all__ = ["SwedbankPayEmulator"]
-
 _WELCOME: Final = f"""\
 An emulated Swedbank Pay answers at {{url}} until you press Ctrl-C. No money moves.
 

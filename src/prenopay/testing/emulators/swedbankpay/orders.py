@@ -12,30 +12,6 @@ from typing import Final
 from prenopay.testing.emulators.swedbankpay.cards import INSTRUMENTS, CardUsed, Instrument, available_instruments
 from prenopay.testing.http import JsonObject, as_list, as_object
 
-__all__ = [
-    "CHARGES",
-    "DEFAULT_ACCESS_TOKEN",
-    "DEFAULT_PAYEE_ID",
-    "GENERATE",
-    "VERIFY",
-    "ArchivedBy",
-    "Attempt",
-    "AttemptState",
-    "FailedOperation",
-    "HistoryEntry",
-    "Merchant",
-    "PaymentOrder",
-    "Purchase",
-    "ReferenceFormat",
-    "Status",
-    "TokenKind",
-    "TokenRecord",
-    "TransactionKind",
-    "TransactionRecord",
-    "items_of",
-    "number_in",
-]
-
 # Agreements
 
 DEFAULT_PAYEE_ID: Final = "5e1f0000-0000-4000-8000-00000000e1f0"

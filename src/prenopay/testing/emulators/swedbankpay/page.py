@@ -9,7 +9,17 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from prenopay.testing.emulators.pages import Html, Language, asset, html, money_text, page, redirect, stylesheet
+from prenopay.testing.emulators.pages import (
+    Html,
+    Language,
+    asset,
+    html,
+    money_text,
+    page,
+    redirect,
+    stylesheet,
+    swedish,
+)
 from prenopay.testing.emulators.swedbankpay.cards import (
     TEST_CARDS,
     Instrument,
@@ -30,8 +40,6 @@ from prenopay.testing.emulators.swedbankpay.payer import (
 from prenopay.testing.emulators.swedbankpay.register import PAGE_PATH, Register
 from prenopay.testing.emulators.swedbankpay.tokens import asks_consent, stored_choices
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_list, write_json
-
-__all__ = ["Pages"]
 
 _HERE: Final = "prenopay.testing.emulators.swedbankpay"
 _ASSETS: Final = f"{PAGE_PATH}/assets"
@@ -68,109 +76,7 @@ _FIELDS: Final = {
 }
 """What is typed on the page: label, hint, and what is said where it is wrong."""
 _ENGLISH: Final = Language("en", {})
-_SWEDISH: Final = Language(
-    "sv",
-    {
-        "Emulator: no money moves. Never type a real card number.": (
-            "Emulator: inga pengar flyttas. Skriv aldrig ett riktigt kortnummer."
-        ),
-        "Pay to": "Betala till",
-        "Your order": "Din beställning",
-        "To pay": "Att betala",
-        "of which VAT {amount}": "varav moms {amount}",
-        "How do you want to pay?": "Hur vill du betala?",
-        "Card number": "Kortnummer",
-        "Valid thru": "Giltigt till",
-        "MM/YY": "MM/ÅÅ",
-        "Security code": "Säkerhetskod",
-        "Other test cards": "Andra testkort",
-        "Choose one and the form is filled in. Other numbers are refused.": (
-            "Välj ett så fylls formuläret i. Andra nummer tas inte emot."
-        ),
-        "asks in 3-D Secure": "frågar i 3-D Secure",
-        "pays at once": "betalar direkt",
-        "Use {brand} ending in {last}": "Använd {brand} som slutar på {last}",
-        "This order will be declined on purpose: {what} is one of the published test values.": (
-            "Den här beställningen nekas med avsikt: {what} är ett av de publicerade testvärdena."
-        ),
-        "Mobile number": "Mobilnummer",
-        "A Swedish number, such as 073-900 00 01": "Ett svenskt nummer, till exempel 073-900 00 01",
-        "You approve the payment in the app on your phone.": "Du godkänner betalningen i appen i din telefon.",
-        "The payment is approved as soon as you press the button.": (
-            "Betalningen godkänns så snart du trycker på knappen."
-        ),
-        "Pay {amount}": "Betala {amount}",
-        "Saved before": "Sparat sedan tidigare",
-        "Pay {amount} with {name}": "Betala {amount} med {name}",
-        "Save this for the next time": "Spara till nästa gång",
-        "Payment by phone or letter": "Betalning per telefon eller brev",
-        "Type the card as the payer gives it. The bank asks nothing.": (
-            "Skriv kortet som betalaren uppger det. Banken frågar inget."
-        ),
-        "Save": "Spara",
-        "Save a way to pay at": "Spara ett betalsätt hos",
-        "Nothing is charged now.": "Inget dras nu.",
-        "{merchant} wants to save your card {card}. Nothing is charged now.": (
-            "{merchant} vill spara ditt kort {card}. Inget dras nu."
-        ),
-        "It is saved": "Det är sparat",
-        "{merchant} may charge it as you have agreed. Nothing was charged now.": (
-            "{merchant} får dra pengar så som ni har kommit överens om. Inget drogs nu."
-        ),
-        "Cancel and go back": "Avbryt och gå tillbaka",
-        "Terms of purchase": "Köpvillkor",
-        "The payment was not completed": "Betalningen gick inte igenom",
-        "Your bank asks": "Din bank frågar",
-        "{merchant} wants to charge {amount} to your card {card}.": (
-            "{merchant} vill dra {amount} från ditt kort {card}."
-        ),
-        "Open {method} on your phone": "Öppna {method} i din telefon",
-        "Pay {amount} to {merchant}": "Betala {amount} till {merchant}",
-        "The payment waits for your answer in the app. Here is the phone:": (
-            "Betalningen väntar på ditt svar i appen. Här är telefonen:"
-        ),
-        "Approve": "Godkänn",
-        "Decline": "Neka",
-        "Cancel": "Avbryt",
-        "Do nothing until it times out": "Gör ingenting tills tiden går ut",
-        "The payment is done": "Betalningen är klar",
-        "{merchant} has your payment of {amount}.": "{merchant} har fått din betalning på {amount}.",
-        "This payment is closed": "Betalningen är stängd",
-        "It was cancelled, and nothing was charged.": "Den avbröts, och inget har dragits.",
-        "This link has expired": "Länken har gått ut",
-        "Ask {merchant} for a new one. Nothing was charged.": "Be {merchant} om en ny. Inget har dragits.",
-        "This site may not show the payment": "Webbplatsen får inte visa betalningen",
-        "The address {host} is not among the order's hostUrls.": (
-            "Adressen {host} finns inte bland beställningens hostUrls."
-        ),
-        "There is no such payment": "Betalningen finns inte",
-        "Check that the whole link was copied.": "Kontrollera att hela länken kom med.",
-        "Back to {merchant}": "Tillbaka till {merchant}",
-        "Only the published test cards can be used here.": "Här fungerar bara de publicerade testkorten.",
-        "Write month and year as MM/YY, not in the past.": "Skriv månad och år som MM/ÅÅ, inte i det förflutna.",
-        "Write the three or four digits of the security code.": "Skriv säkerhetskodens tre eller fyra siffror.",
-        "Write a Swedish mobile number, such as 073-900 00 01.": (
-            "Skriv ett svenskt mobilnummer, till exempel 073-900 00 01."
-        ),
-        "It was declined. Try again, or choose another way to pay.": (
-            "Den nekades. Försök igen eller välj ett annat sätt att betala."
-        ),
-        "There is not enough money on the card.": "Det finns inte tillräckligt med pengar på kortet.",
-        "The card has expired.": "Kortet har gått ut.",
-        "You cancelled at your bank.": "Du avbröt hos din bank.",
-        "You cancelled in the app.": "Du avbröt i appen.",
-        "BankID was cancelled.": "BankID avbröts.",
-        "You declined in Swish.": "Du nekade i Swish.",
-        "It took too long.": "Det tog för lång tid.",
-        "Card": "Kort",
-        "Apple Pay": "Apple Pay",
-        "Google Pay": "Google Pay",
-        "Click to Pay": "Click to Pay",
-        "Invoice": "Faktura",
-        "Monthly invoice": "Månadsfaktura",
-        "Pay by instalments": "Delbetalning",
-    },
-)
+_SWEDISH: Final = swedish(__package__ or "")
 
 
 def _language(culture: str) -> Language:
@@ -249,8 +155,9 @@ def _page(
     framed_by: str = "'none'",
 ) -> EmulatorAnswer:
     body = html(
-        '<body class="{look}"{data}><header class="ribbon"><p>{say[Emulator: no money moves. Never type a real card '
-        "number.]}</p></header><main>{main}</main>{script}</body>",
+        '<body class="{look}"{data}><header class="ribbon">'
+        "<p>{say[Emulator: no money moves. Never type a real card number.]}</p></header>"
+        "<main>{main}</main>{script}</body>",
         look=look,
         data=data,
         say=say,
@@ -273,7 +180,7 @@ class Pages:
         """Answer one call of a browser."""
         match request.method, request.path.removeprefix(PAGE_PATH).strip("/").split("/"):
             case "GET", ["assets", "page.css"]:
-                return stylesheet(_HERE)
+                return stylesheet(__package__ or "")
             case "GET", ["assets", "frame.js"]:
                 headers = (("content-type", "text/javascript"),)
                 return EmulatorAnswer(status=200, headers=headers, body=asset(_HERE, "frame.js"))
@@ -661,8 +568,8 @@ def _test_cards(visit: _Visit, *, is_open: bool) -> Html:
         for place, card in enumerate(TEST_CARDS)
     ]
     return html(
-        '<details class="cards"{open}><summary>{say[Other test cards]}</summary><p class="quiet">{say[Choose one and the '
-        "form is filled in. Other numbers are refused.]}</p><ul>{rows}</ul></details>",
+        '<details class="cards"{open}><summary>{say[Other test cards]}</summary><p class="quiet">'
+        "{say[Choose one and the form is filled in. Other numbers are refused.]}</p><ul>{rows}</ul></details>",
         open=" open" if is_open else None,
         say=visit.say,
         rows=rows,

@@ -42,17 +42,6 @@ from prenopay.testing.emulators.swedbankpay.register import PlannedDecline, Regi
 from prenopay.testing.emulators.swedbankpay.tokens import card_typed, store, stored_choices, usable_token
 from prenopay.testing.http import JsonObject, as_list
 
-__all__ = [
-    "Payer",
-    "PayerAnswer",
-    "PayerRefused",
-    "PayerResult",
-    "TrustlyAnswer",
-    "charge",
-    "end_attempts",
-    "is_swedish_mobile",
-]
-
 _APP_WAITS: Final = timedelta(minutes=3)
 """A payment app gives up on a payer who does nothing for this long."""
 _BANK_WAITS: Final = timedelta(minutes=15)
@@ -182,7 +171,7 @@ class Payer:
             return PayerResult(status=found.status, next_url=address)
 
     def walk_away(self, order: str) -> PayerResult:
-        """Open the page and close the browser: nothing happens, and nobody is told."""
+        """Open the page and close the browser: nothing happens, and nobody is notified."""
         with self._register.lock:
             found = self._register.find(order)
             self._register.open_page(found, "Redirect")
@@ -306,7 +295,7 @@ _NO_CALLBACK: Final = "It must be given: the account's charge is reported later 
 def charge(
     register: Register, merchant: Merchant, request: JsonObject, *, version: str, user_agent: str
 ) -> tuple[PaymentOrder, DeclineChannel]:
-    """Charge the token that a checked ``request`` names; returns the order, and how a decline is to be told.
+    """Charge the token that a checked ``request`` names; returns the order, and how a decline is to be reported.
 
     Raises ``Refusal`` where no charge is tried at all.
     """

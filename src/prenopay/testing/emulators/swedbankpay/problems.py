@@ -8,8 +8,6 @@ from typing import Final
 
 from prenopay.testing.http import JsonObject
 
-__all__ = ["FieldProblem", "Refusal", "forbidden", "input_error", "no_agreement", "not_found", "problem"]
-
 _TYPES: Final = "https://api.payex.com/psp/errordetail/"
 """The same in every environment: a name, not an address."""
 

@@ -26,21 +26,6 @@ from prenopay.testing.emulators.swedbankpay.orders import (
 )
 from prenopay.testing.http import JsonObject, as_object
 
-__all__ = [
-    "PAGE_PATH",
-    "ChargeRecord",
-    "OrderRecord",
-    "PlannedDecline",
-    "Reattempts",
-    "Register",
-    "Totals",
-    "Vault",
-    "charge_of",
-    "describe",
-    "record_of",
-    "stamp",
-]
-
 PAGE_PATH: Final = "/checkout"
 _PAGE_LIVES: Final = timedelta(days=28)
 """How long a payer can pay."""
@@ -58,7 +43,7 @@ def stamp(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedDecline:
-    """What the acquirer will say to a coming charge; without a ``channel``, told as the behaviour says."""
+    """What the acquirer will say to a coming charge; without a ``channel``, reported as the behaviour says."""
 
     word: str = ""
     channel: DeclineChannel | None = None
@@ -305,7 +290,7 @@ def record_of(register: Register, order: PaymentOrder) -> OrderRecord:
 
 
 def _personal(value: object) -> Iterator[str]:
-    """Yield what tells of a person, wherever it is in a request."""
+    """Yield what identifies a person, wherever it is in a request."""
     for name, part in (as_object(value) or {}).items():
         if name in _PERSONAL and isinstance(part, str):
             yield part

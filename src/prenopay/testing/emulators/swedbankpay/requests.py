@@ -40,21 +40,6 @@ from prenopay.testing.emulators.swedbankpay.orders import (
 from prenopay.testing.emulators.swedbankpay.problems import FieldProblem, input_error
 from prenopay.testing.http import EmulatorRequest, JsonObject, as_object, read_json
 
-__all__ = [
-    "ARCHIVE",
-    "ARCHIVERS",
-    "DELETE",
-    "PATCHES",
-    "RENAME",
-    "between_items",
-    "between_order_fields",
-    "create_table",
-    "json_body",
-    "part_of",
-    "post_purchase_table",
-    "refuse",
-]
-
 CURRENCIES: Final = ("SEK", "NOK", "DKK", "EUR")
 LANGUAGES: Final = tuple(
     "da-DK de-DE en-US es-ES et-EE fi-FI fr-FR lt-LT lv-LV nb-NO pl-PL ru-RU sv-SE".split()  # noqa: SIM905 - a table

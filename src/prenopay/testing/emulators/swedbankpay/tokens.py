@@ -27,18 +27,6 @@ from prenopay.testing.emulators.swedbankpay.register import PlannedDecline, Regi
 from prenopay.testing.emulators.swedbankpay.requests import ARCHIVE, ARCHIVERS, DELETE, RENAME, json_body, refuse
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer
 
-__all__ = [
-    "PAYERS_PATH",
-    "TOKEN_PATHS",
-    "TokenApi",
-    "TokenKeeper",
-    "asks_consent",
-    "card_typed",
-    "store",
-    "stored_choices",
-    "usable_token",
-]
-
 PAYERS_PATH: Final = "/online/payers"
 _ORDERS: Final = "/psp/paymentorders"
 _OF_PAYER: Final = ("payerownedtokens", "payerownedpaymenttokens")
@@ -427,7 +415,7 @@ class TokenKeeper:
     ) -> None:
         """Have the next ``times`` charges of cards that reach the acquirer declined by a documented word.
 
-        Without a ``channel`` the decline is told as ``behaviour.decline_channel`` says.
+        Without a ``channel`` the decline is reported as ``behaviour.decline_channel`` says.
         """
         if problem not in CARD_WORDS or times < 1:
             message = f"problem must be one of {', '.join(CARD_WORDS)}, and times 1 or more"

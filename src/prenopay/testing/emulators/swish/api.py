@@ -30,8 +30,6 @@ from prenopay.testing.http import (
     read_json,
 )
 
-__all__ = ["QR_PATH", "Api", "describe_call"]
-
 ItemT = TypeVar("ItemT", bound=Item)
 
 QR_PATH: Final = "/qrg-swish/api/v1"

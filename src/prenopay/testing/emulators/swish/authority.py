@@ -29,16 +29,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-__all__ = [
-    "IssuedCertificate",
-    "KeyPurpose",
-    "SwishAuthority",
-    "is_payout_signature",
-    "load_pair",
-    "payload_bytes",
-    "sign_payout",
-]
-
 _POLICY: Final = x509.ObjectIdentifier("1.2.752.237.1.1.1")
 """The certificate policy in every leaf of the public test bundle."""
 _VALID: Final = timedelta(days=2 * 365)

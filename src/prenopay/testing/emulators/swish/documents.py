@@ -11,8 +11,6 @@ from prenopay.testing.emulators.swish.register import Charge, Consent, Item, Pay
 from prenopay.testing.emulators.swish.requests import amount_of, stamp
 from prenopay.testing.http import JsonObject
 
-__all__ = ["CALLBACK_SOURCE", "charge_document", "consent_document", "document_of", "notify"]
-
 CALLBACK_SOURCE: Final = "89.46.83.171"
 """The address from which the simulator calls, as several integrators saw it."""
 _IDENTIFIER: Final = "callbackIdentifier"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from prenopay.testing.callbacks import Callback, CallbackQueue, Post, posting_without_name
 from prenopay.testing.clock import VirtualClock
@@ -48,7 +48,8 @@ from prenopay.testing.emulators.swish.register import (
 from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, JsonObject, Outcome, Refused
 from prenopay.testing.server import Served, serve, serve_until_interrupted
 
-__all__ = ["API_HOSTS", "QR_HOSTS", "PhoneFace", "Presenting", "ServedSwish", "SwishEmulator", "serve_swish"]
+KeptT = TypeVar("KeptT")
+RecordT = TypeVar("RecordT")
 
 API_HOSTS: Final = ("cpc.getswish.net", "mss.cpc.getswish.net", "staging.getswish.pub.tds.tieto.com")
 QR_HOSTS: Final = ("mpc.getswish.net",)
@@ -205,36 +206,27 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
     @property
     def payments(self) -> tuple[PaymentRecord, ...]:
         """Every payment request as it stands, in the order of creation."""
-        with self._register.lock:
-            self._register.settle()
-            return tuple(map(payment_record, self._register.payments.values()))
+        return self._records(payment_record, self._register.payments)
 
     @property
     def refunds(self) -> tuple[RefundRecord, ...]:
         """Every refund."""
-        with self._register.lock:
-            self._register.settle()
-            return tuple(map(refund_record, self._register.refunds.values()))
+        return self._records(refund_record, self._register.refunds)
 
     @property
     def payouts(self) -> tuple[PayoutRecord, ...]:
         """Every payout."""
-        with self._register.lock:
-            self._register.settle()
-            return tuple(map(payout_record, self._register.payouts.values()))
+        return self._records(payout_record, self._register.payouts)
 
     @property
     def consents(self) -> tuple[ConsentRecord, ...]:
         """Every standing consent."""
-        with self._register.lock:
-            return tuple(map(consent_record, self._register.consents.values()))
+        return self._records(consent_record, self._register.consents)
 
     @property
     def charges(self) -> tuple[ChargeRecord, ...]:
         """Every charge on a consent; one that is paid is among ``payments`` too, and is refunded there."""
-        with self._register.lock:
-            self._register.settle()
-            return tuple(map(charge_record, self._register.charges.values()))
+        return self._records(charge_record, self._register.charges)
 
     def payment(self, payment: str) -> PaymentRecord:
         """Return one payment request as it stands."""
@@ -244,6 +236,11 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
     def books(self) -> dict[str, Totals]:
         """Return what each payment comes to, by id."""
         return {record.id: record.totals for record in self.payments}
+
+    def _records(self, record: Callable[[KeptT], RecordT], kept: Mapping[str, KeptT]) -> tuple[RecordT, ...]:
+        with self._register.lock:
+            self._register.settle()
+            return tuple(map(record, kept.values()))
 
     # What every emulator has
 

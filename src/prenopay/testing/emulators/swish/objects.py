@@ -45,8 +45,6 @@ from prenopay.testing.emulators.swish.requests import (
 )
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_list, as_object, json_answer
 
-__all__ = ["RECURRING_PATH", "Recurring", "cancel_payment", "make_payment", "make_payout", "make_refund"]
-
 RECURRING_PATH: Final = "/recurring/merchant/v1"
 _CANCELLED: Final = [{"op": "replace", "path": "/status", "value": "cancelled"}]
 """The only patch there is (MSS user guide 2.0, §7.1)."""

@@ -13,13 +13,11 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from prenopay.testing.emulators.pages import Html, Language, html, money_text, page, redirect, stylesheet
+from prenopay.testing.emulators.pages import Html, Language, html, money_text, page, redirect, stylesheet, swedish
 from prenopay.testing.emulators.swish.payer import DEFAULT_PAYER, Payer, PayerRefused
 from prenopay.testing.emulators.swish.register import PHONE_PATH, Payment, Register, Status
 from prenopay.testing.emulators.swish.requests import minor, swedish_time
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
-
-__all__ = ["Pages"]
 
 _CSS: Final = f"{PHONE_PATH}/phone.css"
 _FIELDS: Final = {
@@ -28,51 +26,7 @@ _FIELDS: Final = {
 }
 """What is typed: label, hint, and kind of field."""
 _ENGLISH: Final = Language("en", {})
-_SWEDISH: Final = Language(
-    "sv",
-    {
-        "Emulated phone: no money moves": "Emulerad telefon: inga pengar flyttas",
-        "The payment app": "Betalappen",
-        "What do you want to pay?": "Vad vill du betala?",
-        "Your mobile number": "Ditt mobilnummer",
-        "Such as 070-174 06 06. Any number will do.": "T.ex. 070-174 06 06. Alla nummer duger.",
-        "Write a mobile number, such as 070-174 06 06.": "Skriv ett mobilnummer, t.ex. 070-174 06 06.",
-        "Show requests": "Visa förfrågningar",
-        "Code or link": "Kod eller länk",
-        "What the QR code says, or the link that begins with swish://": (
-            "Det som står i QR-koden, eller länken som börjar med swish://"
-        ),
-        "Open": "Öppna",
-        "Waiting for an answer": "Väntar på svar",
-        "Waiting for an answer from {number}": "Väntar på svar från {number}",
-        "Nothing is waiting now.": "Ingenting väntar just nu.",
-        "QR code or link": "QR-kod eller länk",
-        "Pay": "Betala",
-        "To": "Till",
-        "Message": "Meddelande",
-        "Reference": "Referens",
-        "Answer before {time}.": "Svara före kl. {time}.",
-        "Approve with BankID": "Godkänn med BankID",
-        "Cancel": "Avbryt",
-        "Too late": "För sent",
-        "The time to pay has passed. Ask the shop for a new request.": (
-            "Tiden för att betala har gått ut. Be butiken om en ny förfrågan."
-        ),
-        "Not found": "Finns inte",
-        "There is no request with that code.": "Det finns ingen förfrågan med den koden.",
-        "Paid": "Betalt",
-        "{amount} to {merchant}.": "{amount} till {merchant}.",
-        "Cancelled": "Avbrutet",
-        "You did not pay.": "Du betalade inte.",
-        "Withdrawn": "Återtagen",
-        "The shop has withdrawn its request.": "Butiken har tagit tillbaka sin förfrågan.",
-        "It did not work": "Det gick inte",
-        "The payment was not made ({code}).": "Betalningen genomfördes inte ({code}).",
-        "Back to the shop": "Tillbaka till butiken",
-        "On a phone this opens {url}": "På en telefon öppnas nu {url}",
-        "To the start": "Till början",
-    },
-)
+_SWEDISH: Final = swedish(__package__ or "")
 
 
 class Pages:
@@ -90,7 +44,7 @@ class Pages:
             case "GET", "":
                 return self._open(say, request.query)
             case "GET", "/phone.css":
-                return stylesheet("prenopay.testing.emulators.swish")
+                return stylesheet(__package__ or "")
             case "POST", "/answer":
                 return self._act(say, request.form)
             case _:
@@ -174,13 +128,14 @@ def _page(say: Language, main: Html, *, title: str, status: int = 200) -> Emulat
 def _home_page(say: Language, waiting: Iterable[Payment], *, number: str, wrong: str) -> EmulatorAnswer:
     """Return the start: what waits (for ``number``, if one is given), and the two ways in."""
     rows = [_row(say, payment) for payment in waiting]
+    waiting_for = "Waiting for an answer from {number}" if number else "Waiting for an answer"
     listed = '<ul class="requests">{rows}</ul>' if rows else '<p class="quiet">{say[Nothing is waiting now.]}</p>'
     main = html(
         "<h1>{say[What do you want to pay?]}</h1><section><h2>{heading}</h2>{listed}</section>"
         '<form action="{home}">{by_number}<button class="other">{say[Show requests]}</button></form>'
         '<form action="{home}">{by_token}<button class="other">{say[Open]}</button></form>',
         say=say,
-        heading=say("Waiting for an answer" + (" from {number}" if number else ""), number=f"+{number}"),
+        heading=say(waiting_for, number=f"+{number}"),
         listed=html(listed, rows=rows, say=say),
         home=PHONE_PATH,
         by_number=_number_field(say, wrong or number, wrong),

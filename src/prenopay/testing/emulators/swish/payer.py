@@ -10,8 +10,6 @@ from prenopay.testing.emulators.swish.problems import text_of
 from prenopay.testing.emulators.swish.register import Item, Payment, PaymentRecord, Register, Status, payment_record
 from prenopay.testing.emulators.swish.requests import age_on
 
-__all__ = ["DEFAULT_PAYER", "Payer", "PayerRefused", "await_payer", "payer_code"]
-
 DEFAULT_PAYER: Final = "46701740605"
 """Who scans when nobody says who; one of the numbers that are kept for stories (070-174 06 05 to 99)."""
 

@@ -14,18 +14,6 @@ from typing import Final, NoReturn
 from prenopay.testing.emulators.swish.behaviour import Behaviour
 from prenopay.testing.http import EmulatorAnswer, Headers, json_answer
 
-__all__ = [
-    "Call",
-    "Problem",
-    "Refusal",
-    "malformed",
-    "provokes_at_once",
-    "provokes_later",
-    "refuse",
-    "refuse_all",
-    "text_of",
-]
-
 _UNPROCESSABLE: Final = 422
 _FORBIDDEN: Final = 403
 _TEXTS: Final = {

@@ -15,8 +15,6 @@ from urllib.parse import quote
 from prenopay.testing.emulators.swish.problems import Refusal, malformed
 from prenopay.testing.http import EmulatorAnswer, JsonObject, as_object
 
-__all__ = ["commerce_content", "prefilled_content", "qr_picture"]
-
 _TYPES: Final = {"png": "image/png", "svg": "image/svg+xml"}
 _SIZE_LEAST: Final = 300
 _TEXT_MOST: Final = 70

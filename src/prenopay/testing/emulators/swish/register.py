@@ -18,33 +18,6 @@ from prenopay.testing.emulators.swish.behaviour import Behaviour
 from prenopay.testing.emulators.swish.requests import minor
 from prenopay.testing.http import EmulatorRequest, JsonObject
 
-__all__ = [
-    "DEFAULT_NUMBER",
-    "PHONE_PATH",
-    "Charge",
-    "ChargeRecord",
-    "Consent",
-    "ConsentRecord",
-    "Item",
-    "Payment",
-    "PaymentRecord",
-    "Payout",
-    "PayoutRecord",
-    "Refund",
-    "RefundRecord",
-    "Register",
-    "Status",
-    "SwishMerchant",
-    "SwishPayer",
-    "Totals",
-    "charge_record",
-    "consent_record",
-    "describe",
-    "payment_record",
-    "payout_record",
-    "refund_record",
-]
-
 DEFAULT_NUMBER: Final = "1230000017"
 PHONE_PATH: Final = "/phone"
 

@@ -13,24 +13,6 @@ from prenopay.testing.emulators.swish.behaviour import AmountStyle, Behaviour, C
 from prenopay.testing.emulators.swish.problems import Call, malformed
 from prenopay.testing.http import JsonObject
 
-__all__ = [
-    "age_on",
-    "amount_in",
-    "amount_of",
-    "charge_table",
-    "checked",
-    "consent_table",
-    "envelope_table",
-    "is_ssn",
-    "minor",
-    "payment_table",
-    "payout_table",
-    "refund_table",
-    "stamp",
-    "swedish_time",
-    "text_in",
-]
-
 _CENT: Final = Decimal("0.01")
 _UUID: Final = text(pattern=r"[0-9A-F]{32}")
 _MSISDN: Final = text(pattern=r"[1-9]\d{7,14}", may_be_empty=True)
