@@ -1,4 +1,4 @@
-"""Standing consents, experimental: what is sent, what is read, and every refusal."""
+"""Standing consents and charges on them, experimental: what is sent, what is read, and every refusal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prenopay import Accounts, Money, Order, Payer, PaymentState, Secret
+from prenopay import Accounts, Advice, Decline, DeclineCode, Money, Order, Payer, PaymentState, Secret
 from prenopay._blocking import run_blocking
 from prenopay.errors import (
     Conflict,
@@ -23,17 +23,18 @@ from prenopay.errors import (
     UnsupportedOperation,
 )
 from prenopay.ports import HttpResponse
-from prenopay.provider import ChargesMandates, Created, Environment, Observation
+from prenopay.provider import Charged, ChargesMandates, Created, Environment, Observation
 from prenopay.providers.swish import Swish, SwishRecurring, SwishRecurringProvider
 from prenopay.values.callbacks import CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, StoreMethod
-from prenopay.values.orders import PageStyle
+from prenopay.values.orders import CaptureMode, Initiator, PageStyle
 from prenopay.values.payments import Action, Operation, Outcome
 from tests.providers.swedbankpay.samples import CONSENT as AGREED
 
 from .authority import NUMBER, issued
 from .samples import (
     API,
+    BANKS,
     CALLBACK,
     HOST,
     MISSING,
@@ -54,6 +55,7 @@ from .samples import (
     config,
     consent,
     errors,
+    made,
     made_with_token,
     payment,
     provider,
@@ -112,10 +114,10 @@ def test_once_on_it_is_a_capability_like_any_other() -> None:
 
     assert draw.__annotations__["return"] == "Operation"
     assert account.recurring
-    for made in (OURS, account.provider(), config(recurring=True).provider()):
-        assert isinstance(made, SwishRecurringProvider)
-        assert ChargesMandates in type(made).__mro__
-        assert {"capture", "update"} == set(made.limits.not_supported)
+    for each in (OURS, account.provider(), config(recurring=True).provider()):
+        assert isinstance(each, SwishRecurringProvider)
+        assert ChargesMandates in type(each).__mro__
+        assert {"capture", "update"} == set(each.limits.not_supported)
 
 
 # Asking for a consent
@@ -411,3 +413,185 @@ def test_consents_and_charges_are_inspected() -> None:
     assert (taken.kind, taken.provider_reference, taken.captured) == ("charge", REFUND, 14900)
     assert (timed_out.state, timed_out.captured) == (PaymentState.DECLINED, 0)
     assert RETURN not in repr(signed)
+
+
+_CHARGE = f"{HOST}/recurring/merchant/v1/payments/single/{REFUND}"
+
+
+def charge(script: Script, **fields: Any) -> Charged:
+    return run_blocking(OURS.charge(script, charge_of(**fields)))
+
+
+# Charging
+
+
+def test_money_is_taken_on_a_consent() -> None:
+    script = Script(_MADE)
+    found = charge(script, minor=14950)
+
+    assert script.calls == [("POST", _CHARGE)]
+    (sent,) = script.sent
+    assert (sent.label, sent.retry_safe) == ("charge", False)
+    assert body_of(sent) == {
+        "consentId": UUID,
+        "callbackUrl": CALLBACK,
+        "payee": {"alias": NUMBER},
+        "amount": {"value": 149.5, "currency": "SEK"},
+        "message": "En månad",
+    }
+    observed = found.observation
+    assert observed is not None
+    assert (found.outcome, found.decline) == (Outcome.PENDING, None)
+    assert (observed.provider_reference, observed.reference) == (f"recurring:{REFUND}", REFUND)
+    assert (observed.state, observed.submitted, observed.captured) == (PaymentState.PENDING, sek(14950), sek(0))
+
+
+def test_a_charge_that_never_arrived_is_sent_again_under_the_same_id() -> None:
+    script = Script(MISSING, _MADE)
+    assert charge(script, again=True).outcome is Outcome.PENDING
+    assert [("GET", f"{_CHARGE}/status"), ("POST", _CHARGE)] == script.calls
+    assert charge(Script(MISSING), again=True, token=None).outcome is Outcome.NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"amount": Money(100, "NOK")}, "amount"), ({"description": "a" * 51}, "description")]
+)
+def test_what_a_charge_cannot_express(changes: Json, field: str) -> None:
+    values: Json = {"amount": sek(14900), "description": "En månad", **changes}
+    with pytest.raises(InvalidOrder) as refused:
+        OURS.check_order(Order(return_url="", initiator=Initiator.MERCHANT, capture=CaptureMode.AUTOMATIC, **values))
+    assert field == refused.value.field
+    with pytest.raises(InvalidOrder):
+        charge(Script(), kind=MandateKind.UNSCHEDULED)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (charged("CREATED"), Outcome.PENDING),
+        (charged("something"), Outcome.PENDING),
+        (charged("PAID"), Outcome.SUCCEEDED),
+        (charged("DECLINED"), Outcome.DECLINED),
+        (charged("ERROR", errorCode="RF07"), Outcome.DECLINED),
+        (charged("ERROR", errorCode="DS24"), Outcome.UNKNOWN),
+    ],
+)
+def test_what_a_look_finds_is_what_was_charged(body: Json, outcome: Outcome) -> None:
+    for script, again in ((Script(answer(body)), True), (Script(errors("RP09"), answer(body)), False)):
+        found = charge(script, again=again)
+        assert outcome is found.outcome
+        assert found.observation is not None
+        assert (found.decline is not None) is (outcome in {Outcome.DECLINED, Outcome.UNKNOWN})
+        assert script.calls[-1] == ("GET", f"{_CHARGE}/status")
+
+
+_OTHER = charged("PAID", amount={"value": "1.00", "currency": "SEK"})
+
+
+@pytest.mark.parametrize(
+    ("again", "steps"),
+    [
+        (False, [errors("RP09"), MISSING]),
+        (False, [errors("RP09"), answer(charged("PAID", amount=1))]),
+        (True, [answer(_OTHER)]),
+    ],
+)
+def test_an_id_that_is_used_for_another_charge_is_an_error(again: bool, steps: list[HttpResponse]) -> None:  # noqa: FBT001 - a case
+    with pytest.raises((DuplicateReference, UnexpectedAnswer)):
+        charge(Script(*steps), again=again)
+
+
+@pytest.mark.parametrize(("code", "ours"), [("RF07", DeclineCode.DECLINED), ("ACMT03", DeclineCode.PAYER_NOT_ENROLLED)])
+def test_a_no_at_once_is_a_decline(code: str, ours: DeclineCode) -> None:
+    found = charge(Script(errors(code)))
+    assert found.decline is not None
+    assert (Outcome.DECLINED, None, ours) == (found.outcome, found.observation, found.decline.code)
+
+
+@pytest.mark.parametrize("refused", [errors("PA01"), MISSING, errors("PA01", status=400), errors("RP04", status=404)])
+@pytest.mark.parametrize("found", [answer(consent("REVOKED")), answer(consent("PENDING")), MISSING])
+def test_a_consent_that_is_not_active_is_a_decline(refused: HttpResponse, found: HttpResponse) -> None:
+    script = Script(refused, found)
+    ended = charge(script)
+
+    assert script.calls == [("POST", _CHARGE), ("GET", _CONSENT)]
+    assert ended.decline is not None
+    assert (ended.outcome, ended.decline.code) == (Outcome.DECLINED, DeclineCode.MANDATE_INACTIVE)
+    assert ended.decline.suspends
+    assert UUID not in repr(ended)
+    with pytest.raises((Refused, Conflict)):  # while the consent is active the refusal is about something else
+        charge(Script(refused, answer(consent())))
+
+
+@pytest.mark.parametrize(
+    ("refused", "error"),
+    [
+        (errors("PA01", status=403), Unauthenticated),
+        (errors("PA01", "AM03"), Refused),
+        (errors("AM03"), Refused),
+        (answer(b"", 401), Unauthenticated),
+        (answer(b"", 429), RateLimited),
+        (answer(b"", 503), ProviderUnavailable),
+        (errors("DS24"), ProviderUnavailable),
+        (answer(b"", 302), UnexpectedAnswer),
+    ],
+)
+def test_other_refusals_are_errors_and_nothing_more_is_sent(refused: HttpResponse, error: type[PrenopayError]) -> None:
+    script = Script(refused)
+    with pytest.raises(error):
+        charge(script)
+    assert len(script.sent) == 1
+
+
+# Reading a charge
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "taken"),
+    [
+        (charged("CREATED"), PaymentState.PENDING, 0),
+        (charged("DEBITED"), PaymentState.PENDING, 0),
+        (charged("PAID"), PaymentState.CAPTURED, 14900),
+        (charged("PAID", amount="149.00", currency="SEK", id=None), PaymentState.CAPTURED, 14900),
+        (charged("ERROR", errorCode="DS24"), PaymentState.UNKNOWN, 0),
+        (charged("ERROR", errorCode="XX99"), PaymentState.DECLINED, 0),
+        (charged("CANCELLED"), PaymentState.DECLINED, 0),
+    ],
+)
+def test_a_charge_stands(body: Json, state: PaymentState, taken: int) -> None:
+    script = Script(answer(body))
+    observed = look(script, f"recurring:{REFUND}")
+    assert [("GET", f"{_CHARGE}/status")] == script.calls
+    assert (state, sek(taken), sek(14900)) == (observed.state, observed.captured, observed.submitted)
+    assert (observed.provider_reference, observed.reference) == (f"recurring:{REFUND}", REFUND)
+    assert observed.status_is_known
+    assert observed.allowed_actions == ({Action.REFUND} if taken else set())
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [("TM01", Advice.RETRY_LATER), ("RP08", Advice.NEW_METHOD), ("RF07", Advice.NEW_METHOD), ("VR01", Advice.NEVER)],
+)
+def test_a_charge_that_failed_was_declined_and_never_expires(code: str, advice: Advice) -> None:
+    observed = look(Script(answer(charged("ERROR", errorCode=code))), f"recurring:{REFUND}")
+    assert isinstance(observed.decline, Decline)
+    assert (PaymentState.DECLINED, advice) == (observed.state, observed.decline.advice)
+
+
+@pytest.mark.parametrize(
+    "body", [charged(id=UUID), charged(payeeAlias="1230000025"), charged(amount=None), charged(""), b"<html>"]
+)
+def test_a_charge_that_cannot_be_ours_is_refused(body: Json | bytes) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        look(Script(answer(body)), f"recurring:{REFUND}")
+
+
+def test_a_charge_is_refunded_under_the_banks_reference() -> None:
+    script = Script(answer(charged("PAID")), made("refunds", "F0" * 16))
+    request = change(14900, provider_reference=f"recurring:{REFUND}", reference="F0" * 16)
+    assert run_blocking(OURS.refund(script, request)).outcome is Outcome.PENDING
+    assert body_of(script.sent[1])["originalPaymentReference"] == BANKS
+    with pytest.raises(Conflict, match="no bank reference"):
+        run_blocking(OURS.refund(Script(answer(charged("PAID", paymentReference=None))), request))
+    with pytest.raises(Conflict, match="no charge"):
+        look(Script(MISSING), f"recurring:{REFUND}")
