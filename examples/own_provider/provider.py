@@ -153,7 +153,8 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
             message = "amount: a refund has one"
             raise InvalidOrder(message, field="amount")
         path = f"{request.provider_reference}/refunds/{request.reference}"
-        payment = await self._call(send, "PUT", path, "refund", {"amount": request.amount.minor})
+        body = {"amount": request.amount.minor, "text": request.description}
+        payment = await self._call(send, "PUT", path, "refund", body)
         return Reply(outcome=Outcome.SUCCEEDED, observation=_observed(payment))
 
     # Hearing of changes, and the rest

@@ -86,14 +86,14 @@ def test_the_shop_starts_sells_and_ends(browser: Any, tmp_path: Path, monkeypatc
         _buy(browser, f"http://127.0.0.1:{port}")
         _swish(browser, f"http://127.0.0.1:{port}")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (out, err, process.returncode) == ("", "", 0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_that_is_taken_is_said_plainly() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, _started("--gateway-port", str(taken.getsockname()[1])) as it:
-        _, err = it.communicate(timeout=30)
+        _, err = it.communicate(timeout=120)
     assert "Address already in use" in err
     assert "Traceback" not in err
     assert it.returncode == 2

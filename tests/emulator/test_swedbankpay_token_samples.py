@@ -100,9 +100,8 @@ OWNED_PARAMETERS = _no_member("/payerOwnedTokens/tokens/instrumentParameters", "
 OURS_OWNED = _no_member("/payerOwnedTokens/tokens/instrumentParameters", *NEWER)
 
 
-@pytest.mark.parametrize(
-    ("name", "act", "ours_more", "theirs_more"),
-    [
+def test_members_are_those_of_the_samples() -> None:
+    cases: list[tuple[str, Callable[[Merchant], Answer], set[str] | None, set[str]]] = [
         ("payerownedtokens-get-response-network-tokenization.json", _owned, set(), set()),
         ("payerownedtokens-delete-all-response.json", _all_deleted, OURS_OWNED, OWNED_PARAMETERS),
         ("token-delete-payerownedtoken-response.json", _all_deleted, OURS_OWNED, OWNED_PARAMETERS),
@@ -141,22 +140,15 @@ OURS_OWNED = _no_member("/payerOwnedTokens/tokens/instrumentParameters", *NEWER)
         ),
         ("paymentorder-status-paid-card-unscheduled-token.json", _paid, None, set()),
         ("paymentorder-failed.json", _failed, set(), set()),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_members_are_those_of_the_samples(
-    merchant: Merchant,
-    name: str,
-    act: Callable[[Merchant], Answer],
-    ours_more: set[str] | None,
-    theirs_more: set[str],
-) -> None:
-    sample, body = _sample(name), act(merchant).body
-    theirs, ours = _names(sample), _names(body)
-    assert theirs - ours == theirs_more
-    if ours_more is not None:
-        assert ours - theirs == ours_more
-    assert _rels(body) == _rels(sample)
+    ]
+    for name, act, ours_more, theirs_more in cases:
+        merchant = Merchant()
+        sample, body = _sample(name), act(merchant).body
+        theirs, ours = _names(sample), _names(body)
+        assert theirs - ours == theirs_more
+        if ours_more is not None:
+            assert ours - theirs == ours_more
+        assert _rels(body) == _rels(sample)
 
 
 def _single_card(merchant: Merchant) -> dict[str, Any]:
@@ -172,12 +164,15 @@ def _single_account(merchant: Merchant) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("name", "single"), [("creditcard", _single_card), ("trustly", _single_account)])
-def test_parameters_are_those_of_the_samples(
-    merchant: Merchant, name: str, single: Callable[[Merchant], dict[str, Any]]
-) -> None:
-    theirs = _sample(f"payerapi-instrument-parameters-{name}.json")["token"]["instrumentParameters"]
-    assert single(merchant)["instrumentParameters"].keys() == theirs.keys()
+def test_parameters_are_those_of_the_samples() -> None:
+    cases: list[tuple[str, Callable[[Merchant], dict[str, Any]]]] = [
+        ("creditcard", _single_card),
+        ("trustly", _single_account),
+    ]
+    for name, single in cases:
+        merchant = Merchant()
+        theirs = _sample(f"payerapi-instrument-parameters-{name}.json")["token"]["instrumentParameters"]
+        assert single(merchant)["instrumentParameters"].keys() == theirs.keys()
 
 
 def _do_not_retry(merchant: Merchant) -> Answer:
@@ -222,9 +217,8 @@ def _consent(merchant: Merchant) -> Answer:
     return merchant.create(payer=PAYER, generatePaymentToken=True, enablePaymentDetailsConsentCheckbox=True)
 
 
-@pytest.mark.parametrize(
-    ("name", "act"),
-    [
+def test_problems_are_those_of_the_samples() -> None:
+    cases: list[tuple[str, Callable[[Merchant], Answer]]] = [
         ("creditcard-acquirererrordonotretry", _do_not_retry),
         ("creditcard-authenticationrequired-modification-required", _modification),
         ("creditcard-authenticationrequired-suspension-warning", _suspended(5)),
@@ -232,45 +226,44 @@ def _consent(merchant: Merchant) -> Answer:
         ("paymentorders-inputerror-token-missing", _missing),
         ("paymentorders-paymenttokeninactive-recurrence", _inactive),
         ("paymentorders-inputerror-consent-checkbox", _consent),
-    ],
-)
-def test_problems_are_those_of_the_samples(merchant: Merchant, name: str, act: Callable[[Merchant], Answer]) -> None:
-    theirs = _sample(f"problem-{name}.json")
-    merchant.emulator.behaviour = Behaviour(decline_channel=DeclineChannel.PROBLEM)
-    answer = act(merchant)
-    assert (answer.status, answer.body["type"]) == (theirs["status"], theirs["type"])
-    assert _names(theirs) - _names(answer.body) == set()
-    assert _names(answer.body) - _names(theirs) <= {"/instance"}
-    assert {entry["name"] for entry in answer.body["problems"]} <= {entry["name"] for entry in theirs["problems"]}
+    ]
+    for name, act in cases:
+        merchant = Merchant()
+        theirs = _sample(f"problem-{name}.json")
+        merchant.emulator.behaviour = Behaviour(decline_channel=DeclineChannel.PROBLEM)
+        answer = act(merchant)
+        assert (answer.status, answer.body["type"]) == (theirs["status"], theirs["type"])
+        assert _names(theirs) - _names(answer.body) == set()
+        assert _names(answer.body) - _names(theirs) <= {"/instance"}
+        assert {entry["name"] for entry in answer.body["problems"]} <= {entry["name"] for entry in theirs["problems"]}
 
 
-@pytest.mark.parametrize(
-    ("name", "operation"),
-    [
+def test_real_requests_that_store_are_taken_as_they_are() -> None:
+    cases: list[tuple[str, str]] = [
         ("recur-initial-request-redirect", "Purchase"),
         ("unscheduled-initial-request", "Purchase"),
         ("moto-purchase-request-redirect", "Purchase"),
         ("verify-request", "Verify"),
         ("payer-aware-menu-request-redirect", "Purchase"),
-    ],
-)
-def test_real_requests_that_store_are_taken_as_they_are(merchant: Merchant, name: str, operation: str) -> None:
-    sample = _sample(f"{name}.json")
-    sample["paymentorder"]["payeeInfo"]["payeeId"] = DEFAULT_PAYEE_ID
-    answer = merchant.call("POST", "/psp/paymentorders", sample)
-    assert answer.status == 201, answer.body
-    assert answer.order["operation"] == operation
+    ]
+    for name, operation in cases:
+        merchant = Merchant()
+        sample = _sample(f"{name}.json")
+        sample["paymentorder"]["payeeInfo"]["payeeId"] = DEFAULT_PAYEE_ID
+        answer = merchant.call("POST", "/psp/paymentorders", sample)
+        assert answer.status == 201, answer.body
+        assert answer.order["operation"] == operation
 
 
-@pytest.mark.parametrize(("name", "kind"), [("recur", TokenKind.RECURRENCE), ("unscheduled", TokenKind.UNSCHEDULED)])
-def test_real_charges_are_taken_but_for_lines_that_do_not_add_up(
-    merchant: Merchant, name: str, kind: TokenKind
-) -> None:
-    order = _sample(f"{name}-request.json")["paymentorder"]
-    payer = order["payer"]["payerReference"]
-    order["payeeInfo"]["payeeId"] = DEFAULT_PAYEE_ID
-    order[kind.field] = merchant.emulator.store_card(payer, kind=kind).token
-    refused = merchant.call("POST", "/psp/paymentorders", {"paymentorder": order})
-    assert refused.problem_names == ["PaymentOrder.Amount"]
-    answer = merchant.call("POST", "/psp/paymentorders", {"paymentorder": {**order, "orderItems": None}})
-    assert answer.order["status"] == "Paid"
+def test_real_charges_are_taken_but_for_lines_that_do_not_add_up() -> None:
+    cases: list[tuple[str, TokenKind]] = [("recur", TokenKind.RECURRENCE), ("unscheduled", TokenKind.UNSCHEDULED)]
+    for name, kind in cases:
+        merchant = Merchant()
+        order = _sample(f"{name}-request.json")["paymentorder"]
+        payer = order["payer"]["payerReference"]
+        order["payeeInfo"]["payeeId"] = DEFAULT_PAYEE_ID
+        order[kind.field] = merchant.emulator.store_card(payer, kind=kind).token
+        refused = merchant.call("POST", "/psp/paymentorders", {"paymentorder": order})
+        assert refused.problem_names == ["PaymentOrder.Amount"]
+        answer = merchant.call("POST", "/psp/paymentorders", {"paymentorder": {**order, "orderItems": None}})
+        assert answer.order["status"] == "Paid"

@@ -14,9 +14,9 @@ from prenopay.providers.swedbankpay import RepeatedReference
 from prenopay.providers.swish.consents import CHARGE, CONSENT
 from prenopay.values.mandates import MandateKind, StoreMethod
 from tests.providers.swedbankpay import samples as card
-from tests.providers.swish import samples as swish
 from tests.providers.swedbankpay.test_charges import request_of as charge_of
 from tests.providers.swedbankpay.test_tokens import new_list, new_token, old_list, old_token
+from tests.providers.swish import samples as swish
 
 __all__ = ["CARD_VERBS", "SWISH_VERBS", "Answering", "Verb", "enveloped", "opened"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.providers.swedbankpay import samples as card
-from tests.providers.swish import samples as swish
 from tests.providers.swedbankpay.test_tokens import new_list, new_token, old_list, old_token
+from tests.providers.swish import samples as swish
 
 __all__ = ["CARD_CALLBACKS", "CARD_DOCUMENTS", "SETTINGS", "SWISH_CALLBACKS", "SWISH_DOCUMENTS", "TOKEN_FILE"]
 

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from prenopay import Accounts, Payer
-from prenopay.testing.fixtures.bench import Bench
-from prenopay.testing.fixtures.secrets import SecretSeeker, SecretsSeen
-from prenopay.testing.fixtures.shops import OpenMock
+from prenopay.testing.bench import Bench, OpenMock
 from prenopay.testing.listening import Heard, listening
+from prenopay.testing.secrets import SecretSeeker, SecretsSeen
 from prenopay.values.orders import Address, PageStyle
 from tests.behaviour.shop import CALLBACK_URL, KEY, an_order
 
@@ -44,7 +43,7 @@ def seeker(prenopay_bench: Bench) -> Iterator[SecretSeeker]:
 @pytest.mark.parametrize("place", [1, 2, 3])
 def test_each_of_several_things_of_one_kind_is_looked_at(place: int, seeker: SecretSeeker) -> None:
     things = [NUMBER if number == place else "fine" for number in (1, 2, 3)]
-    with pytest.raises(SecretsSeen, match=rf"a str shows the secret 19…34 \(12 signs\): argument {place} of 3"):
+    with pytest.raises(SecretsSeen, match=rf"a str shows the secret 19…34 \(12 characters\): argument {place} of 3"):
         seeker(*things)
 
 
@@ -187,4 +186,6 @@ def test_levels_are_as_they_were():
 def test_a_leak_in_any_record_fails_the_hosts_test_and_levels_are_put_back(tmp_path: Path) -> None:
     ran = run_tests(tmp_path, test_host=LEAKS, test_levels=LEVELS)
     assert (ran.count("passed"), ran.count("error")) == (6, 5), ran.said
-    assert "SecretsSeen: the log shows the secret a-…et (22 signs): record 1, INFO of the logger 'host'" in ran.said
+    assert (
+        "SecretsSeen: the log shows the secret a-…et (22 characters): record 1, INFO of the logger 'host'" in ran.said
+    )

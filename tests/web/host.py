@@ -19,8 +19,8 @@ from prenopay import (
 from prenopay.books.inbox import Callback
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.testing.http import EmulatorSender
 from prenopay.values.subjects import Subject
 from tests.behaviour.shop import KEY, an_order
 
@@ -103,7 +103,7 @@ class GatedSender(EmulatorSender):
         self.gate.set()
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
-        if not self.gate.wait(timeout=20):
+        if not self.gate.wait(timeout=60):
             message = "the test forgot to open the gate"
             raise AssertionError(message)
         return await super().send(request, timeout=timeout)

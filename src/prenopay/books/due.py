@@ -37,7 +37,7 @@ def _minutes(*pauses: int) -> tuple[timedelta, ...]:
 CALLBACKS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
 EVENTS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600))
 OPERATIONS: Final = _minutes(1, 5, 30, 120, 480, 1440)
-LOOKS: Final = _minutes(10, 20, 60, 180, 480, 1440)
+LOOKS: Final = _minutes(10, 20, 30, 60, 60, 120, 120, 240, 240, 480, 480, 1440)
 """Pauses after a look at a payment, or a removal of a token, that failed. Of all these the last one repeats."""
 
 
@@ -109,12 +109,14 @@ def postpone(connection: Connection, kind: str, row: Due, at: datetime) -> None:
 
 def _waiting(kind: str, accounts: Sequence[str], now: datetime, limit: int) -> Select[Any]:
     table, key = TABLES[kind]
-    return (
+    query: Any = (
         select(table.c.account, key.label("key"), table.c.tries)
         .where(table.c.account.in_(accounts), table.c.next_at <= now, free(table, now))
         .order_by(table.c.next_at, key)
         .limit(limit)
     )
+    selected: Select[Any] = query
+    return selected
 
 
 def _due(row: Any) -> Due:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from prenopay.account import Account, News, asked, failed, redacted
 from prenopay.books import codec, ids, operations
-from prenopay.books.operations import Begun, StoredOperation
-from prenopay.books.outcomes import FIRST_TRY_HAS_ENDED, STAYS_OPEN
-from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, PrenopayError
+from prenopay.books.operations import FIRST_TRY_HAS_ENDED, Begun, StoredOperation
+from prenopay.books.outcomes import STAYS_OPEN
+from prenopay.errors import Conflict, DuplicateReference, PrenopayError
 from prenopay.mandates import drawing, rows as mandates
 from prenopay.mandates.drawing import Drawing
 from prenopay.payments import observing, rows
@@ -93,12 +93,8 @@ async def settle_by_hand(
     account: Account, operation_id: str, *, provider_reference: str | None, person: str, reason: str
 ) -> Operation:
     """Write down what a person found out: the gateway's payment, or that there is none."""
-    if not person.strip() or not reason.strip():
-        field = "reason" if person.strip() else "person"
-        message = f"{field}: who settles an operation by hand leaves a name and a reason"
-        raise InvalidOrder(message, field=field)
     found = await account.read(operations.load, account.name, operation_id)
-    _refuse_early(account, found, has_proof=provider_reference is not None)
+    operations.require_settleable(found, now=account.now(), has_proof=provider_reference is not None)
     observed, read_at = None, account.now()
     if provider_reference is not None:
         observed = await _proof(account, found.operation, provider_reference)
@@ -137,21 +133,17 @@ def _begin(
     parameters = {"mandate_id": mandate_id, "period": period}
     digest = codec.digest(intent.kind, order, *sorted(parameters.items()))
     repeated = operations.repeated(connection, intent, digest)
-    if repeated is not None:
-        stored = rows.lock(connection, account.name, repeated.operation.subject.id)
-        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+    held = None if repeated is None else rows.lock(connection, account.name, repeated.operation.subject.id)
     mandate = mandates.lock(connection, account.name, mandate_id)
-    if repeated is None or repeated.begins_again(intent.now):
-        amount = order.amount
-        drawing.check(
-            connection,
-            mandate,
-            Drawing(operation_id=intent.operation_id, amount=amount, period=period, now=intent.now),
-        )
-    token = mandates.token(connection, mandate_id)
     if repeated is not None:
+        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+    if repeated is None or repeated.begins_again(intent.now):
+        wanted = Drawing(operation_id=intent.operation_id, amount=order.amount, period=period, now=intent.now)
+        drawing.check(connection, mandate, wanted)
+    token = mandates.token(connection, mandate_id)
+    if repeated is not None and held is not None:
         begun = operations.again(connection, intent, repeated)
-        return Charge(begun=begun, stored=stored, order=order, mandate=mandate.mandate, token=token)
+        return Charge(begun=begun, stored=held, order=order, mandate=mandate.mandate, token=token)
     stored = rows.insert_payment(
         connection,
         order,
@@ -224,19 +216,6 @@ def _conclude_by_hand(
         connection, operation.operation, answer.outcome, person=person, reason=reason, now=account.now()
     )
     return _conclude(connection, account, operation, answer, read_at)
-
-
-def _refuse_early(account: Account, found: StoredOperation, *, has_proof: bool) -> None:
-    """Raise ``Conflict`` where nobody can know yet, or all is known."""
-    made, now = found.operation, account.now()
-    why = ""
-    if made.outcome is not Outcome.UNKNOWN or found.in_flight(now):
-        why = f"is {made.outcome}: only an unknown outcome is settled by hand"
-    elif not has_proof and now - found.first_sent_at < FIRST_TRY_HAS_ENDED:
-        why = "may still be on its way: look again ten minutes after it was sent"
-    if why:
-        message = f"operation {made.operation_id!r} {why}"
-        raise Conflict(message).about(account=account.name, operation_id=made.operation_id)
 
 
 async def _proof(account: Account, made: Operation, provider_reference: str) -> Observation:

@@ -69,11 +69,9 @@ async def look(account: Account, seen: View, *, source: str, callbacks: tuple[Ca
 
 async def finish(account: Account, stored: StoredPayment, capture: Change | None, news: News) -> Payment:
     """Take what was just reserved, if its capture was written down, notify the host, and return the payment."""
-    more = await take_reserved(account, capture)
+    stored, more = await take_reserved(account, stored, capture)
     await account.notify(tuple(dict.fromkeys((*news, *more))))
-    if capture is None:
-        return stored.payment
-    return (await account.read(rows.load, account.name, stored.payment.payment_id)).payment
+    return stored.payment
 
 
 def flag_oddities(

@@ -248,9 +248,7 @@ def hand_over(receive: Callable[[CallbackRequest], int | None], *, peer: str = "
 
     def post(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int | None:
         parts = urlsplit(url)
-        return receive(
-            CallbackRequest(path=parts.path, query=parts.query, body=body, headers=dict(headers), peer=peer),
-        )
+        return receive(CallbackRequest(path=parts.path, query=parts.query, body=body, headers=dict(headers), peer=peer))
 
     return post
 
