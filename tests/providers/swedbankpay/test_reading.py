@@ -457,9 +457,9 @@ _BROKEN = {
     "an order that is a link": json.dumps({"paymentOrder": ORDER_ID}).encode(),
     "an order without an id": b'{"paymentOrder": {"status": "Paid", "amount": 1, "currency": "SEK"}}',
     "not UTF-8": b'{"paymentOrder": "\xff"}',
-    "nested without end": b'{"a":' * 200_000,
+    "nested forever": b'{"a":' * 200_000,
     "nested too deep": json.dumps(order(deep=json.loads("[" * 41 + "]" * 41))).encode(),
-    "a number without end": b'{"a": ' + b"9" * 5000 + b"}",
+    "a very long number": b'{"a": ' + b"9" * 5000 + b"}",
     "an answer of version 3.0 to a capture": b'{"payment": "/psp/x", "capture": {"transaction": {"amount": 5}}}',
 }
 

@@ -147,7 +147,7 @@ def payment_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
 
 
 def consent_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
-    """Return the body that requests a consent: from a phone number, or from whoever opens it in the app.
+    """Return the body that requests a consent: from a phone number, or from the payer who opens it in the app.
 
     For the latter, one intermediary wants the personal number, so it is sent if it is known. Experimental.
     """
