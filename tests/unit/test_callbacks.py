@@ -121,7 +121,7 @@ def test_no_key_at_all_is_refused_and_says_how_to_make_one() -> None:
 
 
 def test_a_short_key_is_refused_without_showing_it() -> None:
-    with pytest.raises(ConfigurationError, match="callback key must have at least 32 signs") as caught:
+    with pytest.raises(ConfigurationError, match="callback key must have at least 32 characters") as caught:
         CallbackUrls("https://shop.example", (_NEW, Secret("x" * 31)))
     assert "x" * 31 not in str(caught.value)
 

@@ -27,7 +27,7 @@ def test_visible_ascii_is_an_operation_id(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a b", "a\n", "é", "x" * 101, "\x7f", "\t", None, 7, b"a"])
 def test_anything_else_is_refused(text: Any) -> None:
-    with pytest.raises(InvalidOrder, match="1 to 100 visible ASCII signs") as caught:
+    with pytest.raises(InvalidOrder, match="1 to 100 visible ASCII characters") as caught:
         OperationId(text)
     expected = "operation_id"
     assert expected == caught.value.field
