@@ -28,7 +28,7 @@ def test_every_key_in_the_list_opens_and_the_first_seals() -> None:
 
 def test_a_key_that_was_dropped_too_early_is_said_so() -> None:
     sealed = Vault([_OLD]).seal(_TOKEN)
-    with pytest.raises(ConfigurationError, match="put the key it was sealed with back"):
+    with pytest.raises(ConfigurationError, match="put the key that sealed it back"):
         Vault([_NEW]).unseal(sealed)
 
 
