@@ -84,7 +84,7 @@ def test_a_few_bytes_do_not_unpack_to_more_than_there_is_memory(
     gateway = serve(answering(answer(_BOMBS[coding], headers=[f"content-encoding: {coding}"])))
     tracemalloc.start()
     try:
-        with pytest.raises(OutcomeUnknown, match="the answer is packed"):
+        with pytest.raises(OutcomeUnknown, match="the answer is compressed"):
             caller.send(get(gateway.url))
         _, most = tracemalloc.get_traced_memory()
     finally:
