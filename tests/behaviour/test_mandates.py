@@ -434,7 +434,7 @@ def test_a_method_is_remembered_for_as_long_as_was_agreed(shop: Shop, kind: Mand
     shop.accounts.sweep()
 
     assert shop.mandates.get(mandate.mandate_id).state is MandateState.EXPIRED
-    assert ended(shop) == [(mandate.mandate_id, "the payer agreed to be remembered until then")]
+    assert ended(shop) == [(mandate.mandate_id, "the payer's consent ended")]
     assert [token for token in shop.emulator.tokens() if token.is_active] == []
 
 

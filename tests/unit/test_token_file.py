@@ -66,7 +66,7 @@ def test_each_fault_is_named_by_its_line_and_column(wrong: str, right: str, colu
 
 def test_a_token_that_stands_twice_is_named_with_both_lines() -> None:
     lines, (problem,) = read(_HEADER + _GOOD + _GOOD)
-    assert (len(lines), problem.line, problem.why) == (1, 3, "is the token of line 2 again")
+    assert (len(lines), problem.line, problem.why) == (1, 3, "repeats the token of line 2")
 
 
 @pytest.mark.parametrize(
