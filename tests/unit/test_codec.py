@@ -1,4 +1,4 @@
-"""Whatever is stored reads back as the very value, and a digest tells whether two requests ask for the same."""
+"""A stored value reads back as the same value, and a digest says whether two requests ask for the same thing."""
 
 from __future__ import annotations
 
@@ -239,13 +239,13 @@ def test_what_differs_has_another_digest(one: tuple[object, ...], other: tuple[o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renamed:
-    """A value whose field was called ``sum`` in version 1, and counted kronor there."""
+    """A value whose field was called ``sum`` in version 1, and was in kronor."""
 
     minor: int
 
 
 def of_version_2(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Store ``Renamed`` under the name that another class had, as its second version."""
+    """Store ``Renamed`` under the name of another class, as its second version."""
     known = codec.Stored(
         name="renamed",
         type=Renamed,

@@ -1,4 +1,4 @@
-"""Opening the database, bringing its tables up to date, and whole transactions over it."""
+"""Opening the database, upgrading its tables, and whole transactions on it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_sqlite_is_set_up_for_real_money(url: str, name: str, expected: object) 
 
 
 def mount(monkeypatch: pytest.MonkeyPatch, table: str) -> None:
-    """Let the machine have the mounts of ``table``."""
+    """Give the machine the mounts of ``table``."""
     exists, read = Path.exists, Path.read_text
 
     def exists_here(path: Path) -> bool:

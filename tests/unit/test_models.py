@@ -1,4 +1,4 @@
-"""What prenopay answers: operation ids that are refused early, and payments that say when they are paid."""
+"""What prenopay answers: operation ids that are refused early, and payments that say whether they are paid."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_an_operation_id_is_made_of_what_the_operation_is() -> None:
     assert expected == OperationId.of("refund", 4711, 1)
 
 
-def test_parts_that_cannot_stand_in_an_id_are_refused() -> None:
+def test_parts_that_cannot_be_in_an_id_are_refused() -> None:
     with pytest.raises(InvalidOrder):
         OperationId.of("refund", "order 4711")
 
