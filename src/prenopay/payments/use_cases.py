@@ -191,8 +191,9 @@ class AsyncPayments(Generic[ProviderT_co]):
     ) -> Operation:
         """Give money back: all that was captured, or ``amount`` (VAT included), or the sum of ``lines``.
 
-        ``PENDING`` means that the gateway accepted it; a callback or the sweep settles it later. Raises
-        ``Conflict`` if nothing is left to refund or the payment cannot be refunded now, ``InvalidOrder`` for an
+        ``PENDING`` means that the gateway accepted it; a callback or the sweep settles it later.
+
+        Raises ``Conflict`` if nothing is left to refund or the payment cannot be refunded now, ``InvalidOrder`` for an
         impossible amount, ``IdReused`` for other parameters under the same id.
         """
         return await changing.change(
