@@ -32,7 +32,7 @@ PUBLIC_MODULES = [
     "prenopay.providers.swedbankpay",
     "prenopay.providers.swish",
     "prenopay.recurring.ceilings",
-    "prenopay.cli.settings",
+    "prenopay.accounts.settings",
     "prenopay.stored_methods",
     "prenopay.testing.conformance",
     "prenopay.testing.callbacks",

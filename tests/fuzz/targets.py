@@ -27,7 +27,7 @@ from prenopay import (
     upgrade_database,
 )
 from prenopay._blocking import run_blocking
-from prenopay.cli import settings
+from prenopay.accounts import settings
 from prenopay.errors import ConfigurationError, PrenopayError
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Environment, Inspection, ReceivesCallbacks
@@ -318,7 +318,7 @@ def settings_file(content: bytes) -> None:
         file = folder / "prenopay.toml"
         file.write_bytes(content)
         try:
-            read = settings.load(file)
+            read = settings.load_settings(file)
         except ConfigurationError as error:
             said = str(error)
         else:

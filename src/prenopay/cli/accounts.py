@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from prenopay._blocking import run_blocking
 from prenopay._transport import BlockingSender
+from prenopay.accounts import settings
 from prenopay.accounts.reception import DOCTORS_PAYMENT
 from prenopay.blocking import Accounts, Payments
-from prenopay.cli import settings
 from prenopay.cli.output import print_json, print_table, print_values
 from prenopay.errors import ConfigurationError, NotFound, TransportError
 from prenopay.ports import HttpRequest
@@ -66,7 +66,7 @@ _counted.__name__ = "whole number from 1"  # argparse names it in its refusal
 @contextmanager
 def opened(options: argparse.Namespace) -> Generator[Accounts]:
     """Open the accounts of the settings. No event is delivered from here: that is the host's."""
-    found = settings.load(options.config)
+    found = settings.load_settings(options.config)
     with _database(found) as accounts:
         for config in found.accounts:
             accounts.add(config)
@@ -195,7 +195,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    found = settings.load(options.config)
+    found = settings.load_settings(options.config)
     wanted = [config for config in found.accounts if not options.account or config.account in options.account]
     if missing := set(options.account) - {config.account for config in wanted}:
         known = ", ".join(config.account for config in found.accounts) or "none"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from prenopay.accounts import settings
 from prenopay.books import records, schema
 from prenopay.books.engine import open_engine
 from prenopay.books.upgrade import schema_version, upgrade_database
-from prenopay.cli import settings
 from prenopay.cli.output import print_json
 
 __all__ = ["add_commands"]
@@ -25,7 +25,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _upgrade(options: argparse.Namespace) -> int:
-    database = options.database or settings.load(options.config).database
+    database = options.database or settings.load_settings(options.config).database
     upgrade_database(database)
     if options.json:
         print_json({"schema": schema.SCHEMA_VERSION})
@@ -35,7 +35,7 @@ def _upgrade(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    engine = open_engine(options.database or settings.load(options.config).database)
+    engine = open_engine(options.database or settings.load_settings(options.config).database)
     try:
         version = schema_version(engine)
         current = version == schema.SCHEMA_VERSION

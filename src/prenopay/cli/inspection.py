@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from prenopay.accounts.settings import provider_kinds
 from prenopay.cli.output import print_json
-from prenopay.cli.settings import provider_kinds
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Inspection
 

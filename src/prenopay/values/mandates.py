@@ -82,9 +82,10 @@ class ConsentKind(StrEnum):
 class Consent:
     """What the payer agreed to: kept as evidence, for as long as the mandate and its charges are.
 
-    ``text_version`` names the text that was shown, ``channel`` where (``web``, ``phone``, ``import``);
-    ``most`` is the fixed amount, or the bound of a variable one. ``until`` is the last day on which the
-    method may be remembered (``None``: until the payer takes it back). Raises ``InvalidOrder``.
+    ``text_version`` names the text that was shown, ``channel`` where (``web``, ``phone``, ``import``).
+    ``most`` is the fixed amount, or the bound of a variable one; it includes VAT. ``until`` is the last
+    day on which the method may be remembered (``None``: until the payer takes it back).
+    Raises ``InvalidOrder``.
     """
 
     kind: ConsentKind = ConsentKind.VARIABLE

@@ -6,7 +6,8 @@ here; where it is silent, what several public integrations agree on, called *int
 
 from prenopay.providers.swish.config import Swish, SwishRecurring
 from prenopay.providers.swish.consents import SwishRecurringProvider
+from prenopay.providers.swish.phones import msisdn
 from prenopay.providers.swish.provider import SwishProvider
 from prenopay.providers.swish.qr import qr_png, qr_svg
 
-__all__ = ["Swish", "SwishProvider", "SwishRecurring", "SwishRecurringProvider", "qr_png", "qr_svg"]
+__all__ = ["Swish", "SwishProvider", "SwishRecurring", "SwishRecurringProvider", "msisdn", "qr_png", "qr_svg"]

@@ -1,7 +1,7 @@
-"""Accounts from a ``prenopay.toml``: for the command line, and for hosts that want it.
+"""Reads accounts from a ``prenopay.toml``: for hosts (``prenopay.load_settings``) and for the command line.
 
-Secrets never stand in the file: they are named by reference, ``env:NAME`` or ``file:path`` (relative
-to the file). Every error names the file and the key, and says what to write instead.
+The file never contains secrets. It refers to them, as ``env:NAME`` or ``file:path`` (relative to the
+file). Every error names the file and the key, and says what to write instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError
 from prenopay.provider import ProviderConfig
 
-__all__ = ["Settings", "load", "provider_kinds"]
+__all__ = ["Settings", "load_settings", "provider_kinds"]
 
 _FILE: Final = "prenopay.toml"
 _SHOWN_MOST: Final = 200
@@ -31,7 +31,7 @@ _TOP_KEYS: Final = ("accounts", "callback_keys", "callback_url", "database", "to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a ``prenopay.toml`` says: hand the parts to ``Accounts.open`` and ``Accounts.add``."""
+    """The contents of a ``prenopay.toml``: pass the parts to ``Accounts.open`` and ``Accounts.add``."""
 
     path: Path
     database: str
@@ -41,10 +41,10 @@ class Settings:
     accounts: tuple[ProviderConfig[Any], ...]
 
 
-def load(path: str | Path | None = None) -> Settings:
-    """Read settings from ``path``, else from ``PRENOPAY_CONFIG``, else from ``prenopay.toml`` here.
+def load_settings(path: str | Path | None = None) -> Settings:
+    """Read settings from ``path``, else from ``PRENOPAY_CONFIG``, else from ``prenopay.toml`` in this folder.
 
-    Raises ``ConfigurationError`` naming the key.
+    Raises ``ConfigurationError``, which names the key.
     """
     file = Path(path or os.environ.get("PRENOPAY_CONFIG") or _FILE)
     try:
@@ -71,13 +71,13 @@ def load(path: str | Path | None = None) -> Settings:
 
 
 def provider_kinds() -> Mapping[str, EntryPoint]:
-    """Return what provider packages are installed, by the name settings use."""
+    """Return the installed provider packages, by the name that settings use."""
     return {point.name: point for point in entry_points(group="prenopay.providers")}
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where in which file a value stands, to be named in errors."""
+    """The file and key of a value, for errors."""
 
     file: Path
     key: str
@@ -109,7 +109,7 @@ class _Place:
         return self._referred(value, key) if value.startswith(("env:", "file:")) else value
 
     def secret_or_file(self, value: object, key: str, *, may_be_file: bool) -> Secret | Path:
-        """Read a reference to key material; a file is left to who reads it, because it may not be text."""
+        """Read a reference to key material. The provider reads a file itself, because it may not be text."""
         if may_be_file and isinstance(value, str) and value.startswith("file:"):
             return self.file.parent / value.removeprefix("file:")
         return self.secret(value, key)
@@ -205,7 +205,7 @@ def _float(place: _Place, key: str, value: float) -> float:
 
 
 def _shown(value: object) -> str:
-    """Return a wrong value as it stands in a message: short, and never what cannot be written out."""
+    """Return a wrong value as a message shows it: short, even where the value cannot be written out."""
     try:
         text = repr(value)
     except ValueError:  # a whole number that was written in hexadecimal may have too many digits
