@@ -1,4 +1,4 @@
-"""What My pages and the checkout say about saved cards and monthly fees, in Swedish and in English."""
+"""The texts about saved cards and monthly fees, for My pages and the checkout, in Swedish and in English."""
 
 from __future__ import annotations
 

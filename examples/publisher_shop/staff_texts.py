@@ -1,4 +1,4 @@
-"""What the staff's pages say, in Swedish and in English; words of prenopay have a name under ``group.word``."""
+"""The texts of the staff's pages, in Swedish and in English; ``group.word`` translates a word of prenopay."""
 
 from __future__ import annotations
 

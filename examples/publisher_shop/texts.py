@@ -1,4 +1,4 @@
-"""Everything the shop says to readers, in Swedish and in English; with the other files' texts, all it says."""
+"""The shop's texts in Swedish and in English: those for readers, joined with the texts of the other two files."""
 
 from __future__ import annotations
 
