@@ -1,6 +1,7 @@
 """Every knob of the emulators: fields and words with their defaults and texts, control calls, payer actions, codes.
 
-The text of a knob is the docstring under it; where it has none, the page gives it. One without either stops the build.
+The text of a knob is the docstring under it. If there is none, the page gives the text. A knob without a text
+stops the build.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from from_code.markdown import Texts, code, table
-from prenopay.testing.emulators import callbacks, control, faults
+from prenopay.testing import callbacks, control, faults
 from prenopay.testing.emulators.swedbankpay import behaviour as swedbankpay, charging, declines, payer_side, remote
 from prenopay.testing.emulators.swish import behaviour as swish, codes, emulator as swish_emulator
 
@@ -45,11 +46,11 @@ CLASSES: Final[Mapping[str, type]] = {
     "Manner": callbacks.Manner,
     "RetrySchedule": callbacks.RetrySchedule,
 }
-"""What is set on an emulator, by the name the page calls it."""
+"""What can be set on an emulator, by the name that the page uses."""
 
 
 def docstrings_of(owner: type) -> dict[str, str]:
-    """Return the docstrings that stand under the attributes of a class, each in one line."""
+    """Return the docstrings under the attributes of a class, each in one line."""
     body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
     if not isinstance(body, ast.ClassDef):
         message = f"{owner} is not written as a class"

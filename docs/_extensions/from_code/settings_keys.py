@@ -8,7 +8,8 @@ from enum import Enum
 from typing import Any, get_origin, get_type_hints
 
 from from_code.markdown import Texts, code, table
-from prenopay import Secret, settings
+from prenopay import Secret
+from prenopay.accounts import settings
 from prenopay.provider import ProviderConfig
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
