@@ -15,6 +15,7 @@ from benchmarks.measuring import Ratio
 from prenopay import AsyncAccounts, CallbackRequest, Environment, Secret, upgrade_database
 from prenopay.books.engine import open_engine
 from prenopay.providers.swedbankpay import SwedbankPay
+from prenopay.values.subjects import Subject
 
 AT_ONCE = 32
 FOR_SECONDS = 1.0
@@ -52,7 +53,7 @@ async def _receive(database: str, at_once: int) -> float:
             access_token=Secret("token"),
         ),
     )
-    path = accounts.callback_urls.url("bench", "pay_1").removeprefix("https://shop.example")
+    path = accounts.callback_urls.url("bench", Subject.payment("pay_1")).removeprefix("https://shop.example")
     body = '{"paymentOrder":{"id":"/psp/paymentorders/1","instrument":"CreditCard","number":%d}}'
     began, count = time.perf_counter(), 0
     until = began + FOR_SECONDS

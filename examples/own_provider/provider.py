@@ -40,7 +40,7 @@ from prenopay.provider import (
     Refunds,
     Reply,
 )
-from prenopay.values.callbacks import CallbackReply, CallbackRequest, Hint, Rejected as NotACallback, Trust
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.orders import PageStyle
 from prenopay.values.payments import Action, Advice, Decline, DeclineCode, DeclineKind
 
@@ -158,13 +158,13 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
 
     # Hearing of changes, and the rest
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
+    def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback names: not signed, so a hint."""
         try:
             named = _object(request.body).get("payment")
         except ValueError as error:
-            return NotACallback(reason=str(error))
-        return Hint(provider_reference=named) if isinstance(named, str) else NotACallback(reason="names no payment")
+            return Heard(problem=str(error))
+        return Heard(names=(named,)) if isinstance(named, str) else Heard(problem="names no payment")
 
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
         """``204``, or ``400`` for what cannot be read."""

@@ -94,7 +94,7 @@ async def on_event(orders: Orders, event: Event) -> None:
     """Open access when money arrived, close it when all went back. An event may come twice; the result is the same."""
     if event.kind is EventKind.CAPTURED and event.is_paid:
         await orders.open_access(event.order_reference, event.account, event.payment_id)
-    elif event.kind is EventKind.REFUNDED and event.refunded >= event.captured:
+    elif event.kind is EventKind.REFUNDED and event.is_refunded:
         await orders.close_access(event.order_reference, event.payment_id)
 
 

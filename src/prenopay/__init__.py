@@ -61,16 +61,18 @@ from prenopay.values.payments import (
     SeamlessView,
     TimelineEntry,
 )
+from prenopay.values.subjects import Subject, SubjectKind
 
 if TYPE_CHECKING:
-    from prenopay.accounts.accounts import AsyncAccounts, SweepReport
+    from prenopay.accounts.accounts import AsyncAccounts
     from prenopay.accounts.settings import Settings, load_settings
+    from prenopay.accounts.sweep import SweepReport
     from prenopay.blocking import Accounts, Mandates, Payments
     from prenopay.books.inbox import Callback
     from prenopay.books.upgrade import upgrade_database
-    from prenopay.payments import AsyncPayments
+    from prenopay.mandates.use_cases import AsyncMandates
+    from prenopay.payments.use_cases import AsyncPayments
     from prenopay.provider import Environment
-    from prenopay.stored_methods import AsyncMandates
 
 __all__ = [
     "Accounts",
@@ -132,6 +134,8 @@ __all__ = [
     "Settings",
     "ShippedTo",
     "StoreMethod",
+    "Subject",
+    "SubjectKind",
     "SweepReport",
     "TimelineEntry",
     "load_settings",
@@ -143,14 +147,14 @@ __version__ = "0.1.0"
 _LOADED_WHEN_NAMED = {
     "Accounts": "prenopay.blocking",
     "AsyncAccounts": "prenopay.accounts.accounts",
-    "AsyncMandates": "prenopay.stored_methods",
-    "AsyncPayments": "prenopay.payments",
+    "AsyncMandates": "prenopay.mandates.use_cases",
+    "AsyncPayments": "prenopay.payments.use_cases",
     "Callback": "prenopay.books.inbox",
     "Environment": "prenopay.provider",
     "Mandates": "prenopay.blocking",
     "Payments": "prenopay.blocking",
     "Settings": "prenopay.accounts.settings",
-    "SweepReport": "prenopay.accounts.accounts",
+    "SweepReport": "prenopay.accounts.sweep",
     "load_settings": "prenopay.accounts.settings",
     "upgrade_database": "prenopay.books.upgrade",
 }

@@ -13,14 +13,16 @@ from prenopay._blocking import run_blocking
 from prenopay._redaction import Secret
 from prenopay._system import BlockingClock, SystemEntropy
 from prenopay._transport import BlockingSender
-from prenopay.accounts.accounts import AsyncAccounts, SweepReport
-from prenopay.accounts.delivery import called
+from prenopay.accounts.accounts import AsyncAccounts
+from prenopay.accounts.sweep import SweepReport
 from prenopay.books.engine import BlockingLedger
 from prenopay.books.inbox import Callback
-from prenopay.books.mandates import HOST
 from prenopay.books.upgrade import open_migrated
 from prenopay.books.vault import Vault
-from prenopay.payments import AsyncPayments
+from prenopay.delivery import called
+from prenopay.mandates.methods import HOST
+from prenopay.mandates.use_cases import AsyncMandates
+from prenopay.payments.use_cases import AsyncPayments
 from prenopay.ports import Clock, Entropy, HttpSender
 from prenopay.provider import (
     Cancels,
@@ -34,13 +36,13 @@ from prenopay.provider import (
     StoresMandates,
     Updates,
 )
-from prenopay.stored_methods import AsyncMandates
 from prenopay.values.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
 from prenopay.values.events import EventHandler
 from prenopay.values.mandates import ImportReport, Mandate, MandateChange, MandateState
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, Order, OrderLine, PayoutOrder
 from prenopay.values.payments import Operation, Payment, PaymentState, Payout, TimelineEntry
+from prenopay.values.subjects import Subject
 
 __all__ = ["Accounts", "Mandates", "Payments"]
 
@@ -109,24 +111,12 @@ class Mandates:
         check: bool = True,
         actor: str = HOST,
     ) -> ImportReport:
-        """Take over tokens that another system stored, from CSV (see ``prenopay.token_file``): all lines, or none."""
+        """Take over tokens that another system stored, from CSV: all lines, or none."""
         return run_blocking(self._mandates.take_over(text, dry_run=dry_run, check=check, actor=actor))
-
-    def finish_removals(self, *, limit: int = 200) -> int:
-        """Remove at the gateway what was to be removed and was not yet; return how many there were."""
-        return run_blocking(self._mandates.finish_removals(limit=limit))
-
-    def age(self, *, limit: int = 200) -> int:
-        """Move on the mandates that time has moved (cards run out, waits are over); return how many."""
-        return run_blocking(self._mandates.age(limit=limit))
 
     def reseal(self) -> int:
         """Seal every token under the newest key; return how many."""
         return run_blocking(self._mandates.reseal())
-
-    def require(self) -> None:
-        """Raise unless methods can be stored: the provider must be able to, and there must be a key to seal with."""
-        self._mandates.require()
 
 
 class Payments(Generic[ProviderT_co]):
@@ -178,10 +168,6 @@ class Payments(Generic[ProviderT_co]):
     def observe(self, payment_id: str, *, source: str = "host") -> Payment:
         """Ask the gateway, write down what it says, tell the host, and return the payment."""
         return run_blocking(self._payments.observe(payment_id, source=source))
-
-    def hear_of(self, payment_id: str) -> None:
-        """Look at what a callback's URL names: a payment, or a payout."""
-        return run_blocking(self._payments.hear_of(payment_id))
 
     def capture(
         self: Payments[Captures],
@@ -295,10 +281,6 @@ class Payments(Generic[ProviderT_co]):
         )
         return run_blocking(use_case)
 
-    def look_after_mandates(self, *, limit: int = 200) -> int:
-        """Do what is due for stored methods: removals at the gateway, cards that run out; the sweep does."""
-        return run_blocking(self._payments.look_after_mandates(limit=limit))
-
     def pay_out(self: Payments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
         """Send money to someone, from the merchant's account."""
         return run_blocking(self._payments.pay_out(order, operation_id=operation_id))
@@ -314,10 +296,6 @@ class Payments(Generic[ProviderT_co]):
     def resolve_payout(self, operation_id: str) -> Payout:
         """Look up a payout whose outcome is open; it is sent again only if the gateway does not have it."""
         return run_blocking(self._payments.resolve_payout(operation_id))
-
-    def payouts_due(self, *, limit: int = 200) -> tuple[str, ...]:
-        """Return the operation ids of open payouts that are due for a look; the sweep resolves them."""
-        return run_blocking(self._payments.payouts_due(limit=limit))
 
     def operation(self, operation_id: str) -> Operation:
         """Return the operation as the books have it; raises ``NotFound``."""
@@ -415,20 +393,20 @@ class Accounts:
     def callbacks(
         self,
         *,
-        payment_id: str | None = None,
+        subject: Subject | None = None,
         open_only: bool = False,
         limit: int = 50,
     ) -> tuple[Callback, ...]:
-        """Return stored callbacks, newest first."""
-        return run_blocking(self._accounts.callbacks(payment_id=payment_id, open_only=open_only, limit=limit))
+        """Return stored callbacks, newest first; ``subject``: those of one payment or payout."""
+        return run_blocking(self._accounts.callbacks(subject=subject, open_only=open_only, limit=limit))
 
     def replay(self, inbox_id: int) -> str:
         """Work on a stored callback again; return what went wrong, if anything. Raises ``NotFound``."""
         return run_blocking(self._accounts.replay(inbox_id))
 
-    def deliver_pending(self, *, payment_id: str | None = None, limit: int = 1000) -> int:
-        """Hand what is to be told to the host's handler, in order per payment; return how many it took."""
-        return run_blocking(self._accounts.deliver_pending(payment_id=payment_id, limit=limit))
+    def deliver_pending(self, *, subject: Subject | None = None, limit: int = 1000) -> int:
+        """Hand waiting events to the host's handler, in order per subject; return how many it took."""
+        return run_blocking(self._accounts.deliver_pending(subject=subject, limit=limit))
 
     def sweep(self, *, limit: int = 200) -> SweepReport:
         """Do what is due: callbacks that failed, operations without an answer, silent payments, events."""

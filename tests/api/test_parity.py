@@ -12,7 +12,7 @@ import pytest
 
 from prenopay import Accounts, AsyncAccounts, AsyncPayments, Payments
 from prenopay.blocking import Mandates
-from prenopay.stored_methods import AsyncMandates
+from prenopay.mandates.use_cases import AsyncMandates
 
 PAIRS: list[tuple[type, type]] = [(Payments, AsyncPayments), (Accounts, AsyncAccounts), (Mandates, AsyncMandates)]
 OTHER_NAMES = {"aclose": "close"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from prenopay import Money, OperationId, Secret, errors
-from prenopay.recurring.ceilings import Never, NotBefore
+from prenopay.mandates.ceilings import Never, NotBefore
 from prenopay.values.callbacks import CallbackAddress
 
 from .examples import MARK, SECRET_FIELDS, example, pickled, value_types

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_PAYEE_ID,
 )
 from tests.behaviour.shop import CALLBACK_URL, KEY, TOKEN_KEY
+from tests.rewiring import rewire
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def main() -> None:
         base_url=url,
     )
     payments = accounts.add(config)
-    _make_mortal(payments._payments, int(point))
+    _make_mortal(accounts, int(point))
     payments.charge(
         mandate_id,
         Money(11900, "SEK"),
@@ -78,13 +78,14 @@ def main() -> None:
     accounts.close()
 
 
-def _make_mortal(payments: Any, point: int) -> None:
+def _make_mortal(accounts: Accounts, point: int) -> None:
     count = [0]
-    execution = payments._execution
-    ports = execution.ports
-    ledger, http = Mortal(ports.ledger, point, count), Mortal(ports.http, point, count)
-    payments._ledger = ledger
-    execution.ports = replace(ports, ledger=ledger, http=http)
+    mortal: Any = Mortal
+    rewire(
+        accounts,
+        ledger=lambda ledger: mortal(ledger, point, count),
+        http=lambda http: mortal(http, point, count),
+    )
 
 
 if __name__ == "__main__":

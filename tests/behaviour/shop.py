@@ -241,8 +241,8 @@ class Shop:
 
         def receive(request: CallbackRequest) -> int:
             reply = self.accounts.receive(request)
-            if reply.payment is not None:
-                self.accounts.work(reply.payment)
+            if reply.address is not None:
+                self.accounts.work(reply.address)
             status: int = reply.status
             return status
 

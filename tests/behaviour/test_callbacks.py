@@ -11,6 +11,7 @@ from prenopay.testing.callbacks import Manner, hand_over
 from prenopay.testing.emulators.swedbankpay import AWKWARD
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackUrls
+from prenopay.values.subjects import Subject
 from tests.behaviour.shop import CALLBACK_URL, Shop, an_order
 
 GOOD_BODY = b'{"paymentOrder":{"id":"%s","instrument":"CreditCard","number":1}}'
@@ -18,7 +19,7 @@ GOOD_BODY = b'{"paymentOrder":{"id":"%s","instrument":"CreditCard","number":1}}'
 
 def to(shop: Shop, payment: Payment, body: bytes, *, method: str = "POST") -> CallbackRequest:
     """Return a callback to the payment's own URL."""
-    url: str = shop.accounts.callback_urls.url(shop.account_name, payment.payment_id)
+    url: str = shop.accounts.callback_urls.url(shop.account_name, Subject.payment(payment.payment_id))
     return CallbackRequest(path=url.removeprefix("https://shop.example"), body=body, method=method)
 
 
@@ -59,7 +60,7 @@ def test_a_forged_path_is_refused_before_the_database_is_asked(shop: Shop) -> No
     path = to(shop, payment, b"").path
     for forged in (path[:-1] + ("A" if path[-1] != "A" else "B"), path.replace("cards", "other"), "/", "/a/b/c", ""):
         reply = shop.accounts.receive(CallbackRequest(path=forged, body=genuine(payment)))
-        assert (reply.status, reply.payment) == (404, None)
+        assert (reply.status, reply.address) == (404, None)
 
     assert shop.accounts.callbacks() == ()
 
@@ -84,7 +85,7 @@ def test_a_body_that_names_another_host_is_never_called(shop: Shop) -> None:
     body = b'{"paymentOrder":{"id":"https://evil.example/psp/paymentorders/1","instrument":"","number":1}}'
 
     reply = shop.accounts.receive(to(shop, payment, body))
-    shop.accounts.work(reply.payment)
+    shop.accounts.work(reply.address)
 
     assert reply.status == 200
     assert [flag.kind for flag in shop.payments.get(payment.payment_id).flags] == [FlagKind.FOREIGN_CALLBACK]
@@ -99,7 +100,7 @@ def test_what_cannot_be_read_is_said_so_kept_and_looked_into(shop: Shop, body: b
     shop.pay(payment)
 
     reply = shop.accounts.receive(to(shop, payment, body))
-    shop.accounts.work(reply.payment)
+    shop.accounts.work(reply.address)
 
     assert reply.status == 400
     payment = shop.payments.get(payment.payment_id)
@@ -112,7 +113,7 @@ def test_an_oversized_body_is_refused_and_not_kept(shop: Shop) -> None:
     shop.pay(payment)
 
     reply = shop.accounts.receive(to(shop, payment, b" " * (BODY_LIMIT_BYTES + 1)))
-    shop.accounts.work(reply.payment)
+    shop.accounts.work(reply.address)
 
     assert reply.status == 413
     assert shop.accounts.callbacks()[0].body == b""
@@ -132,13 +133,13 @@ def test_a_repeat_counts_up_and_a_repeat_of_a_finished_one_is_looked_into_again(
     request = to(shop, payment, genuine(payment))
     for _ in range(2):
         reply = shop.accounts.receive(request)
-    shop.accounts.work(reply.payment)
+    shop.accounts.work(reply.address)
     (callback,) = shop.accounts.callbacks()
     assert (callback.times, callback.done_at is not None) == (2, True)
 
     shop.pay(payment)
     shop.accounts.receive(request)
-    shop.accounts.work(reply.payment)
+    shop.accounts.work(reply.address)
 
     assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
     assert shop.accounts.callbacks()[0].times == 3
@@ -164,7 +165,7 @@ def test_a_callback_that_cannot_be_worked_on_waits_and_is_repeated_by_the_sweep(
 def test_a_person_can_replay_a_callback(shop: Shop) -> None:
     payment = shop.bought()
     reply = shop.accounts.receive(to(shop, payment, genuine(payment)))
-    shop.accounts.work(reply.payment)
+    shop.accounts.work(reply.address)
     shop.pay(payment)
 
     assert shop.accounts.replay(shop.accounts.callbacks()[0].inbox_id) == ""
@@ -173,7 +174,7 @@ def test_a_person_can_replay_a_callback(shop: Shop) -> None:
 
 
 def test_a_callback_for_an_account_that_is_not_open_here_waits(shop: Shop) -> None:
-    url: str = shop.accounts.callback_urls.url("someone-else", "pay_1")
+    url: str = shop.accounts.callback_urls.url("someone-else", Subject.payment("pay_1"))
 
     reply = shop.accounts.receive(CallbackRequest(path=url.removeprefix("https://shop.example"), body=b"{}"))
 
@@ -200,22 +201,22 @@ def test_callbacks_come_to_where_the_gateway_was_told(shop: Shop) -> None:
 
     (callback,) = shop.emulator.callbacks.waiting
 
-    assert callback.url.startswith(f"{CALLBACK_URL}/cards/{payment.payment_id}/")
+    assert callback.url.startswith(f"{CALLBACK_URL}/cards/payment/{payment.payment_id}/")
 
 
 def test_an_old_key_still_verifies_after_the_keys_were_rotated() -> None:
     old, new = Secret("o" * 40), Secret("n" * 40)
-    before = CallbackUrls("https://shop.example/c", [old]).url("cards", "pay_1")
+    before = CallbackUrls("https://shop.example/c", [old]).url("cards", Subject.payment("pay_1"))
 
     after = CallbackUrls("https://shop.example/c", [new, old])
 
-    assert after.verify(before).payment_id == "pay_1"
-    assert after.url("cards", "pay_1") != before
+    assert after.verify(before).subject == Subject.payment("pay_1")
+    assert after.url("cards", Subject.payment("pay_1")) != before
 
 
 def test_only_the_gateways_addresses_are_taken_where_that_is_asked_for(shop: Shop) -> None:
     shop.add("pinned", callback_sources=("20.91.170.120/29",), trusted_proxies=("10.0.0.0/8",))
-    url: str = shop.accounts.callback_urls.url("pinned", "pay_1")
+    url: str = shop.accounts.callback_urls.url("pinned", Subject.payment("pay_1"))
     request = CallbackRequest(path=url.removeprefix("https://shop.example"), body=GOOD_BODY % b"/psp/paymentorders/1")
 
     def status(peer: str, forwarded: str = "") -> int:
@@ -236,7 +237,7 @@ def test_a_good_callback_from_the_gateways_address_raises_no_flag(shop: Shop) ->
 
     def receive(request: CallbackRequest) -> int:
         reply = shop.accounts.receive(request)
-        shop.accounts.work(reply.payment)
+        shop.accounts.work(reply.address)
         return int(reply.status)
 
     shop.emulator.deliver_callbacks(hand_over(receive, peer="20.91.170.121"))

@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from prenopay import Accounts, CaptureMode, Outcome, PaymentState
+from prenopay import CaptureMode, Outcome, PaymentState
 from prenopay.errors import PrenopayError
 from prenopay.ports import HttpRequest, HttpResponse, HttpSender, Ledger
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DuplicateAnswer
 from tests.behaviour.shop import Shop, sek
+from tests.rewiring import core_of, rewire
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -73,14 +74,6 @@ class MortalLedger:
 def mortal(shop: Shop, executioner: Executioner) -> Shop:
     """Start a process of the shop whose every await may be its last."""
     process = shop.restarted(sender=MortalSender(EmulatorSender(shop.emulator.mounts), executioner))
-    accounts = process.accounts.target
-    core: Any = accounts._accounts if isinstance(accounts, Accounts) else accounts
-    for part in (core, core._reception):
-        part._ledger = MortalLedger(part._ledger, executioner)
-    for payments in core._accounts.values():
-        payments._ledger = MortalLedger(payments._ledger, executioner)
-        execution = payments._execution
-        execution.ports = replace(execution.ports, ledger=payments._ledger)
 
     async def on_event(event: Any) -> None:
         async def tell() -> None:
@@ -88,7 +81,9 @@ def mortal(shop: Shop, executioner: Executioner) -> Shop:
 
         await executioner.around(tell)
 
-    core._on_event = on_event
+    accounts = process.accounts.target
+    core_of(accounts)._host = replace(core_of(accounts)._host, on_event=on_event)
+    rewire(accounts, ledger=lambda ledger: MortalLedger(ledger, executioner))
     return process
 
 

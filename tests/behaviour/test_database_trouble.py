@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -13,6 +12,7 @@ from prenopay import Outcome, PaymentState
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.ports import Ledger
 from tests.behaviour.shop import CALLBACK_URL, KEY, Shop
+from tests.rewiring import rewire
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,12 +47,10 @@ class Failing:
 @pytest.mark.parametrize("fail_at", [1, 2, 3])
 def test_a_database_that_goes_away_in_the_middle_of_a_capture(shop: Shop, fail_at: int) -> None:
     payment = shop.paid()
-    execution = _core(shop)._execution
-    healthy = execution.ports
-    execution.ports = replace(healthy, ledger=Failing(healthy.ledger, fail_at))
+    recover = rewire(shop.accounts.target, ledger=lambda ledger: Failing(ledger, fail_at))
 
     error = shop.tries(lambda: shop.payments.capture(payment.payment_id, operation_id="capture:1"))
-    execution.ports = healthy
+    recover()
     shop.later(minutes=2)
     shop.accounts.sweep()
     again = shop.payments.capture(payment.payment_id, operation_id="capture:1")
@@ -62,11 +60,6 @@ def test_a_database_that_goes_away_in_the_middle_of_a_capture(shop: Shop, fail_a
     captures = [call for call in shop.emulator.transcript.seen if call.call == "capture" and call.method == "POST"]
     assert len(captures) == 1
     shop.books_agree()
-
-
-def _core(shop: Shop) -> Any:
-    target = shop.payments.target
-    return getattr(target, "_payments", target)
 
 
 @pytest.mark.parametrize("colour", ["blocking", "awaiting"])

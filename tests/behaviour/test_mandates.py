@@ -15,6 +15,7 @@ from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, MandateU
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
 from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
+from tests.rewiring import rewire
 
 _FILE_HEADER = "payer_reference,kind,token,display,text_version,agreed_at\n"
 
@@ -180,8 +181,7 @@ def test_an_order_that_stores_must_name_its_payer(shop: Shop) -> None:
 def test_without_a_key_nothing_is_stored(shop: Shop) -> None:
     from prenopay.books.vault import Vault  # noqa: PLC0415 - takes the keys away, as a host without them has it
 
-    core: Any = getattr(shop.payments.target, "_payments", shop.payments.target)
-    object.__setattr__(core._execution.ports, "vault", Vault(()))
+    rewire(shop.accounts.target, vault=Vault(()))
     with pytest.raises(ConfigurationError, match="token_keys"):
         shop.stored()
     assert shop.payments.find() == ()

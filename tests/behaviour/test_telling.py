@@ -11,7 +11,7 @@ import pytest
 
 from prenopay import Accounts, AsyncAccounts, CaptureMode, Event, Payment
 from prenopay.errors import ConfigurationError
-from tests.behaviour.shop import Shop
+from tests.behaviour.shop import Shop, sek
 
 
 class Unwilling:
@@ -97,7 +97,7 @@ def test_an_event_says_what_the_books_said_then(shop: Shop) -> None:
     authorized, captured, refunded = shop.events
 
     assert (authorized.is_paid, captured.is_paid) == (False, True)
-    assert (captured.captured, captured.refunded.minor) == (payment.amount, 0)
+    assert (captured.captured, captured.refunded) == (payment.amount, sek(0))
     assert (refunded.captured, refunded.refunded) == (payment.amount, payment.amount)
     assert {event.payment_id for event in shop.events} == {payment.payment_id}
     assert len({event.event_id for event in shop.events}) == 3

@@ -11,13 +11,14 @@ from prenopay import CallbackRequest, Payment
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.values.subjects import Subject
 from tests.cli.desk import PASSWORD, Desk
 
 
 def told(desk: Desk, payment: Payment, *, names: str = "") -> None:
     """Let a callback about ``payment`` arrive, and go no further."""
     accounts = desk.accounts()
-    path = accounts.callback_urls.url("cards", payment.payment_id).removeprefix("http://127.0.0.1:9")
+    path = accounts.callback_urls.url("cards", Subject.payment(payment.payment_id)).removeprefix("http://127.0.0.1:9")
     content = {"paymentOrder": {"id": names or payment.provider_reference, "instrument": "CreditCard", "number": 1}}
     reply = accounts.receive(CallbackRequest(path=path, body=json.dumps(content).encode()))
     accounts.close()

@@ -17,6 +17,7 @@ from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.server import serve
+from prenopay.values.subjects import Subject
 from prenopay.web.wsgi import CallbackApp
 from tests.cli.desk import TOKEN, Desk
 from tests.transport.certificates import Authority
@@ -192,7 +193,7 @@ def test_a_page_that_is_not_the_callback_app_is_found_out(desk: Desk) -> None:
 
 def test_the_signature_of_an_address_is_not_shown(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts = shop.accounts()
-    mac = accounts.callback_urls.url("cards", "doctor").rsplit("/", 1)[1]
+    mac = accounts.callback_urls.url("cards", Subject.payment("doctor")).rsplit("/", 1)[1]
     accounts.close()
     shown = shop.run("doctor").out + shop.run("doctor", "--json").out
     monkeypatch.setenv("DESK_TOKEN", "wrong")

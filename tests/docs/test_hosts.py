@@ -12,7 +12,7 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from prenopay import AsyncAccounts
-from prenopay.accounts.reception import DOCTORS_PAYMENT
+from prenopay.accounts.reception import DOCTOR
 from tests.conftest import real_part_is_missing
 from tests.docs.conftest import CALLBACK_URL, KEY, installed
 from tests.docs.reading import DOCS, run
@@ -26,7 +26,7 @@ def page(stage: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_path(page: dict[str, Any]) -> str:
-    return urlsplit(page["accounts"].callback_urls.url("kuriren-cards", DOCTORS_PAYMENT)).path
+    return urlsplit(page["accounts"].callback_urls.url("kuriren-cards", DOCTOR)).path
 
 
 @pytest.mark.parametrize(("framework", "app"), [("flask", "app"), ("django", "application")])

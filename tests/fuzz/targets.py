@@ -23,12 +23,12 @@ from prenopay import (
     CallbackRequest,
     Payment,
     Payments,
-    token_file,
     upgrade_database,
 )
 from prenopay._blocking import run_blocking
 from prenopay.accounts import settings
 from prenopay.errors import ConfigurationError, PrenopayError
+from prenopay.mandates import import_file
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Environment, Inspection, ReceivesCallbacks
 from prenopay.providers.swedbankpay import SwedbankPay
@@ -38,7 +38,8 @@ from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.emulators.swish import SwishEmulator
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
-from prenopay.values.callbacks import Hint, PinnedSource, Rejected
+from prenopay.values.callbacks import Heard
+from prenopay.values.subjects import Subject
 from prenopay.web import asgi, wsgi
 from tests.behaviour.shop import CALLBACK_URL, KEY, an_order
 from tests.wire import samples as card
@@ -106,8 +107,8 @@ def swish_inspect(body: bytes) -> None:
 
 def _read_callback(provider: ReceivesCallbacks, envelope: bytes) -> None:
     trust = provider.read_callback(_request_in(envelope))
-    assert isinstance(trust, Hint | PinnedSource | Rejected)
-    assert not isinstance(trust, Rejected) or len(trust.reason) < 2000
+    assert isinstance(trust, Heard)
+    assert len(trust.problem) < 2000
 
 
 def _request_in(envelope: bytes, path: str = "/") -> CallbackRequest:
@@ -210,15 +211,15 @@ class Doors:
         self._runner.close()
 
     def path(self, account: str) -> str:
-        return urlsplit(self.accounts.callback_urls.url(account, self._waiting[account])).path
+        return urlsplit(self.accounts.callback_urls.url(account, Subject.payment(self._waiting[account]))).path
 
     def plain(self, request: CallbackRequest) -> None:
         self.gateway.answer = HttpResponse(status=503)
         reply = self.accounts.receive(request)
         assert 200 <= reply.status < 600
-        if reply.payment is not None:
+        if reply.address is not None:
             with contextlib.suppress(PrenopayError):
-                self.accounts.work(reply.payment)
+                self.accounts.work(reply.address)
 
     def over_wsgi(self, request: CallbackRequest, head: Mapping[str, Any]) -> None:
         statuses: list[str] = []
@@ -307,7 +308,7 @@ def books(envelope: bytes) -> None:
 
 def tokens(content: bytes) -> None:
     """Read a file of tokens; bytes that are not UTF-8 are refused by who opens the file."""
-    lines, problems = token_file.read(content.decode("utf-8", "surrogateescape"))
+    lines, problems = import_file.read(content.decode("utf-8", "surrogateescape"))
     assert all(problem.why for problem in problems)
     assert len({line.token for line in lines}) == len(lines)
 

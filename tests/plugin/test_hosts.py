@@ -119,8 +119,8 @@ def callback(request, rest):
             method=request.method,
         )
     )
-    if reply.payment is not None:
-        host["accounts"].work(reply.payment)
+    if reply.address is not None:
+        host["accounts"].work(reply.address)
     return HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
 
 urlpatterns = [path("paid/<str:number>", paid), path("callbacks/<path:rest>", callback)]

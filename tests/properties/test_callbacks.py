@@ -10,6 +10,7 @@ from hypothesis import example, given, strategies as st
 from prenopay import Secret
 from prenopay.errors import Unverified
 from prenopay.values.callbacks import CallbackAddress, CallbackUrls
+from prenopay.values.subjects import Subject
 
 from .strategies import ANY_TEXT
 
@@ -22,12 +23,12 @@ _PAYMENTS = st.text(string.ascii_lowercase + string.digits + "_", min_size=1, ma
 
 
 def path_of(urls: CallbackUrls, account: str, payment_id: str) -> str:
-    return urls.url(account, payment_id).removeprefix("https://shop.example")
+    return urls.url(account, Subject.payment(payment_id)).removeprefix("https://shop.example")
 
 
 @given(_ACCOUNTS, _PAYMENTS)
 def test_whatever_was_handed_out_is_let_in(account: str, payment_id: str) -> None:
-    assert CallbackAddress(account, payment_id) == _URLS.verify(path_of(_URLS, account, payment_id))
+    assert CallbackAddress(account, Subject.payment(payment_id)) == _URLS.verify(path_of(_URLS, account, payment_id))
 
 
 @given(ANY_TEXT | st.lists(ANY_TEXT, max_size=5).map("/".join))

@@ -7,7 +7,7 @@ from random import Random
 
 from hypothesis import given, settings, strategies as st
 
-from prenopay.recurring.ceilings import Draw, Never, NotBefore, Now, Scheme, decide, of_another_payer
+from prenopay.mandates.ceilings import Draw, Never, NotBefore, Now, Scheme, decide, of_another_payer
 from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, strategies as st
 
 from prenopay import PaymentState
-from prenopay.books.lifecycle import ENDED, Step, advance
+from prenopay.payments.lifecycle import ENDED, Step, advance
 
 _STATES = st.sampled_from(PaymentState)
 _SAID = st.lists(_STATES, max_size=12)

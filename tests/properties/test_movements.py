@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 
 from prenopay import Money, PaymentState
-from prenopay.books.movements import Movement, Totals, new_movements
+from prenopay.payments.movements import Movement, Totals, new_movements
 from prenopay.provider import Observation, ProviderTransaction, TransactionKind
 
 _AMOUNTS = st.integers(0, 1000)

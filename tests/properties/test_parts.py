@@ -7,7 +7,7 @@ from itertools import accumulate
 from hypothesis import given, strategies as st
 
 from prenopay import Money
-from prenopay.books.parts import vat_of_part
+from prenopay.payments.amounts import vat_of_part
 
 _PARTS = st.lists(st.integers(1, 10**7), min_size=1, max_size=8)
 

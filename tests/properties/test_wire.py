@@ -13,7 +13,7 @@ from prenopay.errors import InvalidOrder, PrenopayError
 from prenopay.ports import HttpResponse
 from prenopay.provider import ChangeRequest, Created, CreateRequest, Inspection, Observation, Reply
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.values.callbacks import Hint, Rejected
+from prenopay.values.callbacks import Heard
 
 from .gateway import ANSWERS, ANY_BODY, ORDER_ID, ORDERS, PAID_ORDERS, PROVIDER, Answering
 from .strategies import orders
@@ -58,7 +58,7 @@ def test_any_body_is_inspected_or_refused_in_one_line(body: bytes) -> None:
 @given(ANY_BODY)
 def test_any_callback_is_a_hint_or_rejected(body: bytes) -> None:
     trust = PROVIDER.read_callback(CallbackRequest(path="/", body=body, peer="203.0.113.9"))
-    assert isinstance(trust, Hint | Rejected)
+    assert isinstance(trust, Heard)
 
 
 @settings(max_examples=150)

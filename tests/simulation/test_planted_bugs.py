@@ -12,6 +12,8 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from prenopay.execution import Execution
+from prenopay.open_payments import OpenPayments
 
 from prenopay import Secret, callbacks
 from prenopay.accounts.accounts import AsyncAccounts
@@ -30,11 +32,9 @@ from prenopay.books import (
     schema,
     settling,
 )
-from prenopay.books.lifecycle import ENDED, Step, advance
 from prenopay.books.vault import Vault
-from prenopay.execution import Execution
-from prenopay.open_payments import OpenPayments
-from prenopay.payments import AsyncPayments
+from prenopay.payments.lifecycle import ENDED, Step, advance
+from prenopay.payments.use_cases import AsyncPayments
 from prenopay.testing.simulation import relive, simulate
 from prenopay.testing.simulation.notebook import Notebook
 from prenopay.values.money import Money

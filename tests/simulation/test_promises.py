@@ -11,7 +11,7 @@ import pytest
 
 from prenopay import cli
 from prenopay.errors import InvalidOrder
-from prenopay.stored_methods import AsyncMandates
+from prenopay.mandates.use_cases import AsyncMandates
 from prenopay.testing.simulation import Schedule, declared, enough_seeds, relive, simulate
 from prenopay.testing.simulation.weather import Port, TroubleKind, forecast
 from prenopay.values.mandates import Mandate

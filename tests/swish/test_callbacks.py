@@ -12,13 +12,14 @@ from prenopay.providers.swish.encoding import callback_identifier
 from prenopay.testing.callbacks import Manner
 from prenopay.testing.emulators.swish import IdentifierPlace
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.values.subjects import Subject
 from tests.behaviour.shop import sek
 from tests.swish.shop import SwishShop
 
 
 def to(shop: SwishShop, payment: Payment, body: object, **headers: str) -> CallbackRequest:
     """Return a callback to the payment's own URL."""
-    url: str = shop.accounts.callback_urls.url(shop.account_name, payment.payment_id)
+    url: str = shop.accounts.callback_urls.url(shop.account_name, Subject.payment(payment.payment_id))
     path = url.removeprefix("https://shop.example")
     return CallbackRequest(path=path, body=json.dumps(body).encode(), headers=headers)
 
@@ -63,7 +64,7 @@ def test_a_callback_that_says_paid_opens_nothing(shop: SwishShop) -> None:
     payment = shop.bought()
 
     reply = shop.accounts.receive(to(shop, payment, says_paid(payment)))
-    shop.accounts.work(reply.payment)
+    shop.accounts.work(reply.address)
 
     assert reply.status == 200
     assert shop.payments.get(payment.payment_id).state is PaymentState.PENDING
@@ -75,7 +76,7 @@ def test_a_wrong_identifier_is_refused_noted_and_looked_into(shop: SwishShop, wr
     payment = shop.bought()
 
     reply = shop.accounts.receive(to(shop, payment, says_paid(payment), callbackIdentifier=wrong))
-    shop.accounts.work(reply.payment)
+    shop.accounts.work(reply.address)
 
     assert reply.status == 400
     assert kinds(shop, payment) == [FlagKind.MALFORMED_CALLBACK]
@@ -125,7 +126,7 @@ def test_a_forged_address_is_unknown(shop: SwishShop, signs: int) -> None:
 
     reply = shop.accounts.receive(CallbackRequest(path=forged, body=json.dumps(says_paid(payment)).encode()))
 
-    assert (reply.status, reply.payment) == (404, None)
+    assert (reply.status, reply.address) == (404, None)
     assert shop.accounts.callbacks() == ()
 
 
@@ -137,7 +138,7 @@ def test_what_cannot_be_read_is_said_so_kept_and_looked_into(shop: SwishShop, bo
     path = to(shop, payment, {}).path
 
     reply = shop.accounts.receive(CallbackRequest(path=path, body=body))
-    shop.accounts.work(reply.payment)
+    shop.accounts.work(reply.address)
 
     assert reply.status == 400
     assert shop.payments.get(payment.payment_id).is_paid, "the hint was good, whatever its body"

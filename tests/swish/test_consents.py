@@ -18,6 +18,7 @@ from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import Mandate, MandateKind, MandateState, StoreMethod
 from prenopay.values.orders import PageStyle
 from prenopay.values.payments import Action
+from prenopay.values.subjects import Subject
 from tests.behaviour.shop import CONSENT, an_order, sek
 from tests.swish.shop import PERSONAL_NUMBER, PHONE, SwishShop
 from tests.swish.test_lost_answers import LOST, OPEN_ERRORS
@@ -416,7 +417,10 @@ def test_nothing_secret_is_logged_shown_or_kept(shop: SwishShop, caplog: pytest.
     shop.swish.faults.add(when_sending(_CHARGES, Fault(kind=FaultKind.STATUS_AFTER, status=500)))
     drawn(shop, mandate, "renewal:2")
     assert payment.app_switch is not None
-    urls = [shop.accounts.callback_urls.url(shop.account_name, each.payment_id) for each in shop.payments.find()]
+    urls = [
+        shop.accounts.callback_urls.url(shop.account_name, Subject.payment(each.payment_id))
+        for each in shop.payments.find()
+    ]
     secrets = [payment.app_switch.token, *urls, PHONE, PHONE[2:], PERSONAL_NUMBER]
 
     logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)

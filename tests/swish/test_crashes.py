@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from prenopay import Accounts, Outcome, PaymentState
+from prenopay import Outcome, PaymentState
 from prenopay.errors import PrenopayError
 from tests.behaviour.shop import sek
 from tests.behaviour.test_crashes import Executioner, Killed, MortalSender, mortal
@@ -91,10 +91,6 @@ def test_the_executioner_stands_between_the_core_and_the_gateway(open_shop: Call
 def _mortal(shop: SwishShop, executioner: Executioner) -> SwishShop:
     """Start a process of the shop whose every await may be its last, payouts included."""
     process = mortal(shop, executioner)
-    accounts: Any = process.accounts.target
-    core: Any = accounts._accounts if isinstance(accounts, Accounts) else accounts
-    for payments in core._accounts.values():
-        payments._payouts._ports = payments._execution.ports
     return cast("SwishShop", process)
 
 

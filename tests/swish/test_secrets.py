@@ -13,6 +13,7 @@ from prenopay.books.engine import open_engine
 from prenopay.providers.swish.encoding import callback_identifier
 from prenopay.testing.emulators.swish import SwishPayer
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.values.subjects import Subject
 from tests.behaviour.shop import KEY
 from tests.swish.shop import PERSONAL_NUMBER, PHONE, SwishShop, a_payout, by_phone, certificate
 
@@ -39,7 +40,10 @@ def live(shop: SwishShop) -> list[str]:
         shop.deliver_callbacks()
         shop.accounts.sweep()
     tokens = [each.token for each in shop.swish.payments if each.token]
-    urls = [shop.accounts.callback_urls.url(shop.account_name, each.payment_id) for each in shop.payments.find()]
+    urls = [
+        shop.accounts.callback_urls.url(shop.account_name, Subject.payment(each.payment_id))
+        for each in shop.payments.find()
+    ]
     keys = [certificate().key_pem.decode().splitlines()[3], KEY]
     return [*tokens, *map(callback_identifier, urls), *keys, PHONE, PHONE[2:], PERSONAL_NUMBER]
 

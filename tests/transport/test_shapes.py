@@ -14,6 +14,7 @@ from prenopay import CaptureMode
 from prenopay._transport import AwaitingSender, BlockingSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
+from prenopay.values.subjects import Subject
 from tests.behaviour.shop import COLOURS, Shop
 
 _HOST = "api.externalintegration.payex.com"
@@ -93,7 +94,7 @@ def test_an_order_is_posted_once_with_what_the_gateway_needs(mocked: respx.MockR
     )
     assert order["payeeInfo"]["payeeId"] == DEFAULT_PAYEE_ID
     assert order["payeeInfo"]["payeeReference"].isalnum()
-    assert order["urls"]["callbackUrl"] == shop.accounts.callback_urls.url("cards", payment.payment_id)
+    assert order["urls"]["callbackUrl"] == shop.accounts.callback_urls.url("cards", Subject.payment(payment.payment_id))
 
 
 def test_a_look_asks_for_everything_in_one_read(mocked: respx.MockRouter, shop: Shop) -> None:

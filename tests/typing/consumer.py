@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import assert_never, assert_type
 
+from prenopay.values.subjects import Subject
 from prenopay import (
     Accounts,
     Action,
@@ -41,7 +42,7 @@ from prenopay import (
     load_settings,
     upgrade_database,
 )
-from prenopay.values.callbacks import CallbackAddress, Hint, Trust
+from prenopay.values.callbacks import CallbackAddress, Heard
 from prenopay.errors import (
     CeilingReached,
     Conflict,
@@ -137,7 +138,7 @@ def arithmetic() -> None:
 
 def told(event: Event) -> None:
     if event.kind is EventKind.CAPTURED and event.is_paid:
-        assert_type(event.captured, Money)
+        assert_type(event.captured, Money | None)
     if event.flag is FlagKind.PAID_TWICE:
         assert_type(event.decline, Decline | None)
 
@@ -159,7 +160,7 @@ def open_blocking(config: SwedbankPay) -> Payments[SwedbankPayProvider]:
     assert_type(accounts.replay(7), str)
     assert_type(accounts.names, tuple[str, ...])
     assert_type(accounts["cards"].get("p"), Payment)
-    accounts.work(CallbackAddress("cards", "p"))
+    accounts.work(CallbackAddress("cards", Subject.payment("p")))
     cards = accounts.add(config)
     accounts.close()
     return cards
@@ -337,8 +338,8 @@ class Voucher(PaymentProvider, Refunds, ReceivesCallbacks):
             raise Conflict("how much?")
         return Reply(outcome=Outcome.SUCCEEDED)
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
-        return Hint(provider_reference=request.query)
+    def read_callback(self, request: CallbackRequest) -> Heard:
+        return Heard(names=(request.query,))
 
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
         return CallbackReply(status=200 if accepted else 404)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prenopay import Accounts, AsyncAccounts, Money, Operation, Payments
-from prenopay.values.callbacks import Trust
+from prenopay.values.callbacks import Heard
 from prenopay.ports import Send
 from prenopay.provider import (
     Captures,
@@ -85,5 +85,5 @@ class BlockingVerb(Captures):
 
 
 class WrongReply(ReceivesCallbacks):
-    def read_callback(self, request: bytes) -> Trust:  # refused: override | reportIncompatibleMethodOverride
+    def read_callback(self, request: bytes) -> Heard:  # refused: override | reportIncompatibleMethodOverride
         return request  # refused: return-value | reportReturnType

@@ -9,6 +9,7 @@ import pytest
 from prenopay import CallbackRequest, Secret
 from prenopay.errors import ConfigurationError, Unverified
 from prenopay.values.callbacks import CallbackAddress, CallbackUrls, source_address
+from prenopay.values.subjects import Subject
 
 _NEW, _OLD = Secret("new-key-" + "n" * 32), Secret("old-key-" + "o" * 32)
 _PAYMENT = "pay_01j000000000000000000000"
@@ -19,28 +20,28 @@ def urls(*keys: Secret, base: str = "https://shop.example/prenopay") -> Callback
 
 
 def path(of: CallbackUrls, account: str = "paper", payment_id: str = _PAYMENT) -> str:
-    return of.url(account, payment_id).removeprefix("https://shop.example")
+    return of.url(account, Subject.payment(payment_id)).removeprefix("https://shop.example")
 
 
 # Handing out and letting in
 
 
 def test_what_was_handed_out_is_let_in() -> None:
-    assert CallbackAddress("paper", _PAYMENT) == urls().verify(path(urls()))
+    assert CallbackAddress("paper", Subject.payment(_PAYMENT)) == urls().verify(path(urls()))
 
 
 def test_it_is_let_in_wherever_the_app_is_mounted() -> None:
     bare = path(urls()).removeprefix("/prenopay")
-    assert CallbackAddress("paper", _PAYMENT) == urls().verify("/some/other/mount" + bare)
+    assert CallbackAddress("paper", Subject.payment(_PAYMENT)) == urls().verify("/some/other/mount" + bare)
 
 
 def test_the_url_lies_under_the_base() -> None:
-    made = urls(base="https://shop.example/prenopay/").url("paper", _PAYMENT)
+    made = urls(base="https://shop.example/prenopay/").url("paper", Subject.payment(_PAYMENT))
     assert made.startswith(f"https://shop.example/prenopay/paper/{_PAYMENT}/")
 
 
 def test_the_url_is_the_same_every_time() -> None:
-    assert urls().url("paper", _PAYMENT) == urls().url("paper", _PAYMENT)
+    assert urls().url("paper", Subject.payment(_PAYMENT)) == urls().url("paper", Subject.payment(_PAYMENT))
 
 
 def test_the_mac_is_long_enough_not_to_be_guessed() -> None:
@@ -100,11 +101,13 @@ def test_a_trailing_slash_is_not_what_was_handed_out() -> None:
 
 
 def test_an_old_key_still_lets_in() -> None:
-    assert CallbackAddress("paper", _PAYMENT) == urls(_NEW, _OLD).verify(path(urls(_OLD)))
+    assert CallbackAddress("paper", Subject.payment(_PAYMENT)) == urls(_NEW, _OLD).verify(path(urls(_OLD)))
 
 
 def test_the_newest_key_signs() -> None:
-    assert urls(_NEW).url("paper", _PAYMENT) == urls(_NEW, _OLD).url("paper", _PAYMENT)
+    assert urls(_NEW).url("paper", Subject.payment(_PAYMENT)) == urls(_NEW, _OLD).url(
+        "paper", Subject.payment(_PAYMENT)
+    )
 
 
 def test_a_dropped_key_lets_nobody_in() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from prenopay.books import ids
 from prenopay.provider import ReferenceAlphabet, ReferenceRule
+from prenopay.values.subjects import SubjectKind
 
 from .fakes import NOON, FakeEntropy
 
@@ -20,18 +21,22 @@ _LONG = ReferenceRule(alphabet=ReferenceAlphabet.CAPITALS_AND_DIGITS, length=30)
 
 def test_payment_ids_sort_by_the_millisecond_they_were_made_in() -> None:
     moments = [NOON + timedelta(milliseconds=step) for step in (0, 1, 999, 1000, 60_000, 86_400_000, 10**10)]
-    made = [ids.payment_id(moment, FakeEntropy(255 - place)) for place, moment in enumerate(moments)]
+    made = [
+        ids.subject(SubjectKind.PAYMENT, moment, FakeEntropy(255 - place)).id for place, moment in enumerate(moments)
+    ]
     assert sorted(made) == made
 
 
 def test_payment_ids_of_one_millisecond_differ() -> None:
-    assert ids.payment_id(NOON, FakeEntropy(1)) != ids.payment_id(NOON, FakeEntropy(2))
+    assert ids.subject(SubjectKind.PAYMENT, NOON, FakeEntropy(1)) != ids.subject(
+        SubjectKind.PAYMENT, NOON, FakeEntropy(2)
+    )
 
 
 @pytest.mark.parametrize("byte", [0, 255])
 @pytest.mark.parametrize("now", [NOON, datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
 def test_a_payment_id_is_30_small_letters_and_digits(now: datetime, byte: int) -> None:
-    made = ids.payment_id(now, FakeEntropy(byte))
+    made = ids.subject(SubjectKind.PAYMENT, now, FakeEntropy(byte)).id
     assert made.startswith("pay_")
     assert set(made[4:]) <= set("0123456789abcdefghjkmnpqrstvwxyz")
     expected = 30
@@ -39,7 +44,7 @@ def test_a_payment_id_is_30_small_letters_and_digits(now: datetime, byte: int) -
 
 
 def test_an_events_id_is_the_same_for_every_repeat() -> None:
-    expected = "evt_01abc_3"
+    expected = "evt_pay_01abc_3"
     assert expected == ids.event_id("pay_01abc", 3)
 
 

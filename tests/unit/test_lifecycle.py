@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prenopay import PaymentState
-from prenopay.books.lifecycle import ENDED, Step, advance
+from prenopay.payments.lifecycle import ENDED, Step, advance
 
 # Rows: what stands here. Columns: what the gateway says. "!" marks money that came after the end
 # ("late"), "?" a gateway that takes back what it said ("contradiction").

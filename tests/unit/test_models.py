@@ -12,6 +12,7 @@ import pytest
 from prenopay import Money, Operation, OperationId, OperationKind, Outcome, PaymentState
 from prenopay.errors import InvalidOrder
 from prenopay.values.payments import SeamlessView
+from prenopay.values.subjects import Subject
 
 from .examples import payment
 from .fakes import NOON
@@ -94,7 +95,7 @@ def test_only_a_success_has_succeeded() -> None:
         operation_id="a",
         kind=OperationKind.CAPTURE,
         account="paper",
-        payment_id="pay_1",
+        subject=Subject.payment("pay_1"),
         amount=None,
         outcome=Outcome.UNKNOWN,
         decline=None,

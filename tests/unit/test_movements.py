@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prenopay import Money, PaymentState
-from prenopay.books.movements import Movement, Totals, contradiction, new_movements, overrules
+from prenopay.payments.movements import Movement, Totals, contradiction, new_movements, overrules
 from prenopay.provider import Observation, ProviderTransaction, TransactionKind
 
 _AUTHORIZATION, _CAPTURE = TransactionKind.AUTHORIZATION, TransactionKind.CAPTURE

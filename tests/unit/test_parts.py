@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from prenopay import Money, OperationKind, OrderLine, Payment, PaymentState
-from prenopay.books.parts import part_of, vat_of_part
 from prenopay.errors import Conflict, InvalidOrder
+from prenopay.payments.amounts import part_of, vat_of_part
 
 from .examples import payment
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from prenopay import Money
-from prenopay.token_file import read
+from prenopay.mandates.import_file import read
 from prenopay.values.mandates import ConsentKind, MandateKind
 
 _HEADER = "payer_reference,kind,token,display,instrument,expires,consent,most,currency,text_version,agreed_at,channel\n"

@@ -21,6 +21,7 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.values.subjects import Subject
 from tests.behaviour.shop import KEY, an_order
 
 CALLBACK_URL = "https://shop.example/pay/callbacks"
@@ -82,7 +83,7 @@ class Host:
         return payment
 
     def path(self, payment: Payment) -> str:
-        return urlsplit(self.desk.callback_urls.url("cards", payment.payment_id)).path
+        return urlsplit(self.desk.callback_urls.url("cards", Subject.payment(payment.payment_id))).path
 
     def callbacks(self) -> tuple[Callback, ...]:
         return self.desk.callbacks(limit=1000)

@@ -7,6 +7,7 @@ import pytest
 from prenopay import FlagKind, PaymentState, Secret
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackUrls
+from prenopay.values.subjects import Subject
 from tests.behaviour.shop import KEY
 from tests.web.host import CALLBACK_URL, Host, body
 from tests.web.raw import APPS, Reply
@@ -43,7 +44,11 @@ def test_the_caller_is_written_down(host: Host, app: str) -> None:
     payment = host.paid()
     APPS[app](host, host.path(payment), body(payment))
     (stored,) = host.callbacks()
-    assert (stored.account, stored.payment_id, stored.body) == ("cards", payment.payment_id, body(payment))
+    assert (stored.account, stored.subject, stored.body) == (
+        "cards",
+        Subject.payment(payment.payment_id),
+        body(payment),
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"<html>", b'{"paymentOrder":{}}', b"[" * 5000])
@@ -80,7 +85,7 @@ def test_a_head_gets_no_body(host: Host) -> None:
 
 
 def test_a_doctor_gets_an_empty_204_by_any_method(host: Host, app: str) -> None:
-    url = host.desk.callback_urls.url("cards", "doctor")
+    url = host.desk.callback_urls.url("cards", Subject.payment("doctor"))
     for method in ("POST", "GET"):
         reply = APPS[app](host, url.removeprefix("https://shop.example"), b"{}", method=method)
         assert reply == Reply(204, {}, b"")
@@ -88,21 +93,23 @@ def test_a_doctor_gets_an_empty_204_by_any_method(host: Host, app: str) -> None:
 
 
 def forgeries(path: str) -> list[str]:
-    _, account, payment, mac = path.removeprefix("/pay/callbacks").split("/")
-    other_key = CallbackUrls(CALLBACK_URL, [Secret(KEY[::-1])]).url(account, payment).rsplit("/", 1)[1]
-    unknown_account = CallbackUrls(CALLBACK_URL, [Secret(KEY)]).url("nobody", payment).removeprefix(CALLBACK_URL)
+    _, account, kind, payment, mac = path.removeprefix("/pay/callbacks").split("/")
+    other_key = CallbackUrls(CALLBACK_URL, [Secret(KEY[::-1])]).url(account, Subject.payment(payment)).rsplit("/", 1)[1]
+    unknown_account = (
+        CallbackUrls(CALLBACK_URL, [Secret(KEY)]).url("nobody", Subject.payment(payment)).removeprefix(CALLBACK_URL)
+    )
     return [
-        f"/pay/callbacks/{account}/{payment}/{mac[:-1]}",
-        f"/pay/callbacks/{account}/{payment}/{mac}A",
-        f"/pay/callbacks/{account}/{payment}/{mac}/",
-        f"/pay/callbacks/{account}/{payment}/{mac.swapcase()}",
-        f"/pay/callbacks/{account}/{payment}/{other_key}",
+        f"/pay/callbacks/{account}/{kind}/{payment}/{mac[:-1]}",
+        f"/pay/callbacks/{account}/{kind}/{payment}/{mac}A",
+        f"/pay/callbacks/{account}/{kind}/{payment}/{mac}/",
+        f"/pay/callbacks/{account}/{kind}/{payment}/{mac.swapcase()}",
+        f"/pay/callbacks/{account}/{kind}/{payment}/{other_key}",
         f"/pay/callbacks/{payment}/{account}/{mac}",
         f"/pay/callbacks/{account}/pay_00000000000000000000/{mac}",
         f"/pay/callbacks/{account}//{mac}",
-        f"/pay/callbacks/{account}/{payment}/",
-        f"/pay/callbacks/{account}/{payment}/\xe5\xe4\xf6",
-        f"/pay/callbacks/{account}/{payment}/\x00",
+        f"/pay/callbacks/{account}/{kind}/{payment}/",
+        f"/pay/callbacks/{account}/{kind}/{payment}/\xe5\xe4\xf6",
+        f"/pay/callbacks/{account}/{kind}/{payment}/\x00",
         f"/pay/callbacks{unknown_account}",
         "/pay/callbacks",
         "/",
@@ -125,7 +132,7 @@ def test_what_fails_after_the_reply_is_left_to_the_sweep(host: Host, app: str) -
     assert APPS[app](host, host.path(payment), body(payment)).status == 200
     assert host.told == []
     (stored,) = host.callbacks()
-    assert (stored.done_at, stored.attempts) == (None, 1)
+    assert (stored.done_at, stored.tries) == (None, 1)
 
     host.emulator.faults.clear()
     host.emulator.clock.set(stored.received_at.replace(year=stored.received_at.year + 1))

@@ -8,7 +8,7 @@ import pytest
 
 from prenopay import CallbackRequest
 from prenopay.provider import ReceivesCallbacks
-from prenopay.values.callbacks import Hint, PinnedSource, Rejected, Trust
+from prenopay.values.callbacks import Heard
 
 from .samples import ORDER_ID, Json, provider
 
@@ -26,7 +26,7 @@ _BODIES: list[Json] = [
 ]
 
 
-def claim(body: bytes, *, peer: str = "203.0.113.9", forwarded: str = "", sources: tuple[str, ...] = ()) -> Trust:
+def claim(body: bytes, *, peer: str = "203.0.113.9", forwarded: str = "", sources: tuple[str, ...] = ()) -> Heard:
     receiver = provider(callback_sources=sources, trusted_proxies=("10.0.0.0/8",))
     headers = {"x-forwarded-for": forwarded} if forwarded else {}
     return receiver.read_callback(CallbackRequest(path="/", body=body, headers=headers, peer=peer))
@@ -34,7 +34,7 @@ def claim(body: bytes, *, peer: str = "203.0.113.9", forwarded: str = "", source
 
 @pytest.mark.parametrize("body", _BODIES)
 def test_a_callback_of_any_version_names_its_order(body: Json) -> None:
-    assert Hint(provider_reference=ORDER_ID) == claim(json.dumps(body).encode())
+    assert Heard(names=(ORDER_ID,)) == claim(json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_a_callback_of_any_version_names_its_order(body: Json) -> None:
 )
 def test_anything_else_is_rejected_with_a_reason(body: bytes) -> None:
     trust = claim(body)
-    assert isinstance(trust, Rejected)
-    assert trust.reason
+    assert trust.problem
+    assert not trust.names
 
 
 def test_a_reason_does_not_repeat_the_body() -> None:
@@ -73,7 +73,7 @@ def test_a_reason_does_not_repeat_the_body() -> None:
 
 
 def test_what_a_callback_names_is_not_trusted_to_be_an_order_of_ours() -> None:
-    assert Hint(provider_reference="https://evil.example") == claim(b'{"paymentOrder": {"id": "https://evil.example"}}')
+    assert Heard(names=("https://evil.example",)) == claim(b'{"paymentOrder": {"id": "https://evil.example"}}')
 
 
 # Where it came from
@@ -92,8 +92,8 @@ _THEIRS = ("20.91.170.120/29", "51.107.183.58/32")
         ("10.0.0.1", "20.91.170.121"),
     ],
 )
-def test_a_callback_from_the_gateways_addresses_is_pinned(peer: str, forwarded: str) -> None:
-    expected = PinnedSource(provider_reference=ORDER_ID)
+def test_a_callback_from_the_gateways_addresses_is_taken(peer: str, forwarded: str) -> None:
+    expected = Heard(names=(ORDER_ID,))
     assert expected == claim(_BODY, peer=peer, forwarded=forwarded, sources=_THEIRS)
 
 
@@ -103,12 +103,12 @@ def test_a_callback_from_the_gateways_addresses_is_pinned(peer: str, forwarded: 
 )
 def test_a_callback_from_anywhere_else_is_rejected(peer: str, forwarded: str) -> None:
     trust = claim(_BODY, peer=peer, forwarded=forwarded, sources=_THEIRS)
-    assert isinstance(trust, Rejected)
-    assert "not an address of the gateway" in trust.reason
+    assert not trust.names
+    assert "not an address of the gateway" in trust.problem
 
 
 def test_addresses_are_not_looked_at_unless_asked_for() -> None:
-    assert isinstance(claim(_BODY, peer=""), Hint)
+    assert claim(_BODY, peer="").names
 
 
 # The reply

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from from_code.markdown import Texts, code, table
 from from_code.swedbankpay import duration
-from prenopay import token_file
-from prenopay.recurring.ceilings import BLOCKED_FOR, CEILINGS
+from prenopay.mandates import import_file as token_file
+from prenopay.mandates.ceilings import BLOCKED_FOR, CEILINGS
 from prenopay.values.mandates import MandateState
 
 __all__ = ["ceilings", "columns", "states"]

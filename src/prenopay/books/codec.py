@@ -1,61 +1,97 @@
 """Orders and declines as JSON and back, losing nothing: what the tables keep of public values.
 
-Self-describing (``{"$type": "Money", …}``), so that a stored order reads back as the very values it
-was made of, decimals, dates and enums included, and so that its digest says whether two requests
-with one operation id ask for the same thing.
+Each value is stored under a stable name and a version (``{"$type": "order", "$v": 1, …}``), so that a class
+or a field can be renamed without touching what hosts have stored. A stored order reads back as the very
+values it was made of, decimals, dates and enums included. Its digest says whether two requests with one
+operation id ask for the same thing.
+
+To rename a field: give its old name in ``Stored.names``. To change what a field means: raise
+``Stored.version`` and add to ``Stored.upgrades`` what turns the older version into the newer one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
-from prenopay.values import mandates, orders, payments as models
+from prenopay.values import mandates, orders, payments
 from prenopay.values.money import Money
 
-__all__ = ["digest", "dump", "load", "load_as"]
+__all__ = ["Stored", "digest", "dump", "load", "load_as"]
 
 T = TypeVar("T")
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+"""Turns the stored fields of one version into those of the next."""
 
 _WHOLE_MOST: Final = 10**15
 
-_VALUES: Final[Mapping[str, type[Any]]] = {
-    each.__name__: each
-    for each in (
-        Money,
-        orders.Order,
-        orders.OrderLine,
-        orders.Payer,
-        orders.PayerHistory,
-        orders.Address,
-        orders.RiskFacts,
-        orders.PayoutOrder,
-        models.Decline,
-        models.SeamlessView,
-        models.AppSwitch,
-        mandates.Consent,
-        mandates.StoreMethod,
-    )
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """How one class is stored: its stable name, the version, what its fields are called there."""
+
+    name: str
+    type: type[Any]
+    version: int = 1
+    names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(dict[str, str]()))
+    """Stored name by field name, for fields that were renamed since."""
+    upgrades: Mapping[int, Upgrade] = field(default_factory=lambda: MappingProxyType(dict[int, Upgrade]()))
+    """By the version that each one starts from."""
+
+
+_STORED: Final[tuple[Stored, ...]] = (
+    Stored(name="money", type=Money),
+    Stored(name="order", type=orders.Order),
+    Stored(name="order-line", type=orders.OrderLine),
+    Stored(name="payer", type=orders.Payer),
+    Stored(name="payer-history", type=orders.PayerHistory),
+    Stored(name="address", type=orders.Address),
+    Stored(name="risk-facts", type=orders.RiskFacts),
+    Stored(name="payout-order", type=orders.PayoutOrder),
+    Stored(name="decline", type=payments.Decline),
+    Stored(name="seamless-view", type=payments.SeamlessView),
+    Stored(name="app-switch", type=payments.AppSwitch),
+    Stored(name="consent", type=mandates.Consent),
+    Stored(name="store-method", type=mandates.StoreMethod),
+)
+_BY_TYPE: Final[Mapping[type[Any], Stored]] = {each.type: each for each in _STORED}
+_BY_NAME: Final[Mapping[str, Stored]] = {each.name: each for each in _STORED}
+
 _ENUMS: Final[Mapping[str, type[Enum]]] = {
-    each.__name__: each
-    for module in (models, orders, mandates)
-    for each in vars(module).values()
-    if isinstance(each, type) and issubclass(each, Enum)
+    "payment-state": payments.PaymentState,
+    "action": payments.Action,
+    "operation-kind": payments.OperationKind,
+    "outcome": payments.Outcome,
+    "decline-kind": payments.DeclineKind,
+    "advice": payments.Advice,
+    "decline-code": payments.DeclineCode,
+    "flag-kind": payments.FlagKind,
+    "instrument": orders.Instrument,
+    "capture-mode": orders.CaptureMode,
+    "initiator": orders.Initiator,
+    "page-style": orders.PageStyle,
+    "line-kind": orders.LineKind,
+    "delivery-time": orders.DeliveryTime,
+    "shipped-to": orders.ShippedTo,
+    "mandate-kind": mandates.MandateKind,
+    "mandate-state": mandates.MandateState,
+    "consent-kind": mandates.ConsentKind,
 }
+_ENUM_NAMES: Final[Mapping[type[Enum], str]] = {kind: name for name, kind in _ENUMS.items()}
 
 
 def dump(value: Any) -> Any:
     """Return ``value`` as JSON; fields that hold their default are left out."""
     match value:
         case Enum():
-            return {"$enum": [type(value).__name__, value.value]}
+            return {"$enum": [_ENUM_NAMES[type(value)], value.value]}
         case bool() | int() | str() | None:
             return value
         case Decimal():
@@ -67,16 +103,18 @@ def dump(value: Any) -> Any:
         case timedelta():
             return {"$microseconds": value // timedelta(microseconds=1)}
         case tuple() | list():
-            members = cast("Sequence[Any]", value)
-            return [dump(member) for member in members]
+            return [dump(member) for member in cast("Sequence[Any]", value)]
         case Mapping():
             pairs = cast("Mapping[str, Any]", value)
             return {"$map": [[key, dump(pairs[key])] for key in sorted(pairs)]}
-        case _ if is_dataclass(value) and type(value).__name__ in _VALUES:
-            stored = {
-                each.name: dump(getattr(value, each.name)) for each in fields(value) if not _is_default(value, each)
+        case _ if is_dataclass(value) and type(value) in _BY_TYPE:
+            stored = _BY_TYPE[type(value)]
+            members = {
+                stored.names.get(each.name, each.name): dump(getattr(value, each.name))
+                for each in fields(value)
+                if not _is_default(value, each)
             }
-            return {"$type": type(value).__name__, **stored}
+            return {"$type": stored.name, "$v": stored.version, **members}
         case float():
             return {"$float": repr(value)}
         case _:
@@ -107,11 +145,22 @@ def load(stored: Any) -> Any:
             return {key: load(member) for key, member in pairs}
         case {"$float": str(text)}:
             return float(text)
-        case {"$type": str(name)}:
-            return _VALUES[name](**{key: load(member) for key, member in tagged.items() if key != "$type"})
+        case {"$type": str(name), "$v": int(version)}:
+            return _loaded(name, version, {key: value for key, value in tagged.items() if not key.startswith("$")})
         case _:
-            message = f"this is nothing that was stored here: {sorted(tagged)}"
+            message = f"this was not stored here: {sorted(tagged)}"
             raise TypeError(message)
+
+
+def _loaded(name: str, version: int, members: dict[str, Any]) -> Any:
+    known = _BY_NAME.get(name)
+    if known is None or version > known.version:
+        message = f"stored is {name!r} of version {version}, which a newer prenopay wrote"
+        raise TypeError(message)
+    for older in range(version, known.version):
+        members = known.upgrades[older](members)
+    fields_by_stored_name = {stored: ours for ours, stored in known.names.items()}
+    return known.type(**{fields_by_stored_name.get(key, key): load(value) for key, value in members.items()})
 
 
 def load_as(kind: type[T], stored: Any) -> T:
@@ -146,7 +195,7 @@ def _meaning(stored: Any) -> Any:
             whole = abs(number) < _WHOLE_MOST and number == number.to_integral_value()
             return int(number) if whole else {"$decimal": str(number.normalize())}
         case _:
-            return {key: _meaning(member) for key, member in tagged.items()}
+            return {key: _meaning(member) for key, member in tagged.items() if key != "$v"}
 
 
 def _is_default(value: object, each: Any) -> bool:

@@ -1,7 +1,8 @@
 """The durable inbox: callbacks are stored before they are answered, and worked on after.
 
-A repeat of a callback finds its row and counts up. One that repeats a finished row opens it again:
-Swedbank Pay may well send the same bytes for two different changes, and looking once more costs
+A row belongs to a subject, or to none yet: what came to an account's own address only names what it
+speaks of. A repeat of a callback finds its row and counts up. One that repeats a finished row opens it
+again: Swedbank Pay may well send the same bytes for two different changes, and looking once more costs
 little while a lost change costs a customer.
 """
 
@@ -10,35 +11,39 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Executable, Row, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from prenopay.books import schema
+from prenopay.books import due, schema
+from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["Arrived", "Callback", "add", "done", "due", "due_of", "failed", "find", "replay", "waiting"]
+__all__ = ["Arrived", "Callback", "add", "done", "failed", "find", "forget", "of_subject", "replay", "rows", "waiting"]
 
 OPEN_MOST: Final = 100_000
 """Callbacks of one account that may wait; beyond it the gateway is told to come again later."""
-
-_RETRY_AFTER: Final = tuple(timedelta(seconds=pause) for pause in (5, 30, 120, 600, 3600))
+_NAME_MOST: Final = 200
+_NAMES_MOST: Final = 1_000
 
 
 def _storing(make: Any) -> Executable:
-    """Build the statement once: it stands in the way of every callback."""
+    """Build the statement once: every callback waits for it."""
     table = schema.inbox
-    names = ("account", "payment_id", "digest", "body", "peer", "note", "claims", "received_at", "next_attempt_at")
+    names = (
+        "account", "subject_kind", "subject_id", "digest", "body", "peer", "note", "names", "received_at", "next_at",
+    )  # fmt: skip
     statement = make(table).values({name: bindparam(name) for name in names})
     repeat = {
         "times": table.c.times + 1,
         "done_at": None,
-        "next_attempt_at": statement.excluded.next_attempt_at,
+        "next_at": statement.excluded.next_at,
+        "claimed_until": None,
     }
     stored: Executable = statement.on_conflict_do_update(
-        index_elements=["account", "payment_id", "digest"],
+        index_elements=["account", "subject_id", "digest"],
         set_=repeat,
     )
     return stored
@@ -49,17 +54,17 @@ _STORE: Final = {"postgresql": _storing(postgresql_insert), "sqlite": _storing(s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """One stored callback, as the command line shows it."""
+    """One stored callback, as the command line shows it; ``subject`` is ``None`` for an account's own address."""
 
     inbox_id: int
     account: str
-    payment_id: str
+    subject: Subject | None
     received_at: datetime
     done_at: datetime | None
     times: int
-    attempts: int
+    tries: int
     note: str
-    claims: str
+    names: tuple[str, ...]
     last_error: str
     body: bytes = field(repr=False)
 
@@ -68,15 +73,15 @@ class Callback:
 class Arrived:
     """A callback that has just come in; ``note`` says what is wrong with it, if anything.
 
-    ``claims`` is the gateway's name of the payment that the body gives.
+    ``names`` is what the body calls what it speaks of.
     """
 
     account: str
-    payment_id: str
+    subject: Subject | None
     body: bytes = field(repr=False)
     peer: str
     note: str
-    claims: str
+    names: tuple[str, ...]
     at: datetime
 
 
@@ -85,14 +90,15 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
     values = [
         {
             "account": each.account,
-            "payment_id": each.payment_id,
+            "subject_kind": "" if each.subject is None else each.subject.kind.value,
+            "subject_id": "" if each.subject is None else each.subject.id,
             "digest": hashlib.sha256(each.body).hexdigest(),
             "body": each.body,
             "peer": each.peer.encode(errors="replace").decode()[:60],
             "note": each.note,
-            "claims": each.claims[:200],
+            "names": [name[:_NAME_MOST] for name in each.names[:_NAMES_MOST]],
             "received_at": each.at,
-            "next_attempt_at": each.at,
+            "next_at": each.at,
         }
         for each in arrived
     ]
@@ -102,84 +108,74 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
 def waiting(connection: Connection, account: str) -> int:
     """Return how many callbacks of ``account`` are not done, counting no further than the limit."""
     table = schema.inbox
-    some = (
-        select(table.c.inbox_id)
-        .where(table.c.account == account, table.c.next_attempt_at.is_not(None))
-        .limit(OPEN_MOST)
-    )
+    some = select(table.c.inbox_id).where(table.c.account == account, table.c.next_at.is_not(None)).limit(OPEN_MOST)
     return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
 
 
-def due(connection: Connection, accounts: Sequence[str], now: datetime, limit: int) -> tuple[Callback, ...]:
-    """Return callbacks to work on now, longest waiting first."""
-    table = schema.inbox
-    query = (
-        select(table)
-        .where(table.c.account.in_(accounts), table.c.next_attempt_at <= now)
-        .order_by(table.c.next_attempt_at, table.c.inbox_id)
-        .limit(limit)
-    )
-    return tuple(_callback(row) for row in connection.execute(query))
+def rows(connection: Connection, inbox_ids: Sequence[int]) -> tuple[Callback, ...]:
+    """Return callbacks by their ids, oldest first."""
+    return _read(connection, schema.inbox.c.inbox_id.in_(inbox_ids))
 
 
-def due_of(connection: Connection, account: str, payment_id: str, now: datetime) -> tuple[Callback, ...]:
-    """Return the callbacks of one payment to work on now."""
+def of_subject(connection: Connection, account: str, subject: Subject | None, now: datetime) -> tuple[Callback, ...]:
+    """Return the callbacks of a subject (``None``: of the account's own address) that are to be worked on now."""
     table = schema.inbox
-    query = (
-        select(table)
-        .where(table.c.account == account, table.c.payment_id == payment_id, table.c.next_attempt_at <= now)
-        .order_by(table.c.inbox_id)
+    subject_id = "" if subject is None else subject.id
+    return _read(
+        connection, (table.c.account == account) & (table.c.subject_id == subject_id) & (table.c.next_at <= now)
     )
-    return tuple(_callback(row) for row in connection.execute(query))
 
 
 def find(
     connection: Connection,
     accounts: Sequence[str],
     *,
-    payment_id: str | None = None,
+    subject_id: str | None = None,
     open_only: bool = False,
     limit: int = 50,
 ) -> tuple[Callback, ...]:
     """Return callbacks, newest first."""
     table = schema.inbox
     query = select(table).where(table.c.account.in_(accounts)).order_by(table.c.inbox_id.desc()).limit(limit)
-    if payment_id is not None:
-        query = query.where(table.c.payment_id == payment_id)
+    if subject_id is not None:
+        query = query.where(table.c.subject_id == subject_id)
     if open_only:
         query = query.where(table.c.done_at.is_(None))
     return tuple(_callback(row) for row in connection.execute(query))
 
 
-def done(connection: Connection, account: str, payment_id: str, *, received_until: datetime, now: datetime) -> None:
-    """The payment has been looked at since: what came before is answered."""
+def done(
+    connection: Connection, account: str, subject: Subject | None, *, received_until: datetime, now: datetime
+) -> None:
+    """The subject has been looked at since ``received_until``: what came before is answered."""
     table = schema.inbox
+    subject_id = "" if subject is None else subject.id
     connection.execute(
         update(table)
         .where(
             table.c.account == account,
-            table.c.payment_id == payment_id,
+            table.c.subject_id == subject_id,
             table.c.done_at.is_(None),
-            or_(table.c.next_attempt_at.is_(None), table.c.next_attempt_at <= received_until),
+            or_(table.c.next_at.is_(None), table.c.next_at <= received_until),
         )
-        .values(done_at=now, next_attempt_at=None, last_error=""),
+        .values(done_at=now, next_at=None, claimed_until=None, last_error=""),
     )
 
 
 def failed(connection: Connection, callbacks: Sequence[Callback], why: str, *, now: datetime) -> None:
     """Working on them failed: keep them, and try again after a pause."""
-    for callback in callbacks:
-        _failed(connection, callback, why, now=now)
-
-
-def _failed(connection: Connection, callback: Callback, why: str, *, now: datetime) -> None:
-    pause = _RETRY_AFTER[min(callback.attempts, len(_RETRY_AFTER) - 1)]
     table = schema.inbox
-    connection.execute(
-        update(table)
-        .where(table.c.inbox_id == callback.inbox_id)
-        .values(attempts=callback.attempts + 1, next_attempt_at=now + pause, last_error=why),
-    )
+    for callback in callbacks:
+        connection.execute(
+            update(table)
+            .where(table.c.inbox_id == callback.inbox_id)
+            .values(
+                tries=callback.tries + 1,
+                next_at=now + due.pause(due.CALLBACKS, callback.tries),
+                claimed_until=None,
+                last_error=why,
+            ),
+        )
 
 
 def replay(connection: Connection, accounts: Sequence[str], inbox_id: int, *, now: datetime) -> Callback | None:
@@ -188,23 +184,34 @@ def replay(connection: Connection, accounts: Sequence[str], inbox_id: int, *, no
     row = connection.execute(
         update(table)
         .where(table.c.inbox_id == inbox_id, table.c.account.in_(accounts))
-        .values(done_at=None, next_attempt_at=now, attempts=0)
+        .values(done_at=None, next_at=now, claimed_until=None, tries=0)
         .returning(table),
     ).one_or_none()
     return None if row is None else _callback(row)
+
+
+def forget(connection: Connection, subject: Subject) -> None:
+    """Empty the bodies of a subject's callbacks: they may name the payer."""
+    table = schema.inbox
+    connection.execute(update(table).where(table.c.subject_id == subject.id).values(body=b""))
+
+
+def _read(connection: Connection, condition: ColumnElement[bool]) -> tuple[Callback, ...]:
+    query = select(schema.inbox).where(condition).order_by(schema.inbox.c.inbox_id)
+    return tuple(_callback(row) for row in connection.execute(query))
 
 
 def _callback(row: Row[Any]) -> Callback:
     return Callback(
         inbox_id=row.inbox_id,
         account=row.account,
-        payment_id=row.payment_id,
+        subject=Subject(SubjectKind(row.subject_kind), row.subject_id) if row.subject_id else None,
         received_at=row.received_at,
         done_at=row.done_at,
         times=row.times,
-        attempts=row.attempts,
+        tries=row.tries,
         note=row.note,
-        claims=row.claims,
+        names=tuple(row.names),
         last_error=row.last_error,
         body=row.body,
     )

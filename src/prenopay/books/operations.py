@@ -1,55 +1,60 @@
-"""Writing down what will be asked *before* it is sent; how it ended is written in ``settling``.
+"""Operations of any subject: written down before anything is sent, claimed, settled by evidence.
 
-An operation is stored with its gateway reference and claimed for as long as one try may take. Who
-comes meanwhile with the same id sees it in flight; who comes after a crash finds it unknown, and
-looks it up before anything is sent again.
+An operation is stored with its gateway reference, and claimed for as long as one try may take. A caller
+who comes meanwhile with the same id sees it in flight. One who comes after a crash finds it unknown, and
+looks it up before anything is sent again. What is settled stays so.
+
+Callers lock the subject first; nothing here sends, and nothing here decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, ids, schema
-from prenopay.books.records import (
-    PERSONAL,
-    StoredOperation,
-    StoredPayment,
-    find_operation,
-    load_operation,
-    load_payment,
-    lock_payment,
-    operations_of,
-)
-from prenopay.errors import Conflict, IdReused, IllegalTransition, Quarantined
-from prenopay.provider import Created, ReferenceRule
+from prenopay.books import codec, due, ids, schema
+from prenopay.errors import Conflict, IdReused, NotFound
+from prenopay.provider.values import ReferenceRule
 from prenopay.values.money import Money
-from prenopay.values.orders import Order, OrderLine
-from prenopay.values.payments import OperationId, OperationKind, Outcome, PaymentState
+from prenopay.values.payments import Decline, Operation, OperationId, OperationKind, Outcome
+from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = [
+    "OPEN",
     "Begun",
     "Intent",
-    "begin_change",
-    "begin_create",
-    "created",
+    "StoredOperation",
+    "again",
+    "begin",
+    "claim",
+    "decide_by_hand",
     "earlier_references",
+    "find",
+    "load",
+    "look_again",
     "next_reference",
+    "of_subject",
+    "open_ones",
+    "repeated",
+    "settle",
+    "under_way",
 ]
 
+OPEN: Final = frozenset({Outcome.UNKNOWN, Outcome.PENDING})
+"""Outcomes that are still to come."""
+_OPEN_VALUES: Final = tuple(sorted(outcome.value for outcome in OPEN))
 _REFERENCE_TRIES: Final = 20
-"""Twelve digits do fall on one another now and then; twenty times in a row they do not."""
+"""Two operations do fall on the same twelve digits now and then; twenty times in a row they do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What one operation will ask, with what names it at the gateway."""
+    """Who wants to do what: names the operation, and says how long this try owns it."""
 
     account: str
     operation_id: OperationId
@@ -60,195 +65,190 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOperation:
+    """An operation with what only the core needs to know of it."""
+
+    operation: Operation
+    digest: str
+    vat: Money | None
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
+    tries: int = 0
+    first_sent_at: datetime
+    claimed_until: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its outcome is still to come."""
+        return self.operation.outcome in OPEN
+
+    def in_flight(self, now: datetime) -> bool:
+        """Whether someone is (or was moments ago) talking to the gateway about it."""
+        return self.claimed_until is not None and self.claimed_until > now
+
+    def begins_again(self, now: datetime) -> bool:
+        """Whether a repeated call starts it from the beginning: certainly nothing happened so far."""
+        return self.operation.outcome is Outcome.NOT_ATTEMPTED and not self.in_flight(now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """An operation as it stands in the books; ``ours_to_send`` says who is to act on it."""
+    """An operation as the books have it; ``ours`` says whether this caller is to ask the gateway."""
 
     operation: StoredOperation
-    payment: StoredPayment
-    ours_to_send: bool
+    ours: bool
     maybe_sent: bool
     """An earlier try may have reached the gateway: what says "nothing happened" now does not settle it."""
 
 
-def begin_create(
+def repeated(connection: Connection, intent: Intent, digest: str) -> StoredOperation | None:
+    """Return the operation that was begun under this id before, if any.
+
+    Raises ``IdReused`` where that one asked for something else.
+    """
+    found = find(connection, intent.account, intent.operation_id)
+    if found is None or found.digest == digest:
+        return found
+    message = (
+        f"operation id {intent.operation_id!r} was used before for another {found.operation.kind}; "
+        "use the same parameters, or a new id for a new operation"
+    )
+    raise IdReused(message).about(
+        account=intent.account,
+        operation_id=intent.operation_id,
+        payment_id=found.operation.payment_id,
+    )
+
+
+def begin(
     connection: Connection,
     intent: Intent,
-    order: Order,
+    subject: Subject,
     *,
-    provider: str,
-    payment_id: str,
-    expires_at: datetime | None,
-    parameters: Mapping[str, str] = MappingProxyType({}),
-    check: Callable[[Connection], None] | None = None,
-    add: Callable[[Connection], None] | None = None,
+    digest: str,
+    currency: str,
+    amount: Money | None = None,
+    vat: Money | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Begun:
-    """Write down a new payment and the operation that creates it, or find the one begun before.
-
-    ``check`` is asked before a new one is written, ``add`` writes what else belongs to it;
-    ``parameters`` are part of what the operation id stands for.
-    """
-    fingerprint = codec.digest(intent.kind, order, *sorted(parameters.items()))
-    found = find_operation(connection, intent.account, intent.operation_id)
-    if found is not None:
-        return _again(connection, intent, found, fingerprint, check)
-    if check is not None:
-        check(connection)
-    reference = _free_reference(connection, intent, first_attempt=1)
-    payment = {"payment_id": payment_id, "provider": provider, "reference": reference, "expires_at": expires_at}
-    _insert_payment(connection, intent, order, **payment)
-    _insert(
-        connection,
-        intent,
-        payment_id=payment_id,
-        fingerprint=fingerprint,
-        amounts=_amounts(order.amount, order.vat_amount, currency=order.amount.currency),
-        parameters=dict(parameters),
-        reference=reference,
-    )
-    if add is not None:
-        add(connection)
-    return _begun(connection, intent, ours=True, maybe_sent=False)
-
-
-def begin_change(
-    connection: Connection,
-    intent: Intent,
-    payment_id: str,
-    *,
-    amount: Money | None,
-    lines: tuple[OrderLine, ...],
-    description: str,
-    work_out: Callable[[Connection, StoredPayment], tuple[Money | None, Money | None]],
-) -> Begun:
-    """Write down a capture, cancel, refund or update, or find the one begun before.
-
-    ``work_out`` turns what the host left open into amounts, from the payment as it is under lock; for a
-    repeated one of which nothing was attempted anew, as others may have moved money since.
-    Raises ``Conflict`` while another operation on the payment has an unknown outcome.
-    """
-    fingerprint = codec.digest(intent.kind, payment_id, amount, lines, description)
-
-    def worked_out(connection: Connection) -> dict[str, int | str | None]:
-        stored = lock_payment(connection, intent.account, payment_id)
-        _may_change(connection, stored)
-        return _amounts(*work_out(connection, stored), currency=stored.payment.amount.currency)
-
-    found = find_operation(connection, intent.account, intent.operation_id)
-    if found is not None:
-        return _again(connection, intent, found, fingerprint, worked_out)
-    amounts = worked_out(connection)
-    _insert(
-        connection,
-        intent,
-        payment_id=payment_id,
-        fingerprint=fingerprint,
-        amounts=amounts,
-        parameters={"lines": codec.dump(lines), "description": description},
-        reference=_free_reference(connection, intent, first_attempt=1),
-    )
-    return _begun(connection, intent, ours=True, maybe_sent=False)
-
-
-def next_reference(connection: Connection, intent: Intent) -> str:
-    """Give an operation whose old reference has certainly moved no money a fresh one, and return it."""
-    found = load_operation(connection, intent.account, intent.operation_id)
-    made = found.operation
-    reference = _free_reference(connection, intent, first_attempt=made.attempts + 1)
-    _update(connection, found, reference=reference, attempts=made.attempts + 1)
-    if made.kind is OperationKind.CREATE:
-        connection.execute(
-            update(schema.payments).where(schema.payments.c.payment_id == made.payment_id).values(reference=reference),
-        )
-    return reference
-
-
-def earlier_references(connection: Connection, rule: ReferenceRule, account: str, payment_id: str) -> frozenset[str]:
-    """Return the references under which earlier tries asked for this payment: requests that were closed since."""
-    made = (each.operation for each in operations_of(connection, payment_id))
-    return frozenset(
-        ids.reference(rule, account, each.operation_id, attempt)
-        for each in made
-        if each.kind is OperationKind.CREATE
-        for attempt in range(1, each.attempts)
-    )
-
-
-def created(connection: Connection, payment_id: str, created_as: Created) -> None:
-    """Write down what the gateway calls the payment, and how its payer gets to the page.
-
-    Raises ``IllegalTransition`` when another payment of the account already has that name.
-    """
-    table, view, switch = schema.payments, created_as.seamless_view, created_as.app_switch
-    reference = created_as.observation.provider_reference
+    """Write down a new operation under a free reference; raises ``Conflict`` if somebody else does so right now."""
+    row = {
+        "account": intent.account,
+        "operation_id": intent.operation_id,
+        "kind": intent.kind.value,
+        "subject_kind": subject.kind.value,
+        "subject_id": subject.id,
+        "digest": digest,
+        "reference": free_reference(connection, intent, first_attempt=1),
+        **_amounts(amount, vat),
+        "currency": currency,
+        "parameters": dict(parameters or {}),
+        "outcome": Outcome.UNKNOWN.value,
+        "created_at": intent.now,
+        "first_sent_at": intent.now,
+        **_claimed(intent),
+    }
     try:
-        connection.execute(
-            update(table)
-            .where(table.c.payment_id == payment_id)
-            .values(
-                provider_reference=reference,
-                redirect_url=created_as.redirect_url,
-                seamless_view=None if view is None else codec.dump(view),
-                app_switch=None if switch is None else codec.dump(switch),
-            ),
-        )
+        written = connection.execute(insert(schema.operations).values(**row).returning(schema.operations)).one()
     except IntegrityError as error:
-        message = f"the gateway answered with {reference}, which is another payment's: ask it what that means"
-        raise IllegalTransition(message).about(payment_id=payment_id) from error
+        message = "the same operation is being started by someone else at this moment; repeat the call"
+        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from error
+    return Begun(operation=_stored(written), ours=True, maybe_sent=False)
 
 
-def _again(
+def again(
     connection: Connection,
     intent: Intent,
     found: StoredOperation,
-    fingerprint: str,
-    prepare: Callable[[Connection], Mapping[str, int | str | None] | None] | None,
+    *,
+    amount: Money | None = None,
+    vat: Money | None = None,
 ) -> Begun:
-    """Return the operation begun before. One of which nothing was attempted begins anew, as ``prepare`` finds it."""
-    made = found.operation
-    if found.digest != fingerprint:
-        message = (
-            f"operation id {intent.operation_id!r} was used before for another {made.kind}; "
-            "use the same parameters, or an id of its own for a new operation"
+    """Take up an operation that was begun before, in the transaction that holds its subject's lock.
+
+    Where certainly nothing happened it begins again, with ``amount`` and ``vat`` as they are now. Where the
+    answer is missing it is claimed. Otherwise it is not ours to send.
+    """
+    if found.begins_again(intent.now):
+        fresh: dict[str, Any] = {
+            "outcome": Outcome.UNKNOWN.value,
+            "error": "",
+            "settled_at": None,
+            "first_sent_at": intent.now,
+        }
+        if amount is not None or vat is not None:
+            fresh |= _amounts(amount, vat)
+        taken = _update(connection, found, **fresh, **_claimed(intent))
+        return Begun(operation=taken, ours=True, maybe_sent=False)
+    if found.operation.outcome is Outcome.UNKNOWN and not found.in_flight(intent.now):
+        return Begun(operation=_update(connection, found, **_claimed(intent)), ours=True, maybe_sent=True)
+    return Begun(operation=found, ours=False, maybe_sent=True)
+
+
+def claim(
+    connection: Connection, account: str, operation_id: str, now: datetime, until: datetime
+) -> StoredOperation | None:
+    """Take an open operation to look it up; ``None`` while someone else has it, and for one that has ended."""
+    table = schema.operations
+    row = connection.execute(
+        update(table)
+        .where(_is(account, operation_id), table.c.outcome.in_(_OPEN_VALUES), due.free(table, now))
+        .values(claimed_until=until, next_at=until, tries=table.c.tries + 1)
+        .returning(table),
+    ).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def settle(
+    connection: Connection,
+    found: StoredOperation,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    decline: Decline | None = None,
+    error: str = "",
+    look_again_in: timedelta | None = None,
+) -> StoredOperation:
+    """Write down how an operation ended, and return it as it is then; what was settled before stays so."""
+    table, ended = schema.operations, outcome not in OPEN
+    next_at = None if ended else now + (look_again_in or due.pause(due.OPERATIONS, found.tries))
+    row = connection.execute(
+        update(table)
+        .where(_is(found.operation.account, found.operation.operation_id), table.c.outcome.in_(_OPEN_VALUES))
+        .values(
+            outcome=outcome.value,
+            decline=None if decline is None else codec.dump(decline),
+            error=error,
+            settled_at=now if ended else None,
+            claimed_until=None,
+            next_at=next_at,
         )
-        raise IdReused(message).about(
-            account=intent.account,
-            operation_id=intent.operation_id,
-            payment_id=made.payment_id,
-        )
-    lock_payment(connection, intent.account, made.payment_id)
-    found = find_operation(connection, intent.account, intent.operation_id) or found
-    free = not found.in_flight(intent.now)
-    outcome = found.operation.outcome
-    if outcome is Outcome.NOT_ATTEMPTED and free:
-        again = {"outcome": Outcome.UNKNOWN.value, "error": "", "settled_at": None, "first_sent_at": intent.now}
-        changed = prepare(connection) if prepare is not None else None
-        _update(connection, found, **(changed or {}), **again, **_claim(intent))
-        return _begun(connection, intent, ours=True, maybe_sent=False)
-    if outcome is Outcome.UNKNOWN and free:
-        _update(connection, found, **_claim(intent))
-        return _begun(connection, intent, ours=True, maybe_sent=True)
-    return _begun(connection, intent, ours=False, maybe_sent=True)
+        .returning(table),
+    ).one_or_none()
+    if row is None:
+        return load(connection, found.operation.account, found.operation.operation_id)
+    return _stored(row)
 
 
-def _may_change(connection: Connection, stored: StoredPayment) -> None:
-    payment = stored.payment
-    who = {"account": payment.account, "payment_id": payment.payment_id}
-    if payment.quarantined:
-        message = "the gateway's payment does not match its order (see its flags): a person must look first"
-        raise Quarantined(message).about(**who)
-    if payment.provider_reference is None:
-        message = "the gateway does not know this payment (yet): repeat the create with its operation id first"
-        raise Conflict(message).about(**who)
-    for other in operations_of(connection, payment.payment_id):
-        if other.operation.outcome is Outcome.UNKNOWN and other.operation.kind is not OperationKind.CREATE:
-            message = (
-                f"operation {other.operation.operation_id!r} on this payment has an unknown outcome; "
-                "resolve it first, then repeat this one"
-            )
-            raise Conflict(message).about(**who)
+def look_again(connection: Connection, found: StoredOperation, *, now: datetime) -> None:
+    """Let go of an operation that is still open, and say when it is looked at next."""
+    table = schema.operations
+    connection.execute(
+        update(table)
+        .where(_is(found.operation.account, found.operation.operation_id), table.c.outcome.in_(_OPEN_VALUES))
+        .values(claimed_until=None, next_at=now + due.pause(due.OPERATIONS, found.tries)),
+    )
 
 
-def _free_reference(connection: Connection, intent: Intent, *, first_attempt: int) -> str:
+def next_reference(connection: Connection, intent: Intent) -> StoredOperation:
+    """Give an operation whose old reference has certainly moved no money a fresh one, and return it."""
+    found = load(connection, intent.account, intent.operation_id)
+    attempt = found.operation.attempts + 1
+    reference = free_reference(connection, intent, first_attempt=attempt)
+    return _update(connection, found, reference=reference, attempts=attempt)
+
+
+def free_reference(connection: Connection, intent: Intent, *, first_attempt: int) -> str:
+    """Return the operation's reference at the gateway, or the next that no other operation has."""
     table = schema.operations
     for attempt in range(first_attempt, first_attempt + _REFERENCE_TRIES):
         reference = ids.reference(intent.rule, intent.account, intent.operation_id, attempt)
@@ -259,86 +259,113 @@ def _free_reference(connection: Connection, intent: Intent, *, first_attempt: in
     raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
 
 
-def _insert_payment(connection: Connection, intent: Intent, order: Order, **columns: Any) -> None:
-    stored = codec.dump(order)
-    personal = {name: stored.pop(name) for name in PERSONAL if name in stored}
+def earlier_references(rule: ReferenceRule, operations: Iterable[StoredOperation]) -> frozenset[str]:
+    """Return the references under which earlier tries asked for a payment: requests that were closed since."""
+    made = (each.operation for each in operations)
+    return frozenset(
+        ids.reference(rule, each.account, each.operation_id, attempt)
+        for each in made
+        if each.kind is OperationKind.CREATE
+        for attempt in range(1, each.attempts)
+    )
+
+
+def find(connection: Connection, account: str, operation_id: str) -> StoredOperation | None:
+    """Return the operation, or ``None``."""
+    row = connection.execute(select(schema.operations).where(_is(account, operation_id))).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def load(connection: Connection, account: str, operation_id: str) -> StoredOperation:
+    """Return the operation; raises ``NotFound`` for one that this account does not have."""
+    found = find(connection, account, operation_id)
+    if found is None:
+        message = f"there is no operation {operation_id!r} in account {account!r}"
+        raise NotFound(message).about(account=account, operation_id=operation_id)
+    return found
+
+
+def of_subject(connection: Connection, subject: Subject) -> tuple[StoredOperation, ...]:
+    """Return every operation of a subject, oldest first."""
+    table = schema.operations
+    query = select(table).where(table.c.subject_id == subject.id).order_by(table.c.created_at, table.c.operation_id)
+    return tuple(_stored(row) for row in connection.execute(query))
+
+
+def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:
+    """Return operations whose outcome is still to come, oldest first."""
+    table = schema.operations
+    query = (
+        select(table)
+        .where(table.c.account == account, table.c.outcome.in_(_OPEN_VALUES))
+        .order_by(table.c.created_at)
+        .limit(limit)
+    )
+    return tuple(_stored(row).operation for row in connection.execute(query))
+
+
+def under_way(operations: Iterable[StoredOperation], kind: OperationKind) -> tuple[Operation, ...]:
+    """Return the operations of ``kind`` that may have happened, or may yet: asked for, and not settled."""
+    return tuple(each.operation for each in operations if each.operation.kind is kind and each.is_open)
+
+
+def decide_by_hand(
+    connection: Connection, made: Operation, outcome: Outcome, *, person: str, reason: str, now: datetime
+) -> None:
+    """Keep what a person settled by hand, and how the person found out."""
     connection.execute(
-        insert(schema.payments).values(
-            **columns,
-            account=intent.account,
-            order_reference=order.order_reference,
-            state=PaymentState.CREATED.value,
-            currency=order.amount.currency,
-            amount=order.amount.minor,
-            due=order.amount.minor,
-            description=order.description,
-            allowed_actions=[],
-            capture_mode=order.capture.value,
-            order=stored,
-            created_at=intent.now,
-            updated_at=intent.now,
-            next_check_at=columns["expires_at"],
+        insert(schema.decisions).values(
+            account=made.account,
+            operation_id=made.operation_id,
+            subject_kind=made.subject.kind.value,
+            subject_id=made.subject.id,
+            outcome=outcome.value,
+            person=person,
+            reason=reason,
+            at=now,
         ),
     )
-    if personal:
-        connection.execute(insert(schema.payers).values(payment_id=columns["payment_id"], data=personal))
 
 
-def _insert(
-    connection: Connection,
-    intent: Intent,
-    *,
-    payment_id: str,
-    fingerprint: str,
-    amounts: Mapping[str, int | str | None],
-    parameters: dict[str, Any],
-    reference: str,
-) -> None:
-    try:
-        connection.execute(
-            insert(schema.operations).values(
-                account=intent.account,
-                operation_id=intent.operation_id,
-                kind=intent.kind.value,
-                payment_id=payment_id,
-                digest=fingerprint,
-                reference=reference,
-                **amounts,
-                parameters=parameters,
-                outcome=Outcome.UNKNOWN.value,
-                created_at=intent.now,
-                first_sent_at=intent.now,
-                **_claim(intent),
-            ),
-        )
-    except IntegrityError as error:
-        message = "the same operation is being started by someone else at this moment; repeat the call"
-        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from error
+def _is(account: str, operation_id: str) -> Any:
+    table = schema.operations
+    return (table.c.account == account) & (table.c.operation_id == operation_id)
 
 
-def _amounts(amount: Money | None, vat: Money | None, *, currency: str) -> dict[str, int | str | None]:
-    return {
-        "amount": None if amount is None else amount.minor,
-        "vat": None if vat is None else vat.minor,
-        "currency": currency,
-    }
+def _amounts(amount: Money | None, vat: Money | None) -> dict[str, int | None]:
+    return {"amount": None if amount is None else amount.minor, "vat": None if vat is None else vat.minor}
 
 
-def _claim(intent: Intent) -> dict[str, Any]:
-    return {"claimed_until": intent.claim_until, "next_check_at": intent.claim_until}
+def _claimed(intent: Intent) -> dict[str, Any]:
+    return {"claimed_until": intent.claim_until, "next_at": intent.claim_until}
 
 
-def _update(connection: Connection, found: StoredOperation, **values: object) -> None:
-    table, made = schema.operations, found.operation
-    connection.execute(
-        update(table)
-        .where(table.c.account == made.account, table.c.operation_id == made.operation_id)
-        .values(**values),
+def _update(connection: Connection, found: StoredOperation, **values: object) -> StoredOperation:
+    made = found.operation
+    changed = update(schema.operations).where(_is(made.account, made.operation_id)).values(**values)
+    return _stored(connection.execute(changed.returning(schema.operations)).one())
+
+
+def _stored(row: Row[Any]) -> StoredOperation:
+    return StoredOperation(
+        operation=Operation(
+            operation_id=row.operation_id,
+            kind=OperationKind(row.kind),
+            account=row.account,
+            subject=Subject(SubjectKind(row.subject_kind), row.subject_id),
+            amount=None if row.amount is None else Money(row.amount, row.currency),
+            outcome=Outcome(row.outcome),
+            decline=None if row.decline is None else codec.load_as(Decline, row.decline),
+            reference=row.reference,
+            attempts=row.attempts,
+            created_at=row.created_at,
+            settled_at=row.settled_at,
+            error=row.error,
+        ),
+        digest=row.digest,
+        vat=None if row.vat is None else Money(row.vat, row.currency),
+        parameters=row.parameters,
+        tries=row.tries,
+        first_sent_at=row.first_sent_at,
+        claimed_until=row.claimed_until,
     )
-
-
-def _begun(connection: Connection, intent: Intent, *, ours: bool, maybe_sent: bool) -> Begun:
-    found = find_operation(connection, intent.account, intent.operation_id)
-    assert found is not None, "an operation just written is there"  # noqa: S101 - same transaction
-    payment = load_payment(connection, intent.account, found.operation.payment_id)
-    return Begun(operation=found, payment=payment, ours_to_send=ours, maybe_sent=maybe_sent)

@@ -1,146 +1,152 @@
-"""Events and their delivery: written with the change they tell of, delivered after it is durable.
+"""Events and their delivery: written with the change that they report, delivered after it is durable.
 
-Per payment, an event is due only when every earlier one has been delivered: that keeps them in
-order. A delivery that failed stays, and is tried again with growing pauses, for ever.
+Per subject, an event is due only when every earlier one has been delivered: that keeps them in order. A
+delivery that failed stays, and is tried again with growing pauses, for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Exists, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Exists, func, insert, select, update
 
-from prenopay.books import codec, ids, schema
+from prenopay.books import codec, due, ids, schema
 from prenopay.values.events import Event, EventKind
 from prenopay.values.money import Money
 from prenopay.values.payments import Decline, FlagKind, PaymentState
+from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["Due", "NewEvent", "append_events", "claim_due", "delivered", "failed", "undelivered"]
-
-_RETRY_AFTER: Final = tuple(timedelta(seconds=pause) for pause in (5, 30, 120, 600, 1800, 3600))
-"""Pauses after a handler raised; the last one repeats."""
+__all__ = ["Delivery", "NewEvent", "append", "claim", "delivered", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
-    """What is to be told; the ledger adds the payment's numbers as they stand after the change."""
+    """What happened; the subject adds its own numbers as they are after the change."""
 
     kind: EventKind
     amount: Money | None = None
     operation_id: str | None = None
-    mandate_id: str | None = None
     decline: Decline | None = None
     flag: FlagKind | None = None
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class Delivery:
     """An event that is to be delivered now."""
 
     sequence: int
-    attempts: int
+    tries: int
     event: Event
 
 
-def append_events(
+def append(
     connection: Connection,
     account: str,
-    payment_id: str,
+    subject: Subject,
     news: Sequence[NewEvent],
     *,
+    facts: Mapping[str, Any],
     now: datetime,
     raw: Any = None,
 ) -> None:
-    """Write down what is to be told, after the payment row has its new values."""
+    """Write down what happened to a subject, in the transaction that changed it.
+
+    ``facts`` are the subject's numbers after the change, as every event of it carries them.
+    """
     if not news:
         return
-    payments = schema.payments
-    row = connection.execute(select(payments).where(payments.c.payment_id == payment_id)).one()
-    for number, new in enumerate(news, start=row.events + 1):
+    last = select(func.max(schema.events.c.number)).where(schema.events.c.subject_id == subject.id)
+    written = connection.execute(last).scalar() or 0
+    for number, new in enumerate(news, start=written + 1):
         sequence = connection.execute(
             insert(schema.events)
             .values(
-                event_id=ids.event_id(payment_id, number),
+                event_id=ids.event_id(subject.id, number),
                 account=account,
-                payment_id=payment_id,
+                subject_kind=subject.kind.value,
+                subject_id=subject.id,
                 number=number,
                 kind=new.kind.value,
-                body=_body(row, new, raw),
+                body=_body(facts, new, raw),
                 occurred_at=now,
             )
             .returning(schema.events.c.sequence),
         ).scalar_one()
         connection.execute(
-            insert(schema.deliveries).values(sequence=sequence, payment_id=payment_id, next_attempt_at=now),
+            insert(schema.deliveries).values(sequence=sequence, account=account, subject_id=subject.id, next_at=now),
         )
-    connection.execute(
-        update(payments).where(payments.c.payment_id == payment_id).values(events=row.events + len(news)),
-    )
 
 
-def _body(payment: Row[Any], new: NewEvent, raw: Any) -> dict[str, Any]:
-    """Return what is told: the news, and the payment's numbers as they stand."""
-    return {
-        "kind": new.kind.value,
-        "order_reference": payment.order_reference,
-        "state": payment.state,
-        "currency": payment.currency,
-        "amount": new.amount.minor if new.amount is not None else payment.amount,
-        "captured": payment.captured,
-        "refunded": payment.refunded,
-        "is_paid": bool(payment.state == "captured" and payment.captured >= payment.due and not payment.quarantined),
-        "operation_id": new.operation_id,
-        "mandate_id": new.mandate_id,
-        "decline": None if new.decline is None else codec.dump(new.decline),
-        "flag": None if new.flag is None else new.flag.value,
-        "detail": new.detail,
-        "raw": raw or {},
-    }
-
-
-def claim_due(
+def claim(
     connection: Connection,
     accounts: Sequence[str],
     *,
     now: datetime,
     until: datetime,
-    payment_id: str | None = None,
-) -> Due | None:
-    """Take the next event to deliver, so that nobody else does until ``until``; ``None`` when all is told."""
+    subjects: Sequence[Subject] = (),
+) -> Delivery | None:
+    """Take the next event to deliver, so that nobody else does until ``until``; ``None`` when none is due.
+
+    ``subjects``: of these only.
+    """
     events, deliveries = schema.events, schema.deliveries
     query = (
-        select(events, deliveries.c.attempts)
+        select(events, deliveries.c.tries)
         .join(deliveries, deliveries.c.sequence == events.c.sequence)
         .where(
-            events.c.account.in_(accounts),
-            deliveries.c.delivered_at.is_(None),
-            deliveries.c.next_attempt_at <= now,
-            or_(deliveries.c.claimed_until.is_(None), deliveries.c.claimed_until <= now),
-            ~_something_earlier_is_untold(),
+            deliveries.c.account.in_(accounts),
+            deliveries.c.next_at <= now,
+            due.free(deliveries, now),
+            ~_something_earlier_waits(),
         )
-        .order_by(deliveries.c.next_attempt_at, deliveries.c.sequence)
+        .order_by(deliveries.c.next_at, deliveries.c.sequence)
         .limit(1)
         .with_for_update(of=deliveries, skip_locked=True)
     )
-    if payment_id is not None:
-        query = query.where(deliveries.c.payment_id == payment_id)
+    if subjects:
+        query = query.where(deliveries.c.subject_id.in_([subject.id for subject in subjects]))
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
     connection.execute(update(deliveries).where(deliveries.c.sequence == row.sequence).values(claimed_until=until))
-    return Due(sequence=row.sequence, attempts=row.attempts, event=_event(row))
+    return Delivery(sequence=row.sequence, tries=row.tries, event=_event(row))
 
 
-def _something_earlier_is_untold() -> Exists:
+def delivered(connection: Connection, delivery: Delivery, *, now: datetime) -> None:
+    """The host's handler has done it."""
+    table = schema.deliveries
+    connection.execute(
+        update(table)
+        .where(table.c.sequence == delivery.sequence)
+        .values(delivered_at=now, next_at=None, claimed_until=None, tries=delivery.tries + 1),
+    )
+
+
+def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetime) -> None:
+    """The host's handler raised: keep the event, and try again after a pause."""
+    table = schema.deliveries
+    connection.execute(
+        update(table)
+        .where(table.c.sequence == delivery.sequence)
+        .values(
+            next_at=now + due.pause(due.EVENTS, delivery.tries),
+            claimed_until=None,
+            tries=delivery.tries + 1,
+            last_error=why,
+        ),
+    )
+
+
+def _something_earlier_waits() -> Exists:
     deliveries, earlier = schema.deliveries, schema.deliveries.alias("earlier")
     return (
         select(earlier.c.sequence)
         .where(
-            earlier.c.payment_id == deliveries.c.payment_id,
+            earlier.c.subject_id == deliveries.c.subject_id,
             earlier.c.sequence < deliveries.c.sequence,
             earlier.c.delivered_at.is_(None),
         )
@@ -148,61 +154,45 @@ def _something_earlier_is_untold() -> Exists:
     )
 
 
-def delivered(connection: Connection, sequence: int, *, now: datetime) -> None:
-    """The host's handler has done it."""
-    table = schema.deliveries
-    connection.execute(
-        update(table)
-        .where(table.c.sequence == sequence)
-        .values(delivered_at=now, next_attempt_at=None, claimed_until=None, attempts=table.c.attempts + 1),
-    )
-
-
-def failed(connection: Connection, due: Due, why: str, *, now: datetime) -> None:
-    """The host's handler raised: keep the event, and try again after a pause."""
-    pause = _RETRY_AFTER[min(due.attempts, len(_RETRY_AFTER) - 1)]
-    table = schema.deliveries
-    connection.execute(
-        update(table)
-        .where(table.c.sequence == due.sequence)
-        .values(next_attempt_at=now + pause, claimed_until=None, attempts=due.attempts + 1, last_error=why),
-    )
-
-
-def undelivered(connection: Connection, accounts: Sequence[str]) -> int:
-    """Return how many events wait for a handler."""
-    events, deliveries = schema.events, schema.deliveries
-    query = (
-        select(func.count())
-        .select_from(deliveries.join(events, deliveries.c.sequence == events.c.sequence))
-        .where(events.c.account.in_(accounts), deliveries.c.delivered_at.is_(None))
-    )
-    return connection.execute(query).scalar_one()
+def _body(facts: Mapping[str, Any], new: NewEvent, raw: Any) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "operation_id": new.operation_id,
+        **facts,
+        "decline": None if new.decline is None else codec.dump(new.decline),
+        "flag": None if new.flag is None else new.flag.value,
+        "detail": new.detail,
+        "raw": raw or {},
+    }
+    if new.amount is not None:
+        said |= {"amount": new.amount.minor, "currency": new.amount.currency}
+    return {name: value for name, value in said.items() if value not in (None, "", {})}
 
 
 def _event(row: Any) -> Event:
     body = row.body
+    subject = Subject(SubjectKind(row.subject_kind), row.subject_id)
 
-    def money(minor: int) -> Money:
-        return Money(minor, body["currency"])
+    def money(name: str) -> Money | None:
+        return Money(body[name], body["currency"]) if name in body else None
 
     return Event(
         event_id=row.event_id,
         number=row.number,
         kind=EventKind(row.kind),
         account=row.account,
-        payment_id=row.payment_id,
-        order_reference=body["order_reference"],
+        subject=subject,
+        payment_id=body.get("payment_id", ""),
+        order_reference=body.get("order_reference", ""),
         occurred_at=row.occurred_at,
-        state=PaymentState(body["state"]),
-        amount=money(body["amount"]),
-        captured=money(body["captured"]),
-        refunded=money(body["refunded"]),
-        is_paid=body["is_paid"],
-        operation_id=body["operation_id"],
+        state=PaymentState(body["state"]) if "state" in body else None,
+        amount=money("amount"),
+        captured=money("captured"),
+        refunded=money("refunded"),
+        is_paid=body.get("is_paid", False),
+        operation_id=body.get("operation_id"),
         mandate_id=body.get("mandate_id"),
-        decline=None if body["decline"] is None else codec.load_as(Decline, body["decline"]),
-        flag=None if body["flag"] is None else FlagKind(body["flag"]),
-        detail=body["detail"],
-        raw=body["raw"],
+        decline=codec.load_as(Decline, body["decline"]) if "decline" in body else None,
+        flag=FlagKind(body["flag"]) if "flag" in body else None,
+        detail=body.get("detail", ""),
+        raw=body.get("raw", {}),
     )

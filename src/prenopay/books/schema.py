@@ -1,8 +1,10 @@
-"""The tables. All are prefixed, so that they can live in a host's own database.
+"""Every table in one picture. All are prefixed, so that they can live in a host's own database.
 
-Append-only: observations, movements, events, attempts, flags. Everything about the payer stands in
+Operations, events, deliveries and the inbox belong to a subject (kind and id), never to payments alone.
+What has a next time has the same three columns (see ``books.due``). Append-only: observations,
+movements, events, attempts, flags, changes of mandates, decisions. Everything about the payer is in
 ``prenopay_payers``, so that it can be erased while the history stays. Migrations make these tables
-(``prenopay db upgrade``); a test holds this file against them.
+(``prenopay db upgrade``); a test compares this file with them.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ __all__ = [
     "tokens",
 ]
 
-SCHEMA_VERSION: Final = "0003"
+SCHEMA_VERSION: Final = "0001"
 """The migration this code needs (a test compares it with the newest one)."""
 
 VERSION_TABLE: Final = "prenopay_schema_version"
@@ -89,6 +91,18 @@ _Id = BigInteger().with_variant(Integer(), "sqlite")
 _Account = String(60)
 _PaymentId = String(40)
 _OperationId = String(100)
+_SubjectKind = String(20)
+_SubjectId = String(40)
+
+
+def _due_columns() -> tuple[Column[Any], ...]:
+    """Return the columns of everything that has a next time: when, who has it until when, how often it was tried."""
+    return (
+        Column("next_at", UtcDateTime),
+        Column("claimed_until", UtcDateTime),
+        Column("tries", Integer, nullable=False, default=0),
+    )
+
 
 metadata: Final[MetaData] = MetaData()
 
@@ -100,7 +114,6 @@ payments: Final[Table] = Table(
     Column("provider", String(40), nullable=False),
     Column("order_reference", String(100), nullable=False),
     Column("provider_reference", String(200)),
-    Column("reference", String(60), nullable=False),
     Column("state", String(20), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("amount", BigInteger, nullable=False),
@@ -119,17 +132,16 @@ payments: Final[Table] = Table(
     Column("redirect_url", Text),
     Column("seamless_view", _Json),
     Column("app_switch", _Json),
-    Column("events", Integer, nullable=False, default=0),
     Column("version", Integer, nullable=False, default=1),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("observed_at", UtcDateTime),
     Column("expires_at", UtcDateTime),
-    Column("next_check_at", UtcDateTime),
+    *_due_columns(),
     UniqueConstraint("account", "provider_reference", name="prenopay_payments_provider_reference"),
     Index("prenopay_payments_order_reference", "account", "order_reference"),
     Index("prenopay_payments_created", "account", "created_at", "payment_id"),
-    Index("prenopay_payments_next_check", "account", "next_check_at"),
+    Index("prenopay_payments_due", "account", "next_at"),
 )
 
 payers: Final[Table] = Table(
@@ -146,7 +158,8 @@ operations: Final[Table] = Table(
     Column("account", _Account, primary_key=True),
     Column("operation_id", _OperationId, primary_key=True),
     Column("kind", String(20), nullable=False),
-    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("subject_kind", _SubjectKind, nullable=False),
+    Column("subject_id", _SubjectId, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("reference", String(60), nullable=False),
     Column("amount", BigInteger),
@@ -157,42 +170,27 @@ operations: Final[Table] = Table(
     Column("decline", _Json),
     Column("error", Text, nullable=False, default=""),
     Column("attempts", Integer, nullable=False, default=1),
-    Column("checks", Integer, nullable=False, default=0),
     Column("created_at", UtcDateTime, nullable=False),
     Column("first_sent_at", UtcDateTime, nullable=False),
     Column("settled_at", UtcDateTime),
-    Column("claimed_until", UtcDateTime),
-    Column("next_check_at", UtcDateTime),
+    *_due_columns(),
     UniqueConstraint("account", "reference", name="prenopay_operations_reference"),
-    Index("prenopay_operations_payment", "payment_id"),
-    Index("prenopay_operations_next_check", "account", "next_check_at"),
+    Index("prenopay_operations_subject", "subject_id"),
+    Index("prenopay_operations_due", "account", "next_at"),
 )
 
 payouts: Final[Table] = Table(
     "prenopay_payouts",
     metadata,
-    Column("payout_id", _PaymentId, primary_key=True),
+    Column("payout_id", _SubjectId, primary_key=True),
     Column("account", _Account, nullable=False),
     Column("operation_id", _OperationId, nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("reference", String(60), nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("currency", String(3), nullable=False),
     Column("description", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("outcome", String(20), nullable=False),
-    Column("decline", _Json),
-    Column("error", Text, nullable=False, default=""),
-    Column("checks", Integer, nullable=False, default=0),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("settled_at", UtcDateTime),
-    Column("claimed_until", UtcDateTime),
-    Column("next_check_at", UtcDateTime),
     UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
-    UniqueConstraint("account", "reference", name="prenopay_payouts_reference"),
-    Index("prenopay_payouts_next_check", "account", "next_check_at"),
 )
-"""``body`` is the signed instruction: it names the payee, so it is emptied when the payout has ended."""
+"""A payout is its operation and this row. ``body`` is the signed instruction: it names the payee, so it is emptied
+when the payout has ended."""
 
 mandates: Final[Table] = Table(
     "prenopay_mandates",
@@ -217,7 +215,9 @@ mandates: Final[Table] = Table(
     Column("resume_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    *_due_columns(),
     Index("prenopay_mandates_state", "account", "state"),
+    Index("prenopay_mandates_due", "account", "next_at"),
     Index("prenopay_mandates_payer", "account", "payer_reference"),
     Index("prenopay_mandates_payment", "payment_id"),
 )
@@ -229,11 +229,11 @@ tokens: Final[Table] = Table(
     Column("account", _Account, nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Column("remove_at", UtcDateTime),
+    *_due_columns(),
     UniqueConstraint("account", "fingerprint", name="prenopay_tokens_fingerprint"),
-    Index("prenopay_tokens_remove", "account", "remove_at"),
+    Index("prenopay_tokens_due", "account", "next_at"),
 )
-"""The secret inside a mandate, sealed. ``remove_at``: it is to be removed at the gateway, and then here."""
+"""The secret inside a mandate, sealed. From ``next_at`` on it is to be removed at the gateway, and then here."""
 
 mandate_changes: Final[Table] = Table(
     "prenopay_mandate_changes",
@@ -267,14 +267,15 @@ decisions: Final[Table] = Table(
     Column("decision_id", _Id, primary_key=True),
     Column("account", _Account, nullable=False),
     Column("operation_id", _OperationId, nullable=False),
-    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("subject_kind", _SubjectKind, nullable=False),
+    Column("subject_id", _SubjectId, nullable=False),
     Column("outcome", String(20), nullable=False),
     Column("person", String(100), nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
-    Index("prenopay_decisions_payment", "payment_id"),
+    Index("prenopay_decisions_subject", "subject_id"),
 )
-"""What a person settled by hand, because no gateway could say: never edited."""
+"""What a person settled by hand, because no gateway could say."""
 
 attempts: Final[Table] = Table(
     "prenopay_attempts",
@@ -331,27 +332,27 @@ events: Final[Table] = Table(
     Column("sequence", _Id, primary_key=True),
     Column("event_id", String(50), nullable=False),
     Column("account", _Account, nullable=False),
-    Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
+    Column("subject_kind", _SubjectKind, nullable=False),
+    Column("subject_id", _SubjectId, nullable=False),
     Column("number", Integer, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("body", _Json, nullable=False),
     Column("occurred_at", UtcDateTime, nullable=False),
     UniqueConstraint("event_id", name="prenopay_events_id"),
-    UniqueConstraint("payment_id", "number", name="prenopay_events_number"),
+    UniqueConstraint("subject_id", "number", name="prenopay_events_number"),
 )
 
 deliveries: Final[Table] = Table(
     "prenopay_deliveries",
     metadata,
     Column("sequence", _Id, ForeignKey(events.c.sequence), primary_key=True, autoincrement=False),
-    Column("payment_id", _PaymentId, nullable=False),
-    Column("attempts", Integer, nullable=False, default=0),
+    Column("account", _Account, nullable=False),
+    Column("subject_id", _SubjectId, nullable=False),
     Column("delivered_at", UtcDateTime),
-    Column("next_attempt_at", UtcDateTime),
-    Column("claimed_until", UtcDateTime),
     Column("last_error", Text, nullable=False, default=""),
-    Index("prenopay_deliveries_due", "next_attempt_at", "sequence"),
-    Index("prenopay_deliveries_payment", "payment_id", "sequence"),
+    *_due_columns(),
+    Index("prenopay_deliveries_due", "account", "next_at"),
+    Index("prenopay_deliveries_subject", "subject_id", "sequence"),
 )
 
 inbox: Final[Table] = Table(
@@ -359,18 +360,20 @@ inbox: Final[Table] = Table(
     metadata,
     Column("inbox_id", _Id, primary_key=True),
     Column("account", _Account, nullable=False),
-    Column("payment_id", _PaymentId, nullable=False),
+    Column("subject_kind", _SubjectKind, nullable=False, default=""),
+    Column("subject_id", _SubjectId, nullable=False, default=""),
     Column("digest", String(64), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("peer", String(60), nullable=False, default=""),
     Column("note", Text, nullable=False, default=""),
-    Column("claims", String(200), nullable=False, default=""),
+    Column("names", _Json, nullable=False),
     Column("times", Integer, nullable=False, default=1),
     Column("received_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("next_attempt_at", UtcDateTime),
     Column("last_error", Text, nullable=False, default=""),
-    UniqueConstraint("account", "payment_id", "digest", name="prenopay_inbox_digest"),
-    Index("prenopay_inbox_due", "account", "next_attempt_at"),
+    *_due_columns(),
+    UniqueConstraint("account", "subject_id", "digest", name="prenopay_inbox_digest"),
+    Index("prenopay_inbox_subject", "subject_id"),
+    Index("prenopay_inbox_due", "account", "next_at"),
 )
+"""Callbacks. One that came to the account's own address has no subject: ``names`` says what it speaks of."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from prenopay._blocking import run_blocking
 from prenopay._transport import BlockingSender
 from prenopay.accounts import settings
-from prenopay.accounts.reception import DOCTORS_PAYMENT
+from prenopay.accounts.reception import DOCTOR
 from prenopay.blocking import Accounts, Payments
 from prenopay.cli.output import print_json, print_table, print_values
 from prenopay.errors import ConfigurationError, NotFound, TransportError
@@ -156,15 +156,15 @@ def _list_callbacks(options: argparse.Namespace) -> int:
             each.inbox_id,
             each.received_at,
             each.account,
-            each.payment_id,
+            each.subject.id if each.subject is not None else None,
             each.times,
             each.done_at,
-            each.attempts,
+            each.tries,
             each.last_error or each.note or None,
         )
         for each in found
     ]
-    headings = ("NUMBER", "RECEIVED", "ACCOUNT", "PAYMENT", "TIMES", "DONE", "FAILED", "WHY")
+    headings = ("NUMBER", "RECEIVED", "ACCOUNT", "SUBJECT", "TIMES", "DONE", "FAILED", "WHY")
     print_table(headings, rows, empty="no callbacks")
     return 0
 
@@ -222,7 +222,7 @@ def _examine(accounts: Accounts, config: ProviderConfig[object]) -> tuple[Probe,
         payments = accounts.add(config)
     except ConfigurationError as error:
         return (Probe(name="settings", ok=False, found=str(error)),)
-    return (*payments.probe(), _probe_callbacks(accounts.callback_urls.url(config.account, DOCTORS_PAYMENT)))
+    return (*payments.probe(), _probe_callbacks(accounts.callback_urls.url(config.account, DOCTOR)))
 
 
 def _probe_callbacks(url: str) -> Probe:

@@ -6,10 +6,11 @@ import argparse
 from typing import Any
 
 from prenopay.accounts import settings
-from prenopay.books import records, schema
+from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.books.upgrade import schema_version, upgrade_database
 from prenopay.cli.output import print_json
+from prenopay.payments import rows
 
 __all__ = ["add_commands"]
 
@@ -42,7 +43,7 @@ def _check(options: argparse.Namespace) -> int:
         wrong: tuple[str, ...] = ()
         if current:
             with engine.execution_options(prenopay_reads=True).connect() as connection:
-                wrong = records.totals_that_disagree(connection)
+                wrong = rows.totals_that_disagree(connection)
     finally:
         engine.dispose()
     if options.json:

@@ -38,6 +38,7 @@ from prenopay.provider.verbs import (
     StoresMandates,
     Updates,
 )
+from prenopay.values.callbacks import Heard
 
 __all__ = [
     "VERBS",
@@ -52,6 +53,7 @@ __all__ = [
     "Created",
     "DrawsQr",
     "Environment",
+    "Heard",
     "Inspection",
     "Limits",
     "MandateSeen",

@@ -30,7 +30,7 @@ from prenopay.provider.values import (
     Probe,
     Reply,
 )
-from prenopay.values.callbacks import CallbackReply, CallbackRequest, Trust
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.orders import Order
 from prenopay.values.payments import OperationKind, PaymentState
@@ -197,11 +197,11 @@ class Updates(Protocol):
 
 
 class ReceivesCallbacks(Protocol):
-    """Is told of changes by the gateway."""
+    """Hears of changes from the gateway."""
 
     @abstractmethod
-    def read_callback(self, request: CallbackRequest) -> Trust:
-        """Say what the callback claims and how far it can be trusted; never raises for bad bodies."""
+    def read_callback(self, request: CallbackRequest) -> Heard:
+        """Say what the callback speaks of, or what is wrong with it; never raises for bad bodies."""
         ...
 
     @abstractmethod

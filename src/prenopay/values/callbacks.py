@@ -1,4 +1,4 @@
-"""Callbacks as plain values: an HTTP call without a framework, the reply to it, and how far it is trusted."""
+"""Callbacks as plain values: an HTTP call without a framework, the reply to it, and the addresses that we hand out."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import hmac
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError, Unverified
+from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = [
     "BODY_LIMIT_BYTES",
@@ -19,11 +20,7 @@ __all__ = [
     "CallbackReply",
     "CallbackRequest",
     "CallbackUrls",
-    "Hint",
-    "PinnedSource",
-    "Rejected",
-    "Signed",
-    "Trust",
+    "Heard",
     "source_address",
 ]
 
@@ -32,6 +29,8 @@ BODY_LIMIT_BYTES: Final = 64 * 1024
 
 _MAC_BYTES: Final = 16
 _KEY_LEAST: Final = 32
+_SUBJECT_PARTS: Final = 4
+_ACCOUNT_PARTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,60 +49,44 @@ class CallbackRequest:
 class CallbackReply:
     """What to answer the gateway: sent as it is, after the callback is safely stored.
 
-    ``payment`` names the payment to work on after the reply has left, if any.
+    ``address`` says what to work on after the reply has left, if anything.
     """
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
-    payment: CallbackAddress | None = None
+    address: CallbackAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackAddress:
-    """Whose callback it is: the account and payment that the path names."""
+    """Whose callback it is, by the path: the account, and the subject unless the address is the account's own."""
 
     account: str
-    payment_id: str
+    subject: Subject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
-    """The body carries the gateway's valid signature: it may change state by itself."""
+class Heard:
+    """What a provider reads out of a callback. Nothing in it is believed: it says where to look.
 
-    provider_reference: str
+    ``names`` are the gateway's names (or our references) of what changed: at a subject's own address
+    they are compared with that subject, at an account's address they are the only clue. ``problem``
+    says why the body is not one of this gateway's; it is for people.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedSource:
-    """Came to a capability URL from an address configured as the gateway's: still read back."""
-
-    provider_reference: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
-    """Unsigned: worth an authenticated look at the *stored* payment, and nothing more."""
-
-    provider_reference: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
-    """Not what this gateway sends; ``reason`` is for people."""
-
-    reason: str
-
-
-Trust: TypeAlias = Signed | PinnedSource | Hint | Rejected
+    names: tuple[str, ...] = ()
+    problem: str = ""
 
 
 class CallbackUrls:
-    """Makes and checks callback URLs that are capabilities: ``{base}/{account}/{payment}/{mac}``.
+    """Makes and checks callback URLs that are capabilities.
 
-    The MAC is HMAC-SHA256 under the host's key, so a forged path is refused before any database or
-    network work. Several keys may be valid at once: the first signs, all verify. To rotate, put the
-    new key first and drop the old one when its payments have ended (a payment page lives 28 days).
+    A subject has ``{base}/{account}/{kind}/{id}/{mac}``. An account has ``{base}/{account}/{mac}``, for
+    gateways that take one address for everything. The MAC is HMAC-SHA256 under the host's key, so a
+    forged path is refused before any database or network work. Several keys may be valid at once: the
+    first signs, all verify. To rotate, put the new key first. Drop the old one when its payments have
+    ended (a payment page lives 28 days) and the addresses of accounts are registered again.
     """
 
     def __init__(self, base_url: str, keys: Sequence[Secret | str]) -> None:
@@ -123,29 +106,43 @@ class CallbackUrls:
         secrets = [key if isinstance(key, Secret) else Secret(key) for key in keys]
         for key in secrets:
             if len(key.reveal()) < _KEY_LEAST:
-                message = f"every callback key must have at least {_KEY_LEAST} signs"
+                message = f"every callback key must have at least {_KEY_LEAST} characters"
                 raise ConfigurationError(message)
         self.base_url: str = base_url.rstrip("/")
         self._keys = tuple(key.reveal().encode() for key in secrets)
 
-    def url(self, account: str, payment_id: str) -> str:
-        """Return the URL that the gateway is given for one payment."""
-        return f"{self.base_url}/{account}/{payment_id}/{_mac(self._keys[0], account, payment_id)}"
+    def url(self, account: str, subject: Subject | None = None) -> str:
+        """Return the URL that the gateway is given for one subject, or for all of an account."""
+        parts = _parts(account, subject)
+        return "/".join([self.base_url, *parts, _mac(self._keys[0], parts)])
 
     def verify(self, path: str) -> CallbackAddress:
         """Return whose path this is; raises ``Unverified`` unless we made it."""
-        parts = path.split("/")[-3:]
-        if len(parts) == 3 and all(part and part.isascii() for part in parts):  # noqa: PLR2004 - account, payment, mac
-            account, payment_id, mac = parts
-            for key in self._keys:
-                if hmac.compare_digest(_mac(key, account, payment_id).encode(), mac.encode()):
-                    return CallbackAddress(account, payment_id)
+        parts = tuple(path.split("/"))
+        for count in (_SUBJECT_PARTS, _ACCOUNT_PARTS):
+            *named, mac = parts[-count:]
+            if len(named) == count - 1 and all(part.isascii() for part in parts[-count:]) and self._is_ours(named, mac):
+                return _address(named)
         message = "this is not a callback URL that was handed out here"
         raise Unverified(message)
 
+    def _is_ours(self, named: Sequence[str], mac: str) -> bool:
+        return any(hmac.compare_digest(_mac(key, named).encode(), mac.encode()) for key in self._keys)
 
-def _mac(key: bytes, account: str, payment_id: str) -> str:
-    digest = hmac.new(key, f"prenopay-callback\n{account}\n{payment_id}".encode(), hashlib.sha256).digest()
+
+def _parts(account: str, subject: Subject | None) -> tuple[str, ...]:
+    return (account,) if subject is None else (account, subject.kind.value, subject.id)
+
+
+def _address(named: Sequence[str]) -> CallbackAddress:
+    if len(named) == 1:
+        return CallbackAddress(named[0])
+    account, kind, name = named
+    return CallbackAddress(account, Subject(SubjectKind(kind), name))
+
+
+def _mac(key: bytes, parts: Sequence[str]) -> str:
+    digest = hmac.new(key, "\n".join(["prenopay-callback", *parts]).encode(), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest[:_MAC_BYTES]).decode().rstrip("=")
 
 

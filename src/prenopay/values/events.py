@@ -1,4 +1,4 @@
-"""What happened to a payment, in one normalised value: told to the host once it is durable, in order."""
+"""What happened to a subject, in one normalised value: the host hears it once it is durable, in order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from prenopay.values.money import Money
 from prenopay.values.payments import Decline, FlagKind, PaymentState
+from prenopay.values.subjects import Subject
 
 __all__ = ["AsyncEventHandler", "Event", "EventHandler", "EventKind"]
 
@@ -38,29 +39,38 @@ class EventKind(StrEnum):
     """Replaced, removed or gone at the gateway: see ``detail``."""
     OPERATION_DECLINED = "operation.declined"
     """A capture, cancel or refund was refused in the end: see ``operation_id`` and ``decline``."""
+    PAYOUT_PAID = "payout.paid"
+    """The payee has the money: see ``amount`` and ``operation_id``."""
+    PAYOUT_DECLINED = "payout.declined"
+    """The money did not leave: see ``decline``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One change, told at least once and in order per payment.
+    """One change of one subject. The host hears it at least once, and in order per subject.
 
-    ``event_id`` is stable over repeats: remember it where a handler must act once only.
-    ``number`` counts a payment's events from 1. Amounts include VAT. ``raw`` is the gateway's answer behind the event,
-    redacted: for support, not for decisions.
+    ``event_id`` is stable over repeats: remember it where a handler must act once only. ``number`` counts
+    a subject's events from 1. Amounts are in minor units and include VAT. ``raw`` is the gateway's answer
+    behind the event, redacted: for support, not for decisions.
+
+    ``state``, ``captured`` and ``refunded`` are the payment's, and ``None`` for other subjects; ``amount`` is
+    ``None`` for a mandate. An event of a mandate has the ``payment_id`` and ``order_reference`` of the payment
+    that stored it. Both are empty where there is no payment.
     """
 
     event_id: str
     number: int
     kind: EventKind
     account: str
-    payment_id: str
-    order_reference: str
+    subject: Subject
     occurred_at: datetime
-    state: PaymentState
-    amount: Money
-    captured: Money
-    refunded: Money
-    is_paid: bool
+    payment_id: str = ""
+    order_reference: str = ""
+    state: PaymentState | None = None
+    amount: Money | None = None
+    captured: Money | None = None
+    refunded: Money | None = None
+    is_paid: bool = False
     operation_id: str | None = None
     mandate_id: str | None = None
     decline: Decline | None = None
@@ -68,9 +78,14 @@ class Event:
     detail: str = ""
     raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
+    @property
+    def is_refunded(self) -> bool:
+        """Whether all that was taken on the payment has been given back."""
+        return bool(self.captured and self.refunded and self.refunded >= self.captured)
+
 
 EventHandler: TypeAlias = Callable[[Event], None]
-"""The host's handler in blocking code. Raising means: not done, tell me again later."""
+"""The host's handler in blocking code. Raising means: not done, notify me again later."""
 
 AsyncEventHandler: TypeAlias = Callable[[Event], Awaitable[None]]
-"""The host's handler in async code. Raising means: not done, tell me again later."""
+"""The host's handler in async code. Raising means: not done, notify me again later."""

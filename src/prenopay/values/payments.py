@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from prenopay.errors import InvalidOrder
 from prenopay.values.money import Money
+from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = [
     "Action",
@@ -37,7 +38,7 @@ _OPERATION_ID: Final = re.compile(r"[!-~]{1,100}")
 class OperationId(str):
     """The host's name for one thing that moves money: the same id moves it at most once.
 
-    1 to 100 visible ASCII signs without spaces. Derive it from what the operation *is*
+    1 to 100 visible ASCII characters without spaces. Derive it from what the operation *is*
     (``OperationId.of("renewal", subscriber, "2026-11")``), never from the time or the attempt.
     """
 
@@ -46,7 +47,7 @@ class OperationId(str):
     def __new__(cls, value: str) -> Self:
         """Check ``value``; raises ``InvalidOrder``."""
         if not isinstance(value, str) or not _OPERATION_ID.fullmatch(value):
-            message = f"operation_id must be 1 to 100 visible ASCII signs without spaces, not {value!r}"
+            message = f"operation_id must be 1 to 100 visible ASCII characters without spaces, not {value!r}"
             raise InvalidOrder(message, field="operation_id")
         return super().__new__(cls, value)
 
@@ -96,6 +97,8 @@ class OperationKind(StrEnum):
     REFUND = "refund"
     CHARGE = "charge"
     """Takes money on a mandate, the payer absent."""
+    PAYOUT = "payout"
+    """Sends money to someone."""
 
 
 class Outcome(StrEnum):
@@ -185,9 +188,9 @@ class Decline:
 
     @property
     def suspends(self) -> bool:
-        """Whether a stored method that was so refused must rest until ``not_before``, or for good where none is given.
+        """Whether the stored method must rest: until ``not_before``, or for good where none is given.
 
-        Of a ceiling whose end is not known it is not said: that would be for good.
+        A ceiling without a known end does not suspend: the method would rest for good.
         """
         if self.code is DeclineCode.LIMIT_EXCEEDED:
             return self.not_before is not None
@@ -302,12 +305,13 @@ class Operation:
     """One thing asked of the gateway, and how it ended.
 
     ``amount`` includes VAT (``None`` for a cancel); ``reference`` is what the gateway knows it by.
+    ``subject`` is what it was asked for: a payment, or a payout.
     """
 
     operation_id: str
     kind: OperationKind
     account: str
-    payment_id: str
+    subject: Subject
     amount: Money | None
     outcome: Outcome
     decline: Decline | None
@@ -316,6 +320,11 @@ class Operation:
     created_at: datetime
     settled_at: datetime | None
     error: str = ""
+
+    @property
+    def payment_id(self) -> str:
+        """The payment it was asked for; empty for a payout."""
+        return self.subject.id if self.subject.kind is SubjectKind.PAYMENT else ""
 
     @property
     def succeeded(self) -> bool:

@@ -53,11 +53,11 @@ class CallbackApp:
         )
         reply = await self._accounts.receive(request)
         await _answer(send, reply)
-        if reply.payment is not None:
+        if reply.address is not None:
             try:
-                await self._accounts.work(reply.payment)
+                await self._accounts.work(reply.address)
             except PrenopayError as error:
-                _log.warning("callback for %s is left to the sweep: %s", reply.payment, error)
+                _log.warning("callback for %s is left to the sweep: %s", reply.address, error)
 
 
 async def _read(receive: Receive) -> bytes | None:

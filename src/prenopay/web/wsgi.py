@@ -79,12 +79,12 @@ class _ReplyThenWork:
 
     def close(self) -> None:
         """Look at the payment."""
-        if self._reply.payment is None:
+        if self._reply.address is None:
             return
         try:
-            self._accounts.work(self._reply.payment)
+            self._accounts.work(self._reply.address)
         except PrenopayError as error:
-            _log.warning("callback for %s is left to the sweep: %s", self._reply.payment, error)
+            _log.warning("callback for %s is left to the sweep: %s", self._reply.address, error)
 
 
 def _read(environ: dict[str, Any]) -> bytes | None:

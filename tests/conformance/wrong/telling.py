@@ -14,7 +14,8 @@ from prenopay.provider import Created, CreateRequest, Inspection, Observation, P
 from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from prenopay.testing.mock import MockProvider
-from prenopay.values.callbacks import CallbackAddress, CallbackUrls, Hint, Rejected as Refused, Trust
+from prenopay.values.callbacks import CallbackAddress, CallbackUrls, Heard
+from prenopay.values.subjects import Subject
 
 
 class GivesNoAddress(MockProvider):
@@ -27,7 +28,7 @@ class BelievesCallbacks(MockProvider):
 
     told = False
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
+    def read_callback(self, request: CallbackRequest) -> Heard:
         self.told = True
         return super().read_callback(request)
 
@@ -41,32 +42,32 @@ class BelievesCallbacks(MockProvider):
 class HearsOnce(MockProvider):
     heard: frozenset[bytes] = frozenset()
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
+    def read_callback(self, request: CallbackRequest) -> Heard:
         if request.body in self.heard:
-            return Refused(reason="heard before")
+            return Heard(problem="heard before")
         self.heard |= {request.body}
         return super().read_callback(request)
 
 
 class ReadsWithoutCare(MockProvider):
-    def read_callback(self, request: CallbackRequest) -> Trust:
-        return Hint(provider_reference=json.loads(request.body)["payment"])
+    def read_callback(self, request: CallbackRequest) -> Heard:
+        return Heard(names=(json.loads(request.body)["payment"],))
 
 
 class HearsNoNames(MockProvider):
-    def read_callback(self, request: CallbackRequest) -> Trust:
-        return Hint(provider_reference=None)
+    def read_callback(self, request: CallbackRequest) -> Heard:
+        return Heard()
 
 
 def takes_any_address(_urls: CallbackUrls, path: str) -> CallbackAddress:
     """Return whose path it is, if it is one."""
-    account, payment_id = (*path.split("/"), "", "", "")[-6:-4]
-    return CallbackAddress(account, payment_id)
+    account, _kind, payment_id = (*path.split("/"), "", "", "")[-7:-4]
+    return CallbackAddress(account, Subject.payment(payment_id))
 
 
 def takes_any_account(_urls: CallbackUrls, path: str) -> CallbackAddress:
     """Return whose path it would be if all were the mock's."""
-    return CallbackAddress("mock", path.split("/")[-2])
+    return CallbackAddress("mock", Subject.payment(path.split("/")[-2]))
 
 
 class TalksOfItsToken(SwedbankPayProvider):

@@ -24,7 +24,7 @@ from prenopay.errors import (
 from prenopay.ports import HttpResponse
 from prenopay.provider import ChargesMandates, Created, Environment, Observation
 from prenopay.providers.swish import Swish, SwishRecurring, SwishRecurringProvider
-from prenopay.values.callbacks import CallbackRequest, Hint, PinnedSource, Rejected, Trust
+from prenopay.values.callbacks import CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, StoreMethod
 from prenopay.values.orders import PageStyle
 from prenopay.values.payments import Action, Operation, Outcome
@@ -380,7 +380,7 @@ def test_what_is_signed_or_charged_is_not_cancelled(reference: str, body: Json) 
 # Callbacks
 
 
-def heard(body: Json, **fields: Any) -> Trust:
+def heard(body: Json, **fields: Any) -> Heard:
     request = CallbackRequest(
         path="/prenopay/swish/pay_1/s3cretmac", body=json.dumps(body).encode(), headers={}, peer="192.0.2.17"
     )
@@ -403,13 +403,14 @@ def heard(body: Json, **fields: Any) -> Trust:
     ],
 )
 def test_a_callback_hints_at_what_it_is_about(body: Json, reference: str | None) -> None:
-    assert Hint(provider_reference=reference) == heard(body)
-    assert PinnedSource(provider_reference=reference) == heard(body, callback_sources=("192.0.2.16/29",))
+    expected = Heard(names=() if reference is None else (reference,))
+    assert expected == heard(body)
+    assert expected == heard(body, callback_sources=("192.0.2.16/29",))
 
 
 @pytest.mark.parametrize("body", [{"payee": {}, "status": ""}, charged(""), {"id": UUID}])
 def test_a_callback_that_is_nothing_of_swishs_is_refused(body: Json) -> None:
-    assert isinstance(heard(body), Rejected)
+    assert heard(body).problem
 
 
 # Stored bodies

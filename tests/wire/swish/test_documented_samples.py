@@ -21,7 +21,7 @@ from prenopay.providers.swish import Swish, qr, signing, texts
 from prenopay.providers.swish.encoding import cancel_body, payment_body, payout_payload, qr_body, refund_body
 from prenopay.providers.swish.phones import msisdn
 from prenopay.providers.swish.problems import TABLE, Certainty, Verdict
-from prenopay.values.callbacks import CallbackRequest, Hint
+from prenopay.values.callbacks import CallbackRequest, Heard
 from prenopay.values.orders import PayoutOrder
 
 from .authority import issued
@@ -114,8 +114,8 @@ def test_every_callback_is_a_hint() -> None:
     for name, kind in index().items():
         if kind == "callback-body":
             claim = provider().read_callback(CallbackRequest(path="", body=body_of(name)))
-            expected = None if name.startswith("cb_ref") else load(name)["id"]
-            assert claim == Hint(provider_reference=expected)
+            expected = () if name.startswith("cb_ref") else (load(name)["id"],)
+            assert claim == Heard(names=expected)
 
 
 # Writing

@@ -37,10 +37,7 @@ from prenopay.providers.swedbankpay.tokens import StoredTokens
 from prenopay.values.callbacks import (
     CallbackReply,
     CallbackRequest,
-    Hint,
-    PinnedSource,
-    Rejected,
-    Trust,
+    Heard,
     source_address,
 )
 from prenopay.values.mandates import MandateKind, MethodSeen
@@ -184,23 +181,18 @@ class SwedbankPayProvider(
 
     # Hearing of changes
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
+    def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which order a callback names. Swedbank Pay does not sign: it is a hint at most."""
         if self._config.callback_sources:
             source = source_address(request, self._config.trusted_proxies)
             networks = [ipaddress.ip_network(network) for network in self._config.callback_sources]
             if source is None or not any(source in network for network in networks):
-                return Rejected(reason=f"came from {source}, which is not an address of the gateway")
+                return Heard(problem=f"came from {source}, which is not an address of the gateway")
         try:
             callback = _wire.read(_wire.Callback, _wire.read_object(request.body))
         except _wire.Unreadable as error:
-            return Rejected(reason=str(error))
-        reference = callback.payment_order.id
-        return (
-            PinnedSource(provider_reference=reference)
-            if self._config.callback_sources
-            else Hint(provider_reference=reference)
-        )
+            return Heard(problem=str(error))
+        return Heard(names=(callback.payment_order.id,))
 
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
         """``200`` with an empty body; what cannot be read gets ``400``, which makes the gateway repeat it."""

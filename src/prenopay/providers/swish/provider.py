@@ -51,10 +51,7 @@ from prenopay.providers.swish.refusals import read_refusal
 from prenopay.values.callbacks import (
     CallbackReply,
     CallbackRequest,
-    Hint,
-    PinnedSource,
-    Rejected,
-    Trust,
+    Heard,
     source_address,
 )
 from prenopay.values.money import Money
@@ -222,23 +219,22 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
 
     # Hearing of changes
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
+    def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback is about. Swish does not sign: it is a hint at most."""
         if self._config.callback_sources:
             source = source_address(request, self._config.trusted_proxies)
             networks = [ipaddress.ip_network(network) for network in self._config.callback_sources]
             if source is None or not any(source in network for network in networks):
-                return Rejected(reason=f"came from {source}, which is not an address of the gateway")
+                return Heard(problem=f"came from {source}, which is not an address of the gateway")
         stated = next((value for name, value in request.headers.items() if name.lower() == "callbackidentifier"), "")
         expected = encoding.callback_identifier(request.path)
         if stated and not hmac.compare_digest(stated.strip().upper().encode(errors="replace"), expected.encode()):
-            return Rejected(reason="its callbackIdentifier is not the one that was handed out")
+            return Heard(problem="its callbackIdentifier is not the one that was handed out")
         try:
-            reference = self._named(request.body)
+            named = self._named(request.body)
         except _wire.Unreadable as error:
-            return Rejected(reason=str(error))
-        pinned = bool(self._config.callback_sources)
-        return PinnedSource(provider_reference=reference) if pinned else Hint(provider_reference=reference)
+            return Heard(problem=str(error))
+        return Heard(names=() if named is None else (named,))
 
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
         """Exactly ``200``, which ends the ten repeats; what cannot be read gets ``400``."""

@@ -10,10 +10,11 @@ from datetime import timedelta
 from typing import Final, Protocol, TypeVar, cast
 
 from prenopay._blocking import run_blocking
-from prenopay.accounts.accounts import AsyncAccounts, SweepReport
+from prenopay.accounts.accounts import AsyncAccounts
+from prenopay.accounts.sweep import SweepReport
 from prenopay.blocking import Accounts
 from prenopay.errors import PrenopayError
-from prenopay.payments import AsyncPayments
+from prenopay.payments.use_cases import AsyncPayments
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import (
     Cancels,
@@ -37,6 +38,7 @@ from prenopay.values.events import Event
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, Order
 from prenopay.values.payments import Operation, Payment
+from prenopay.values.subjects import Subject
 
 __all__ = ["CALLBACK_KEY", "TOKEN_KEY", "Everything", "Stage", "staged"]
 
@@ -265,14 +267,14 @@ class Stage:
 
     def address(self, payment: Payment, *, account: str = "") -> str:
         """Return the path to which callbacks about a payment are sent, or would be if it were another account's."""
-        url = self._accounts.callback_urls.url(account or payment.account, payment.payment_id)
+        url = self._accounts.callback_urls.url(account or payment.account, Subject.payment(payment.payment_id))
         return url.removeprefix("https://shop.example")
 
     def receive(self, request: CallbackRequest) -> CallbackReply:
         """A callback comes in, is answered, and then worked on."""
         reply = self._run(self._accounts.receive(request))
-        if reply.payment is not None:
-            self._run(self._accounts.work(reply.payment))
+        if reply.address is not None:
+            self._run(self._accounts.work(reply.address))
         return reply
 
     def deliver(self) -> int:

@@ -37,7 +37,7 @@ from prenopay.provider import (
 from prenopay.testing.mock.config import Mock, named_in
 from prenopay.testing.mock.gateway import MockGateway
 from prenopay.testing.mock.outcomes import Call
-from prenopay.values.callbacks import CallbackReply, CallbackRequest, Hint, Rejected, Trust
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.orders import Order
 from prenopay.values.payments import PaymentState
@@ -163,12 +163,12 @@ class MockProvider(
 
     # Hearing of changes, and the rest
 
-    def read_callback(self, request: CallbackRequest) -> Trust:
+    def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback names: a hint, as with real gateways."""
         try:
-            return Hint(provider_reference=named_in(request.body)[1])
+            return Heard(names=(named_in(request.body)[1],))
         except ValueError as error:
-            return Rejected(reason=str(error))
+            return Heard(problem=str(error))
 
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
         """``200``, or ``400`` for what cannot be read."""

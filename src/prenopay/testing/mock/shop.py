@@ -22,7 +22,7 @@ from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.blocking import Accounts, Payments
 from prenopay.books.upgrade import upgrade_database
 from prenopay.errors import ConfigurationError
-from prenopay.payments import AsyncPayments
+from prenopay.payments.use_cases import AsyncPayments
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.fixtures.callbacks import AsyncCallbacks, Callbacks, to_accounts

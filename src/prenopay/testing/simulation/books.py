@@ -51,7 +51,6 @@ class PaymentRow:
     refunded: int
     cancelled: int
     quarantined: bool
-    events: int
     capture_mode: str
     due: int
 
@@ -133,21 +132,23 @@ def read_books(engine: Engine) -> Books:
     """Return the books."""
     with _reading(engine) as connection:
 
-        def rows(table: Table, columns: str) -> list[Any]:
-            query = f"SELECT {columns} FROM {table.name} ORDER BY rowid"  # noqa: S608 - our own names
+        def rows(table: Table, columns: str, where: str = "") -> list[Any]:
+            query = f"SELECT {columns} FROM {table.name}{where} ORDER BY rowid"  # noqa: S608 - our own names
             return connection.execute(query).fetchall()
 
         payments = rows(
             schema.payments,
             "payment_id, account, provider_reference, order_reference, state, amount, authorized, captured,"
-            " refunded, cancelled, quarantined, events, capture_mode, due",
+            " refunded, cancelled, quarantined, capture_mode, due",
         )
-        operations = rows(schema.operations, "account, operation_id, kind, payment_id, outcome")
-        payouts = rows(schema.payouts, "operation_id, reference, outcome")
+        operations = rows(
+            schema.operations, "account, operation_id, kind, subject_id, outcome", " WHERE kind != 'payout'"
+        )
+        payouts = rows(schema.operations, "operation_id, reference, outcome", " WHERE kind = 'payout'")
         mandates = rows(schema.mandates, "account, mandate_id, payer_reference, state, payment_id")
         flags = rows(schema.flags, "payment_id, kind")
         events = rows(schema.events, "event_id")
-        waiting = rows(schema.inbox, "next_attempt_at")
+        waiting = rows(schema.inbox, "next_at")
     return Books(
         payments=tuple(PaymentRow(*row) for row in payments),
         operations=tuple(OperationRow(*row) for row in operations),
@@ -178,7 +179,7 @@ def read_depths(engine: Engine) -> Depths:
 def remains(engine: Engine, secrets: Sequence[str], payment_ids: Sequence[str]) -> tuple[str, ...]:
     """Return the tables that hold something secret of a payer, or a callback's body of their payments."""
     named = ", ".join("?" for _ in payment_ids)
-    query = f"SELECT 1 FROM {schema.inbox.name} WHERE length(body) > 0 AND payment_id IN ({named})"  # noqa: S608 - our own names
+    query = f"SELECT 1 FROM {schema.inbox.name} WHERE length(body) > 0 AND subject_id IN ({named})"  # noqa: S608 - our own names
     with _reading(engine) as connection:
         bodies = connection.execute(query, payment_ids).fetchall()
         return (

@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from prenopay.accounts.accounts import SweepReport
+from prenopay.accounts.sweep import SweepReport
 from prenopay.testing.callbacks import Manner
 from prenopay.testing.simulation import staff, steps
 from prenopay.testing.simulation.books import Books

@@ -16,6 +16,7 @@ from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, SWISH, text_of
 from prenopay.testing.simulation.moment import AGREED, MISUSED, Did, Moment, sek
 from prenopay.testing.simulation.weather import perhaps
 from prenopay.values.callbacks import CallbackRequest
+from prenopay.values.subjects import Subject
 
 __all__ = ["WAYS", "misuse"]
 
@@ -156,9 +157,9 @@ async def _false_address(at: Moment) -> Did | None:
         return None
     row, other = (at.chance.choice(at.books.payments) for _ in range(2))
     urls = world.process.accounts.callback_urls
-    path = urlsplit(urls.url(row.account, row.payment_id)).path
+    path = urlsplit(urls.url(row.account, Subject.payment(row.payment_id))).path
     whole, _, mac = path.rpartition("/")
-    false = urlsplit(urls.url(other.account, other.payment_id)).path.rpartition("/")[2]
+    false = urlsplit(urls.url(other.account, Subject.payment(other.payment_id))).path.rpartition("/")[2]
     false = at.chance.choice((false, "A" * len(mac))) if false != mac else "A" * len(mac)
     request = CallbackRequest(path=f"{whole}/{false}", body=b"{}", peer="127.0.0.1")
     reply = await world.process.accounts.receive(request)

@@ -120,11 +120,11 @@ class Notebook:
             if before != event:
                 self.broken.append(f"told once: {event.event_id} was told with another content the second time")
             return
-        number = self.told.get(event.payment_id, 0)
+        number = self.told.get(event.subject.id, 0)
         if event.number != number + 1:
             self.broken.append(
-                f"in order: {event.payment_id} told {event.kind.value} as number {event.number} after number {number}"
+                f"in order: {event.subject} told {event.kind.value} as number {event.number} after number {number}"
             )
         self.heard[event.event_id] = event
-        self.told[event.payment_id] = event.number
+        self.told[event.subject.id] = event.number
         self.shown.append(repr(event) + repr(event.raw))

@@ -12,6 +12,7 @@ from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, FOREIGN_NAMES
 from prenopay.testing.simulation.moment import Did, Moment
 from prenopay.testing.simulation.process import MERCHANTS
 from prenopay.testing.simulation.world import World
+from prenopay.values.subjects import Subject
 
 __all__ = ["callbacks", "forge", "portal", "restart", "sweep", "tamper", "time"]
 
@@ -46,7 +47,7 @@ async def forge(at: Moment) -> Did | None:
     assert row.name is not None, "chosen so"
     emulator = world.cards if row.account in CARD_ACCOUNTS else world.swish
     if how == "rubbish":
-        url = world.process.accounts.callback_urls.url(row.account, row.payment_id)
+        url = world.process.accounts.callback_urls.url(row.account, Subject.payment(row.payment_id))
         emulator.callbacks.put(url, b"{]")
     else:
         emulator.forge_callback(row.name, naming=row.name if how == "itself" else FOREIGN_NAMES[row.account])

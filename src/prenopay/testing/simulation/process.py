@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.books.vault import Vault
-from prenopay.payments import AsyncPayments
+from prenopay.payments.use_cases import AsyncPayments
 from prenopay.ports import HttpSender, Ledger
 from prenopay.provider import Environment, Inspection, ProviderConfig, Secret
 from prenopay.providers.swedbankpay import RepeatedReference, SwedbankPay

@@ -263,13 +263,13 @@ class World:
 
     async def _receive(self, request: CallbackRequest) -> bool:
         reply = await self.process.accounts.receive(request)
-        taken, address = reply.status in _TAKEN, reply.payment
+        taken, address = reply.status in _TAKEN, reply.address
         if address is not None:
             if taken and FOREIGN_NAMES[address.account].encode() in request.body:
-                self.notebook.foreign.add(address.payment_id)
+                self.notebook.foreign.add(str(address.subject))
             await self.tries(lambda: self.process.accounts.work(address))
             if taken and self.weather.is_fair:
-                self._has_looked(address.payment_id)
+                self._has_looked(str(address.subject))
         return taken
 
     def _has_looked(self, payment_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The first tables: payments, operations, observations, movements, events and deliveries, inbox."""
+"""The first tables."""
 
 from __future__ import annotations
 
@@ -19,16 +19,57 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make the tables."""
-    _inbox()
-    _payments()
-    _attempts()
+    _decisions()
     _events()
+    _inbox()
+    _operations()
+    _payments()
+    _payouts()
+    _attempts()
+    _deliveries()
     _flags()
+    _mandates()
     _movements()
     _observations()
-    _operations()
     _payers()
-    _deliveries()
+    _charges()
+    _mandate_changes()
+    _tokens()
+
+
+def _decisions() -> None:
+    op.create_table(
+        "prenopay_decisions",
+        sa.Column("decision_id", _ID, nullable=False),
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("operation_id", sa.String(length=100), nullable=False),
+        sa.Column("subject_kind", sa.String(length=20), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("person", sa.String(length=100), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("decision_id"),
+    )
+    op.create_index("prenopay_decisions_subject", "prenopay_decisions", ["subject_id"])
+
+
+def _events() -> None:
+    op.create_table(
+        "prenopay_events",
+        sa.Column("sequence", _ID, nullable=False),
+        sa.Column("event_id", sa.String(length=50), nullable=False),
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("subject_kind", sa.String(length=20), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("body", _JSON, nullable=False),
+        sa.Column("occurred_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("sequence"),
+        sa.UniqueConstraint("event_id", name="prenopay_events_id"),
+        sa.UniqueConstraint("subject_id", "number", name="prenopay_events_number"),
+    )
 
 
 def _inbox() -> None:
@@ -36,22 +77,56 @@ def _inbox() -> None:
         "prenopay_inbox",
         sa.Column("inbox_id", _ID, nullable=False),
         sa.Column("account", sa.String(length=60), nullable=False),
-        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("subject_kind", sa.String(length=20), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("peer", sa.String(length=60), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("claims", sa.String(length=200), nullable=False),
+        sa.Column("names", _JSON, nullable=False),
         sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.Column("done_at", UtcDateTime(), nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_attempt_at", UtcDateTime(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("inbox_id"),
-        sa.UniqueConstraint("account", "payment_id", "digest", name="prenopay_inbox_digest"),
+        sa.UniqueConstraint("account", "subject_id", "digest", name="prenopay_inbox_digest"),
     )
-    op.create_index("prenopay_inbox_due", "prenopay_inbox", ["account", "next_attempt_at"])
+    op.create_index("prenopay_inbox_due", "prenopay_inbox", ["account", "next_at"])
+    op.create_index("prenopay_inbox_subject", "prenopay_inbox", ["subject_id"])
+
+
+def _operations() -> None:
+    op.create_table(
+        "prenopay_operations",
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("operation_id", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("subject_kind", sa.String(length=20), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("reference", sa.String(length=60), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=True),
+        sa.Column("vat", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("parameters", _JSON, nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("decline", _JSON, nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("first_sent_at", UtcDateTime(), nullable=False),
+        sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("account", "operation_id"),
+        sa.UniqueConstraint("account", "reference", name="prenopay_operations_reference"),
+    )
+    op.create_index("prenopay_operations_due", "prenopay_operations", ["account", "next_at"])
+    op.create_index("prenopay_operations_subject", "prenopay_operations", ["subject_id"])
 
 
 def _payments() -> None:
@@ -62,7 +137,6 @@ def _payments() -> None:
         sa.Column("provider", sa.String(length=40), nullable=False),
         sa.Column("order_reference", sa.String(length=100), nullable=False),
         sa.Column("provider_reference", sa.String(length=200), nullable=True),
-        sa.Column("reference", sa.String(length=60), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
@@ -80,19 +154,34 @@ def _payments() -> None:
         sa.Column("quarantined", sa.Boolean(), nullable=False),
         sa.Column("redirect_url", sa.Text(), nullable=True),
         sa.Column("seamless_view", _JSON, nullable=True),
-        sa.Column("events", sa.Integer(), nullable=False),
+        sa.Column("app_switch", _JSON, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.Column("observed_at", UtcDateTime(), nullable=True),
         sa.Column("expires_at", UtcDateTime(), nullable=True),
-        sa.Column("next_check_at", UtcDateTime(), nullable=True),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("payment_id"),
         sa.UniqueConstraint("account", "provider_reference", name="prenopay_payments_provider_reference"),
     )
     op.create_index("prenopay_payments_created", "prenopay_payments", ["account", "created_at", "payment_id"])
-    op.create_index("prenopay_payments_next_check", "prenopay_payments", ["account", "next_check_at"])
+    op.create_index("prenopay_payments_due", "prenopay_payments", ["account", "next_at"])
     op.create_index("prenopay_payments_order_reference", "prenopay_payments", ["account", "order_reference"])
+
+
+def _payouts() -> None:
+    op.create_table(
+        "prenopay_payouts",
+        sa.Column("payout_id", sa.String(length=40), nullable=False),
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("operation_id", sa.String(length=100), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("payout_id"),
+        sa.UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
+    )
 
 
 def _attempts() -> None:
@@ -104,28 +193,34 @@ def _attempts() -> None:
         sa.Column("instrument", sa.String(length=60), nullable=True),
         sa.Column("decline", _JSON, nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.ForeignKeyConstraint(
+            ["payment_id"],
+            ["prenopay_payments.payment_id"],
+        ),
         sa.PrimaryKeyConstraint("attempt_id"),
         sa.UniqueConstraint("payment_id", "number", name="prenopay_attempts_number"),
     )
 
 
-def _events() -> None:
+def _deliveries() -> None:
     op.create_table(
-        "prenopay_events",
-        sa.Column("sequence", _ID, nullable=False),
-        sa.Column("event_id", sa.String(length=50), nullable=False),
+        "prenopay_deliveries",
+        sa.Column("sequence", _ID, autoincrement=False, nullable=False),
         sa.Column("account", sa.String(length=60), nullable=False),
-        sa.Column("payment_id", sa.String(length=40), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(length=40), nullable=False),
-        sa.Column("body", _JSON, nullable=False),
-        sa.Column("occurred_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("delivered_at", UtcDateTime(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["sequence"],
+            ["prenopay_events.sequence"],
+        ),
         sa.PrimaryKeyConstraint("sequence"),
-        sa.UniqueConstraint("event_id", name="prenopay_events_id"),
-        sa.UniqueConstraint("payment_id", "number", name="prenopay_events_number"),
     )
+    op.create_index("prenopay_deliveries_due", "prenopay_deliveries", ["account", "next_at"])
+    op.create_index("prenopay_deliveries_subject", "prenopay_deliveries", ["subject_id", "sequence"])
 
 
 def _flags() -> None:
@@ -136,10 +231,51 @@ def _flags() -> None:
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("raised_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.ForeignKeyConstraint(
+            ["payment_id"],
+            ["prenopay_payments.payment_id"],
+        ),
         sa.PrimaryKeyConstraint("flag_id"),
     )
     op.create_index("prenopay_flags_payment", "prenopay_flags", ["payment_id"])
+
+
+def _mandates() -> None:
+    op.create_table(
+        "prenopay_mandates",
+        sa.Column("mandate_id", sa.String(length=40), nullable=False),
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("provider", sa.String(length=40), nullable=False),
+        sa.Column("payer_reference", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("consent", _JSON, nullable=False),
+        sa.Column("until", sa.Date(), nullable=True),
+        sa.Column("instrument", sa.String(length=60), nullable=False),
+        sa.Column("display", sa.String(length=200), nullable=False),
+        sa.Column("expires", sa.Date(), nullable=True),
+        sa.Column("card_key", sa.String(length=100), nullable=False),
+        sa.Column("network_tokenized", sa.Boolean(), nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=True),
+        sa.Column("replaces", sa.String(length=40), nullable=True),
+        sa.Column("replaced_by", sa.String(length=40), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("resume_at", UtcDateTime(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["payment_id"],
+            ["prenopay_payments.payment_id"],
+        ),
+        sa.PrimaryKeyConstraint("mandate_id"),
+    )
+    op.create_index("prenopay_mandates_due", "prenopay_mandates", ["account", "next_at"])
+    op.create_index("prenopay_mandates_payer", "prenopay_mandates", ["account", "payer_reference"])
+    op.create_index("prenopay_mandates_payment", "prenopay_mandates", ["payment_id"])
+    op.create_index("prenopay_mandates_state", "prenopay_mandates", ["account", "state"])
 
 
 def _movements() -> None:
@@ -153,7 +289,10 @@ def _movements() -> None:
         sa.Column("number", sa.String(length=60), nullable=True),
         sa.Column("reference", sa.String(length=60), nullable=True),
         sa.Column("at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.ForeignKeyConstraint(
+            ["payment_id"],
+            ["prenopay_payments.payment_id"],
+        ),
         sa.PrimaryKeyConstraint("movement_id"),
         sa.UniqueConstraint("payment_id", "kind", "number", name="prenopay_movements_number"),
     )
@@ -168,41 +307,13 @@ def _observations() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("raw", _JSON, nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.ForeignKeyConstraint(
+            ["payment_id"],
+            ["prenopay_payments.payment_id"],
+        ),
         sa.PrimaryKeyConstraint("observation_id"),
     )
     op.create_index("prenopay_observations_payment", "prenopay_observations", ["payment_id", "observation_id"])
-
-
-def _operations() -> None:
-    op.create_table(
-        "prenopay_operations",
-        sa.Column("account", sa.String(length=60), nullable=False),
-        sa.Column("operation_id", sa.String(length=100), nullable=False),
-        sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("payment_id", sa.String(length=40), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("reference", sa.String(length=60), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=True),
-        sa.Column("vat", sa.BigInteger(), nullable=True),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("parameters", _JSON, nullable=False),
-        sa.Column("outcome", sa.String(length=20), nullable=False),
-        sa.Column("decline", _JSON, nullable=True),
-        sa.Column("error", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("checks", sa.Integer(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("first_sent_at", UtcDateTime(), nullable=False),
-        sa.Column("settled_at", UtcDateTime(), nullable=True),
-        sa.Column("claimed_until", UtcDateTime(), nullable=True),
-        sa.Column("next_check_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
-        sa.PrimaryKeyConstraint("account", "operation_id"),
-        sa.UniqueConstraint("account", "reference", name="prenopay_operations_reference"),
-    )
-    op.create_index("prenopay_operations_next_check", "prenopay_operations", ["account", "next_check_at"])
-    op.create_index("prenopay_operations_payment", "prenopay_operations", ["payment_id"])
 
 
 def _payers() -> None:
@@ -211,23 +322,71 @@ def _payers() -> None:
         sa.Column("payment_id", sa.String(length=40), nullable=False),
         sa.Column("data", _JSON, nullable=True),
         sa.Column("erased_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(["payment_id"], ["prenopay_payments.payment_id"]),
+        sa.ForeignKeyConstraint(
+            ["payment_id"],
+            ["prenopay_payments.payment_id"],
+        ),
         sa.PrimaryKeyConstraint("payment_id"),
     )
 
 
-def _deliveries() -> None:
+def _charges() -> None:
     op.create_table(
-        "prenopay_deliveries",
-        sa.Column("sequence", _ID, autoincrement=False, nullable=False),
+        "prenopay_charges",
         sa.Column("payment_id", sa.String(length=40), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("delivered_at", UtcDateTime(), nullable=True),
-        sa.Column("next_attempt_at", UtcDateTime(), nullable=True),
-        sa.Column("claimed_until", UtcDateTime(), nullable=True),
-        sa.Column("last_error", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["sequence"], ["prenopay_events.sequence"]),
-        sa.PrimaryKeyConstraint("sequence"),
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("mandate_id", sa.String(length=40), nullable=False),
+        sa.Column("operation_id", sa.String(length=100), nullable=False),
+        sa.Column("card_key", sa.String(length=100), nullable=False),
+        sa.Column("period", sa.String(length=60), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mandate_id"],
+            ["prenopay_mandates.mandate_id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["payment_id"],
+            ["prenopay_payments.payment_id"],
+        ),
+        sa.PrimaryKeyConstraint("payment_id"),
     )
-    op.create_index("prenopay_deliveries_due", "prenopay_deliveries", ["next_attempt_at", "sequence"])
-    op.create_index("prenopay_deliveries_payment", "prenopay_deliveries", ["payment_id", "sequence"])
+    op.create_index("prenopay_charges_card", "prenopay_charges", ["account", "card_key", "at"])
+    op.create_index("prenopay_charges_mandate", "prenopay_charges", ["mandate_id", "at"])
+
+
+def _mandate_changes() -> None:
+    op.create_table(
+        "prenopay_mandate_changes",
+        sa.Column("change_id", _ID, nullable=False),
+        sa.Column("mandate_id", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("actor", sa.String(length=100), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mandate_id"],
+            ["prenopay_mandates.mandate_id"],
+        ),
+        sa.PrimaryKeyConstraint("change_id"),
+    )
+    op.create_index("prenopay_mandate_changes_mandate", "prenopay_mandate_changes", ["mandate_id", "change_id"])
+
+
+def _tokens() -> None:
+    op.create_table(
+        "prenopay_tokens",
+        sa.Column("mandate_id", sa.String(length=40), nullable=False),
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mandate_id"],
+            ["prenopay_mandates.mandate_id"],
+        ),
+        sa.PrimaryKeyConstraint("mandate_id"),
+        sa.UniqueConstraint("account", "fingerprint", name="prenopay_tokens_fingerprint"),
+    )
+    op.create_index("prenopay_tokens_due", "prenopay_tokens", ["account", "next_at"])

@@ -109,7 +109,7 @@ class Callbacks:
         ]
         for each in forged:
             reply = stage.receive(CallbackRequest(path=each, body=b"{}"))
-            assert (reply.status, reply.payment) == (_NOT_FOUND, None), each
+            assert (reply.status, reply.address) == (_NOT_FOUND, None), each
         assert len(stage.wire.seen) == calls
         assert stage.every_payment() == (payment,)
 
@@ -122,7 +122,7 @@ class Callbacks:
 
         reply = stage.receive(CallbackRequest(path=stage.address(payment, account="another-account"), body=b"{}"))
 
-        assert reply.payment is None
+        assert reply.address is None
         assert len(stage.wire.seen) == calls
         assert stage.got(payment) == payment
 

@@ -18,11 +18,12 @@ def part_of(
     *,
     order_vat: Money,
     being_refunded: Money,
+    whole_only: bool = False,
 ) -> tuple[Money | None, Money | None]:
     """Return amount and VAT of a change, working out what the host left open.
 
-    ``being_refunded``: refunds under way whose result is not known. Raises ``InvalidOrder`` when the
-    amount cannot be, ``Conflict`` when nothing is left.
+    ``being_refunded``: refunds under way whose result is not known. ``whole_only``: the gateway takes no
+    part of what is left. Raises ``InvalidOrder`` when the amount cannot be, ``Conflict`` when nothing is left.
     """
     if kind is OperationKind.CANCEL:
         return None, None
@@ -33,10 +34,13 @@ def part_of(
     if amount is None:
         amount = whole - taken
         if amount.minor <= 0:
-            message = f"nothing is left to {kind}: {taken} of {whole} is taken care of"
+            message = f"nothing is left to {kind}: {taken} of {whole} is already done or under way"
             raise Conflict(message).about(account=payment.account, payment_id=payment.payment_id)
     if amount.currency != payment.amount.currency or amount.minor <= 0:
         message = f"amount: must be more than zero, in {payment.amount.currency}, not {amount}"
+        raise InvalidOrder(message, field="amount")
+    if whole_only and amount < whole - taken:
+        message = f"amount: this gateway does not {kind} in parts; leave amount and lines out to {kind} {whole - taken}"
         raise InvalidOrder(message, field="amount")
     if lines:
         return amount, sums_of(lines)[1]

@@ -6,31 +6,30 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from prenopay.account import Account
 from prenopay.errors import PrenopayError
-from prenopay.execution import Execution
-from prenopay.provider import Probe
+from prenopay.provider.values import Probe
 
 __all__ = ["probe"]
 
 _RENEW_AHEAD: Final = timedelta(days=30)
-"""How long before a certificate ends its owner is told."""
+"""How long before a certificate ends its owner is warned."""
 _CLOCKS_AGREE_WITHIN: Final = timedelta(seconds=60)
 
 
-async def probe(execution: Execution) -> tuple[Probe, ...]:
+async def probe(account: Account) -> tuple[Probe, ...]:
     """Ask the gateway what can be asked without side effects."""
-    gateway, clock = execution.gateway, execution.ports.clock
     try:
-        found = await gateway.probe(execution.send())
+        found = await account.gateway.probe(account.send())
     except PrenopayError as error:
-        hosts = ", ".join(sorted(gateway.hosts))
+        hosts = ", ".join(sorted(account.gateway.hosts))
         fix = f"check that this machine reaches {hosts} and trusts its certificate"
         return (Probe(name="reach", ok=False, found=str(error), fix=fix),)
-    return tuple(_in_time(each, clock.now()) for each in found)
+    return tuple(_in_time(each, account.now()) for each in found)
 
 
 def _in_time(found: Probe, now: datetime) -> Probe:
-    """Hold what was found against the clock."""
+    """Compare what was found with the clock."""
     if found.expires_at is not None:
         left = found.expires_at - now
         return replace(found, ok=found.ok and left > timedelta(0), fix=found.fix if left < _RENEW_AHEAD else "")

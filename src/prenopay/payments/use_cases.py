@@ -1,39 +1,35 @@
-"""Every use case of one account, top to bottom, in the order of a payment's life.
+"""Every use case of one account, in the order of a payment's life: signatures, docs, one call each.
 
-Each call here goes one layer down and comes back. Written once, over ports; the blocking twin in
-``prenopay.blocking`` drives the same coroutines without an event loop.
+Written once, over ports; the blocking twin in ``prenopay.blocking`` drives the same coroutines without an
+event loop.
 """
 
 from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection
-
-from prenopay import probing
-from prenopay.books import payers, records, settling
-from prenopay.books.operations import Begun
-from prenopay.charging import Charging
+from prenopay.account import Account
+from prenopay.books import operations
 from prenopay.errors import Conflict
-from prenopay.execution import Execution, Ports
-from prenopay.open_payments import OpenPayments
-from prenopay.payouts import Payouts, is_payout
-from prenopay.provider import (
+from prenopay.mandates.use_cases import AsyncMandates
+from prenopay.payments import changing, charging, creating, looking, probe, resolving, rows
+from prenopay.payouts import use_cases as payouts
+from prenopay.provider.values import Probe
+from prenopay.provider.verbs import (
     Cancels,
     Captures,
     ChargesMandates,
     DrawsQr,
     PaymentProvider,
     PaysOut,
-    Probe,
     Refunds,
     StoresMandates,
     Updates,
 )
-from prenopay.stored_methods import AsyncMandates
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, Initiator, Order, OrderLine, PayoutOrder
-from prenopay.values.payments import Operation, OperationKind, Outcome, Payment, PaymentState, Payout, TimelineEntry
+from prenopay.values.payments import Operation, OperationKind, Payment, PaymentState, Payout, TimelineEntry
+from prenopay.values.subjects import SubjectKind
 
 __all__ = ["AsyncPayments"]
 
@@ -48,23 +44,15 @@ class AsyncPayments(Generic[ProviderT_co]):
     ``TransportError``, ``ProviderError`` and ``LedgerError`` may come from any of them.
     """
 
-    def __init__(self, provider: ProviderT_co, account: str, ports: Ports) -> None:
-        """Wire ``provider`` to its ports."""
+    def __init__(self, provider: ProviderT_co, account: Account) -> None:
+        """Work for ``account``, whose gateway ``provider`` is."""
         if not isinstance(provider, PaymentProvider):
             message = f"a provider inherits PaymentProvider; {type(provider).__name__} does not"
             raise TypeError(message)
-        self.account: str = account
+        self.account: str = account.name
         self.provider: ProviderT_co = provider
-        self._gateway: PaymentProvider = provider
-        self._ledger = ports.ledger
-        self._clock = ports.clock
-        self._entropy = ports.entropy
-        self._tell = ports.tell
-        self._execution = Execution(provider, account, ports)
-        self._payouts = Payouts(self._execution)
-        self._charging = Charging(self._execution)
-        self._mandates = AsyncMandates(self._execution)
-        self._pages = OpenPayments(self._execution, self._mandates)
+        self._account = account
+        self._mandates = AsyncMandates(account)
 
     # Taking a payment
 
@@ -76,7 +64,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         ``Rejected`` and ``Unauthenticated`` when the gateway refuses, and ``OutcomeUnknown`` when no
         answer came: call again with the same id, at once or later.
         """
-        return await self._pages.create(order, operation_id)
+        return await creating.create(self._account, order, operation_id)
 
     async def replace(
         self: AsyncPayments[Cancels],
@@ -90,11 +78,11 @@ class AsyncPayments(Generic[ProviderT_co]):
         The old page is closed first, so that never both can be paid. Raises ``Conflict`` where the old
         payment was paid or cannot be closed now, and otherwise as ``create``.
         """
-        return await self._pages.replace(payment_id, order, operation_id)
+        return await creating.replace(self._account, payment_id, order, operation_id)
 
     async def get(self, payment_id: str) -> Payment:
         """Return the payment as the books have it, without asking the gateway; raises ``NotFound``."""
-        return (await self._execution.load(payment_id)).payment
+        return (await self._account.read(rows.load, self.account, payment_id)).payment
 
     async def find(
         self,
@@ -105,22 +93,18 @@ class AsyncPayments(Generic[ProviderT_co]):
         limit: int = 50,
     ) -> tuple[Payment, ...]:
         """Return payments, newest first; ``after`` is the last payment id of the page before."""
-
-        def find(connection: Connection) -> tuple[Payment, ...]:
-            return records.find_payments(
-                connection,
-                self.account,
-                order_reference=order_reference,
-                state=state,
-                after=after,
-                limit=limit,
-            )
-
-        return await self._ledger.read(find)
+        return await self._account.read(
+            rows.find,
+            self.account,
+            order_reference=order_reference,
+            state=state,
+            after=after,
+            limit=limit,
+        )
 
     async def order(self, payment_id: str) -> Order:
         """Return the order as it was given; its payer is gone once erased."""
-        return await self._ledger.read(lambda connection: records.load_order(connection, self.account, payment_id))
+        return await self._account.read(rows.load_order, self.account, payment_id)
 
     async def draw_qr(self: AsyncPayments[DrawsQr], payment_id: str, *, image: str = "svg") -> bytes:
         """Let the gateway draw the QR code of an open payment's ``app_switch``; ``image`` is ``svg`` or ``png``.
@@ -128,15 +112,15 @@ class AsyncPayments(Generic[ProviderT_co]):
         Raises ``Conflict`` for a payment that has none, or is no longer open. Drawing it here costs no
         call: ``app_switch.qr_content`` is what the code says.
         """
-        payment = (await self._execution.load(payment_id)).payment
+        payment = await self.get(payment_id)
         if payment.app_switch is None or not payment.is_open:
             message = "only an open payment that the payer's app can open has a QR code"
             raise Conflict(message).about(account=self.account, payment_id=payment_id)
-        return await self.provider.draw_qr(self._execution.send(), payment.app_switch.token, image=image)
+        return await self.provider.draw_qr(self._account.send(), payment.app_switch.token, image=image)
 
     async def timeline(self, payment_id: str) -> tuple[TimelineEntry, ...]:
         """Return everything that happened to the payment, oldest first."""
-        return await self._ledger.read(lambda connection: records.timeline(connection, self.account, payment_id))
+        return await self._account.read(rows.timeline, self.account, payment_id)
 
     # Seeing what became of it
 
@@ -146,16 +130,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         The browser's return, the callback and the sweep all end here: no other way changes a state.
         Takes what was reserved where the order says ``CaptureMode.AUTOMATIC``.
         """
-        return (await self._execution.observe(await self._execution.load(payment_id), source)).payment
-
-    async def hear_of(self, payment_id: str) -> None:
-        """Look at what a callback's URL names: a payment, or a payout."""
-        if is_payout(payment_id):
-            await self._payouts.resolve_by_id(payment_id)
-        elif making := await self._ledger.read(lambda connection: settling.unanswered(connection, payment_id)):
-            await self.resolve(making)  # until then nobody knows the gateway's name for the payment
-        else:
-            await self.observe(payment_id, source="callback")
+        return await looking.observe(self._account, payment_id, source=source)
 
     # Taking and giving back money
 
@@ -174,7 +149,8 @@ class AsyncPayments(Generic[ProviderT_co]):
         ``resolve``, the sweep, or the same call again. Raises ``Conflict`` when the payment cannot be
         captured now, ``InvalidOrder`` for an amount that cannot be.
         """
-        return await self._execution.change(
+        return await changing.change(
+            self._account,
             OperationKind.CAPTURE,
             payment_id,
             operation_id,
@@ -191,7 +167,8 @@ class AsyncPayments(Generic[ProviderT_co]):
         description: str = "",
     ) -> Operation:
         """End the payment before money is taken: closes an open page, or releases what is reserved."""
-        return await self._execution.change(
+        return await changing.change(
+            self._account,
             OperationKind.CANCEL,
             payment_id,
             operation_id,
@@ -213,7 +190,8 @@ class AsyncPayments(Generic[ProviderT_co]):
         nothing is left to refund or the payment cannot be refunded now, ``InvalidOrder`` for an amount
         that cannot be.
         """
-        return await self._execution.change(
+        return await changing.change(
+            self._account,
             OperationKind.REFUND,
             payment_id,
             operation_id,
@@ -235,7 +213,8 @@ class AsyncPayments(Generic[ProviderT_co]):
 
         Raises ``Conflict`` when the payment is no longer open, ``InvalidOrder`` for an amount that cannot be.
         """
-        return await self._execution.change(
+        return await changing.change(
+            self._account,
             OperationKind.UPDATE,
             payment_id,
             operation_id,
@@ -286,7 +265,7 @@ class AsyncPayments(Generic[ProviderT_co]):
             capture=capture,
             language=language,
         )
-        return await self._charging.charge(mandate_id, order, operation_id=operation_id, period=period)
+        return await charging.charge(self._account, mandate_id, order, operation_id=operation_id, period=period)
 
     async def settle_by_hand(
         self,
@@ -298,20 +277,17 @@ class AsyncPayments(Generic[ProviderT_co]):
     ) -> Operation:
         """Settle an operation whose outcome no gateway can tell, by what a person found out; kept for good.
 
-        ``provider_reference`` is the gateway's id of the payment that came of it, which is read and held
-        against our reference; ``None`` says that nothing happened. Raises ``Conflict`` where that payment
+        ``provider_reference`` is the gateway's id of the payment that came of it, which is read and compared
+        with our reference; ``None`` says that nothing happened. Raises ``Conflict`` where that payment
         is not this operation's, or the outcome is known.
         """
-        return await self._charging.settle_by_hand(
+        return await charging.settle_by_hand(
+            self._account,
             operation_id,
             provider_reference=provider_reference,
             person=person,
             reason=reason,
         )
-
-    async def look_after_mandates(self, *, limit: int = 200) -> int:
-        """Do what is due for stored methods: removals at the gateway, cards that run out; the sweep does."""
-        return await self._mandates.age(limit=limit) + await self._mandates.finish_removals(limit=limit)
 
     # Sending money
 
@@ -323,62 +299,40 @@ class AsyncPayments(Generic[ProviderT_co]):
         ``InvalidOrder``, ``IdReused``, and what the gateway's trouble was; with ``OutcomeUnknown`` it
         may have been sent, which the sweep finds out.
         """
-        return await self._payouts.pay_out(order, operation_id)
+        return await payouts.pay_out(self._account, order, operation_id)
 
     async def payout(self, operation_id: str) -> Payout:
         """Return the payout as the books have it; raises ``NotFound``."""
-        return await self._payouts.get(operation_id)
+        return await payouts.get(self._account, operation_id)
 
     async def payouts(self, *, limit: int = 50) -> tuple[Payout, ...]:
         """Return the newest payouts, newest first."""
-        return await self._payouts.find(limit)
+        return await payouts.find(self._account, limit)
 
     async def resolve_payout(self, operation_id: str) -> Payout:
         """Look up a payout whose outcome is open; it is sent again only if the gateway does not have it."""
-        return await self._payouts.resolve(operation_id)
-
-    async def payouts_due(self, *, limit: int = 200) -> tuple[str, ...]:
-        """Return the operation ids of open payouts that are due for a look; the sweep resolves them."""
-        return await self._payouts.due(limit)
+        return await payouts.resolve(self._account, operation_id)
 
     # Settling what was left open
 
     async def operation(self, operation_id: str) -> Operation:
         """Return the operation as the books have it; raises ``NotFound``."""
-        return (await self._execution.load_operation(operation_id)).operation
+        return (await self._account.read(operations.load, self.account, operation_id)).operation
 
     async def open_operations(self, *, limit: int = 50) -> tuple[Operation, ...]:
         """Return operations that are unknown or pending, oldest first."""
-        account = self.account
-        return await self._ledger.read(lambda connection: settling.open_ones(connection, account, limit))
+        return await self._account.read(operations.open_ones, self.account, limit)
 
     async def resolve(self, operation_id: str) -> Operation:
         """Settle an operation whose outcome is open: look up what happened, send again only if nothing did.
 
         Returns the operation, still ``UNKNOWN`` or ``PENDING`` if the gateway cannot say yet.
         """
-        intent = self._execution.intent(OperationKind.CREATE, operation_id)
-
-        def claim(connection: Connection) -> Begun | None:
-            return settling.claim(connection, self.account, operation_id, intent.now, intent.claim_until)
-
-        begun = await self._ledger.transact(claim)
-        if begun is not None:
-            made = begun.operation.operation
-            try:
-                if made.outcome is Outcome.PENDING:
-                    await self.observe(made.payment_id, source="resolve")
-                elif made.kind is OperationKind.CHARGE:
-                    await self._charging.resolve(begun, await self.order(made.payment_id))
-                elif made.kind is OperationKind.CREATE:
-                    await self._pages.make(begun, await self.order(made.payment_id))
-                else:
-                    await self.observe(made.payment_id, source="resolve")  # what it shows may settle it
-                    if (await self.operation(operation_id)).outcome is Outcome.UNKNOWN:
-                        await self._execution.act(begun)
-            finally:
-                await self._execution.look_again_later(begun)
-        return await self.operation(operation_id)
+        made = await self.operation(operation_id)
+        if made.subject.kind is SubjectKind.PAYOUT:
+            await payouts.resolve(self._account, operation_id)
+            return await self.operation(operation_id)
+        return await resolving.resolve(self._account, operation_id)
 
     async def expire(self, payment_id: str) -> Payment:
         """End a payment that nobody paid in time; closes the gateway's page first, so that nobody still can.
@@ -386,15 +340,14 @@ class AsyncPayments(Generic[ProviderT_co]):
         Raises ``Conflict`` while the page cannot be closed, for example because the payer is inside a
         banking app at this moment.
         """
-        return await self._pages.expire(payment_id)
+        return await creating.expire(self._account, payment_id)
 
     # Looking after the account
 
     async def probe(self) -> tuple[Probe, ...]:
         """Check, without side effects, that the gateway is reached, takes our credentials, and agrees on the time."""
-        return await probing.probe(self._execution)
+        return await probe.probe(self._account)
 
     async def erase_payer(self, payment_id: str) -> None:
         """Forget who paid (GDPR): the payer's data and stored callbacks go, the history of money stays."""
-        now = self._clock.now()
-        await self._ledger.transact(lambda connection: payers.erase(connection, self.account, payment_id, now=now))
+        await self._account.transact(rows.erase_payer, self.account, payment_id, now=self._account.now())

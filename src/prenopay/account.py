@@ -1,0 +1,212 @@
+"""One account: a publisher's agreement with one gateway, and the ports through which its use cases work.
+
+Use cases are plain functions over an ``Account``: write down, ask, write down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar, cast
+
+from sqlalchemy import Connection
+
+from prenopay._redaction import redact
+from prenopay.books import operations, outbox, outcomes
+from prenopay.books.operations import Begun, Intent
+from prenopay.books.outbox import NewEvent
+from prenopay.books.vault import Vault
+from prenopay.delivery import Host
+from prenopay.errors import DuplicateReference, NotSent, OutcomeUnknown, PrenopayError, UnsupportedOperation
+from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender, Ledger, Send
+from prenopay.provider.values import Observation
+from prenopay.provider.verbs import PaymentProvider
+from prenopay.values.callbacks import CallbackUrls
+from prenopay.values.payments import OperationId, OperationKind, Outcome
+from prenopay.values.subjects import Subject
+
+__all__ = ["Account", "News", "Ports", "Reaction", "asked", "failed", "redacted"]
+
+T = TypeVar("T")
+VerbT = TypeVar("VerbT")
+P = ParamSpec("P")
+
+_WRITING_MARGIN: Final = timedelta(seconds=30)
+"""How much longer than its deadline a try owns its operation: time to write the result down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The I/O of one account."""
+
+    http: HttpSender
+    ledger: Ledger
+    clock: Clock
+    entropy: Entropy
+    callback_urls: CallbackUrls
+    vault: Vault
+    host: Host
+    reactions: tuple[Reaction, ...] = ()
+    """What follows inside the transaction when something happens to a subject of the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account's name, its gateway, its ports."""
+
+    name: str
+    gateway: PaymentProvider
+    ports: Ports
+
+    def now(self) -> datetime:
+        """Return the time of day."""
+        return self.ports.clock.now()
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``work`` in a transaction that only reads."""
+        return await self.ports.ledger.read(lambda connection: work(connection, *args, **kwargs))
+
+    async def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``work`` in a transaction that may write."""
+        return await self.ports.ledger.transact(lambda connection: work(connection, *args, **kwargs))
+
+    def can(self, verb: type) -> bool:
+        """Whether the provider declares ``verb``, one of the protocols of ``prenopay.provider``."""
+        return verb in type(self.gateway).__mro__
+
+    def require(self, verb: type[VerbT], name: str, *, otherwise: str = "the provider has no such operation") -> VerbT:
+        """Return the gateway as one that can ``name``; raises ``UnsupportedOperation`` with the reason."""
+        if self.can(verb):
+            return cast("VerbT", self.gateway)
+        reason = self.gateway.limits.not_supported.get(name, otherwise)
+        message = f"{self.gateway.name} cannot {name.replace('_', ' ')}: {reason}"
+        raise UnsupportedOperation(message, capability=name, reason=reason).about(account=self.name)
+
+    def intent(self, kind: OperationKind, operation_id: str) -> Intent:
+        """Return what names an operation, and how long this try owns it."""
+        now = self.now()
+        return Intent(
+            account=self.name,
+            operation_id=OperationId(operation_id),
+            kind=kind,
+            rule=self.gateway.limits.reference,
+            now=now,
+            claim_until=now + self.claimed_for,
+        )
+
+    @property
+    def claimed_for(self) -> timedelta:
+        """How long one try owns its operation."""
+        return timedelta(seconds=self.gateway.limits.deadline_seconds) + _WRITING_MARGIN
+
+    def callback_url(self, subject: Subject) -> str:
+        """Return where the gateway reports changes of ``subject``."""
+        return self.ports.callback_urls.url(self.name, subject)
+
+    def send(self, begun: Begun | None = None) -> Send:
+        """Return a ``send`` whose calls together stay within one deadline.
+
+        Where ``begun`` may have been sent before, and the gateway promises to know its reference only for
+        ``limits.resend_window``, later only reads go out: sending again could move the money twice.
+        """
+        clock, limits = self.ports.clock, self.gateway.limits
+        deadline = clock.monotonic() + limits.deadline_seconds
+        window = limits.resend_window
+        first_sent_at = None if begun is None or not begun.maybe_sent else begun.operation.first_sent_at
+        looks_only = window is not None and first_sent_at is not None and self.now() - first_sent_at >= window
+
+        async def send(request: HttpRequest) -> HttpResponse:
+            if looks_only and not request.retry_safe:
+                message = (
+                    f"{request.label}: an earlier try may have reached the gateway, which remembers a reference for "
+                    f"{window} only, so nothing was sent again; find out what happened, then settle it by hand"
+                )
+                raise OutcomeUnknown(message)
+            left = deadline - clock.monotonic()
+            if left <= 0:
+                message = f"{request.label}: the deadline passed before this was sent"
+                raise NotSent(message)
+            return await self.ports.http.send(request, timeout=left)
+
+        return send
+
+    async def notify(self, subjects: News) -> None:
+        """Deliver the events of ``subjects`` that wait."""
+        await self.ports.host.hears(self.name, subjects)
+
+    def append_events(
+        self,
+        connection: Connection,
+        subject: Subject,
+        news: Sequence[NewEvent],
+        *,
+        facts: Mapping[str, Any],
+        raw: Any = None,
+    ) -> News:
+        """Write down what happened to ``subject`` in the transaction that changed it, and let others react in it.
+
+        Returns every subject of which there is something to report.
+        """
+        if not news:
+            return ()
+        outbox.append(connection, self.name, subject, news, facts=facts, now=self.now(), raw=raw)
+        reacted = [
+            each for new in news for react in self.ports.reactions for each in react(connection, self, subject, new)
+        ]
+        return (subject, *reacted)
+
+
+News: TypeAlias = tuple[Subject, ...]
+"""The subjects of which a transaction has something to report."""
+
+Reaction: TypeAlias = Callable[[Connection, Account, Subject, NewEvent], News]
+"""How one subject hears of another: called in the transaction that writes the event, so that both or neither stay."""
+
+
+async def asked(account: Account, begun: Begun, ask: Callable[[str], Awaitable[T]]) -> T:
+    """Ask the gateway under the operation's reference; an error decides the outcome, which is written down.
+
+    A create whose reference is refused as seen before gets a new one at once: the order behind the old
+    one, if any, can never be paid, because nobody holds its page. For a change that would be a second
+    chance to move the money (someone on the way may have sent it twice), so it waits.
+    """
+    made = begun.operation.operation
+    try:
+        try:
+            return await ask(made.reference)
+        except DuplicateReference:
+            if made.kind is not OperationKind.CREATE:
+                raise
+            fresh = await account.transact(_next_reference, account, begun)
+            return await ask(fresh.operation.reference)
+    except PrenopayError as error:
+        error.about(
+            account=account.name,
+            provider=account.gateway.name,
+            operation_id=made.operation_id,
+            payment_id=made.payment_id,
+        )
+        raise
+
+
+def failed(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> Outcome:
+    """Write down what ``error`` says of the outcome, and return it."""
+    now, made = account.now(), begun.operation.operation
+    outcome = Outcome.UNKNOWN if outcomes.leaves_open(begun, error, now) else Outcome.NOT_ATTEMPTED
+    if made.outcome is Outcome.PENDING:
+        outcome = Outcome.PENDING  # the gateway has accepted it: an error while looking changes nothing
+    if outcome is Outcome.NOT_ATTEMPTED and isinstance(error, DuplicateReference):
+        _next_reference(connection, account, begun)  # the old one is another system's: the next try needs its own
+    operations.settle(connection, begun.operation, outcome, now=now, error=str(error))
+    return outcome
+
+
+def _next_reference(connection: Connection, account: Account, begun: Begun) -> operations.StoredOperation:
+    made = begun.operation.operation
+    return operations.next_reference(connection, account.intent(made.kind, made.operation_id))
+
+
+def redacted(observed: Observation) -> Observation:
+    """Mask secrets in the raw answer, once, before anything is stored or reported of it."""
+    return replace(observed, raw=redact(observed.raw))

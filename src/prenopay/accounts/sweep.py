@@ -1,0 +1,174 @@
+"""The sweep: one look at everything that has a next time, then, kind by kind, what is to be done about it.
+
+With nothing due it costs one transaction that reads, for any number of accounts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from prenopay._redaction import scrub
+from prenopay.account import Account
+from prenopay.accounts.reception import Reception
+from prenopay.books import due, inbox, operations
+from prenopay.books.due import Due
+from prenopay.delivery import Host
+from prenopay.mandates import use_cases as mandates
+from prenopay.payments import creating, looking, resolving, rows
+from prenopay.payments.ending import leaves_page
+from prenopay.payouts import use_cases as payouts
+from prenopay.ports import Clock, Ledger
+from prenopay.values.callbacks import CallbackAddress
+from prenopay.values.payments import Payment
+from prenopay.values.subjects import SubjectKind
+
+__all__ = ["SweepReport", "sweep"]
+
+_log = logging.getLogger("prenopay")
+
+_WORK_MAY_TAKE: Final = timedelta(minutes=2)
+"""How long a sweep owns what it has claimed, before another may try."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """What one sweep did. ``failures`` are for people: each is kept and tried again.
+
+    An operation that certainly did not happen (``NOT_ATTEMPTED``) is named once; its ``error`` says why.
+    """
+
+    callbacks: int
+    operations: int
+    payments: int
+    delivered: int
+    failures: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """One sweep under way."""
+
+    ledger: Ledger
+    clock: Clock
+    accounts: Mapping[str, Account]
+    limit: int
+    failures: list[str] = field(default_factory=list[str])
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Keep what went wrong, for people; the log has the rest."""
+        _log.warning("sweep: %s failed and is tried again", what, exc_info=error)
+        self.failures.append(scrub(f"{what}: {type(error).__name__}: {error}"))
+
+    async def claim(self, kind: str) -> tuple[Due, ...]:
+        """Take what is due of one kind, so that no other sweep does."""
+        now, names = self.clock.now(), tuple(self.accounts)
+
+        def claim(connection: Connection) -> tuple[Due, ...]:
+            return due.claim(connection, kind, names, now, until=now + _WORK_MAY_TAKE, limit=self.limit)
+
+        return await self.ledger.transact(claim)
+
+    async def postpone(self, kind: str, row: Due) -> None:
+        """Let go of what failed until its next try."""
+        again_at = self.clock.now() + due.pause(due.LOOKS, row.tries)
+        await self.ledger.transact(lambda connection: due.postpone(connection, kind, row, again_at))
+
+
+async def sweep(
+    ledger: Ledger, clock: Clock, accounts: Mapping[str, Account], reception: Reception, host: Host, limit: int
+) -> SweepReport:
+    """Do everything that is due; one failure never stops it."""
+    now, names = clock.now(), tuple(accounts)
+    waiting = await ledger.read(lambda connection: due.waiting(connection, names, now, limit=limit))
+    present = _Sweep(ledger, clock, accounts, limit)
+    if "callbacks" in waiting:
+        await _callbacks(present, reception, waiting["callbacks"])
+    for row in waiting.get("operations", ()):
+        await _operation(present, row)
+    for name in sorted({row.account for row in waiting.get("mandates", ())}):
+        await _mandates(present, name)
+    if "tokens" in waiting:
+        await _tokens(present)
+    looked = await _payments(present) if "payments" in waiting else 0
+    return SweepReport(
+        callbacks=len(waiting.get("callbacks", ())),
+        operations=len(waiting.get("operations", ())),
+        payments=looked,
+        delivered=await host.deliver(names, limit=limit) if "events" in waiting else 0,
+        failures=tuple(present.failures),
+    )
+
+
+async def _callbacks(present: _Sweep, reception: Reception, waiting: tuple[Due, ...]) -> None:
+    """Work on callbacks that wait, one subject at a time."""
+    ids = [row.key for row in waiting]
+    callbacks = await present.ledger.read(lambda connection: inbox.rows(connection, ids))
+    first_of = {CallbackAddress(each.account, each.subject): each.inbox_id for each in reversed(callbacks)}
+    for address, inbox_id in first_of.items():
+        if why := await reception.work(address):
+            present.failures.append(f"callback {inbox_id}: {why}")
+
+
+async def _operation(present: _Sweep, row: Due) -> None:
+    """Look up an operation whose outcome is open."""
+    account = present.accounts[row.account]
+    try:
+        found = await account.read(operations.load, account.name, row.key)
+        if found.operation.subject.kind is SubjectKind.PAYOUT:
+            await payouts.resolve(account, row.key)
+        else:
+            await resolving.resolve(account, row.key)
+    except Exception as error:  # noqa: BLE001 - one operation's trouble never stops the sweep
+        present.failed(f"operation {row.key}", error)
+
+
+async def _mandates(present: _Sweep, name: str) -> None:
+    """Move on the mandates that time has moved."""
+    try:
+        await mandates.age(present.accounts[name], limit=present.limit)
+    except Exception as error:  # noqa: BLE001 - what is left is tried again by the next sweep
+        present.failed(f"stored methods of {name}", error)
+
+
+async def _tokens(present: _Sweep) -> None:
+    """Remove at the gateway what was to be removed and was not yet."""
+    for row in await present.claim("tokens"):
+        try:
+            await mandates.finish_removal(present.accounts[row.account], row.key)
+        except Exception as error:  # noqa: BLE001 - what is left is tried again by a later sweep
+            present.failed(f"stored method {row.key}", error)
+            await present.postpone("tokens", row)
+
+
+async def _payments(present: _Sweep) -> int:
+    """Look at the payments that are due; return how many there were."""
+    claimed = await present.claim("payments")
+    for row in claimed:
+        try:
+            await _payment(present.accounts[row.account], row.key)
+        except Exception as error:  # noqa: BLE001 - one payment's trouble never stops the sweep
+            present.failed(f"payment {row.key}", error)
+            await present.postpone("payments", row)
+    return len(claimed)
+
+
+async def _payment(account: Account, payment_id: str) -> None:
+    seen = await account.read(looking.view, account, payment_id)
+    if _is_over(seen.stored.payment, account):
+        await creating.expire(account, payment_id)
+    elif seen.stored.payment.provider_reference is None:
+        # Nothing to look at: the operation that makes the payment is looked up by itself.
+        await account.transact(rows.postpone, payment_id, account.now() + due.pause(due.LOOKS, 0))
+    else:
+        await looking.look(account, seen, source="sweep")
+
+
+def _is_over(payment: Payment, account: Account) -> bool:
+    is_over = payment.is_open and payment.expires_at is not None and payment.expires_at <= account.now()
+    return is_over or leaves_page(payment)

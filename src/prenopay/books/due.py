@@ -1,0 +1,121 @@
+"""Everything that has a next time: one claim, one release, one backoff, for every table with the due columns.
+
+``next_at`` says when something is due, ``claimed_until`` that somebody works on it, ``tries`` how often it
+was tried since it last went well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, or_, select, update
+
+from prenopay.books import schema
+
+__all__ = [
+    "CALLBACKS",
+    "EVENTS",
+    "LOOKS",
+    "OPERATIONS",
+    "TABLES",
+    "Due",
+    "claim",
+    "free",
+    "pause",
+    "postpone",
+    "waiting",
+]
+
+
+def _minutes(*pauses: int) -> tuple[timedelta, ...]:
+    return tuple(timedelta(minutes=pause) for pause in pauses)
+
+
+CALLBACKS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
+EVENTS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600))
+OPERATIONS: Final = _minutes(1, 5, 30, 120, 480, 1440)
+LOOKS: Final = _minutes(10, 20, 60, 180, 480, 1440)
+"""Pauses after a look at a payment, or a removal of a token, that failed. Of all these the last one repeats."""
+
+
+def pause(schedule: Sequence[timedelta], tries: int) -> timedelta:
+    """Return how long to wait after so many tries."""
+    return schedule[min(tries, len(schedule) - 1)]
+
+
+TABLES: Final[Mapping[str, tuple[Table, Column[Any]]]] = {
+    "callbacks": (schema.inbox, schema.inbox.c.inbox_id),
+    "operations": (schema.operations, schema.operations.c.operation_id),
+    "mandates": (schema.mandates, schema.mandates.c.mandate_id),
+    "tokens": (schema.tokens, schema.tokens.c.mandate_id),
+    "payments": (schema.payments, schema.payments.c.payment_id),
+    "events": (schema.deliveries, schema.deliveries.c.sequence),
+}
+"""What the sweep looks for, in the order in which it works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One row that is due."""
+
+    account: str
+    key: Any
+    tries: int
+
+
+def free(table: Table, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that nobody works on a row."""
+    return or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now)
+
+
+def waiting(
+    connection: Connection, accounts: Sequence[str], now: datetime, *, limit: int
+) -> dict[str, tuple[Due, ...]]:
+    """Return what is due, kind by kind, longest waiting first; kinds of which nothing is due are left out."""
+    found: dict[str, tuple[Due, ...]] = {}
+    for kind in TABLES:
+        rows = tuple(_due(row) for row in connection.execute(_waiting(kind, accounts, now, limit)))
+        if rows:
+            found[kind] = rows
+    return found
+
+
+def claim(
+    connection: Connection, kind: str, accounts: Sequence[str], now: datetime, *, until: datetime, limit: int
+) -> tuple[Due, ...]:
+    """Take rows that are due, so that nobody else does before ``until``."""
+    table, key = TABLES[kind]
+    due = tuple(
+        _due(row) for row in connection.execute(_waiting(kind, accounts, now, limit).with_for_update(skip_locked=True))
+    )
+    for account in {each.account for each in due}:
+        keys = [each.key for each in due if each.account == account]
+        connection.execute(update(table).where(table.c.account == account, key.in_(keys)).values(claimed_until=until))
+    return due
+
+
+def postpone(connection: Connection, kind: str, row: Due, at: datetime) -> None:
+    """Let go of a row that was tried and is not done; it is due again at ``at``."""
+    table, key = TABLES[kind]
+    connection.execute(
+        update(table)
+        .where(table.c.account == row.account, key == row.key, table.c.next_at.is_not(None))
+        .values(next_at=at, claimed_until=None, tries=row.tries + 1),
+    )
+
+
+def _waiting(kind: str, accounts: Sequence[str], now: datetime, limit: int) -> Select[Any]:
+    table, key = TABLES[kind]
+    return (
+        select(table.c.account, key.label("key"), table.c.tries)
+        .where(table.c.account.in_(accounts), table.c.next_at <= now, free(table, now))
+        .order_by(table.c.next_at, key)
+        .limit(limit)
+    )
+
+
+def _due(row: Any) -> Due:
+    return Due(row.account, row.key, row.tries)

@@ -1,0 +1,132 @@
+"""Events from the outbox to the host's handler: in order per subject, at least once, until the handler succeeds."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from prenopay._redaction import scrub
+from prenopay.books import outbox
+from prenopay.errors import ConfigurationError, LedgerUnavailable
+from prenopay.ports import Clock, Ledger
+from prenopay.values.events import AsyncEventHandler, Event, EventHandler
+from prenopay.values.subjects import Subject
+
+__all__ = ["Host", "awaited", "called"]
+
+_log = logging.getLogger("prenopay")
+
+_HANDLER_MAY_TAKE: Final = timedelta(minutes=5)
+"""How long an event is left to the handler that has it, before another process may try."""
+_AT_ONCE_MOST: Final = 1000
+_USE_ASYNC = "on_event is async, and blocking accounts call a plain function: use AsyncAccounts, or a plain def"
+_USE_BLOCKING = "on_event is a plain function, and async accounts await it: make it async def, or use Accounts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The host, as the core notifies it: its handler, and the books from which events are taken."""
+
+    ledger: Ledger
+    clock: Clock
+    on_event: AsyncEventHandler | None
+
+    async def hears(self, account: str, subjects: Sequence[Subject]) -> None:
+        """Deliver what waits of some subjects; what goes wrong is left for the sweep."""
+        if subjects:
+            with suppress(LedgerUnavailable):
+                await self.deliver([account], subjects=subjects)
+
+    async def deliver(
+        self, accounts: Sequence[str], *, subjects: Sequence[Subject] = (), limit: int = _AT_ONCE_MOST
+    ) -> int:
+        """Hand waiting events to the handler, in order per subject; return how many it took.
+
+        ``subjects``: of these only. An event whose handler raises stays, and holds back later events of the
+        same subject.
+        """
+        if self.on_event is None:
+            return 0
+        taken = 0
+        next_one = await self.ledger.transact(lambda connection: self._claim(connection, accounts, subjects))
+        while next_one is not None:
+            present, why = next_one, await self._handled(next_one.event)
+            taken, limit = taken + (why is None), limit - 1
+
+            def conclude(
+                connection: Connection, present: outbox.Delivery = present, why: str | None = why, more: int = limit
+            ) -> outbox.Delivery | None:
+                now = self.clock.now()
+                if why is None:
+                    outbox.delivered(connection, present, now=now)
+                else:
+                    outbox.failed(connection, present, why, now=now)
+                return self._claim(connection, accounts, subjects) if more > 0 else None
+
+            next_one = await self.ledger.transact(conclude)
+        return taken
+
+    def _claim(
+        self, connection: Connection, accounts: Sequence[str], subjects: Sequence[Subject]
+    ) -> outbox.Delivery | None:
+        now = self.clock.now()
+        return outbox.claim(connection, accounts, now=now, until=now + _HANDLER_MAY_TAKE, subjects=subjects)
+
+    async def _handled(self, event: Event) -> str | None:
+        """Call the handler; return what went wrong, if anything."""
+        assert self.on_event is not None, "asked by deliver"  # noqa: S101 - tells the type checker
+        try:
+            await self.on_event(event)
+        except Exception as error:  # noqa: BLE001 - the host's code may raise anything; the event is kept
+            _log.exception("the handler failed on %s %s; it is called again later", event.kind, event.event_id)
+            return scrub(f"{type(error).__name__}: {error}")
+        return None
+
+
+def called(handler: EventHandler) -> AsyncEventHandler:
+    """Return what calls a blocking handler; raises ``ConfigurationError`` for one that is async.
+
+    A coroutine that nobody awaits does nothing, and the event would count as delivered.
+    """
+    _require_callable(handler)
+    if _is_async(handler):
+        raise ConfigurationError(_USE_ASYNC)
+
+    async def tell(event: Event) -> None:
+        result: object = handler(event)  # type: ignore[func-returns-value]  # that it returns nothing is what is checked
+        if inspect.isawaitable(result):
+            if inspect.iscoroutine(result):
+                result.close()
+            raise ConfigurationError(_USE_ASYNC)
+
+    return tell
+
+
+def awaited(handler: AsyncEventHandler) -> AsyncEventHandler:
+    """Return what awaits an async handler; raises ``ConfigurationError`` for one that cannot be called."""
+    _require_callable(handler)
+
+    async def tell(event: Event) -> None:
+        result: object = handler(event)
+        if not inspect.isawaitable(result):
+            raise ConfigurationError(_USE_BLOCKING)
+        await result
+
+    return tell
+
+
+def _require_callable(handler: object) -> None:
+    if not callable(handler):
+        message = f"on_event: must be a function that takes an event, not {type(handler).__name__}"
+        raise ConfigurationError(message)
+
+
+def _is_async(handler: object) -> bool:
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004 - asks for its colour, not whether it is there

@@ -1,0 +1,81 @@
+"""What time alone does to a mandate: cards and consents run out, a suspension with an end is over (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from prenopay.values.events import EventKind
+from prenopay.values.mandates import MandateState
+
+__all__ = ["Standing", "Step", "next_step", "next_step_at"]
+
+_WARNED_AHEAD: Final = timedelta(days=45)
+"""How long before its card runs out a mandate is called expiring: two monthly draws to ask the payer in."""
+_TOKEN_MAY_TAKE: Final = timedelta(days=7)
+"""How long after a purchase its token may come; a payer who clicked on a card stored earlier gets no new one."""
+_LIVES: Final = frozenset({MandateState.ACTIVE, MandateState.EXPIRING, MandateState.SUSPENDED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What decides a mandate's next step. ``until`` is the last day on which the payer wants it remembered."""
+
+    state: MandateState
+    until: date | None
+    expires: date | None
+    """The last day of the card; ``None`` where there is no card, or the network renews it by itself."""
+    resume_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """The state that follows, why, and the event that reports it, if any."""
+
+    state: MandateState
+    why: str
+    event: EventKind | None
+    removes_token: bool = False
+
+
+def next_step_at(standing: Standing) -> datetime | None:
+    """Return when time alone moves the mandate on; ``None`` where it never does."""
+    if standing.state is MandateState.PENDING:
+        return standing.updated_at + _TOKEN_MAY_TAKE
+    if standing.state not in _LIVES:
+        return None
+    times = [_day_after(standing.until)] if standing.until is not None else []
+    if standing.state is MandateState.ACTIVE and standing.expires is not None:
+        times.append(_midnight(standing.expires - _WARNED_AHEAD))
+    if standing.state is MandateState.EXPIRING and standing.expires is not None:
+        times.append(_day_after(standing.expires))
+    if standing.state is MandateState.SUSPENDED and standing.resume_at is not None:
+        times.append(standing.resume_at)
+    return min(times, default=None)
+
+
+def next_step(standing: Standing, now: datetime) -> Step | None:
+    """Return the step that is due ``now``, if one is."""
+    at = next_step_at(standing)
+    if at is None or at > now:
+        return None
+    if standing.state is MandateState.PENDING:
+        return Step(state=MandateState.DELETED, why="the gateway sent no token", event=None)
+    if standing.until is not None and standing.until < now.date():
+        why = "the payer agreed to be remembered until then"
+        return Step(state=MandateState.EXPIRED, why=why, event=EventKind.MANDATE_ENDED, removes_token=True)
+    if standing.state is MandateState.SUSPENDED:
+        return Step(state=MandateState.ACTIVE, why="the wait is over", event=EventKind.MANDATE_ACTIVE)
+    if standing.expires is not None and standing.expires < now.date():
+        return Step(state=MandateState.EXPIRED, why="the card has run out", event=EventKind.MANDATE_ENDED)
+    return Step(state=MandateState.EXPIRING, why="the card runs out soon", event=EventKind.MANDATE_EXPIRING)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
+
+
+def _day_after(day: date) -> datetime:
+    return _midnight(day + timedelta(days=1))

@@ -1,0 +1,105 @@
+"""What must hold before a mandate is drawn on, or offered: all of it is checked before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from prenopay.errors import CeilingReached, Conflict, MandateUnusable
+from prenopay.mandates import rows
+from prenopay.mandates.ceilings import Never, NotBefore, Now, decide, of_another_payer, scheme_of
+from prenopay.mandates.methods import may_be_offered
+from prenopay.mandates.rows import StoredMandate
+from prenopay.values.mandates import ConsentKind, Mandate, MandateKind
+from prenopay.values.money import Money
+from prenopay.values.orders import Order
+from prenopay.values.payments import Outcome
+
+__all__ = ["Drawing", "check", "check_offer"]
+
+_HISTORY: Final = timedelta(days=400)
+"""Longer than any scheme looks back; declines for good within it end a method."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A charge that is about to be made: under which id, how much, for which period."""
+
+    operation_id: str
+    amount: Money
+    period: str
+    now: datetime
+
+
+def check(connection: Connection, stored: StoredMandate, drawing: Drawing) -> None:
+    """Refuse a charge that must not be sent, on a mandate that is locked (``rows.lock``).
+
+    Raises ``MandateUnusable``, ``CeilingReached``, and ``Conflict`` for a period that is paid already (through
+    whichever mandate of the payer) or while another charge on the mandate has an unknown outcome.
+    """
+    mandate = stored.mandate
+    if why := _why_unusable(mandate, drawing.amount, drawing.now):
+        message = f"mandate {mandate.mandate_id} {why}"
+        raise MandateUnusable(message).about(account=mandate.account)
+    if why := _why_conflicting(connection, mandate, drawing):
+        raise Conflict(why).about(account=mandate.account, operation_id=drawing.operation_id)
+    tries = rows.draws(connection, stored, since=drawing.now - _HISTORY)
+    counted = [each for draw, own in tries for each in ([draw] if own else of_another_payer(draw))]
+    match decide(counted, scheme_of(mandate.display), drawing.now):
+        case Never(rule=rule):
+            message = f"the last decline on {mandate.display} says never again: ask the payer for another method"
+            raise CeilingReached(message, rule=rule).about(account=mandate.account, operation_id=drawing.operation_id)
+        case NotBefore(at=at, rule=rule):
+            message = f"another draw on {mandate.display} is forbidden before {at.isoformat()} ({rule})"
+            error = CeilingReached(message, not_before=at, rule=rule)
+            raise error.about(account=mandate.account, operation_id=drawing.operation_id)
+        case Now():
+            pass
+
+
+def check_offer(mandate: Mandate, order: Order, now: datetime) -> None:
+    """Raise ``MandateUnusable`` unless ``order.pay_with`` is a method that its payer may be offered."""
+    why = ""
+    if mandate.kind is not MandateKind.ONE_CLICK:
+        why = f"is {mandate.kind}: charge it, or store a one_click method to offer"
+    elif order.payer is None or mandate.payer_reference != order.payer.reference:
+        why = "is another payer's"
+    elif not may_be_offered(mandate, now):
+        why = f"is {mandate.state}" + (f" ({mandate.reason})" if mandate.reason else "")
+    if why:
+        message = f"mandate {mandate.mandate_id} {why}"
+        raise MandateUnusable(message).about(account=mandate.account)
+
+
+def _why_unusable(mandate: Mandate, amount: Money, now: datetime) -> str:
+    most, until = mandate.consent.most, mandate.consent.until
+    if mandate.kind is MandateKind.ONE_CLICK:
+        return "is for purchases with the payer present: make an order that offers it"
+    if not mandate.state.is_chargeable:
+        return f"is {mandate.state}" + (f" ({mandate.reason})" if mandate.reason else "")
+    if until is not None and now.date() > until:
+        return f"was agreed until {until} only"
+    if most is not None and most.currency != amount.currency:
+        return f"was agreed in {most.currency}, not {amount.currency}"
+    if most is not None and amount > most:
+        return f"was agreed for {most} at most, not {amount}"
+    if most is not None and mandate.consent.kind is ConsentKind.FIXED and amount != most:
+        return f"was agreed for {most} each time, not {amount}"
+    return ""
+
+
+def _why_conflicting(connection: Connection, mandate: Mandate, drawing: Drawing) -> str:
+    for taken in rows.periods_taken(connection, mandate, but=drawing.operation_id):
+        if drawing.period and taken.period == drawing.period:
+            return (
+                f"period {drawing.period!r} is charged already, by operation {taken.operation_id!r} ({taken.outcome})"
+            )
+        if taken.mandate_id == mandate.mandate_id and taken.outcome is Outcome.UNKNOWN:
+            return (
+                f"the outcome of charge {taken.operation_id!r} on this mandate is unknown: settle it first "
+                "(resolve, or prenopay operations resolve), then repeat this one"
+            )
+    return ""

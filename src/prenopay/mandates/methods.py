@@ -1,0 +1,248 @@
+"""A mandate's life in the books: proposed with an order, active once the gateway shows the method, ended once.
+
+The host hears of each change that matters through an event of the mandate, whether or not it ever had a
+payment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from prenopay.account import Account, News
+from prenopay.books import ids
+from prenopay.books.outbox import NewEvent
+from prenopay.books.vault import Sealed
+from prenopay.mandates import rows
+from prenopay.mandates.aging import next_step
+from prenopay.mandates.rows import StoredMandate
+from prenopay.values.events import EventKind
+from prenopay.values.mandates import Mandate, MandateKind, MandateState, StoreMethod
+from prenopay.values.payments import Decline
+from prenopay.values.subjects import Subject
+
+__all__ = [
+    "CLOCK",
+    "GATEWAY",
+    "HOST",
+    "add",
+    "age",
+    "end",
+    "may_be_offered",
+    "note_seen",
+    "propose",
+    "refresh",
+    "suspend",
+]
+
+CLOCK: Final = "clock"
+GATEWAY: Final = "gateway"
+HOST: Final = "host"
+"""Who changed a mandate, as its history says."""
+_GONE: Final = "the gateway no longer has it"
+_AGAIN: Final = "the same method was stored again"
+_ENDS_OF_PAYMENTS: Final = frozenset({EventKind.DECLINED, EventKind.CANCELLED, EventKind.EXPIRED})
+_UNBORN: Final = frozenset({MandateState.PROPOSED, MandateState.PENDING})
+
+
+def propose(
+    connection: Connection, account: Account, store: StoreMethod, *, payment_id: str, payer_reference: str
+) -> None:
+    """Write down what the payer is about to agree to, one mandate for each kind."""
+    now = account.now()
+    for kind in store.kinds:
+        mandate = Mandate(
+            mandate_id=ids.mandate_of(payment_id, kind.value),
+            account=account.name,
+            provider=account.gateway.name,
+            payer_reference=payer_reference,
+            kind=kind,
+            state=MandateState.PROPOSED,
+            consent=store.consent,
+            instrument="",
+            display="",
+            expires=None,
+            network_tokenized=False,
+            payment_id=payment_id,
+            replaces=store.replaces,
+            replaced_by=None,
+            reason="the payer was asked",
+            created_at=now,
+            updated_at=now,
+        )
+        rows.insert_mandate(connection, mandate, actor=HOST)
+
+
+def add(connection: Connection, account: Account, mandate: Mandate, token: Sealed, *, actor: str) -> bool:
+    """Add a mandate that was made elsewhere; ``False`` when its token is in the books already."""
+    if rows.holder_of_token(connection, account.name, token.fingerprint) is not None:
+        return False
+    rows.insert_mandate(connection, mandate, actor=actor)
+    rows.keep_token(connection, mandate.mandate_id, account.name, token.fingerprint, token.sealed)
+    return True
+
+
+def note_seen(
+    connection: Connection,
+    account: Account,
+    payment_id: str,
+    seen: Sequence[Sealed],
+    *,
+    is_over: bool,
+    has_money: bool,
+) -> News:
+    """Compare the methods that the gateway shows with what was proposed with a payment; return who has news.
+
+    ``is_over``: the payment ended without money, so what was proposed never comes to be.
+    """
+    now, news = account.now(), list[Subject]()
+    proposed = {stored.mandate.kind: stored for stored in rows.of_payment(connection, payment_id)}
+    for each in seen:
+        stored = proposed.pop(each.method.kind, None)
+        if stored is None:
+            continue  # nobody asked for it: it is not ours to keep
+        mandate = stored.mandate
+        if mandate.state in _UNBORN:
+            news += _activate(connection, account, stored, each)
+        elif not mandate.state.has_ended:
+            rows.show(connection, mandate.mandate_id, each.method, now=now)
+        elif not mandate.display and rows.holder_of_token(connection, account.name, each.fingerprint) is None:
+            # Paid when the order was over: the mandate never began, and what was stored is removed (once: it is shown).
+            rows.show(connection, mandate.mandate_id, each.method, now=now)
+            rows.keep_token(connection, mandate.mandate_id, account.name, each.fingerprint, each.sealed)
+            rows.postpone_removal(connection, mandate.mandate_id, now)
+    for stored in proposed.values():
+        name, state = stored.mandate.mandate_id, stored.mandate.state
+        if state in _UNBORN and is_over:
+            rows.change(connection, name, MandateState.DELETED, actor=GATEWAY, reason="not completed", now=now)
+        elif state is MandateState.PROPOSED and has_money:
+            rows.change(connection, name, MandateState.PENDING, actor=GATEWAY, reason="no token yet", now=now)
+    return tuple(news)
+
+
+def refresh(
+    connection: Connection, account: Account, payer_reference: str, seen: Sequence[Sealed]
+) -> tuple[tuple[Mandate, ...], News]:
+    """Take over how the gateway shows a payer's methods now; one that it no longer has is over."""
+    news = list[Subject]()
+    shown = {each.fingerprint: each.method for each in seen}
+    for stored in rows.of_payer_with_tokens(connection, account.name, payer_reference):
+        name, method = stored.mandate.mandate_id, shown.get(stored.fingerprint)
+        if method is not None:
+            rows.show(connection, name, method, now=account.now())
+        else:
+            news += end(connection, account, name, MandateState.REVOKED, actor=GATEWAY, reason=_GONE)
+    return rows.of_payer(connection, account.name, payer_reference), tuple(news)
+
+
+def end(
+    connection: Connection,
+    account: Account,
+    mandate_id: str,
+    state: MandateState,
+    *,
+    actor: str,
+    reason: str,
+    remove_at: datetime | None = None,
+    replaced_by: str | None = None,
+) -> News:
+    """End a mandate, unless it has ended; from ``remove_at`` on its token is to be removed at the gateway."""
+    was_born = rows.load(connection, account.name, mandate_id).mandate.state not in _UNBORN
+    ended = rows.change(
+        connection, mandate_id, state, actor=actor, reason=reason, now=account.now(), replaced_by=replaced_by
+    )
+    if remove_at is not None:
+        rows.postpone_removal(connection, mandate_id, remove_at)
+    if ended is None or not was_born:  # the host never heard of one that was not born
+        return ()
+    return _happened(connection, account, ended, NewEvent(kind=EventKind.MANDATE_ENDED, detail=reason))
+
+
+def suspend(connection: Connection, account: Account, subject: Subject, new: NewEvent) -> News:
+    """React to a payment: where its charge was declined, and the decline says so, the mandate rests."""
+    decline: Decline | None = new.decline
+    if new.kind not in _ENDS_OF_PAYMENTS or decline is None or not decline.suspends:
+        return ()
+    mandate_id = rows.charged_mandate(connection, subject.id)
+    if mandate_id is None:
+        return ()
+    suspended = rows.change(
+        connection,
+        mandate_id,
+        MandateState.SUSPENDED,
+        actor=GATEWAY,
+        reason=decline.text or decline.code.value,
+        now=account.now(),
+        resume_at=decline.not_before,
+    )
+    if suspended is None:
+        return ()
+    return _happened(connection, account, suspended, NewEvent(kind=EventKind.MANDATE_SUSPENDED, decline=decline))
+
+
+def age(connection: Connection, account: Account, *, limit: int) -> News:
+    """Move on the mandates that time has moved; return who has news."""
+    now, news = account.now(), list[Subject]()
+    for stored in rows.lock_due(connection, account.name, now, limit=limit):
+        step, mandate = next_step(stored.standing, now), stored.mandate
+        if step is None:
+            continue
+        changed = rows.change(connection, mandate.mandate_id, step.state, actor=CLOCK, reason=step.why, now=now)
+        if step.removes_token:
+            rows.postpone_removal(connection, mandate.mandate_id, now)
+        if changed is not None and step.event is not None:
+            news += _happened(connection, account, changed, NewEvent(kind=step.event, detail=step.why))
+    return tuple(news)
+
+
+def may_be_offered(mandate: Mandate, now: datetime) -> bool:
+    """Whether a payer may be offered the method again: it works, and the payer still wants it remembered."""
+    until = mandate.consent.until
+    remembered = until is None or now.date() <= until
+    return mandate.kind is MandateKind.ONE_CLICK and mandate.state.is_chargeable and remembered
+
+
+def _activate(connection: Connection, account: Account, stored: StoredMandate, seen: Sealed) -> News:
+    now, mandate, news = account.now(), stored.mandate, list[Subject]()
+    other = rows.holder_of_token(connection, account.name, seen.fingerprint)
+    if other is not None:  # the gateway gave a token that we hold already: the newer consent takes it over
+        rows.remove_token(connection, other)
+        replaced, new = MandateState.REPLACED, mandate.mandate_id
+        news += end(connection, account, other, replaced, actor=GATEWAY, reason=_AGAIN, replaced_by=new)
+    rows.keep_token(connection, mandate.mandate_id, account.name, seen.fingerprint, seen.sealed)
+    rows.show(connection, mandate.mandate_id, seen.method, now=now)
+    reason = "the method was stored"
+    active = rows.change(connection, mandate.mandate_id, MandateState.ACTIVE, actor=GATEWAY, reason=reason, now=now)
+    if active is not None:
+        news += _happened(connection, account, active, NewEvent(kind=EventKind.MANDATE_ACTIVE))
+    if mandate.replaces:
+        news += _replace(connection, account, mandate.replaces, mandate.mandate_id)
+    return tuple(news)
+
+
+def _replace(connection: Connection, account: Account, old: str, new: str) -> News:
+    """End the mandate that a new one takes the place of; its token goes at the gateway too."""
+    if not rows.exists(connection, account.name, old):
+        return ()  # another account's: not ours to end
+    return end(
+        connection,
+        account,
+        old,
+        MandateState.REPLACED,
+        actor=HOST,
+        reason="replaced by a new method",
+        remove_at=account.now(),
+        replaced_by=new,
+    )
+
+
+def _happened(connection: Connection, account: Account, mandate: Mandate, new: NewEvent) -> News:
+    facts = {
+        "mandate_id": mandate.mandate_id,
+        "payment_id": mandate.payment_id,
+        "order_reference": rows.order_reference(connection, mandate.payment_id) if mandate.payment_id else "",
+    }
+    return account.append_events(connection, Subject.mandate(mandate.mandate_id), [new], facts=facts)

@@ -1,0 +1,440 @@
+"""Every statement about mandates, their sealed tokens and the charges drawn on them.
+
+A mandate is proposed with an order, active once the gateway shows the method, and never edited away: each
+change of state is also an appended row that says who, when and why. The token is apart, sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, update
+
+from prenopay.books import codec, due, schema
+from prenopay.errors import NotFound
+from prenopay.mandates.aging import Standing, next_step_at
+from prenopay.mandates.ceilings import Draw
+from prenopay.values.mandates import Consent, Mandate, MandateChange, MandateKind, MandateState, MethodSeen
+from prenopay.values.payments import Decline, OperationKind, Outcome
+
+__all__ = [
+    "Period",
+    "StoredMandate",
+    "change",
+    "charged_mandate",
+    "draws",
+    "due_for_removal",
+    "exists",
+    "find",
+    "history",
+    "holder_of_token",
+    "insert_mandate",
+    "keep_token",
+    "load",
+    "lock",
+    "lock_due",
+    "note_charge",
+    "of_payer",
+    "of_payer_with_tokens",
+    "of_payment",
+    "order_reference",
+    "periods_taken",
+    "postpone_removal",
+    "remove_token",
+    "reseal_token",
+    "sealed_tokens",
+    "show",
+    "token",
+]
+
+_ENDED: Final = tuple(state.value for state in MandateState if state.has_ended)
+_TAKEN: Final = (Outcome.SUCCEEDED.value, Outcome.PENDING.value, Outcome.UNKNOWN.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMandate:
+    """A mandate with what only the core needs to know of it."""
+
+    mandate: Mandate
+    card_key: str
+    resume_at: datetime | None
+    fingerprint: str = ""
+
+    @property
+    def standing(self) -> Standing:
+        """What decides the next step that time brings."""
+        mandate = self.mandate
+        return Standing(
+            state=mandate.state,
+            until=mandate.consent.until,
+            expires=None if mandate.network_tokenized else mandate.expires,
+            resume_at=self.resume_at,
+            updated_at=mandate.updated_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """One charge that took a period, or may have."""
+
+    operation_id: str
+    mandate_id: str
+    period: str
+    outcome: Outcome
+
+
+# Mandates
+
+
+def load(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
+    """Return the mandate; raises ``NotFound`` for one that this account does not have."""
+    table = schema.mandates
+    query = select(table).where(table.c.mandate_id == mandate_id, table.c.account == account)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        message = f"there is no mandate {mandate_id!r} in account {account!r}"
+        raise NotFound(message).about(account=account)
+    return _stored(row)
+
+
+def exists(connection: Connection, account: str, mandate_id: str) -> bool:
+    """Whether this account has a mandate of that id."""
+    table = schema.mandates
+    query = select(table.c.mandate_id).where(table.c.mandate_id == mandate_id, table.c.account == account)
+    return connection.execute(query).first() is not None
+
+
+def lock(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
+    """Return the mandate, and keep others from drawing on its payer until the transaction ends.
+
+    Every mandate of the payer is locked: what is paid for is paid once, through whichever mandate.
+    """
+    table = schema.mandates
+    payer = select(table.c.payer_reference).where(table.c.mandate_id == mandate_id).scalar_subquery()
+    query = select(table).where(table.c.account == account, table.c.payer_reference == payer)
+    held = connection.execute(query.order_by(table.c.mandate_id).with_for_update()).all()
+    row = next((row for row in held if row.mandate_id == mandate_id), None)
+    return load(connection, account, mandate_id) if row is None else _stored(row)
+
+
+def of_payment(connection: Connection, payment_id: str) -> tuple[StoredMandate, ...]:
+    """Return the mandates that were proposed with a payment, and lock them."""
+    table = schema.mandates
+    return _all(connection, select(table).where(table.c.payment_id == payment_id).with_for_update())
+
+
+def of_payer(connection: Connection, account: str, payer_reference: str) -> tuple[Mandate, ...]:
+    """Return a payer's mandates, newest first, ended ones included."""
+    table = schema.mandates
+    query = (
+        select(table)
+        .where(table.c.account == account, table.c.payer_reference == payer_reference)
+        .order_by(table.c.created_at.desc(), table.c.mandate_id.desc())
+    )
+    return tuple(each.mandate for each in _all(connection, query))
+
+
+def of_payer_with_tokens(connection: Connection, account: str, payer_reference: str) -> tuple[StoredMandate, ...]:
+    """Return a payer's mandates that have not ended and hold a token, with its fingerprint."""
+    table, tokens = schema.mandates, schema.tokens
+    query = (
+        select(table, tokens.c.fingerprint)
+        .join(tokens, tokens.c.mandate_id == table.c.mandate_id)
+        .where(table.c.account == account, table.c.payer_reference == payer_reference, table.c.state.not_in(_ENDED))
+    )
+    return tuple(_stored(row, row.fingerprint) for row in connection.execute(query).all())
+
+
+def find(
+    connection: Connection, account: str, *, state: MandateState | None, after: str | None, limit: int
+) -> tuple[Mandate, ...]:
+    """Return mandates, newest first; ``after`` is the last mandate id of the page before."""
+    table = schema.mandates
+    query = select(table).where(table.c.account == account)
+    if state is not None:
+        query = query.where(table.c.state == state.value)
+    if after is not None:
+        query = query.where(table.c.mandate_id < after)
+    return tuple(each.mandate for each in _all(connection, query.order_by(table.c.mandate_id.desc()).limit(limit)))
+
+
+def history(connection: Connection, account: str, mandate_id: str) -> tuple[MandateChange, ...]:
+    """Return every change of a mandate, oldest first."""
+    load(connection, account, mandate_id)
+    table = schema.mandate_changes
+    query = select(table).where(table.c.mandate_id == mandate_id).order_by(table.c.change_id)
+    return tuple(
+        MandateChange(at=row.at, state=MandateState(row.state), actor=row.actor, reason=row.reason)
+        for row in connection.execute(query)
+    )
+
+
+def lock_due(connection: Connection, account: str, now: datetime, *, limit: int) -> tuple[StoredMandate, ...]:
+    """Return the mandates that time has moved on, and lock them."""
+    table = schema.mandates
+    query = select(table).where(table.c.account == account, table.c.next_at <= now).order_by(table.c.next_at)
+    return _all(connection, query.limit(limit).with_for_update(skip_locked=True))
+
+
+def insert_mandate(connection: Connection, mandate: Mandate, *, actor: str) -> None:
+    """Write down a new mandate; its ``reason`` is the first line of its history."""
+    stored = StoredMandate(mandate=mandate, card_key="", resume_at=None)
+    connection.execute(
+        insert(schema.mandates).values(
+            mandate_id=mandate.mandate_id,
+            account=mandate.account,
+            provider=mandate.provider,
+            payer_reference=mandate.payer_reference,
+            kind=mandate.kind.value,
+            state=mandate.state.value,
+            consent=codec.dump(mandate.consent),
+            until=mandate.consent.until,
+            instrument=mandate.instrument,
+            display=mandate.display,
+            expires=mandate.expires,
+            network_tokenized=mandate.network_tokenized,
+            payment_id=mandate.payment_id,
+            replaces=mandate.replaces,
+            created_at=mandate.created_at,
+            updated_at=mandate.updated_at,
+            next_at=next_step_at(stored.standing),
+        ),
+    )
+    _append_change(connection, mandate, actor=actor, reason=mandate.reason, now=mandate.created_at)
+
+
+def change(
+    connection: Connection,
+    mandate_id: str,
+    state: MandateState,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    replaced_by: str | None = None,
+    resume_at: datetime | None = None,
+) -> Mandate | None:
+    """Move a mandate on and return it; ``None`` where it has ended, or is in that state already.
+
+    At ``resume_at`` a suspended one works again.
+    """
+    table = schema.mandates
+    values: dict[str, Any] = {"state": state.value, "reason": reason, "updated_at": now, "resume_at": resume_at}
+    if replaced_by is not None:
+        values["replaced_by"] = replaced_by
+    moved = _write(connection, mandate_id, values, table.c.state.not_in([*_ENDED, state.value]))
+    if moved is None:
+        return None
+    _append_change(connection, moved.mandate, actor=actor, reason=reason, now=now)
+    return moved.mandate
+
+
+def show(connection: Connection, mandate_id: str, method: MethodSeen, *, now: datetime) -> None:
+    """Write down how the gateway shows the method now."""
+    values: dict[str, Any] = {
+        "instrument": method.instrument,
+        "display": method.display,
+        "expires": method.expires,
+        "network_tokenized": method.network_tokenized,
+        "updated_at": now,
+    }
+    if method.card_key:
+        values["card_key"] = method.card_key
+    _write(connection, mandate_id, values)
+
+
+def order_reference(connection: Connection, payment_id: str | None) -> str:
+    """Return the host's reference of the order that a mandate was stored with, if there is one."""
+    table = schema.payments
+    return connection.scalar(select(table.c.order_reference).where(table.c.payment_id == payment_id)) or ""
+
+
+# Tokens
+
+
+def token(connection: Connection, mandate_id: str) -> bytes | None:
+    """Return the sealed token, or ``None`` once it is removed."""
+    table = schema.tokens
+    sealed = connection.execute(select(table.c.sealed).where(table.c.mandate_id == mandate_id)).scalar_one_or_none()
+    return None if sealed is None else bytes(sealed)
+
+
+def holder_of_token(connection: Connection, account: str, fingerprint: str) -> str | None:
+    """Return the mandate that holds a token, if any does."""
+    table = schema.tokens
+    query = select(table.c.mandate_id).where(table.c.account == account, table.c.fingerprint == fingerprint)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def keep_token(connection: Connection, mandate_id: str, account: str, fingerprint: str, sealed: bytes) -> None:
+    """Store a mandate's sealed token."""
+    connection.execute(
+        insert(schema.tokens).values(mandate_id=mandate_id, account=account, fingerprint=fingerprint, sealed=sealed),
+    )
+
+
+def remove_token(connection: Connection, mandate_id: str) -> None:
+    """Forget a token that the gateway no longer has."""
+    connection.execute(delete(schema.tokens).where(schema.tokens.c.mandate_id == mandate_id))
+
+
+def postpone_removal(connection: Connection, mandate_id: str, at: datetime) -> None:
+    """Say when a token is to be removed at the gateway."""
+    table = schema.tokens
+    connection.execute(update(table).where(table.c.mandate_id == mandate_id).values(next_at=at, claimed_until=None))
+
+
+def due_for_removal(connection: Connection, account: str, now: datetime, *, limit: int) -> tuple[str, ...]:
+    """Return the mandates whose tokens are to be removed at the gateway now."""
+    table = schema.tokens
+    query = select(table.c.mandate_id).where(table.c.account == account, table.c.next_at <= now, due.free(table, now))
+    return tuple(connection.scalars(query.order_by(table.c.next_at).limit(limit)))
+
+
+def sealed_tokens(connection: Connection, account: str) -> tuple[tuple[str, bytes], ...]:
+    """Return every sealed token of an account, by mandate."""
+    table = schema.tokens
+    rows = connection.execute(select(table.c.mandate_id, table.c.sealed).where(table.c.account == account))
+    return tuple((row.mandate_id, bytes(row.sealed)) for row in rows)
+
+
+def reseal_token(connection: Connection, mandate_id: str, sealed: bytes) -> None:
+    """Store a token under another key."""
+    table = schema.tokens
+    connection.execute(update(table).where(table.c.mandate_id == mandate_id).values(sealed=sealed))
+
+
+# Charges
+
+
+def note_charge(
+    connection: Connection, stored: StoredMandate, *, payment_id: str, operation_id: str, period: str, now: datetime
+) -> None:
+    """Write down which mandate a new charge is drawn on."""
+    connection.execute(
+        insert(schema.charges).values(
+            payment_id=payment_id,
+            account=stored.mandate.account,
+            mandate_id=stored.mandate.mandate_id,
+            operation_id=operation_id,
+            card_key=stored.card_key,
+            period=period,
+            at=now,
+        ),
+    )
+
+
+def charged_mandate(connection: Connection, payment_id: str) -> str | None:
+    """Return the mandate that a payment was drawn on, if it was drawn."""
+    table = schema.charges
+    return connection.execute(select(table.c.mandate_id).where(table.c.payment_id == payment_id)).scalar_one_or_none()
+
+
+def draws(connection: Connection, stored: StoredMandate, *, since: datetime) -> Iterable[tuple[Draw, bool]]:
+    """Return every try on the mandate, and those on its card through other mandates; each with whether it is its own.
+
+    Cards are told apart by the digits that are shown, and two payers' cards may look the same.
+    """
+    charges, holders, mandate = schema.charges, schema.mandates, stored.mandate
+    same_card = charges.c.mandate_id == mandate.mandate_id
+    if stored.card_key:
+        same_card |= charges.c.card_key == stored.card_key
+    query = (
+        _charges(charges.c.at, schema.operations.c.outcome, schema.operations.c.decline, holders.c.payer_reference)
+        .join(holders, holders.c.mandate_id == charges.c.mandate_id)
+        .where(charges.c.account == mandate.account, same_card, charges.c.at >= since)
+        .where(schema.operations.c.outcome != Outcome.NOT_ATTEMPTED.value)
+    )
+    for row in connection.execute(query):
+        decline = None if row.decline is None else codec.load_as(Decline, row.decline)
+        draw = Draw(at=row.at, decline=decline, is_open=row.outcome == Outcome.UNKNOWN.value)
+        yield draw, row.payer_reference == mandate.payer_reference
+
+
+def periods_taken(connection: Connection, mandate: Mandate, *, but: str) -> tuple[Period, ...]:
+    """Return the payer's charges that took money, or may have, except that of the operation ``but``."""
+    charges, holders, made = schema.charges, schema.mandates, schema.operations
+    of_the_payer = select(holders.c.mandate_id).where(
+        holders.c.account == mandate.account, holders.c.payer_reference == mandate.payer_reference
+    )
+    query = (
+        _charges(charges.c.operation_id, charges.c.mandate_id, charges.c.period, made.c.outcome)
+        .where(charges.c.mandate_id.in_(of_the_payer), charges.c.operation_id != but)
+        .where(made.c.outcome.in_(_TAKEN), made.c.kind == OperationKind.CHARGE.value)
+    )
+    return tuple(
+        Period(
+            operation_id=row.operation_id, mandate_id=row.mandate_id, period=row.period, outcome=Outcome(row.outcome)
+        )
+        for row in connection.execute(query)
+    )
+
+
+# Rows
+
+
+def _charges(*columns: Any) -> Select[Any]:
+    charges, made = schema.charges, schema.operations
+    same = and_(made.c.account == charges.c.account, made.c.operation_id == charges.c.operation_id)
+    return select(*columns).select_from(charges).join(made, same)
+
+
+def _write(connection: Connection, mandate_id: str, values: dict[str, Any], *conditions: Any) -> StoredMandate | None:
+    """Write values into a mandate, and when time moves it on next."""
+    table = schema.mandates
+    row = connection.execute(
+        update(table).where(table.c.mandate_id == mandate_id, *conditions).values(**values).returning(table),
+    ).one_or_none()
+    if row is None:
+        return None
+    stored = _stored(row)
+    next_at = next_step_at(stored.standing)
+    if next_at != row.next_at:
+        connection.execute(update(table).where(table.c.mandate_id == mandate_id).values(next_at=next_at))
+    return stored
+
+
+def _append_change(connection: Connection, mandate: Mandate, *, actor: str, reason: str, now: datetime) -> None:
+    connection.execute(
+        insert(schema.mandate_changes).values(
+            mandate_id=mandate.mandate_id,
+            state=mandate.state.value,
+            actor=actor,
+            reason=reason,
+            at=now,
+        ),
+    )
+
+
+def _all(connection: Connection, query: Select[Any]) -> tuple[StoredMandate, ...]:
+    return tuple(_stored(row) for row in connection.execute(query).all())
+
+
+def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
+    return StoredMandate(
+        mandate=Mandate(
+            mandate_id=row.mandate_id,
+            account=row.account,
+            provider=row.provider,
+            payer_reference=row.payer_reference,
+            kind=MandateKind(row.kind),
+            state=MandateState(row.state),
+            consent=codec.load_as(Consent, row.consent),
+            instrument=row.instrument,
+            display=row.display,
+            expires=row.expires,
+            network_tokenized=row.network_tokenized,
+            payment_id=row.payment_id,
+            replaces=row.replaces,
+            replaced_by=row.replaced_by,
+            reason=row.reason,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        ),
+        card_key=row.card_key,
+        resume_at=row.resume_at,
+        fingerprint=fingerprint,
+    )

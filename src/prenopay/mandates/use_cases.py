@@ -1,0 +1,247 @@
+"""A payer's stored methods: shown, refreshed, removed, taken over from another system, sealed again.
+
+A removal is written down first and then asked for at the gateway, so that a method the payer took back
+is never charged again, whatever happens in between; the sweep finishes what was interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from prenopay.account import Account
+from prenopay.books import ids
+from prenopay.books.vault import Sealed, fingerprint, seal
+from prenopay.errors import InvalidOrder, UnsupportedOperation
+from prenopay.mandates import import_file, methods, rows
+from prenopay.mandates.import_file import TokenLine
+from prenopay.provider.verbs import StoresMandates
+from prenopay.values.mandates import ImportProblem, ImportReport, Mandate, MandateChange, MandateState, MethodSeen
+from prenopay.values.subjects import SubjectKind
+
+__all__ = ["AsyncMandates", "age", "finish_removal", "require_storing"]
+
+_TRY_AGAIN_AFTER: Final = timedelta(minutes=30)
+
+
+def require_storing(account: Account) -> StoresMandates:
+    """Return the gateway as one that stores methods; raises unless it does and there is a key to seal tokens with."""
+    gateway = _require(account)
+    account.ports.vault.require()
+    return gateway
+
+
+async def age(account: Account, *, limit: int) -> int:
+    """Move on the mandates that time has moved (cards run out, waits are over); return of how many there is news."""
+    news = await account.transact(methods.age, account, limit=limit)
+    await account.notify(news)
+    return len(news)
+
+
+async def finish_removal(account: Account, mandate_id: str) -> None:
+    """Remove a token at the gateway that was to be removed and was not yet."""
+    mandate, sealed = await account.read(_held, account, mandate_id)
+    if sealed is not None:
+        token, reason = account.ports.vault.unseal(sealed), mandate.reason or "removed"
+        await _require(account).remove_method(account.send(), mandate.kind, token, reason=reason)
+    await account.transact(rows.remove_token, mandate_id)
+
+
+class AsyncMandates:
+    """The mandates of one account: what ``AsyncPayments.mandates`` is."""
+
+    def __init__(self, account: Account) -> None:
+        """Work for ``account``."""
+        self._account = account
+
+    async def get(self, mandate_id: str) -> Mandate:
+        """Return the mandate as the books have it; raises ``NotFound``."""
+        return (await self._account.read(rows.load, self._account.name, mandate_id)).mandate
+
+    async def of_payer(self, payer_reference: str) -> tuple[Mandate, ...]:
+        """Return a payer's mandates, newest first, ended ones included."""
+        return await self._account.read(rows.of_payer, self._account.name, payer_reference)
+
+    async def to_offer(self, payer_reference: str) -> tuple[Mandate, ...]:
+        """Return the payer's ``ONE_CLICK`` methods that a new order may offer (``Order.pay_with``), newest first."""
+        now = self._account.now()
+        return tuple(each for each in await self.of_payer(payer_reference) if methods.may_be_offered(each, now))
+
+    async def find(
+        self,
+        *,
+        state: MandateState | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Mandate, ...]:
+        """Return mandates, newest first; ``after`` is the last mandate id of the page before."""
+        return await self._account.read(rows.find, self._account.name, state=state, after=after, limit=limit)
+
+    async def history(self, mandate_id: str) -> tuple[MandateChange, ...]:
+        """Return every change of a mandate, oldest first."""
+        return await self._account.read(rows.history, self._account.name, mandate_id)
+
+    async def refresh(self, payer_reference: str) -> tuple[Mandate, ...]:
+        """Ask the gateway how the payer's methods look now, write that down, and return them.
+
+        Issuers renew cards behind a token silently, so do this before you show a payer their methods. One
+        that the gateway no longer has is ``REVOKED``. Raises ``UnsupportedOperation`` where the gateway cannot
+        list a payer's methods.
+        """
+        account = self._account
+        seen = await _require(account).observe_methods(account.send(), payer_reference)
+        sealed = seal(account.ports.vault, account.name, seen)
+        found, news = await account.transact(methods.refresh, account, payer_reference, sealed)
+        await account.notify(news)
+        return found
+
+    async def remove(self, mandate_id: str, *, reason: str, actor: str = methods.HOST) -> Mandate:
+        """End a mandate, and remove its token at the gateway; ``actor`` and ``reason`` stay in its history.
+
+        It is never charged again from the moment this begins. If the gateway cannot be reached, the error
+        is raised and the sweep removes the token there later.
+        """
+        _require(self._account)
+        await self._end(mandate_id, reason=reason, actor=actor)
+        await finish_removal(self._account, mandate_id)
+        return await self.get(mandate_id)
+
+    async def remove_all(
+        self,
+        payer_reference: str,
+        *,
+        reason: str,
+        confirm: str,
+        actor: str = methods.HOST,
+    ) -> tuple[Mandate, ...]:
+        """End every mandate of a payer; at the gateway all go at once, those of other systems included.
+
+        Where the gateway knows no payers, those that are known here go, one by one.
+
+        ``confirm`` repeats the payer's reference: raises ``InvalidOrder`` where it does not.
+        """
+        if confirm != payer_reference:
+            message = (
+                "confirm: repeat the payer's reference. This removes every stored method of the payer at the gateway, "
+                "also those that other systems of the merchant hold"
+            )
+            raise InvalidOrder(message, field="confirm")
+        account, gateway = self._account, _require(self._account)
+        held = [each.mandate_id for each in await self.of_payer(payer_reference) if not each.state.has_ended]
+        for mandate_id in held:
+            await self._end(mandate_id, reason=reason, actor=actor)
+        try:
+            await gateway.remove_all_methods(account.send(), payer_reference, reason=reason)
+        except UnsupportedOperation:  # this gateway knows no payers, only methods
+            for mandate_id in held:
+                await finish_removal(account, mandate_id)
+        else:
+            for mandate_id in held:
+                await account.transact(rows.remove_token, mandate_id)
+        return await self.of_payer(payer_reference)
+
+    async def take_over(
+        self, text: str, *, dry_run: bool = False, check: bool = True, actor: str = methods.HOST
+    ) -> ImportReport:
+        """Take over tokens that another system stored, from CSV (see the guide on tokens): all lines, or none.
+
+        ``check`` asks the gateway for each payer's methods, so that tokens of another merchant, or dead
+        ones, are found before the first charge. Tokens in the books already are counted as known: the
+        same file may be taken again.
+        """
+        require_storing(self._account)
+        lines, faults = import_file.read(text)
+        problems = list(faults)
+        if check:
+            problems += await self._unknown_at_gateway(lines)
+        if problems:
+            problems.sort(key=lambda problem: problem.line)
+            return ImportReport(dry_run=dry_run, added=0, known=0, problems=tuple(problems))
+        tokens = [self._sealed(line) for line in lines]
+        if dry_run:
+            added = await self._account.read(_count_new, self._account, tokens)
+        else:
+            named = [(self._mandate_of(line), token) for line, token in zip(lines, tokens, strict=True)]
+            added = await self._account.transact(_add_all, self._account, named, actor)
+        return ImportReport(dry_run=dry_run, added=added, known=len(lines) - added, problems=())
+
+    async def reseal(self) -> int:
+        """Seal every token under the newest key; return how many."""
+        account = self._account
+        held = await account.read(rows.sealed_tokens, account.name)
+        for mandate_id, sealed in held:
+            await account.transact(rows.reseal_token, mandate_id, account.ports.vault.reseal(sealed))
+        return len(held)
+
+    async def _unknown_at_gateway(self, lines: Sequence[TokenLine]) -> list[ImportProblem]:
+        gateway, held = _require(self._account), dict[str, frozenset[str]]()
+        problems: list[ImportProblem] = []
+        for line in lines:
+            if line.payer_reference not in held:
+                seen = await gateway.observe_methods(self._account.send(), line.payer_reference)
+                held[line.payer_reference] = frozenset(each.token.reveal() for each in seen)
+            if line.token.reveal() not in held[line.payer_reference]:
+                why = f"the gateway has no such token of payer {line.payer_reference!r} under this agreement"
+                problems.append(ImportProblem(line=line.line, column="token", why=why))
+        return problems
+
+    def _sealed(self, line: TokenLine) -> Sealed:
+        shown = MethodSeen(kind=line.kind, token=line.token, display=line.display, instrument=line.instrument)
+        mark, sealed = fingerprint(self._account.name, line.token), self._account.ports.vault.seal(line.token)
+        return Sealed(method=shown, fingerprint=mark, sealed=sealed)
+
+    def _mandate_of(self, line: TokenLine) -> Mandate:
+        now = self._account.now()
+        return Mandate(
+            mandate_id=ids.subject(SubjectKind.MANDATE, now, self._account.ports.entropy).id,
+            account=self._account.name,
+            provider=self._account.gateway.name,
+            payer_reference=line.payer_reference,
+            kind=line.kind,
+            state=MandateState.ACTIVE,
+            consent=line.consent,
+            instrument=line.instrument,
+            display=line.display,
+            expires=line.expires,
+            network_tokenized=False,
+            payment_id=None,
+            replaces=None,
+            replaced_by=None,
+            reason="taken over from another system",
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _end(self, mandate_id: str, *, reason: str, actor: str) -> None:
+        """Write down that a mandate is over: it is never charged again, and the sweep removes its token."""
+        account = self._account
+        news = await account.transact(
+            methods.end,
+            account,
+            mandate_id,
+            MandateState.DELETED,
+            actor=actor,
+            reason=reason,
+            remove_at=account.now() + _TRY_AGAIN_AFTER,
+        )
+        await account.notify(news)
+
+
+def _held(connection: Connection, account: Account, mandate_id: str) -> tuple[Mandate, bytes | None]:
+    mandate = rows.load(connection, account.name, mandate_id).mandate
+    return mandate, rows.token(connection, mandate_id)
+
+
+def _count_new(connection: Connection, account: Account, tokens: Sequence[Sealed]) -> int:
+    return sum(rows.holder_of_token(connection, account.name, each.fingerprint) is None for each in tokens)
+
+
+def _add_all(connection: Connection, account: Account, named: Sequence[tuple[Mandate, Sealed]], actor: str) -> int:
+    return sum(methods.add(connection, account, mandate, token, actor=actor) for mandate, token in named)
+
+
+def _require(account: Account) -> StoresMandates:
+    return account.require(StoresMandates, "store", otherwise="the provider stores no methods")  # type: ignore[type-abstract]  # a verb is asked for by its protocol

@@ -1,0 +1,1 @@
+"""Payments: created, observed, captured, cancelled, refunded; and drawn on mandates."""

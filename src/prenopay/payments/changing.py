@@ -1,0 +1,276 @@
+"""Capture, cancel, refund, update: write down, ask, write down.
+
+Whatever goes wrong in between is either certainly nothing (``NOT_ATTEMPTED``) or open (``UNKNOWN``);
+``books.outcomes`` says which of the two.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from prenopay.account import Account, News, asked, failed, redacted
+from prenopay.books import codec, due, operations
+from prenopay.books.operations import Begun, StoredOperation
+from prenopay.books.outcomes import STAYS_OPEN
+from prenopay.errors import (
+    Conflict,
+    DuplicateReference,
+    InvalidOrder,
+    PrenopayError,
+    ProviderError,
+    Quarantined,
+    TransportError,
+)
+from prenopay.payments import observing, rows
+from prenopay.payments.amounts import part_of
+from prenopay.payments.ending import closes_page_only, expired_if_so
+from prenopay.payments.reading import keeps_apart, read_payment
+from prenopay.payments.rows import StoredPayment
+from prenopay.ports import Send
+from prenopay.provider.values import ChangeRequest, Reply
+from prenopay.provider.verbs import VERBS
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode, OrderLine
+from prenopay.values.payments import Action, Operation, OperationKind, Outcome, PaymentState
+
+__all__ = ["Change", "act", "begin_capture", "change", "changed", "take_reserved"]
+
+_log = logging.getLogger("prenopay")
+
+_ACCEPTED_LOOK_AFTER: Final = due.pause(due.OPERATIONS, 1)
+"""When a change that was accepted, and is not done yet, is looked at first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change that was written down, with the payment it is about."""
+
+    begun: Begun
+    stored: StoredPayment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What the host asks for; what it leaves open is worked out from the payment under its lock."""
+
+    amount: Money | None
+    lines: tuple[OrderLine, ...]
+    description: str
+
+
+async def change(
+    account: Account,
+    kind: OperationKind,
+    payment_id: str,
+    operation_id: str,
+    *,
+    amount: Money | None = None,
+    lines: tuple[OrderLine, ...] = (),
+    description: str = "",
+) -> Operation:
+    """Write a change down, ask for it, and return how it ended."""
+    verb, name = VERBS[kind]
+    account.require(verb, name)
+    intent = account.intent(kind, operation_id)
+    wanted = _Wanted(amount=amount, lines=lines, description=description)
+    started = await account.transact(_begin, account, intent, payment_id, wanted)
+    if not started.begun.ours:
+        return started.begun.operation.operation
+    ended, news = await act(account, started)
+    await account.notify(news)
+    return ended.operation
+
+
+async def act(account: Account, started: Change) -> tuple[StoredOperation, News]:
+    """Ask the gateway for a change, write down what became of it, and return the operation and who has news.
+
+    An outcome that stays open is logged; other errors are raised after they are written down.
+    """
+    begun, made = started.begun, started.begun.operation.operation
+    verb: Callable[[Send, ChangeRequest], Awaitable[Reply]] = getattr(account.gateway, VERBS[made.kind][1])
+    request, send, read_at = _request(account, started), account.send(begun), account.now()
+    try:
+        reply = await asked(account, begun, lambda reference: verb(send, replace(request, reference=reference)))
+    except PrenopayError as error:
+        await account.transact(failed, account, begun, error)
+        if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
+            raise
+        _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
+        return await account.read(operations.load, account.name, made.operation_id), ()
+    if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
+        reply = await _with_refund(account, send, started, reply)
+    return await account.transact(_conclude, account, started, reply, read_at)
+
+
+async def take_reserved(account: Account, capture: Change | None) -> News:
+    """Carry out an automatic capture that was written down; if it fails, the sweep comes back to it."""
+    if capture is None:
+        return ()
+    try:
+        _ended, news = await act(account, capture)
+    except (ProviderError, TransportError) as error:
+        payment_id = capture.stored.payment.payment_id
+        _log.warning("automatic capture of %s waits for the sweep: %s", payment_id, error)
+        return ()
+    return news
+
+
+def begin_capture(connection: Connection, account: Account, stored: StoredPayment) -> Change | None:
+    """Write down the capture of what was just reserved, where the order says so and it can be taken now."""
+    payment = stored.payment
+    ready = payment.state is PaymentState.AUTHORIZED and Action.CAPTURE in payment.allowed_actions
+    if (
+        not ready
+        or stored.capture_mode is not CaptureMode.AUTOMATIC
+        or not account.can(VERBS[OperationKind.CAPTURE][0])
+    ):
+        return None
+    intent = account.intent(OperationKind.CAPTURE, f"{payment.payment_id}:capture")
+    try:
+        started = _begin(
+            connection, account, intent, payment.payment_id, _Wanted(amount=None, lines=(), description="")
+        )
+    except (Conflict, InvalidOrder, Quarantined) as error:  # nothing was written: the sweep comes back to it
+        _log.warning("automatic capture of %s waits for the sweep: %s", payment.payment_id, error)
+        return None
+    return started if started.begun.ours else None
+
+
+def changed(connection: Connection, account: Account, found: StoredOperation) -> Change:
+    """Return a change that was claimed to be looked up, with its payment."""
+    stored = rows.load(connection, account.name, found.operation.subject.id)
+    return Change(begun=Begun(operation=found, ours=True, maybe_sent=True), stored=stored)
+
+
+def _begin(
+    connection: Connection, account: Account, intent: operations.Intent, payment_id: str, wanted: _Wanted
+) -> Change:
+    """Write the change down on the locked payment, or find the one begun before.
+
+    Raises ``Conflict`` while another operation on the payment has an unknown outcome, ``Quarantined``,
+    ``InvalidOrder`` for an amount that cannot be.
+    """
+    digest = codec.digest(intent.kind, payment_id, wanted.amount, wanted.lines, wanted.description)
+    repeated = operations.repeated(connection, intent, digest)
+    stored = rows.lock(connection, account.name, payment_id)
+    made = operations.of_subject(connection, stored.subject)
+    if repeated is not None:
+        repeated = next(
+            each for each in made if each.operation.operation_id == intent.operation_id
+        )  # as it is under lock
+        if not repeated.begins_again(intent.now):
+            return Change(begun=operations.again(connection, intent, repeated), stored=stored)
+    _require_changeable(stored, made)
+    amount, vat = _part(account, stored, made, intent.kind, wanted)
+    if repeated is not None:
+        return Change(begun=operations.again(connection, intent, repeated, amount=amount, vat=vat), stored=stored)
+    begun = operations.begin(
+        connection,
+        intent,
+        stored.subject,
+        digest=digest,
+        currency=stored.payment.amount.currency,
+        amount=amount,
+        vat=vat,
+        parameters={"lines": codec.dump(wanted.lines), "description": wanted.description},
+    )
+    return Change(begun=begun, stored=stored)
+
+
+def _require_changeable(stored: StoredPayment, made: tuple[StoredOperation, ...]) -> None:
+    payment = stored.payment
+    who = {"account": payment.account, "payment_id": payment.payment_id}
+    if payment.quarantined:
+        message = "the gateway's payment does not match its order (see its flags): a person must look first"
+        raise Quarantined(message).about(**who)
+    if payment.provider_reference is None:
+        message = "the gateway does not know this payment (yet): repeat the create with its operation id first"
+        raise Conflict(message).about(**who)
+    for other in (each.operation for each in made):
+        if other.outcome is Outcome.UNKNOWN and other.kind is not OperationKind.CREATE:
+            message = (
+                f"operation {other.operation_id!r} on this payment has an unknown outcome; "
+                "resolve it first, then repeat this one"
+            )
+            raise Conflict(message).about(**who)
+
+
+def _part(
+    account: Account, stored: StoredPayment, made: tuple[StoredOperation, ...], kind: OperationKind, wanted: _Wanted
+) -> tuple[Money | None, Money | None]:
+    """Return amount and VAT of the change; raises ``InvalidOrder`` for a part that the gateway does not take."""
+    refunds = [each.amount for each in operations.under_way(made, OperationKind.REFUND) if each.amount is not None]
+    limits = account.gateway.limits
+    return part_of(
+        stored.payment,
+        kind,
+        wanted.amount,
+        wanted.lines,
+        order_vat=stored.order.vat_amount,
+        being_refunded=sum(refunds, Money.zero(stored.payment.amount.currency)),
+        whole_only=(kind is OperationKind.CAPTURE and not limits.partial_capture)
+        or (kind is OperationKind.REFUND and not limits.partial_refund),
+    )
+
+
+def _request(account: Account, started: Change) -> ChangeRequest:
+    operation, payment = started.begun.operation, started.stored.payment
+    made = operation.operation
+    lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
+    if not lines and made.amount == payment.amount:
+        lines = started.stored.order.lines
+    return ChangeRequest(
+        payment_id=payment.payment_id,
+        provider_reference=payment.provider_reference or "",
+        reference=made.reference,
+        amount=made.amount,
+        vat=operation.vat,
+        lines=lines,
+        description=operation.parameters["description"] or payment.description,
+        callback_url=account.callback_url(started.stored.subject),
+        again=started.begun.maybe_sent,
+        page_only=closes_page_only(made),
+    )
+
+
+async def _with_refund(account: Account, send: Send, started: Change, reply: Reply) -> Reply:
+    """Read the payment with a refund that was done: observing the payment alone does not show it."""
+    refund, reference = started.begun.operation.operation, started.stored.payment.provider_reference or ""
+    try:
+        return replace(reply, observation=await read_payment(account, send, reference, (refund,)))
+    except PrenopayError as error:
+        _log.warning("refund %s was made, and is read again later: %s", refund.operation_id, error)
+        return reply
+
+
+def _conclude(
+    connection: Connection, account: Account, started: Change, reply: Reply, read_at: datetime
+) -> tuple[StoredOperation, News]:
+    """Write down what the gateway answered: the observation first, then how the operation ended."""
+    operation, made = started.begun.operation, started.begun.operation.operation
+    stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
+    news: News = ()
+    if reply.observation is not None:
+        observed = redacted(expired_if_so(reply.observation, made))
+        applied = observing.apply(connection, account, stored, observed, read_at=read_at, source=made.kind.value)
+        stored, news = applied.stored, applied.news
+    outcome = reply.outcome
+    if outcome is Outcome.SUCCEEDED and reply.observation is None and keeps_apart(account, made.kind):
+        outcome = Outcome.PENDING  # the money is written down when the refund is observed, as every change is
+    if outcome is Outcome.DECLINED and operations.load(connection, account.name, made.operation_id).is_open:
+        news += observing.decline_operation(connection, account, stored, made.operation_id, reply.decline)
+    ended = operations.settle(
+        connection,
+        operation,
+        outcome,
+        now=account.now(),
+        decline=reply.decline,
+        look_again_in=_ACCEPTED_LOOK_AFTER,
+    )
+    return ended, news

@@ -1,0 +1,259 @@
+"""Draw on a mandate: checked and written down first, sent at most once, settled by evidence or by a person."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from prenopay.account import Account, News, asked, failed, redacted
+from prenopay.books import codec, ids, operations
+from prenopay.books.operations import Begun, StoredOperation
+from prenopay.books.outcomes import FIRST_TRY_HAS_ENDED, STAYS_OPEN
+from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, PrenopayError
+from prenopay.mandates import drawing, rows as mandates
+from prenopay.mandates.drawing import Drawing
+from prenopay.payments import observing, rows
+from prenopay.payments.changing import Change, begin_capture
+from prenopay.payments.looking import finish
+from prenopay.payments.rows import StoredPayment
+from prenopay.provider.values import Charged, ChargeRequest, Created, Observation
+from prenopay.provider.verbs import ChargesMandates
+from prenopay.values.mandates import Mandate
+from prenopay.values.orders import Initiator, Order, Payer
+from prenopay.values.payments import Operation, OperationKind, Outcome, PaymentState
+from prenopay.values.subjects import Subject, SubjectKind
+
+__all__ = ["Charge", "charge", "charged", "send", "settle_by_hand"]
+
+_log = logging.getLogger("prenopay")
+
+_ENDED_WELL = frozenset({PaymentState.AUTHORIZED, PaymentState.CAPTURED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A charge that was written down: its payment, the mandate, and the sealed token unless it was removed."""
+
+    begun: Begun
+    stored: StoredPayment
+    order: Order
+    mandate: Mandate
+    token: bytes | None
+
+
+async def charge(account: Account, mandate_id: str, order: Order, *, operation_id: str, period: str) -> Operation:
+    """Draw ``order`` on the mandate, and return how it ended."""
+    _require(account)
+    intent = account.intent(OperationKind.CHARGE, operation_id)
+    mandate = (await account.read(mandates.load, account.name, mandate_id)).mandate
+    order = replace(order, initiator=Initiator.MERCHANT, payer=Payer(reference=mandate.payer_reference))
+    account.gateway.check_order(order)
+    subject = ids.subject(SubjectKind.PAYMENT, intent.now, account.ports.entropy)
+    written = await account.transact(_begin, account, intent, subject, mandate_id, order, period)
+    if not written.begun.ours:
+        return written.begun.operation.operation
+    return await send(account, written)
+
+
+async def send(account: Account, written: Charge) -> Operation:
+    """Ask the gateway for a charge, take what was reserved, notify the host, and return how it ended."""
+    gateway, begun, made = _require(account), written.begun, written.begun.operation.operation
+    read_at = account.now()
+    request = ChargeRequest(
+        order=written.order,
+        payment_id=made.subject.id,
+        reference=made.reference,
+        callback_url=account.callback_url(made.subject),
+        kind=written.mandate.kind,
+        token=None if written.token is None else account.ports.vault.unseal(written.token),
+        again=begun.maybe_sent,
+    )
+    sending = account.send(begun)
+    try:
+        answer = await asked(account, begun, lambda _reference: gateway.charge(sending, request))
+    except PrenopayError as error:
+        await account.transact(_unanswered, account, begun, error)
+        if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
+            raise
+        _log.warning("charge %s: outcome unknown: %s", made.operation_id, error)
+        return (await account.read(operations.load, account.name, made.operation_id)).operation
+    if answer.outcome is Outcome.NOT_ATTEMPTED and read_at - begun.operation.first_sent_at < FIRST_TRY_HAS_ENDED:
+        return made  # what the gateway does not have may still be on its way
+    ended, stored, capture, news = await account.transact(_conclude, account, begun.operation, answer, read_at)
+    await finish(account, stored, capture, news)
+    return ended.operation
+
+
+async def settle_by_hand(
+    account: Account, operation_id: str, *, provider_reference: str | None, person: str, reason: str
+) -> Operation:
+    """Write down what a person found out: the gateway's payment, or that there is none."""
+    if not person.strip() or not reason.strip():
+        field = "reason" if person.strip() else "person"
+        message = f"{field}: who settles an operation by hand leaves a name and a reason"
+        raise InvalidOrder(message, field=field)
+    found = await account.read(operations.load, account.name, operation_id)
+    _refuse_early(account, found, has_proof=provider_reference is not None)
+    observed, read_at = None, account.now()
+    if provider_reference is not None:
+        observed = await _proof(account, found.operation, provider_reference)
+    answer = Charged(outcome=_outcome_of(observed), observation=observed)
+    ended, stored, capture, news = await account.transact(
+        _conclude_by_hand, account, found, answer, read_at, person, reason
+    )
+    await finish(account, stored, capture, news)
+    return ended.operation
+
+
+def charged(connection: Connection, account: Account, found: StoredOperation) -> Charge:
+    """Return a charge that was claimed because its answer is missing."""
+    stored = rows.load(connection, account.name, found.operation.subject.id)
+    mandate_id = found.parameters["mandate_id"]
+    return Charge(
+        begun=Begun(operation=found, ours=True, maybe_sent=True),
+        stored=stored,
+        order=stored.order,
+        mandate=mandates.load(connection, account.name, mandate_id).mandate,
+        token=mandates.token(connection, mandate_id),
+    )
+
+
+def _begin(
+    connection: Connection,
+    account: Account,
+    intent: operations.Intent,
+    subject: Subject,
+    mandate_id: str,
+    order: Order,
+    period: str,
+) -> Charge:
+    """Check the mandate under its lock and write the charge down, or find the one begun before."""
+    parameters = {"mandate_id": mandate_id, "period": period}
+    digest = codec.digest(intent.kind, order, *sorted(parameters.items()))
+    repeated = operations.repeated(connection, intent, digest)
+    if repeated is not None:
+        stored = rows.lock(connection, account.name, repeated.operation.subject.id)
+        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+    mandate = mandates.lock(connection, account.name, mandate_id)
+    if repeated is None or repeated.begins_again(intent.now):
+        amount = order.amount
+        drawing.check(
+            connection,
+            mandate,
+            Drawing(operation_id=intent.operation_id, amount=amount, period=period, now=intent.now),
+        )
+    token = mandates.token(connection, mandate_id)
+    if repeated is not None:
+        begun = operations.again(connection, intent, repeated)
+        return Charge(begun=begun, stored=stored, order=order, mandate=mandate.mandate, token=token)
+    stored = rows.insert_payment(
+        connection,
+        order,
+        payment_id=subject.id,
+        account=account.name,
+        provider=account.gateway.name,
+        expires_at=None,
+        now=intent.now,
+    )
+    begun = operations.begin(
+        connection,
+        intent,
+        subject,
+        digest=digest,
+        currency=order.amount.currency,
+        amount=order.amount,
+        vat=order.vat_amount,
+        parameters=parameters,
+    )
+    mandates.note_charge(
+        connection, mandate, payment_id=subject.id, operation_id=intent.operation_id, period=period, now=intent.now
+    )
+    return Charge(begun=begun, stored=stored, order=order, mandate=mandate.mandate, token=token)
+
+
+def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
+    outcome = failed(connection, account, begun, error)
+    observing.note_unanswered(connection, account, begun.operation.operation.subject.id, outcome)
+
+
+def _conclude(
+    connection: Connection, account: Account, operation: StoredOperation, answer: Charged, read_at: datetime
+) -> tuple[StoredOperation, StoredPayment, Change | None, News]:
+    """Write down what the gateway answered, and the capture of what it reserved."""
+    made = operation.operation
+    news: News = ()
+    stored = rows.lock(connection, account.name, made.subject.id)
+    if answer.observation is not None:
+        observed = redacted(replace(answer.observation, decline=answer.observation.decline or answer.decline))
+        stored = rows.name_at_gateway(connection, stored, Created(observation=observed))
+        applied = observing.apply(connection, account, stored, observed, read_at=read_at, source=made.kind.value)
+        stored, news = applied.stored, applied.news
+    elif answer.outcome is Outcome.DECLINED:
+        ended_here = observing.end(connection, account, stored, PaymentState.DECLINED, why=answer.decline)
+        stored, news = ended_here.stored, ended_here.news
+    ended = operations.settle(
+        connection,
+        operation,
+        answer.outcome,
+        now=account.now(),
+        decline=answer.decline,
+        look_again_in=account.claimed_for,
+    )
+    if ended.operation.outcome is Outcome.NOT_ATTEMPTED:
+        observing.note_unanswered(connection, account, made.subject.id, ended.operation.outcome)
+    return ended, stored, begin_capture(connection, account, stored), news
+
+
+def _conclude_by_hand(
+    connection: Connection,
+    account: Account,
+    operation: StoredOperation,
+    answer: Charged,
+    read_at: datetime,
+    person: str,
+    reason: str,
+) -> tuple[StoredOperation, StoredPayment, Change | None, News]:
+    operations.decide_by_hand(
+        connection, operation.operation, answer.outcome, person=person, reason=reason, now=account.now()
+    )
+    return _conclude(connection, account, operation, answer, read_at)
+
+
+def _refuse_early(account: Account, found: StoredOperation, *, has_proof: bool) -> None:
+    """Raise ``Conflict`` where nobody can know yet, or all is known."""
+    made, now = found.operation, account.now()
+    why = ""
+    if made.outcome is not Outcome.UNKNOWN or found.in_flight(now):
+        why = f"is {made.outcome}: only an unknown outcome is settled by hand"
+    elif not has_proof and now - found.first_sent_at < FIRST_TRY_HAS_ENDED:
+        why = "may still be on its way: look again ten minutes after it was sent"
+    if why:
+        message = f"operation {made.operation_id!r} {why}"
+        raise Conflict(message).about(account=account.name, operation_id=made.operation_id)
+
+
+async def _proof(account: Account, made: Operation, provider_reference: str) -> Observation:
+    """Read the payment that a person found, and compare it with what was asked."""
+    observed = await account.gateway.observe(account.send(), provider_reference)
+    if observed.reference != made.reference:
+        message = (
+            f"the gateway's {provider_reference} carries our reference {observed.reference or '(none)'}, "
+            f"the operation's is {made.reference}: it is not this one"
+        )
+        raise Conflict(message).about(account=account.name, operation_id=made.operation_id)
+    return observed
+
+
+def _require(account: Account) -> ChargesMandates:
+    return account.require(ChargesMandates, "charge", otherwise="the provider charges no stored methods")  # type: ignore[type-abstract]  # a verb is asked for by its protocol
+
+
+def _outcome_of(observed: Observation | None) -> Outcome:
+    if observed is None:
+        return Outcome.NOT_ATTEMPTED
+    if observed.state in _ENDED_WELL:
+        return Outcome.SUCCEEDED
+    return Outcome.DECLINED if observed.state is PaymentState.DECLINED else Outcome.PENDING

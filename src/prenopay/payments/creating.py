@@ -1,0 +1,212 @@
+"""Create, replace, expire: a payment that waits for its payer is written down, made payable, ended in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from prenopay._redaction import Secret
+from prenopay.account import Account, News, asked, failed, redacted
+from prenopay.books import codec, ids, operations
+from prenopay.books.operations import Begun, StoredOperation
+from prenopay.errors import Conflict, OutcomeUnknown, PrenopayError
+from prenopay.mandates import drawing, methods, rows as mandates
+from prenopay.mandates.use_cases import require_storing
+from prenopay.payments import changing, observing, rows
+from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
+from prenopay.payments.looking import observe
+from prenopay.payments.rows import StoredPayment
+from prenopay.provider.values import Created, CreateRequest
+from prenopay.provider.verbs import Cancels
+from prenopay.values.orders import Order
+from prenopay.values.payments import Action, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.subjects import Subject, SubjectKind
+
+__all__ = ["Making", "create", "expire", "make", "making", "replace"]
+
+_GATEWAY_CLOSES_WITHIN: Final = timedelta(days=1)
+"""How long past its page's life a payment may linger before it is called expired without the gateway's word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """A payment that was written down and is to be made at the gateway."""
+
+    begun: Begun
+    stored: StoredPayment
+    order: Order
+    offered: bytes | None
+    """The sealed token of the stored method that the payer is offered."""
+
+
+async def create(account: Account, order: Order, operation_id: str) -> Payment:
+    """Write the order down, and make it payable at the gateway."""
+    account.gateway.check_order(order)
+    if order.store is not None or order.pay_with:
+        require_storing(account)
+    intent = account.intent(OperationKind.CREATE, operation_id)
+    subject = ids.subject(SubjectKind.PAYMENT, intent.now, account.ports.entropy)
+    making = await account.transact(_begin, account, intent, subject, order)
+    if making.begun.ours:
+        return await make(account, making)
+    if making.begun.operation.operation.outcome is Outcome.UNKNOWN:
+        message = "this payment is being created by another call at this moment: repeat this one shortly"
+        raise OutcomeUnknown(message).about(account=account.name, operation_id=operation_id)
+    return making.stored.payment
+
+
+async def make(account: Account, making: Making) -> Payment:
+    """Make a payment that is written down; where it ended meanwhile, its page is closed before anybody sees it."""
+    stored, begun, order = making.stored, making.begun, making.order
+    callback_url, offered = account.callback_url(stored.subject), _opened(account, making.offered)
+    send, read_at = account.send(begun), account.now()
+
+    async def ask(reference: str) -> Created:
+        request = CreateRequest(
+            order=order,
+            payment_id=stored.payment.payment_id,
+            reference=reference,
+            callback_url=callback_url,
+            offered=offered,
+            again=begun.maybe_sent and reference == begun.operation.operation.reference,
+        )
+        return await account.gateway.create_payment(send, request)
+
+    try:
+        created = await asked(account, begun, ask)
+    except PrenopayError as error:
+        await account.transact(_unanswered, account, begun, error)
+        raise
+    payment, news = await account.transact(_conclude, account, making, created, read_at)
+    await account.notify(news)
+    return await expire(account, payment.payment_id) if leaves_page(payment) else payment
+
+
+async def replace(account: Account, payment_id: str, order: Order, operation_id: str) -> Payment:
+    """Close an open payment's page, then make a new one."""
+    old = await _get(account, payment_id)
+    if old.is_open:
+        await changing.change(account, OperationKind.CANCEL, payment_id, replacing_operation_id(payment_id))
+        old = await _get(account, payment_id)
+    if old.is_open or old.authorized or old.captured:
+        message = f"payment {payment_id} is {old.state}: only one that nobody paid is replaced"
+        raise Conflict(message).about(account=account.name, payment_id=payment_id)
+    return await create(account, order, operation_id)
+
+
+async def expire(account: Account, payment_id: str) -> Payment:
+    """Look, close the gateway's page so that nobody can pay any more, and end the payment here."""
+    payment = await observe(account, payment_id, source="expiry")
+    if leaves_page(payment) or (payment.is_open and payment.provider_reference is not None):
+        payment = await _close(account, payment)
+    ended = await account.transact(_expire, account, payment)
+    if ended is None:
+        return await expire(account, payment_id)  # another process learned meanwhile that the gateway has it
+    await account.notify(ended.news)
+    return ended.stored.payment
+
+
+def making(connection: Connection, account: Account, found: StoredOperation) -> Making:
+    """Return a create that was claimed because its answer is missing, with its payment."""
+    stored = rows.load(connection, account.name, found.operation.subject.id)
+    begun = Begun(operation=found, ours=True, maybe_sent=True)
+    order = stored.order
+    return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
+
+
+def _begin(
+    connection: Connection, account: Account, intent: operations.Intent, subject: Subject, order: Order
+) -> Making:
+    """Write down a new payment and the operation that creates it, or find the one begun before."""
+    digest = codec.digest(intent.kind, order)
+    repeated = operations.repeated(connection, intent, digest)
+    if repeated is None or repeated.begins_again(intent.now):
+        _check_offer(connection, account, order)
+    if repeated is not None:
+        stored = rows.lock(connection, account.name, repeated.operation.subject.id)
+        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+        begun = operations.again(connection, intent, repeated, amount=order.amount, vat=order.vat_amount)
+        return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
+    stored = rows.insert_payment(
+        connection,
+        order,
+        payment_id=subject.id,
+        account=account.name,
+        provider=account.gateway.name,
+        expires_at=intent.now + (order.valid_for or account.gateway.limits.page_lives),
+        now=intent.now,
+    )
+    begun = operations.begin(
+        connection,
+        intent,
+        subject,
+        digest=digest,
+        currency=order.amount.currency,
+        amount=order.amount,
+        vat=order.vat_amount,
+    )
+    if order.store is not None and order.payer is not None:
+        methods.propose(connection, account, order.store, payment_id=subject.id, payer_reference=order.payer.reference)
+    return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
+
+
+def _check_offer(connection: Connection, account: Account, order: Order) -> None:
+    if order.pay_with:
+        drawing.check_offer(mandates.load(connection, account.name, order.pay_with).mandate, order, account.now())
+
+
+def _offered(connection: Connection, order: Order) -> bytes | None:
+    return mandates.token(connection, order.pay_with) if order.pay_with else None
+
+
+def _opened(account: Account, sealed: bytes | None) -> Secret | None:
+    return None if sealed is None else account.ports.vault.unseal(sealed)
+
+
+def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
+    outcome = failed(connection, account, begun, error)
+    observing.note_unanswered(connection, account, begun.operation.operation.subject.id, outcome)
+
+
+def _conclude(
+    connection: Connection, account: Account, making: Making, created: Created, read_at: datetime
+) -> tuple[Payment, News]:
+    """Write down what the gateway made of the order."""
+    stored = rows.lock(connection, account.name, making.stored.payment.payment_id)
+    stored = rows.name_at_gateway(connection, stored, created)
+    operations.settle(connection, making.begun.operation, Outcome.SUCCEEDED, now=account.now())
+    observed = redacted(created.observation)
+    applied = observing.apply(connection, account, stored, observed, read_at=read_at, source="create")
+    return applied.stored.payment, applied.news
+
+
+def _expire(connection: Connection, account: Account, seen: Payment) -> observing.Applied | None:
+    """End a payment that nobody paid; ``None`` where it has a page that it had not when it was ``seen``."""
+    stored = rows.lock(connection, account.name, seen.payment_id)
+    if stored.payment.is_open and stored.payment.provider_reference != seen.provider_reference:
+        return None
+    return observing.end(connection, account, stored, PaymentState.EXPIRED)
+
+
+async def _close(account: Account, payment: Payment) -> Payment:
+    """Close a payment's page; raises ``Conflict`` while it cannot be closed."""
+    payment_id = payment.payment_id
+    page_closed_at = payment.created_at + account.gateway.limits.page_lives + _GATEWAY_CLOSES_WITHIN
+    if Action.CANCEL in payment.allowed_actions and account.can(Cancels):
+        await changing.change(account, OperationKind.CANCEL, payment_id, expiry_operation_id(payment_id))
+        payment = await _get(account, payment_id)
+    why = ""
+    if payment.state is PaymentState.UNKNOWN:
+        why = "the gateway does not know whether this was paid (see its flags): a person must look first"
+    elif payment.is_open and account.now() < page_closed_at:
+        why = "the payment's page cannot be closed now; the sweep tries again"
+    if why:
+        raise Conflict(why).about(account=account.name, payment_id=payment_id)
+    return payment
+
+
+async def _get(account: Account, payment_id: str) -> Payment:
+    return (await account.read(rows.load, account.name, payment_id)).payment

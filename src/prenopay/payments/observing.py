@@ -1,0 +1,375 @@
+"""The one way in which a payment changes: what is observed is compared with the books and written into them.
+
+Everything an observation leads to (movements, state, settled operations, flags, events, what mandates make
+of it) is written in one transaction, on the locked payment. To apply the same observation twice changes
+nothing the second time; to apply an old one late changes nothing at all. Ends that prenopay brings about
+itself take the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from prenopay.account import Account, News
+from prenopay.books import codec, operations
+from prenopay.books.operations import StoredOperation
+from prenopay.books.outbox import NewEvent
+from prenopay.books.outcomes import FIRST_TRY_HAS_ENDED
+from prenopay.books.vault import seal
+from prenopay.mandates import methods
+from prenopay.payments import rows
+from prenopay.payments.lifecycle import ENDED, UNPAID, advance
+from prenopay.payments.movements import Movement, Totals, contradiction, new_movements, overrules
+from prenopay.payments.rows import PERSONAL, StoredPayment
+from prenopay.provider.values import Observation, ProviderTransaction, TransactionKind
+from prenopay.values.events import EventKind
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode, OrderLine
+from prenopay.values.payments import Decline, Flag, FlagKind, OperationKind, Outcome, PaymentState
+
+__all__ = ["Applied", "apply", "decline_operation", "end", "flag", "note_unanswered"]
+
+_CLOCK_SKEW: Final = timedelta(seconds=300)
+"""How far a gateway's clock may be behind ours when a failed refund is matched by its time."""
+_CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
+"""When the sweep comes back to a payment whose money was to be taken at once, and was not."""
+
+_MOVED: Final = {
+    OperationKind.CAPTURE: TransactionKind.CAPTURE,
+    OperationKind.CANCEL: TransactionKind.RELEASE,
+    OperationKind.REFUND: TransactionKind.REFUND,
+}
+_MAKES_PAYMENT: Final = frozenset({OperationKind.CREATE, OperationKind.CHARGE})
+_EVENT_OF_END: Final = {
+    PaymentState.CANCELLED: EventKind.CANCELLED,
+    PaymentState.DECLINED: EventKind.DECLINED,
+    PaymentState.EXPIRED: EventKind.EXPIRED,
+}
+_EVENT_OF_MOVE: Final = {
+    TransactionKind.AUTHORIZATION: EventKind.AUTHORIZED,
+    TransactionKind.CAPTURE: EventKind.CAPTURED,
+    TransactionKind.REFUND: EventKind.REFUNDED,
+}
+_CHARGE_ENDS: Final = {
+    PaymentState.AUTHORIZED: Outcome.SUCCEEDED,
+    PaymentState.CAPTURED: Outcome.SUCCEEDED,
+    PaymentState.DECLINED: Outcome.DECLINED,
+    PaymentState.CANCELLED: Outcome.DECLINED,
+    PaymentState.EXPIRED: Outcome.DECLINED,
+}
+"""How a charge that is settled later ended, by the state of its payment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The payment as it is after a change, its operations as they were before, and who has news."""
+
+    stored: StoredPayment
+    operations: tuple[StoredOperation, ...] = ()
+    news: News = ()
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What one observation leads to, collected while it is worked through."""
+
+    connection: Connection
+    account: Account
+    stored: StoredPayment
+    observed: Observation
+    now: datetime
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    events: list[NewEvent] = field(default_factory=list[NewEvent])
+    flags: list[Flag] = field(default_factory=list[Flag])
+
+    def happened(self, kind: EventKind, **details: Any) -> None:
+        self.events.append(NewEvent(kind=kind, **details))
+
+    def flag(self, kind: FlagKind, detail: str) -> None:
+        """Mark the payment for a person, once for each kind and detail."""
+        payment = self.stored.payment
+        if any(each.kind is kind and each.detail == detail for each in (*payment.flags, *self.flags)):
+            return
+        self.flags.append(rows.add_flag(self.connection, payment.payment_id, kind, detail, now=self.now))
+        self.happened(EventKind.FLAGGED, flag=kind, detail=detail)
+
+
+def apply(
+    connection: Connection,
+    account: Account,
+    stored: StoredPayment,
+    observed: Observation,
+    *,
+    read_at: datetime,
+    source: str,
+) -> Applied:
+    """Write ``observed`` (redacted) into the books of a locked payment.
+
+    ``read_at`` is when the gateway was asked: an older reading never overrules a newer one on what can be
+    done next.
+    """
+    changes = _Changes(connection, account, stored, observed, account.now())
+    rows.keep_answer(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
+    made = operations.of_subject(connection, stored.subject)
+    unsettled, totals = [each for each in made if each.is_open], None
+    if wrong := _mismatch(stored, observed, made):
+        changes.flag(FlagKind.MISMATCH, wrong)
+        changes.values["quarantined"] = True
+    else:
+        changes.values["quarantined"] = False
+        before, totals = _move_money(changes)
+        _advance(changes, totals)
+        _note_attempts(changes)
+        _settle_operations(changes, unsettled)
+        _raise_flags(changes, totals)
+        last_read = stored.observed_at or read_at
+        if overrules(before, totals, observed, asked_last=read_at >= last_read):
+            changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
+            changes.values["observed_at"] = max(read_at, last_read)
+    if observed.instrument is not None:
+        changes.values["instrument"] = observed.instrument
+    written = _written(changes, next_at=_next_look(account, stored, observed.state, changes.now))
+    news = account.append_events(
+        connection, stored.subject, changes.events, facts=rows.facts(written), raw=observed.raw
+    )
+    if totals is not None:
+        news += _note_methods(changes, totals)
+    return Applied(stored=written, operations=made, news=news)
+
+
+def end(
+    connection: Connection, account: Account, stored: StoredPayment, state: PaymentState, *, why: Decline | None = None
+) -> Applied:
+    """End a locked payment that nobody paid; one that has money, or has ended, stays as it is."""
+    if not stored.payment.is_open:
+        return Applied(stored=stored)
+    now = account.now()
+    values: dict[str, Any] = {"state": state.value, "next_at": None, "allowed_actions": [], "updated_at": now}
+    if why is not None:
+        values["decline"] = codec.dump(why)
+    ended = rows.write(connection, stored, (), values)
+    event = NewEvent(kind=_EVENT_OF_END[state], decline=why)
+    return Applied(
+        stored=ended, news=account.append_events(connection, stored.subject, [event], facts=rows.facts(ended))
+    )
+
+
+def note_unanswered(connection: Connection, account: Account, payment_id: str, outcome: Outcome) -> None:
+    """Write down that a create has no answer (its payment is unknown), or never happened (it is as created)."""
+    stored = rows.lock(connection, account.name, payment_id)
+    state = PaymentState.UNKNOWN if outcome is Outcome.UNKNOWN else PaymentState.CREATED
+    if stored.payment.state in {PaymentState.CREATED, PaymentState.UNKNOWN} and stored.payment.state is not state:
+        rows.write(connection, stored, (), {"state": state.value})
+
+
+def flag(connection: Connection, account: Account, stored: StoredPayment, kind: FlagKind, detail: str) -> News:
+    """Mark a locked payment for a person, once for each kind and detail; return who has news."""
+    if any(each.kind is kind and each.detail == detail for each in stored.payment.flags):
+        return ()
+    rows.add_flag(connection, stored.payment.payment_id, kind, detail, now=account.now())
+    event = NewEvent(kind=EventKind.FLAGGED, flag=kind, detail=detail)
+    return account.append_events(connection, stored.subject, [event], facts=rows.facts(stored))
+
+
+def decline_operation(
+    connection: Connection, account: Account, stored: StoredPayment, operation_id: str, why: Decline | None
+) -> News:
+    """Report that a change which the host (or the automatic capture) asked for was refused."""
+    event = NewEvent(kind=EventKind.OPERATION_DECLINED, operation_id=operation_id, decline=why)
+    return account.append_events(connection, stored.subject, [event], facts=rows.facts(stored))
+
+
+def _mismatch(stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation]) -> str | None:
+    """Say how the gateway's payment differs from the one that was ordered."""
+    payment = stored.payment
+    updates = [each.operation for each in made if each.is_open and each.operation.kind is OperationKind.UPDATE]
+    asked = [payment.amount, *(each.amount for each in updates if each.amount)]
+    references = [each.operation.reference for each in made if each.operation.kind in _MAKES_PAYMENT]
+    if observed.submitted not in asked:
+        return f"the gateway has an order of {observed.submitted}, ordered was {payment.amount}"
+    if payment.provider_reference and observed.provider_reference != payment.provider_reference:
+        return f"the gateway answered with {observed.provider_reference}, asked was {payment.provider_reference}"
+    if observed.reference is not None and observed.reference not in references:
+        return f"the gateway has our reference as {observed.reference}, it is {', '.join(references)}"
+    if observed.order_reference is not None and observed.order_reference != payment.order_reference:
+        return f"the gateway has order {observed.order_reference!r}, ordered was {payment.order_reference!r}"
+    return None
+
+
+def _move_money(changes: _Changes) -> tuple[Totals, Totals]:
+    """Append the movements that are new, and return the totals before and after."""
+    payment, observed = changes.stored.payment, changes.observed
+    written = rows.movements_of(changes.connection, payment.payment_id)
+    currency = payment.amount.currency
+    known = {(each.kind, each.number) for each in written if each.number is not None}
+    before = Totals.of(written, currency)
+    added = new_movements(before, observed, known)
+    rows.add_movements(changes.connection, payment, added, now=changes.now)
+    totals = Totals.of((*written, *added), currency)
+    changes.values |= {
+        "authorized": totals.authorized.minor,
+        "captured": totals.captured.minor,
+        "refunded": totals.refunded.minor,
+        "cancelled": totals.cancelled.minor,
+    }
+    if observed.fee or observed.discount:
+        changes.values["due"] = (payment.amount + observed.fee - observed.discount).minor
+    _report_money(changes, added)
+    return before, totals
+
+
+def _report_money(changes: _Changes, added: tuple[Movement, ...]) -> None:
+    for kind, event in _EVENT_OF_MOVE.items():
+        moved = [each.amount for each in added if each.kind is kind]
+        if moved:
+            amount = sum(moved, Money.zero(moved[0].currency))
+            changes.happened(event, amount=Money(abs(amount.minor), amount.currency))
+
+
+def _advance(changes: _Changes, totals: Totals) -> None:
+    payment, observed = changes.stored.payment, changes.observed
+    step = advance(payment.state, observed.state, had_money=bool(payment.authorized or payment.captured))
+    changes.values["state"] = step.state.value
+    if observed.decline is not None:
+        changes.values["decline"] = codec.dump(observed.decline)
+    if step.state is not payment.state and step.state in ENDED:
+        changes.happened(_EVENT_OF_END[step.state], decline=observed.decline)
+    if step.late:
+        changes.flag(FlagKind.LATE, f"{totals.authorized} came after the payment was {payment.state}")
+    if step.contradiction:
+        detail = f"the gateway says {observed.state} of a payment that was {payment.state}"
+        changes.flag(FlagKind.CONTRADICTION, detail)
+
+
+def _note_attempts(changes: _Changes) -> None:
+    """Keep each failed try of the payer's once, and report new ones while another may follow."""
+    payment_id = changes.stored.payment.payment_id
+    for attempt in rows.add_attempts(changes.connection, payment_id, changes.observed.attempts, now=changes.now):
+        changes.values["decline"] = codec.dump(attempt.decline)
+        if PaymentState(changes.values["state"]) in UNPAID:
+            changes.happened(EventKind.ATTEMPT_DECLINED, decline=attempt.decline)
+
+
+def _settle_operations(changes: _Changes, unsettled: Sequence[StoredOperation]) -> None:
+    """Settle operations on the gateway's evidence: its lists name them by our reference."""
+    observed = changes.observed
+    done = {each.reference for each in observed.transactions if each.reference}
+    claimed: set[str] = set()
+    for each in unsettled:
+        made = each.operation
+        if made.reference in done and made.kind in _MOVED:
+            _settle(changes, each, Outcome.SUCCEEDED)
+        elif made.kind is OperationKind.UPDATE and made.amount == observed.submitted:
+            _settle(changes, each, Outcome.SUCCEEDED)
+            changes.values |= _updated(changes, each)
+        elif made.kind is OperationKind.CHARGE and made.outcome is Outcome.PENDING:
+            # What was reserved and let go since was no decline: the charge did what it was asked for.
+            ended = Outcome.SUCCEEDED if observed.authorized else _CHARGE_ENDS.get(observed.state)
+            if ended is not None:
+                _settle(changes, each, ended, observed.decline)
+        elif made.kind is OperationKind.CANCEL and observed.state is PaymentState.CANCELLED:
+            _settle(changes, each, Outcome.SUCCEEDED)
+        elif failed := _failure_of(each, observed, claimed, changes.now):
+            claimed.add(failed.number)
+            _settle(changes, each, Outcome.DECLINED, failed.decline)
+            changes.happened(EventKind.OPERATION_DECLINED, operation_id=made.operation_id, decline=failed.decline)
+
+
+def _settle(changes: _Changes, operation: StoredOperation, outcome: Outcome, why: Decline | None = None) -> None:
+    operations.settle(changes.connection, operation, outcome, now=changes.now, decline=why)
+
+
+def _updated(changes: _Changes, operation: StoredOperation) -> dict[str, Any]:
+    """Return the payment's columns after an update: from now on this is what was ordered."""
+    stored, observed = changes.stored, changes.observed
+    amount = operation.operation.amount or stored.payment.amount
+    lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
+    changed = codec.dump(replace(stored.order, amount=amount, vat=operation.vat, lines=lines))
+    kept = {name: value for name, value in changed.items() if name not in PERSONAL}
+    due = amount + observed.fee - observed.discount
+    return {"amount": amount.minor, "due": due.minor, "order": kept}
+
+
+def _failure_of(
+    operation: StoredOperation, observed: Observation, claimed: set[str], now: datetime
+) -> ProviderTransaction | None:
+    """Find the failed try that is this operation, by reference, or by time where none is given.
+
+    By time (as the gateway's pages say) only what was accepted, or a lost refund that cannot be on its way any
+    more: it may have been accepted, and while one is under way no other is.
+    """
+    made = operation.operation
+    for failed in observed.failed_transactions:
+        if failed.kind is not _MOVED.get(made.kind) or failed.number in claimed:
+            continue
+        if failed.reference is not None:
+            if failed.reference == made.reference:
+                return failed
+            continue
+        lost = made.kind is OperationKind.REFUND and now - operation.first_sent_at >= FIRST_TRY_HAS_ENDED
+        if made.outcome is not Outcome.PENDING and not lost:
+            continue
+        since = operation.first_sent_at - _CLOCK_SKEW
+        if failed.created_at is None or failed.created_at >= since:
+            return failed
+    return None
+
+
+def _note_methods(changes: _Changes, totals: Totals) -> News:
+    """Let mandates compare the stored methods that the gateway shows with what the payer was asked."""
+    payment, account = changes.stored.payment, changes.account
+    seen = seal(account.ports.vault, account.name, changes.observed.methods)
+    is_over = PaymentState(changes.values["state"]) in ENDED
+    has_new_money = bool(totals.authorized) and not payment.authorized
+    if not (seen or is_over or has_new_money):
+        return ()
+    return methods.note_seen(
+        changes.connection,
+        account,
+        payment.payment_id,
+        seen,
+        is_over=is_over,
+        has_money=bool(totals.authorized),
+    )
+
+
+def _raise_flags(changes: _Changes, totals: Totals) -> None:
+    payment, observed = changes.stored.payment, changes.observed
+    if impossible := contradiction(totals):
+        changes.flag(FlagKind.CONTRADICTION, impossible)
+    if observed.state is PaymentState.UNKNOWN:
+        changes.flag(FlagKind.UNCERTAIN, observed.decline.text if observed.decline else observed.raw_status)
+    if not observed.status_is_known:
+        changes.flag(FlagKind.UNREADABLE_STATUS, f"the gateway says {observed.raw_status!r}")
+    paid = observed.authorized
+    if paid and paid != observed.submitted:
+        detail = f"asked {observed.submitted}, paid {paid} (fee {observed.fee}, discount {observed.discount})"
+        changes.flag(FlagKind.ADJUSTED, detail)
+    if totals.authorized and not payment.authorized and (other := rows.other_paid(changes.connection, payment)):
+        changes.flag(FlagKind.PAID_TWICE, f"order {payment.order_reference} was also paid by {other}")
+
+
+def _next_look(account: Account, stored: StoredPayment, state: PaymentState, now: datetime) -> datetime | None:
+    """Return when the sweep looks at the payment next, if nothing else leads there before."""
+    wait = account.gateway.next_check(state, now - stored.payment.created_at)
+    if state is PaymentState.AUTHORIZED and stored.capture_mode is CaptureMode.AUTOMATIC:
+        wait = _CAPTURE_AGAIN_AFTER
+    if wait is None:
+        return None
+    next_at, expires_at = now + wait, stored.payment.expires_at
+    return expires_at if expires_at is not None and now < expires_at < next_at else next_at
+
+
+def _written(changes: _Changes, *, next_at: datetime | None) -> StoredPayment:
+    values = changes.values | {
+        "next_at": next_at,
+        "claimed_until": None,
+        "tries": 0,
+        "updated_at": changes.now,
+    }
+    return rows.write(changes.connection, changes.stored, changes.flags, values)

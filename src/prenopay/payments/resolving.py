@@ -1,0 +1,87 @@
+"""Settle what was left open: look up first, send again only what certainly did not happen; and hear callbacks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from prenopay.account import Account, News
+from prenopay.books import inbox, operations
+from prenopay.books.inbox import Callback
+from prenopay.books.operations import StoredOperation
+from prenopay.payments import changing, charging, creating, looking, rows
+from prenopay.payments.looking import View
+from prenopay.values.payments import Operation, OperationKind, Outcome
+from prenopay.values.subjects import Subject
+
+__all__ = ["hear", "resolve"]
+
+
+async def resolve(account: Account, operation_id: str) -> Operation:
+    """Settle an operation on a payment whose outcome is open; return it, still open if the gateway cannot say yet."""
+    claimed = await account.transact(_claim, account, operation_id)
+    if claimed is not None:
+        try:
+            await _settle(account, claimed)
+        finally:
+            await account.transact(operations.look_again, claimed, now=account.now())
+    return (await account.read(operations.load, account.name, operation_id)).operation
+
+
+async def hear(account: Account, subject: Subject) -> None:
+    """Look at the payment that callbacks are about, and answer them with what was found."""
+    began = account.now()
+    callbacks, seen = await account.read(_waiting, account, subject, began)
+    if not callbacks:
+        return
+    if seen.unanswered is None and seen.stored.payment.provider_reference is not None:
+        await looking.look(account, seen, source="callback", callbacks=callbacks)
+        return
+    if seen.unanswered is not None:
+        await resolve(account, seen.unanswered)  # until then nobody knows the gateway's name for the payment
+    news = await account.transact(_answer, account, subject, callbacks, began)
+    await account.notify(news)
+
+
+async def _settle(account: Account, claimed: StoredOperation) -> None:
+    made = claimed.operation
+    payment_id = made.subject.id
+    if made.outcome is Outcome.PENDING:
+        await looking.observe(account, payment_id, source="resolve")
+    elif made.kind is OperationKind.CHARGE:
+        await charging.send(account, await account.read(charging.charged, account, claimed))
+    elif made.kind is OperationKind.CREATE:
+        await creating.make(account, await account.read(creating.making, account, claimed))
+    else:
+        await looking.observe(account, payment_id, source="resolve")  # what it shows may settle it
+        present = await account.read(operations.load, account.name, made.operation_id)
+        if present.operation.outcome is Outcome.UNKNOWN:
+            started = await account.read(changing.changed, account, present)
+            _ended, news = await changing.act(account, started)
+            await account.notify(news)
+
+
+def _claim(connection: Connection, account: Account, operation_id: str) -> StoredOperation | None:
+    found = operations.load(connection, account.name, operation_id)
+    rows.lock(connection, account.name, found.operation.subject.id)
+    now = account.now()
+    return operations.claim(connection, account.name, operation_id, now, now + account.claimed_for)
+
+
+def _waiting(
+    connection: Connection, account: Account, subject: Subject, now: datetime
+) -> tuple[tuple[Callback, ...], View]:
+    callbacks = inbox.of_subject(connection, account.name, subject, now)
+    return callbacks, looking.view(connection, account, subject.id)
+
+
+def _answer(
+    connection: Connection, account: Account, subject: Subject, callbacks: tuple[Callback, ...], began: datetime
+) -> News:
+    """Mark callbacks as answered whose payment could be looked at only by resolving the operation that makes it."""
+    stored = rows.lock(connection, account.name, subject.id)
+    made = operations.of_subject(connection, subject)
+    news = looking.flag_oddities(connection, account, stored, made, callbacks)
+    inbox.done(connection, account.name, subject, received_until=began, now=account.now())
+    return news

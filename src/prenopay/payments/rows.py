@@ -1,0 +1,490 @@
+"""Every statement about payments: rows become the values a host sees, and what they say is written back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from prenopay.books import codec, inbox, operations, schema
+from prenopay.errors import IllegalTransition, NotFound
+from prenopay.payments.movements import Movement
+from prenopay.provider.values import Attempt, Created, TransactionKind
+from prenopay.values.money import Money
+from prenopay.values.orders import CaptureMode, Order
+from prenopay.values.payments import (
+    Action,
+    AppSwitch,
+    Decline,
+    Flag,
+    FlagKind,
+    Outcome,
+    Payment,
+    PaymentState,
+    SeamlessView,
+    TimelineEntry,
+)
+from prenopay.values.subjects import Subject
+
+__all__ = [
+    "PERSONAL",
+    "StoredPayment",
+    "add_attempts",
+    "add_flag",
+    "add_movements",
+    "erase_payer",
+    "facts",
+    "find",
+    "find_by_name",
+    "insert_payment",
+    "keep_answer",
+    "load",
+    "load_order",
+    "lock",
+    "movements_of",
+    "name_at_gateway",
+    "other_paid",
+    "postpone",
+    "timeline",
+    "totals_that_disagree",
+    "write",
+]
+
+PERSONAL: Final = ("payer", "payer_user_agent", "risk")
+"""What an order says of a person: kept apart, so that it can be erased while the history stays."""
+
+_PAGE_MOST: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPayment:
+    """A payment with what only the core needs to know of it."""
+
+    payment: Payment
+    capture_mode: CaptureMode
+    version: int
+    observed_at: datetime | None
+    stored_order: Mapping[str, Any] = field(repr=False)
+    """The order as it is stored, with what is personal unless that was erased."""
+
+    @property
+    def subject(self) -> Subject:
+        """The payment as a subject."""
+        return Subject.payment(self.payment.payment_id)
+
+    @property
+    def order(self) -> Order:
+        """The order as it was given."""
+        return codec.load_as(Order, dict(self.stored_order))
+
+
+# Reading
+
+
+def load(connection: Connection, account: str, payment_id: str) -> StoredPayment:
+    """Return the payment; raises ``NotFound`` for one that this account does not have."""
+    return _load(connection, account, payment_id, _payments())
+
+
+def lock(connection: Connection, account: str, payment_id: str) -> StoredPayment:
+    """Return the payment, and keep others from changing it until the transaction ends."""
+    return _load(connection, account, payment_id, _payments().with_for_update(of=schema.payments))
+
+
+def find(
+    connection: Connection,
+    account: str,
+    *,
+    order_reference: str | None = None,
+    state: PaymentState | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> tuple[Payment, ...]:
+    """Return payments, newest first; ``after`` is the last payment id of the page before."""
+    table = schema.payments
+    query = _payments().where(table.c.account == account)
+    if order_reference is not None:
+        query = query.where(table.c.order_reference == order_reference)
+    if state is not None:
+        query = query.where(table.c.state == state.value)
+    if after is not None:
+        last = select(table.c.created_at).where(table.c.payment_id == after).scalar_subquery()
+        query = query.where(
+            or_(table.c.created_at < last, and_(table.c.created_at == last, table.c.payment_id < after)),
+        )
+    query = query.order_by(table.c.created_at.desc(), table.c.payment_id.desc()).limit(min(limit, _PAGE_MOST))
+    rows = connection.execute(query).all()
+    flags = _flags(connection, [row.payment_id for row in rows])
+    return tuple(_stored(row, flags.get(row.payment_id, ())).payment for row in rows)
+
+
+def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> tuple[Subject, ...]:
+    """Return the payments that the gateway, or a reference of ours, calls by one of ``names``."""
+    payments, made = schema.payments, schema.operations
+    named = select(payments.c.payment_id).where(payments.c.account == account, payments.c.provider_reference.in_(names))
+    referred = (
+        select(made.c.subject_id)
+        .join(payments, payments.c.payment_id == made.c.subject_id)
+        .where(made.c.account == account, made.c.reference.in_(names))
+    )
+    found = {*connection.scalars(named), *connection.scalars(referred)}
+    return tuple(Subject.payment(payment_id) for payment_id in sorted(found))
+
+
+def load_order(connection: Connection, account: str, payment_id: str) -> Order:
+    """Return the order as it was given, with what is personal unless that was erased."""
+    return load(connection, account, payment_id).order
+
+
+def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...]:
+    """Return every movement of a payment, oldest first."""
+    return tuple(
+        Movement(TransactionKind(row.kind), Money(row.amount, row.currency), row.number, row.reference)
+        for row in _rows(connection, schema.movements, schema.movements.c.payment_id, payment_id)
+    )
+
+
+def other_paid(connection: Connection, payment: Payment) -> str | None:
+    """Return another payment of the same order that holds money, if there is one."""
+    table = schema.payments
+    if not payment.order_reference:
+        return None
+    query = select(table.c.payment_id).where(
+        table.c.account == payment.account,
+        table.c.order_reference == payment.order_reference,
+        table.c.payment_id != payment.payment_id,
+        table.c.authorized - table.c.cancelled - table.c.refunded > 0,
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else str(found)
+
+
+def timeline(connection: Connection, account: str, payment_id: str) -> tuple[TimelineEntry, ...]:
+    """Return everything that happened to a payment, oldest first."""
+    stored = load(connection, account, payment_id)
+    currency = stored.payment.amount.currency
+    entries: list[TimelineEntry] = []
+
+    def add(at: datetime, kind: str, text: str, amount: Money | None = None) -> None:
+        entries.append(TimelineEntry(at=at, kind=kind, text=text, amount=amount))
+
+    def rows(table: Any) -> list[Row[Any]]:
+        column = table.c.subject_id if "subject_id" in table.c else table.c.payment_id
+        return _rows(connection, table, column, payment_id)
+
+    for each in operations.of_subject(connection, stored.subject):
+        made = each.operation
+        add(made.created_at, f"operation.{made.kind}", f"asked: {made.operation_id}", made.amount)
+        if made.settled_at is not None or made.outcome is not Outcome.UNKNOWN:
+            text = " · ".join(filter(None, [made.outcome.value, made.decline.text if made.decline else "", made.error]))
+            add(made.settled_at or made.created_at, f"operation.{made.kind}.{made.outcome}", text)
+    for row in rows(schema.movements):
+        name = " · ".join(filter(None, [row.number and f"no. {row.number}", row.reference]))
+        add(row.at, f"movement.{row.kind}", name, Money(row.amount, currency))
+    for row in rows(schema.attempts):
+        decline = codec.load_as(Decline, row.decline)
+        add(row.at, "attempt.declined", f"{row.instrument or 'unknown'}: {decline.code.value}")
+    for row in rows(schema.decisions):
+        add(row.at, "decision", f"{row.outcome} by {row.person}: {row.reason}")
+    for row in rows(schema.flags):
+        add(row.raised_at, f"flag.{row.kind}", row.detail)
+    for row in rows(schema.inbox):
+        add(row.received_at, "callback", f"received {row.times} times" if row.times > 1 else "")
+    for row in rows(schema.observations):
+        add(row.at, "observation", f"read because of: {row.source}")
+    return tuple(sorted(entries, key=lambda entry: entry.at))
+
+
+def totals_that_disagree(connection: Connection) -> tuple[str, ...]:
+    """Return the ids of payments whose totals are not the sums of their movements (there must be none)."""
+    payments, movements = schema.payments, schema.movements
+
+    def summed(kind: TransactionKind) -> Any:
+        return func.coalesce(func.sum(movements.c.amount).filter(movements.c.kind == kind.value), 0)
+
+    query = (
+        select(payments.c.payment_id)
+        .join(movements, movements.c.payment_id == payments.c.payment_id, isouter=True)
+        .group_by(payments.c.payment_id)
+        .having(
+            or_(
+                payments.c.authorized != summed(TransactionKind.AUTHORIZATION),
+                payments.c.captured != summed(TransactionKind.CAPTURE),
+                payments.c.cancelled != -summed(TransactionKind.RELEASE),
+                payments.c.refunded != -summed(TransactionKind.REFUND),
+            ),
+        )
+    )
+    return tuple(connection.scalars(query))
+
+
+# Writing
+
+
+def insert_payment(
+    connection: Connection,
+    order: Order,
+    *,
+    payment_id: str,
+    account: str,
+    provider: str,
+    expires_at: datetime | None,
+    now: datetime,
+) -> StoredPayment:
+    """Write down a new payment and return it."""
+    stored = codec.dump(order)
+    personal = {name: stored.pop(name) for name in PERSONAL if name in stored}
+    table = schema.payments
+    row = connection.execute(
+        insert(table)
+        .values(
+            payment_id=payment_id,
+            account=account,
+            provider=provider,
+            order_reference=order.order_reference,
+            state=PaymentState.CREATED.value,
+            currency=order.amount.currency,
+            amount=order.amount.minor,
+            due=order.amount.minor,
+            description=order.description,
+            allowed_actions=[],
+            capture_mode=order.capture.value,
+            order=stored,
+            created_at=now,
+            updated_at=now,
+            expires_at=expires_at,
+            next_at=expires_at,
+        )
+        .returning(table),
+    ).one()
+    if personal:
+        connection.execute(insert(schema.payers).values(payment_id=payment_id, data=personal))
+    return _stored(row, (), personal)
+
+
+def write(
+    connection: Connection, stored: StoredPayment, flags: Iterable[Flag], values: Mapping[str, Any]
+) -> StoredPayment:
+    """Write new values into a locked payment, and return it as it is then.
+
+    Raises ``IllegalTransition`` if someone changed the payment despite the lock. Called by
+    ``payments.observing`` alone: no other function changes a payment's state.
+    """
+    table, payment = schema.payments, stored.payment
+    row = connection.execute(
+        update(table)
+        .where(table.c.payment_id == payment.payment_id, table.c.version == stored.version)
+        .values(**values, version=stored.version + 1)
+        .returning(table),
+    ).one_or_none()
+    if row is None:
+        message = "someone changed the payment while it was locked: the books were left as they were"
+        raise IllegalTransition(message).about(account=payment.account, payment_id=payment.payment_id)
+    personal = {name: value for name, value in stored.stored_order.items() if name in PERSONAL}
+    return _stored(row, (*payment.flags, *flags), personal)
+
+
+def name_at_gateway(connection: Connection, stored: StoredPayment, created: Created) -> StoredPayment:
+    """Write down what the gateway calls the payment, and how its payer gets to the page.
+
+    Raises ``IllegalTransition`` when another payment of the account already has that name.
+    """
+    table, view, switch = schema.payments, created.seamless_view, created.app_switch
+    reference, payment = created.observation.provider_reference, stored.payment
+    try:
+        connection.execute(
+            update(table)
+            .where(table.c.payment_id == payment.payment_id)
+            .values(
+                provider_reference=reference,
+                redirect_url=created.redirect_url,
+                seamless_view=None if view is None else codec.dump(view),
+                app_switch=None if switch is None else codec.dump(switch),
+            ),
+        )
+    except IntegrityError as error:
+        message = f"the gateway answered with {reference}, which is another payment's: ask it what that means"
+        raise IllegalTransition(message).about(payment_id=payment.payment_id) from error
+    return replace(
+        stored,
+        payment=replace(
+            payment,
+            provider_reference=reference,
+            redirect_url=created.redirect_url,
+            seamless_view=view,
+            app_switch=switch,
+        ),
+    )
+
+
+def add_movements(connection: Connection, payment: Payment, added: Sequence[Movement], *, now: datetime) -> None:
+    """Append movements."""
+    if not added:
+        return
+    connection.execute(
+        insert(schema.movements),
+        [
+            {
+                "payment_id": payment.payment_id,
+                "kind": each.kind.value,
+                "amount": each.amount.minor,
+                "currency": payment.amount.currency,
+                "number": each.number,
+                "reference": each.reference,
+                "at": now,
+            }
+            for each in added
+        ],
+    )
+
+
+def add_attempts(
+    connection: Connection, payment_id: str, attempts: Sequence[Attempt], *, now: datetime
+) -> tuple[Attempt, ...]:
+    """Keep each failed try of the payer's once; return those that are new."""
+    if not attempts:
+        return ()
+    table = schema.attempts
+    known = set(connection.scalars(select(table.c.number).where(table.c.payment_id == payment_id)))
+    fresh = tuple({each.number: each for each in attempts if each.number not in known}.values())
+    for each in fresh:
+        connection.execute(
+            insert(table).values(
+                payment_id=payment_id,
+                number=each.number,
+                instrument=each.instrument,
+                decline=codec.dump(each.decline),
+                at=each.created_at or now,
+            ),
+        )
+    return fresh
+
+
+def add_flag(connection: Connection, payment_id: str, kind: FlagKind, detail: str, *, now: datetime) -> Flag:
+    """Mark a payment for a person."""
+    connection.execute(
+        insert(schema.flags).values(payment_id=payment_id, kind=kind.value, detail=detail, raised_at=now),
+    )
+    return Flag(kind=kind, detail=detail, raised_at=now)
+
+
+def keep_answer(
+    connection: Connection, payment_id: str, raw: Mapping[str, object], *, source: str, now: datetime
+) -> None:
+    """Keep the gateway's own words for support, unless they are the same as the last ones kept."""
+    table = schema.observations
+    fingerprint = hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode()).hexdigest()
+    last = (
+        select(table.c.digest).where(table.c.payment_id == payment_id).order_by(table.c.observation_id.desc()).limit(1)
+    )
+    if connection.execute(last).scalar() != fingerprint:
+        connection.execute(
+            insert(table).values(payment_id=payment_id, source=source, digest=fingerprint, raw=raw, at=now),
+        )
+
+
+def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
+    """Say when a payment is looked at next."""
+    table = schema.payments
+    connection.execute(update(table).where(table.c.payment_id == payment_id).values(next_at=at, claimed_until=None))
+
+
+def erase_payer(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
+    """Remove what is known of the payer of one payment, and the bodies of its callbacks."""
+    stored = load(connection, account, payment_id)
+    connection.execute(
+        update(schema.payers).where(schema.payers.c.payment_id == payment_id).values(data=None, erased_at=now),
+    )
+    inbox.forget(connection, stored.subject)
+
+
+def facts(stored: StoredPayment) -> dict[str, Any]:
+    """Return the numbers that every event of a payment carries."""
+    payment = stored.payment
+    return {
+        "payment_id": payment.payment_id,
+        "order_reference": payment.order_reference,
+        "state": payment.state.value,
+        "currency": payment.amount.currency,
+        "amount": payment.amount.minor,
+        "captured": payment.captured.minor,
+        "refunded": payment.refunded.minor,
+        "is_paid": payment.is_paid,
+    }
+
+
+# Rows
+
+
+def _payments() -> Select[Any]:
+    payments, payers = schema.payments, schema.payers
+    return select(payments, payers.c.data.label("personal")).join(
+        payers, payers.c.payment_id == payments.c.payment_id, isouter=True
+    )
+
+
+def _load(connection: Connection, account: str, payment_id: str, query: Select[Any]) -> StoredPayment:
+    table = schema.payments
+    row = connection.execute(query.where(table.c.payment_id == payment_id, table.c.account == account)).one_or_none()
+    if row is None:
+        message = f"there is no payment {payment_id!r} in account {account!r}"
+        raise NotFound(message).about(account=account, payment_id=payment_id)
+    return _stored(row, _flags(connection, [payment_id]).get(payment_id, ()), row.personal)
+
+
+def _flags(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, tuple[Flag, ...]]:
+    table = schema.flags
+    found: dict[str, tuple[Flag, ...]] = {}
+    for row in connection.execute(select(table).where(table.c.payment_id.in_(payment_ids)).order_by(table.c.flag_id)):
+        flag = Flag(kind=FlagKind(row.kind), detail=row.detail, raised_at=row.raised_at)
+        found[row.payment_id] = (*found.get(row.payment_id, ()), flag)
+    return found
+
+
+def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] | None = None) -> StoredPayment:
+    def money(minor: int) -> Money:
+        return Money(minor, row.currency)
+
+    return StoredPayment(
+        payment=Payment(
+            payment_id=row.payment_id,
+            account=row.account,
+            provider=row.provider,
+            order_reference=row.order_reference,
+            provider_reference=row.provider_reference,
+            state=PaymentState(row.state),
+            amount=money(row.amount),
+            due=money(row.due),
+            authorized=money(row.authorized),
+            captured=money(row.captured),
+            refunded=money(row.refunded),
+            cancelled=money(row.cancelled),
+            description=row.description,
+            instrument=row.instrument,
+            allowed_actions=frozenset() if row.quarantined else frozenset(Action(name) for name in row.allowed_actions),
+            flags=flags,
+            quarantined=row.quarantined,
+            decline=None if row.decline is None else codec.load_as(Decline, row.decline),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            expires_at=row.expires_at,
+            redirect_url=row.redirect_url,
+            seamless_view=None if row.seamless_view is None else codec.load_as(SeamlessView, row.seamless_view),
+            app_switch=None if row.app_switch is None else codec.load_as(AppSwitch, row.app_switch),
+        ),
+        capture_mode=CaptureMode(row.capture_mode),
+        version=row.version,
+        observed_at=row.observed_at,
+        stored_order={**row.order, **(personal or {})},
+    )
+
+
+def _rows(connection: Connection, table: Any, column: Any, value: str) -> list[Row[Any]]:
+    key = next(iter(table.primary_key.columns))
+    return list(connection.execute(select(table).where(column == value).order_by(key)))

@@ -1,0 +1,1 @@
+"""Payouts: money that the merchant sends to someone."""

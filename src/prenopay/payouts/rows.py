@@ -1,0 +1,111 @@
+"""Every statement about payouts: a payout is its operation and one row with the signed instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, insert, select, update
+
+from prenopay.books import codec, schema
+from prenopay.errors import NotFound
+from prenopay.values.money import Money
+from prenopay.values.payments import Decline, Outcome, Payout
+
+__all__ = ["StoredPayout", "empty_body", "facts", "find", "insert_payout", "load", "load_by_id", "lock", "rewrite"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPayout:
+    """A payout with the signed instruction, which is empty once it has ended."""
+
+    payout: Payout
+    body: bytes = field(repr=False)
+
+
+def load(connection: Connection, account: str, operation_id: str) -> StoredPayout:
+    """Return the payout; raises ``NotFound``."""
+    return _one(connection, account, operation_id, _payouts().where(schema.payouts.c.operation_id == operation_id))
+
+
+def load_by_id(connection: Connection, account: str, payout_id: str) -> StoredPayout:
+    """Return the payout that is known by its own id; raises ``NotFound``."""
+    return _one(connection, account, payout_id, _payouts().where(schema.payouts.c.payout_id == payout_id))
+
+
+def lock(connection: Connection, account: str, operation_id: str) -> StoredPayout:
+    """Return the payout, and keep others from changing it until the transaction ends; raises ``NotFound``."""
+    query = _payouts().where(schema.payouts.c.operation_id == operation_id)
+    return _one(connection, account, operation_id, query.with_for_update(of=schema.payouts))
+
+
+def find(connection: Connection, account: str, limit: int) -> tuple[Payout, ...]:
+    """Return the newest payouts, newest first."""
+    table = schema.payouts
+    query = _payouts().where(table.c.account == account).order_by(table.c.payout_id.desc()).limit(limit)
+    return tuple(_stored(row).payout for row in connection.execute(query))
+
+
+def insert_payout(
+    connection: Connection, *, payout_id: str, account: str, operation_id: str, description: str, body: bytes
+) -> None:
+    """Write down a payout whose operation is written down already."""
+    connection.execute(
+        insert(schema.payouts).values(
+            payout_id=payout_id, account=account, operation_id=operation_id, description=description, body=body
+        ),
+    )
+
+
+def rewrite(connection: Connection, payout_id: str, body: bytes) -> None:
+    """Store an instruction that was signed again, because the first certainly never left."""
+    table = schema.payouts
+    connection.execute(update(table).where(table.c.payout_id == payout_id).values(body=body))
+
+
+def empty_body(connection: Connection, payout_id: str) -> None:
+    """Forget the instruction of a payout that has ended: it names the payee."""
+    rewrite(connection, payout_id, b"")
+
+
+def facts(payout: Payout) -> Mapping[str, Any]:
+    """Return the numbers that every event of a payout carries."""
+    return {
+        "operation_id": payout.operation_id,
+        "amount": payout.amount.minor,
+        "currency": payout.amount.currency,
+    }
+
+
+def _payouts() -> Select[Any]:
+    payouts, made = schema.payouts, schema.operations
+    same = and_(made.c.account == payouts.c.account, made.c.operation_id == payouts.c.operation_id)
+    return (
+        select(made, payouts.c.payout_id, payouts.c.description, payouts.c.body).select_from(payouts).join(made, same)
+    )
+
+
+def _one(connection: Connection, account: str, name: str, query: Select[Any]) -> StoredPayout:
+    row = connection.execute(query.where(schema.payouts.c.account == account)).one_or_none()
+    if row is None:
+        message = f"there is no payout {name!r} in account {account!r}"
+        raise NotFound(message).about(account=account)
+    return _stored(row)
+
+
+def _stored(row: Row[Any]) -> StoredPayout:
+    payout = Payout(
+        payout_id=row.payout_id,
+        operation_id=row.operation_id,
+        account=row.account,
+        amount=Money(row.amount, row.currency),
+        description=row.description,
+        outcome=Outcome(row.outcome),
+        decline=None if row.decline is None else codec.load_as(Decline, row.decline),
+        reference=row.reference,
+        created_at=row.created_at,
+        settled_at=row.settled_at,
+        error=row.error,
+    )
+    return StoredPayout(payout=payout, body=bytes(row.body))

@@ -1,0 +1,177 @@
+"""Money to someone: signed and written down before it is sent, sent at most once, looked up until it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+
+from prenopay.account import Account, News, asked, failed
+from prenopay.books import codec, ids, inbox, operations
+from prenopay.books.operations import Begun
+from prenopay.books.outbox import NewEvent
+from prenopay.errors import PrenopayError
+from prenopay.payouts import rows
+from prenopay.payouts.rows import StoredPayout
+from prenopay.provider.values import PayoutRequest, Reply
+from prenopay.provider.verbs import PaysOut
+from prenopay.values.events import EventKind
+from prenopay.values.orders import PayoutOrder
+from prenopay.values.payments import OperationKind, Outcome, Payout
+from prenopay.values.subjects import Subject, SubjectKind
+
+__all__ = ["find", "get", "hear", "pay_out", "resolve"]
+
+_EVENTS: Final = {Outcome.SUCCEEDED: EventKind.PAYOUT_PAID, Outcome.DECLINED: EventKind.PAYOUT_DECLINED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sending:
+    """A payout that was written down, with its operation."""
+
+    begun: Begun
+    stored: StoredPayout
+
+
+async def pay_out(account: Account, order: PayoutOrder, operation_id: str) -> Payout:
+    """Sign, write down, send, and return how it is."""
+    gateway = _require(account)
+    intent = account.intent(OperationKind.PAYOUT, operation_id)
+    subject = ids.subject(SubjectKind.PAYOUT, intent.now, account.ports.entropy)
+    sending = await account.transact(_begin, account, gateway, intent, subject, order)
+    if sending.begun.ours:
+        await _ask(account, gateway, sending)
+    return await get(account, operation_id)
+
+
+async def get(account: Account, operation_id: str) -> Payout:
+    """Return the payout as the books have it; raises ``NotFound``."""
+    return (await account.read(rows.load, account.name, operation_id)).payout
+
+
+async def find(account: Account, limit: int) -> tuple[Payout, ...]:
+    """Return the newest payouts."""
+    return await account.read(rows.find, account.name, limit)
+
+
+async def resolve(account: Account, operation_id: str) -> Payout:
+    """Look up an open payout; send it again, as the same bytes, only if the gateway does not have it."""
+    sending = await account.transact(_claim, account, operation_id)
+    if sending is not None:
+        await _ask(account, _require(account), sending)
+    return await get(account, operation_id)
+
+
+async def hear(account: Account, subject: Subject) -> None:
+    """Look up the payout that callbacks are about, and answer them."""
+    began = account.now()
+    stored = await account.read(rows.load_by_id, account.name, subject.id)
+    await resolve(account, stored.payout.operation_id)
+    await account.transact(inbox.done, account.name, subject, received_until=began, now=account.now())
+
+
+async def _ask(account: Account, gateway: PaysOut, sending: _Sending) -> None:
+    """Send or look up, and write down what became of it; raises what the gateway's trouble is."""
+    begun, send, is_accepted = (
+        sending.begun,
+        account.send(sending.begun),
+        sending.stored.payout.outcome is Outcome.PENDING,
+    )
+    body, again = sending.stored.body, begun.maybe_sent
+
+    async def ask(reference: str) -> Reply:
+        if is_accepted:
+            return await gateway.observe_payout(send, reference)
+        return await gateway.pay_out(send, reference, body, again=again)
+
+    try:
+        reply = await asked(account, begun, ask)
+    except PrenopayError as error:
+        await account.transact(_failed, account, sending, error)
+        raise
+    await account.notify(await account.transact(_conclude, account, sending, reply))
+
+
+def _begin(
+    connection: Connection,
+    account: Account,
+    gateway: PaysOut,
+    intent: operations.Intent,
+    subject: Subject,
+    order: PayoutOrder,
+) -> _Sending:
+    """Sign the instruction and write it down, or find the payout begun before under its operation id.
+
+    One that certainly never left is signed again, under its own id. Raises ``IdReused`` when the id was used
+    for something else, ``Conflict`` when someone starts it right now, ``InvalidOrder``.
+    """
+    digest = codec.digest("payout", order)
+    repeated = operations.repeated(connection, intent, digest)
+    if repeated is not None:
+        stored = rows.lock(connection, account.name, intent.operation_id)
+        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+        begun = operations.again(connection, intent, repeated)
+        if begun.ours and not begun.maybe_sent:
+            rows.rewrite(connection, stored.payout.payout_id, _signed(account, gateway, begun, order))
+        return _Sending(begun=begun, stored=rows.load(connection, account.name, intent.operation_id))
+    begun = operations.begin(
+        connection, intent, subject, digest=digest, currency=order.amount.currency, amount=order.amount
+    )
+    rows.insert_payout(
+        connection,
+        payout_id=subject.id,
+        account=account.name,
+        operation_id=intent.operation_id,
+        description=order.description,
+        body=_signed(account, gateway, begun, order),
+    )
+    return _Sending(begun=begun, stored=rows.load(connection, account.name, intent.operation_id))
+
+
+def _signed(account: Account, gateway: PaysOut, begun: Begun, order: PayoutOrder) -> bytes:
+    made = begun.operation.operation
+    request = PayoutRequest(
+        order=order,
+        payout_id=made.subject.id,
+        reference=made.reference,
+        callback_url=account.callback_url(made.subject),
+        asked_at=account.now(),
+    )
+    return gateway.write_payout(request)
+
+
+def _claim(connection: Connection, account: Account, operation_id: str) -> _Sending | None:
+    """Take an open payout to look at it; ``None`` for one that has ended, or that someone else has."""
+    stored, now = rows.lock(connection, account.name, operation_id), account.now()
+    claimed = operations.claim(connection, account.name, operation_id, now, now + account.claimed_for)
+    if claimed is None:
+        return None
+    return _Sending(begun=Begun(operation=claimed, ours=True, maybe_sent=True), stored=stored)
+
+
+def _failed(connection: Connection, account: Account, sending: _Sending, error: PrenopayError) -> None:
+    if failed(connection, account, sending.begun, error) is Outcome.NOT_ATTEMPTED:
+        rows.empty_body(connection, sending.stored.payout.payout_id)
+
+
+def _conclude(connection: Connection, account: Account, sending: _Sending, reply: Reply) -> News:
+    """Write down how the payout is, and what there is to report."""
+    payout_id, operation_id = sending.stored.payout.payout_id, sending.stored.payout.operation_id
+    was_open = operations.load(connection, account.name, operation_id).is_open
+    ended = operations.settle(
+        connection, sending.begun.operation, reply.outcome, now=account.now(), decline=reply.decline
+    )
+    if not was_open or ended.is_open:
+        return ()
+    rows.empty_body(connection, payout_id)
+    payout = rows.load(connection, account.name, operation_id).payout
+    event = _EVENTS.get(ended.operation.outcome)
+    if event is None:
+        return ()
+    news = [NewEvent(kind=event, decline=reply.decline)]
+    return account.append_events(connection, Subject.payout(payout_id), news, facts=rows.facts(payout))
+
+
+def _require(account: Account) -> PaysOut:
+    return account.require(PaysOut, "pay_out", otherwise="the provider sends no money")  # type: ignore[type-abstract]  # a verb is asked for by its protocol

@@ -1,1 +1,0 @@
-"""Charging again and again: what the card schemes allow, and (pure functions only) when."""
