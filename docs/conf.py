@@ -35,8 +35,8 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(abc|collections\.abc|contextlib|datetime|decimal|enum|importlib\.metadata|ipaddress|pathlib|ssl|typing)\..*",
     ),
-    # what every WSGI server passes to an app
-    ("py:class", "StartResponse"),
+    # what every WSGI server passes to an app, and the connection that the books work with
+    ("py:class", r"StartResponse|sqlalchemy\..*"),
     # modules that are not doors: nothing there is public, so it has no page
     ("py:.*", r"prenopay\.(?!errors|web|provider|testing)\w+\..*|prenopay\.providers\.\w+\.[a-z_]+\..*"),
     # classes of cryptography, and classes that stay inside the emulator or the provider
