@@ -92,9 +92,7 @@ async def card_changed(request: Request) -> Response:
     except NotFound:
         raise HTTPException(404) from None
     except PrenopayError:
-        log.exception(
-            "card %s: the gateway did not answer; callback or sweep will look again", card.mandate_id
-        )
+        log.exception("card %s: the gateway did not answer; callback or sweep will look again", card.mandate_id)
     return RedirectResponse(f"/my/?changed={card.mandate_id}", status_code=303)
 
 

@@ -1,4 +1,4 @@
-"""The pages build without a warning, and the reference has every public name."""
+"""The pages build without a warning, and the reference has every name of the doors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DOORS = [
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the pages once; fail with what Sphinx says."""
+    """Build the pages once; fail with the output of Sphinx."""
     out = tmp_path_factory.mktemp("docs")
     said = subprocess.run(
         [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-q", "-b", "html", str(DOCS), str(out)],
@@ -58,7 +58,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def documented(built: Path) -> frozenset[str]:
-    """Return the dotted names that the reference explains."""
+    """Return the dotted names that the reference describes."""
     inventory = InventoryFile.loads((built / "objects.inv").read_bytes(), uri="")
     return frozenset(name for kind in inventory.data if kind.startswith("py:") for name in inventory.data[kind])
 
@@ -77,7 +77,7 @@ def test_every_page_is_reached(built: Path) -> None:
 
 
 def _names(module: types.ModuleType, name: str) -> set[str]:
-    """Return the dotted names under which the reference may have it."""
+    """Return the dotted names under which the reference may describe it."""
     value = getattr(module, name)
     found = {f"{module.__name__}.{name}"}
     if inspect.isclass(value) or inspect.isfunction(value):

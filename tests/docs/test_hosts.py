@@ -26,7 +26,8 @@ def page(stage: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_path(page: dict[str, Any]) -> str:
-    return urlsplit(page["accounts"].callback_urls.url("kuriren-cards", DOCTOR)).path
+    path: str = urlsplit(page["accounts"].callback_urls.url("kuriren-cards", DOCTOR)).path
+    return path
 
 
 @pytest.mark.parametrize(("framework", "app"), [("flask", "app"), ("django", "application")])

@@ -95,7 +95,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 
 def _span(values: frozenset[Any]) -> str:
-    """Return a set in a few signs: ``200 to 299`` for a range of numbers."""
+    """Return a set in a short form: ``200 to 299`` for a range of numbers."""
     ordered = sorted(values)
     if len(ordered) > _LISTED_MOST and isinstance(ordered[0], int):
         return f"{ordered[0]} to {ordered[-1]}"
@@ -133,7 +133,7 @@ def _value(member: Enum) -> str:
 
 
 def control_calls(texts: Texts) -> str:
-    """Return every call of the control API; the page says what its body and answer hold."""
+    """Return every call of the control API; the page describes its body and its answer."""
     panel = control.ControlPanel(swish_emulator.SwishEmulator())
     routes = [*panel._routes, ("GET", "orders/{id}")]  # noqa: SLF001 - the table of the routes is what is documented
     rows = [
@@ -144,7 +144,7 @@ def control_calls(texts: Texts) -> str:
 
 
 def _actions(*functions: Callable[..., Any]) -> Callable[[Texts], str]:
-    """Return the payer's actions: the words that the functions tell apart."""
+    """Return the payer's actions: the words that the functions distinguish."""
 
     def make(texts: Texts) -> str:
         found = dict.fromkeys(word for each in functions for word in _words_in(each))
@@ -174,7 +174,7 @@ def swish_codes(_texts: Texts) -> str:
         return ", ".join(call.value for call in codes.Call if word in by_call[call]) or _NOTHING
 
     rows = [(code(word), calls(tables[0], word), calls(tables[1], word), codes.text_of(word)) for word in known]
-    return table(("Message", "Refused at once", "Ends so later", "What Swish says"), rows)
+    return table(("Message", "Refused at once", "Ends with it later", "What Swish says"), rows)
 
 
 def swedbankpay_descriptions(_texts: Texts) -> str:
@@ -184,7 +184,7 @@ def swedbankpay_descriptions(_texts: Texts) -> str:
 
 
 def charge_words(_texts: Texts) -> str:
-    """Return the words that a planned decline of a charge takes."""
+    """Return the words for a planned decline of a charge."""
     rows = [(code(word), str(status), title or _NOTHING) for word, (status, title, _) in declines.CARD_WORDS.items()]
     return table(("Word", "HTTP status", "Cause"), rows)
 

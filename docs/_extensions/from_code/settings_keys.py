@@ -1,4 +1,4 @@
-"""The keys of ``prenopay.toml``, from the dataclasses that hold them."""
+"""The keys of ``prenopay.toml``, from the dataclasses that contain them."""
 
 from __future__ import annotations
 
