@@ -7,13 +7,21 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["Ratio", "compare", "peak_kib"]
+__all__ = ["HEADING", "Ratio", "compare", "peak_kib"]
+
+HEADING: Final = (
+    f"{'what':46} {'against':26} {'ours':>10} {'baseline':>10}  {'unit':9} {'ratio':>6} {'goal':>7}  verdict"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """One row of the table: ``ours`` and ``baseline`` in ``unit``, and the median of the rounds' ratios."""
+    """One row of the table: ``ours`` and ``baseline`` in ``unit``, and the median of the rounds' ratios.
+
+    ``goal`` is the highest ratio that is good enough; ``None`` where there is no goal.
+    """
 
     name: str
     baseline_name: str
@@ -21,6 +29,20 @@ class Ratio:
     baseline: float
     ratio: float
     unit: str
+    goal: float | None = None
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the ratio is above the goal."""
+        return self.goal is not None and self.ratio > self.goal
+
+    @property
+    def line(self) -> str:
+        """The row as printed under ``HEADING``."""
+        goal = "" if self.goal is None else f"<= {self.goal:.1f}"
+        verdict = "" if self.goal is None else "MISSED" if self.is_missed else "kept"
+        names, sums = f"{self.name:46} {self.baseline_name:26}", f"{self.ours:10.1f} {self.baseline:10.1f}"
+        return f"{names} {sums}  {self.unit:9} {self.ratio:6.2f} {goal:>7}  {verdict}".rstrip()
 
 
 def compare(
@@ -32,6 +54,7 @@ def compare(
     calls: int,
     rounds: int = 9,
     clock: Callable[[], float] = time.process_time,
+    goal: float | None = None,
 ) -> Ratio:
     """Run both in turn, ``rounds`` times, and take the ratio inside each round: drift of the machine cancels out."""
     ours_seconds: list[float] = []
@@ -51,7 +74,8 @@ def compare(
         ours=statistics.median(ours_seconds) * 1e6,
         baseline=statistics.median(baseline_seconds) * 1e6,
         ratio=statistics.median(a / b for a, b in zip(ours_seconds, baseline_seconds, strict=True)),
-        unit="us CPU" if clock is time.process_time else "us",
+        unit="us CPU",
+        goal=goal,
     )
 
 

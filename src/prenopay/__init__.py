@@ -65,11 +65,11 @@ from prenopay.values.subjects import Subject, SubjectKind
 
 if TYPE_CHECKING:
     from prenopay.accounts.accounts import AsyncAccounts
-    from prenopay.accounts.settings import Settings, load_settings
     from prenopay.accounts.sweep import SweepReport
     from prenopay.blocking import Accounts, Mandates, Payments
     from prenopay.books.inbox import Callback
     from prenopay.books.upgrade import upgrade_database
+    from prenopay.cli.settings import Settings, load_settings
     from prenopay.mandates.use_cases import AsyncMandates
     from prenopay.payments.use_cases import AsyncPayments
     from prenopay.provider import Environment
@@ -153,9 +153,9 @@ _LOADED_WHEN_NAMED = {
     "Environment": "prenopay.provider",
     "Mandates": "prenopay.blocking",
     "Payments": "prenopay.blocking",
-    "Settings": "prenopay.accounts.settings",
+    "Settings": "prenopay.cli.settings",
     "SweepReport": "prenopay.accounts.sweep",
-    "load_settings": "prenopay.accounts.settings",
+    "load_settings": "prenopay.cli.settings",
     "upgrade_database": "prenopay.books.upgrade",
 }
 

@@ -1,7 +1,6 @@
-"""The same use cases without an event loop: one line each, over blocking ports.
+"""The use cases for code without an event loop, over blocking ports. Safe to share between threads.
 
-A parity test holds names, parameters, defaults and results against the async twins. Safe to share
-between threads.
+Generated from the async classes by ``tools/blocking_twin.py``: change those, then run ``poe twin``.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from prenopay.books.inbox import Callback
 from prenopay.books.upgrade import open_migrated
 from prenopay.books.vault import Vault
 from prenopay.delivery import called
-from prenopay.mandates.methods import HOST
+from prenopay.mandates import methods
 from prenopay.mandates.use_cases import AsyncMandates
 from prenopay.payments.use_cases import AsyncPayments
 from prenopay.ports import Clock, Entropy, HttpSender
-from prenopay.provider import (
+from prenopay.provider.config import ProviderConfig
+from prenopay.provider.values import Probe
+from prenopay.provider.verbs import (
     Cancels,
     Captures,
     ChargesMandates,
     DrawsQr,
     PaysOut,
-    Probe,
-    ProviderConfig,
     Refunds,
     StoresMandates,
     Updates,
@@ -45,13 +44,15 @@ from prenopay.values.payments import Operation, Payment, PaymentState, Payout, T
 from prenopay.values.subjects import Subject
 
 __all__ = ["Accounts", "Mandates", "Payments"]
-
-ProviderT = TypeVar("ProviderT")
 ProviderT_co = TypeVar("ProviderT_co", covariant=True)
+ProviderT = TypeVar("ProviderT")
 
 
 class Mandates:
-    """The mandates of one account, in blocking code; see ``AsyncMandates`` for what each call does."""
+    """The mandates of one account: what ``Payments.mandates`` is.
+
+    ``AsyncMandates`` says more about each method.
+    """
 
     def __init__(self, mandates: AsyncMandates) -> None:
         """Drive ``mandates``, whose ports must be blocking ones."""
@@ -70,11 +71,7 @@ class Mandates:
         return run_blocking(self._mandates.to_offer(payer_reference))
 
     def find(
-        self,
-        *,
-        state: MandateState | None = None,
-        after: str | None = None,
-        limit: int = 50,
+        self, *, state: MandateState | None = None, after: str | None = None, limit: int = 50
     ) -> tuple[Mandate, ...]:
         """Return mandates, newest first; ``after`` is the last mandate id of the page before."""
         return run_blocking(self._mandates.find(state=state, after=after, limit=limit))
@@ -87,31 +84,20 @@ class Mandates:
         """Ask the gateway how the payer's methods look now, write that down, and return them."""
         return run_blocking(self._mandates.refresh(payer_reference))
 
-    def remove(self, mandate_id: str, *, reason: str, actor: str = HOST) -> Mandate:
+    def remove(self, mandate_id: str, *, reason: str, actor: str = methods.HOST) -> Mandate:
         """End a mandate, and remove its token at the gateway; ``actor`` and ``reason`` stay in its history."""
         return run_blocking(self._mandates.remove(mandate_id, reason=reason, actor=actor))
 
     def remove_all(
-        self,
-        payer_reference: str,
-        *,
-        reason: str,
-        confirm: str,
-        actor: str = HOST,
+        self, payer_reference: str, *, reason: str, confirm: str, actor: str = methods.HOST
     ) -> tuple[Mandate, ...]:
         """End every mandate of a payer; at the gateway all go at once, those of other systems included."""
-        use_case = self._mandates.remove_all(payer_reference, reason=reason, confirm=confirm, actor=actor)
-        return run_blocking(use_case)
+        return run_blocking(self._mandates.remove_all(payer_reference, reason=reason, confirm=confirm, actor=actor))
 
     def take_over(
-        self,
-        text: str,
-        *,
-        dry_run: bool = False,
-        check: bool = True,
-        actor: str = HOST,
+        self, text: str, *, dry_run: bool = False, check: bool = True, actor: str = methods.HOST
     ) -> ImportReport:
-        """Take over tokens that another system stored, from CSV: all lines, or none."""
+        """Take over tokens that another system stored, from CSV (see the guide on tokens): all lines, or none."""
         return run_blocking(self._mandates.take_over(text, dry_run=dry_run, check=check, actor=actor))
 
     def reseal(self) -> int:
@@ -120,7 +106,10 @@ class Mandates:
 
 
 class Payments(Generic[ProviderT_co]):
-    """One account, in blocking code. Made by ``Accounts.add``; see ``AsyncPayments`` for what each call does."""
+    """One account: one publisher's agreement with one gateway. Made by ``Accounts.add``.
+
+    ``AsyncPayments`` says more about each method.
+    """
 
     def __init__(self, payments: AsyncPayments[ProviderT_co]) -> None:
         """Drive ``payments``, whose ports must be blocking ones."""
@@ -149,9 +138,7 @@ class Payments(Generic[ProviderT_co]):
         limit: int = 50,
     ) -> tuple[Payment, ...]:
         """Return payments, newest first; ``after`` is the last payment id of the page before."""
-        return run_blocking(
-            self._payments.find(order_reference=order_reference, state=state, after=after, limit=limit),
-        )
+        return run_blocking(self._payments.find(order_reference=order_reference, state=state, after=after, limit=limit))
 
     def order(self, payment_id: str) -> Order:
         """Return the order as it was given; its payer is gone once erased."""
@@ -179,14 +166,9 @@ class Payments(Generic[ProviderT_co]):
         description: str = "",
     ) -> Operation:
         """Take reserved money: all that is left, or ``amount`` (VAT included), or what ``lines`` add up to."""
-        use_case = self._payments.capture(
-            payment_id,
-            amount,
-            operation_id=operation_id,
-            lines=lines,
-            description=description,
+        return run_blocking(
+            self._payments.capture(payment_id, amount, operation_id=operation_id, lines=lines, description=description)
         )
-        return run_blocking(use_case)
 
     def cancel(self: Payments[Cancels], payment_id: str, *, operation_id: str, description: str = "") -> Operation:
         """End the payment before money is taken: closes an open page, or releases what is reserved."""
@@ -202,14 +184,9 @@ class Payments(Generic[ProviderT_co]):
         description: str = "",
     ) -> Operation:
         """Give money back: all that was captured, or ``amount`` (VAT included), or what ``lines`` add up to."""
-        use_case = self._payments.refund(
-            payment_id,
-            amount,
-            operation_id=operation_id,
-            lines=lines,
-            description=description,
+        return run_blocking(
+            self._payments.refund(payment_id, amount, operation_id=operation_id, lines=lines, description=description)
         )
-        return run_blocking(use_case)
 
     def update(
         self: Payments[Updates],
@@ -221,14 +198,9 @@ class Payments(Generic[ProviderT_co]):
         description: str = "",
     ) -> Operation:
         """Change amount (VAT included) and lines of a payment nobody has paid yet; refresh a seamless page after."""
-        use_case = self._payments.update(
-            payment_id,
-            amount,
-            operation_id=operation_id,
-            lines=lines,
-            description=description,
+        return run_blocking(
+            self._payments.update(payment_id, amount, operation_id=operation_id, lines=lines, description=description)
         )
-        return run_blocking(use_case)
 
     @property
     def mandates(self: Payments[StoresMandates]) -> Mandates:
@@ -250,36 +222,30 @@ class Payments(Generic[ProviderT_co]):
         language: str = "sv-SE",
     ) -> Operation:
         """Take ``amount`` (VAT included) on a mandate, the payer absent."""
-        use_case = self._payments.charge(
-            mandate_id,
-            amount,
-            operation_id=operation_id,
-            description=description,
-            order_reference=order_reference,
-            period=period,
-            lines=lines,
-            vat=vat,
-            capture=capture,
-            language=language,
+        return run_blocking(
+            self._payments.charge(
+                mandate_id,
+                amount,
+                operation_id=operation_id,
+                description=description,
+                order_reference=order_reference,
+                period=period,
+                lines=lines,
+                vat=vat,
+                capture=capture,
+                language=language,
+            )
         )
-        return run_blocking(use_case)
 
     def settle_by_hand(
-        self,
-        operation_id: str,
-        *,
-        provider_reference: str | None,
-        person: str,
-        reason: str,
+        self, operation_id: str, *, provider_reference: str | None, person: str, reason: str
     ) -> Operation:
         """Settle an operation whose outcome no gateway can tell, by what a person found out; kept for good."""
-        use_case = self._payments.settle_by_hand(
-            operation_id,
-            provider_reference=provider_reference,
-            person=person,
-            reason=reason,
+        return run_blocking(
+            self._payments.settle_by_hand(
+                operation_id, provider_reference=provider_reference, person=person, reason=reason
+            )
         )
-        return run_blocking(use_case)
 
     def pay_out(self: Payments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
         """Send money to someone, from the merchant's account."""
@@ -323,10 +289,13 @@ class Payments(Generic[ProviderT_co]):
 
 
 class Accounts:
-    """The accounts of one process, in blocking code; see ``AsyncAccounts`` for what each call does."""
+    """The accounts of one process: they share database, clock, callback keys and event handler.
+
+    ``AsyncAccounts`` says more about each method.
+    """
 
     def __init__(self, accounts: AsyncAccounts) -> None:
-        """Drive ``accounts``, whose ports must be blocking ones; hosts call ``open``."""
+        """Drive ``accounts``, whose ports must be blocking ones."""
         self._accounts = accounts
         self.callback_urls: CallbackUrls = accounts.callback_urls
 
@@ -343,19 +312,14 @@ class Accounts:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
     ) -> Accounts:
-        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up.
-
-        Raises ``ConfigurationError``, or ``LedgerUnavailable`` when the tables are missing or old.
-        """
+        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up."""
         urls = CallbackUrls(callback_url, callback_keys)
         on_hear = None if on_event is None else called(on_event)
-        engine = open_migrated(database)
-        ledger = BlockingLedger(engine)
+        ledger = BlockingLedger(open_migrated(database))
         closing, own = [ledger.aclose], None
         if sender is None:
             sender = own = BlockingSender()
             closing.append(own.aclose)
-
         accounts = AsyncAccounts(
             ledger=ledger,
             sender=sender,
@@ -375,7 +339,7 @@ class Accounts:
 
     def __getitem__(self, account: str) -> Payments[object]:
         """Return the account of that name; raises ``NotFound``."""
-        return Payments(self._accounts[account])
+        return Payments(self._accounts.__getitem__(account))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -383,19 +347,15 @@ class Accounts:
         return self._accounts.names
 
     def receive(self, request: CallbackRequest) -> CallbackReply:
-        """Store a callback and return the reply its gateway wants; ``work(reply.payment)`` comes after."""
+        """Store a callback and return the reply its gateway wants; ``work(reply.address)`` comes after."""
         return run_blocking(self._accounts.receive(request))
 
     def work(self, address: CallbackAddress) -> None:
-        """Look at the payment a callback was about; what fails stays in the inbox for the sweep."""
+        """Look at what a callback was about; what fails stays in the inbox for the sweep."""
         return run_blocking(self._accounts.work(address))
 
     def callbacks(
-        self,
-        *,
-        subject: Subject | None = None,
-        open_only: bool = False,
-        limit: int = 50,
+        self, *, subject: Subject | None = None, open_only: bool = False, limit: int = 50
     ) -> tuple[Callback, ...]:
         """Return stored callbacks, newest first; ``subject``: those of one payment or payout."""
         return run_blocking(self._accounts.callbacks(subject=subject, open_only=open_only, limit=limit))

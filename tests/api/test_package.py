@@ -131,6 +131,6 @@ def test_the_sdist_holds_what_is_needed_to_test_and_build_again(built: Path) -> 
     assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"} <= names
     assert {"tests/conftest.py", "tests/api/test_package.py", ".importlinter"} <= names
     tops = {name.partition("/")[0] for name in names if "/" in name}
-    assert tops == {"benchmarks", "docs", "examples", "src", "tests"}
+    assert tops == {"benchmarks", "docs", "examples", "src", "tests", "tools"}
     assert [name for name in names if name.endswith((".db", ".pyc", ".toml~", ".env", ".pem"))] == []
     assert [name for name in names if "_build/" in name or "__pycache__" in name] == []

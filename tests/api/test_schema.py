@@ -165,7 +165,7 @@ def test_upgrading_again_changes_nothing(bare_database: str) -> None:
     upgrade_database(bare_database)
     upgrade_database(bare_database)
     assert before == described(bare_database)
-    assert run(bare_database, "SELECT payment_id FROM prenopay_inbox") == ["p"]
+    assert run(bare_database, "SELECT subject_id FROM prenopay_inbox") == ["p"]
     assert run(bare_database, f"SELECT version_num FROM {schema.VERSION_TABLE}") == [schema.SCHEMA_VERSION]  # noqa: S608
 
 

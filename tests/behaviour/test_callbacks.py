@@ -151,7 +151,7 @@ def test_a_callback_that_cannot_be_worked_on_waits_and_is_repeated_by_the_sweep(
     shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, method="GET", times=3))
     shop.deliver_callbacks()
     (callback,) = shop.accounts.callbacks(open_only=True)
-    assert (callback.attempts, callback.done_at) == (1, None)
+    assert (callback.tries, callback.done_at) == (1, None)
     assert "refused" in callback.last_error
 
     shop.later(seconds=30)

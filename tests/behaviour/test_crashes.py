@@ -126,7 +126,7 @@ USE_CASES: dict[str, tuple[Callable[[Shop], object], Callable[[Shop], object]]] 
 }
 
 
-LEAST_AWAITS = {"create": 8, "capture": 12, "refund": 12, "callback": 12, "sweep": 12}
+LEAST_AWAITS = {"create": 6, "capture": 8, "refund": 8, "callback": 10, "sweep": 8}
 """Fewer would mean that a port was not guarded by the executioner."""
 
 

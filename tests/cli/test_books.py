@@ -43,7 +43,7 @@ def test_a_callback_that_waits_is_listed_and_replayed(desk: Desk) -> None:
     payment = desk.paid()
     told(desk, payment)
     headings, row = desk.run("inbox", "list", "--open").lines
-    assert headings.split() == ["NUMBER", "RECEIVED", "ACCOUNT", "PAYMENT", "TIMES", "DONE", "FAILED", "WHY"]
+    assert headings.split() == ["NUMBER", "RECEIVED", "ACCOUNT", "SUBJECT", "TIMES", "DONE", "FAILED", "WHY"]
     number, _day, _time, *rest = row.split()
     assert rest == ["cards", payment.payment_id, "1", "-", "0", "-"]
 
@@ -86,7 +86,8 @@ def test_the_newest_come_first_and_no_more_than_asked_for(desk: Desk) -> None:
     for payment in payments:
         told(desk, payment)
     listed = desk.run("inbox", "list", "--json", "--limit", "2").json
-    assert [each["payment_id"] for each in listed] == [payments[2].payment_id, payments[1].payment_id]
+    expected = [{"kind": "payment", "id": payments[number].payment_id} for number in (2, 1)]
+    assert [each["subject"] for each in listed] == expected
 
 
 def test_what_a_stranger_wrote_cannot_play_with_the_terminal(desk: Desk) -> None:

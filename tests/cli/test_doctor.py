@@ -162,7 +162,7 @@ def test_a_shop_that_does_not_run_is_found_out(desk: Desk) -> None:
     desk.write()
     ok, what, fix = found(desk, "callbacks")
     assert not ok
-    assert what.startswith(f"{desk.callback_url}/cards/doctor: ")
+    assert what.startswith(f"{desk.callback_url}/cards/payment/doctor: ")
     assert "start the shop" in fix
 
 
@@ -177,7 +177,7 @@ def test_the_connection_to_the_shop_is_hung_up(desk: Desk) -> None:
 def test_keys_that_are_not_the_shops_are_found_out(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESK_KEY", "another-secret-key-that-is-long-enough")
     ok, what, fix = found(shop, "callbacks")
-    assert (ok, what) == (False, f"{shop.callback_url}/cards/doctor answered 404")
+    assert (ok, what) == (False, f"{shop.callback_url}/cards/payment/doctor answered 404")
     assert "callback_keys" in fix
 
 
@@ -187,7 +187,7 @@ def test_a_page_that_is_not_the_callback_app_is_found_out(desk: Desk) -> None:
         desk.write()
         ok, what, fix = found(desk, "callbacks")
     assert not ok
-    assert what.endswith("/cards/doctor answered 200")
+    assert what.endswith("/cards/payment/doctor answered 200")
     assert "callback_url" in fix
 
 

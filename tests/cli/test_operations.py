@@ -102,5 +102,5 @@ def test_both_at_once_make_no_sense(desk: Desk) -> None:
 
 
 def test_an_operation_that_nobody_has_is_refused(desk: Desk) -> None:
-    expected = "prenopay: there is no operation 'x:1' in any account of these settings\n"
+    expected = "prenopay: there is no operation 'x:1' in any account in these settings\n"
     assert desk.run("operations", "resolve", "x:1").err == expected

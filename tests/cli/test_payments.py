@@ -97,7 +97,7 @@ def test_one_payment_is_shown_to_scripts(three: Desk) -> None:
 
 
 def test_a_payment_that_nobody_has_is_refused(desk: Desk) -> None:
-    expected = "prenopay: there is no payment 'pay_1' in any account of these settings\n"
+    expected = "prenopay: there is no payment 'pay_1' in any account in these settings\n"
     assert desk.run("payments", "show", "pay_1").err == expected
 
 

@@ -26,7 +26,7 @@ from prenopay import (
     upgrade_database,
 )
 from prenopay._blocking import run_blocking
-from prenopay.accounts import settings
+from prenopay.cli import settings
 from prenopay.errors import ConfigurationError, PrenopayError
 from prenopay.mandates import import_file
 from prenopay.ports import HttpRequest, HttpResponse

@@ -46,7 +46,7 @@ def _paid_and_told(shop: SwishShop) -> None:
 USE_CASES: dict[str, tuple[Callable[[SwishShop], None], Callable[[SwishShop], object], int]] = {
     "create": (_ready, SwishShop.bought, 6),
     "create by phone": (_ready, lambda shop: shop.bought(**by_phone()), 6),
-    "refund": (_paid, _refund, 12),
+    "refund": (_paid, _refund, 10),
     "payout": (_ready, _pay_out, 7),
     "callback": (_paid_and_told, _callback, 10),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from prenopay import Outcome
+from prenopay import EventKind, Outcome, Subject
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.errors import IdReused, InvalidOrder, NotSent, PrenopayError, Unauthenticated
@@ -239,3 +239,48 @@ def test_a_callback_that_lies_of_a_payout_changes_nothing(shop: SwishShop) -> No
     shop.swish.forge_callback(payout.reference, naming="AB" * 16)
     shop.deliver_callbacks()
     assert shop.payments.payout("payout:1").outcome is Outcome.PENDING
+
+
+# What the host hears
+
+
+def test_the_host_hears_once_that_a_payout_has_arrived(shop: SwishShop) -> None:
+    payout = pay_out(shop)
+    arrive(shop)
+    shop.accounts.sweep()
+    shop.payments.resolve_payout("payout:1")
+
+    (heard,) = shop.events
+    assert (heard.kind, heard.subject) == (EventKind.PAYOUT_PAID, Subject.payout(payout.payout_id))
+    assert (heard.operation_id, heard.amount, heard.number) == ("payout:1", payout.amount, 1)
+    assert (heard.payment_id, heard.state, heard.is_paid) == ("", None, False)
+
+
+def test_the_host_hears_once_that_a_payout_did_not_leave(shop: SwishShop) -> None:
+    payout = pay_out(shop)
+    shop.swish.fail(payout.reference, "FF10")
+    shop.deliver_callbacks()
+    shop.accounts.sweep()
+
+    (heard,) = shop.events
+    assert heard.kind is EventKind.PAYOUT_DECLINED
+    assert heard.decline == shop.payments.payout("payout:1").decline
+
+
+def test_a_person_settles_a_payout_that_certainly_did_not_happen(shop: SwishShop) -> None:
+    shop.swish.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="payout", times=9))
+    shop.tries(lambda: pay_out(shop))
+    early = shop.tries(lambda: by_hand(shop))
+    shop.later(minutes=11)
+
+    settled = by_hand(shop)
+
+    assert "only an unknown outcome" in str(early) or "on its way" in str(early)
+    assert settled.outcome is Outcome.NOT_ATTEMPTED
+    assert shop.payments.payout("payout:1").outcome is Outcome.NOT_ATTEMPTED
+
+
+def by_hand(shop: SwishShop) -> Any:
+    return shop.payments.settle_by_hand(
+        "payout:1", provider_reference=None, person="Siv", reason="the bank's list shows none"
+    )

@@ -15,7 +15,7 @@ from .sources import ROOT, python_files, text
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OURS = {"prenopay", "tests", "benchmarks", "examples", "from_code", "_typeshed"}
+OURS = {"prenopay", "tests", "benchmarks", "examples", "tools", "from_code", "_typeshed"}
 BROUGHT_ALONG = {"httpcore": "httpx"}
 """Part of another package's interface, and held to a version by it."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prenopay import Secret
-from prenopay.accounts import settings
+from prenopay.cli import settings
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay

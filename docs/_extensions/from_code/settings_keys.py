@@ -9,7 +9,7 @@ from typing import Any, get_origin, get_type_hints
 
 from from_code.markdown import Texts, code, table
 from prenopay import Secret
-from prenopay.accounts import settings
+from prenopay.cli import settings
 from prenopay.provider import ProviderConfig
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish

@@ -216,7 +216,7 @@ class AsyncAccounts:
 
         Safe to run as often as wanted and in several processes at once. One failure never stops it.
         """
-        return await sweep(self._ledger, self._clock, self._accounts, self._reception, self._host, limit)
+        return await sweep(self._ledger, self._clock, self._accounts, self._reception, host=self._host, limit=limit)
 
     async def aclose(self) -> None:
         """Close the connections to database and gateways that ``open`` made."""

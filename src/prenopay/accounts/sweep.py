@@ -81,7 +81,7 @@ class _Sweep:
 
 
 async def sweep(
-    ledger: Ledger, clock: Clock, accounts: Mapping[str, Account], reception: Reception, host: Host, limit: int
+    ledger: Ledger, clock: Clock, accounts: Mapping[str, Account], reception: Reception, *, host: Host, limit: int
 ) -> SweepReport:
     """Do everything that is due; one failure never stops it."""
     now, names = clock.now(), tuple(accounts)

@@ -37,7 +37,7 @@ def _minutes(*pauses: int) -> tuple[timedelta, ...]:
 CALLBACKS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
 EVENTS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600))
 OPERATIONS: Final = _minutes(1, 5, 30, 120, 480, 1440)
-LOOKS: Final = _minutes(10, 20, 60, 180, 480, 1440)
+LOOKS: Final = _minutes(10, 20, 30, 60, 60, 120, 120, 240, 240, 480, 480, 1440)
 """Pauses after a look at a payment, or a removal of a token, that failed. Of all these the last one repeats."""
 
 

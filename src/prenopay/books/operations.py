@@ -25,6 +25,7 @@ from prenopay.values.payments import Decline, Operation, OperationId, OperationK
 from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = [
+    "FIRST_TRY_HAS_ENDED",
     "OPEN",
     "Begun",
     "Intent",
@@ -41,6 +42,7 @@ __all__ = [
     "of_subject",
     "open_ones",
     "repeated",
+    "require_settleable",
     "settle",
     "under_way",
 ]
@@ -48,6 +50,8 @@ __all__ = [
 OPEN: Final = frozenset({Outcome.UNKNOWN, Outcome.PENDING})
 """Outcomes that are still to come."""
 _OPEN_VALUES: Final = tuple(sorted(outcome.value for outcome in OPEN))
+FIRST_TRY_HAS_ENDED: Final = timedelta(minutes=10)
+"""After this a lost request cannot still be on its way: what the gateway does not have, it never got."""
 _REFERENCE_TRIES: Final = 20
 """Two operations do fall on the same twelve digits now and then; twenty times in a row they do not."""
 
@@ -307,6 +311,18 @@ def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operati
 def under_way(operations: Iterable[StoredOperation], kind: OperationKind) -> tuple[Operation, ...]:
     """Return the operations of ``kind`` that may have happened, or may yet: asked for, and not settled."""
     return tuple(each.operation for each in operations if each.operation.kind is kind and each.is_open)
+
+
+def require_settleable(found: StoredOperation, *, now: datetime, has_proof: bool) -> None:
+    """Raise ``Conflict`` where a person cannot settle an operation: nobody can know yet, or all is known."""
+    made, why = found.operation, ""
+    if made.outcome is not Outcome.UNKNOWN or found.in_flight(now):
+        why = f"is {made.outcome}: only an unknown outcome is settled by hand"
+    elif not has_proof and now - found.first_sent_at < FIRST_TRY_HAS_ENDED:
+        why = "may still be on its way: look again ten minutes after it was sent"
+    if why:
+        message = f"operation {made.operation_id!r} {why}"
+        raise Conflict(message).about(account=made.account, operation_id=made.operation_id)
 
 
 def decide_by_hand(

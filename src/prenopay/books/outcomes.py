@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from prenopay.books.operations import Begun
+from prenopay.books.operations import FIRST_TRY_HAS_ENDED, Begun
 from prenopay.errors import (
     DuplicateReference,
     NotSent,
@@ -18,7 +18,7 @@ from prenopay.errors import (
 )
 from prenopay.values.payments import OperationKind
 
-__all__ = ["FIRST_TRY_HAS_ENDED", "STAYS_OPEN", "leaves_open"]
+__all__ = ["STAYS_OPEN", "leaves_open"]
 
 STAYS_OPEN: Final = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
 """Errors after which the gateway may have acted."""
@@ -26,9 +26,6 @@ _SAW_NOTHING: Final = (NotSent, Unauthenticated, RateLimited)
 """Errors that say nothing about an earlier try: the look-up itself did not get through."""
 _NOT_FOUND_BY_REFERENCE: Final = frozenset({OperationKind.CHARGE, OperationKind.PAYOUT})
 """What no error can prove undone once it may have been sent: no look-up is certain to find it."""
-
-FIRST_TRY_HAS_ENDED: Final = timedelta(minutes=10)
-"""After this a lost request cannot still be on its way: what the gateway does not have, it never got."""
 
 
 def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:

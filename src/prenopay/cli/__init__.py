@@ -1,7 +1,10 @@
-"""The command line: ``prenopay`` with its commands, for people on a terminal and, with ``--json``, for scripts.
+"""The command line: ``prenopay`` and its commands, for people at a terminal and, with ``--json``, for scripts.
 
-Exit codes: 0 all is well; 1 something was found that a person should look at; 2 the call, the
-settings or the input is wrong (one line on standard error says what and how to mend it).
+Exit codes: 0: all is well. 1: a person should look at what was found. 2: the call, the settings or the
+input is wrong; one line on standard error says what is wrong and how to fix it.
+
+The modules here declare arguments without loading a database library, an HTTP client or a provider. A command
+loads what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(arguments)
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe
         print_no_more()
         return 0
 
@@ -35,7 +38,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         code: int = options.run(options)
     except (ConfigurationError, PrenopayError) as error:
-        print("prenopay:", *str(error).split(), file=sys.stderr)  # one line, also of a database that says several
+        print("prenopay:", *str(error).split(), file=sys.stderr)  # in one line, even if the database's error has more
         return 2
     except KeyboardInterrupt:
         return 130

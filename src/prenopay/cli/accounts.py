@@ -1,54 +1,54 @@
-"""Commands on the accounts of a ``prenopay.toml``: payments, inbox, sweep, doctor."""
+"""Commands on the accounts in a ``prenopay.toml``: payments, inbox, sweep, doctor."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prenopay._blocking import run_blocking
-from prenopay._transport import BlockingSender
-from prenopay.accounts import settings
-from prenopay.accounts.reception import DOCTOR
-from prenopay.blocking import Accounts, Payments
+from prenopay.cli import settings
 from prenopay.cli.output import print_json, print_table, print_values
 from prenopay.errors import ConfigurationError, NotFound, TransportError
 from prenopay.ports import HttpRequest
 from prenopay.provider import Probe, ProviderConfig
 from prenopay.values.payments import Payment, PaymentState
 
+if TYPE_CHECKING:
+    from prenopay.blocking import Accounts, Payments
+
 __all__ = ["add_commands", "opened"]
 
 _CALLBACK_MAY_TAKE_SECONDS: Final = 10.0
 _NUMBER_MOST: Final = 2**63 - 1
-"""What a database can count to."""
+"""The highest number that the databases can store."""
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``payments``, ``inbox``, ``sweep`` and ``doctor``."""
     payments = commands.add_parser("payments", help="look at payments").add_subparsers(required=True, metavar="ACTION")
-    listing = payments.add_parser("list", parents=[shared], help="the newest payments")
+    listing = payments.add_parser("list", parents=[shared], help="list the newest payments")
     listing.add_argument("--account", help="only this account")
-    listing.add_argument("--order", metavar="REFERENCE", help="only payments of this order")
-    listing.add_argument("--state", choices=[state.value for state in PaymentState], help="only this state")
-    listing.add_argument("--limit", type=_counted, default=50, help="at most this many an account (default 50)")
+    listing.add_argument("--order", metavar="REFERENCE", help="only payments for this order")
+    listing.add_argument("--state", choices=[state.value for state in PaymentState], help="only payments in this state")
+    listing.add_argument("--limit", type=_counted, default=50, help="at most this many for each account (default 50)")
     listing.set_defaults(run=_list_payments)
-    showing = payments.add_parser("show", parents=[shared], help="one payment and all that happened to it")
+    showing = payments.add_parser("show", parents=[shared], help="show one payment and everything that happened to it")
     showing.add_argument("payment", metavar="PAYMENT", help="a payment id, pay_…")
     showing.set_defaults(run=_show_payment)
     inbox = commands.add_parser("inbox", help="look at callbacks").add_subparsers(required=True, metavar="ACTION")
-    callbacks = inbox.add_parser("list", parents=[shared], help="the newest callbacks")
-    callbacks.add_argument("--open", action="store_true", help="only those not worked on yet")
+    callbacks = inbox.add_parser("list", parents=[shared], help="list the newest callbacks")
+    callbacks.add_argument("--open", action="store_true", help="only callbacks that are not done yet")
     callbacks.add_argument("--limit", type=_counted, default=50, help="at most this many (default 50)")
     callbacks.set_defaults(run=_list_callbacks)
-    replaying = inbox.add_parser("replay", parents=[shared], help="work on a callback again")
-    replaying.add_argument("callback", type=_counted, metavar="NUMBER", help="its number in the list")
+    replaying = inbox.add_parser("replay", parents=[shared], help="process a callback again")
+    replaying.add_argument("callback", type=_counted, metavar="NUMBER", help="the number that inbox list shows")
     replaying.set_defaults(run=_replay)
-    sweep = commands.add_parser("sweep", parents=[shared], help="do what is due: what no callback told of")
+    sweep = commands.add_parser("sweep", parents=[shared], help="do what is due, without waiting for callbacks")
     sweep.add_argument("--limit", type=_counted, default=200, help="at most this many of each kind (default 200)")
     sweep.set_defaults(run=_sweep)
-    doctor = commands.add_parser("doctor", parents=[shared], help="check every account, and say what to mend")
+    doctor = commands.add_parser("doctor", parents=[shared], help="check every account, and say what to fix")
     doctor.add_argument("account", nargs="*", metavar="ACCOUNT", help="only these accounts")
     doctor.set_defaults(run=_doctor)
 
@@ -60,12 +60,12 @@ def _counted(text: str) -> int:
     return number
 
 
-_counted.__name__ = "whole number from 1"  # argparse names it in its refusal
+_counted.__name__ = "whole number from 1"  # argparse shows this name in its error
 
 
 @contextmanager
 def opened(options: argparse.Namespace) -> Generator[Accounts]:
-    """Open the accounts of the settings. No event is delivered from here: that is the host's."""
+    """Open the accounts in the settings. No event is delivered from here: only the host handles events."""
     found = settings.load_settings(options.config)
     with _database(found) as accounts:
         for config in found.accounts:
@@ -75,6 +75,8 @@ def opened(options: argparse.Namespace) -> Generator[Accounts]:
 
 @contextmanager
 def _database(found: settings.Settings) -> Generator[Accounts]:
+    from prenopay.blocking import Accounts  # noqa: PLC0415 - loads the database library and the HTTP client
+
     accounts = Accounts.open(
         found.database,
         callback_url=found.callback_url,
@@ -217,7 +219,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _examine(accounts: Accounts, config: ProviderConfig[object]) -> tuple[Probe, ...]:
-    """Check one account; one that cannot even be opened is explained, and the others are looked at all the same."""
+    """Check one account. If it cannot be opened, return why, so that the other accounts are still checked."""
+    from prenopay.accounts.reception import DOCTOR  # noqa: PLC0415 - loads the database library
+
     try:
         payments = accounts.add(config)
     except ConfigurationError as error:
@@ -226,27 +230,29 @@ def _examine(accounts: Accounts, config: ProviderConfig[object]) -> tuple[Probe,
 
 
 def _probe_callbacks(url: str) -> Probe:
-    """Call our own callback URL from here: the gateway must at least reach what we reach."""
+    """Call our own callback URL from here. If we cannot reach it, the gateway probably cannot either."""
+    from prenopay._transport import BlockingSender  # noqa: PLC0415 - loads the HTTP client
+
     request = HttpRequest(method="POST", url=url, label="callback check", body=b"{}")
     shown = url.rsplit("/", 1)[0]
     sender = BlockingSender()
     try:
         answer = run_blocking(sender.send(request, timeout=_CALLBACK_MAY_TAKE_SECONDS))
     except TransportError as error:
-        fix = "start the shop, and check that callback_url leads to its callback app from outside"
+        fix = "start the shop, and check that callback_url reaches its callback app from outside"
         return Probe(name="callbacks", ok=False, found=f"{shown}: {error}", fix=fix)
     finally:
         run_blocking(sender.aclose())
-    if answer.status == 204:  # noqa: PLR2004 - what the callback app answers to a doctor
+    if answer.status == 204:  # noqa: PLR2004 - what the callback app answers to this check
         return Probe(name="callbacks", ok=True, found=f"{shown} answers")
     fix = "check that callback_url is where the callback app is mounted, and that callback_keys are the shop's"
     return Probe(name="callbacks", ok=False, found=f"{shown} answered {answer.status}", fix=fix)
 
 
 def _find(accounts: Accounts, payment_id: str) -> tuple[Payments[object], Payment]:
-    """Return the payment, whichever account has it."""
+    """Return the payment and the account that has it."""
     for name in accounts.names:
         with suppress(NotFound):
             return accounts[name], accounts[name].get(payment_id)
-    message = f"there is no payment {payment_id!r} in any account of these settings"
+    message = f"there is no payment {payment_id!r} in any account in these settings"
     raise NotFound(message)

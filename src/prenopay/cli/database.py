@@ -1,31 +1,30 @@
-"""Commands on the database: bring its tables up to date, and check the books."""
+"""Commands on the database: upgrade its tables, and check the books."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from prenopay.accounts import settings
-from prenopay.books import schema
-from prenopay.books.engine import open_engine
-from prenopay.books.upgrade import schema_version, upgrade_database
+from prenopay.cli import settings
 from prenopay.cli.output import print_json
-from prenopay.payments import rows
 
 __all__ = ["add_commands"]
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``db upgrade`` and ``db check``."""
-    database = commands.add_parser("db", help="the database").add_subparsers(required=True, metavar="ACTION")
-    upgrading = database.add_parser("upgrade", parents=[shared], help="make or update the tables; removes nothing")
-    checking = database.add_parser("check", parents=[shared], help="check the tables' version, and every total")
+    database = commands.add_parser("db", help="look after the database").add_subparsers(required=True, metavar="ACTION")
+    upgrading = database.add_parser("upgrade", parents=[shared], help="create or update the tables; nothing is removed")
+    checking = database.add_parser("check", parents=[shared], help="check the version of the tables, and every total")
     for parser, run in ((upgrading, _upgrade), (checking, _check)):
-        parser.add_argument("--database", metavar="URL", help="instead of the one in the settings")
+        parser.add_argument("--database", metavar="URL", help="use this database, not the one in the settings")
         parser.set_defaults(run=run)
 
 
 def _upgrade(options: argparse.Namespace) -> int:
+    from prenopay.books import schema  # noqa: PLC0415 - loads the database library
+    from prenopay.books.upgrade import upgrade_database  # noqa: PLC0415 - as above
+
     database = options.database or settings.load_settings(options.config).database
     upgrade_database(database)
     if options.json:
@@ -36,6 +35,11 @@ def _upgrade(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from prenopay.books import schema  # noqa: PLC0415 - loads the database library
+    from prenopay.books.engine import open_engine  # noqa: PLC0415 - as above
+    from prenopay.books.upgrade import schema_version  # noqa: PLC0415 - as above
+    from prenopay.payments import rows  # noqa: PLC0415 - as above
+
     engine = open_engine(options.database or settings.load_settings(options.config).database)
     try:
         version = schema_version(engine)
@@ -49,7 +53,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"schema": version, "needed": schema.SCHEMA_VERSION, "totals_that_disagree": wrong})
     elif not current:
-        print(f"the tables are at version {version or 'none'}, this prenopay needs {schema.SCHEMA_VERSION}")
+        print(f"the tables are at version {version or 'none'}, this version of prenopay needs {schema.SCHEMA_VERSION}")
         print("run: prenopay db upgrade")
     elif wrong:
         print(f"{len(wrong)} payments have totals that are not the sums of their movements: {', '.join(wrong)}")

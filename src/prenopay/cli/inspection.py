@@ -1,4 +1,4 @@
-"""``prenopay inspect``: how a stored body of a gateway is read, as JSON."""
+"""``prenopay inspect``: show as JSON how a stored body from a gateway is read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prenopay.accounts.settings import provider_kinds
 from prenopay.cli.output import print_json
+from prenopay.cli.settings import provider_kinds
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Inspection
 
@@ -17,16 +17,17 @@ __all__ = ["add_commands"]
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``inspect``."""
-    parser = commands.add_parser("inspect", parents=[shared], help="say how a stored gateway body is read, as JSON")
-    parser.add_argument("provider", metavar="PROVIDER", help=f"one of: {', '.join(sorted(provider_kinds()))}")
-    parser.add_argument("file", metavar="FILE", help="the body, or - for standard input")
+    parser = commands.add_parser("inspect", parents=[shared], help="show how a stored gateway body is read, as JSON")
+    # The help text has the names as a "default", which argparse turns into text only when it prints the help.
+    parser.add_argument("provider", metavar="PROVIDER", default=provider_kinds(), help="one of: %(default)s")
+    parser.add_argument("file", metavar="FILE", help="the file with the body, or - for standard input")
     parser.set_defaults(run=_inspect)
 
 
 def _inspect(options: argparse.Namespace) -> int:
     kinds = provider_kinds()
     if options.provider not in kinds:
-        message = f"{options.provider!r} is not installed; there are: {', '.join(sorted(kinds))}"
+        message = f"{options.provider!r} is not installed; there are: {kinds}"
         raise ConfigurationError(message)
     try:
         body = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()

@@ -1,42 +1,44 @@
-"""``prenopay mandates``: a payer's stored methods, tokens from another system, and keys that are rotated."""
+"""``prenopay mandates``: list stored methods, import tokens from another system, and reseal tokens with a new key."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from prenopay.blocking import Accounts, Payments
 from prenopay.cli.accounts import opened
 from prenopay.cli.output import print_json, print_table
 from prenopay.errors import ConfigurationError
-from prenopay.provider import StoresMandates
+
+if TYPE_CHECKING:
+    from prenopay.blocking import Accounts, Payments
+    from prenopay.provider import StoresMandates
 
 __all__ = ["add_commands"]
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``mandates``."""
-    actions = commands.add_parser("mandates", help="payers' stored methods").add_subparsers(
+    actions = commands.add_parser("mandates", help="look at the payers' stored methods").add_subparsers(
         required=True,
         metavar="ACTION",
     )
-    listing = actions.add_parser("list", parents=[shared], help="a payer's stored methods")
+    listing = actions.add_parser("list", parents=[shared], help="list a payer's stored methods")
     listing.add_argument("account", metavar="ACCOUNT")
     listing.add_argument("payer", metavar="PAYER", help="the payer's reference")
-    listing.add_argument("--refresh", action="store_true", help="ask the gateway first how they look now")
+    listing.add_argument("--refresh", action="store_true", help="first ask the gateway for their present state")
     listing.set_defaults(run=_list)
-    showing = actions.add_parser("show", parents=[shared], help="everything that happened to one")
+    showing = actions.add_parser("show", parents=[shared], help="show everything that happened to one")
     showing.add_argument("account", metavar="ACCOUNT")
     showing.add_argument("mandate", metavar="MANDATE", help="a mandate id, man_…")
     showing.set_defaults(run=_show)
-    taking = actions.add_parser("import", parents=[shared], help="take over tokens that another system stored")
+    taking = actions.add_parser("import", parents=[shared], help="import tokens that another system stored")
     taking.add_argument("account", metavar="ACCOUNT")
-    taking.add_argument("file", metavar="FILE", help="CSV; the header is described in the documentation")
-    taking.add_argument("--dry-run", action="store_true", help="only say what would be taken, and what is wrong")
+    taking.add_argument("file", metavar="FILE", help="a CSV file; the documentation describes its header")
+    taking.add_argument("--dry-run", action="store_true", help="only show what would be imported, and what is wrong")
     taking.add_argument("--unchecked", action="store_true", help="do not ask the gateway for each payer's tokens")
     taking.set_defaults(run=_import)
-    sealing = actions.add_parser("reseal", parents=[shared], help="seal every token under the newest of token_keys")
+    sealing = actions.add_parser("reseal", parents=[shared], help="seal every token with the first key in token_keys")
     sealing.add_argument("account", metavar="ACCOUNT")
     sealing.set_defaults(run=_reseal)
 
@@ -84,11 +86,9 @@ def _import(options: argparse.Namespace) -> int:
         return 1 if report.problems else 0
     for problem in report.problems:
         print(f"line {problem.line}: {problem.column + ': ' if problem.column else ''}{problem.why}")
-    verb = "would be taken over" if report.dry_run else "taken over"
+    verb = "would be imported" if report.dry_run else "imported"
     print(
-        "nothing was taken over: mend these lines"
-        if report.problems
-        else f"{report.added} {verb}, {report.known} known"
+        "nothing was imported: fix these lines" if report.problems else f"{report.added} {verb}, {report.known} known"
     )
     return 1 if report.problems else 0
 
@@ -99,10 +99,10 @@ def _reseal(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"sealed": count})
     else:
-        print(f"{count} tokens sealed under the newest key")
+        print(f"{count} tokens sealed with the newest key")
     return 0
 
 
 def _storing(accounts: Accounts, name: str) -> Payments[StoresMandates]:
-    """Return an account by name; one that stores nothing says so when asked."""
+    """Return an account by name. If it stores no methods, its first call raises an error that says so."""
     return cast("Payments[StoresMandates]", accounts[name])

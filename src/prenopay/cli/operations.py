@@ -1,42 +1,46 @@
-"""``prenopay operations``: what is still open, looked up again, or settled by a person who leaves a name."""
+"""``prenopay operations``: list open operations, look one up at the gateway, or settle one by hand."""
 
 from __future__ import annotations
 
 import argparse
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from prenopay.blocking import Accounts, Payments
 from prenopay.cli.accounts import opened
 from prenopay.cli.output import print_json, print_table
 from prenopay.errors import NotFound
 from prenopay.values.payments import Operation
+
+if TYPE_CHECKING:
+    from prenopay.blocking import Accounts, Payments
 
 __all__ = ["add_commands"]
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``operations``."""
-    actions = commands.add_parser("operations", help="what is still open").add_subparsers(
+    actions = commands.add_parser("operations", help="look at operations that are still open").add_subparsers(
         required=True,
         metavar="ACTION",
     )
-    listing = actions.add_parser("list", parents=[shared], help="operations whose outcome is not known yet")
-    listing.add_argument("--limit", type=int, default=50, help="at most this many an account (default 50)")
+    listing = actions.add_parser("list", parents=[shared], help="list operations whose outcome is not known yet")
+    listing.add_argument("--limit", type=int, default=50, help="at most this many for each account (default 50)")
     listing.set_defaults(run=_list)
     resolving = actions.add_parser(
         "resolve",
         parents=[shared],
-        help="look one up again, or settle by hand what no gateway can tell",
+        help="look one up at the gateway, or settle it by hand when the gateway cannot say what happened",
     )
     resolving.add_argument("operation", metavar="OPERATION", help="the operation id that the shop gave it")
     found = resolving.add_mutually_exclusive_group()
     found.add_argument(
-        "--happened", metavar="GATEWAY_ID", help="it did: the gateway's id of the payment, which is read"
+        "--happened", metavar="GATEWAY_ID", help="it happened: the gateway's id of the payment, which is then read"
     )
-    found.add_argument("--did-not-happen", action="store_true", help="it did not: you looked in the gateway's portal")
-    resolving.add_argument("--person", default="", metavar="NAME", help="who found out; kept for good")
-    resolving.add_argument("--reason", default="", metavar="TEXT", help="how; kept for good")
+    found.add_argument(
+        "--did-not-happen", action="store_true", help="it did not happen: you checked the gateway's portal"
+    )
+    resolving.add_argument("--person", default="", metavar="NAME", help="who found out; kept in the history")
+    resolving.add_argument("--reason", default="", metavar="TEXT", help="how that person knows; kept in the history")
     resolving.set_defaults(run=_resolve)
 
 
@@ -74,9 +78,9 @@ def _resolve(options: argparse.Namespace) -> int:
 
 
 def _find(accounts: Accounts, operation_id: str) -> tuple[Payments[object], Operation]:
-    """Return the operation, whichever account has it."""
+    """Return the operation and the account that has it."""
     for name in accounts.names:
         with suppress(NotFound):
             return accounts[name], accounts[name].operation(operation_id)
-    message = f"there is no operation {operation_id!r} in any account of these settings"
+    message = f"there is no operation {operation_id!r} in any account in these settings"
     raise NotFound(message)

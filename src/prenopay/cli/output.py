@@ -1,4 +1,4 @@
-"""How commands print: aligned tables for people, JSON for scripts; amounts as people write them."""
+"""Print what commands found: aligned tables for people, JSON for scripts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from prenopay.values.money import Money
 __all__ = ["as_json", "print_json", "print_no_more", "print_table", "print_values"]
 
 _HIDDEN: Final = frozenset({"body", "raw", "app_switch", "redirect_url", "seamless_view"})
-"""Fields that hold links or bodies: not for a terminal or a log."""
+"""Fields with links or bodies: they are not printed, because terminals and logs keep them."""
 
 
 def as_json(value: Any) -> Any:
-    """Return public values as plain JSON: money with minor units, times in ISO 8601, enums as words."""
+    """Return public values as plain JSON: money in minor units, times in ISO 8601, enums by their values."""
     match value:
         case Secret():
             return MASK
@@ -51,7 +51,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """Print rows under headings, each column as wide as it needs; ``empty`` where there are none."""
+    """Print rows under headings in aligned columns; print ``empty`` if there are no rows."""
     if not rows:
         print(empty)
         return
@@ -62,14 +62,14 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, em
 
 
 def print_values(values: Mapping[str, object]) -> None:
-    """Print names and values, one a line."""
+    """Print names and values, one pair on each line."""
     width = max(len(name) for name in values)
     for name, value in values.items():
         print(f"{name.ljust(width)}  {_plain(value)}")
 
 
 def _plain(value: object) -> str:
-    """Return one line that cannot play with the terminal, whatever a payer or a gateway wrote."""
+    """Return ``value`` as one line without control characters: a payer or a gateway may have written it."""
     match value:
         case None:
             return "-"
@@ -78,9 +78,9 @@ def _plain(value: object) -> str:
         case Enum():
             return str(value.value)
         case _:
-            return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(value))
+            return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in str(value))
 
 
 def print_no_more() -> None:
-    """Let what is still to be printed go nowhere: who read it has closed the pipe."""
+    """Discard further output: the reader has closed the pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

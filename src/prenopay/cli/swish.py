@@ -1,4 +1,4 @@
-"""``prenopay swish csr``: a key and the request with which a certificate is ordered in portal.swish.nu."""
+"""``prenopay swish csr``: make a key and a certificate request, to order a certificate in portal.swish.nu."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["add_commands"]
 
 _NUMBER: Final = re.compile(r"[0-9]{10}")
 _BITS: Final = 4096
-"""Swish takes no other size."""
+"""Swish accepts no other key size."""
 _EXPONENT: Final = 65537
 _ORGANISATION_MOST: Final = 64
-"""The bound on an organisation's name in X.520."""
+"""The longest name of an organisation that X.520 allows."""
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``swish``."""
-    parser = commands.add_parser("swish", help="certificates for Swish")
+    parser = commands.add_parser("swish", help="make certificate requests for Swish")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     csr = actions.add_parser("csr", parents=[shared], help="make a key and a certificate request (RSA 4096)")
     csr.add_argument("--number", required=True, metavar="NUMBER", help="the Swish number, ten digits")
     csr.add_argument("--organisation", required=True, metavar="NUMBER", help="the organisation number")
-    csr.add_argument("--out-key", required=True, metavar="FILE", help="where to write the private key; keep it secret")
-    csr.add_argument("--out-csr", required=True, metavar="FILE", help="where to write the request")
+    csr.add_argument("--out-key", required=True, metavar="FILE", help="the new file for the key; keep it secret")
+    csr.add_argument("--out-csr", required=True, metavar="FILE", help="the new file for the request")
     csr.set_defaults(run=_csr)
 
 
@@ -40,7 +40,7 @@ def _csr(options: argparse.Namespace) -> int:
         message = f"--number must be the ten digits of the Swish number, not {options.number!r}"
         raise ConfigurationError(message)
     if not 0 < len(options.organisation.strip()) <= _ORGANISATION_MOST:
-        message = f"--organisation must have 1 to {_ORGANISATION_MOST} signs"
+        message = f"--organisation must have 1 to {_ORGANISATION_MOST} characters"
         raise ConfigurationError(message)
     key_file, csr_file = Path(options.out_key), Path(options.out_csr)
     for option, file in (("--out-key", key_file), ("--out-csr", csr_file)):
@@ -57,14 +57,14 @@ def _csr(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"key": str(key_file), "csr": str(csr_file), "number": number})
         return 0
-    print(f"wrote {key_file} (readable by you only: back it up, and never send it to anyone) and {csr_file}")
+    print(f"wrote {key_file} (only you can read it: make a backup, and never send it to anyone) and {csr_file}")
     print("next: log in to portal.swish.nu, order a certificate with the request, and download it as PEM;")
     print("then set certificate to that file and private_key to the key")
     return 0
 
 
 def _make(number: str, organisation: str) -> tuple[bytes, bytes]:
-    """Return key and request as PEM. Swish ignores the subject; people reading the request do not."""
+    """Return key and request as PEM. Swish ignores the subject; it is for people who read the request."""
     from cryptography import x509  # noqa: PLC0415 - no other command needs it
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - as above
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - as above
@@ -79,7 +79,7 @@ def _make(number: str, organisation: str) -> tuple[bytes, bytes]:
 
 
 def _write(option: str, file: Path, content: bytes, *, mode: int) -> None:
-    """Write a file that did not exist, with its rights from the first byte on."""
+    """Create a file with its permissions set before anything is written."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:

@@ -39,7 +39,7 @@ from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, OrderLine
 from prenopay.values.payments import Action, Operation, OperationKind, Outcome, PaymentState
 
-__all__ = ["Change", "act", "begin_capture", "change", "changed", "take_reserved"]
+__all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take_reserved"]
 
 _log = logging.getLogger("prenopay")
 
@@ -53,6 +53,15 @@ class Change:
 
     begun: Begun
     stored: StoredPayment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a change ended, the payment as it is then, and who has news."""
+
+    operation: StoredOperation
+    stored: StoredPayment
+    news: News = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +91,13 @@ async def change(
     started = await account.transact(_begin, account, intent, payment_id, wanted)
     if not started.begun.ours:
         return started.begun.operation.operation
-    ended, news = await act(account, started)
-    await account.notify(news)
-    return ended.operation
+    ended = await act(account, started)
+    await account.notify(ended.news)
+    return ended.operation.operation
 
 
-async def act(account: Account, started: Change) -> tuple[StoredOperation, News]:
-    """Ask the gateway for a change, write down what became of it, and return the operation and who has news.
+async def act(account: Account, started: Change) -> Ended:
+    """Ask the gateway for a change, write down what became of it, and return how it ended.
 
     An outcome that stays open is logged; other errors are raised after they are written down.
     """
@@ -102,23 +111,23 @@ async def act(account: Account, started: Change) -> tuple[StoredOperation, News]
         if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
             raise
         _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
-        return await account.read(operations.load, account.name, made.operation_id), ()
+        open_still = await account.read(operations.load, account.name, made.operation_id)
+        return Ended(operation=open_still, stored=started.stored)
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
     return await account.transact(_conclude, account, started, reply, read_at)
 
 
-async def take_reserved(account: Account, capture: Change | None) -> News:
+async def take_reserved(account: Account, stored: StoredPayment, capture: Change | None) -> tuple[StoredPayment, News]:
     """Carry out an automatic capture that was written down; if it fails, the sweep comes back to it."""
     if capture is None:
-        return ()
+        return stored, ()
     try:
-        _ended, news = await act(account, capture)
+        ended = await act(account, capture)
     except (ProviderError, TransportError) as error:
-        payment_id = capture.stored.payment.payment_id
-        _log.warning("automatic capture of %s waits for the sweep: %s", payment_id, error)
-        return ()
-    return news
+        _log.warning("automatic capture of %s waits for the sweep: %s", stored.payment.payment_id, error)
+        return stored, ()
+    return ended.stored, ended.news
 
 
 def begin_capture(connection: Connection, account: Account, stored: StoredPayment) -> Change | None:
@@ -249,9 +258,7 @@ async def _with_refund(account: Account, send: Send, started: Change, reply: Rep
         return reply
 
 
-def _conclude(
-    connection: Connection, account: Account, started: Change, reply: Reply, read_at: datetime
-) -> tuple[StoredOperation, News]:
+def _conclude(connection: Connection, account: Account, started: Change, reply: Reply, read_at: datetime) -> Ended:
     """Write down what the gateway answered: the observation first, then how the operation ended."""
     operation, made = started.begun.operation, started.begun.operation.operation
     stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
@@ -273,4 +280,4 @@ def _conclude(
         decline=reply.decline,
         look_again_in=_ACCEPTED_LOOK_AFTER,
     )
-    return ended, news
+    return Ended(operation=ended, stored=stored, news=news)

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from prenopay.account import Account, News, asked, failed, redacted
 from prenopay.books import codec, ids, operations
-from prenopay.books.operations import Begun, StoredOperation
-from prenopay.books.outcomes import FIRST_TRY_HAS_ENDED, STAYS_OPEN
-from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, PrenopayError
+from prenopay.books.operations import FIRST_TRY_HAS_ENDED, Begun, StoredOperation
+from prenopay.books.outcomes import STAYS_OPEN
+from prenopay.errors import Conflict, DuplicateReference, PrenopayError
 from prenopay.mandates import drawing, rows as mandates
 from prenopay.mandates.drawing import Drawing
 from prenopay.payments import observing, rows
@@ -52,7 +52,9 @@ async def charge(account: Account, mandate_id: str, order: Order, *, operation_i
     order = replace(order, initiator=Initiator.MERCHANT, payer=Payer(reference=mandate.payer_reference))
     account.gateway.check_order(order)
     subject = ids.subject(SubjectKind.PAYMENT, intent.now, account.ports.entropy)
-    written = await account.transact(_begin, account, intent, subject, mandate_id, order, period)
+    written = await account.transact(
+        _begin, account, intent, subject, mandate_id=mandate_id, order=order, period=period
+    )
     if not written.begun.ours:
         return written.begun.operation.operation
     return await send(account, written)
@@ -91,18 +93,14 @@ async def settle_by_hand(
     account: Account, operation_id: str, *, provider_reference: str | None, person: str, reason: str
 ) -> Operation:
     """Write down what a person found out: the gateway's payment, or that there is none."""
-    if not person.strip() or not reason.strip():
-        field = "reason" if person.strip() else "person"
-        message = f"{field}: who settles an operation by hand leaves a name and a reason"
-        raise InvalidOrder(message, field=field)
     found = await account.read(operations.load, account.name, operation_id)
-    _refuse_early(account, found, has_proof=provider_reference is not None)
+    operations.require_settleable(found, now=account.now(), has_proof=provider_reference is not None)
     observed, read_at = None, account.now()
     if provider_reference is not None:
         observed = await _proof(account, found.operation, provider_reference)
     answer = Charged(outcome=_outcome_of(observed), observation=observed)
     ended, stored, capture, news = await account.transact(
-        _conclude_by_hand, account, found, answer, read_at, person, reason
+        _conclude_by_hand, account, found, answer, read_at=read_at, person=person, reason=reason
     )
     await finish(account, stored, capture, news)
     return ended.operation
@@ -126,6 +124,7 @@ def _begin(
     account: Account,
     intent: operations.Intent,
     subject: Subject,
+    *,
     mandate_id: str,
     order: Order,
     period: str,
@@ -212,6 +211,7 @@ def _conclude_by_hand(
     account: Account,
     operation: StoredOperation,
     answer: Charged,
+    *,
     read_at: datetime,
     person: str,
     reason: str,
@@ -220,19 +220,6 @@ def _conclude_by_hand(
         connection, operation.operation, answer.outcome, person=person, reason=reason, now=account.now()
     )
     return _conclude(connection, account, operation, answer, read_at)
-
-
-def _refuse_early(account: Account, found: StoredOperation, *, has_proof: bool) -> None:
-    """Raise ``Conflict`` where nobody can know yet, or all is known."""
-    made, now = found.operation, account.now()
-    why = ""
-    if made.outcome is not Outcome.UNKNOWN or found.in_flight(now):
-        why = f"is {made.outcome}: only an unknown outcome is settled by hand"
-    elif not has_proof and now - found.first_sent_at < FIRST_TRY_HAS_ENDED:
-        why = "may still be on its way: look again ten minutes after it was sent"
-    if why:
-        message = f"operation {made.operation_id!r} {why}"
-        raise Conflict(message).about(account=account.name, operation_id=made.operation_id)
 
 
 async def _proof(account: Account, made: Operation, provider_reference: str) -> Observation:

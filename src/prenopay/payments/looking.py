@@ -61,17 +61,17 @@ async def look(account: Account, seen: View, *, source: str, callbacks: tuple[Ca
     except PrenopayError as error:
         error.about(account=account.name, provider=account.gateway.name, payment_id=payment.payment_id)
         raise
-    applied, capture, news = await account.transact(_write, account, seen.stored, observed, began, source, callbacks)
+    applied, capture, news = await account.transact(
+        _write, account, seen.stored, observed, began=began, source=source, callbacks=callbacks
+    )
     return await finish(account, applied, capture, news)
 
 
 async def finish(account: Account, stored: StoredPayment, capture: Change | None, news: News) -> Payment:
     """Take what was just reserved, if its capture was written down, notify the host, and return the payment."""
-    more = await take_reserved(account, capture)
+    stored, more = await take_reserved(account, stored, capture)
     await account.notify(tuple(dict.fromkeys((*news, *more))))
-    if capture is None:
-        return stored.payment
-    return (await account.read(rows.load, account.name, stored.payment.payment_id)).payment
+    return stored.payment
 
 
 def flag_oddities(
@@ -99,6 +99,7 @@ def _write(
     account: Account,
     seen: StoredPayment,
     observed: Observation,
+    *,
     began: datetime,
     source: str,
     callbacks: tuple[Callback, ...],

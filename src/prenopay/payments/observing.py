@@ -17,9 +17,8 @@ from sqlalchemy import Connection
 
 from prenopay.account import Account, News
 from prenopay.books import codec, operations
-from prenopay.books.operations import StoredOperation
+from prenopay.books.operations import FIRST_TRY_HAS_ENDED, StoredOperation
 from prenopay.books.outbox import NewEvent
-from prenopay.books.outcomes import FIRST_TRY_HAS_ENDED
 from prenopay.books.vault import seal
 from prenopay.mandates import methods
 from prenopay.payments import rows

@@ -58,8 +58,8 @@ async def _settle(account: Account, claimed: StoredOperation) -> None:
         present = await account.read(operations.load, account.name, made.operation_id)
         if present.operation.outcome is Outcome.UNKNOWN:
             started = await account.read(changing.changed, account, present)
-            _ended, news = await changing.act(account, started)
-            await account.notify(news)
+            ended = await changing.act(account, started)
+            await account.notify(ended.news)
 
 
 def _claim(connection: Connection, account: Account, operation_id: str) -> StoredOperation | None:

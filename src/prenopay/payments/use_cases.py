@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from prenopay.account import Account
 from prenopay.books import operations
-from prenopay.errors import Conflict
+from prenopay.errors import Conflict, InvalidOrder
 from prenopay.mandates.use_cases import AsyncMandates
 from prenopay.payments import changing, charging, creating, looking, probe, resolving, rows
 from prenopay.payouts import use_cases as payouts
@@ -279,15 +279,29 @@ class AsyncPayments(Generic[ProviderT_co]):
 
         ``provider_reference`` is the gateway's id of the payment that came of it, which is read and compared
         with our reference; ``None`` says that nothing happened. Raises ``Conflict`` where that payment
-        is not this operation's, or the outcome is known.
+        is not this operation's, or the outcome is known, and for a
+        payout with a reference: ``resolve`` looks those up.
         """
-        return await charging.settle_by_hand(
-            self._account,
-            operation_id,
-            provider_reference=provider_reference,
-            person=person,
-            reason=reason,
-        )
+        if not person.strip() or not reason.strip():
+            field = "reason" if person.strip() else "person"
+            message = f"{field}: who settles an operation by hand leaves a name and a reason"
+            raise InvalidOrder(message, field=field)
+        made = await self.operation(operation_id)
+        if made.subject.kind is not SubjectKind.PAYOUT:
+            return await charging.settle_by_hand(
+                self._account,
+                operation_id,
+                provider_reference=provider_reference,
+                person=person,
+                reason=reason,
+            )
+        if provider_reference is not None:
+            message = (
+                f"operation {operation_id!r} is a payout, which resolve looks up by our reference {made.reference}"
+            )
+            raise Conflict(message).about(account=self.account, operation_id=operation_id)
+        await payouts.settle_by_hand(self._account, operation_id, person=person, reason=reason)
+        return await self.operation(operation_id)
 
     # Sending money
 

@@ -21,7 +21,7 @@ from prenopay.values.orders import PayoutOrder
 from prenopay.values.payments import OperationKind, Outcome, Payout
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["find", "get", "hear", "pay_out", "resolve"]
+__all__ = ["find", "get", "hear", "pay_out", "resolve", "settle_by_hand"]
 
 _EVENTS: Final = {Outcome.SUCCEEDED: EventKind.PAYOUT_PAID, Outcome.DECLINED: EventKind.PAYOUT_DECLINED}
 
@@ -39,7 +39,7 @@ async def pay_out(account: Account, order: PayoutOrder, operation_id: str) -> Pa
     gateway = _require(account)
     intent = account.intent(OperationKind.PAYOUT, operation_id)
     subject = ids.subject(SubjectKind.PAYOUT, intent.now, account.ports.entropy)
-    sending = await account.transact(_begin, account, gateway, intent, subject, order)
+    sending = await account.transact(_begin, account, gateway, intent, subject=subject, order=order)
     if sending.begun.ours:
         await _ask(account, gateway, sending)
     return await get(account, operation_id)
@@ -61,6 +61,11 @@ async def resolve(account: Account, operation_id: str) -> Payout:
     if sending is not None:
         await _ask(account, _require(account), sending)
     return await get(account, operation_id)
+
+
+async def settle_by_hand(account: Account, operation_id: str, *, person: str, reason: str) -> None:
+    """Write down that a payout of unknown outcome certainly did not happen, as a person found out."""
+    await account.transact(_settle_by_hand, account, operation_id, person=person, reason=reason)
 
 
 async def hear(account: Account, subject: Subject) -> None:
@@ -98,6 +103,7 @@ def _begin(
     account: Account,
     gateway: PaysOut,
     intent: operations.Intent,
+    *,
     subject: Subject,
     order: PayoutOrder,
 ) -> _Sending:
@@ -171,6 +177,16 @@ def _conclude(connection: Connection, account: Account, sending: _Sending, reply
         return ()
     news = [NewEvent(kind=event, decline=reply.decline)]
     return account.append_events(connection, Subject.payout(payout_id), news, facts=rows.facts(payout))
+
+
+def _settle_by_hand(connection: Connection, account: Account, operation_id: str, *, person: str, reason: str) -> None:
+    stored, now = rows.lock(connection, account.name, operation_id), account.now()
+    found = operations.load(connection, account.name, operation_id)
+    operations.require_settleable(found, now=now, has_proof=False)
+    made, nothing = found.operation, Outcome.NOT_ATTEMPTED
+    operations.decide_by_hand(connection, made, nothing, person=person, reason=reason, now=now)
+    operations.settle(connection, found, nothing, now=now)
+    rows.empty_body(connection, stored.payout.payout_id)
 
 
 def _require(account: Account) -> PaysOut:

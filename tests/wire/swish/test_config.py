@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from prenopay import Secret
-from prenopay.accounts import settings
+from prenopay.cli import settings
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, PaymentProvider, ReferenceAlphabet
 

@@ -1,7 +1,7 @@
-"""Reads accounts from a ``prenopay.toml``: for hosts (``prenopay.load_settings``) and for the command line.
+"""Read accounts from a ``prenopay.toml``, for the command line and for hosts.
 
-The file never contains secrets. It refers to them, as ``env:NAME`` or ``file:path`` (relative to the
-file). Every error names the file and the key, and says what to write instead.
+The file contains no secrets, only references to them: ``env:NAME`` or ``file:path`` (relative
+to the file). Every error names the file and the key, and says what to write instead.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, cast, get_args, get_origin, get_type_hints
 
 from prenopay._redaction import Secret
+from prenopay.cli.installed import Installed
 from prenopay.errors import ConfigurationError
 from prenopay.provider import ProviderConfig
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["Settings", "load_settings", "provider_kinds"]
 
@@ -31,7 +34,7 @@ _TOP_KEYS: Final = ("accounts", "callback_keys", "callback_url", "database", "to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The contents of a ``prenopay.toml``: pass the parts to ``Accounts.open`` and ``Accounts.add``."""
+    """The content of a ``prenopay.toml``: pass the parts to ``Accounts.open`` and ``Accounts.add``."""
 
     path: Path
     database: str
@@ -52,7 +55,11 @@ def load_settings(path: str | Path | None = None) -> Settings:
     except FileNotFoundError as error:
         message = f"{file} does not exist; write one, or name it with --config or PRENOPAY_CONFIG"
         raise ConfigurationError(message) from error
-    except (ValueError, RecursionError, OSError) as error:  # no TOML, no UTF-8, a number or nesting without end
+    except (
+        ValueError,
+        RecursionError,
+        OSError,
+    ) as error:  # also UTF-8, long numbers, deep nesting
         message = f"{file} cannot be read: {error}"
         raise ConfigurationError(message) from error
     place = _Place(file, "")
@@ -71,13 +78,13 @@ def load_settings(path: str | Path | None = None) -> Settings:
 
 
 def provider_kinds() -> Mapping[str, EntryPoint]:
-    """Return the installed provider packages, by the name that settings use."""
-    return {point.name: point for point in entry_points(group="prenopay.providers")}
+    """Return the provider packages that are installed, by the names that settings use."""
+    return Installed("prenopay.providers")
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The file and key of a value, for errors."""
+    """The file and the key of a value, for errors."""
 
     file: Path
     key: str
@@ -109,7 +116,7 @@ class _Place:
         return self._referred(value, key) if value.startswith(("env:", "file:")) else value
 
     def secret_or_file(self, value: object, key: str, *, may_be_file: bool) -> Secret | Path:
-        """Read a reference to key material. The provider reads a file itself, because it may not be text."""
+        """Read a reference to key material. Return a file as its path: it may not be text."""
         if may_be_file and isinstance(value, str) and value.startswith("file:"):
             return self.file.parent / value.removeprefix("file:")
         return self.secret(value, key)
@@ -131,7 +138,7 @@ class _Place:
             found = path.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError:  # its text would show a part of the secret
+        except UnicodeDecodeError:  # the text of the error would show a part of the secret
             raise self.wrong(key, f"{path} is not UTF-8 text") from None
         except ValueError as error:  # such as a NUL
             raise self.wrong(key, f"{_shown(name)} is not the name of a file") from error
@@ -159,7 +166,7 @@ def _account(above: _Place, name: str, table: object) -> ProviderConfig[Any]:
     kind = place.value(given, key, str)
     kinds = provider_kinds()
     if kind not in kinds:
-        raise place.wrong(key, f"{kind!r} is not installed; there are: {', '.join(sorted(kinds))}")
+        raise place.wrong(key, f"{kind!r} is not installed; there are: {kinds}")
     config: type[ProviderConfig[Any]] = kinds[kind].load()
     hints: dict[str, Any] = get_type_hints(config, vars(sys.modules[config.__module__]))
     known = {each.name: each for each in fields(config) if each.name != "account"}
@@ -205,10 +212,10 @@ def _float(place: _Place, key: str, value: float) -> float:
 
 
 def _shown(value: object) -> str:
-    """Return a wrong value as a message shows it: short, even where the value cannot be written out."""
+    """Return a wrong value as text for a message, cut if it is long."""
     try:
         text = repr(value)
-    except ValueError:  # a whole number that was written in hexadecimal may have too many digits
+    except ValueError:  # a number written in hexadecimal may have more decimal digits than Python prints
         return "a number of very many digits"
     return text if len(text) <= _SHOWN_MOST else f"{text[:_SHOWN_MOST]}…"
 
