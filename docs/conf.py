@@ -33,7 +33,7 @@ nitpick_ignore_regex = [
     # the standard library: building needs no network, so there are no links to its pages
     (
         "py:.*",
-        r"(abc|collections\.abc|contextlib|datetime|decimal|enum|importlib\.metadata|ipaddress|pathlib|ssl|typing)\..*",
+        r"(abc|collections|contextlib|datetime|decimal|enum|importlib\.metadata|ipaddress|pathlib|random|ssl|threading|typing)\..*",
     ),
     # what every WSGI server passes to an app, and the connection that the books work with
     ("py:class", r"StartResponse|sqlalchemy\..*"),
@@ -46,7 +46,7 @@ nitpick_ignore_regex = [
         r"prenopay\.testing\.emulators\.swish\.(objects\.(Payment|Payout|Refund)|recurring\.(Charge|Consent))",
     ),
     # type variables have no page
-    ("py:.*", r"(.*\.)?(ProviderT_co|ProviderT|RowT|T|W)"),
+    ("py:.*", r"(.*\.)?(ProviderT_co|ProviderT|RowT|RuleT|T|W)"),
 ]
 
 html_theme = "furo"

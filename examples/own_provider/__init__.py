@@ -1,1 +1,1 @@
-"""A provider of one's own, for an invented gateway called Nordpay: provider, emulator, conformance."""
+"""A provider of one's own, for an invented gateway called Nordpay: provider, gateway, conformance."""

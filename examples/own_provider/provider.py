@@ -107,7 +107,7 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
     # Taking a payment
 
     def check_order(self, order: Order) -> None:
-        """Raise ``InvalidOrder`` for what Nordpay cannot be told."""
+        """Raise ``InvalidOrder`` for an order that Nordpay cannot express."""
         if order.amount.currency not in _CURRENCIES:
             message = f"amount: Nordpay takes NOK and SEK, not {order.amount.currency}"
             raise InvalidOrder(message, field="amount")
@@ -153,7 +153,8 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
             message = "amount: a refund has one"
             raise InvalidOrder(message, field="amount")
         path = f"{request.provider_reference}/refunds/{request.reference}"
-        payment = await self._call(send, "PUT", path, "refund", {"amount": request.amount.minor})
+        body = {"amount": request.amount.minor, "text": request.description}
+        payment = await self._call(send, "PUT", path, "refund", body)
         return Reply(outcome=Outcome.SUCCEEDED, observation=_observed(payment))
 
     # Hearing of changes, and the rest
@@ -250,7 +251,7 @@ def _object(body: bytes) -> dict[str, object]:
 
 
 def _observed(payment: Mapping[str, object]) -> Observation:
-    """Read a payment; members that are new are let be, members that are missing are not made up."""
+    """Read a payment: ignore new members, and invent no missing ones."""
     reference, status, currency = payment.get("reference"), payment.get("status"), payment.get("currency")
     sums = [payment.get(name) for name in ("amount", "paid", "refunded")]
     if not (isinstance(reference, str) and isinstance(status, str) and isinstance(currency, str)):

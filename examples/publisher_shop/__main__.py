@@ -85,7 +85,7 @@ class Server(uvicorn.Server):
         say(f"Norrviks Dagblad   {self.shop.url}")
         say(f"staff pages        {self.shop.url}/staff/   (password: {self.shop.staff_password})")
         if self.shop.emulated_phone:
-            say(f"emulated phone     {self.shop.emulated_phone}   (stands in for the Swish app)")
+            say(f"emulated phone     {self.shop.emulated_phone}   (replaces the Swish app)")
 
 
 def configured_shop(file: Path, password: str) -> Starlette:

@@ -101,7 +101,7 @@ def log_out(request: Request) -> Response:
 
 
 def session_key(callback_key: str, staff_password: str) -> bytes:
-    """Derive the key that signs sessions. It is the same in every process, and changes with the password."""
+    """Derive the signing key of sessions. It is the same in every process, and changes with the password."""
     return hmac.digest(callback_key.encode(), b"staff session\n" + staff_password.encode(), "sha256")
 
 

@@ -20,23 +20,6 @@ from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 MARK = "marked-as-secret"
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
-MODULES = (
-    "accounts",
-    "callbacks",
-    "events",
-    "ledger.inbox",
-    "mandates",
-    "models",
-    "money",
-    "orders",
-    "ports",
-    "provider",
-    "providers.swedbankpay",
-    "recurring.ceilings",
-    "settings",
-    "token_file",
-)
-
 SECRET_FIELDS = frozenset(
     {
         *("access_token", "callback_keys", "token", "token_keys", "card_key"),
@@ -55,23 +38,6 @@ SHOWN_ALL_THE_SAME = frozenset(
     },
 )
 """What a gateway is told, a token masked before it gets there, the public address without a MAC, a file's name."""
-
-
-def value_types() -> list[type[Any]]:
-    """Return every public dataclass that a host or a provider author meets."""
-    found: dict[str, type[Any]] = {}
-    for name in MODULES:
-        module = importlib.import_module(f"prenopay.{name}")
-        for each in module.__all__:
-            kind = getattr(module, each)
-            if (
-                isinstance(kind, type)
-                and dataclasses.is_dataclass(kind)
-                and dataclasses.fields(kind)
-                and not getattr(kind, "__abstractmethods__", 0)
-            ):
-                found[kind.__name__] = kind
-    return [found[name] for name in sorted(found)]
 
 
 def example(kind: type[Any], count: int = 0, *, marked: bool = False) -> Any:

@@ -159,8 +159,10 @@ def test_everything_of_ours_is_named_as_ours() -> None:
 def test_upgrading_again_changes_nothing(bare_database: str) -> None:
     upgrade_database(bare_database)
     before = described(bare_database)
-    columns = "account, payment_id, digest, body, peer, note, claims, times, received_at, attempts, last_error"
-    values = "'cards', 'p', 'd', '', '', '', '', 1, '2026-10-01 12:00:00', 0, ''"
+    columns = (
+        "account, subject_kind, subject_id, digest, body, peer, note, names, times, received_at, tries, last_error"
+    )
+    values = "'cards', 'payment', 'p', 'd', '', '', '', '[]', 1, '2026-10-01 12:00:00', 0, ''"
     run(bare_database, f"INSERT INTO prenopay_inbox ({columns}) VALUES ({values})")  # noqa: S608 - our own words
     upgrade_database(bare_database)
     upgrade_database(bare_database)
@@ -180,7 +182,7 @@ def test_several_processes_may_upgrade_at_once(bare_database: str) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    ended = [(*process.communicate(timeout=60), process.returncode) for process in processes]
+    ended = [(*process.communicate(timeout=300), process.returncode) for process in processes]
     assert [error[-600:] for _, error, code in ended if code] == []
     assert differences(bare_database, schema.metadata) == []
 

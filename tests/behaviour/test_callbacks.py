@@ -27,6 +27,7 @@ def genuine(payment: Payment) -> bytes:
     return GOOD_BODY % str(payment.provider_reference).encode()
 
 
+@pytest.mark.every_store
 def test_a_callback_opens_access_without_the_browser(shop: Shop) -> None:
     payment = shop.bought(capture=CaptureMode.AUTOMATIC)
     shop.pay(payment)
@@ -128,6 +129,7 @@ def test_callbacks_are_posted(shop: Shop) -> None:
     assert (reply.status, reply.headers) == (405, (("allow", "POST"),))
 
 
+@pytest.mark.every_store
 def test_a_repeat_counts_up_and_a_repeat_of_a_finished_one_is_looked_into_again(shop: Shop) -> None:
     payment = shop.bought()
     request = to(shop, payment, genuine(payment))
@@ -162,6 +164,7 @@ def test_a_callback_that_cannot_be_worked_on_waits_and_is_repeated_by_the_sweep(
     assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
 
 
+@pytest.mark.every_store
 def test_a_person_can_replay_a_callback(shop: Shop) -> None:
     payment = shop.bought()
     reply = shop.accounts.receive(to(shop, payment, genuine(payment)))
@@ -181,6 +184,7 @@ def test_a_callback_for_an_account_that_is_not_open_here_waits(shop: Shop) -> No
     assert reply.status == 404
 
 
+@pytest.mark.every_store
 def test_the_gateway_is_told_to_come_again_when_nothing_can_be_stored(
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,

@@ -6,10 +6,12 @@ charges over a real socket.
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from prenopay import Outcome, PaymentState
@@ -45,30 +47,45 @@ def test_dying_at_every_await_of_a_charge_never_takes_it_twice(open_shop: Callab
 def test_killed_at_every_point_of_a_charge_never_takes_it_twice(database: str) -> None:
     shop = Shop("blocking", database, account="killed-0")
     try:
-        with serve(shop.emulator, deliver_callbacks=False) as served:
+        with serve(shop.emulator, deliver_callbacks=False) as served, _mortals() as mortals:
             point, killed = 0, True
             while killed:
                 point += 1
                 assert point < MOST_AWAITS
-                killed = _killed_at(point, shop, served.url)
+                killed = _killed_at(point, shop, served.url, mortals)
     finally:
         shop.close()
     assert point > LEAST_AWAITS, "every await was a place to die"
 
 
-def _killed_at(point: int, before: Shop, url: str) -> bool:
+@contextmanager
+def _mortals() -> Iterator[subprocess.Popen[str]]:
+    """Start what makes each charge in a process of its own."""
+    command = [sys.executable, str(Path(__file__).with_name("charging_process.py"))]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as mortals:
+        yield mortals
+
+
+def _killed_at(point: int, before: Shop, url: str, mortals: subprocess.Popen[str]) -> bool:
     """Have a process of its own charge and be killed at ``point``; say whether it was."""
     shop = Shop(before.colour, before.database, emulator=before.emulator, account=f"killed-{point}")
     mandate = shop.stored(f"order:{point}")
-    now = shop.clock.now().isoformat()
-    program = Path(__file__).with_name("charging_process.py")
-    arguments = [shop.database, url, shop.account_name, mandate.mandate_id, str(point), now]
-    command = [sys.executable, str(program), *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode in {0, -signal.SIGKILL}, ended.stderr
+    charge = {
+        "database": shop.database,
+        "url": url,
+        "account": shop.account_name,
+        "mandate_id": mandate.mandate_id,
+        "point": point,
+        "now": shop.clock.now().isoformat(),
+    }
+    assert mortals.stdin is not None
+    assert mortals.stdout is not None
+    print(json.dumps(charge), file=mortals.stdin, flush=True)
+    code = int(mortals.stdout.readline())
+    assert code in {0, -signal.SIGKILL}
     _mended(shop, mandate)
     shop.close()
-    return ended.returncode == -signal.SIGKILL
+    return code == -signal.SIGKILL
 
 
 def _mended(shop: Shop, mandate: Mandate) -> None:

@@ -32,6 +32,7 @@ def declined(shop: Shop, mandate: Mandate, word: str, operation_id: str, channel
     return shop.drawn(mandate, operation_id)
 
 
+@pytest.mark.every_store
 def test_a_charge_takes_the_money_and_tells(shop: Shop) -> None:
     mandate = shop.stored()
     made = shop.drawn(mandate, "renewal:2026-02", period="2026-02")
@@ -60,6 +61,7 @@ def test_the_same_id_draws_once_and_another_amount_is_refused(shop: Shop) -> Non
     assert len(shop.emulator.charges()) == 1
 
 
+@pytest.mark.every_store
 def test_one_period_is_taken_once_whatever_the_ids(shop: Shop) -> None:
     mandate = shop.stored()
     shop.drawn(mandate, "renewal:a", period="2026-02")
@@ -244,6 +246,7 @@ def test_a_request_that_never_left_may_be_sent_again(shop: Shop) -> None:
     assert len(shop.emulator.charges()) == 1
 
 
+@pytest.mark.every_store
 def test_a_person_who_finds_the_payment_settles_it(shop: Shop) -> None:
     mandate = shop.stored()
     made = lost(shop, mandate)

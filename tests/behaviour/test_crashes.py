@@ -6,29 +6,34 @@ left, before or after a transaction was committed, before or after the host was 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from prenopay import CaptureMode, Outcome, PaymentState
+from prenopay import Accounts, CaptureMode, Event, Outcome, PaymentState
 from prenopay.errors import PrenopayError
-from prenopay.ports import HttpRequest, HttpResponse, HttpSender, Ledger
+from prenopay.ports import HttpRequest, HttpResponse, HttpSender
 from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DuplicateAnswer
 from tests.behaviour.shop import Shop, sek
-from tests.rewiring import core_of, rewire
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Killed(BaseException):
     """The process is gone."""
 
 
-class Executioner:
+class Guard(Protocol):
+    """What comes between the core and a port: it decides what becomes of a call."""
+
+    async def around(self, work: Callable[[], Awaitable[T]]) -> T: ...
+
+
+class Executioner(Guard):
     """Counts awaits, and kills at one of them: before it does anything, or after it has."""
 
     def __init__(self) -> None:
@@ -38,6 +43,13 @@ class Executioner:
     async def around(self, work: Callable[[], Awaitable[T]]) -> T:
         self._step()
         result = await work()
+        self._step()
+        return result
+
+    def beside(self, work: Callable[[], T]) -> T:
+        """As ``around``, in blocking code."""
+        self._step()
+        result = work()
         self._step()
         return result
 
@@ -56,34 +68,31 @@ class MortalSender:
         return await self._executioner.around(lambda: self._sender.send(request, timeout=timeout))
 
 
-class MortalLedger:
-    def __init__(self, ledger: Ledger, executioner: Executioner) -> None:
-        self._ledger = ledger
-        self._executioner = executioner
+def guarded(process: Shop, guard: Guard) -> None:
+    """Put ``guard`` around every transaction of a process, whichever part of the core asks for it."""
+    accounts = process.accounts.target
+    core: Any = accounts._accounts if isinstance(accounts, Accounts) else accounts
+    for name in ("transact", "read", "append"):
+        work = getattr(core._ledger, name)
+        setattr(core._ledger, name, partial(_around, guard, work))
 
-    async def transact(self, work: Callable[[Any], T]) -> T:
-        return await self._executioner.around(lambda: self._ledger.transact(work))
 
-    async def read(self, work: Callable[[Any], T]) -> T:
-        return await self._executioner.around(lambda: self._ledger.read(work))
-
-    async def append(self, add: Callable[[Any, Sequence[R]], None], row: R) -> None:
-        await self._executioner.around(lambda: self._ledger.append(add, row))
+async def _around(guard: Guard, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    return await guard.around(lambda: work(*arguments))
 
 
 def mortal(shop: Shop, executioner: Executioner) -> Shop:
     """Start a process of the shop whose every await may be its last."""
     process = shop.restarted(sender=MortalSender(EmulatorSender(shop.emulator.mounts), executioner))
+    guarded(process, executioner)
 
-    async def on_event(event: Any) -> None:
-        async def tell() -> None:
-            process.on_event(event)
+    def hear(event: Event) -> None:
+        executioner.beside(lambda: process.on_event(event))
 
-        await executioner.around(tell)
+    async def hear_awaiting(event: Event) -> None:
+        hear(event)
 
-    accounts = process.accounts.target
-    core_of(accounts)._host = replace(core_of(accounts)._host, on_event=on_event)
-    rewire(accounts, ledger=lambda ledger: MortalLedger(ledger, executioner))
+    process.hear = hear if process.colour == "blocking" else hear_awaiting
     return process
 
 

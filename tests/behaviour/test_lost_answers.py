@@ -31,6 +31,8 @@ LOST = [
     pytest.param(Fault(kind=FaultKind.STATUS_AFTER, status=500, body=FaultBody.EMPTY), id="500 after"),
     pytest.param(Fault(kind=FaultKind.STATUS_AFTER, status=200, body=FaultBody.HTML), id="200 that is HTML"),
 ]
+ENDS = LOST[:2]
+"""Lost on the way there, and lost on the way back. What else counts as lost is asked of one call of each kind."""
 OPEN_ERRORS = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
 
 Change = Callable[[Shop, Payment], Any]
@@ -50,8 +52,14 @@ CHANGES: dict[str, tuple[Callable[[Shop], Payment], Change]] = {
 }
 
 
-@pytest.mark.parametrize("fault", LOST)
-@pytest.mark.parametrize("call", CHANGES)
+LOST_CHANGES = [
+    pytest.param(call, *fault.values, id=f"{call}, {fault.id}")
+    for call in CHANGES
+    for fault in (LOST if call == "capture" else ENDS)
+]
+
+
+@pytest.mark.parametrize(("call", "fault"), LOST_CHANGES)
 def test_a_change_without_an_answer_is_unknown_and_then_found_out(shop: Shop, call: str, fault: Fault) -> None:
     begin, change = CHANGES[call]
     payment = begin(shop)
@@ -66,7 +74,7 @@ def test_a_change_without_an_answer_is_unknown_and_then_found_out(shop: Shop, ca
     shop.books_agree()
 
 
-@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("fault", ENDS)
 @pytest.mark.parametrize("call", CHANGES)
 def test_the_sweep_finds_out_too(shop: Shop, call: str, fault: Fault) -> None:
     begin, change = CHANGES[call]
@@ -82,8 +90,14 @@ def test_the_sweep_finds_out_too(shop: Shop, call: str, fault: Fault) -> None:
     shop.books_agree()
 
 
-@pytest.mark.parametrize("answer", DuplicateAnswer)
-@pytest.mark.parametrize("fault", LOST)
+LOST_CREATES = [
+    pytest.param(*fault.values, answer, id=f"{fault.id}, {answer.value}")
+    for answer in DuplicateAnswer
+    for fault in (LOST if answer is next(iter(DuplicateAnswer)) else LOST[1:2])
+]
+
+
+@pytest.mark.parametrize(("fault", "answer"), LOST_CREATES)
 def test_a_create_without_an_answer_is_repeated_until_one_page_is_payable(
     shop: Shop,
     fault: Fault,
@@ -146,6 +160,7 @@ def test_a_read_is_repeated_by_itself(shop: Shop) -> None:
     assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
 
 
+@pytest.mark.every_store
 def test_while_the_look_up_fails_nothing_is_sent_and_nothing_settled(shop: Shop) -> None:
     payment = shop.paid()
     shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="capture", method="POST"))

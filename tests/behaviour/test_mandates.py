@@ -28,6 +28,7 @@ def verify(shop: Shop, operation_id: str, **store: Any) -> Any:
     return shop.payments.observe(payment.payment_id)
 
 
+@pytest.mark.every_store
 def test_a_card_is_stored_with_a_purchase(shop: Shop) -> None:
     mandate = shop.stored()
 
@@ -94,6 +95,7 @@ def test_a_new_card_takes_the_place_of_the_old_one(shop: Shop) -> None:
     assert len(at_gateway) == 1
 
 
+@pytest.mark.every_store
 def test_a_removed_card_is_gone_here_and_at_the_gateway(shop: Shop) -> None:
     mandate = shop.stored()
     removed = shop.mandates.remove(mandate.mandate_id, reason="the reader asked", actor="reader")
@@ -122,6 +124,7 @@ def test_a_removal_that_is_interrupted_is_finished_by_the_sweep(shop: Shop, kind
     assert tokens_kept(shop) == 0
 
 
+@pytest.mark.every_store
 def test_all_of_a_payers_cards_go_only_where_that_is_said_twice(shop: Shop) -> None:
     shop.stored()
     verify(shop, "verify:2")
@@ -134,6 +137,7 @@ def test_all_of_a_payers_cards_go_only_where_that_is_said_twice(shop: Shop) -> N
     assert not any(each.is_active for each in shop.emulator.tokens(READER.reference))
 
 
+@pytest.mark.every_store
 def test_what_the_issuer_changed_silently_is_shown_after_a_refresh(shop: Shop) -> None:
     mandate = shop.stored(pan="4111112000003211")
     (token,) = shop.emulator.tokens(READER.reference)
@@ -166,6 +170,7 @@ def test_no_token_leaves_the_vault(shop: Shop) -> None:
     assert token.token not in repr(shown)
 
 
+@pytest.mark.every_store
 def test_tokens_are_sealed_anew_when_keys_are_rotated(shop: Shop) -> None:
     mandate = shop.stored()
     assert shop.mandates.reseal() == 1
@@ -212,6 +217,7 @@ def a_file(*tokens: str, payer: str = "old-1") -> str:
     return _FILE_HEADER + "".join(lines)
 
 
+@pytest.mark.every_store
 def test_tokens_of_another_system_are_taken_over_once(shop: Shop) -> None:
     token = shop.emulator.store_card("old-1").token
     text = a_file(token)
@@ -309,6 +315,7 @@ def test_a_suspension_with_a_term_ends_with_it(shop: Shop) -> None:
 # Payment links
 
 
+@pytest.mark.every_store
 def test_a_link_is_replaced_and_only_the_new_one_can_be_paid(shop: Shop) -> None:
     old = shop.bought("link:1")
     new = shop.payments.replace(old.payment_id, an_order(amount=sek(9900)), operation_id="link:2")
@@ -372,6 +379,7 @@ def test_a_method_from_another_system_is_told_of_with_its_charges(shop: Shop) ->
 ONE_CLICK = StoreMethod(consent=CONSENT, kinds=(MandateKind.ONE_CLICK,))
 
 
+@pytest.mark.every_store
 def test_a_returning_reader_is_offered_the_remembered_card(shop: Shop) -> None:
     shop.stored(store=ONE_CLICK)
     (remembered,) = shop.mandates.to_offer(READER.reference)

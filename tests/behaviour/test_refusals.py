@@ -177,6 +177,7 @@ def test_one_merchants_token_does_not_reach_anothers_orders(open_shop: Callable[
     assert other.find() == ()
 
 
+@pytest.mark.every_store
 def test_probing_says_what_is_wrong_without_doing_anything(shop: Shop) -> None:
     assert all(probe.ok for probe in shop.payments.probe())
 

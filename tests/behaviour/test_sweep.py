@@ -20,6 +20,7 @@ def silent(shop: Shop) -> Shop:
     return shop
 
 
+@pytest.mark.every_store
 def test_a_payment_nobody_told_of_is_found(shop: Shop) -> None:
     payment = silent(shop).bought(capture=CaptureMode.AUTOMATIC)
     shop.pay(payment)
@@ -43,6 +44,7 @@ def test_a_quiet_sweep_asks_nobody(shop: Shop) -> None:
     assert len(shop.emulator.transcript.seen) == seen
 
 
+@pytest.mark.every_store
 def test_an_order_nobody_pays_is_closed_when_its_time_is_over(shop: Shop) -> None:
     payment = shop.bought(valid_for=timedelta(hours=1))
     shop.later(minutes=61)
@@ -157,6 +159,7 @@ def test_an_automatic_capture_that_is_declined_is_told_and_not_repeated(shop: Sh
     assert shop.told == ["payment.authorized", "operation.declined"]
 
 
+@pytest.mark.every_store
 def test_two_sweeps_at_once_do_not_look_twice(shop: Shop) -> None:
     payment = silent(shop).bought()
     shop.pay(payment)

@@ -12,6 +12,7 @@ from prenopay.testing.emulators.swedbankpay import PayerAnswer
 from tests.behaviour.shop import Shop, an_order, sek
 
 
+@pytest.mark.every_store
 def test_an_order_becomes_payable(shop: Shop) -> None:
     payment = shop.bought()
 
@@ -24,6 +25,7 @@ def test_an_order_becomes_payable(shop: Shop) -> None:
     assert shop.payments.get(payment.payment_id) == payment
 
 
+@pytest.mark.every_store
 def test_a_card_payment_is_reserved_captured_and_refunded_in_parts(shop: Shop) -> None:
     payment = shop.paid()
     assert payment.state is PaymentState.AUTHORIZED
@@ -119,6 +121,7 @@ def test_captured_in_parts_and_the_rest_released(shop: Shop) -> None:
     shop.books_agree()
 
 
+@pytest.mark.every_store
 def test_a_reservation_is_released(shop: Shop) -> None:
     payment = shop.paid()
 
@@ -147,6 +150,7 @@ def test_cancelling_twice_under_two_ids_is_no_error(shop: Shop) -> None:
     assert shop.payments.cancel(payment.payment_id, operation_id="cancel:2").succeeded
 
 
+@pytest.mark.every_store
 def test_an_open_order_is_changed_and_then_captured_as_changed(shop: Shop) -> None:
     payment = shop.bought(page=PageStyle.SEAMLESS, payment_page_url="https://shop.example/pay")
     lines = (OrderLine(name="Two months", reference="D2", amount=sek(20000), vat_percent=6),)
@@ -218,6 +222,7 @@ def test_what_cannot_be_expressed_is_refused_before_anything_is_written(
     assert shop.payments.find() == ()
 
 
+@pytest.mark.every_store
 def test_an_order_reference_finds_its_payments_newest_first(shop: Shop) -> None:
     made = []
     for number in range(3):
@@ -261,6 +266,7 @@ def test_vat_of_part_refunds_adds_up_to_the_orders(shop: Shop) -> None:
     shop.books_agree()
 
 
+@pytest.mark.every_store
 def test_the_timeline_tells_the_whole_story(shop: Shop) -> None:
     payment = shop.captured()
     shop.payments.refund(payment.payment_id, operation_id="refund:1")
@@ -273,6 +279,7 @@ def test_the_timeline_tells_the_whole_story(shop: Shop) -> None:
     assert sorted(times) == times
 
 
+@pytest.mark.every_store
 def test_a_payer_can_be_forgotten_and_the_money_stays(shop: Shop) -> None:
     payment = shop.captured(payer=Payer(reference="reader-8f3a"))
     shop.payments.erase_payer(payment.payment_id)

@@ -30,6 +30,7 @@ class Unwilling:
         self._shop.events.append(event)
 
 
+@pytest.mark.every_store
 def test_a_handler_that_fails_hears_it_again_and_nothing_overtakes(
     shop: Shop,
     caplog: pytest.LogCaptureFixture,

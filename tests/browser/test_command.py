@@ -82,18 +82,18 @@ def test_the_shop_starts_sells_and_ends(browser: Any, tmp_path: Path, monkeypatc
         assert said[0] == f"Norrviks Dagblad   http://127.0.0.1:{port}\n"
         assert re.fullmatch(rf"staff pages        http://127.0.0.1:{port}/staff/   \(password: \S{{12}}\)\n", said[1])
         phone = f"http://127.0.0.1:{phone_port}/phone"
-        assert said[2] == f"emulated phone     {phone}   (stands in for the Swish app)\n"
+        assert said[2] == f"emulated phone     {phone}   (replaces the Swish app)\n"
         _buy(browser, f"http://127.0.0.1:{port}")
         _swish(browser, f"http://127.0.0.1:{port}")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (out, err, process.returncode) == ("", "", 0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_that_is_taken_is_said_plainly() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, _started("--gateway-port", str(taken.getsockname()[1])) as it:
-        _, err = it.communicate(timeout=30)
+        _, err = it.communicate(timeout=120)
     assert "Address already in use" in err
     assert "Traceback" not in err
     assert it.returncode == 2

@@ -9,7 +9,7 @@ from typing import Any
 
 from .shops import EMAIL, PASSWORD, RunningShop
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 PHONE = {"width": 390, "height": 780}
 DESKTOP = {"width": 1280, "height": 800}
 CHALLENGED_CARD = "Visa som slutar på 0416"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from dataclasses import replace
 
-from prenopay.testing.conformance import ProviderSuite, World
-from tests.conformance.one_colour import OneColour
-from tests.conformance.worlds import mock
+from prenopay.testing.mock import Mock, MockGateway
+from tests.conformance.suites import OnBothDatabases, OneColour
 
 
-class TestMock(ProviderSuite):
-    def world(self) -> Generator[World]:
-        return mock()
+class RefundsApart(MockGateway):
+    def account(self, name: str) -> Mock:
+        return replace(super().account(name), refunds_apart=True, finds_charges=True)
+
+
+class TestMock(OnBothDatabases):
+    gateway = MockGateway
 
 
 class TestMockWithRefundsApart(OneColour):
-    def world(self) -> Generator[World]:
-        return mock(refunds_apart=True, finds_charges=True)
+    gateway = RefundsApart

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
-from prenopay.testing.conformance import ProviderSuite, World
-from tests.conformance.one_colour import OneColour
-from tests.conformance.worlds import swish, swish_consents
+from prenopay.testing.emulators.swish.gateway import SwishConsents, SwishGateway
+from tests.conformance.suites import OnBothDatabases, OneColour
 
 
-class TestSwish(ProviderSuite):
-    def world(self) -> Generator[World]:
-        return swish()
+class TestSwish(OnBothDatabases):
+    gateway = SwishGateway
 
 
 class TestSwishConsents(OneColour):
-    def world(self) -> Generator[World]:
-        return swish_consents()
+    gateway = SwishConsents

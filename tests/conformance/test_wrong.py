@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from prenopay.testing.conformance import ProviderSuite, Trouble, World
-from prenopay.testing.mock.shop import empty_sqlite
-from tests.conformance import worlds
+from prenopay.testing.conformance import ProviderSuite
+from prenopay.testing.databases import empty_sqlite
+from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
+from prenopay.testing.faults import FaultKind
+from prenopay.testing.mock import MockGateway
 from tests.conformance.wrong import changing, taking, telling
-from tests.conformance.wrong.building import MakeWorld, at_mock, at_swedbankpay, at_swish, with_config, with_core
+from tests.conformance.wrong.building import MakeGateway, at_mock, at_swedbankpay, at_swish, with_config, with_core
 
-LOST = {"trouble": Trouble.LOST_AFTER}
-NEVER = {"trouble": Trouble.LOST_BEFORE}
+LOST = {"fault": FaultKind.DROP_AFTER}
+NEVER = {"fault": FaultKind.DROP_BEFORE}
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """A world with something wrong in it; ``sees`` is what the failing rule raises."""
+    """A gateway with something wrong in it; ``sees`` is what the failing rule raises."""
 
-    world: MakeWorld
+    gateway: MakeGateway
     named: dict[str, Any] = field(default_factory=dict)
     sees: type[Exception] = AssertionError
 
@@ -117,24 +118,21 @@ WRONG: dict[str, Wrong] = {
     "test_too_many_requests_say_how_long_to_wait": Wrong(at_swedbankpay(telling.DoesNotSayHowLong)),
     "test_inspect_makes_up_no_reading": Wrong(with_config(inspect=staticmethod(telling.reads_anything))),
     "test_inspect_reads_what_observe_reads": Wrong(
-        with_config(worlds.swedbankpay, inspect=staticmethod(telling.reads_anything))
+        with_config(SwedbankPayGateway, inspect=staticmethod(telling.reads_anything))
     ),
 }
 ABOUT_THE_SUITE = "test_what_does_not_apply_is_listed"
 
 
-def suite_in(make: MakeWorld) -> ProviderSuite:
-    class Suite(ProviderSuite):
-        def world(self) -> Generator[World]:
-            return make()
-
-    return Suite()
+def suite_in(make: MakeGateway) -> ProviderSuite:
+    suite: type[ProviderSuite] = type("Suite", (ProviderSuite,), {"gateway": staticmethod(make)})
+    return suite()
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_provider_is_seen(name: str) -> None:
     wrong = WRONG[name]
-    suite = suite_in(wrong.world)
+    suite = suite_in(wrong.gateway)
     rule = getattr(suite, name)
     try:
         with (
@@ -154,8 +152,7 @@ def test_every_rule_has_a_wrong_provider() -> None:
 
 def test_a_rule_that_says_nothing_is_seen() -> None:
     class Silent(ProviderSuite):
-        def world(self) -> Generator[World]:
-            return worlds.mock()
+        gateway = MockGateway
 
         def test_something(self) -> None:
             pass

@@ -16,8 +16,8 @@ from tests.wire.swish import samples as swish
 from .calls import enveloped
 from .targets import TARGETS
 
-_SECONDS: Final = 4.0
-"""Of the processor. Work that grows with the square of these inputs takes much longer, work that does not a tenth."""
+_SECONDS: Final = 15.0
+"""Of the processor. Work that grows with the square of these inputs takes minutes, other work a part of a second."""
 _MANY: Final = 60_000
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prenopay import CaptureMode, DeclineCode, Outcome, PaymentState
+from prenopay import Accounts, CaptureMode, DeclineCode, Outcome, PaymentState, upgrade_database
 from prenopay.errors import (
     NotSent,
     OutcomeUnknown,
@@ -18,8 +19,9 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.testing.mock import AMOUNTS, DECLINES, Call, Manner, MockAmount, MockGateway
-from tests.behaviour.shop import sek
+from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.mock import AMOUNTS, DECLINES, Call, Manner, Mock, MockAmount, MockGateway, MockSender
+from tests.behaviour.shop import an_order, sek
 
 from .conftest import Shop
 
@@ -94,7 +96,7 @@ def test_a_refund_goes_astray_by_the_amount_and_succeeds_when_repeated(shop: Sho
     else:
         assert refund().succeeded
     assert shop.payments.get(payment.payment_id).refunded == sek(amount.minor)
-    assert shop.gateway.books()[payment.provider_reference].reversed == amount.minor
+    assert shop.gateway.books()[payment.provider_reference].refunded == amount.minor
 
 
 @pytest.mark.parametrize("manner", RAISES)
@@ -120,7 +122,7 @@ def test_a_change_that_ends_in_an_error_is_made_once(shop: Shop, call: Call, man
         assert use_case(payment.payment_id, operation_id="change:1").outcome is Outcome.UNKNOWN
     assert use_case(payment.payment_id, operation_id="change:1").succeeded
     totals = shop.gateway.books()[payment.provider_reference]
-    moved = {Call.CAPTURE: totals.captured, Call.REFUND: totals.reversed, Call.CANCEL: totals.cancelled}
+    moved = {Call.CAPTURE: totals.captured, Call.REFUND: totals.refunded, Call.CANCEL: totals.cancelled}
     assert moved[call] == 11900
 
 
@@ -232,4 +234,41 @@ def test_the_gateway_says_what_it_was_asked(shop: Shop) -> None:
     seen = [(each.number, each.call, each.manner) for each in shop.gateway.seen]
     assert seen == [(1, Call.CREATE, Manner.NOT_SENT), (2, Call.CREATE, Manner.ACCEPT)]
     assert shop.gateway.find(shop.gateway.seen[1].reference) is not None
-    assert shop.clock.now() - shop.gateway.seen[0].at == timedelta(0)
+    # What certainly did not leave is sent again at once, a moment later: for the script it is one call.
+    assert shop.clock.now() - shop.gateway.seen[0].at < timedelta(seconds=5)
+
+
+def test_planned_faults_meet_the_mock_as_every_gateway(shop: Shop) -> None:
+    payment = captured(shop)
+    shop.gateway.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="refund"))
+    assert shop.payments.refund(payment.payment_id, operation_id="refund:1").outcome is Outcome.UNKNOWN
+    assert shop.payments.resolve("refund:1").succeeded
+    assert [seen.outcome for seen in shop.gateway.transcript.calls("refund")] == ["dropped"]
+    assert shop.gateway.books()[payment.provider_reference].refunded == 11900
+
+
+def test_accounts_that_cannot_reach_the_mock_say_how_to(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/own.db"
+    upgrade_database(database)
+    accounts = Accounts.open(database, callback_url="https://shop.example/callbacks", callback_keys=["a-key" * 8])
+    try:
+        with pytest.raises(NotSent, match=r"sender=prenopay_sender, or with sender=MockSender\(\)"):
+            accounts.add(Mock(account="mock")).create(an_order(), operation_id="order:1")
+    finally:
+        accounts.close()
+
+
+def test_a_mock_sender_reaches_every_mock(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/own.db"
+    upgrade_database(database)
+    accounts = Accounts.open(
+        database, callback_url="https://shop.example/callbacks", callback_keys=["a-key" * 8], sender=MockSender()
+    )
+    try:
+        for name in ("one", "other"):
+            payments = accounts.add(Mock(account=name))
+            payment = payments.create(an_order(), operation_id="order:1")
+            payments.provider.gateway.approve(str(payment.provider_reference))
+            assert payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+    finally:
+        accounts.close()

@@ -44,11 +44,11 @@ def test_it_is_loaded_in_a_small_part_of_the_time_that_its_fixtures_take() -> No
     """Measured in one process each time, so that a busy machine is busy for all; the best of three counts."""
 
     def shares() -> tuple[float, float]:
-        code = f"import pytest\nimport {PLUGIN}\nimport prenopay.testing.fixtures.shops"
+        code = f"import pytest\nimport {PLUGIN}\nimport prenopay.testing.bench"
         said = python("-X", "importtime", "-c", code).stderr
         took = {name: int(us) for us, name in re.findall(r"\|\s+(\d+) \|\s+([\w.]+)$", said, re.MULTILINE)}
         own = took[PLUGIN] - took["prenopay.testing"]
-        return own / took["pytest"], took[PLUGIN] / took["prenopay.testing.fixtures.shops"]
+        return own / took["pytest"], took[PLUGIN] / took["prenopay.testing.bench"]
 
     of_pytest, of_fixtures = zip(*(shares() for _ in range(3)), strict=True)
     assert min(of_pytest) < OWN_SHARE_OF_PYTEST

@@ -13,17 +13,15 @@ import pytest
 
 from prenopay import Accounts, AsyncAccounts, CaptureMode, Event, Payer, Payment, PaymentState, Secret
 from prenopay.errors import Conflict
+from prenopay.testing.bench import Bench, OpenMock, OpenMockAsync, SwedbankPayServer, SwishServer
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
+from prenopay.testing.delivery import Callbacks, to_accounts
 from prenopay.testing.faults import Fault, FaultKind
-from prenopay.testing.fixtures.bench import Bench
-from prenopay.testing.fixtures.callbacks import Callbacks, to_accounts
-from prenopay.testing.fixtures.secrets import SecretSeeker, SecretsSeen
-from prenopay.testing.fixtures.servers import SwedbankPayServer, SwishServer
-from prenopay.testing.fixtures.shops import OpenMock, OpenMockAsync
-from prenopay.testing.listening import Heard, listening
-from prenopay.testing.mock import Mock, MockGateway
+from prenopay.testing.listening import Logged, listening
+from prenopay.testing.mock import Mock, MockGateway, MockSender
 from prenopay.testing.payer import AsyncTestPayer, TestPayer
+from prenopay.testing.secrets import SecretSeeker, SecretsSeen
 from prenopay.values.mandates import StoreMethod
 from prenopay.values.orders import PageStyle
 from prenopay.values.payments import FlagKind
@@ -347,8 +345,8 @@ def test_an_async_host_reaches_both_emulators_in_process(
 
 
 @pytest.fixture
-def heard() -> Iterator[list[Heard]]:
-    records: list[Heard] = []
+def heard() -> Iterator[list[Logged]]:
+    records: list[Logged] = []
     with listening(records.append):
         yield records
 
@@ -399,7 +397,7 @@ def test_a_secret_in_a_value_or_in_the_log_is_found(
     gateway: str,
     request: pytest.FixtureRequest,
     prenopay_bench: Bench,
-    heard: list[Heard],
+    heard: list[Logged],
 ) -> None:
     request.getfixturevalue(f"{gateway}_account")
     seeker = SecretSeeker(prenopay_bench, lambda: heard)
@@ -412,7 +410,7 @@ def test_a_secret_in_a_value_or_in_the_log_is_found(
             seeker(f"so {secret} it is")
     seeker({"kept": Secret(prenopay_bench.secrets[0])})
     logging.getLogger("host").warning("paid by %s", prenopay_bench.secrets[0])
-    with pytest.raises(SecretsSeen, match=r"the log shows the secret ..….. \(\d+ signs\): record 1, WARNING"):
+    with pytest.raises(SecretsSeen, match=r"the log shows the secret ..….. \(\d+ characters\): record 1, WARNING"):
         seeker()
 
 
@@ -437,17 +435,17 @@ def test_a_ledger_is_empty_and_has_tables(open_at: OpenAt) -> None:
 
 @pytest.mark.postgresql
 def test_schemas_on_a_server_are_of_the_runs_own(postgresql: Server) -> None:
-    from prenopay.testing.fixtures.ledgers import postgresql_schema  # noqa: PLC0415
+    from prenopay.testing.databases import postgresql_schema  # noqa: PLC0415
 
     with postgresql_schema(postgresql.url) as made, postgresql_schema(postgresql.url) as other:
         for own in (made, other):
-            accounts = Accounts.open(own.url, callback_url=CALLBACK_URL, callback_keys=[KEY])
+            accounts = Accounts.open(own.url, callback_url=CALLBACK_URL, callback_keys=[KEY], sender=MockSender())
             accounts.add(Mock(account="mock")).create(an_order(), operation_id="order:1")
             accounts.close()
         made.empty()
         counts = []
         for own in (made, other):
-            accounts = Accounts.open(own.url, callback_url=CALLBACK_URL, callback_keys=[KEY])
+            accounts = Accounts.open(own.url, callback_url=CALLBACK_URL, callback_keys=[KEY], sender=MockSender())
             counts.append(len(accounts.add(Mock(account="mock")).find()))
             accounts.close()
         assert counts == [0, 1]

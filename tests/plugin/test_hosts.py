@@ -56,7 +56,7 @@ def a_story(accounts, client, payer, callbacks, assert_no_secrets):
 
 FLASK = """
 from flask import Flask
-from prenopay.testing.fixtures.callbacks import to_client
+from prenopay.testing.delivery import to_client
 from prenopay.web.wsgi import CallbackApp
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from shared import a_story, accounts
@@ -98,7 +98,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from prenopay import CallbackRequest
-from prenopay.testing.fixtures.callbacks import to_client, to_wsgi
+from prenopay.testing.delivery import to_client, to_wsgi
 from prenopay.web.wsgi import CallbackApp
 from shared import a_story, accounts
 
@@ -154,7 +154,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from prenopay import AsyncAccounts
-from prenopay.testing.fixtures.callbacks import to_client
+from prenopay.testing.delivery import to_client
 from prenopay.web.asgi import CallbackApp
 from shared import SETTINGS, order_of
 
@@ -205,7 +205,7 @@ import httpx
 import pytest
 
 from prenopay import AsyncAccounts
-from prenopay.testing.fixtures.callbacks import to_accounts, to_async_client, to_client
+from prenopay.testing.delivery import to_accounts, to_async_client, to_client
 from prenopay.web.asgi import CallbackApp
 from shared import SETTINGS, order_of
 
@@ -345,10 +345,12 @@ def test_a_leak_and_a_handler_that_cannot_be_told_twice_fail_the_hosts_tests(tmp
 
 LEDGERS = """
 from prenopay import Accounts
-from prenopay.testing.mock import Mock
+from prenopay.testing.mock import Mock, MockSender
 
 def buys(ledger):
-    accounts = Accounts.open(ledger, callback_url="https://shop.example/callbacks", callback_keys=["k" * 32])
+    accounts = Accounts.open(
+        ledger, callback_url="https://shop.example/callbacks", callback_keys=["k" * 32], sender=MockSender()
+    )
     payments = accounts.add(Mock(account="mock"))
     assert payments.find() == ()
     payments.create(order_of("K-1"), operation_id="order:1")

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from prenopay import Accounts, Payer
-from prenopay.testing.fixtures.bench import Bench
-from prenopay.testing.fixtures.secrets import SecretSeeker, SecretsSeen
-from prenopay.testing.fixtures.shops import OpenMock
-from prenopay.testing.listening import Heard, listening
+from prenopay.testing.bench import Bench, OpenMock
+from prenopay.testing.listening import Logged, listening
+from prenopay.testing.secrets import SecretSeeker, SecretsSeen
 from prenopay.values.orders import Address, PageStyle
 from tests.behaviour.shop import CALLBACK_URL, KEY, an_order
 
@@ -31,7 +30,7 @@ PAYER = Payer(
 
 @pytest.fixture
 def seeker(prenopay_bench: Bench) -> Iterator[SecretSeeker]:
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     with listening(heard.append):
         seeker = SecretSeeker(prenopay_bench, lambda: heard)
         seeker.knows(NUMBER)
@@ -44,7 +43,7 @@ def seeker(prenopay_bench: Bench) -> Iterator[SecretSeeker]:
 @pytest.mark.parametrize("place", [1, 2, 3])
 def test_each_of_several_things_of_one_kind_is_looked_at(place: int, seeker: SecretSeeker) -> None:
     things = [NUMBER if number == place else "fine" for number in (1, 2, 3)]
-    with pytest.raises(SecretsSeen, match=rf"a str shows the secret 19…34 \(12 signs\): argument {place} of 3"):
+    with pytest.raises(SecretsSeen, match=rf"a str shows the secret 19…34 \(12 characters\): argument {place} of 3"):
         seeker(*things)
 
 
@@ -100,7 +99,7 @@ def keeps_to_itself(logger: logging.Logger) -> None:
 @pytest.mark.parametrize("kind", [leaves, keeps_to_itself])
 @pytest.mark.parametrize("extra", [True, False])
 def test_every_record_is_looked_at(level: int, kind: Any, extra: bool, prenopay_bench: Bench) -> None:  # noqa: FBT001
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     logger = logging.getLogger(f"host.{kind.__name__}")
     kind(logger)
     logger.setLevel(logging.NOTSET if logger.propagate else logging.DEBUG)
@@ -116,7 +115,7 @@ def test_every_record_is_looked_at(level: int, kind: Any, extra: bool, prenopay_
 
 
 def test_others_hear_what_they_heard_before_and_levels_are_put_back(caplog: pytest.LogCaptureFixture) -> None:
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     root, ours = logging.getLogger(), logging.getLogger("prenopay")
     before = root.level, ours.level, list(root.handlers)
     with listening(heard.append):
@@ -138,7 +137,7 @@ def test_others_hear_what_they_heard_before_and_levels_are_put_back(caplog: pyte
 def test_a_record_that_cannot_be_written_is_reported_as_logging_does(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[logging.LogRecord] = []
     monkeypatch.setattr(logging.Handler, "handleError", lambda _handler, record: reported.append(record))
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     logger = logging.getLogger("host.wrong")
     logger.propagate = False
     with listening(heard.append):
@@ -187,4 +186,6 @@ def test_levels_are_as_they_were():
 def test_a_leak_in_any_record_fails_the_hosts_test_and_levels_are_put_back(tmp_path: Path) -> None:
     ran = run_tests(tmp_path, test_host=LEAKS, test_levels=LEVELS)
     assert (ran.count("passed"), ran.count("error")) == (6, 5), ran.said
-    assert "SecretsSeen: the log shows the secret a-…et (22 signs): record 1, INFO of the logger 'host'" in ran.said
+    assert (
+        "SecretsSeen: the log shows the secret a-…et (22 characters): record 1, INFO of the logger 'host'" in ran.said
+    )

@@ -21,7 +21,7 @@ from prenopay.values.payments import Action
 from prenopay.values.subjects import Subject
 from tests.behaviour.shop import CONSENT, an_order, sek
 from tests.swish.shop import PERSONAL_NUMBER, PHONE, SwishShop
-from tests.swish.test_lost_answers import LOST, OPEN_ERRORS
+from tests.swish.test_lost_answers import ENDS, LOST, OPEN_ERRORS
 
 READER = Payer(reference="R-77", phone="+" + PHONE, personal_number=PERSONAL_NUMBER)
 _CONSENTS, _CHARGES = "/consents/", "/payments/single/"
@@ -151,6 +151,7 @@ def test_it_is_off_unless_asked_for(open_shop: Callable[..., SwishShop]) -> None
     assert len(shop.swish.transcript.seen) == 0
 
 
+@pytest.mark.every_store
 def test_payments_go_on_as_ever(shop: SwishShop) -> None:
     payment = shop.captured()
     shop.refund(payment)
@@ -229,7 +230,7 @@ def test_a_lost_token_is_ended_and_asked_for_anew(shop: SwishShop, fault: Fault)
     assert shop.payments.get(payment.payment_id).flags == ()
 
 
-@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("fault", ENDS)
 def test_a_phone_that_was_asked_is_not_asked_again(shop: SwishShop, fault: Fault) -> None:
     shop.swish.faults.add(when_sending(_CONSENTS, fault))
     assert isinstance(shop.tries(lambda: asked(shop, by_phone=True)), OPEN_ERRORS)
@@ -248,8 +249,14 @@ def test_a_phone_that_was_asked_is_not_asked_again(shop: SwishShop, fault: Fault
 # Charges
 
 
-@pytest.mark.parametrize("how", ["again", "resolve", "sweep"])
-@pytest.mark.parametrize("fault", LOST)
+LOST_CHARGES = [
+    pytest.param(*fault.values, how, id=f"{fault.id}, {how}")
+    for how in ("again", "resolve", "sweep")
+    for fault in (LOST if how == "again" else ENDS)
+]
+
+
+@pytest.mark.parametrize(("fault", "how"), LOST_CHARGES)
 def test_a_charge_without_an_answer_is_made_once(shop: SwishShop, fault: Fault, how: str) -> None:
     mandate = signed(shop)
     shop.swish.faults.add(when_sending(_CHARGES, fault))
@@ -313,6 +320,7 @@ def test_a_consent_the_payer_took_back_is_charged_no_more(shop: SwishShop) -> No
     assert len(shop.swish.transcript.seen) == calls, "nothing is sent"
 
 
+@pytest.mark.every_store
 def test_a_charge_can_be_settled_by_what_a_person_found(shop: SwishShop) -> None:
     mandate = signed(shop)
     shop.swish.faults.add(when_sending(_CHARGES, Fault(kind=FaultKind.DROP_AFTER)))
@@ -326,7 +334,7 @@ def test_a_charge_can_be_settled_by_what_a_person_found(shop: SwishShop) -> None
     books_agree(shop)
 
 
-@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("fault", ENDS)
 @pytest.mark.parametrize("told", [True, False])
 def test_a_lost_charge_is_found_though_its_consent_is_removed(shop: SwishShop, fault: Fault, told: bool) -> None:  # noqa: FBT001 - of the table
     mandate = signed(shop)
@@ -365,6 +373,7 @@ def test_money_of_a_lost_charge_is_told_at_its_callback(shop: SwishShop) -> None
 # Removing
 
 
+@pytest.mark.every_store
 def test_all_of_a_readers_consents_go_one_by_one(shop: SwishShop) -> None:
     signed(shop)
     signed(shop, "consent:2")

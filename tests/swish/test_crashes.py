@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -67,9 +67,9 @@ def test_dying_at_every_await_in_turn_loses_nothing_and_moves_nothing_twice(
         told_before = len(shop.events)
         executioner = Executioner()
         executioner.kill_at = deaths
-        process = _mortal(shop, executioner)
+        process = mortal(shop, executioner)
         try:
-            use_case(process)
+            use_case(cast("SwishShop", process))
             died = False
         except Killed:
             died = True
@@ -83,15 +83,9 @@ def test_dying_at_every_await_in_turn_loses_nothing_and_moves_nothing_twice(
 
 
 def test_the_executioner_stands_between_the_core_and_the_gateway(open_shop: Callable[..., SwishShop]) -> None:
-    process: Any = _mortal(open_shop(), Executioner())
+    process = mortal(open_shop(), Executioner())
     assert isinstance(process.sender, MortalSender)
     process.close()
-
-
-def _mortal(shop: SwishShop, executioner: Executioner) -> SwishShop:
-    """Start a process of the shop whose every await may be its last, payouts included."""
-    process = mortal(shop, executioner)
-    return cast("SwishShop", process)
 
 
 def _mend(shop: SwishShop, name: str) -> None:

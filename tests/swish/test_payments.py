@@ -53,6 +53,7 @@ def test_the_gateway_draws_the_code_while_it_can_be_paid(shop: SwishShop) -> Non
     assert isinstance(shop.tries(lambda: shop.payments.draw_qr(payment.payment_id)), Conflict)
 
 
+@pytest.mark.every_store
 def test_a_callback_opens_access_and_the_sweep_does_without_one(shop: SwishShop) -> None:
     first, second = shop.bought("order:1"), shop.bought("order:2")
     shop.pay(first)
@@ -144,6 +145,7 @@ def test_money_that_comes_after_the_payment_ended_here_is_taken_and_flagged(shop
     shop.books_agree()
 
 
+@pytest.mark.every_store
 def test_an_open_request_is_cancelled(shop: SwishShop) -> None:
     payment = shop.bought()
 

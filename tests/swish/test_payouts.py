@@ -58,6 +58,7 @@ def arrive(shop: SwishShop) -> None:
     shop.deliver_callbacks()
 
 
+@pytest.mark.every_store
 def test_a_payout_is_under_way_until_it_has_arrived(shop: SwishShop) -> None:
     payout = pay_out(shop)
     assert payout.outcome is Outcome.PENDING
@@ -219,6 +220,7 @@ def test_the_personal_number_is_gone_when_it_has_ended(shop: SwishShop) -> None:
     assert [secret for secret in (PERSONAL_NUMBER, "701740606") if secret in stored] == []
 
 
+@pytest.mark.every_store
 def test_the_same_id_pays_once_and_another_payout_under_it_is_refused(shop: SwishShop) -> None:
     first = pay_out(shop)
     assert pay_out(shop).payout_id == first.payout_id

@@ -38,6 +38,7 @@ def test_a_refund_is_under_way_until_the_payer_has_the_money(shop: SwishShop, wo
     assert shop.told == ["payment.authorized", "payment.captured", "payment.refunded"]
 
 
+@pytest.mark.every_store
 def test_without_callbacks_the_sweep_sees_it_arrive(shop: SwishShop) -> None:
     payment = shop.captured()
     shop.refund(payment)

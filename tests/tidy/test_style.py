@@ -1,4 +1,4 @@
-"""The house rules that no linter knows: short functions, short files, a sentence first, a reason for each exception."""
+"""The house rules that linters do not know: a sentence first, nothing unfinished, a reason for each exception."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ import pytest
 from .sources import python_files, text
 
 CODE = ("src", "examples", "benchmarks", "docs", "tests")
-FUNCTION_MOST = 40
-FILE_MOST = 400
-TEST_FILE_MOST = 700
 
 UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 IGNORE = re.compile(r"#\s*(?:type|pyright):\s*ignore(?P<code>\[[\w\-, ]+\])?(?P<rest>.*)")
@@ -25,12 +22,6 @@ BROAD = re.compile(r"except\s*(?::|\(?\s*(?:Base)?Exception\b)")
 
 NEEDS_NO_REASON = ("ARG", "ANN", "ASYNC109", "A002", "D", "FBT001", "PLC0415", "S", "SLF001", "T201")
 """In tests, docs and examples: rules whose exception is explained by where it stands."""
-
-
-def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(text(file))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
 
 
 def comments(file: Path) -> Iterator[tuple[int, str]]:
@@ -46,19 +37,6 @@ def words(file: Path) -> Iterator[tuple[int, str]]:
             token.type == tokenize.STRING and token.string.startswith(('"""', "'''"))
         ):
             yield token.start[0], token.string
-
-
-def long_functions(file: Path) -> list[str]:
-    lengths = {node: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions(file)}
-    return [f"{file}:{node.lineno}: {node.name} has {n} lines" for node, n in lengths.items() if n > FUNCTION_MOST]
-
-
-def long_file(file: Path) -> list[str]:
-    if file.name == "_wire.py" or "testing" in file.parts:
-        return []
-    most = TEST_FILE_MOST if file.parts[0] == "tests" else FILE_MOST
-    length = len(text(file).splitlines())
-    return [f"{file}: {length} lines, more than {most}"] if length > most else []
 
 
 def without_first_sentence(file: Path) -> list[str]:
@@ -117,8 +95,6 @@ def sleeping_tests(file: Path) -> list[str]:
 
 
 RULES: tuple[Callable[[Path], list[str]], ...] = (
-    long_functions,
-    long_file,
     without_first_sentence,
     unfinished,
     unexplained_ignores,
@@ -136,8 +112,6 @@ def test_every_file_keeps_the_rule(rule: Callable[[Path], list[str]]) -> None:
 
 
 BREACHES: dict[Callable[[Path], list[str]], str] = {
-    long_functions: "def long():\n" + "    pass\n" * FUNCTION_MOST,
-    long_file: "\n" * (TEST_FILE_MOST + 1),
     without_first_sentence: '"""nothing much"""\n',
     unfinished: "# TO" + "DO: later\n",
     unexplained_ignores: "x = 1  # type: ignore[assignment]\n",

@@ -28,7 +28,7 @@ class Caller:
             self._portal = self._stack.enter_context(start_blocking_portal(colour))
             self.sender = AwaitingSender(tls)
 
-    def send(self, request: HttpRequest, *, timeout: float = 20.0, by: HttpSender | None = None) -> HttpResponse:
+    def send(self, request: HttpRequest, *, timeout: float = 60.0, by: HttpSender | None = None) -> HttpResponse:
         """Send through this caller's sender, or through ``by``, which wraps it."""
         sender = by or self.sender
         if self.colour == "blocking":

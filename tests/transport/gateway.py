@@ -15,7 +15,7 @@ from typing import Any, Self, TypeAlias
 
 import pytest
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """How long a test waits for what should happen at once: reached only when something is broken."""
 
 

@@ -109,7 +109,7 @@ def test_ones_short_deadline_is_not_anothers(caller: Caller, serve: Callable[...
     with ThreadPoolExecutor(1) as pool:
         patient = pool.submit(caller.send, get(patient_gateway.url))
         with pytest.raises(OutcomeUnknown):
-            caller.send(get(hurried_gateway.url), timeout=0.1)
+            caller.send(get(hurried_gateway.url), timeout=0.5)
         hurry_is_over.set()
         assert patient.result().body == b"late"
 

@@ -16,9 +16,10 @@ from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from tests.transport.caller import Caller, get, post
 from tests.transport.gateway import Gateway, Line, Talk, answer, answering, name_gateway_test, silent
 
-_SHORT = 0.2
-_SURELY_LESS = 8.0
-"""What drips below would take minutes; a busy machine may be seconds late."""
+_SHORT = 0.5
+"""Long enough for a busy machine to connect."""
+_SURELY_LESS = 60.0
+"""What drips below would take minutes; a busy machine may be many seconds late."""
 _LONG = b" " * 5000
 
 
@@ -142,16 +143,16 @@ def test_a_deadline_that_passed_does_not_shorten_the_next_exchange(
     serve: Callable[..., Gateway],
 ) -> None:
     with pytest.raises(OutcomeUnknown):
-        caller.send(get(serve(silent).url), timeout=0.05)
+        caller.send(get(serve(silent).url), timeout=_SHORT)
     assert caller.send(get(serve(answering(answer())).url)).status == 200
 
 
 def test_a_connection_that_outlives_a_deadline_is_good_for_the_next(serve: Callable[..., Gateway]) -> None:
     gateway = serve(answering(answer()))
     with closing(Caller("blocking")) as caller:
-        caller.send(get(gateway.url), timeout=0.5)
+        caller.send(get(gateway.url), timeout=2)
         with pytest.raises(OutcomeUnknown):
-            caller.send(get(serve(silent).url), timeout=0.5)  # now the first deadline has passed
+            caller.send(get(serve(silent).url), timeout=2)  # now the first deadline has passed
         assert caller.send(get(gateway.url)).status == 200
     assert gateway.accepted == 1
 

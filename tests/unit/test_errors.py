@@ -28,33 +28,22 @@ _FAMILY = [
 ]
 
 
-@pytest.mark.parametrize("kind", _FAMILY)
-def test_every_error_is_public(kind: type[Exception]) -> None:
-    assert kind.__name__ in errors.__all__
+def test_every_error_is_public_and_in_the_drawn_tree() -> None:
+    for kind in _FAMILY:
+        assert kind.__name__ in errors.__all__
+        assert kind.__name__ in (errors.__doc__ or "")
 
 
-@pytest.mark.parametrize("kind", _FAMILY)
-def test_every_error_stands_in_the_drawn_tree(kind: type[Exception]) -> None:
-    assert kind.__name__ in (errors.__doc__ or "")
-
-
-@pytest.mark.parametrize("kind", _FAMILY)
-def test_every_message_is_scrubbed(kind: type[Exception]) -> None:
+def test_every_message_is_scrubbed() -> None:
     expected = "refused *** of ***"
-    assert expected == str(kind("refused 4925000000000004 of leia@shop.example"))
+    for kind in _FAMILY:
+        assert expected == str(kind("refused 4925000000000004 of leia@shop.example"))
 
 
-@pytest.mark.parametrize("kind", _FAMILY)
-def test_every_error_can_be_raised_without_words(kind: type[Exception]) -> None:
-    with pytest.raises(kind):
-        raise kind
-
-
-@pytest.mark.parametrize("kind", [kind for kind in _FAMILY if issubclass(kind, PrenopayError)])
-def test_every_error_survives_pickling_with_its_context(kind: type[PrenopayError]) -> None:
-    error = kind("what happened").about(account="paper", provider="p", operation_id="op", payment_id="pay_1")
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
-    assert (kind, str(error), vars(error)) == (type(again), str(again), vars(again))
+def test_every_error_can_be_raised_without_words() -> None:
+    for kind in _FAMILY:
+        with pytest.raises(kind):
+            raise kind
 
 
 def test_details_survive_pickling_and_copying() -> None:

@@ -84,7 +84,7 @@ def together_on_threads(engine: Engine, *works: Work) -> list[int | BaseExceptio
     for thread in followers:
         thread.start()
     for thread in (leader, *followers):
-        thread.join(10)
+        thread.join(60)
     first_result = results.pop(-1)
     expected = _FIRST
     assert expected == first_result
@@ -93,7 +93,7 @@ def together_on_threads(engine: Engine, *works: Work) -> list[int | BaseExceptio
 
 def until(holds: Callable[[], bool]) -> None:
     """Let other threads run until ``holds``."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         os.sched_yield()
@@ -115,7 +115,7 @@ async def together_in_tasks(engine: Engine, *works: Work) -> list[int | BaseExce
             results[place] = error
 
     def first(connection: Connection) -> int:
-        assert all_wait.wait(10)
+        assert all_wait.wait(60)
         return add(connection, _FIRST)
 
     async with anyio.create_task_group() as tasks:
@@ -234,7 +234,7 @@ async def test_what_has_begun_is_finished_when_its_task_is_cancelled(engine: Eng
 
     def work(connection: Connection) -> int:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return add(connection, 1)
 
     async with anyio.create_task_group() as tasks:
@@ -254,7 +254,7 @@ async def test_readers_do_not_wait_for_the_writer(engine: Engine) -> None:
     def work(connection: Connection) -> int:
         add(connection, 1)
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return 1
 
     async with anyio.create_task_group() as tasks:
@@ -278,7 +278,7 @@ def test_threads_take_turns_with_a_database_in_memory() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert tuple(many) == numbers(engine)
     engine.dispose()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import decimal
+import itertools
 import operator
-import pickle
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -31,11 +31,6 @@ def test_anything_but_three_capital_letters_is_refused(currency: Any) -> None:
 def test_it_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Money(1, "SEK").minor = 2  # type: ignore[misc]  # the point of the test
-
-
-def test_it_survives_pickling() -> None:
-    money = Money(-14900, "NOK")
-    assert money == pickle.loads(pickle.dumps(money))  # noqa: S301 - our own bytes
 
 
 # Reading what a person typed, and showing it
@@ -124,20 +119,26 @@ def test_it_is_ordered_by_amount() -> None:
     assert (two < one, two <= one, one > two, one >= two) == (False,) * 4
 
 
-_WITH_TWO = [operator.add, operator.sub, operator.lt, operator.le, operator.gt, operator.ge]
+_WITH_TWO: list[Callable[[Any, Any], object]] = [
+    operator.add,
+    operator.sub,
+    operator.lt,
+    operator.le,
+    operator.gt,
+    operator.ge,
+]
 
 
-@pytest.mark.parametrize("combine", _WITH_TWO)
-def test_two_currencies_never_mix(combine: Callable[[Any, Any], object]) -> None:
-    with pytest.raises(ValueError, match=r"1\.00 SEK and 1\.00 NOK are different currencies"):
-        combine(Money(100, "SEK"), Money(100, "NOK"))
+def test_two_currencies_never_mix() -> None:
+    for combine in _WITH_TWO:
+        with pytest.raises(ValueError, match=r"1\.00 SEK and 1\.00 NOK are different currencies"):
+            combine(Money(100, "SEK"), Money(100, "NOK"))
 
 
-@pytest.mark.parametrize("combine", _WITH_TWO)
-@pytest.mark.parametrize("other", [1, 1.0, Decimal(1), "1"])
-def test_money_goes_with_money_only(combine: Callable[[Any, Any], object], other: object) -> None:
-    with pytest.raises(TypeError, match="money goes with money only"):
-        combine(Money(100, "SEK"), other)
+def test_money_goes_with_money_only() -> None:
+    for combine, other in itertools.product(_WITH_TWO, [1, 1.0, Decimal(1), "1"]):
+        with pytest.raises(TypeError, match="money goes with money only"):
+            combine(Money(100, "SEK"), other)
 
 
 @pytest.mark.parametrize("times", [1.5, True, Decimal(2), "2"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import itertools
 from typing import Any
 
 import pytest
@@ -118,27 +118,27 @@ def test_a_stored_token_in_a_path_is_masked(text: str, expected: str) -> None:
 # JSON
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "token",
-        "paymentToken",
-        "recurrence_token",
-        "UNSCHEDULEDTOKEN",
-        "Authorization",
-        "set-cookie",
-        "msisdn",
-        "misidn",
-        "firstName",
-        "socialSecurityNumber",
-        "paymentAccountReference",
-        "zipCode",
-    ],
-)
-@pytest.mark.parametrize("value", ["abc", 123, 1.5, True, ["abc", 5], {"value": "abc", "more": [{"x": "abc"}]}])
-def test_a_secret_key_hides_whatever_it_holds(key: str, value: Any) -> None:
-    shown = repr(redact({"a": [{key: value}]}))
-    assert not [secret for secret in ("abc", "123", "1.5", "5", "True") if secret in shown]
+_SECRET_KEYS = [
+    "token",
+    "paymentToken",
+    "recurrence_token",
+    "UNSCHEDULEDTOKEN",
+    "Authorization",
+    "set-cookie",
+    "msisdn",
+    "misidn",
+    "firstName",
+    "socialSecurityNumber",
+    "paymentAccountReference",
+    "zipCode",
+]
+_HELD: list[Any] = ["abc", 123, 1.5, True, ["abc", 5], {"value": "abc", "more": [{"x": "abc"}]}]
+
+
+def test_a_secret_key_hides_what_it_holds() -> None:
+    for key, value in itertools.product(_SECRET_KEYS, _HELD):
+        shown = repr(redact({"a": [{key: value}]}))
+        assert not [secret for secret in ("abc", "123", "1.5", "5", "True") if secret in shown], key
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -218,7 +218,3 @@ def test_an_empty_secret_is_refused() -> None:
 def test_secrets_are_equal_by_what_they_hold() -> None:
     assert {Secret("a")} == {Secret("a"), Secret("a")}
     assert Secret("a") not in [Secret("b"), "a"]
-
-
-def test_a_secret_survives_pickling() -> None:
-    assert Secret("a") == pickle.loads(pickle.dumps(Secret("a")))  # noqa: S301 - our own bytes

@@ -103,7 +103,7 @@ class GatedSender(EmulatorSender):
         self.gate.set()
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
-        if not self.gate.wait(timeout=20):
+        if not self.gate.wait(timeout=60):
             message = "the test forgot to open the gate"
             raise AssertionError(message)
         return await super().send(request, timeout=timeout)

@@ -17,7 +17,7 @@ from starlette.routing import Mount
 from prenopay.web import asgi, wsgi
 from tests.web.host import Host
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """How long a test waits for what should happen at once."""
 
 

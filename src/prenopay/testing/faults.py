@@ -1,4 +1,7 @@
-"""Faults on request, as data: which calls they hit, how often, and what then happens to request and answer."""
+"""Faults on request, as data: which calls they hit, how often, and what then happens to request and answer.
+
+Every gateway in ``prenopay.testing`` and every test of a lost answer speaks in these words.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from prenopay.testing.http import (
     Refused,
 )
 
-__all__ = ["Fault", "FaultBody", "FaultKind", "FaultPlan", "meet"]
+__all__ = ["LOST", "Fault", "FaultBody", "FaultKind", "FaultPlan", "meet"]
 
 _TOO_MANY: Final = 429
 _HTML: Final = b"<html><head><title>%d</title></head><body><h1>%d</h1><hr>gateway</body></html>\n"
@@ -40,10 +43,27 @@ class FaultKind(StrEnum):
     """``status`` is answered although the request was acted on."""
     HALF_BODY = "half_body"
     """The request is acted on, half the body comes, then the connection dies."""
+    UNREADABLE = "unreadable"
+    """The request is acted on, and something in between answers 200 with a page of HTML."""
+
+    @property
+    def acts(self) -> bool:
+        """Whether the gateway does what it was asked for all the same."""
+        return self not in {FaultKind.REFUSE, FaultKind.DROP_BEFORE, FaultKind.STATUS_BEFORE}
+
+
+LOST: Final = (
+    FaultKind.DROP_BEFORE,
+    FaultKind.DROP_AFTER,
+    FaultKind.STATUS_AFTER,
+    FaultKind.HALF_BODY,
+    FaultKind.UNREADABLE,
+)
+"""The faults after which the caller cannot know whether the gateway acted."""
 
 
 class FaultBody(StrEnum):
-    """What stands in the answer of a status fault: never JSON, as from a proxy in between."""
+    """What is in the answer of a status fault: never JSON, as from a proxy in between."""
 
     EMPTY = "empty"
     HTML = "html"
@@ -157,5 +177,8 @@ def meet(fault: Fault | None, act: Callable[[], EmulatorAnswer]) -> Outcome:
             return fault.answer()
         case FaultKind.HALF_BODY:
             return HalfBody(act())
+        case FaultKind.UNREADABLE:
+            act()
+            return replace(fault, status=200, body=FaultBody.HTML).answer()
         case _:
             assert_never(fault.kind)

@@ -17,17 +17,15 @@ if TYPE_CHECKING:
     from prenopay.accounts.accounts import AsyncAccounts
     from prenopay.providers.swedbankpay import SwedbankPay
     from prenopay.providers.swish import Swish
+    from prenopay.testing.bench import Bench, BenchSender, OpenMock, OpenMockAsync, SwedbankPayServer, SwishServer
     from prenopay.testing.clock import VirtualClock
+    from prenopay.testing.databases import PostgresqlSchema
+    from prenopay.testing.delivery import AsyncCallbacks, AsyncPost, Callbacks
     from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
     from prenopay.testing.emulators.swish import IssuedCertificate, SwishAuthority, SwishEmulator
-    from prenopay.testing.fixtures.bench import Bench, BenchSender
-    from prenopay.testing.fixtures.callbacks import AsyncCallbacks, AsyncPost, Callbacks
-    from prenopay.testing.fixtures.ledgers import PostgresqlSchema
-    from prenopay.testing.fixtures.secrets import SecretSeeker
-    from prenopay.testing.fixtures.servers import SwedbankPayServer, SwishServer
-    from prenopay.testing.fixtures.shops import OpenMock, OpenMockAsync
     from prenopay.testing.mock import MockGateway
     from prenopay.testing.payer import AsyncTestPayer, TestPayer
+    from prenopay.testing.secrets import SecretSeeker
 
 # Nothing of prenopay is imported before a fixture is asked for: every test run of every host pays for this module.
 # ruff: noqa: PLC0415 - see above
@@ -74,7 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest=_OPTION,
         metavar="URL",
         default=os.environ.get(_VARIABLE, ""),
-        help=f"let the fixture ledger use this PostgreSQL server besides SQLite (or set {_VARIABLE})",
+        help=f"let the fixture ledger also use this PostgreSQL server (or set {_VARIABLE})",
     )
 
 
@@ -114,7 +112,7 @@ def virtual_clock(prenopay_clock: VirtualClock) -> VirtualClock:
 @pytest.fixture
 def prenopay_bench(prenopay_clock: VirtualClock) -> Bench:
     """Return what the fixtures of one test share."""
-    from prenopay.testing.fixtures.bench import Bench
+    from prenopay.testing.bench import Bench
 
     return Bench(prenopay_clock)
 
@@ -145,7 +143,7 @@ def payer_async(prenopay_bench: Bench) -> Callable[[AsyncCallbacks], AsyncTestPa
 
 @pytest.fixture
 def prenopay_sender(prenopay_bench: Bench) -> BenchSender:
-    """Return the ``sender=`` with which ``Accounts.open`` calls the emulators in process."""
+    """Return the ``sender=`` with which ``Accounts.open`` reaches mock and emulators in process."""
     return prenopay_bench.sender
 
 
@@ -158,21 +156,21 @@ def prenopay_mock_gateway(prenopay_bench: Bench) -> Iterator[MockGateway]:
     from prenopay.testing.mock import MockGateway
 
     gateway = MockGateway(clock=prenopay_bench.clock)
-    prenopay_bench.add_mock(gateway)
+    prenopay_bench.add("mock", gateway)
     with gateway.in_use():
         yield gateway
 
 
 @pytest.fixture
 def mock_gateway(prenopay_mock_gateway: MockGateway) -> MockGateway:
-    """Return a mock gateway, for accounts that the host opens itself: ``Mock(account=…, gateway=mock_gateway)``."""
+    """Return a mock gateway, also for accounts that the host opens itself, with ``sender=prenopay_sender``."""
     return prenopay_mock_gateway
 
 
 @pytest.fixture
 def prenopay_mock(prenopay_bench: Bench, prenopay_mock_gateway: MockGateway) -> Iterator[OpenMock]:
     """Return a function that opens blocking accounts with the mock: ``prenopay_mock(on_event=host.hear)``."""
-    from prenopay.testing.fixtures.shops import mock_shops
+    from prenopay.testing.bench import mock_shops
 
     with mock_shops(prenopay_bench, prenopay_mock_gateway) as opened:
         yield opened
@@ -181,7 +179,7 @@ def prenopay_mock(prenopay_bench: Bench, prenopay_mock_gateway: MockGateway) -> 
 @pytest.fixture
 def prenopay_mock_async(prenopay_bench: Bench, prenopay_mock_gateway: MockGateway) -> OpenMockAsync:
     """Return the same for async code: ``async with`` what calling it returns."""
-    from prenopay.testing.fixtures.shops import mock_shops_async
+    from prenopay.testing.bench import mock_shops_async
 
     return mock_shops_async(prenopay_bench, prenopay_mock_gateway)
 
@@ -193,18 +191,19 @@ def prenopay_mock_async(prenopay_bench: Bench, prenopay_mock_gateway: MockGatewa
 def swedbankpay_emulator(prenopay_bench: Bench) -> SwedbankPayEmulator:
     """Return an emulated Swedbank Pay, which ``prenopay_sender`` reaches."""
     from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+    from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
 
     emulator = SwedbankPayEmulator(clock=prenopay_bench.clock)
-    prenopay_bench.add_swedbankpay(emulator)
+    prenopay_bench.add("swedbankpay", SwedbankPayGateway(emulator))
     return emulator
 
 
 @pytest.fixture
 def swedbankpay_account(swedbankpay_emulator: SwedbankPayEmulator) -> SwedbankPay:
     """Return the settings of an account, named ``cards``, with the emulator in process."""
-    from prenopay.testing.fixtures.bench import swedbankpay_account
+    from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
 
-    return swedbankpay_account(swedbankpay_emulator)
+    return SwedbankPayGateway(swedbankpay_emulator).account("cards")
 
 
 @pytest.fixture(scope="session")
@@ -217,7 +216,7 @@ def prenopay_swish_authority() -> SwishAuthority:
 
 @pytest.fixture(scope="session")
 def prenopay_swish_certificate(prenopay_swish_authority: SwishAuthority) -> IssuedCertificate:
-    """Return the merchant's certificate; its key is made in the run and stands nowhere."""
+    """Return the merchant's certificate; its key is made in the run and is stored nowhere."""
     from prenopay.testing.emulators.swish import DEFAULT_NUMBER
 
     return prenopay_swish_authority.issue(DEFAULT_NUMBER, key_size=2048)
@@ -227,18 +226,21 @@ def prenopay_swish_certificate(prenopay_swish_authority: SwishAuthority) -> Issu
 def swish_emulator(prenopay_bench: Bench, prenopay_swish_authority: SwishAuthority) -> SwishEmulator:
     """Return an emulated Swish, which ``prenopay_sender`` reaches."""
     from prenopay.testing.emulators.swish import SwishEmulator
+    from prenopay.testing.emulators.swish.gateway import SwishGateway
 
     emulator = SwishEmulator(clock=prenopay_bench.clock, authority=prenopay_swish_authority)
-    prenopay_bench.add_swish(emulator)
+    gateway = SwishGateway(emulator)
+    prenopay_bench.add("swish", gateway)
+    prenopay_bench.watch(gateway.links)
     return emulator
 
 
 @pytest.fixture
 def swish_account(swish_emulator: SwishEmulator, prenopay_swish_certificate: IssuedCertificate) -> Swish:
     """Return the settings of an account, named ``swish``, with the emulator in process."""
-    from prenopay.testing.fixtures.bench import swish_account
+    from prenopay.testing.emulators.swish.gateway import SwishGateway
 
-    return swish_account(swish_emulator, prenopay_swish_certificate)
+    return SwishGateway(swish_emulator, certificate=prenopay_swish_certificate).account("swish")
 
 
 # Emulators on sockets
@@ -247,7 +249,7 @@ def swish_account(swish_emulator: SwishEmulator, prenopay_swish_certificate: Iss
 @pytest.fixture
 def swedbankpay_server(swedbankpay_emulator: SwedbankPayEmulator) -> Iterator[SwedbankPayServer]:
     """Serve the emulated Swedbank Pay over HTTP; ``swedbankpay_server.account()`` are the settings for it."""
-    from prenopay.testing.fixtures.servers import served_swedbankpay
+    from prenopay.testing.bench import served_swedbankpay
 
     with served_swedbankpay(swedbankpay_emulator) as server:
         yield server
@@ -259,7 +261,7 @@ def swish_server(
     prenopay_swish_certificate: IssuedCertificate,
 ) -> Iterator[SwishServer]:
     """Serve the emulated Swish over mutual TLS; ``swish_server.account()`` are the settings for it."""
-    from prenopay.testing.fixtures.servers import served_swish
+    from prenopay.testing.bench import served_swish
 
     with served_swish(swish_emulator, prenopay_swish_certificate) as server:
         yield server
@@ -271,15 +273,15 @@ def swish_server(
 @pytest.fixture
 def assert_no_secrets(prenopay_bench: Bench, caplog: pytest.LogCaptureFixture) -> Iterator[SecretSeeker]:
     """Return a check of logs, transcripts and what it is given; logs are checked once more after the test."""
-    from prenopay.testing.fixtures.secrets import SecretSeeker
-    from prenopay.testing.listening import Heard, listening
+    from prenopay.testing.listening import Logged, listening
+    from prenopay.testing.secrets import SecretSeeker
 
     level = caplog.handler.level
     for name in (None, "prenopay"):
         # At the end caplog puts back the levels it met first; let those be the ones of before.
         caplog.set_level(logging.getLogger(name).level, logger=name)
     caplog.handler.setLevel(level)
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     with listening(heard.append):
         seeker = SecretSeeker(prenopay_bench, lambda: heard)
         yield seeker
@@ -292,7 +294,7 @@ def assert_no_secrets(prenopay_bench: Bench, caplog: pytest.LogCaptureFixture) -
 @pytest.fixture(scope="session")
 def prenopay_postgresql(pytestconfig: pytest.Config) -> Iterator[PostgresqlSchema]:
     """Make a schema of the run's own on the server that was given, with tables."""
-    from prenopay.testing.fixtures.ledgers import postgresql_schema
+    from prenopay.testing.databases import postgresql_schema
 
     server = str(pytestconfig.getoption(_OPTION))
     if not server:
@@ -312,7 +314,7 @@ def prenopay_ledger_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def ledger(request: pytest.FixtureRequest, prenopay_ledger_kind: str) -> Iterator[str]:
     """Return the URL of an empty database with tables: SQLite, and PostgreSQL where a server is given."""
-    from prenopay.testing.fixtures.shops import empty_sqlite
+    from prenopay.testing.databases import empty_sqlite
 
     if prenopay_ledger_kind == "sqlite":
         with empty_sqlite() as url:

@@ -1,19 +1,20 @@
-"""Puts a wrong provider, or another wrong part, into a world that is otherwise right."""
+"""Puts a wrong provider, or another wrong part, into a gateway's account that is otherwise right."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import pytest
 
-from prenopay.testing.conformance import World
-from tests.conformance import worlds
+from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
+from prenopay.testing.emulators.swish.gateway import SwishGateway
+from prenopay.testing.gateway import Gateway
+from prenopay.testing.mock import MockGateway
 
-MakeWorld = Callable[[], Generator[World]]
+MakeGateway = Callable[[], Gateway | Generator[Gateway]]
 
 
 def rebuilt(config: Any, **members: Any) -> Any:
@@ -22,45 +23,39 @@ def rebuilt(config: Any, **members: Any) -> Any:
     return wrong(**{each.name: getattr(config, each.name) for each in dataclasses.fields(config)})
 
 
-def at(world: MakeWorld, provider: type, **settings: Any) -> MakeWorld:
-    """Return what makes that world, with ``provider`` in the place of the right one."""
+def with_config(right: type[Any] = MockGateway, /, **members: Any) -> MakeGateway:
+    """Return what makes that gateway, with other members in the class of its account's config."""
 
-    def made() -> Generator[World]:
-        with contextmanager(world)(**settings) as right:
-            config = rebuilt(right.config, provider=property(lambda config: partial(provider, config)))
-            yield dataclasses.replace(right, config=config)
+    class Wrong(right):  # type: ignore[misc]  # any gateway
+        def account(self, name: str, **settings: Any) -> Any:
+            return rebuilt(super().account(name, **settings), **members)
 
-    return made
-
-
-def at_mock(provider: type, **settings: Any) -> MakeWorld:
-    return at(worlds.mock, provider, **settings)
+    return Wrong
 
 
-def at_swedbankpay(provider: type, **settings: Any) -> MakeWorld:
-    return at(worlds.swedbankpay, provider, **settings)
+def at(right: type[Any], provider: type) -> MakeGateway:
+    """Return what makes that gateway, with ``provider`` in the place of the right one."""
+    return with_config(right, provider=property(lambda config: partial(provider, config)))
 
 
-def at_swish(provider: type, **settings: Any) -> MakeWorld:
-    return at(worlds.swish, provider, **settings)
+def at_mock(provider: type) -> MakeGateway:
+    return at(MockGateway, provider)
 
 
-def with_config(world: MakeWorld = worlds.mock, /, **members: Any) -> MakeWorld:
-    """Return what makes that world, with other members in the config's class."""
-
-    def made() -> Generator[World]:
-        with contextmanager(world)() as right:
-            yield dataclasses.replace(right, config=rebuilt(right.config, **members))
-
-    return made
+def at_swedbankpay(provider: type) -> MakeGateway:
+    return at(SwedbankPayGateway, provider)
 
 
-def with_core(name: str, value: object) -> MakeWorld:
-    """Return what makes the mock's world while something of prenopay itself is wrong."""
+def at_swish(provider: type) -> MakeGateway:
+    return at(SwishGateway, provider)
 
-    def made() -> Generator[World]:
+
+def with_core(name: str, value: object) -> MakeGateway:
+    """Return what makes a mock while something of prenopay itself is wrong."""
+
+    def made() -> Generator[Gateway]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(name, value)
-            yield from worlds.mock()
+            yield MockGateway()
 
     return made

@@ -12,6 +12,7 @@ from prenopay.errors import Conflict, ProviderUnavailable, RateLimited, Rejected
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import Created, CreateRequest, Inspection, Observation, Probe
 from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
+from prenopay.testing.conformance.stage import ACCOUNT
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from prenopay.testing.mock import MockProvider
 from prenopay.values.callbacks import CallbackAddress, CallbackUrls, Heard
@@ -66,8 +67,8 @@ def takes_any_address(_urls: CallbackUrls, path: str) -> CallbackAddress:
 
 
 def takes_any_account(_urls: CallbackUrls, path: str) -> CallbackAddress:
-    """Return whose path it would be if all were the mock's."""
-    return CallbackAddress("mock", Subject.payment(path.split("/")[-2]))
+    """Return whose path it would be if all were one account's."""
+    return CallbackAddress(ACCOUNT, Subject.payment(path.split("/")[-2]))
 
 
 class TalksOfItsToken(SwedbankPayProvider):

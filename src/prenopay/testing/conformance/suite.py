@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Final, cast
 
 import pytest
 
-from prenopay.testing.conformance.applying import Rule, needs_of, rules_of
 from prenopay.testing.conformance.rules.answers import Answers
 from prenopay.testing.conformance.rules.callbacks import Callbacks
 from prenopay.testing.conformance.rules.changing import Changing
@@ -19,9 +17,9 @@ from prenopay.testing.conformance.rules.payouts import Payouts
 from prenopay.testing.conformance.rules.secrets import Secrets
 from prenopay.testing.conformance.rules.taking import Taking
 from prenopay.testing.conformance.rules.values import Values
-from prenopay.testing.conformance.stage import Stage, staged
-from prenopay.testing.conformance.world import World
-from prenopay.testing.mock.shop import empty_sqlite
+from prenopay.testing.conformance.stage import ACCOUNT, Rule, Stage, needs_of, rules_of, staged
+from prenopay.testing.databases import empty_sqlite
+from prenopay.testing.gateway import Gateway
 
 __all__ = ["COLOURS", "ProviderSuite"]
 
@@ -29,23 +27,18 @@ COLOURS: Final = ("blocking", "awaiting")
 
 
 class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts, Secrets, Values, Answers):
-    """Inherit it in a file ``test_….py``, write ``world``, and every rule that applies to your provider is tested.
+    """Inherit it in a file ``test_….py``, name your ``gateway``, and every rule that applies is tested.
 
     ::
 
         class TestMine(ProviderSuite):
-            def world(self):
-                gateway = MyEmulator()
-                yield World(config=Mine(account="mine", …), sender=EmulatorSender(gateway.mounts), …)
+            gateway = MyGateway
 
     Rules that do not apply are skipped, each with the capability that is missing; ``applies`` lists them.
     """
 
-    @abstractmethod
-    def world(self) -> Generator[World]:
-        """Make a new account and a new gateway, yield them once, and clean up after."""
-        message = f"{type(self).__name__} has no world: write 'def world(self)', and in it 'yield World(config=…, …)'"
-        raise NotImplementedError(message)
+    gateway: Callable[..., Gateway | Generator[Gateway]]
+    """Makes a gateway for each test: your class of it, or a method that returns one, or yields one and cleans up."""
 
     @pytest.fixture(params=COLOURS)
     def colour(self, request: pytest.FixtureRequest) -> str:
@@ -72,13 +65,13 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
         colour: str = "blocking",
         database: str,
     ) -> Generator[Stage]:
-        """Set the stage for ``rule``: skips what does not apply, fails where ``World`` lacks what the rule needs."""
+        """Set the stage for ``rule``: skips what does not apply, fails where the gateway lacks what the rule needs."""
         wanted = needs_of(rule)
-        with _one_world(self) as world, staged(world, colour=colour, database=database) as stage:
-            reason = wanted.missing(stage.provider, world)
+        with _one_gateway(self) as gateway, staged(gateway, colour=colour, database=database) as stage:
+            reason = wanted.missing(stage.provider)
             if reason:
                 pytest.skip(reason)
-            absent = wanted.not_given(world)
+            absent = wanted.not_given(gateway)
             if absent:
                 pytest.fail(absent)
             yield stage
@@ -86,8 +79,8 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
     @classmethod
     def applies(cls) -> tuple[Rule, ...]:
         """Return every rule, each with the reason why it does not apply to this provider (empty when it does)."""
-        with _one_world(cls()) as world:
-            return rules_of(cls, world.config.provider(), world)
+        with _one_gateway(cls()) as gateway:
+            return rules_of(cls, gateway.account(ACCOUNT).provider())
 
     def test_what_does_not_apply_is_listed(self) -> None:
         """Every rule is tried, or says which capability is missing."""
@@ -100,13 +93,20 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
 
 
 @contextmanager
-def _one_world(suite: ProviderSuite) -> Generator[World]:
-    """Set up the world of a suite, and clean up after."""
-    made = suite.world()
-    if not isinstance(made, Generator):
+def _one_gateway(suite: ProviderSuite) -> Generator[Gateway]:
+    """Set up the gateway of a suite, and clean up after."""
+    make = getattr(suite, "gateway", None)
+    if make is None:
+        message = f"{type(suite).__name__} has no gateway: write 'gateway = MyGateway' in it"
+        raise TypeError(message)
+    made: object = make()
+    if isinstance(made, Generator):
+        yield from cast("Generator[Gateway]", made)
+    elif isinstance(made, Gateway):
+        yield made
+    else:
         message = (
-            f"{type(suite).__name__}.world returned a {type(made).__name__}: write 'yield World(…)' in the place of "
-            "'return World(…)', so that what stands after it cleans up"
+            f"{type(suite).__name__}.gateway made a {type(made).__name__}: it must make a Gateway, "
+            "a class of yours that inherits prenopay.testing.gateway.Gateway"
         )
         raise TypeError(message)
-    yield from made

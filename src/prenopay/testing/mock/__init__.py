@@ -1,12 +1,11 @@
-"""A payment provider without a network, for the unit tests of hosts."""
+"""A payment provider whose gateway is in this process, for the unit tests of hosts."""
 
 from __future__ import annotations
 
-from prenopay.testing.mock.config import Mock
-from prenopay.testing.mock.gateway import MockGateway, MockSeen, PayerRefused
+from prenopay.testing.gateway import PayerRefused, Totals
+from prenopay.testing.mock.gateway import MockGateway, MockSeen, MockSender
 from prenopay.testing.mock.outcomes import AMOUNTS, DECLINES, Call, Manner, MockAmount, ScriptUnused
-from prenopay.testing.mock.provider import MockProvider, MockProviderApart
-from prenopay.testing.mock.records import MockTotals
+from prenopay.testing.mock.provider import Mock, MockProvider, MockProviderApart
 from prenopay.testing.mock.shop import AsyncMockShop, MockShop, mock_accounts, mock_accounts_async
 from prenopay.testing.mock.telling import EventsNotTaken, NotIdempotent
 
@@ -23,11 +22,12 @@ __all__ = [
     "MockProvider",
     "MockProviderApart",
     "MockSeen",
+    "MockSender",
     "MockShop",
-    "MockTotals",
     "NotIdempotent",
     "PayerRefused",
     "ScriptUnused",
+    "Totals",
     "mock_accounts",
     "mock_accounts_async",
 ]

@@ -1,61 +1,77 @@
-"""The mock gateway: payments in memory, moved by the provider on one side and by payer and script on the other."""
+"""The mock gateway: a small gateway in this process, moved by its API on one side, by payer and script on the other.
+
+Its API is JSON at a host of its own, which ``MockSender`` reaches::
+
+    POST /payments                             GET /payments/{payment}
+    POST /payments/{payment}/{capture|cancel|refund|update}
+    GET  /refunds/{reference}                  GET /payers/{payer}
+    POST /charges                              GET /charges/{reference}
+    POST /removals                             GET /qr/{token}
+    POST /payouts                              GET /payouts/{reference}
+    GET  /health
+
+What is asked again under the same reference is answered from memory.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
-import threading
-from collections.abc import Callable, Generator
+import re
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final, TypeVar
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import unquote
+from weakref import WeakValueDictionary
 
 from prenopay._redaction import Secret
-from prenopay.errors import (
-    Conflict,
-    NotSent,
-    OutcomeUnknown,
-    PrenopayError,
-    ProviderUnavailable,
-    RateLimited,
-    Rejected,
-    Unauthenticated,
-    UnexpectedAnswer,
-)
-from prenopay.provider import (
-    Attempt,
-    ChangeRequest,
-    Charged,
-    ChargeRequest,
-    Created,
-    CreateRequest,
-    Observation,
-    Reply,
-    TransactionKind,
-)
-from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
+from prenopay.errors import Conflict
+from prenopay.ports import HttpRequest, HttpResponse
+from prenopay.testing.callbacks import Callback
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.control import ControlRefused
-from prenopay.testing.mock.outcomes import Call, Manner, Scripted, Scripts, chosen, decline_of
-from prenopay.testing.mock.records import Method, MockTotals, Movement, Payment, Payout, Standing
-from prenopay.values.mandates import MandateKind, MethodSeen
-from prenopay.values.orders import Instrument
+from prenopay.testing.emulators.jsonvalues import as_object, read_json
+from prenopay.testing.emulators.sender import EmulatorSender
+from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.gateway import FakeGateway, PayerRefused, Payouts, StoredMethods, StrangeStatus, Totals
+from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, json_answer
+from prenopay.testing.mock.outcomes import Call, Manner, Scripted, Scripts, chosen
+from prenopay.values.mandates import MandateKind
+from prenopay.values.money import Money
+from prenopay.values.orders import Instrument, Payer, PayoutOrder
 from prenopay.values.payments import Action, DeclineCode, Outcome, PaymentState
 
-__all__ = ["MockGateway", "MockSeen", "PayerRefused"]
+if TYPE_CHECKING:
+    from prenopay.testing.mock.provider import Mock
 
-T = TypeVar("T")
+__all__ = ["MockGateway", "MockSeen", "MockSender", "living_mocks"]
 
-_STANDING: Final = {Manner.DECLINE: Standing.FAILED, Manner.PENDING: Standing.PENDING}
+_MEDIA: Final = "application/json"
 _CARD_LIVES: Final = timedelta(days=730)
-_AT_ONCE: Final = frozenset({Instrument.SWISH.value})
-"""Instruments that take the money where others reserve it."""
-_OWN_SIGNS: Final = 8
-"""So many signs at the end of a payment's id are drawn by lot: enough to be like no other's in a test."""
+_AT_ONCE: Final = Instrument.SWISH.value
+"""The instrument that takes the money where others reserve it."""
+_STATE: Final = re.compile(rb'("state": ")[a-z]+"')
+_VERBS: Final = {"capture": "captured", "cancel": "cancelled", "refund": "refunded", "update": ""}
+_numbers: Final = itertools.count(1)
+_LIVING: Final[WeakValueDictionary[str, MockGateway]] = WeakValueDictionary()
 
 
-class PayerRefused(ControlRefused):
-    """No payer could do this now; the message says why."""
+class MockSender:
+    """Reaches every ``MockGateway`` of this process: the ``sender=`` of ``Accounts.open``."""
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
+        """Return the mock's answer, or raise what a real wire would have raised."""
+        return await EmulatorSender(living_mocks()).send(request, timeout=timeout)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+def living_mocks() -> dict[str, Emulator]:
+    """Return every ``MockGateway`` that somebody still uses, by its host."""
+    return dict(_LIVING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +85,113 @@ class MockSeen:
     manner: Manner
 
 
-class MockGateway:
-    """A gateway without a network: one synchronous, thread-safe object that several accounts may share.
+_Shown: TypeAlias = dict[str, Any]
+"""A movement, a method or a payout, as its API shows it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Payment:
+    """One payment: ``name`` is the gateway's, ``reference`` ours, ``order`` what it was asked for with."""
+
+    name: str
+    reference: str
+    amount: int
+    order: Mapping[str, Any]
+    created_at: datetime
+    is_charge: bool = False
+    moves: list[_Shown] = field(default_factory=list[_Shown])
+    attempts: list[_Shown] = field(default_factory=list[_Shown])
+    methods: list[_Shown] = field(default_factory=list[_Shown])
+    instrument: str | None = None
+    ended: PaymentState | None = None
+    """Set where it ended without money."""
+    decline: DeclineCode | None = None
+    is_verified: bool = False
+    """A method was stored without a purchase."""
+    payer_is_gone: bool = False
+
+    def sum(self, kind: str, *outcomes: Outcome) -> int:
+        wanted = outcomes or (Outcome.SUCCEEDED,)
+        return sum(each["amount"] for each in self.moves if each["kind"] == kind and each["outcome"] in wanted)
+
+    @property
+    def totals(self) -> Totals:
+        return Totals(**{kind: self.sum(kind) for kind in ("authorized", "captured", "refunded", "cancelled")})
+
+    def left_to(self, verb: str) -> int:
+        """What can still be refunded, or else captured or released: without what is on its way."""
+        gone = (Outcome.SUCCEEDED, Outcome.PENDING)
+        if verb == "refund":
+            return self.sum("captured") - self.sum("refunded", *gone)
+        return self.sum("authorized") - self.sum("captured", *gone) - self.sum("cancelled", *gone)
+
+    @property
+    def state(self) -> PaymentState:
+        totals = self.totals
+        if totals.captured or self.is_verified:
+            return PaymentState.CAPTURED
+        if totals.authorized:
+            return PaymentState.CANCELLED if totals.cancelled >= totals.authorized else PaymentState.AUTHORIZED
+        return self.ended or PaymentState.PENDING
+
+    @property
+    def actions(self) -> list[str]:
+        if self.state is PaymentState.PENDING:
+            return [] if self.is_charge else [Action.CANCEL, Action.UPDATE]
+        allowed = [Action.CAPTURE, Action.CANCEL] if self.left_to("capture") > 0 else []
+        return [*allowed, *([Action.REFUND] if self.left_to("refund") > 0 else [])]
+
+    def shown(self) -> _Shown:
+        return asdict(self.totals) | {
+            "payment": self.name,
+            "state": self.state.value,
+            "reference": self.reference,
+            "order_reference": self.order["order_reference"],
+            "currency": self.order["currency"],
+            "amount": self.amount,
+            "actions": self.actions,
+            "instrument": self.instrument,
+            "decline": self.decline,
+            "attempts": self.attempts,
+            "transactions": self.moves,
+            "methods": self.methods,
+            "page": f"https://mock.invalid/pay/{self.name}",
+        }
+
+
+class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
+    """A gateway in this process; several accounts may share one. Safe to use from several threads.
 
     Payments are named by the gateway's reference (``payment.provider_reference``).
     """
 
     def __init__(self, *, clock: VirtualClock | None = None, page_lives: timedelta = timedelta(days=1)) -> None:
         """Keep time by ``clock``; a payer can pay for ``page_lives``."""
-        self.clock: VirtualClock = clock or VirtualClock()
-        self.callbacks: CallbackQueue = CallbackQueue(self.clock)
+        self._name = f"mock-{next(_numbers)}"
+        super().__init__(f"{self._name}.invalid", clock=clock)
+        _LIVING[self.host] = self
         self.page_lives: timedelta = page_lives
-        self._lock = threading.RLock()
         self._scripts = Scripts()
         self._seen: list[MockSeen] = []
-        self._payments: dict[str, Payment] = {}
-        self._methods: list[Method] = []
-        self._payouts: dict[str, Payout] = {}
+        self._payments: dict[str, _Payment] = {}
+        self._methods: list[_Shown] = []
+        self._payouts: dict[str, _Shown] = {}
         self._made = 0
         self._users = 0
+        # Of the call that is being answered:
+        self._call: Call | None = None
+        self._path: list[str] = []
+        self._body: Mapping[str, Any] = {}
+        self._ends = Scripted()
+        self._is_unheard = False
+        self._refused = ""
+        """The request that was refused last: sent again by itself, it is refused again."""
+
+    def account(self, name: str) -> Mock:
+        """Return an account with this gateway."""
+        from prenopay.testing.mock.provider import Mock  # noqa: PLC0415 - it imports this
+
+        return Mock(account=name, gateway=self)
 
     @contextmanager
     def in_use(self) -> Generator[None]:
@@ -95,12 +199,12 @@ class MockGateway:
 
         The last to leave raises ``ScriptUnused`` for scripts that met no call, unless it leaves with an error.
         """
-        with self._lock:
+        with self.lock:
             self._users += 1
         try:
             yield
         finally:
-            with self._lock:
+            with self.lock:
                 self._users -= 1
         if not self._users:
             self._scripts.require_met()
@@ -124,222 +228,118 @@ class MockGateway:
         if manner is None:
             manner = Manner.ACCEPT if code is None else Manner.DECLINE
         ends = Scripted(manner=chosen(Manner, manner, field="manner"), code=code)
-        self._scripts.plan(chosen(Call, call, field="call"), ends, after=after, times=times)
+        with self.lock:
+            self._scripts.plan(chosen(Call, call, field="call"), ends, after=after, times=times)
 
     def clear_scripts(self) -> None:
         """Let every call to come end well, unless its amount says otherwise."""
-        self._scripts.clear()
+        with self.lock:
+            self._scripts.clear()
 
     def finish_pending(self, *, decline: DeclineCode | str | None = None) -> int:
         """End everything that is pending, well or with ``decline``, and call back; return how much there was."""
         code = None if decline is None else chosen(DeclineCode, decline, field="decline")
-        with self._lock:
-            finished = 0
+        outcome = Outcome.SUCCEEDED if code is None else Outcome.DECLINED
+        finished = 0
+        with self.lock:
             for payment in self._payments.values():
-                waiting = [each for each in payment.movements if each.standing is Standing.PENDING]
+                waiting = [each for each in payment.moves if each["outcome"] == Outcome.PENDING]
                 for each in waiting:
-                    self._finish(payment, each, code)
+                    each |= {"outcome": outcome, "declined": code}
+                    if each["kind"] == "authorized" and code is not None:
+                        payment.ended, payment.decline = PaymentState.DECLINED, code
                 if waiting:
-                    self._call_back(payment.callback_url, payment.name, "payment")
+                    self._tell(payment)
                 finished += len(waiting)
-            for payout in self._payouts.values():
-                if payout.standing is Standing.PENDING:
-                    payout.standing = Standing.DONE if code is None else Standing.FAILED
-                    payout.decline = None if code is None else decline_of(code)
-                    self._call_back(payout.callback_url, payout.reference, "payout")
+            for reference, payout in self._payouts.items():
+                if payout["outcome"] == Outcome.PENDING:
+                    payout |= {"outcome": outcome, "declined": code}
+                    self.call_back(payout["callback_url"], _names("payout", reference), about=reference)
                     finished += 1
-            return finished
+        return finished
 
     # What a payer does
 
     def approve(self, payment: str, *, instrument: str = Instrument.CARD.value) -> PaymentState:
         """Pay. The amount or a script may let the bank say no; Swish takes the money at once, others reserve it."""
-        with self._lock:
+        with self.lock:
             found = self._payable(payment)
-            paid_by = str(found.order.only_instrument or instrument)
-            ends = self._scripts.take(Call.APPROVE, reference=found.name, minor=found.minor)
+            paid_by = str(found.order["only_instrument"] or instrument)
+            ends = self._scripts.take(Call.APPROVE, reference=found.name, minor=found.amount)
             if ends.code is not None:
                 return self._fail(found, ends.code, paid_by)
-            found.instrument, found.is_verified = paid_by, found.order.is_verification
+            found.instrument, found.is_verified = paid_by, found.order["is_verification"]
             if not found.is_verified:
-                self._move(found, TransactionKind.AUTHORIZATION, found.minor)
-                if paid_by in _AT_ONCE:
-                    self._move(found, TransactionKind.CAPTURE, found.minor)
-            self._store(found)
-            self._call_back(found.callback_url, found.name, "payment")
+                for kind in ("authorized", "captured")[: 2 if paid_by == _AT_ONCE else 1]:
+                    self._move(found, kind, found.amount)
+            card = self._number()
+            found.methods = [self._store(found.order["payer"], kind, card) for kind in found.order["store"]]
+            self._tell(found)
             return found.state
 
     def decline(self, payment: str, *, code: DeclineCode | str = DeclineCode.CANCELLED_BY_PAYER) -> PaymentState:
         """Say no. The page stays open for another try; a payment by Swish alone has ended."""
         why = chosen(DeclineCode, code, field="code")
-        with self._lock:
+        with self.lock:
             found = self._payable(payment)
-            return self._fail(found, why, str(found.order.only_instrument or Instrument.CARD.value))
+            return self._fail(found, why, str(found.order["only_instrument"] or Instrument.CARD.value))
 
     def wait(self, payment: str) -> PaymentState:
         """Open the page and do nothing yet."""
-        with self._lock:
+        with self.lock:
             return self._payable(payment).state
 
     def vanish(self, payment: str) -> PaymentState:
         """Close the browser for good: nobody is told, and only the sweep finds out, when the page's time is over."""
-        with self._lock:
+        with self.lock:
             found = self._payable(payment)
             found.payer_is_gone = True
             return found.state
 
-    def deliver_callbacks(self, post: Post) -> tuple[CallbackAttempt, ...]:
-        """Deliver the callbacks that are due; see ``callbacks`` for holding, dropping, doubling them."""
-        return self.callbacks.deliver(post)
+    pays, declines, waits, vanishes = approve, decline, wait, vanish
 
-    def forge_callback(self, order: str, *, naming: str) -> Callback:
-        """Queue a callback to the address of the payment ``order`` whose body names another."""
-        with self._lock:
-            return self._call_back(self._find(order).callback_url, naming, "payment")
-
-    # What the provider asks
-
-    def create(self, request: CreateRequest, *, apart: bool) -> Created:
-        """Make the order payable, once for each reference."""
-        with self._lock:
-            known = self._by_reference(request.reference)
-            if known is not None:
-                return known.created(apart=apart)
-
-            def act(_ends: Scripted) -> Created:
-                return self._add(request).created(apart=apart)
-
-            return self._meet(Call.CREATE, request.reference, act, minor=request.order.amount.minor)
-
-    def observe(self, payment: str, *, apart: bool) -> Observation:
-        """Say how a payment stands."""
-        with self._lock:
-            return self._meet(Call.OBSERVE, payment, lambda _ends: self._find(payment).observed(apart=apart))
-
-    def change(self, call: Call, request: ChangeRequest, *, apart: bool) -> Reply:
-        """Capture, cancel, refund or update, once for each reference."""
-        with self._lock:
-            found = self._find(request.provider_reference)
-            done = found.of_reference(request.reference)
-            if done is not None:
-                return Reply(outcome=done.outcome, observation=found.observed(apart=apart), decline=done.decline)
-            minor = None if request.amount is None else request.amount.minor
-            return self._meet(
-                call,
-                request.reference,
-                lambda ends: self._change(call, found, request, ends, apart=apart),
-                minor=minor,
-                tells=found,
-            )
-
-    def observe_refund(self, reference: str) -> Reply:
-        """Say how the refund of our ``reference`` stands."""
-        with self._lock:
-
-            def act(_ends: Scripted) -> Reply:
-                found = [each.of_reference(reference) for each in self._payments.values()]
-                refund = next((each for each in found if each is not None), None)
-                if refund is None:
-                    return Reply(outcome=Outcome.PENDING)
-                return Reply(outcome=refund.outcome, decline=refund.decline)
-
-            return self._meet(Call.OBSERVE_REFUND, reference, act)
-
-    def charge(self, request: ChargeRequest, *, finds_charges: bool, apart: bool) -> Charged:
-        """Reserve money on a stored method. Without ``finds_charges``, a lost one is never sent again."""
-        with self._lock:
-            if request.again and not finds_charges:
-                message = "an earlier try may have reached the gateway, so nothing was sent again"
-                raise OutcomeUnknown(message)
-            known = self._by_reference(request.reference)
-            if known is not None:
-                return _charged(known, apart=apart)
-            if request.again and request.token is None:
-                return Charged(outcome=Outcome.NOT_ATTEMPTED)
-            return self._meet(
-                Call.CHARGE,
-                request.reference,
-                lambda ends: self._charge(request, ends, apart=apart),
-                minor=request.order.amount.minor,
-            )
-
-    def methods(self, payer_reference: str) -> tuple[MethodSeen, ...]:
-        """Return a payer's stored methods."""
-        with self._lock:
-
-            def act(_ends: Scripted) -> tuple[MethodSeen, ...]:
-                return tuple(each.seen for each in self._methods if each.payer_reference == payer_reference)
-
-            return self._meet(Call.OBSERVE_METHODS, payer_reference, act)
-
-    def remove_method(self, kind: MandateKind, token: Secret) -> None:
-        """Forget one stored method."""
-        self._remove(lambda held: held.kind is kind and held.token.reveal() == token.reveal())
-
-    def remove_methods_of(self, payer_reference: str) -> None:
-        """Forget all stored methods of a payer, as the merchant asks, or as the bank does without being asked."""
-        self._remove(lambda held: held.payer_reference == payer_reference)
-
-    def pay_out(self, reference: str, *, minor: int, callback_url: str) -> Reply:
-        """Send money, once for each reference."""
-        with self._lock:
-            known = self._payouts.get(reference)
-            if known is not None:
-                return known.reply
-
-            def act(ends: Scripted) -> Reply:
-                standing = _STANDING.get(ends.manner, Standing.DONE)
-                made = Payout(reference=reference, callback_url=callback_url, standing=standing, decline=ends.decline)
-                self._payouts[reference] = made
-                return made.reply
-
-            return self._meet(Call.PAY_OUT, reference, act, minor=minor)
-
-    def observe_payout(self, reference: str) -> Reply:
-        """Say how a payout stands."""
-        with self._lock:
-
-            def act(_ends: Scripted) -> Reply:
-                known = self._payouts.get(reference)
-                return Reply(outcome=Outcome.PENDING) if known is None else known.reply
-
-            return self._meet(Call.OBSERVE_PAYOUT, reference, act)
-
-    def ask(self, call: Call) -> None:
-        """Meet what is planned for a call that changes nothing here."""
-        with self._lock:
-            self._meet(call, "", lambda _ends: None)
+    def forge_callback(self, *, to: str, naming: str) -> Callback:
+        """Queue a callback to the address of the payment ``to`` whose body names another."""
+        with self.lock:
+            return self.call_back(self._find(to).order["callback_url"], _names("payment", naming), about=naming)
 
     # What tests read
 
     @property
     def seen(self) -> tuple[MockSeen, ...]:
-        """Every call that was acted on or went astray, in order; one that was answered from memory is none."""
-        with self._lock:
+        """Every call that a script or an amount could decide, in order; what was answered from memory is none."""
+        with self.lock:
             return tuple(self._seen)
 
-    def books(self) -> dict[str, MockTotals]:
+    def books(self) -> dict[str, Totals]:
         """Return every payment's totals, by the gateway's reference."""
-        with self._lock:
+        with self.lock:
             return {name: payment.totals for name, payment in self._payments.items()}
 
-    @property
     def secrets(self) -> tuple[str, ...]:
-        """Every token in it, in the clear: what must never show in a log."""
-        with self._lock:
-            return tuple(each.token.reveal() for each in self._methods)
+        """Return every token in it, in the clear."""
+        with self.lock:
+            return tuple(each["token"] for each in self._methods)
 
-    @property
     def personal(self) -> tuple[str, ...]:
-        """What orders tell of payers' phones, e-mail addresses and personal numbers: no log may show these either."""
-        with self._lock:
-            return tuple(each for payment in self._payments.values() for each in payment.personal)
+        """Return the payers' phone numbers, e-mail addresses and personal numbers that orders hold."""
+        with self.lock:
+            return tuple(each for payment in self._payments.values() for each in payment.order["personal"])
 
     def find(self, reference: str) -> str | None:
         """Return the gateway's name of the payment of our ``reference``, as a person finds it in a portal."""
-        with self._lock:
+        with self.lock:
             found = self._by_reference(reference)
             return None if found is None else found.name
+
+    def tokens(self) -> tuple[str, ...]:
+        """Return the tokens that can be charged."""
+        return self.secrets()
+
+    def methods(self, payer_reference: str) -> tuple[Secret, ...]:
+        """Return the tokens of a payer's stored methods."""
+        with self.lock:
+            return tuple(Secret(each["token"]) for each in self._methods if each["payer"] == payer_reference)
 
     def store_card(
         self,
@@ -349,174 +349,219 @@ class MockGateway:
         expires: date | None = None,
     ) -> Secret:
         """Store a card of a payer's as another system would have; return its token."""
-        with self._lock:
-            return self._add_method(payer_reference, kind, card=self._number(), expires=expires).token
+        with self.lock:
+            return Secret(self._store(payer_reference, kind.value, self._number(), expires=expires)["token"])
+
+    def remove_methods_of(self, payer_reference: str) -> None:
+        """Forget all stored methods of a payer, as the bank does without being asked."""
+        with self.lock:
+            self._methods = [each for each in self._methods if each["payer"] != payer_reference]
+
+    def decline_next_charge(self, chance: Random | None = None) -> None:
+        """Script a decline of the next charge."""
+        codes = (DeclineCode.INSUFFICIENT_FUNDS, DeclineCode.DO_NOT_RETRY)
+        self.script(Call.CHARGE, decline=codes[0] if chance is None else chance.choice(codes))
+
+    def payer(self) -> Payer:
+        """Return a payer with everything that anybody may ask for."""
+        return Payer(reference="R-77", email="leia@example.com", phone="+46739000001", personal_number="199710202392")
+
+    def payout_order(self, amount: Money | None = None) -> PayoutOrder:
+        """Return a payout to somebody."""
+        return PayoutOrder(
+            amount=amount or Money(25000, "SEK"),
+            payee_phone="070-174 06 06",
+            payee_personal_number="199710202392",
+            description="Vinst i korsordet",
+            reference="VINST-1",
+        )
+
+    def paid_out(self) -> int:
+        """Return what was sent, or is about to be."""
+        with self.lock:
+            return sum(each["amount"] for each in self._payouts.values() if each["outcome"] != Outcome.DECLINED)
+
+    def with_strange_status(self, body: bytes) -> bytes:
+        """Return the body with another state."""
+        return _STATE.sub(rb'\1teleported"', body)
+
+    # The wire
+
+    def describe(self, request: EmulatorRequest) -> tuple[str, str]:
+        """Return the call's name and our reference; keep the body."""
+        self._body = as_object(read_json(request.body)) or {} if request.body else {}
+        self._path = [unquote(part) for part in request.path.strip("/").split("/")]
+        call = _CALLS.get((request.method, self._path[0]))
+        if call is Call.CREATE and len(self._path) > 1:
+            call = Call(self._path[-1])
+        self._call = call
+        return call or "", str(self._body.get("reference") or self._path[-1])
+
+    def planned(self, request: EmulatorRequest, call: str) -> Fault | None:
+        """Return the fault that is planned, or what script or amount make of the call."""
+        self._ends, number = Scripted(), request.header("request-id")
+        if number and number == self._refused:
+            return Fault(kind=FaultKind.REFUSE)
+        fault = super().planned(request, call)
+        if fault is None and self._call is not None and not self._is_known(self._call):
+            reference = str(self._body.get("reference") or self._path[-1])
+            self._ends = self._scripts.take(self._call, reference=reference, minor=self._body.get("amount"))
+            fault = self._ends.manner.fault
+            made = len(self._seen) + 1
+            self._seen.append(
+                MockSeen(
+                    number=made, at=self.clock.now(), call=self._call, reference=reference, manner=self._ends.manner
+                )
+            )
+        self._refused = number if fault is not None and fault.kind is FaultKind.REFUSE else ""
+        self._is_unheard = fault is not None and fault.kind.acts and fault.kind is not FaultKind.DELAY
+        return fault
+
+    def answer(self, request: EmulatorRequest) -> EmulatorAnswer:
+        """Act on one call."""
+        try:
+            shown = self._shown(self._path[1] if len(self._path) > 1 else "")
+        except Conflict as error:
+            return json_answer(409, {"error": str(error)}, media_type=_MEDIA)
+        status = 404 if shown is None else 200
+        return json_answer(status, shown or {}, media_type=_MEDIA)
+
+    def _shown(self, name: str) -> _Shown | None:
+        """Do what the present call asks for, and return what the API shows of it."""
+        body, reference = self._body, str(self._body.get("reference", ""))
+        match self._call:
+            case Call.CREATE:
+                return (self._by_reference(reference) or self._add(body)).shown()
+            case Call.CHARGE:
+                return (self._by_reference(reference) or self._charge(body)).shown()
+            case Call.OBSERVE:
+                found = self._by_reference(name) if self._path[0] == "charges" else self._find(name)
+                return None if found is None else found.shown()
+            case Call.OBSERVE_REFUND:
+                moves = (each for payment in self._payments.values() for each in payment.moves)
+                return next((each for each in moves if each["reference"] == name), _UNDER_WAY)
+            case Call.OBSERVE_METHODS:
+                return {"methods": [each for each in self._methods if each["payer"] == name]}
+            case Call.REMOVE_METHOD:
+                self._methods = [each for each in self._methods if not body.items() <= each.items()]
+                return {}
+            case Call.PAY_OUT:
+                return self._payouts.setdefault(reference, {**body, **self._result})
+            case Call.OBSERVE_PAYOUT:
+                return self._payouts.get(name, _UNDER_WAY)
+            case Call.PROBE | Call.DRAW_QR:
+                return {"now": self.clock.now().isoformat()}
+            case None:
+                return None
+            case verb:
+                return self._change(verb.value, self._find(name))
 
     # One step down
 
-    def _remove(self, wanted: Callable[[Method], bool]) -> None:
-        with self._lock:
+    def _is_known(self, call: Call) -> bool:
+        """Whether the call is answered from memory, and no script meets it."""
+        reference = self._body.get("reference")
+        if call in {Call.CREATE, Call.CHARGE}:
+            return self._by_reference(str(reference)) is not None
+        if call is Call.PAY_OUT:
+            return reference in self._payouts
+        payment = self._payments.get(self._path[1]) if call in _VERBS else None
+        return payment is not None and any(each["reference"] == reference for each in payment.moves)
 
-            def act(_ends: Scripted) -> None:
-                self._methods = [each for each in self._methods if not wanted(each)]
+    @property
+    def _result(self) -> _Shown:
+        """How script or amount let the present call end."""
+        outcomes = {Manner.DECLINE: Outcome.DECLINED, Manner.PENDING: Outcome.PENDING}
+        return {"outcome": outcomes.get(self._ends.manner, Outcome.SUCCEEDED), "declined": self._ends.code}
 
-            self._meet(Call.REMOVE_METHOD, "", act)
-
-    def _meet(
-        self,
-        call: Call,
-        reference: str,
-        act: Callable[[Scripted], T],
-        *,
-        minor: int | None = None,
-        tells: Payment | None = None,
-    ) -> T:
-        """Let a call meet what is planned for it; what was done and not answered is called back."""
-        ends = self._scripts.take(call, reference=reference, minor=minor)
-        self._seen.append(
-            MockSeen(
-                number=len(self._seen) + 1,
-                at=self.clock.now(),
-                call=call,
-                reference=reference,
-                manner=ends.manner,
-            ),
-        )
-        error = _trouble(call, ends.manner)
-        if error is None:
-            return act(ends)
-        if ends.manner.acts:
-            act(ends)
-            if tells is not None:
-                self._call_back(tells.callback_url, tells.name, "payment")
-        raise error
-
-    def _change(self, call: Call, found: Payment, request: ChangeRequest, ends: Scripted, *, apart: bool) -> Reply:
-        minor = found.minor if request.amount is None else request.amount.minor
-        is_paid = request.page_only and found.state is not PaymentState.PENDING
-        if Action(call.value) not in found.allowed_actions or is_paid:
-            if call is Call.CANCEL and found.state is PaymentState.CANCELLED:
-                return Reply(outcome=Outcome.SUCCEEDED, observation=found.observed(apart=apart))
-            allowed = ", ".join(sorted(found.allowed_actions)) or "nothing"
-            message = f"{call} is not possible now: the payment is {found.state}, the mock allows {allowed}"
+    def _change(self, verb: str, found: _Payment) -> _Shown:
+        body, result = self._body, self._result
+        known = next((each for each in found.moves if each["reference"] == body["reference"]), None)
+        if known is not None:
+            return found.shown() | {"outcome": known["outcome"], "declined": known["declined"]}
+        if verb == "cancel" and found.state is PaymentState.CANCELLED:
+            return found.shown() | {"outcome": Outcome.SUCCEEDED, "declined": None}
+        if verb not in found.actions or (body["page_only"] and found.state is not PaymentState.PENDING):
+            allowed = ", ".join(sorted(found.actions)) or "nothing"
+            message = f"{verb} is not possible now: the payment is {found.state}, the mock allows {allowed}"
             raise Conflict(message)
-        standing = _STANDING.get(ends.manner, Standing.DONE)
-        if call is Call.UPDATE:
-            found.minor = minor
-        elif call is Call.CANCEL and found.state is PaymentState.PENDING:
-            if standing is Standing.FAILED:
-                return Reply(outcome=Outcome.DECLINED, decline=ends.decline)
-            found.ended = PaymentState.CANCELLED
+        if verb == "update":
+            found.amount = body["amount"]
+        elif found.state is PaymentState.PENDING:
+            found.ended = PaymentState.CANCELLED if result["outcome"] != Outcome.DECLINED else None
         else:
-            kind = _KIND[call]
-            left = found.left_to_refund if call is Call.REFUND else found.left_to_capture
-            minor = left if call is Call.CANCEL else minor
-            if minor > left:
-                message = f"{call} of {minor} is not possible now: {left} is left"
+            left = found.left_to(verb)
+            amount = left if verb == "cancel" else body["amount"]
+            if amount > left:
+                message = f"{verb} of {amount} is not possible now: {left} is left"
                 raise Conflict(message)
-            moved = self._move(found, kind, minor, reference=request.reference, standing=standing)
-            moved.decline = ends.decline
-            if moved.standing is not Standing.DONE:
-                return Reply(outcome=moved.outcome, observation=found.observed(apart=apart), decline=moved.decline)
-        return Reply(outcome=Outcome.SUCCEEDED, observation=found.observed(apart=apart))
+            self._move(found, _VERBS[verb], amount, reference=body["reference"], **result)
+        if self._is_unheard:
+            self._tell(found)
+        return found.shown() | result
 
-    def _charge(self, request: ChargeRequest, ends: Scripted, *, apart: bool) -> Charged:
-        token = request.token_to_send().reveal()
-        held = any(each.token.reveal() == token and each.kind is request.kind for each in self._methods)
-        decline = ends.decline if held else decline_of(DeclineCode.MANDATE_INACTIVE)
-        made = self._add(
-            CreateRequest(
-                order=request.order,
-                payment_id=request.payment_id,
-                reference=request.reference,
-                callback_url=request.callback_url,
-            ),
-        )
-        made.is_charge, made.instrument = True, Instrument.CARD.value
-        standing = Standing.FAILED if decline is not None else _STANDING.get(ends.manner, Standing.DONE)
-        moved = self._move(made, TransactionKind.AUTHORIZATION, made.minor, standing=standing)
-        if decline is not None:
-            made.ended, made.decline, moved.decline = PaymentState.DECLINED, decline, decline
-        return _charged(made, apart=apart)
+    def _charge(self, body: Mapping[str, Any]) -> _Payment:
+        made, result = self._add(body, is_charge=True), self._result
+        if not any((each["token"], each["kind"]) == (body["token"], body["kind"]) for each in self._methods):
+            result = {"outcome": Outcome.DECLINED, "declined": DeclineCode.MANDATE_INACTIVE}
+        made.instrument = Instrument.CARD.value
+        self._move(made, "authorized", made.amount, **result)
+        if result["declined"] is not None:
+            made.ended, made.decline = PaymentState.DECLINED, result["declined"]
+        return made
 
-    def _finish(self, payment: Payment, moved: Movement, decline: DeclineCode | None) -> None:
-        moved.standing = Standing.DONE if decline is None else Standing.FAILED
-        moved.decline = None if decline is None else decline_of(decline)
-        if moved.kind is TransactionKind.AUTHORIZATION and decline is not None:
-            payment.ended, payment.decline = PaymentState.DECLINED, moved.decline
-
-    def _fail(self, payment: Payment, code: DeclineCode, instrument: str) -> PaymentState:
-        decline = decline_of(code)
-        attempt = Attempt(
-            number=str(self._number()), created_at=self.clock.now(), instrument=instrument, decline=decline
-        )
-        payment.attempts.append(attempt)
-        if instrument in _AT_ONCE and payment.order.only_instrument is not None:
-            payment.ended, payment.decline = PaymentState.DECLINED, decline
-        self._call_back(payment.callback_url, payment.name, "payment")
-        return payment.state
-
-    def _add(self, request: CreateRequest) -> Payment:
-        made = Payment(
-            # A gateway's number alone would name payments of other gateways in the same test too.
-            name=f"mock-{self._number():06d}-{request.payment_id[-_OWN_SIGNS:]}",
-            reference=request.reference,
-            order=request.order,
-            callback_url=request.callback_url,
+    def _add(self, body: Mapping[str, Any], *, is_charge: bool = False) -> _Payment:
+        made = _Payment(
+            name=f"{self._name}-{self._number():06d}",
+            reference=body["reference"],
+            amount=body["amount"],
+            order=body,
             created_at=self.clock.now(),
-            minor=request.order.amount.minor,
+            is_charge=is_charge,
         )
         self._payments[made.name] = made
         return made
 
     def _move(
         self,
-        payment: Payment,
-        kind: TransactionKind,
-        minor: int,
+        payment: _Payment,
+        kind: str,
+        amount: int,
         *,
         reference: str = "",
-        standing: Standing = Standing.DONE,
-    ) -> Movement:
-        moved = Movement(
-            kind=kind,
-            number=str(self._number()),
-            minor=minor,
-            reference=reference,
-            at=self.clock.now(),
-            standing=standing,
-        )
-        payment.movements.append(moved)
-        return moved
+        outcome: Outcome = Outcome.SUCCEEDED,
+        declined: DeclineCode | None = None,
+    ) -> None:
+        said = {"kind": kind, "amount": amount, "reference": reference, "outcome": outcome, "declined": declined}
+        payment.moves.append(self._event(said))
 
-    def _store(self, payment: Payment) -> None:
-        store, payer = payment.order.store, payment.order.payer
-        if store is not None and payer is not None:
-            card = self._number()
-            payment.methods = [self._add_method(payer.reference, kind, card=card) for kind in store.kinds]
+    def _event(self, said: _Shown) -> _Shown:
+        return {"number": str(self._number()), "at": self.clock.now().isoformat(), **said}
 
-    def _add_method(
-        self,
-        payer_reference: str,
-        kind: MandateKind,
-        *,
-        card: int,
-        expires: date | None = None,
-    ) -> Method:
-        method = Method(
-            payer_reference=payer_reference,
-            kind=kind,
-            card=card,
-            token=Secret(f"mock-token-{self._number():06d}"),
-            expires=expires or (self.clock.now() + _CARD_LIVES).date(),
-        )
+    def _fail(self, payment: _Payment, code: DeclineCode, instrument: str) -> PaymentState:
+        payment.attempts.append(self._event({"instrument": instrument, "declined": code}))
+        if instrument == _AT_ONCE and payment.order["only_instrument"] is not None:
+            payment.ended, payment.decline = PaymentState.DECLINED, code
+        self._tell(payment)
+        return payment.state
+
+    def _store(self, payer: str, kind: str, card: int, *, expires: date | None = None) -> _Shown:
+        ends = expires or (self.clock.now() + _CARD_LIVES).date()
+        method = {
+            "payer": payer,
+            "kind": kind,
+            "token": f"mock-token-{self._number():06d}",
+            "display": f"Mock •••• 0000, {ends:%m/%y}",
+            "expires": ends.isoformat(),
+            "card": f"mock-card-{card}",
+        }
         self._methods.append(method)
         return method
 
-    def _call_back(self, url: str, name: str, what: str) -> Callback:
-        return self.callbacks.put(url, json.dumps({what: name}).encode(), about=name)
+    def _tell(self, payment: _Payment) -> None:
+        self.call_back(payment.order["callback_url"], _names("payment", payment.name), about=payment.name)
 
-    def _payable(self, name: str) -> Payment:
+    def _payable(self, name: str) -> _Payment:
         found = self._find(name)
         if found.is_charge or found.state is not PaymentState.PENDING:
             message = f"{name} is {found.state}: nobody can pay it now"
@@ -526,7 +571,7 @@ class MockGateway:
             raise PayerRefused(message)
         return found
 
-    def _find(self, name: str) -> Payment:
+    def _find(self, name: str) -> _Payment:
         found = self._payments.get(name)
         if found is None:
             message = (
@@ -536,7 +581,7 @@ class MockGateway:
             raise Conflict(message)
         return found
 
-    def _by_reference(self, reference: str) -> Payment | None:
+    def _by_reference(self, reference: str) -> _Payment | None:
         return next((each for each in self._payments.values() if each.reference == reference), None)
 
     def _number(self) -> int:
@@ -544,37 +589,22 @@ class MockGateway:
         return self._made
 
 
-_KIND: Final = {
-    Call.CAPTURE: TransactionKind.CAPTURE,
-    Call.CANCEL: TransactionKind.RELEASE,
-    Call.REFUND: TransactionKind.REFUND,
+_UNDER_WAY: Final[_Shown] = {"outcome": Outcome.PENDING, "declined": None}
+"""What is said of a refund or a payout that is not here: it may still be on its way."""
+_CALLS: Final = {
+    ("POST", "payments"): Call.CREATE,
+    ("GET", "payments"): Call.OBSERVE,
+    ("GET", "refunds"): Call.OBSERVE_REFUND,
+    ("POST", "charges"): Call.CHARGE,
+    ("GET", "charges"): Call.OBSERVE,
+    ("GET", "payers"): Call.OBSERVE_METHODS,
+    ("POST", "removals"): Call.REMOVE_METHOD,
+    ("POST", "payouts"): Call.PAY_OUT,
+    ("GET", "payouts"): Call.OBSERVE_PAYOUT,
+    ("GET", "qr"): Call.DRAW_QR,
+    ("GET", "health"): Call.PROBE,
 }
 
 
-def _charged(payment: Payment, *, apart: bool) -> Charged:
-    observed, decline = payment.observed(apart=apart), payment.decline
-    if decline is not None:
-        return Charged(outcome=Outcome.DECLINED, observation=observed, decline=decline)
-    pending = payment.state is PaymentState.PENDING
-    return Charged(outcome=Outcome.PENDING if pending else Outcome.SUCCEEDED, observation=observed)
-
-
-def _trouble(call: Call, manner: Manner) -> PrenopayError | None:
-    """Return the error of a manner that ends in one."""
-    match manner:
-        case Manner.ACCEPT | Manner.DECLINE | Manner.PENDING:
-            return None
-        case Manner.REFUSE:
-            return Rejected(f"{call}: the mock refuses this request", http_status=400, provider_code="mock-refused")
-        case Manner.NOT_SENT:
-            return NotSent(f"{call}: the connection was refused")
-        case Manner.LOST_BEFORE | Manner.LOST_AFTER:
-            return OutcomeUnknown(f"{call}: the connection died before the answer")
-        case Manner.UNAVAILABLE:
-            return ProviderUnavailable(f"{call}: the mock is not available", http_status=503)
-        case Manner.UNREADABLE:
-            return UnexpectedAnswer(f"{call}: the mock's answer makes no sense", http_status=200)
-        case Manner.RATE_LIMITED:
-            return RateLimited(f"{call}: too many requests", http_status=429, retry_after=1.0)
-        case Manner.UNAUTHENTICATED:
-            return Unauthenticated(f"{call}: the credentials are refused", http_status=401)
+def _names(what: str, name: str) -> bytes:
+    return json.dumps({what: name}).encode()

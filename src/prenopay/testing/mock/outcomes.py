@@ -1,12 +1,12 @@
-"""How a call at the mock ends: the manners, the amounts that choose one by themselves, and the script that chooses."""
+"""How a call at the mock ends: the manners, the amounts that choose one, and the scripts that choose one."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
 __all__ = [
@@ -54,7 +54,7 @@ class Manner(StrEnum):
     """How a call ends."""
 
     ACCEPT = "accept"
-    """Done, and said so."""
+    """Done, and the answer says so."""
     DECLINE = "decline"
     """Refused by issuer or bank: a result, with a decline code."""
     PENDING = "pending"
@@ -68,7 +68,7 @@ class Manner(StrEnum):
     LOST_AFTER = "lost_after"
     """``OutcomeUnknown``: it was done, and the answer was lost."""
     UNAVAILABLE = "unavailable"
-    """``ProviderUnavailable`` (503); nothing happened, which nobody can tell."""
+    """``ProviderUnavailable`` (503); nothing happened, which nobody can know."""
     UNREADABLE = "unreadable"
     """``UnexpectedAnswer``: it was done, and the answer makes no sense."""
     RATE_LIMITED = "rate_limited"
@@ -77,11 +77,21 @@ class Manner(StrEnum):
     """``Unauthenticated``: the credentials are refused, nothing happened."""
 
     @property
-    def acts(self) -> bool:
-        """Whether what was asked for is done all the same."""
-        return self in {Manner.ACCEPT, Manner.LOST_AFTER, Manner.UNREADABLE}
+    def fault(self) -> Fault | None:
+        """What goes wrong on the wire; ``None`` where the gateway answers."""
+        return _ON_THE_WIRE.get(self)
 
 
+_ON_THE_WIRE: Final = {
+    Manner.REFUSE: Fault(kind=FaultKind.STATUS_BEFORE, status=400),
+    Manner.NOT_SENT: Fault(kind=FaultKind.REFUSE),
+    Manner.LOST_BEFORE: Fault(kind=FaultKind.DROP_BEFORE),
+    Manner.LOST_AFTER: Fault(kind=FaultKind.DROP_AFTER),
+    Manner.UNAVAILABLE: Fault(kind=FaultKind.STATUS_BEFORE, status=503),
+    Manner.UNREADABLE: Fault(kind=FaultKind.UNREADABLE),
+    Manner.RATE_LIMITED: Fault(kind=FaultKind.STATUS_BEFORE, status=429),
+    Manner.UNAUTHENTICATED: Fault(kind=FaultKind.STATUS_BEFORE, status=401),
+}
 _SOFT, _HARD = DeclineKind.SOFT, DeclineKind.HARD
 
 DECLINES: Final[dict[DeclineCode, tuple[DeclineKind, Advice]]] = {
@@ -108,7 +118,7 @@ DECLINES: Final[dict[DeclineCode, tuple[DeclineKind, Advice]]] = {
     DeclineCode.REFUND_REFUSED: (_HARD, Advice.NEVER),
     DeclineCode.UNAVAILABLE: (_SOFT, Advice.RETRY_LATER),
 }
-"""How the mock tells each decline: whether it is for good, and what to do next."""
+"""What the mock says with each decline: whether it is for good, and what to do next."""
 
 
 def chosen(choices: type[ChoiceT], value: str, *, field: str) -> ChoiceT:
@@ -121,7 +131,7 @@ def chosen(choices: type[ChoiceT], value: str, *, field: str) -> ChoiceT:
 
 
 def decline_of(code: DeclineCode) -> Decline:
-    """Return the decline that the mock tells for ``code``; its own word for it is ``mock-`` and the code."""
+    """Return the mock's decline of ``code``; the gateway's own word for it is ``mock-`` and the code."""
     kind, advice = DECLINES[code]
     return Decline(code=code, kind=kind, advice=advice, provider_code=f"mock-{code.value}", text=f"mock: {code.value}")
 
@@ -187,11 +197,6 @@ class Scripted:
             message = "a decline needs a code (decline=DeclineCode.INSUFFICIENT_FUNDS), and nothing else has one"
             raise ValueError(message)
 
-    @property
-    def decline(self) -> Decline | None:
-        """What issuer or bank says."""
-        return None if self.code is None else decline_of(self.code)
-
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
@@ -203,15 +208,14 @@ class _Planned:
 
 
 class Scripts:
-    """What is planned for the calls to come. A script goes before an amount; both leave no trace when used up.
+    """What is planned for the calls to come. A script goes before an amount.
 
-    An amount that declines always does. One that goes astray hits the first call under each reference:
-    the same call made again goes through, where it is made at all (a lost charge is not).
+    An amount that declines always does. The other amounts hit the first call under each reference: the same call
+    made again goes through, where it is made at all (a lost charge is not). The gateway's lock guards it.
     """
 
     def __init__(self) -> None:
         """Plan nothing."""
-        self._lock = threading.Lock()
         self._planned: list[_Planned] = []
         self._hit: set[tuple[Call, str]] = set()
 
@@ -223,39 +227,33 @@ class Scripts:
         if not _can_end(call, ends.manner):
             message = f"{call} cannot end as {ends.manner}"
             raise ValueError(message)
-        with self._lock:
-            self._planned.append(_Planned(call, ends, after, times))
+        self._planned.append(_Planned(call, ends, after, times))
 
     def clear(self) -> None:
         """Plan nothing any more."""
-        with self._lock:
-            self._planned.clear()
+        self._planned.clear()
 
     def require_met(self) -> None:
         """Raise ``ScriptUnused`` if something was planned and met no call at all."""
-        with self._lock:
-            unused = [
-                f"{each.call} ({each.ends.code or each.ends.manner})" for each in self._planned if not each.is_met
-            ]
+        unused = [f"{each.call} ({each.ends.code or each.ends.manner})" for each in self._planned if not each.is_met]
         if unused:
             message = f"scripts met no call: {', '.join(unused)}. Take them out of the test, or call clear_scripts()"
             raise ScriptUnused(message)
 
     def take(self, call: Call, *, reference: str = "", minor: int | None = None) -> Scripted:
         """Return how this call ends, and count it."""
-        with self._lock:
-            for place, planned in enumerate(self._planned):
-                if planned.call is not call:
-                    continue
-                if planned.after:
-                    self._planned[place] = replace(planned, after=planned.after - 1)
-                    continue
-                if planned.times > 1:
-                    self._planned[place] = replace(planned, times=planned.times - 1, is_met=True)
-                else:
-                    del self._planned[place]
-                return planned.ends
-            return self._by_amount(call, reference, minor)
+        for place, planned in enumerate(self._planned):
+            if planned.call is not call:
+                continue
+            if planned.after:
+                self._planned[place] = replace(planned, after=planned.after - 1)
+                continue
+            if planned.times > 1:
+                self._planned[place] = replace(planned, times=planned.times - 1, is_met=True)
+            else:
+                del self._planned[place]
+            return planned.ends
+        return self._by_amount(call, reference, minor)
 
     def _by_amount(self, call: Call, reference: str, minor: int | None) -> Scripted:
         chosen = None if minor is None else _OF_AMOUNT.get(minor)

@@ -1,15 +1,31 @@
-"""The mock as a payment provider: every capability there is, asked of a ``MockGateway`` in this process."""
+"""The mock as a payment provider: every capability there is, asked of a ``MockGateway`` over its JSON API."""
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
-from datetime import timedelta
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final, TypeVar, cast
+from urllib.parse import quote
 
-from prenopay.errors import InvalidOrder
-from prenopay.ports import Send
+from prenopay.errors import (
+    ConfigurationError,
+    Conflict,
+    InvalidOrder,
+    NotSent,
+    OutcomeUnknown,
+    ProviderUnavailable,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+    UnexpectedAnswer,
+)
+from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import (
+    Attempt,
     Cancels,
     Captures,
     ChangeRequest,
@@ -19,12 +35,16 @@ from prenopay.provider import (
     Created,
     CreateRequest,
     DrawsQr,
+    Environment,
+    Inspection,
     Limits,
     Observation,
     PaymentProvider,
     PayoutRequest,
     PaysOut,
     Probe,
+    ProviderConfig,
+    ProviderTransaction,
     ReceivesCallbacks,
     ReferenceAlphabet,
     ReferenceRule,
@@ -32,17 +52,21 @@ from prenopay.provider import (
     RefundsApart,
     Reply,
     Secret,
+    TransactionKind,
     Updates,
 )
-from prenopay.testing.mock.config import Mock, named_in
+from prenopay.testing.emulators.jsonvalues import as_object, read_json
 from prenopay.testing.mock.gateway import MockGateway
-from prenopay.testing.mock.outcomes import Call
+from prenopay.testing.mock.outcomes import decline_of
 from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, MethodSeen
-from prenopay.values.orders import Order
-from prenopay.values.payments import PaymentState
+from prenopay.values.money import Money
+from prenopay.values.orders import Instrument, Order, PageStyle
+from prenopay.values.payments import Action, AppSwitch, Decline, DeclineCode, Outcome, PaymentState, SeamlessView
 
-__all__ = ["MockProvider", "MockProviderApart"]
+__all__ = ["Mock", "MockProvider", "MockProviderApart"]
+
+T = TypeVar("T")
 
 _CURRENCIES: Final = frozenset({"DKK", "EUR", "NOK", "SEK"})
 _LOOK_AGAIN: Final = timedelta(minutes=10)
@@ -53,6 +77,53 @@ _PNG: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
 )
 """One black pixel: a QR code is not for reading here."""
+_KINDS: Final = {
+    "authorized": TransactionKind.AUTHORIZATION,
+    "captured": TransactionKind.CAPTURE,
+    "cancelled": TransactionKind.RELEASE,
+    "refunded": TransactionKind.REFUND,
+}
+_UNREACHED: Final = (
+    "the mock gateway is in this process, and the accounts call the network: open them with "
+    "sender=prenopay_sender, or with sender=MockSender() of prenopay.testing.mock"
+)
+_requests: Final = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mock(ProviderConfig["MockProvider"]):
+    """An account with the mock: for tests only, production is refused.
+
+    ``refunds_apart`` keeps refunds as objects of their own, as Swish does. ``finds_charges`` lets a charge
+    whose answer was lost be found again; real card gateways cannot, so such a charge stays unknown until a
+    person settles it. Raises ``ConfigurationError``.
+    """
+
+    environment: Environment = Environment.TEST
+    gateway: MockGateway = field(default_factory=MockGateway, repr=False)
+    refunds_apart: bool = False
+    finds_charges: bool = False
+    deadline_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Refuse production."""
+        super(Mock, self).__post_init__()  # slots make a new class, which super() without names misses
+        if self.environment is not Environment.TEST:
+            message = f"accounts.{self.account}: the mock moves no money; it is for the test environment"
+            raise ConfigurationError(message)
+
+    def provider(self) -> MockProvider:
+        """Build the provider that speaks for this account."""
+        return MockProviderApart(self) if self.refunds_apart else MockProvider(self)
+
+    @classmethod
+    def inspect(cls, body: bytes) -> Inspection:
+        """Say how a stored callback or payment of the mock is read; raises ``ValueError`` for what is neither."""
+        kind, name = _named_in(body)
+        state = (as_object(read_json(body)) or {}).get("state")
+        if state is None:
+            return Inspection(kind=f"callback about a {kind}", provider_reference=name)
+        return Inspection(kind=kind, provider_reference=name, state=_STATES.get(str(state)))
 
 
 class MockProvider(
@@ -66,16 +137,15 @@ class MockProvider(
     PaysOut,
     DrawsQr,
 ):
-    """Payments of one account with the mock. Never calls ``send``."""
+    """Payments of one account with the mock."""
 
     name = "mock"
 
     def __init__(self, config: Mock) -> None:
         """Speak for the account of ``config``."""
-        self._config = config
         self.gateway: MockGateway = config.gateway
-        self._apart = config.refunds_apart
-        self.hosts: frozenset[str] = frozenset()
+        self._finds_charges = config.finds_charges
+        self.hosts: frozenset[str] = frozenset({config.gateway.host})
         self.limits: Limits = Limits(
             currencies=_CURRENCIES,
             reference=ReferenceRule(alphabet=ReferenceAlphabet.CAPITALS_AND_DIGITS, length=20),
@@ -88,17 +158,28 @@ class MockProvider(
 
     def check_order(self, order: Order) -> None:
         """Raise ``InvalidOrder`` for a currency that is not Nordic, nor the euro."""
-        if order.amount.currency not in _CURRENCIES:
-            message = f"amount: the mock takes {', '.join(sorted(_CURRENCIES))}, not {order.amount.currency}"
-            raise InvalidOrder(message, field="amount")
+        _require_currency(order.amount)
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """Make the order payable; the same reference makes one payment."""
-        return self.gateway.create(request, apart=self._apart)
+        order, body = request.order, _ordered(request.order, request.reference, request.callback_url)
+        made = await self._call(send, "create", "payments", body)
+        seen = self._observed(made)
+        page, switch = str(made.get("page")), None
+        if order.only_instrument == Instrument.SWISH:
+            token = f"mock-app-{seen.provider_reference}"
+            switch = AppSwitch(token=token, app_url=f"swish://mock?token={token}", qr_content=f"D{token}")
+        seamless = SeamlessView(script_url=f"{page}.js", content_sources=(page.partition("/pay/")[0],))
+        return Created(
+            observation=seen,
+            redirect_url=page if order.page is PageStyle.REDIRECT else None,
+            seamless_view=seamless if order.page is PageStyle.SEAMLESS else None,
+            app_switch=switch,
+        )
 
     async def observe(self, send: Send, provider_reference: str) -> Observation:
         """Look at the payment."""
-        return self.gateway.observe(provider_reference, apart=self._apart)
+        return self._observed(await self._call(send, "observe", f"payments/{quote(provider_reference, safe='')}"))
 
     def next_check(self, state: PaymentState, age: timedelta) -> timedelta | None:
         """Look every ten minutes while the payer may pay, daily while money is only reserved."""
@@ -110,63 +191,85 @@ class MockProvider(
 
     async def capture(self, send: Send, request: ChangeRequest) -> Reply:
         """Take ``request.amount``, in part or whole, several times."""
-        return self.gateway.change(Call.CAPTURE, request, apart=self._apart)
+        return await self._changed(send, "capture", request)
 
     async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
         """Close an open payment, or release what is not captured."""
-        return self.gateway.change(Call.CANCEL, request, apart=self._apart)
+        return await self._changed(send, "cancel", request)
 
     async def refund(self, send: Send, request: ChangeRequest) -> Reply:
         """Give back ``request.amount``, in part or whole, several times."""
-        return self.gateway.change(Call.REFUND, request, apart=self._apart)
+        return await self._changed(send, "refund", request)
 
     async def update(self, send: Send, request: ChangeRequest) -> Reply:
         """Change the amount of a payment nobody has paid."""
-        return self.gateway.change(Call.UPDATE, request, apart=self._apart)
+        return await self._changed(send, "update", request)
+
+    async def _changed(self, send: Send, verb: str, request: ChangeRequest) -> Reply:
+        body: dict[str, object] = {"reference": request.reference, "page_only": request.page_only}
+        if request.amount is not None:
+            body["amount"] = request.amount.minor
+        made = await self._call(send, verb, f"payments/{quote(request.provider_reference, safe='')}/{verb}", body)
+        return _reply(made, self._observed(made))
 
     # Stored methods
 
     async def charge(self, send: Send, request: ChargeRequest) -> Charged:
-        """Reserve money on a stored method."""
-        return self.gateway.charge(request, finds_charges=self._config.finds_charges, apart=self._apart)
+        """Reserve money on a stored method. Without ``finds_charges``, a lost one is never sent again."""
+        if request.again and not self._finds_charges:
+            message = "an earlier try may have reached the gateway, so nothing was sent again"
+            raise OutcomeUnknown(message)
+        if request.again and request.token is None:
+            try:
+                return self._charged(await self._call(send, "charge", f"charges/{request.reference}"))
+            except Rejected:
+                return Charged(outcome=Outcome.NOT_ATTEMPTED)
+        body = _ordered(request.order, request.reference, request.callback_url)
+        body |= {"kind": request.kind.value, "token": request.token_to_send().reveal()}
+        return self._charged(await self._call(send, "charge", "charges", body))
+
+    def _charged(self, made: Mapping[str, object]) -> Charged:
+        seen = self._observed(made)
+        if seen.decline is not None:
+            return Charged(outcome=Outcome.DECLINED, observation=seen, decline=seen.decline)
+        pending = seen.state is PaymentState.PENDING
+        return Charged(outcome=Outcome.PENDING if pending else Outcome.SUCCEEDED, observation=seen)
 
     async def observe_methods(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
         """Return the payer's stored methods."""
-        return self.gateway.methods(payer_reference)
+        found = await self._call(send, "observe_methods", f"payers/{quote(payer_reference, safe='')}")
+        return _read("observe_methods", lambda: _methods(found))
 
     async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
         """Forget one."""
-        self.gateway.remove_method(kind, token)
+        await self._call(send, "remove_method", "removals", {"kind": kind.value, "token": token.reveal()})
 
     async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
         """Forget all of the payer's."""
-        self.gateway.remove_methods_of(payer_reference)
+        await self._call(send, "remove_method", "removals", {"payer": payer_reference})
 
     # Sending money
 
     def write_payout(self, request: PayoutRequest) -> bytes:
         """Write the instruction down; nobody signs it."""
-        amount = request.order.amount
-        if amount.currency not in _CURRENCIES:
-            message = f"amount: the mock takes {', '.join(sorted(_CURRENCIES))}, not {amount.currency}"
-            raise InvalidOrder(message, field="amount")
-        return json.dumps({"minor": amount.minor, "callback_url": request.callback_url}).encode()
+        _require_currency(request.order.amount)
+        return json.dumps({"amount": request.order.amount.minor, "callback_url": request.callback_url}).encode()
 
     async def pay_out(self, send: Send, reference: str, body: bytes, *, again: bool) -> Reply:
         """Send the money; the same reference sends it once."""
-        written = json.loads(body)
-        return self.gateway.pay_out(reference, minor=written["minor"], callback_url=written["callback_url"])
+        written = {"reference": reference, **json.loads(body)}
+        return _reply(await self._call(send, "pay_out", "payouts", written))
 
     async def observe_payout(self, send: Send, reference: str) -> Reply:
         """Look at the payout."""
-        return self.gateway.observe_payout(reference)
+        return _reply(await self._call(send, "observe_payout", f"payouts/{reference}"))
 
     # Hearing of changes, and the rest
 
     def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback names: a hint, as with real gateways."""
         try:
-            return Heard(names=(named_in(request.body)[1],))
+            return Heard(names=(_named_in(request.body)[1],))
         except ValueError as error:
             return Heard(problem=str(error))
 
@@ -179,14 +282,45 @@ class MockProvider(
         if image not in {"svg", "png"}:
             message = f"image: must be 'svg' or 'png', not {image!r}"
             raise InvalidOrder(message, field="image")
-        self.gateway.ask(Call.DRAW_QR)
+        await self._call(send, "draw_qr", f"qr/{quote(token, safe='')}")
         return _SVG if image == "svg" else _PNG
 
     async def probe(self, send: Send) -> tuple[Probe, ...]:
-        """Say that all is well, and what the time is."""
-        self.gateway.ask(Call.PROBE)
-        credentials = Probe(name="credentials", ok=True, found="a mock needs none")
-        return (credentials, Probe(name="clock", ok=True, found="", gateway_time=self.gateway.clock.now()))
+        """Ask for the time: a gateway that is well says it."""
+        answer = await send(self._request("GET", "health", "probe"))
+        ok = answer.status == 200  # noqa: PLR2004 - HTTP
+        fix = "" if ok else "look for a script of the test's: the mock refuses nobody by itself"
+        credentials = Probe(name="credentials", ok=ok, found=f"HTTP {answer.status}; a mock needs none", fix=fix)
+        now = _read("probe", lambda: datetime.fromisoformat(str(_object(answer).get("now")))) if ok else None
+        return (credentials, Probe(name="clock", ok=ok, found="", fix=fix, gateway_time=now))
+
+    # One step down
+
+    async def _call(
+        self, send: Send, label: str, path: str, body: Mapping[str, object] | None = None
+    ) -> dict[str, Any]:
+        request = self._request("GET" if body is None else "POST", path, label, body)
+        try:
+            answer = await send(request)
+        except NotSent as error:
+            if error.__cause__ is None:
+                raise
+            message = f"{label}: {_UNREACHED}"
+            raise NotSent(message) from error
+        _raise_for(answer, label)
+        return _read(label, lambda: _object(answer))
+
+    def _request(self, method: str, path: str, label: str, body: Mapping[str, object] | None = None) -> HttpRequest:
+        return HttpRequest(
+            method=method,
+            url=f"https://{self.gateway.host}/{path}",
+            label=label,
+            headers=(("request-id", str(next(_requests))),),
+            body=b"" if body is None else json.dumps(body).encode(),
+        )
+
+    def _observed(self, payment: Mapping[str, Any]) -> Observation:
+        return _read("observe", lambda: _observation(payment))
 
 
 class MockProviderApart(MockProvider, RefundsApart):
@@ -194,4 +328,196 @@ class MockProviderApart(MockProvider, RefundsApart):
 
     async def observe_refund(self, send: Send, reference: str, currency: str) -> Reply:
         """Look at the refund."""
-        return self.gateway.observe_refund(reference)
+        return _reply(await self._call(send, "observe_refund", f"refunds/{reference}"))
+
+    def _observed(self, payment: Mapping[str, Any]) -> Observation:
+        seen = super()._observed(payment)
+        listed = [each for each in seen.transactions if each.kind is not TransactionKind.REFUND]
+        return replace(
+            seen,
+            refunded=None,
+            transactions=tuple(listed),
+            failed_transactions=tuple(
+                each for each in seen.failed_transactions if each.kind is not TransactionKind.REFUND
+            ),
+        )
+
+
+# Encoding
+
+
+def _require_currency(amount: Money) -> None:
+    if amount.currency not in _CURRENCIES:
+        message = f"amount: the mock takes {', '.join(sorted(_CURRENCIES))}, not {amount.currency}"
+        raise InvalidOrder(message, field="amount")
+
+
+def _ordered(order: Order, reference: str, callback_url: str) -> dict[str, object]:
+    return {
+        "reference": reference,
+        "amount": order.amount.minor,
+        "currency": order.amount.currency,
+        "text": order.description,
+        "order_reference": order.order_reference,
+        "only_instrument": order.only_instrument,
+        "is_verification": order.is_verification,
+        "payer": order.payer.reference if order.payer is not None else "",
+        "personal": _personal(order),
+        "store": [] if order.store is None else [kind.value for kind in order.store.kinds],
+        "callback_url": callback_url,
+    }
+
+
+def _personal(order: Order) -> list[str]:
+    """Return phone numbers, e-mail addresses and personal number that the order names."""
+    payer, told = order.payer, [] if order.risk is None else [order.risk.delivery_email]
+    if payer is not None:
+        told += [payer.email, payer.phone, payer.home_phone, payer.work_phone, payer.personal_number]
+        for address in (payer.billing_address, payer.shipping_address):
+            told += [] if address is None else [address.email, address.phone]
+    return [each for each in told if each]
+
+
+# Reading
+
+_STATES: Final = {each.value: each for each in PaymentState if each is not PaymentState.UNKNOWN}
+
+
+_SAYS: Final = {
+    401: "the credentials are refused",
+    403: "the credentials are refused",
+    429: "too many requests",
+}
+
+
+def _raise_for(answer: HttpResponse, label: str) -> None:
+    """Raise what a status that is no success means."""
+    status = answer.status
+    message = f"{label}: {_SAYS.get(status, f'the mock answers {status}')}"
+    match status:
+        case 200:
+            return
+        case 401 | 403:
+            raise Unauthenticated(message, http_status=status)
+        case 409:
+            message = f"{label}: {_error(answer)}"
+            raise Conflict(message, http_status=status)
+        case 429:
+            after = answer.header("retry-after") or ""
+            raise RateLimited(message, http_status=status, retry_after=float(after) if after.isdecimal() else None)
+        case _ if 400 <= status < 500:  # noqa: PLR2004 - HTTP
+            raise Rejected(message, http_status=status, provider_code="mock-refused")
+        case _ if status >= 500:  # noqa: PLR2004 - HTTP
+            raise ProviderUnavailable(message, http_status=status)
+        case _:
+            raise UnexpectedAnswer(message, http_status=status)
+
+
+def _error(answer: HttpResponse) -> str:
+    try:
+        return str(_object(answer)["error"])
+    except (ValueError, KeyError):
+        return "not possible now"
+
+
+def _object(answer: HttpResponse) -> dict[str, Any]:
+    found = as_object(read_json(answer.body))
+    if found is None:
+        message = "no JSON object"
+        raise ValueError(message)
+    return cast("dict[str, Any]", found)
+
+
+def _read(label: str, read: Callable[[], T]) -> T:
+    """Read an answer; what cannot be read is never believed."""
+    try:
+        return read()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"{label}: the mock's answer makes no sense"
+        raise UnexpectedAnswer(message, http_status=200) from error
+
+
+def _named_in(body: bytes) -> tuple[str, str]:
+    """Return what a body is about, ``payment`` or ``payout``, and its name; raises ``ValueError``."""
+    read = as_object(read_json(body)) or {}
+    for kind in ("payment", "payout"):
+        name = read.get(kind)
+        if isinstance(name, str) and name:
+            return kind, name
+    message = "this is not a callback of the mock"
+    raise ValueError(message)
+
+
+def _reply(made: Mapping[str, Any], seen: Observation | None = None) -> Reply:
+    outcome = _read("observe", lambda: Outcome(made["outcome"]))
+    return Reply(outcome=outcome, observation=seen, decline=_decline(made.get("declined")))
+
+
+def _decline(code: str | None) -> Decline | None:
+    return None if code is None else decline_of(DeclineCode(code))
+
+
+def _observation(payment: Mapping[str, Any]) -> Observation:
+    currency, state = payment["currency"], _STATES.get(payment["state"])
+
+    def money(minor: object) -> Money:
+        return Money(cast("int", minor), currency)
+
+    moves = [(each["outcome"], _transaction(each, money(each["amount"]))) for each in payment["transactions"]]
+    return Observation(
+        provider_reference=str(payment["payment"]),
+        state=state or PaymentState.PENDING,
+        authorized=money(payment["authorized"]),
+        captured=money(payment["captured"]),
+        refunded=money(payment["refunded"]),
+        cancelled=money(payment["cancelled"]),
+        submitted=money(payment["amount"]),
+        fee=money(0),
+        discount=money(0),
+        allowed_actions=frozenset(map(Action, payment["actions"])),
+        instrument=payment["instrument"],
+        reference=payment["reference"],
+        order_reference=payment["order_reference"] or None,
+        decline=_decline(payment["decline"]),
+        attempts=tuple(map(_attempt, payment["attempts"])),
+        transactions=tuple(each for outcome, each in moves if outcome == Outcome.SUCCEEDED),
+        failed_transactions=tuple(each for outcome, each in moves if outcome == Outcome.DECLINED),
+        methods=_methods(payment),
+        raw_status=payment["state"],
+        status_is_known=state is not None,
+        raw=payment,
+    )
+
+
+def _transaction(move: Mapping[str, Any], amount: Money) -> ProviderTransaction:
+    return ProviderTransaction(
+        kind=_KINDS[move["kind"]],
+        number=move["number"],
+        amount=amount,
+        reference=move["reference"],
+        created_at=datetime.fromisoformat(move["at"]),
+        decline=_decline(move["declined"]),
+    )
+
+
+def _attempt(told: Mapping[str, Any]) -> Attempt:
+    return Attempt(
+        number=told["number"],
+        created_at=datetime.fromisoformat(told["at"]),
+        instrument=told["instrument"],
+        decline=decline_of(DeclineCode(told["declined"])),
+    )
+
+
+def _methods(told: Mapping[str, Any]) -> tuple[MethodSeen, ...]:
+    return tuple(
+        MethodSeen(
+            kind=MandateKind(each["kind"]),
+            token=Secret(each["token"]),
+            display=each["display"],
+            instrument=Instrument.CARD.value,
+            expires=date.fromisoformat(each["expires"]),
+            card_key=each["card"],
+        )
+        for each in told["methods"]
+    )

@@ -9,26 +9,20 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.blocking import Accounts, Payments
-from prenopay.books.upgrade import upgrade_database
 from prenopay.errors import ConfigurationError
 from prenopay.payments.use_cases import AsyncPayments
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.sender import EmulatorSender
-from prenopay.testing.fixtures.callbacks import AsyncCallbacks, Callbacks, to_accounts
-from prenopay.testing.mock.config import Mock
-from prenopay.testing.mock.gateway import MockGateway
-from prenopay.testing.mock.provider import MockProvider
+from prenopay.testing.databases import empty_sqlite
+from prenopay.testing.delivery import AsyncCallbacks, Callbacks, to_accounts
+from prenopay.testing.mock.gateway import MockGateway, MockSender
+from prenopay.testing.mock.provider import Mock, MockProvider
 from prenopay.testing.mock.telling import ToldTwice
 from prenopay.testing.payer import AsyncTestPayer, TestPayer
 from prenopay.values.events import AsyncEventHandler, EventHandler
@@ -39,7 +33,6 @@ __all__ = [
     "TOKEN_KEY",
     "AsyncMockShop",
     "MockShop",
-    "empty_sqlite",
     "mock_accounts",
     "mock_accounts_async",
 ]
@@ -50,7 +43,6 @@ CALLBACK_KEY: Final = "a-key-that-signs-addresses-in-tests"
 """Signs callback addresses; no secret, tests only."""
 TOKEN_KEY: Final = "a-key-that-seals-tokens-in-tests-only"  # noqa: S105 - it protects nothing
 """Seals stored methods; no secret, tests only."""
-_IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,25 +140,6 @@ async def mock_accounts_async(
         telling.require_taken()
 
 
-@contextmanager
-def empty_sqlite() -> Generator[str]:
-    """Make a SQLite database with tables and nothing in them, in memory where the system has files there."""
-    folder_of_all = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="prenopay-test-", dir=folder_of_all) as folder:
-        file = Path(folder) / "prenopay.db"
-        file.write_bytes(_template())
-        yield f"sqlite:///{file}"
-
-
-@functools.cache
-def _template() -> bytes:
-    """Return an upgraded database's file; upgrading takes longer than a test."""
-    with tempfile.TemporaryDirectory(prefix="prenopay-test-") as folder:
-        file = Path(folder) / "template.db"
-        upgrade_database(f"sqlite:///{file}")
-        return file.read_bytes()
-
-
 def _config(account: str | None, mock: Mock | None) -> Mock:
     if mock is None:
         return Mock(account="mock" if account is None else account)
@@ -186,7 +159,7 @@ def _open(database: str, handler: EventHandler | None, gateway: MockGateway) -> 
         callback_keys=[CALLBACK_KEY],
         token_keys=[TOKEN_KEY],
         on_event=handler,
-        sender=EmulatorSender({}),
+        sender=MockSender(),
         clock=gateway.clock,
     )
 
@@ -198,7 +171,7 @@ def _open_async(database: str, handler: AsyncEventHandler | None, gateway: MockG
         callback_keys=[CALLBACK_KEY],
         token_keys=[TOKEN_KEY],
         on_event=handler,
-        sender=EmulatorSender({}),
+        sender=MockSender(),
         clock=gateway.clock,
     )
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from prenopay.provider import ReceivesCallbacks
-from prenopay.testing.conformance.applying import needs
-from prenopay.testing.conformance.stage import Stage
+from prenopay.testing.conformance.stage import Stage, needs
 from prenopay.values.callbacks import CallbackRequest
 from prenopay.values.orders import CaptureMode
 from prenopay.values.payments import FlagKind, Payment
@@ -34,9 +33,9 @@ _GOOD: Final = range(200, 300)
 
 
 class Callbacks:
-    """What the gateway tells, and what strangers claim."""
+    """What the gateway says, and what strangers claim."""
 
-    @needs(ReceivesCallbacks, hooks=("deliver",))
+    @needs(ReceivesCallbacks)
     def test_a_callback_alone_is_enough(self, stage: Stage) -> None:
         """A callback is answered well and makes the books right, without browser and sweep."""
         payment = _paid_and_told(stage)
@@ -48,9 +47,9 @@ class Callbacks:
             assert stage.receive(request).status in _GOOD
         stage.books_agree()
 
-    @needs(ReceivesCallbacks, hooks=("deliver",))
+    @needs(ReceivesCallbacks)
     def test_a_callback_that_comes_again_changes_nothing(self, stage: Stage) -> None:
-        """The same callback three times: one change, told once."""
+        """The same callback three times: one change, one event."""
         payment = _paid_and_told(stage)
         told, seen = list(stage.events), stage.got(payment)
 
@@ -62,28 +61,27 @@ class Callbacks:
         assert stage.got(payment) == replace(seen, updated_at=stage.got(payment).updated_at)
         stage.books_agree()
 
-    @needs(ReceivesCallbacks, hooks=("deliver", "forges"))
+    @needs(ReceivesCallbacks)
     def test_a_callback_that_comes_early_changes_nothing(self, stage: Stage) -> None:
         """A callback before anything happened leaves the payment open; the money is found when it comes."""
         payment = stage.bought(capture=CaptureMode.AUTOMATIC)
-        assert stage.world.forges is not None
-        stage.world.forges(payment, payment)
+        stage.forge(payment, naming=payment)
 
         assert stage.deliver() > 0
 
         early = stage.got(payment)
         assert early.is_open, f"nobody has paid, and the books say {early.state}"
         assert (early.captured.minor, early.flags, stage.events) == (0, (), [])
-        stage.world.pays(payment)
+        stage.pays(payment)
         stage.deliver()
         stage.settle()
         assert stage.got(payment).is_paid
 
-    @needs(ReceivesCallbacks, hooks=("deliver",))
+    @needs(ReceivesCallbacks)
     def test_a_callback_that_comes_late_changes_nothing(self, stage: Stage) -> None:
         """A callback months after all has ended is answered well, and nothing moves."""
         payment = _paid_and_told(stage)
-        before, told = stage.world.books()[str(payment.provider_reference)], len(stage.events)
+        before, told = stage.gateway.books()[str(payment.provider_reference)], len(stage.events)
         stage.later(days=90)
 
         for request in list(stage.heard):
@@ -117,7 +115,7 @@ class Callbacks:
     def test_a_callback_of_another_account_touches_nothing(self, stage: Stage) -> None:
         """A good address of another account that names our payment leads nowhere."""
         payment = stage.bought()
-        stage.world.pays(payment)
+        stage.pays(payment)
         calls = len(stage.wire.seen)
 
         reply = stage.receive(CallbackRequest(path=stage.address(payment, account="another-account"), body=b"{}"))
@@ -140,25 +138,24 @@ class Callbacks:
         assert (after.state, after.captured, after.refunded) == (payment.state, payment.captured, payment.refunded)
         assert {flag.kind for flag in after.flags} <= {FlagKind.MALFORMED_CALLBACK, FlagKind.FOREIGN_CALLBACK}
 
-    @needs(ReceivesCallbacks, hooks=("deliver", "forges"))
+    @needs(ReceivesCallbacks)
     def test_a_callback_that_names_another_payment_changes_neither(self, stage: Stage) -> None:
         """A body that names another payment leads to a look at our own, and to a flag on it."""
         ours, other = stage.bought("order:1"), stage.bought("order:2")
-        assert stage.world.forges is not None
-        stage.world.forges(ours, other)
+        stage.forge(ours, naming=other)
 
         assert stage.deliver() > 0
 
         assert stage.got(ours).is_open
         assert [flag.kind for flag in stage.got(ours).flags] == [FlagKind.FOREIGN_CALLBACK]
         assert stage.got(other) == other, "what names the other payment came to our address"
-        stage.world.pays(ours)
+        stage.pays(ours)
         assert not stage.observed(ours).is_open
 
     def test_the_sweep_finds_what_no_callback_told(self, stage: Stage) -> None:
-        """Without any callback the sweep finds that the payer paid, and tells."""
+        """Without any callback the sweep finds that the payer paid, and the host is notified."""
         payment = stage.bought(capture=CaptureMode.AUTOMATIC)
-        stage.world.pays(payment)
+        stage.pays(payment)
         assert not stage.got(payment).is_paid
 
         for _ in range(4):
@@ -185,9 +182,9 @@ class Callbacks:
 
 
 def _paid_and_told(stage: Stage) -> Payment:
-    """Have an order paid, and let the gateway tell of it, as often as it wants."""
+    """Have an order paid, and let the gateway call back, as often as it wants."""
     payment = stage.bought(capture=CaptureMode.AUTOMATIC)
-    stage.world.pays(payment)
+    stage.pays(payment)
     for _ in range(3):
         stage.deliver()
     assert stage.heard, "no callback came; does create_payment hand on request.callback_url?"

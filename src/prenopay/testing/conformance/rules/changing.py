@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from prenopay.errors import Conflict, IdReused, InvalidOrder, PrenopayError, UnsupportedOperation
 from prenopay.provider import VERBS, Cancels, Captures, Refunds, Updates
-from prenopay.testing.conformance.applying import needs
-from prenopay.testing.conformance.stage import Stage
+from prenopay.testing.conformance.stage import Stage, needs
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, OrderLine
 from prenopay.values.payments import Outcome, PaymentState
@@ -137,7 +136,7 @@ class Changing:
     def test_a_cancel_that_comes_too_late_is_no_success(self, stage: Stage) -> None:
         """A payment that was paid meanwhile is cancelled with its money released, or refused with ``Conflict``."""
         payment = stage.bought(capture=CaptureMode.AUTOMATIC)
-        stage.world.pays(payment)
+        stage.pays(payment)
 
         error = stage.tries(
             lambda: stage.do(lambda payments: payments.cancel(payment.payment_id, operation_id="cancel:1"))
@@ -188,7 +187,7 @@ class Changing:
 
         made = stage.do(lambda payments: payments.update(payment.payment_id, operation_id="update:1", lines=lines))
         stage.settle()
-        stage.world.pays(stage.got(payment))
+        stage.pays(stage.got(payment))
         seen = stage.observed(payment)
 
         assert made.outcome in {Outcome.SUCCEEDED, Outcome.PENDING}

@@ -8,17 +8,15 @@ import pytest
 
 from prenopay.errors import NotSent
 from prenopay.provider import Cancels, Captures, Refunds
-from prenopay.testing.conformance.applying import needs
-from prenopay.testing.conformance.stage import Stage
-from prenopay.testing.conformance.wire import refused
-from prenopay.testing.conformance.world import Trouble
+from prenopay.testing.conformance.stage import Stage, needs, refused
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.orders import CaptureMode
 from prenopay.values.payments import Operation, Outcome, PaymentState
 
 __all__ = ["LostAnswers"]
 
-OPEN: Final = (Trouble.LOST_BEFORE, Trouble.LOST_AFTER, Trouble.UNREADABLE, Trouble.UNAVAILABLE)
-"""After these nobody can tell whether the gateway acted."""
+OPEN: Final = (FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER, FaultKind.UNREADABLE, FaultKind.STATUS_AFTER)
+"""After these the caller cannot know whether the gateway acted. (Half a body is to it as a lost answer.)"""
 _NOT_YET_KNOWN: Final = frozenset({Outcome.UNKNOWN, Outcome.PENDING, Outcome.SUCCEEDED})
 """What may be said of them: a provider that looks by itself may know already."""
 _MARGIN_SECONDS: Final = 1.0
@@ -27,20 +25,20 @@ _MARGIN_SECONDS: Final = 1.0
 class LostAnswers:
     """A timeout is never a failure: it is looked into."""
 
-    @pytest.mark.parametrize("trouble", OPEN)
-    def test_a_create_without_an_answer_ends_in_one_payment(self, stage: Stage, trouble: Trouble) -> None:
+    @pytest.mark.parametrize("fault", OPEN)
+    def test_a_create_without_an_answer_ends_in_one_payment(self, stage: Stage, fault: FaultKind) -> None:
         """After a lost answer the same create makes the order payable, and the payer pays once."""
-        with stage.trouble(trouble, "create_payment"):
+        with stage.losing(fault, "create_payment"):
             stage.tries(lambda: stage.bought(capture=CaptureMode.AUTOMATIC))
         (unknown,) = stage.every_payment()
-        assert unknown.is_open, f"{trouble}: nobody can know what happened, and the books say {unknown.state}"
+        assert unknown.is_open, f"{fault}: nobody can know what happened, and the books say {unknown.state}"
         assert stage.operation("order:1").outcome in _NOT_YET_KNOWN
 
         stage.later(minutes=2)
         payment = stage.bought(capture=CaptureMode.AUTOMATIC)
         assert payment.payment_id == unknown.payment_id
-        assert payment.state is PaymentState.PENDING, f"{trouble}: the same create again left {payment.state}"
-        stage.world.pays(payment)
+        assert payment.state is PaymentState.PENDING, f"{fault}: the same create again left {payment.state}"
+        stage.pays(payment)
         stage.observed(payment)
         stage.settle()
 
@@ -50,14 +48,14 @@ class LostAnswers:
         stage.books_agree()
 
     @needs(Captures)
-    @pytest.mark.parametrize("trouble", OPEN)
-    def test_a_capture_without_an_answer_takes_the_money_once(self, stage: Stage, trouble: Trouble) -> None:
+    @pytest.mark.parametrize("fault", OPEN)
+    def test_a_capture_without_an_answer_takes_the_money_once(self, stage: Stage, fault: FaultKind) -> None:
         """After a lost answer the same capture finds out what happened, and takes the money once."""
         payment = stage.reserved()
         part = stage.money(stage.due // 3) if stage.provider.limits.partial_capture else payment.due
-        with stage.trouble(trouble, "capture"):
+        with stage.losing(fault, "capture"):
             made = _capture(stage, payment.payment_id, part.minor)
-        assert made.outcome in _NOT_YET_KNOWN, f"{trouble}: nobody can know what happened, it says {made.outcome}"
+        assert made.outcome in _NOT_YET_KNOWN, f"{fault}: nobody can know what happened, it says {made.outcome}"
 
         stage.later(minutes=2)
         _capture(stage, payment.payment_id, part.minor)
@@ -68,14 +66,14 @@ class LostAnswers:
         stage.books_agree()
 
     @needs(Refunds)
-    @pytest.mark.parametrize("trouble", OPEN)
-    def test_a_refund_without_an_answer_gives_back_once(self, stage: Stage, trouble: Trouble) -> None:
+    @pytest.mark.parametrize("fault", OPEN)
+    def test_a_refund_without_an_answer_gives_back_once(self, stage: Stage, fault: FaultKind) -> None:
         """After a lost answer the same refund finds out what happened, and gives the money back once."""
         payment = stage.taken()
         part = stage.money(stage.due // 3) if stage.provider.limits.partial_refund else payment.captured
-        with stage.trouble(trouble, "refund"):
+        with stage.losing(fault, "refund"):
             made = _refund(stage, payment.payment_id, part.minor)
-        assert made.outcome in _NOT_YET_KNOWN, f"{trouble}: nobody can know what happened, it says {made.outcome}"
+        assert made.outcome in _NOT_YET_KNOWN, f"{fault}: nobody can know what happened, it says {made.outcome}"
 
         stage.later(minutes=2)
         _refund(stage, payment.payment_id, part.minor)
@@ -87,11 +85,11 @@ class LostAnswers:
         stage.books_agree()
 
     @needs(Cancels)
-    @pytest.mark.parametrize("trouble", OPEN)
-    def test_a_cancel_without_an_answer_is_found_out(self, stage: Stage, trouble: Trouble) -> None:
+    @pytest.mark.parametrize("fault", OPEN)
+    def test_a_cancel_without_an_answer_is_found_out(self, stage: Stage, fault: FaultKind) -> None:
         """After a lost answer the same cancel ends the payment, here and at the gateway."""
         payment = stage.bought()
-        with stage.trouble(trouble, "cancel"):
+        with stage.losing(fault, "cancel"):
             stage.tries(lambda: stage.do(lambda payments: payments.cancel(payment.payment_id, operation_id="it")))
         assert stage.operation("it").outcome in _NOT_YET_KNOWN
 
@@ -103,11 +101,11 @@ class LostAnswers:
         assert not stage.could_pay(payment)
 
     @needs(Refunds)
-    @pytest.mark.parametrize("trouble", [Trouble.LOST_BEFORE, Trouble.LOST_AFTER])
-    def test_resolve_finds_out(self, stage: Stage, trouble: Trouble) -> None:
+    @pytest.mark.parametrize("fault", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+    def test_resolve_finds_out(self, stage: Stage, fault: FaultKind) -> None:
         """``resolve`` settles what is unknown, without the parameters being given again."""
         payment = stage.taken()
-        with stage.trouble(trouble, "refund"):
+        with stage.losing(fault, "refund"):
             _refund(stage, payment.payment_id, payment.captured.minor)
 
         stage.later(minutes=2)
@@ -119,11 +117,11 @@ class LostAnswers:
         stage.books_agree()
 
     @needs(Refunds)
-    @pytest.mark.parametrize("trouble", [Trouble.LOST_BEFORE, Trouble.LOST_AFTER])
-    def test_the_sweep_finds_out(self, stage: Stage, trouble: Trouble) -> None:
+    @pytest.mark.parametrize("fault", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+    def test_the_sweep_finds_out(self, stage: Stage, fault: FaultKind) -> None:
         """The sweep alone settles what is unknown, though nobody asks again."""
         payment = stage.taken()
-        with stage.trouble(trouble, "refund"):
+        with stage.losing(fault, "refund"):
             _refund(stage, payment.payment_id, payment.captured.minor)
 
         stage.settle()
@@ -132,11 +130,11 @@ class LostAnswers:
         assert stage.at_gateway(payment).refunded == payment.captured.minor
         stage.books_agree()
 
-    @needs(Refunds, wire=True)
+    @needs(Refunds)
     def test_while_nothing_can_be_seen_nothing_is_called_settled(self, stage: Stage) -> None:
         """After a lost answer, a gateway that cannot be reached settles nothing: the outcome stays unknown."""
         payment = stage.taken()
-        with stage.trouble(Trouble.LOST_AFTER, "refund"):
+        with stage.losing(FaultKind.DROP_AFTER, "refund"):
             _refund(stage, payment.payment_id, payment.captured.minor)
 
         with stage.wire.answered(refused):
@@ -153,26 +151,25 @@ class LostAnswers:
 
     def test_what_did_not_leave_is_not_attempted(self, stage: Stage) -> None:
         """A refused connection is ``NotSent``: nothing happened, and the same id may be used again."""
-        with stage.trouble(Trouble.NOT_SENT, "create_payment"):
+        with stage.losing(FaultKind.REFUSE, "create_payment"):
             error = stage.tries(stage.bought)
 
         assert isinstance(error, NotSent), f"what came was {error!r}"
         assert stage.operation("order:1").outcome is Outcome.NOT_ATTEMPTED
-        assert len(stage.world.books()) == 0
+        assert len(stage.gateway.books()) == 0
         assert stage.bought().state is PaymentState.PENDING
         assert len(stage.every_payment()) == 1
 
-    @needs(wire=True)
     def test_the_deadline_is_kept(self, stage: Stage) -> None:
         """However slow the gateway, a call ends within ``limits.deadline_seconds``, and is then unknown."""
         deadline = stage.provider.limits.deadline_seconds
         assert deadline > 0
-        began = stage.world.clock.monotonic()
+        began = stage.gateway.clock.monotonic()
 
-        with stage.wire.slow(deadline * 2):
+        with stage.meeting(Fault(kind=FaultKind.DELAY, seconds=deadline * 2)):
             error = stage.tries(stage.bought)
 
-        spent = stage.world.clock.monotonic() - began
+        spent = stage.gateway.clock.monotonic() - began
         assert spent <= deadline + _MARGIN_SECONDS, f"{spent} seconds, and the deadline is {deadline}"
         assert error is not None, "the answer came too late, and the call says that all is well"
         assert not isinstance(error, NotSent), "a request that left and was not answered is OutcomeUnknown"

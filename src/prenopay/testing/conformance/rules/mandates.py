@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
 
 import pytest
 
 from prenopay.errors import IdReused, MandateUnusable
 from prenopay.provider import ChargesMandates, StoresMandates
-from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.rules.lost import OPEN
-from prenopay.testing.conformance.stage import Stage
-from prenopay.testing.conformance.world import Trouble, consent
-from prenopay.values.mandates import Mandate, MandateState, StoreMethod
+from prenopay.testing.conformance.stage import Stage, needs
+from prenopay.testing.faults import FaultKind
+from prenopay.testing.gateway import StoredMethods
+from prenopay.values.mandates import Consent, Mandate, MandateState, StoreMethod
 from prenopay.values.orders import CaptureMode
 from prenopay.values.payments import Advice, DeclineKind, Operation, Outcome
 
 __all__ = ["Mandates", "drawn", "stored"]
 
+_AGREED: Final = Consent(text_version="terms-1", agreed_at=datetime(2026, 1, 2, tzinfo=UTC), channel="web")
+
 
 def stored(stage: Stage) -> Mandate:
     """Have the payer's method stored, and return the mandate."""
-    asked = stage.world.storing or stage.order(payer=stage.world.payer, store=StoreMethod(consent=consent()))
+    assert isinstance(stage.gateway, StoredMethods)
+    asked = stage.gateway.storing_order() or stage.order(
+        payer=stage.gateway.payer(), store=StoreMethod(consent=_AGREED)
+    )
     payment = stage.do(
         lambda payments: payments.create(replace(asked, capture=CaptureMode.AUTOMATIC), operation_id="order:store")
     )
-    stage.world.pays(payment)
+    stage.pays(payment)
     stage.observed(payment)
     stage.settle()
-    (mandate,) = stage.do(lambda payments: payments.mandates.of_payer(stage.world.payer.reference))
+    (mandate,) = stage.do(lambda payments: payments.mandates.of_payer(stage.gateway.payer().reference))
     return mandate
 
 
@@ -49,7 +56,7 @@ def drawn(stage: Stage, mandate: Mandate, operation_id: str = "charge:1", minor:
 class Mandates:
     """What happens while the payer is away."""
 
-    @needs(StoresMandates)
+    @needs(StoresMandates, gateway=(StoredMethods,))
     def test_a_method_is_stored(self, stage: Stage) -> None:
         """An order that asks for it leaves one active mandate, with what people call the method."""
         mandate = stored(stage)
@@ -59,7 +66,7 @@ class Mandates:
         assert mandate.instrument
         assert stage.told.count("mandate.active") == 1
 
-    @needs(ChargesMandates)
+    @needs(ChargesMandates, gateway=(StoredMethods,))
     def test_a_charge_takes_the_money_once(self, stage: Stage) -> None:
         """A charge takes the amount; the same id again takes nothing, with another amount it is refused."""
         mandate = stored(stage)
@@ -75,13 +82,13 @@ class Mandates:
         assert stage.taken_at_gateway() - before == stage.due
         stage.books_agree()
 
-    @needs(ChargesMandates)
-    @pytest.mark.parametrize("trouble", OPEN)
-    def test_a_charge_without_an_answer_is_one_movement_at_most(self, stage: Stage, trouble: Trouble) -> None:
+    @needs(ChargesMandates, gateway=(StoredMethods,))
+    @pytest.mark.parametrize("fault", OPEN)
+    def test_a_charge_without_an_answer_is_one_movement_at_most(self, stage: Stage, fault: FaultKind) -> None:
         """After a lost answer a charge is found, or stays unknown: never sent blindly again, never called undone."""
         mandate = stored(stage)
         before = stage.taken_at_gateway()
-        with stage.trouble(trouble, "charge"):
+        with stage.losing(fault, "charge"):
             stage.tries(lambda: drawn(stage, mandate))
 
         for _ in range(3):
@@ -96,13 +103,13 @@ class Mandates:
         assert outcome is not Outcome.NOT_ATTEMPTED or moved == 0, "the money was taken, and the books say nothing was"
         stage.books_agree()
 
-    @needs(ChargesMandates, hooks=("declines_charge",))
+    @needs(ChargesMandates, gateway=(StoredMethods,))
     def test_a_declined_charge_is_a_result_with_advice(self, stage: Stage) -> None:
         """A charge that is refused has a decline with kind, advice and the gateway's word; no money moved."""
         mandate = stored(stage)
         before = stage.taken_at_gateway()
-        assert stage.world.declines_charge is not None
-        stage.world.declines_charge()
+        assert isinstance(stage.gateway, StoredMethods)
+        stage.gateway.decline_next_charge()
 
         drawn(stage, mandate)
         stage.settle()
@@ -116,14 +123,15 @@ class Mandates:
         assert stage.taken_at_gateway() == before
         stage.books_agree()
 
-    @needs(ChargesMandates, hooks=("tokens",))
+    @needs(ChargesMandates, gateway=(StoredMethods,))
     def test_a_removed_method_is_gone_at_the_gateway_too(self, stage: Stage) -> None:
         """Removing a mandate removes its token at the gateway, and it is never charged again."""
         mandate = stored(stage)
-        assert stage.world.tokens is not None
-        assert list(stage.world.tokens()), "World.tokens says that nothing was stored"
+        gateway = stage.gateway
+        assert isinstance(gateway, StoredMethods)
+        assert list(gateway.tokens()), f"{type(gateway).__name__}.tokens says that nothing was stored"
 
         stage.do(lambda payments: payments.mandates.remove(mandate.mandate_id, reason="asked for"))
 
-        assert list(stage.world.tokens()) == [], "the gateway still has the token"
+        assert list(gateway.tokens()) == [], "the gateway still has the token"
         assert isinstance(stage.tries(lambda: drawn(stage, mandate)), MandateUnusable)

@@ -13,9 +13,9 @@ from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Refunds, StoresMandates
-from prenopay.testing.conformance.applying import needs
 from prenopay.testing.conformance.rules.mandates import stored
-from prenopay.testing.conformance.stage import CALLBACK_KEY, TOKEN_KEY, Stage
+from prenopay.testing.conformance.stage import CALLBACK_KEY, TOKEN_KEY, Stage, needs
+from prenopay.testing.gateway import Payouts, StoredMethods
 
 __all__ = ["Secrets"]
 
@@ -36,7 +36,7 @@ class Secrets:
     def test_values_and_events_show_nothing_secret(self, stage: Stage) -> None:
         """In the ``repr`` of every public value, of the config and of events with their raw answers."""
         _live(stage)
-        shown: list[object] = [stage.world.config, stage.provider.limits, *stage.events]
+        shown: list[object] = [stage.config, stage.provider.limits, *stage.events]
         shown += [event.raw for event in stage.events]
         for payment in stage.every_payment():
             look = stage.seen_at_gateway(payment)
@@ -44,7 +44,6 @@ class Secrets:
             shown += stage.do(lambda payments: payments.timeline(payment.payment_id))  # noqa: B023 - called at once
         assert _leaks(stage, map(repr, shown)) == []
 
-    @needs(wire=True)
     def test_errors_show_nothing_secret(self, stage: Stage) -> None:
         """Not even when the gateway says back, as text, all that it was sent."""
 
@@ -53,7 +52,7 @@ class Secrets:
             return HttpResponse(status=400, headers=(("content-type", "text/plain"),), body=said.encode())
 
         with stage.wire.answered(echo):
-            error = stage.tries(lambda: stage.bought(payer=stage.world.payer))
+            error = stage.tries(lambda: stage.bought(payer=stage.gateway.payer()))
 
         assert error is not None, "the gateway answered 400, and the call says that all is well"
         told = [repr(error), str(error), repr(error.__dict__), "".join(traceback.format_exception(error))]
@@ -69,16 +68,17 @@ class Secrets:
         assert rows
         assert [each for each in _credentials(stage) if any(each in text for text in everything)] == []
 
-    @needs(StoresMandates, hooks=("tokens",))
+    @needs(StoresMandates, gateway=(StoredMethods,))
     def test_the_database_holds_no_token(self, stage: Stage) -> None:
         """Tokens of stored methods are sealed before they are written, and are seen nowhere else.
 
         Where the payment that stored a method and the method have one name, the merchant gave it: it is no secret.
         """
         stored(stage)
-        assert stage.world.tokens is not None
-        found = list(stage.world.tokens())
-        assert found, "World.tokens says that nothing was stored"
+        gateway = stage.gateway
+        assert isinstance(gateway, StoredMethods)
+        found = list(gateway.tokens())
+        assert found, f"{type(gateway).__name__}.tokens says that nothing was stored"
         named = [str(payment.provider_reference) for payment in stage.every_payment()]
         tokens = [each for each in found if not any(each in name for name in named)]
 
@@ -88,7 +88,7 @@ class Secrets:
     def test_an_erased_payer_is_gone(self, stage: Stage) -> None:
         """After ``erase_payer`` no table holds the payer's phone, e-mail or personal number."""
         _live(stage)
-        assert _personal(stage), "World.payer has neither phone, e-mail nor personal number"
+        assert _personal(stage), "the gateway's payer has neither phone, e-mail nor personal number"
 
         for payment in stage.every_payment():
             stage.do(lambda payments: payments.erase_payer(payment.payment_id))  # noqa: B023 - called at once
@@ -98,19 +98,19 @@ class Secrets:
 
 
 def _credentials(stage: Stage) -> list[str]:
-    return [*stage.world.secrets, CALLBACK_KEY, TOKEN_KEY]
+    return [*stage.gateway.secrets(), CALLBACK_KEY, TOKEN_KEY]
 
 
 def _personal(stage: Stage) -> list[str]:
-    payer = stage.world.payer
+    payer = stage.gateway.payer()
     return [each for each in (payer.email, payer.phone.lstrip("+"), payer.personal_number) if each]
 
 
 def _leaks(stage: Stage, texts: Iterable[str]) -> list[str]:
-    """Return which secrets stand in ``texts``, by their place in the world: the secret itself is not repeated."""
-    secret = [*_credentials(stage), *_personal(stage)]
+    """Return which secrets are in ``texts``, each by its first characters alone."""
+    secret = [*_credentials(stage), *_personal(stage), *stage.gateway.links()]
     every = list(texts)
-    return [f"{each[:2]}…{len(each)} signs, in: …" for each in secret if any(each in text for text in every)]
+    return [f"{each[:2]}… ({len(each)} characters)" for each in secret if any(each in text for text in every)]
 
 
 def _dump(stage: Stage) -> list[str]:
@@ -127,7 +127,7 @@ def _text(value: object) -> object:
 
 
 def _file_of(stage: Stage) -> str:
-    """Return the bytes of a SQLite database, what waits beside it included; nothing for a server."""
+    """Return the bytes of a SQLite database, with the files beside it; nothing for a server."""
     if not stage.database.startswith(_SQLITE):
         return ""
     file = Path(stage.database.removeprefix(_SQLITE))
@@ -136,12 +136,11 @@ def _file_of(stage: Stage) -> str:
 
 def _live(stage: Stage) -> None:
     """Live through a purchase, its callbacks, a refund and a payout, as far as there are such things."""
-    payment = stage.taken(payer=stage.world.payer)
-    if stage.world.deliver is not None:
-        stage.deliver()
+    payment = stage.taken(payer=stage.gateway.payer())
+    stage.deliver()
     if Refunds in type(stage.provider).__mro__:
         stage.do(lambda payments: payments.refund(payment.payment_id, operation_id="refund:1"))
-    payout = stage.world.payout
-    if payout is not None:
+    if isinstance(stage.gateway, Payouts):
+        payout = stage.gateway.payout_order()
         stage.do(lambda payments: payments.pay_out(payout, operation_id="payout:1"))
     stage.settle()

@@ -8,9 +8,7 @@ from urllib.parse import urlsplit
 
 from prenopay.errors import ConfigurationError
 from prenopay.provider import PaymentProvider
-from prenopay.testing.conformance.applying import needs
-from prenopay.testing.conformance.stage import Stage
-from prenopay.testing.conformance.wire import answering
+from prenopay.testing.conformance.stage import Stage, answering
 
 __all__ = ["Values"]
 
@@ -36,7 +34,7 @@ class Values:
 
     def test_the_config_is_a_value(self, stage: Stage) -> None:
         """A config equals its copy, and builds a provider each time; bad account names are refused."""
-        config = stage.world.config
+        config = stage.config
         copy = replace(config)
 
         assert copy == config
@@ -58,7 +56,6 @@ class Values:
         assert all(len(each) == 3 and each.isupper() for each in provider.limits.currencies)  # noqa: PLR2004 - ISO 4217
         assert len(set(provider.limits.reference.alphabet.value)) ** provider.limits.reference.length >= 10**12
 
-    @needs(wire=True)
     def test_requests_go_to_the_declared_hosts_only(self, stage: Stage) -> None:
         """Every request goes to one of ``hosts``, has a label without secrets, and no credentials in its URL."""
         stage.taken()
@@ -67,21 +64,20 @@ class Values:
         for request in stage.wire.seen:
             assert urlsplit(request.url).netloc in stage.provider.hosts
             assert request.label, "a label names the call in logs"
-            assert not any(each in request.label or each in request.url for each in stage.world.secrets)
+            assert not any(each in request.label or each in request.url for each in stage.gateway.secrets())
 
     def test_a_probe_finds_all_well_and_changes_nothing(self, stage: Stage) -> None:
         """``probe`` checks credentials and reachability without side effects."""
         payment = stage.bought()
-        before = dict(stage.world.books())
+        before = dict(stage.gateway.books())
 
         found = stage.do(lambda payments: payments.probe())
 
         assert found, "doctor has nothing to say"
         assert [each for each in found if not each.ok] == []
-        assert dict(stage.world.books()) == before
+        assert dict(stage.gateway.books()) == before
         assert stage.observed(payment).is_open
 
-    @needs(wire=True)
     def test_a_probe_finds_what_is_wrong(self, stage: Stage) -> None:
         """Where the gateway refuses the credentials, or fails, ``probe`` says so and what to do."""
         for status in (401, 503):
