@@ -287,7 +287,7 @@ ENGLISH: Final = {
     "fee_next": "Next fee",
     "fee_draw": "Draw the fee for {month} now",
     "fee_from": "{amount} from {card}.",
-    "fee_no_card": "There is no card to draw on. Ask the reader to change the card, or to save one at the next purchase.",
+    "fee_no_card": "There is no card to draw on. Ask the reader to change the card, or to save a new one.",
     "fee_waiting": "A draw has no outcome yet. Draw nothing more until it is settled.",
     "fee_paid": "This month and the next are paid.",
     "fee_attempt": "Try {number} for this month.",
