@@ -82,7 +82,7 @@ def test_the_shop_starts_sells_and_ends(browser: Any, tmp_path: Path, monkeypatc
         assert said[0] == f"Norrviks Dagblad   http://127.0.0.1:{port}\n"
         assert re.fullmatch(rf"staff pages        http://127.0.0.1:{port}/staff/   \(password: \S{{12}}\)\n", said[1])
         phone = f"http://127.0.0.1:{phone_port}/phone"
-        assert said[2] == f"emulated phone     {phone}   (stands in for the Swish app)\n"
+        assert said[2] == f"emulated phone     {phone}   (replaces the Swish app)\n"
         _buy(browser, f"http://127.0.0.1:{port}")
         _swish(browser, f"http://127.0.0.1:{port}")
         process.send_signal(signal.SIGINT)

@@ -40,7 +40,7 @@ def test_no_more_is_read_than_the_length_says(host: Host, stated: str) -> None:
 def test_a_length_that_lies_gets_400_and_nothing_is_kept(host: Host, stated: str) -> None:
     payment = host.paid()
     asked = environ(host.path(payment), body(payment), CONTENT_LENGTH=stated)
-    assert call_wsgi(CallbackApp(host.blocking()), asked).body == b"the body is not whole\n"
+    assert call_wsgi(CallbackApp(host.blocking()), asked).body == b"the body is incomplete\n"
     assert host.callbacks() == ()
 
 

@@ -360,7 +360,10 @@ class Payout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """One thing that happened to a payment, for people: ``kind`` is a stable word, ``text`` explains."""
+    """One thing that happened to a payment, for people: ``kind`` is a stable word, ``text`` explains.
+
+    ``amount`` includes VAT.
+    """
 
     at: datetime
     kind: str

@@ -1,4 +1,4 @@
-"""Callbacks over ASGI: mount it in Starlette, FastAPI, Django or any other ASGI host.
+"""Takes callbacks over ASGI: mount the app in Starlette, FastAPI, Django or any other ASGI host.
 
 The callback is stored, and the gateway gets its reply. Only then, in the same call, prenopay looks at the payment.
 If that fails, the callback stays in the inbox for the sweep.
@@ -33,7 +33,7 @@ class CallbackApp:
         self._accounts = accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one call."""
+        """Handle one call of the server."""
         if scope["type"] == "lifespan":
             await _live(receive, send)
             return

@@ -1,4 +1,4 @@
-"""Callbacks over WSGI: mount it in Flask, Django or any other WSGI host.
+"""Takes callbacks over WSGI: mount the app in Flask, Django or any other WSGI host.
 
 The callback is stored and answered. prenopay looks at the payment when the server closes the finished reply. If
 that fails, the callback stays in the inbox for the sweep.
@@ -35,7 +35,7 @@ class CallbackApp:
         self._accounts = accounts
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Take one call."""
+        """Handle one call of the server."""
         headers = {
             name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
             for name, value in environ.items()

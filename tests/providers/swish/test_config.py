@@ -167,11 +167,11 @@ def test_settings_may_name_certificates(tmp_path: Path, monkeypatch: pytest.Monk
         password = "env:SWISH_PASSWORD"
         """,
     )
-    (account,) = settings.load(file).accounts
+    (account,) = settings.load_settings(file).accounts
     assert account.provider().name == "swish"
     file.write_text(file.read_text().replace("env:SWISH_PASSWORD", "swish"))
     with pytest.raises(ConfigurationError, match=r"accounts\.swish\.password: is a secret"):
-        settings.load(file)
+        settings.load_settings(file)
 
 
 @pytest.mark.parametrize(
