@@ -1,1 +1,1 @@
-"""Examples that run: start with ``python -m examples.publisher_shop``."""
+"""Examples that run: begin with ``python -m examples.publisher_shop``."""

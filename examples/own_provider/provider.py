@@ -107,7 +107,7 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
     # Taking a payment
 
     def check_order(self, order: Order) -> None:
-        """Raise ``InvalidOrder`` for what Nordpay cannot be told."""
+        """Raise ``InvalidOrder`` for an order that Nordpay cannot express."""
         if order.amount.currency not in _CURRENCIES:
             message = f"amount: Nordpay takes NOK and SEK, not {order.amount.currency}"
             raise InvalidOrder(message, field="amount")
@@ -251,7 +251,7 @@ def _object(body: bytes) -> dict[str, object]:
 
 
 def _observed(payment: Mapping[str, object]) -> Observation:
-    """Read a payment; members that are new are let be, members that are missing are not made up."""
+    """Read a payment: ignore new members, and invent no missing ones."""
     reference, status, currency = payment.get("reference"), payment.get("status"), payment.get("currency")
     sums = [payment.get(name) for name in ("amount", "paid", "refunded")]
     if not (isinstance(reference, str) and isinstance(status, str) and isinstance(currency, str)):

@@ -1,1 +1,1 @@
-"""A small newspaper's shop: what a publisher builds with prenopay, whole and short enough to read."""
+"""A small newspaper's shop: everything a publisher builds with prenopay, short enough to read."""

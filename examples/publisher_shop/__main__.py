@@ -1,7 +1,7 @@
-"""Starts the shop and, unless accounts are configured, an emulated Swedbank Pay and an emulated Swish beside it.
+"""Starts the shop. Unless accounts are configured, it also starts an emulated Swedbank Pay and an emulated Swish.
 
-``python -m examples.publisher_shop`` and open the address it prints. With ``--config prenopay.toml`` the
-shop uses that file's first accounts of the two instead: the same shop, real gateways.
+Run ``python -m examples.publisher_shop`` and open the address it prints. With ``--config prenopay.toml`` the
+shop uses the first Swedbank Pay account and the first Swish account of that file: the same shop, real gateways.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from starlette.applications import Starlette
 
 from examples.publisher_shop.app import build
 from examples.publisher_shop.shop import Shop
-from prenopay import Environment, Secret, upgrade_database
-from prenopay.cli import settings
+from prenopay import Environment, Secret, load_settings, upgrade_database
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
@@ -41,11 +40,11 @@ from prenopay.testing.server import serve
 
 SWISH_NUMBER = "1230000017"
 PAYEE_ID = "00000000-1111-2222-3333-444444444444"
-TOKEN = "emulated-token-for-the-example"  # noqa: S105 - the emulator's own, worth nothing elsewhere
+TOKEN = "emulated-token-for-the-example"  # noqa: S105 - opens nothing but the emulator
 
 
 def main() -> None:
-    """Parse the command line and serve until interrupted."""
+    """Read the command line, and serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m examples.publisher_shop", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="the shop's port on 127.0.0.1 (default 8000)")
     parser.add_argument("--gateway-port", type=int, default=8001, help="the emulated gateway's port (default 8001)")
@@ -72,7 +71,7 @@ def main() -> None:
 
 
 class Server(uvicorn.Server):
-    """A server that says where the shop is once it answers."""
+    """A server that prints the shop's addresses once it answers."""
 
     def __init__(self, config: uvicorn.Config, shop: Shop) -> None:
         """Serve ``shop``."""
@@ -80,22 +79,22 @@ class Server(uvicorn.Server):
         self.shop = shop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer, and say so."""
+        """Start to answer, and print the addresses."""
         await super().startup(sockets)
         say = functools.partial(print, flush=True)
         say(f"Norrviks Dagblad   {self.shop.url}")
         say(f"staff pages        {self.shop.url}/staff/   (password: {self.shop.staff_password})")
         if self.shop.emulated_phone:
-            say(f"emulated phone     {self.shop.emulated_phone}   (stands in for the Swish app)")
+            say(f"emulated phone     {self.shop.emulated_phone}   (replaces the Swish app)")
 
 
 def configured_shop(file: Path, password: str) -> Starlette:
-    """Return the shop on the accounts of a settings file; their callbacks come to ``…/callbacks``."""
-    found = settings.load(file)
+    """Return the shop with the accounts of a settings file; their callbacks come to ``…/callbacks``."""
+    found = load_settings(file)
     cards = next((each for each in found.accounts if isinstance(each, SwedbankPay)), None)
     swish = next((each for each in found.accounts if isinstance(each, Swish)), None)
     if cards is None:
-        message = f"{file}: the shop needs an account of Swedbank Pay; one of Swish may stand beside it"
+        message = f"{file}: the shop needs a Swedbank Pay account; it may also have a Swish account"
         raise ConfigurationError(message)
     return build(
         url=found.callback_url.removesuffix("/callbacks"),
@@ -110,7 +109,7 @@ def configured_shop(file: Path, password: str) -> Starlette:
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatedGateways:
-    """The accounts at gateways on this machine, and the page of the phone that pays at one of them."""
+    """The accounts at the gateways on this machine, and the page of the emulated phone."""
 
     cards: SwedbankPay
     swish: Swish
@@ -165,7 +164,7 @@ def emulated_account(gateway_url: str) -> SwedbankPay:
 
 
 def emulated_swish(clock: VirtualClock) -> SwishEmulator:
-    """Return a Swish where the newspaper has a number, and whose callbacks may come to this machine."""
+    """Return a Swish in which the newspaper has a number, and which may send callbacks to this machine."""
     return SwishEmulator(
         merchants=(SwishMerchant(number=SWISH_NUMBER, name="Norrviks Dagblad"),),
         clock=clock,
@@ -174,8 +173,8 @@ def emulated_swish(clock: VirtualClock) -> SwishEmulator:
 
 
 def emulated_swish_account(authority: SwishAuthority, gateway_url: str) -> Swish:
-    """Return an account at the emulated Swish, with a certificate made now and kept in memory only."""
-    certificate = authority.issue(SWISH_NUMBER, key_size=2048)  # quicker to make than the 4096 bits of real ones
+    """Return an account at the emulated Swish, with a new certificate that is kept only in memory."""
+    certificate = authority.issue(SWISH_NUMBER, key_size=2048)  # real ones have 4096 bits, and take longer to make
     return Swish(
         account="norrvik-swish",
         environment=Environment.TEST,

@@ -1,8 +1,8 @@
 """The shop: a reader chooses, pays by card or Swish, comes back and reads; staff captures, refunds and draws fees.
 
-Readers are asked for money in one place (``paying.pay``), and their saved cards in one (``fees.draw``). What
-came of it is looked at in one place (``paying.came_back``) and acted on in one (``on_event``, here). Whether
-the browser's return, the callback or the sweep brings the news, access opens the same way.
+Each step is in one place: asking a reader for money in ``paying.pay``, drawing on a saved card in ``fees.draw``,
+looking at a payment in ``paying.came_back``, and acting on the result in ``on_event`` (here). The browser's
+return, the callback and the sweep all open access in the same way.
 """
 
 from __future__ import annotations
@@ -26,13 +26,11 @@ from starlette.types import Lifespan
 
 from examples.publisher_shop import buying, door, my_pages, paying, staff, staff_reader
 from examples.publisher_shop.fee_book import Fees
-from examples.publisher_shop.orders import Orders
+from examples.publisher_shop.orders import Orders, open_engine
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.shop import Shop
-from prenopay import AsyncAccounts, Event, EventKind, Secret
-from prenopay.books.engine import open_engine
+from prenopay import AsyncAccounts, Clock, Event, EventKind, Secret
 from prenopay.errors import NotFound, PrenopayError
-from prenopay.ports import Clock
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.web.asgi import CallbackApp
@@ -93,7 +91,7 @@ def _app(url: str, accounts: AsyncAccounts, lifespan: Lifespan[Starlette]) -> St
 
 
 async def on_event(orders: Orders, event: Event) -> None:
-    """Money arrived or went back: open or close access. Told at least once, so do it idempotently."""
+    """Open access when money arrived, close it when all went back. An event may come twice; the result is the same."""
     if event.kind is EventKind.CAPTURED and event.is_paid:
         await orders.open_access(event.order_reference, event.account, event.payment_id)
     elif event.kind is EventKind.REFUNDED and event.is_refunded:
@@ -126,7 +124,7 @@ def _routes(accounts: AsyncAccounts) -> list[BaseRoute]:
 
 
 async def sweep_now_and_then(accounts: AsyncAccounts, every_seconds: float) -> None:
-    """Find what no callback told. One process is enough; several do no harm."""
+    """Find the changes that no callback reported. One process is enough; several do no harm."""
     while True:
         await asyncio.sleep(every_seconds)
         try:
@@ -139,6 +137,6 @@ async def sweep_now_and_then(accounts: AsyncAccounts, every_seconds: float) -> N
 
 
 async def error_page(request: Request, error: Exception) -> Response:
-    """Say what is wrong in the reader's language; the log has the rest."""
+    """Say what is wrong, in the reader's language; the log has the details."""
     status = 404 if isinstance(error, NotFound) else error.status_code if isinstance(error, HTTPException) else 500
     return page(request, "error.html", status=status, kind="missing" if status == 404 else "failed")

@@ -22,7 +22,7 @@ from examples.publisher_shop.shop import Shop
 from examples.publisher_shop.texts import TEXTS
 from prenopay import Instrument
 from prenopay.errors import InvalidOrder
-from prenopay.providers.swish.encoding import msisdn
+from prenopay.providers.swish import msisdn
 
 EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,100}\.[^@\s.]{2,30}")
 YEAR_SECONDS: Final = 31_536_000
@@ -34,7 +34,7 @@ async def front_page(request: Request) -> Response:
 
 
 async def choose_language(request: Request) -> Response:
-    """Remember Swedish or English, and go back to the page the reader came from."""
+    """Store the choice of Swedish or English, and return to the page the reader came from."""
     language = request.path_params["language"]
     if language not in TEXTS:
         raise HTTPException(404)
@@ -45,12 +45,12 @@ async def choose_language(request: Request) -> Response:
 
 
 async def order_page(request: Request) -> Response:
-    """Show one offer, and ask who reads and how they want to pay."""
+    """Show one offer, and ask who the reader is and how they want to pay."""
     return await _order_form(request, _offer(request))
 
 
 async def place_order(request: Request) -> Response:
-    """Write the order down, then ask for the money. The same form sent twice is one order, and one reader."""
+    """Store the order, then ask for the money. The same form sent twice gives one order and one reader."""
     shop, offer, form = Shop.of(request), _offer(request), await request.form()
     form_id, email, instrument, phone = (
         str(form.get(key, "")).strip() for key in ("form", "email", "instrument", "phone")
@@ -76,7 +76,7 @@ async def place_order(request: Request) -> Response:
 
 
 def _what_is_wrong(email: str, instrument: str, phone: str) -> str:
-    """Return which field is filled in wrongly; empty when none is."""
+    """Return the name of the field that is filled in wrongly; empty if there is none."""
     if not EMAIL.fullmatch(email):
         return "email"
     if instrument not in INSTRUMENTS:

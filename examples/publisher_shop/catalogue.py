@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from examples.publisher_shop.texts import TEXTS
-from prenopay import CaptureMode, Money, OrderLine
-from prenopay.values.orders import LineKind
+from prenopay import CaptureMode, LineKind, Money, OrderLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +24,7 @@ class Item:
 class Offer:
     """Something to buy. ``capture`` says whether money is taken at once or when the paper ships.
 
-    ``is_monthly``: goes on month by month, for the same price, on a saved card.
+    An offer that ``is_monthly`` continues month by month, for the same price, on a saved card.
     """
 
     key: str
@@ -44,7 +43,7 @@ class Offer:
         return sum((line.vat_amount for line in self.lines("sv")), Money.zero("SEK"))
 
     def lines(self, language: str) -> tuple[OrderLine, ...]:
-        """Return the order lines, named as readers of ``language`` say."""
+        """Return the order lines, with their names in ``language``."""
         return tuple(
             OrderLine(
                 reference=item.reference,

@@ -1,6 +1,6 @@
 """Who may come in: forms from our own pages only, and staff who know the password.
 
-A newspaper with a login of its own (OpenID Connect, say) puts that in the place of ``logged_in``.
+A newspaper with its own login (such as OpenID Connect) replaces ``logged_in``.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class OwnFormsOnly:
-    """Refuses what another site makes a reader's browser send (cross-site request forgery).
+    """Refuses requests that another site makes a reader's browser send (cross-site request forgery).
 
-    Browsers say where a request comes from, in ``Sec-Fetch-Site`` or ``Origin``, and no page can change
-    that. Gateways are no browsers and say neither: their callbacks pass.
+    A browser says where a request comes from, in ``Sec-Fetch-Site`` or ``Origin``, and a page cannot change
+    that. A gateway is not a browser and sends neither header, so its callbacks pass.
     """
 
     def __init__(self, app: ASGIApp, *, origin: str) -> None:
-        """Guard ``app``, whose own pages stand at ``origin``."""
+        """Guard ``app``, whose own pages are at ``origin``."""
         self.app = app
         self.origin = origin
 
@@ -55,7 +55,7 @@ class OwnFormsOnly:
 
 
 def for_staff(endpoint: Endpoint) -> Endpoint:
-    """Send who is not logged in to the login page."""
+    """Send anyone who is not logged in to the login page."""
 
     @functools.wraps(endpoint)
     async def guarded(request: Request) -> Response:
@@ -67,14 +67,14 @@ def for_staff(endpoint: Endpoint) -> Endpoint:
 
 
 def logged_in(request: Request) -> bool:
-    """Say whether the browser holds a session of ours that is still good."""
+    """Return whether the browser has a valid session."""
     until, _, mac = request.cookies.get(COOKIE, "").partition(".")
     genuine = hmac.compare_digest(mac.encode(), _mac(Shop.of(request), until).encode())
     return genuine and int(until) > time.time()
 
 
 def log_in(request: Request, given: str) -> Response | None:
-    """Begin a session for who knows the password; ``None`` for who does not."""
+    """Start a session if the password is right; otherwise return ``None``."""
     shop = Shop.of(request)
     if not hmac.compare_digest(given.encode(), shop.staff_password.encode()):
         return None
@@ -101,7 +101,7 @@ def log_out(request: Request) -> Response:
 
 
 def session_key(callback_key: str, staff_password: str) -> bytes:
-    """Derive the key that signs sessions: the same in every process, another one with another password."""
+    """Derive the signing key of sessions. It is the same in every process, and changes with the password."""
     return hmac.digest(callback_key.encode(), b"staff session\n" + staff_password.encode(), "sha256")
 
 

@@ -1,4 +1,4 @@
-"""The shop's own book of monthly fees: each try to draw one is a line, made before the money is asked for."""
+"""The shop's own book of monthly fees: a line for each try, written before the money is asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ shop_fees = Table(
 
 @dataclass(frozen=True, kw_only=True)
 class FeeTry:
-    """One try to draw a reader's fee of a month (``period``: ``2026-11``) on one saved card."""
+    """One try to draw a reader's fee for one month (``period``: ``2026-11``) on one saved card."""
 
     reader: str
     period: str
@@ -33,25 +33,25 @@ class FeeTry:
 
     @property
     def operation_id(self) -> OperationId:
-        """The same for a double click and for two tabs: this try draws once."""
+        """The same id for a double click and for two tabs: this try draws once."""
         return OperationId.of("fee", self.reader, self.period, self.attempt)
 
     @property
     def order_reference(self) -> str:
-        """What the payment is found by: one for each month, begins with the reader's number."""
+        """The reference that staff search by: one for each month, beginning with the reader's number."""
         return f"{self.reader}-{self.period}"
 
 
 class Fees:
-    """Reads and writes the book, on a worker thread."""
+    """Reads and writes the book on a worker thread."""
 
     def __init__(self, engine: Engine) -> None:
-        """Use ``engine``; make the table if it is not there."""
+        """Use ``engine``; create the table if it does not exist."""
         self._engine = engine
         metadata.create_all(engine)
 
     async def add(self, fee: FeeTry) -> FeeTry:
-        """Write down a try, or return the one that another tab wrote before."""
+        """Store a try, or return the same try if another tab stored it before."""
         return await run_sync(self._add, fee)
 
     async def of_reader(self, reader: str) -> list[FeeTry]:

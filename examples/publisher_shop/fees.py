@@ -1,4 +1,4 @@
-"""The month's fee: which one comes next, drawing it on the saved card, and how each try ended."""
+"""The monthly fee: which one is next, drawing it on the saved card, and how each try ended."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from examples.publisher_shop.orders import ShopOrder
 from examples.publisher_shop.paying import payment_of, standing
 from examples.publisher_shop.saved_cards import usable
 from examples.publisher_shop.shop import Shop
-from prenopay import Advice, Money, Operation, Outcome, Payment
+from prenopay import Advice, Mandate, Money, Operation, Outcome, Payment
 from prenopay.errors import Conflict, NotFound
-from prenopay.values.mandates import Mandate
 
 STILL_OPEN: Final = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
 NOT_DRAWN: Final = frozenset({"drawn_later", "drawn_not"})
@@ -23,7 +22,7 @@ DECEMBER: Final = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """One line of a reader's payments: an order, or a try to draw a fee. ``word`` says how it stands."""
+    """One line of a reader's payments: an order, or a try to draw a fee. ``word`` is its standing."""
 
     at: datetime
     offer: str
@@ -37,9 +36,9 @@ class Receipt:
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """A reader's payments, newest first, and the fee that comes next (``None`` where all are paid, or one is open).
+    """A reader's payments, newest first, and the next fee (``None`` if all are paid, or one is open).
 
-    ``paid`` are the months that are paid for, ``can_draw`` says whether a card is there to draw from.
+    ``paid`` contains the months that are paid; ``can_draw`` says whether there is a card to draw on.
     """
 
     receipts: list[Receipt]
@@ -50,13 +49,13 @@ class Ledger:
 
     @property
     def owed(self) -> list[Receipt]:
-        """The fees that were not paid yet although we tried: the latest try of each month."""
+        """The fees that we tried to draw and that are not paid: the latest try of each month."""
         latest = {receipt.period: receipt for receipt in reversed(self.receipts) if receipt.period}
         return [receipt for receipt in latest.values() if receipt.word in NOT_DRAWN and receipt.period not in self.paid]
 
 
 async def ledger_of(shop: Shop, reader: str, cards: tuple[Mandate, ...]) -> Ledger:
-    """Go through a reader's orders and fees."""
+    """Read a reader's orders and fees."""
     orders = await shop.orders.of_reader(reader) if reader else []
     bought = [await _bought(shop, order) for order in orders]
     tries = [(fee, await operation_of(shop, fee)) for fee in await shop.fees.of_reader(reader)]
@@ -73,12 +72,12 @@ async def ledger_of(shop: Shop, reader: str, cards: tuple[Mandate, ...]) -> Ledg
 
 
 async def draw(shop: Shop, fee: FeeTry, due: FeeTry | None) -> Operation:
-    """Draw a fee, once: who sends an old form gets what became of it. Raises ``Conflict`` where it is not due."""
+    """Draw a fee once; an old form gets the outcome of its try. Raises ``Conflict`` if the fee is not due."""
     known = next(
         (each for each in await shop.fees.of_reader(fee.reader) if each.operation_id == fee.operation_id), None
     )
     if known is None and due != fee:
-        message = f"the fee {fee.operation_id} is not what comes next"
+        message = f"the fee {fee.operation_id} is not the next fee"
         raise Conflict(message)
     fee = await shop.fees.add(fee)
     return await shop.cards.charge(
@@ -93,7 +92,7 @@ async def draw(shop: Shop, fee: FeeTry, due: FeeTry | None) -> Operation:
 
 
 async def operation_of(shop: Shop, fee: FeeTry) -> Operation | None:
-    """Return how a try ended; ``None`` for one that was refused before anything was asked."""
+    """Return how a try ended; ``None`` if it was refused before anything was sent."""
     try:
         return await shop.cards.operation(fee.operation_id)
     except NotFound:
@@ -101,7 +100,7 @@ async def operation_of(shop: Shop, fee: FeeTry) -> Operation | None:
 
 
 def _paid(bought: list[Receipt], drawn: list[Receipt]) -> frozenset[str]:
-    """Return the months that are paid: by fees, and by purchases, each of which pays the next month that is not."""
+    """Return the months that are paid. A fee pays its own month; a purchase pays the first month that is unpaid."""
     paid = {receipt.period for receipt in drawn if receipt.operation and receipt.operation.succeeded}
     for receipt in sorted(bought, key=lambda each: each.at):
         if OFFERS[receipt.offer].is_monthly and receipt.word == "thanks":
@@ -119,9 +118,9 @@ def _next(
     paid: frozenset[str],
     tries: list[tuple[FeeTry, Operation | None]],
 ) -> FeeTry | None:
-    """Return the try that comes next: this month's, or the next month's where this one is paid.
+    """Return the next try: for this month, or for the next month if this one is paid.
 
-    A try of which nothing came is made again under its own name, while its card works: another tab may be at it.
+    A try that did nothing is repeated under its own id while its card works: another tab may be making it.
     """
     card = usable(cards)
     period = next((month for month in (_month(now), _month_after(_month(now))) if month not in paid), None)

@@ -1,4 +1,4 @@
-"""My pages: what a reader owes and has paid, their saved cards, and every choice they made about them."""
+"""My pages: what a reader owes and has paid, their saved cards, and every choice they made about the cards."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from examples.publisher_shop.saved_cards import (
     verify_new_card,
 )
 from examples.publisher_shop.shop import Shop
+from prenopay import Mandate, MandateState
 from prenopay.errors import NotFound, PrenopayError
-from prenopay.values.mandates import Mandate, MandateState
 
 log = logging.getLogger("shop")
 
 
 async def my_pages(request: Request) -> Response:
-    """Show all of it, to who holds the reader's key."""
+    """Show all of it to the browser that has the reader's key."""
     shop, reader = Shop.of(request), reader_of(request)
     cards = await cards_of(shop, reader, asks_gateway=True)
     ledger = await ledger_of(shop, reader, cards)
@@ -47,7 +47,7 @@ async def my_pages(request: Request) -> Response:
 
 
 def _done(request: Request, cards: tuple[Mandate, ...]) -> str:
-    """Say how the change that the reader comes from ended, by the books: a reload shows the latest word."""
+    """Return how the reader's last change ended, from the books: a reload shows the latest outcome."""
     asked, mandate_id = next(iter(request.query_params.items()), ("", ""))
     card = next((each for each in cards if each.mandate_id == mandate_id), None)
     if card is None:
@@ -84,7 +84,7 @@ async def change_card(request: Request) -> Response:
 
 
 async def card_changed(request: Request) -> Response:
-    """The reader is back from the gateway's page: look at once how it went."""
+    """Look at the payment at once when the reader comes back from the gateway's page."""
     shop, card = Shop.of(request), await _card(request)
     try:
         operation = await shop.cards.operation(change_id(card.mandate_id, request.query_params.get("form", "")))
@@ -92,7 +92,7 @@ async def card_changed(request: Request) -> Response:
     except NotFound:
         raise HTTPException(404) from None
     except PrenopayError:
-        log.exception("card %s: the gateway could not be asked; callback or sweep will tell", card.mandate_id)
+        log.exception("card %s: the gateway did not answer; callback or sweep will look again", card.mandate_id)
     return RedirectResponse(f"/my/?changed={card.mandate_id}", status_code=303)
 
 
@@ -100,12 +100,12 @@ async def card_changed(request: Request) -> Response:
 
 
 async def remove_page(request: Request) -> Response:
-    """Ask whether the reader means it, and say what follows."""
+    """Ask the reader to confirm, and say what follows."""
     return await _ask(request, "remove")
 
 
 async def remove_card(request: Request) -> Response:
-    """Remove the card here at once, and at the gateway: now, or by the next sweep if it cannot be reached."""
+    """Remove the card here at once. At the gateway it goes now, or at the next sweep if the gateway does not answer."""
     shop, card = Shop.of(request), await _card(request)
     try:
         await shop.cards.mandates.remove(card.mandate_id, reason="the reader asked", actor=BY_READER)
@@ -132,7 +132,7 @@ async def _ask(request: Request, what: str, *, trouble: bool = False) -> Respons
 
 
 async def _card(request: Request) -> Mandate:
-    """Return the card of that name, if it is the reader's own."""
+    """Return the card with that id, if it belongs to the reader."""
     card = await Shop.of(request).cards.mandates.get(request.path_params["card"])
     if card.payer_reference != reader_of(request):
         raise HTTPException(404)

@@ -1,4 +1,4 @@
-"""The shop's own books: which order is whose, which payment collects it, and whether access is open."""
+"""The shop's own books: who placed an order, which payment collects it, and whether access is open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    create_engine,
     insert,
+    make_url,
     select,
     update,
 )
@@ -50,14 +52,15 @@ shop_orders = Table(
 
 @dataclass(frozen=True, kw_only=True)
 class ShopOrder:
-    """One order. ``attempt`` counts payments: a reader whose payment ended tries again with the next.
+    """One order. ``attempt`` counts payments: a reader whose payment ended without money makes another attempt.
 
-    ``account`` and ``payment_id`` say where its payment is. Where ``phone`` is given, Swish asks there.
+    ``account`` and ``payment_id`` identify its payment. Swish asks on the phone with the number ``phone``, if given.
 
-    ``reader`` is whose it is. Where they agreed to have the card saved, ``agreed_text`` names the text they
-    agreed to and ``agreed_at`` says when; ``replaces`` is then the saved card that the new one takes the place of.
+    ``reader`` is the reader's number. If the reader agreed to save the card, ``agreed_text`` names the text they
+    agreed to and ``agreed_at`` the time; ``replaces`` is the saved card that the new card replaces.
 
-    Who knows the number may see the order and read: it stands in for an account, so it cannot be guessed.
+    Anyone who knows the order number may see the order and read the paper. The shop has no logins, so the
+    number cannot be guessed.
     """
 
     number: str = ""
@@ -76,25 +79,31 @@ class ShopOrder:
     replaces: str | None = None
 
     def numbered_by(self, form: str) -> Self:
-        """Return the order with the number that follows from the form's own random id and what was chosen in it.
+        """Return the order with a number that is computed from the form's random id and the reader's choices.
 
-        The same form sent twice is the same order; the same form with another choice is another one.
+        The same form sent twice gives the same order. The same form with another choice gives another order.
         """
         said = [form, self.offer, self.email, self.instrument, self.phone, self.agreed_text]
         digest = base64.b32encode(hashlib.sha256("\n".join(said).encode()).digest()).decode()
         return replace(self, number=f"ND-{digest[:12]}")
 
 
+def open_engine(database: str) -> Engine:
+    """Open the shop's own connections to the database that prenopay uses too."""
+    url = make_url(database)
+    return create_engine(url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url)
+
+
 class Orders:
-    """Reads and writes the shop's orders, on a worker thread: the event loop never waits for the disk."""
+    """Reads and writes the shop's orders on a worker thread: the event loop never waits for the disk."""
 
     def __init__(self, engine: Engine) -> None:
-        """Use ``engine``; make the table if it is not there."""
+        """Use ``engine``; create the table if it does not exist."""
         self._engine = engine
         metadata.create_all(engine)
 
     async def add(self, order: ShopOrder) -> ShopOrder:
-        """Write down a new order, or return the one that this form made before."""
+        """Store a new order, or return the one that this form made before."""
         with suppress(IntegrityError):
             await run_sync(self._write, insert(shop_orders).values(**asdict(order)))
         return await self.get(order.number) or order
@@ -108,22 +117,22 @@ class Orders:
         return await run_sync(self._read_all, reader)
 
     async def attach(self, order: ShopOrder, account: str, payment_id: str) -> None:
-        """Remember which payment collects the order now, unless another tab has moved on meanwhile."""
+        """Store which payment collects the order now, unless another tab has begun the next attempt."""
         this_attempt = (shop_orders.c.number == order.number) & (shop_orders.c.attempt == order.attempt)
         await self._update(this_attempt & ~shop_orders.c.access, account=account, payment_id=payment_id)
 
     async def try_again(self, order: ShopOrder, *, instrument: str) -> None:
-        """The last payment ended without money: the next one is another attempt, whichever tab asks first."""
+        """Begin the next attempt: the last payment ended without money. Only the first tab that asks has an effect."""
         this_attempt = (shop_orders.c.number == order.number) & (shop_orders.c.attempt == order.attempt)
         next_one = {"attempt": order.attempt + 1, "instrument": instrument, "payment_id": None}
         await self._update(this_attempt & ~shop_orders.c.access, **next_one)
 
     async def open_access(self, number: str, account: str, payment_id: str) -> None:
-        """Let the reader in, and show the receipt of the payment that paid. Doing it twice changes nothing."""
+        """Open access, and store which payment paid. Doing it twice changes nothing."""
         await self._update(shop_orders.c.number == number, access=True, account=account, payment_id=payment_id)
 
     async def close_access(self, number: str, payment_id: str) -> None:
-        """Everything was refunded: no access any more, unless another payment gave it."""
+        """Close access after a full refund, unless another payment opened it."""
         its_payment = (shop_orders.c.number == number) & (shop_orders.c.payment_id == payment_id)
         await self._update(its_payment, access=False)
 

@@ -1,4 +1,4 @@
-"""Turns templates into answers: language, money and safety headers in one place."""
+"""Turns templates into responses: language, money and security headers in one place."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
 
 
 def language_of(request: Request) -> str:
-    """Return the language that the reader chose, else the newspaper's own."""
+    """Return the language that the reader chose, otherwise Swedish."""
     language = request.cookies.get("language", "")
     return language if language in TEXTS else "sv"
 
 
 def money(amount: Money, language: str) -> str:
-    """Write an amount as readers of ``language`` do."""
+    """Write an amount as people write it in ``language``."""
     kronor, ore = divmod(abs(amount.minor), 100)
     sign = "\N{MINUS SIGN}" if amount.minor < 0 else ""
     if language == "en":
@@ -61,18 +61,18 @@ def money(amount: Money, language: str) -> str:
 
 
 def month(period: str, names: str) -> str:
-    """Write ``2026-11`` as people do."""
+    """Write ``2026-11`` as people write a month."""
     year, number = period.split("-")
     return f"{names.split()[int(number) - 1]} {year}"
 
 
 def clock(at: datetime) -> str:
-    """Write a time for people, in this machine's own time zone."""
+    """Write a time for people, in this machine's time zone."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _safety_headers(shop_url: str) -> dict[str, str]:
-    """Forms end at the gateway, whose address is the same kind (https) as ours; all else stays here."""
+    """Let forms lead to the gateway, which has the same scheme (https) as the shop; allow nothing else elsewhere."""
     policy = (
         "default-src 'self'",
         "base-uri 'none'",

@@ -1,4 +1,4 @@
-"""The reader pays: on the gateway's page or in the Swish app, at the first try or a later one; then reads."""
+"""The reader pays, on the gateway's page or in the Swish app, in one or several attempts; then reads."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from examples.publisher_shop.pages import page
 from examples.publisher_shop.saved_cards import store_for
 from examples.publisher_shop.shop import Shop
 from prenopay import (
+    AppSwitch,
     CaptureMode,
     Instrument,
     OperationId,
@@ -30,14 +31,13 @@ from prenopay import (
 )
 from prenopay.errors import OutcomeUnknown, PrenopayError
 from prenopay.providers.swish import qr_svg
-from prenopay.values.payments import AppSwitch
 
 INSTRUMENTS: Final = (Instrument.CARD, Instrument.SWISH)
 ASK_AGAIN_AFTER_SECONDS: Final = (0.2, 0.5, 1.0)
 SWISH_WAITS: Final = timedelta(minutes=3)
-"""How long a reader can answer in the app; what is not answered by then is taken back."""
+"""How long a reader can answer in the app; after that the request is cancelled."""
 MAY_CHANGE: Final = frozenset({"waiting", "swish_app", "swish_phone", "declined", "arriving"})
-"""The standings in which the reader's page goes on asking."""
+"""The standings that may still change: the reader's page asks again."""
 
 log = logging.getLogger("shop")
 
@@ -46,7 +46,7 @@ log = logging.getLogger("shop")
 
 
 async def pay(request: Request, order: ShopOrder) -> Response:
-    """Ask for the money, and send the reader to the gateway's page or to our own that waits for Swish."""
+    """Ask for the money. Send the reader to the gateway's page, or to our own page that waits for Swish."""
     shop = Shop.of(request)
     try:
         payment = await make_payable(shop, order)
@@ -62,8 +62,8 @@ async def pay(request: Request, order: ShopOrder) -> Response:
 async def make_payable(shop: Shop, order: ShopOrder) -> Payment:
     """Return the payment of this order and attempt.
 
-    The operation id says which: a double click, a reload or a second tab gives the same payment. When
-    an answer is lost, or another click is asking at this moment, asking again is safe, and enough.
+    The operation id names the attempt, so a double click, a reload or a second tab gives the same payment.
+    If an answer is lost, or another click is asking at this moment, it is safe to ask again.
     """
     payments = shop.payments_by(order.instrument)
     asked, operation_id = _as_prenopay_order(shop, order), OperationId.of("order", order.number, order.attempt)
@@ -100,7 +100,7 @@ def _as_prenopay_order(shop: Shop, order: ShopOrder) -> Order:
 
 
 async def pay_again(request: Request) -> Response:
-    """Go back to what is still open or, when the payment ended without money, to a new one, by any way."""
+    """Return to the open payment. If it ended without money, begin another one, with any way to pay."""
     shop, order, form = Shop.of(request), await _order(request), await request.form()
     instrument = str(form.get("instrument", order.instrument))
     if instrument not in INSTRUMENTS:
@@ -113,7 +113,7 @@ async def pay_again(request: Request) -> Response:
 
 
 async def stop(request: Request) -> Response:
-    """Take back what the reader no longer wants to pay. Paid a moment before? Then it is paid."""
+    """Cancel what the reader no longer wants to pay. If the reader paid a moment before, it stays paid."""
     shop, order = Shop.of(request), await _order(request)
     if order.payment_id is not None:
         payments, operation_id = shop.payments_of(order.account), OperationId.of("stop", order.number, order.attempt)
@@ -125,13 +125,16 @@ async def stop(request: Request) -> Response:
 
 
 async def came_back(request: Request) -> Response:
-    """The reader is back: look at the payment at once, whatever the callback does."""
+    """Look at the payment at once when the reader comes back, without waiting for the callback."""
     shop, order = Shop.of(request), await _order(request)
     if order.payment_id is not None:
         try:
             await shop.payments_of(order.account).observe(order.payment_id, source="return")
         except PrenopayError:
-            log.exception("order %s: the gateway could not be asked; callback or sweep will tell", order.number)
+            log.exception(
+                "order %s: the gateway did not answer; callback or sweep will look again",
+                order.number,
+            )
     return RedirectResponse(f"/orders/{order.number}", status_code=303)
 
 
@@ -139,20 +142,20 @@ async def came_back(request: Request) -> Response:
 
 
 async def show_order(request: Request) -> Response:
-    """Show receipt and access, or what the order waits for."""
+    """Show the receipt and the access, or what the order waits for."""
     order = await _order(request)
     return await _show(request, order, await payment_of(Shop.of(request), order))
 
 
 async def order_status(request: Request) -> Response:
-    """Tell the waiting page how things stand, and whether to ask again."""
+    """Return the order's standing to the waiting page, and whether the page should ask again."""
     order = await _order(request)
     word = standing(order, await payment_of(Shop.of(request), order))
     return JSONResponse({"standing": word, "may_change": word in MAY_CHANGE}, headers={"cache-control": "no-store"})
 
 
 async def read_paper(request: Request) -> Response:
-    """Show the paper to who has paid for it."""
+    """Show the paper to a reader who has paid for it."""
     order = await _order(request)
     if not order.access:
         return RedirectResponse(f"/orders/{order.number}", status_code=303)
@@ -160,7 +163,7 @@ async def read_paper(request: Request) -> Response:
 
 
 def standing(order: ShopOrder, payment: Payment | None) -> str:
-    """Say in one word how things stand for the reader; the texts have a heading and a line for each."""
+    """Return the order's standing in one word; the texts have a heading and a line for each word."""
     if payment is None:
         return "unpaid"
     if payment.quarantined:
@@ -203,12 +206,12 @@ async def _show(request: Request, order: ShopOrder, payment: Payment | None, *, 
 
 
 def app_link(shop: Shop, switch: AppSwitch) -> str:
-    """Return what opens the Swish app; in the demo the emulated phone's page stands in for it."""
+    """Return the link that opens the Swish app; in the demo, the emulated phone's page."""
     return f"{shop.emulated_phone}?{urlsplit(switch.app_url).query}" if shop.emulated_phone else switch.app_url
 
 
 def _other_way(shop: Shop, order: ShopOrder) -> str:
-    """Return what the reader may change to; the gateway's own page lets them choose there."""
+    """Return the other way to pay that the reader may change to. On the gateway's own page they choose there."""
     if shop.swish is None:
         return ""
     return Instrument.CARD if order.instrument == Instrument.SWISH else Instrument.SWISH

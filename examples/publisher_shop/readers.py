@@ -1,6 +1,6 @@
-"""Who reads: a secret key in the browser's cookie, and the number that follows from it, which is no secret.
+"""Who the reader is: a secret key in the browser's cookie, and a number computed from it, which is not secret.
 
-A newspaper with a login of its own puts its reader's number in the place of ``reader_of``.
+A newspaper with its own login replaces ``reader_of``.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ YEAR_SECONDS: Final = 31_536_000
 
 
 def key_of(request: Request) -> str:
-    """Return the key that the browser holds; empty where it holds none."""
+    """Return the browser's key; empty if it has none."""
     return request.cookies.get(COOKIE, "")
 
 
 def reader_of(request: Request) -> str:
-    """Return the number of the reader who asks; empty for one we have not met."""
+    """Return the number of the reader who asks; empty for a new reader."""
     key = key_of(request)
     return reference_of(key) if key else ""
 
 
 def reference_of(key: str) -> str:
-    """Return the reader's number: the gateway and staff may see it, and nobody gets from it to the key."""
+    """Return the reader's number. The gateway and staff may see it; the key cannot be computed from it."""
     digest = base64.b32encode(hashlib.sha256(f"reader\n{key}".encode()).digest()).decode()
     return f"L-{digest[:12]}"
 
 
 def remember(request: Request, answer: Response, key: str) -> Response:
-    """Give the key to a browser that has none. Who comes back from the gateway's page must still have it: lax."""
+    """Give the key to a browser that has none. ``lax`` lets the browser keep it on the way back from the gateway."""
     if not key_of(request):
         answer.set_cookie(
             COOKIE,

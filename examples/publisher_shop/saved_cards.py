@@ -1,4 +1,4 @@
-"""A reader's saved cards: what they agreed to, saving one, changing it for another, and every choice they made."""
+"""A reader's saved cards: the consent, saving a card, replacing it, and every choice the reader made."""
 
 from __future__ import annotations
 
@@ -11,12 +11,24 @@ from typing import Final
 from examples.publisher_shop.catalogue import MONTHLY, OFFERS, Offer
 from examples.publisher_shop.orders import ShopOrder
 from examples.publisher_shop.shop import Shop
-from prenopay import Instrument, Money, OperationId, Order, Payer, Payment
+from prenopay import (
+    Consent,
+    ConsentKind,
+    Instrument,
+    Mandate,
+    MandateChange,
+    MandateState,
+    Money,
+    OperationId,
+    Order,
+    Payer,
+    Payment,
+    StoreMethod,
+)
 from prenopay.errors import IdReused, NotFound, OutcomeUnknown, PrenopayError
-from prenopay.values.mandates import Consent, ConsentKind, Mandate, MandateChange, MandateState, StoreMethod
 
 TEXT_VERSION: Final = "subscription-2026-11"
-"""Names the texts ``save_text`` as they are now: another wording is another version."""
+"""Names the present wording of the texts ``save_text``: another wording gets another version."""
 CHANNEL: Final = "web"
 BY_READER: Final = "reader"
 SHOWN: Final = frozenset(
@@ -28,12 +40,12 @@ log = logging.getLogger("shop")
 
 
 def may_save(shop: Shop, offer: Offer) -> bool:
-    """Say whether the checkout offers to save the card: for what goes on month by month."""
+    """Return whether the checkout offers to save the card: it does for monthly offers."""
     return shop.saves_cards and offer.is_monthly
 
 
 async def agreed(shop: Shop, order: ShopOrder) -> ShopOrder:
-    """Return the order with what the reader agrees to now; the new card takes the place of the saved one."""
+    """Return the order with the reader's consent as given now; the new card replaces the saved one."""
     saved = usable(await cards_of(shop, order.reader))
     return replace(
         order,
@@ -44,7 +56,7 @@ async def agreed(shop: Shop, order: ShopOrder) -> ShopOrder:
 
 
 def store_for(order: ShopOrder) -> StoreMethod | None:
-    """Return what the gateway is asked to store with the order, if its reader agreed to that."""
+    """Return the request to store the card, if the reader agreed to it."""
     if not order.agreed_at:
         return None
     consent = _consent(OFFERS[order.offer], order.agreed_text, datetime.fromisoformat(order.agreed_at))
@@ -52,10 +64,10 @@ def store_for(order: ShopOrder) -> StoreMethod | None:
 
 
 async def cards_of(shop: Shop, reader: str, *, asks_gateway: bool = False) -> tuple[Mandate, ...]:
-    """Return a reader's cards, newest first, earlier ones included.
+    """Return a reader's cards, newest first, ended ones included.
 
-    Issuers renew cards silently, so a page that shows them asks the gateway first; where it cannot be
-    reached, what we know is shown.
+    Issuers renew cards silently, so a page that shows cards asks the gateway first. If the gateway cannot
+    be reached, the page shows the cards as the books have them.
     """
     known = await shop.cards.mandates.of_payer(reader) if reader else ()
     if asks_gateway and any(card.state in SHOWN for card in known):
@@ -72,9 +84,9 @@ def usable(cards: tuple[Mandate, ...]) -> Mandate | None:
 
 
 async def verify_new_card(shop: Shop, old: Mandate, form: str, *, language: str) -> Payment:
-    """Return the gateway's page where the reader's new card is verified, for nothing, and takes the old one's place.
+    """Return a payment of zero, whose page verifies the reader's new card; the new card replaces the old one.
 
-    The operation id says which: a double click or a second tab on the same form gets the same page.
+    The operation id names the form: a double click or a second tab with the same form gets the same page.
     """
     asked, operation_id = _verification(shop, old, form, language), change_id(old.mandate_id, form)
     for pause in ASK_AGAIN_AFTER_SECONDS:
@@ -86,12 +98,12 @@ async def verify_new_card(shop: Shop, old: Mandate, form: str, *, language: str)
 
 
 def change_id(mandate_id: str, form: str) -> OperationId:
-    """Return the id of what a form to change cards asks for."""
+    """Return the operation id of a form that changes a card."""
     return OperationId.of("change-card", mandate_id, form)
 
 
 async def _asked_before(shop: Shop, operation_id: OperationId) -> Order | None:
-    """Return what the first click asked for: its consent has the time of that click."""
+    """Return the order of the first click: its consent has the time of that click."""
     try:
         return await shop.cards.order((await shop.cards.operation(operation_id)).payment_id)
     except NotFound:
@@ -116,7 +128,7 @@ def _verification(shop: Shop, old: Mandate, form: str, language: str) -> Order:
 
 
 def _consent(offer: Offer, text_version: str, agreed_at: datetime) -> Consent:
-    """Return what the text says: the price of one month, each month, and never anything else."""
+    """Return the consent as the text words it: the price of one month, each month, and nothing else."""
     return Consent(
         kind=ConsentKind.FIXED,
         most=offer.price,
@@ -126,12 +138,12 @@ def _consent(offer: Offer, text_version: str, agreed_at: datetime) -> Consent:
     )
 
 
-# Every choice, earlier ones included
+# Every choice that the reader made
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One step of one card: ``word`` names it in the texts, ``by`` is the card that took its place."""
+    """One step of one card: ``word`` names it in the texts, ``by`` is the card that replaced it."""
 
     at: datetime
     card: Mandate
@@ -154,7 +166,7 @@ async def choices(shop: Shop, cards: tuple[Mandate, ...]) -> list[Choice]:
 
 
 def _named(steps: tuple[MandateChange, ...]) -> list[tuple[MandateChange, str]]:
-    """Give each step the word that says what it meant: the second time a card is active it has rested."""
+    """Give each step its word. A card that becomes active a second time was suspended in between."""
     named: list[tuple[MandateChange, str]] = []
     was_saved = False
     for step in steps:

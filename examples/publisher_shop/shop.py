@@ -1,4 +1,4 @@
-"""What every page shares: the shop's orders, prenopay's accounts, and where the shop is."""
+"""What every page shares: the shop's orders, prenopay's accounts, and the shop's address."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ OwnSwish = AsyncPayments[SwishProvider]
 class Shop:
     """The shop: ``cards`` is its agreement with Swedbank Pay, ``swish`` its own Swish number, if it has one.
 
-    ``is_demo`` says that no real money moves, so the staff's password may be shown; ``emulated_phone`` is
-    then the page that stands in for the reader's phone. Cards are saved where there is a key to seal them with.
+    ``is_demo`` says that no real money moves, so the staff's password may be shown. ``emulated_phone`` is then
+    the address of a page that replaces the reader's phone. ``saves_cards`` is true if there is a key to seal cards.
     """
 
     url: str
@@ -49,7 +49,7 @@ class Shop:
         return shop
 
     def payments_by(self, instrument: str) -> Cards | OwnSwish:
-        """Return who collects: Swish goes straight to the newspaper's own number, where it has one."""
+        """Return the account that collects: Swish goes to the newspaper's own number, if it has one."""
         return self.swish if self.swish is not None and instrument == Instrument.SWISH else self.cards
 
     def payments_of(self, account: str | None) -> Cards | OwnSwish:

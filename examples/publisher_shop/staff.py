@@ -1,4 +1,4 @@
-"""The staff's pages: payments, what happened to each, and capture, cancel and refund."""
+"""The staff's pages: payments, the timeline of each, and capture, cancel and refund."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from starlette.routing import Route
 from examples.publisher_shop import door, readers
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.shop import Shop
-from prenopay import Action, Money, Operation, OperationId, Outcome, Payment
+from prenopay import Action, Money, Operation, OperationId, Outcome, Payment, TimelineEntry
 from prenopay.errors import Conflict, IdReused, NotFound, PrenopayError, TransportError
-from prenopay.values.payments import TimelineEntry
 
 PAGE_LENGTH: Final = 25
 STILL_OPEN: Final = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
@@ -33,7 +32,7 @@ async def login_page(request: Request) -> Response:
 
 
 async def log_in(request: Request) -> Response:
-    """Let in who knows the password."""
+    """Let in anyone who knows the password."""
     form = await request.form()
     return door.log_in(request, str(form.get("password", ""))) or _login_form(request, is_wrong=True)
 
@@ -55,13 +54,13 @@ async def payment_list(request: Request) -> Response:
 
 @door.for_staff
 async def payment_page(request: Request) -> Response:
-    """Show one payment, all that happened to it, and what can be done now."""
+    """Show one payment, its timeline, and the actions that are possible now."""
     return await _show(request)
 
 
 @door.for_staff
 async def operation_status(request: Request) -> Response:
-    """Tell the page how what was asked for stands, and whether to ask again."""
+    """Return the outcome of what was asked for to the page, and whether the page should ask again."""
     operation = await _did(request)
     outcome = Outcome.UNKNOWN if operation is None else operation.outcome
     return JSONResponse(
@@ -73,8 +72,8 @@ async def operation_status(request: Request) -> Response:
 async def change(request: Request) -> Response:
     """Capture, cancel or refund.
 
-    The form carries the operation id made when the page was drawn: sent twice, it acts once. How it
-    ended is read from the books by the page that follows, so that a reload shows the latest word.
+    The form contains an operation id that was made with the page: a form sent twice acts once. The next
+    page reads the outcome from the books, so that a reload shows the latest one.
     """
     shop, payment = Shop.of(request), await _payment(request)
     form = await request.form()
@@ -95,7 +94,7 @@ async def change(request: Request) -> Response:
 async def _act(shop: Shop, payment: Payment, action: str, operation_id: OperationId, amount: Money | None) -> Operation:
     payments = shop.payments_of(payment.account)
     match action:
-        case Action.CAPTURE:  # of cards only: Swish settles at once
+        case Action.CAPTURE:  # only cards have this: Swish takes the money at once
             return await shop.cards.capture(payment.payment_id, amount, operation_id=operation_id)
         case Action.REFUND:
             return await payments.refund(payment.payment_id, amount, operation_id=operation_id)
@@ -120,13 +119,13 @@ async def _find_operation(shop: Shop, account: str, operation_id: str) -> Operat
 
 
 def _read(typed: str, currency: str) -> Money | None:
-    """Read "1 249,50" as people write it; nothing typed means all of it."""
+    """Read an amount as people write it, such as "1 249,50". An empty text means the whole amount."""
     bare = "".join(typed.split()).replace(",", ".")
     return Money.from_decimal(bare, currency) if bare else None
 
 
 def _why(error: Exception) -> str:
-    """Return the text that tells a person what to do about ``error``."""
+    """Return the key of the text that explains ``error`` and what to do."""
     match error:
         case IdReused():
             return "form_used"
@@ -134,7 +133,7 @@ def _why(error: Exception) -> str:
             return "not_now"
         case TransportError():
             return "not_sent"
-        case ValueError():  # what was typed, or what cannot be asked for: InvalidOrder is one of them
+        case ValueError():  # a number that cannot be read, or an InvalidOrder
             return "amount_wrong"
         case _:
             return "gateway_says_no"
@@ -162,7 +161,7 @@ async def _show(request: Request, *, refused: str = "", action: str = "", typed:
 
 
 async def _reader_of(shop: Shop, payment: Payment) -> str:
-    """Return who pays: whose order it is, or whose monthly fee or change of cards."""
+    """Return the reader of an order, of a monthly fee or of a change of cards."""
     order = await shop.orders.get(payment.order_reference)
     number = readers.NUMBER.match(payment.order_reference)
     return order.reader if order is not None else number[0] if number is not None else ""
@@ -174,7 +173,7 @@ async def _payment(request: Request) -> Payment:
 
 
 async def _did(request: Request) -> Operation | None:
-    """Return the operation that the staff just asked for on this page, as the books have it now."""
+    """Return the operation that staff just asked for on this page, as the books have it now."""
     account, payment_id = request.path_params["account"], request.path_params["payment_id"]
     operation = await _find_operation(Shop.of(request), account, request.query_params.get("did", ""))
     return operation if operation is not None and operation.payment_id == payment_id else None
@@ -184,7 +183,7 @@ async def _did(request: Request) -> Operation | None:
 class Step:
     """One line of the timeline: ``group`` and ``word`` name what happened, ``outcome`` how it ended.
 
-    ``details`` are words again, each with the group its name stands under.
+    ``details`` are pairs of a group and a word, which name a text in the same way.
     """
 
     at: datetime
@@ -196,7 +195,7 @@ class Step:
 
 
 def _step(entry: TimelineEntry) -> Step:
-    """Split an entry such as ``operation.capture.succeeded`` into words that have a name in each language."""
+    """Split an entry such as ``operation.capture.succeeded`` into words that the texts translate."""
     group, word, outcome, *_ = [*entry.kind.split("."), "", ""]
     before, _, after = entry.text.partition(": ")
     details: tuple[tuple[str, str], ...]

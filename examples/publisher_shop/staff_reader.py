@@ -1,4 +1,4 @@
-"""The staff's page for one reader: what was drawn and why not, the saved cards, and the fee that comes next."""
+"""The staff's page for one reader: the fees and why one was not drawn, the saved cards, and the next fee."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger("shop")
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Why nothing was drawn: ``word`` names it in the texts, ``not_before`` says when it may be tried again."""
+    """Why nothing was drawn: ``word`` names it in the texts, ``not_before`` is the earliest time for another try."""
 
     word: str
     not_before: datetime | None = None
@@ -36,13 +36,13 @@ class Refusal:
 
 @door.for_staff
 async def reader_page(request: Request) -> Response:
-    """Show one reader, with the reasons."""
+    """Show one reader, with the reasons for refusals."""
     return await _show(request)
 
 
 @door.for_staff
 async def draw_fee(request: Request) -> Response:
-    """Draw the fee that the form names. Sent twice, or from two tabs, it draws once."""
+    """Draw the fee that the form names. A form that is sent twice, or from two tabs, draws once."""
     shop, reader, form = Shop.of(request), _reader(request), await request.form()
     cards = await cards_of(shop, reader)
     try:
@@ -61,7 +61,7 @@ async def draw_fee(request: Request) -> Response:
 
 @door.for_staff
 async def draw_status(request: Request) -> Response:
-    """Tell the page how the draw stands, and whether to ask again."""
+    """Return the outcome of the draw to the page, and whether the page should ask again."""
     operation = await _did(request)
     outcome = Outcome.UNKNOWN if operation is None else operation.outcome
     return JSONResponse(
@@ -112,7 +112,7 @@ def _reader(request: Request) -> str:
 
 
 async def _did(request: Request) -> Operation | None:
-    """Return the draw that the staff just asked for on this page, as the books have it now."""
+    """Return the draw that staff just asked for on this page, as the books have it now."""
     wanted, reader = request.query_params.get("did", ""), _reader(request)
     if not wanted.startswith(f"fee:{reader}:"):
         return None

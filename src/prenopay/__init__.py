@@ -1,7 +1,8 @@
 """prenopay: Nordic publishers take payments on their own web sites, straight to their own agreements.
 
-The names a host needs. Importing this loads neither a database library nor an HTTP client; what
-needs them is loaded when first named, and ``Accounts.open`` warms everything up.
+This module is the door for hosts: every name that a host needs is imported from here. Importing it loads
+neither a database library nor an HTTP client. A name that needs one loads it at its first use, and
+``Accounts.open`` loads the rest.
 """
 
 from __future__ import annotations
@@ -10,13 +11,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from prenopay._redaction import Secret
-from prenopay.values.callbacks import CallbackReply, CallbackRequest
+from prenopay.ports import Clock, Entropy, HttpSender
+from prenopay.values.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
 from prenopay.values.events import Event, EventKind
+from prenopay.values.mandates import (
+    Consent,
+    ConsentKind,
+    ImportProblem,
+    ImportReport,
+    Mandate,
+    MandateChange,
+    MandateKind,
+    MandateState,
+    StoreMethod,
+)
 from prenopay.values.money import Money
-from prenopay.values.orders import Address, CaptureMode, Instrument, Order, OrderLine, PageStyle, Payer, PayoutOrder
+from prenopay.values.orders import (
+    Address,
+    CaptureMode,
+    DeliveryTime,
+    Initiator,
+    Instrument,
+    LineKind,
+    Order,
+    OrderLine,
+    PageStyle,
+    Payer,
+    PayerHistory,
+    PayoutOrder,
+    RiskFacts,
+    ShippedTo,
+)
 from prenopay.values.payments import (
     Action,
     Advice,
+    AppSwitch,
     Decline,
     DeclineCode,
     DeclineKind,
@@ -29,14 +58,19 @@ from prenopay.values.payments import (
     Payment,
     PaymentState,
     Payout,
+    SeamlessView,
+    TimelineEntry,
 )
 from prenopay.values.subjects import Subject, SubjectKind
 
 if TYPE_CHECKING:
     from prenopay.accounts.accounts import AsyncAccounts
     from prenopay.accounts.sweep import SweepReport
-    from prenopay.blocking import Accounts, Payments
+    from prenopay.blocking import Accounts, Mandates, Payments
+    from prenopay.books.inbox import Callback
     from prenopay.books.upgrade import upgrade_database
+    from prenopay.cli.settings import Settings, load_settings
+    from prenopay.mandates.use_cases import AsyncMandates
     from prenopay.payments.use_cases import AsyncPayments
     from prenopay.provider import Environment
 
@@ -45,20 +79,40 @@ __all__ = [
     "Action",
     "Address",
     "Advice",
+    "AppSwitch",
     "AsyncAccounts",
+    "AsyncMandates",
     "AsyncPayments",
+    "Callback",
+    "CallbackAddress",
     "CallbackReply",
     "CallbackRequest",
+    "CallbackUrls",
     "CaptureMode",
+    "Clock",
+    "Consent",
+    "ConsentKind",
     "Decline",
     "DeclineCode",
     "DeclineKind",
+    "DeliveryTime",
+    "Entropy",
     "Environment",
     "Event",
     "EventKind",
     "Flag",
     "FlagKind",
+    "HttpSender",
+    "ImportProblem",
+    "ImportReport",
+    "Initiator",
     "Instrument",
+    "LineKind",
+    "Mandate",
+    "MandateChange",
+    "MandateKind",
+    "MandateState",
+    "Mandates",
     "Money",
     "Operation",
     "OperationId",
@@ -68,15 +122,23 @@ __all__ = [
     "Outcome",
     "PageStyle",
     "Payer",
+    "PayerHistory",
     "Payment",
     "PaymentState",
     "Payments",
     "Payout",
     "PayoutOrder",
+    "RiskFacts",
+    "SeamlessView",
     "Secret",
+    "Settings",
+    "ShippedTo",
+    "StoreMethod",
     "Subject",
     "SubjectKind",
     "SweepReport",
+    "TimelineEntry",
+    "load_settings",
     "upgrade_database",
 ]
 
@@ -85,10 +147,15 @@ __version__ = "0.1.0"
 _LOADED_WHEN_NAMED = {
     "Accounts": "prenopay.blocking",
     "AsyncAccounts": "prenopay.accounts.accounts",
+    "AsyncMandates": "prenopay.mandates.use_cases",
     "AsyncPayments": "prenopay.payments.use_cases",
+    "Callback": "prenopay.books.inbox",
     "Environment": "prenopay.provider",
+    "Mandates": "prenopay.blocking",
     "Payments": "prenopay.blocking",
+    "Settings": "prenopay.cli.settings",
     "SweepReport": "prenopay.accounts.sweep",
+    "load_settings": "prenopay.cli.settings",
     "upgrade_database": "prenopay.books.upgrade",
 }
 

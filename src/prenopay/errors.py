@@ -1,4 +1,4 @@
-"""Every error prenopay raises, in one tree; each says what happened and what to do next.
+"""Every error that prenopay raises, in one tree. Each says what happened and what to do next.
 
 ::
 
@@ -6,32 +6,32 @@
     ├── UnsupportedOperation          .capability .reason
     ├── InvalidOrder (ValueError)     .field: refused here, before anything was recorded
     ├── MandateUnusable               ended, suspended, foreign, or more than the payer agreed to
-    ├── CeilingReached                .not_before .rule: another draw is forbidden, nothing was sent
+    ├── CeilingReached                .not_before .rule: nothing was sent: another draw is forbidden
     ├── NotFound (LookupError)        no such payment or operation in this account
     ├── TransportError
     │   ├── NotSent                   nothing happened at the gateway: try again freely
-    │   └── OutcomeUnknown            sent, no readable answer: repeat with the same operation id
+    │   └── OutcomeUnknown            sent, but no readable answer: repeat with the same operation id
     ├── ProviderError                 .http_status .provider_code .problems .advice
-    │   ├── Rejected                  the request is wrong: nothing happened, mend and repeat
+    │   ├── Rejected                  the request is wrong: nothing happened, fix it and repeat
     │   ├── Unauthenticated           credentials or agreement refused: nothing happened
-    │   ├── Conflict                  not possible in the payment's present state
+    │   ├── Conflict                  not possible in the payment's present state: nothing happened
     │   │   └── DuplicateReference    the gateway has seen this reference before
     │   ├── RateLimited               .retry_after (seconds)
     │   ├── ProviderUnavailable       the gateway failed: the outcome is unknown
-    │   └── UnexpectedAnswer          an answer nobody can read: the outcome is unknown
+    │   └── UnexpectedAnswer          an answer that cannot be read: the outcome is unknown
     ├── CallbackError
-    │   ├── Unverified                not a callback URL of ours
+    │   ├── Unverified                not a callback URL that prenopay made
     │   └── Malformed                 a callback whose body cannot be read
     └── LedgerError
-        ├── IllegalTransition         the books would contradict themselves
+        ├── IllegalTransition         the change would make the books contradict themselves
         ├── IdReused                  one operation id, two different sets of parameters
-        ├── Quarantined               the payment does not match its order: a person must look
+        ├── Quarantined               the payment does not match its order: a person must look at it
         └── LedgerUnavailable         the database is locked, gone or not migrated
 
-    ConfigurationError (ValueError)   outside the family, so that it is never swallowed with it
+    ConfigurationError (ValueError)   outside the tree, so that a handler for PrenopayError does not hide it
 
 A *decline* (issuer, bank or payer said no) is a result, not an error.
-Messages are scrubbed of secrets when an error is built.
+An error removes secrets from its message when it is created.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ __all__ = [
 
 
 class PrenopayError(Exception):
-    """The base of every error a use case raises; catch it to catch them all."""
+    """The base class of every error that a use case raises."""
 
     account: str | None = None
     provider: str | None = None
@@ -90,7 +90,7 @@ class PrenopayError(Exception):
         operation_id: str | None = None,
         payment_id: str | None = None,
     ) -> Self:
-        """Fill in what is known about where the error happened, and return the error."""
+        """Add where the error happened, as far as it is known, and return the error."""
         self.account = self.account or account
         self.provider = self.provider or provider
         self.operation_id = self.operation_id or operation_id
@@ -108,14 +108,14 @@ class UnsupportedOperation(PrenopayError):
 
 
 class MandateUnusable(PrenopayError):
-    """The mandate cannot be charged like this: ended, suspended, another payer's, or not agreed to."""
+    """The mandate cannot be charged like this: ended, suspended, another payer's, or not for this amount."""
 
 
 class CeilingReached(PrenopayError):
     """Nothing was sent: the card schemes, or the last decline, forbid another draw on this card.
 
-    ``not_before`` is the earliest time for the next (``None``: never on this method); ``rule`` names
-    what forbids it.
+    ``not_before`` is the earliest time for the next draw (``None``: never on this method). ``rule`` names what
+    forbids it.
     """
 
     def __init__(self, message: str = "", *, not_before: datetime | None = None, rule: str = "") -> None:
@@ -125,7 +125,7 @@ class CeilingReached(PrenopayError):
 
 
 class InvalidOrder(PrenopayError, ValueError):
-    """What was asked for cannot be expressed to the provider; ``field`` names the culprit."""
+    """What was asked for cannot be expressed to the provider; ``field`` names what is wrong."""
 
     def __init__(self, message: str = "", *, field: str = "") -> None:
         super().__init__(message)
@@ -133,19 +133,19 @@ class InvalidOrder(PrenopayError, ValueError):
 
 
 class NotFound(PrenopayError, LookupError):
-    """No payment or operation with that id exists in this account."""
+    """This account has no payment, operation or mandate with that id."""
 
 
 class TransportError(PrenopayError):
-    """The request or its answer was lost between us and the gateway."""
+    """The request or its answer was lost between prenopay and the gateway."""
 
 
 class NotSent(TransportError):
-    """The request certainly never reached the gateway: nothing happened, try again freely."""
+    """The request never reached the gateway: nothing happened, try again freely."""
 
 
 class OutcomeUnknown(TransportError):
-    """The request may have been acted on, but no answer came.
+    """The gateway may have acted on the request, but no answer came.
 
     Call the same use case again with the same operation id, or ``resolve(operation_id)``:
     prenopay looks up what happened before it sends anything again.
@@ -153,7 +153,7 @@ class OutcomeUnknown(TransportError):
 
 
 class ProviderError(PrenopayError):
-    """The gateway answered, and the answer is not what was asked for."""
+    """The gateway answered, but did not do what was asked for."""
 
     def __init__(
         self,
@@ -176,19 +176,19 @@ class Rejected(ProviderError):
 
 
 class Unauthenticated(ProviderError):
-    """The gateway refused our credentials or agreement. Nothing happened."""
+    """The gateway refused the account's credentials or agreement. Nothing happened."""
 
 
 class Conflict(ProviderError):
-    """What was asked for is not possible in the payment's present state. Nothing happened."""
+    """The payment's present state does not allow this. Nothing happened."""
 
 
 class DuplicateReference(Conflict):
-    """The gateway has already seen the reference this request carried."""
+    """The gateway has already seen the reference of this request."""
 
 
 class RateLimited(ProviderError):
-    """Too many requests. Nothing happened; ``retry_after`` says how many seconds to wait."""
+    """There were too many requests. Nothing happened; ``retry_after`` is the number of seconds to wait."""
 
     def __init__(
         self,
@@ -223,31 +223,31 @@ class CallbackError(PrenopayError):
 
 
 class Unverified(CallbackError):
-    """The path is not one that prenopay handed out."""
+    """prenopay did not make this callback path."""
 
 
 class Malformed(CallbackError):
-    """The body is too large, or is not what the provider sends."""
+    """The body is too large, or the provider does not send such a body."""
 
 
 class LedgerError(PrenopayError):
-    """The store refused."""
+    """The ledger refused, or could not be used."""
 
 
 class IllegalTransition(LedgerError):
-    """A change that would make the books contradict themselves."""
+    """The change would make the books contradict themselves."""
 
 
 class IdReused(LedgerError):
-    """The operation id was used before, with other parameters."""
+    """The operation id was used before with other parameters."""
 
 
 class Quarantined(LedgerError):
-    """The gateway's payment does not match the order: a person must look before it moves on."""
+    """The gateway's payment does not match the order: a person must look at it before any change."""
 
 
 class LedgerUnavailable(LedgerError):
-    """The database is locked, gone, or at another schema version."""
+    """The database is locked, gone, or has another schema version."""
 
 
 class ConfigurationError(ValueError):

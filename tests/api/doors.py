@@ -68,7 +68,7 @@ def values_met() -> list[type[Any]]:
     """Return every value of ours that a host meets: exported, or named by what is exported, at any depth."""
     met: set[type[Any]] = set()
     waiting: list[Any] = [getattr(prenopay, name) for name in prenopay.__all__]
-    for door in ("prenopay.provider", "prenopay.providers.swedbankpay", "prenopay.cli.settings"):
+    for door in ("prenopay.provider", "prenopay.providers.swedbankpay"):
         waiting += names_of(importlib.import_module(door)).values()
     while waiting:
         each = waiting.pop()

@@ -1,4 +1,4 @@
-"""Reads the documentation as tests do: its files, its Python blocks, what they print, its command lines."""
+"""Reads the documentation for the tests: pages, Python blocks and their output, settings files, command lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 DOCS: Final = ROOT / "docs"
 
 _PRINTED: Final = re.compile(r"<!-- printed -->\n+```text\n(?P<expected>.*?)```\n", re.DOTALL)
-"""What the Python blocks above print, ``…`` standing for anything."""
+"""The output of the Python blocks above it; ``…`` matches any text."""
+_SETTINGS: Final = re.compile(r"^```toml\n(?P<text>database = .*?)^```$", re.DOTALL | re.MULTILINE)
 _SHELL: Final = re.compile(r"^```sh\n(?P<lines>.*?)^```$", re.DOTALL | re.MULTILINE)
 _INLINE: Final = re.compile(r"`(prenopay [^`\n]+)`")
 _ENDS_A_COMMAND: Final = frozenset({"|", ">", ">>", "&&", ";", "&", "#"})
@@ -32,6 +33,15 @@ def documents() -> list[Path]:
 def name_of(page: Path) -> str:
     """Return the page's path within the project."""
     return page.relative_to(ROOT).as_posix()
+
+
+def settings_files(page: Path) -> dict[str, str]:
+    """Return the ``prenopay.toml`` that ``page`` shows, and the files that it refers to; none on most pages."""
+    found = _SETTINGS.search(page.read_text(encoding="utf-8"))
+    if found is None:
+        return {}
+    referred = re.findall(r'"file:([^"]+)"', found["text"])
+    return {"prenopay.toml": found["text"]} | dict.fromkeys(referred, "emulator-token")
 
 
 def _printed_parts(document: Document) -> Iterable[Region]:
@@ -49,7 +59,7 @@ def _compare(example: Example) -> None:
 
 
 def run(page: Path, namespace: dict[str, Any], *, exchange: dict[str, str]) -> list[str]:
-    """Run the Python blocks of ``page``, texts replaced by ``exchange``; return why some were left out."""
+    """Run the Python blocks of ``page`` after the replacements in ``exchange``; return why some were left out."""
     text = page.read_text(encoding="utf-8")
     for shown, real in exchange.items():
         text = text.replace(shown, real)
@@ -74,7 +84,7 @@ def run(page: Path, namespace: dict[str, Any], *, exchange: dict[str, str]) -> l
 
 
 def command_lines(page: Path) -> Iterator[list[str]]:
-    """Return the arguments of every ``prenopay …`` that ``page`` shows; those within a sentence ask for help."""
+    """Return the arguments of every ``prenopay …`` on ``page``; a command inside a sentence gets ``--help``."""
     text = page.read_text(encoding="utf-8")
     for block in _SHELL.finditer(text):
         for line in block["lines"].splitlines():

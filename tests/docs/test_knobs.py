@@ -1,4 +1,4 @@
-"""The page of the emulators' knobs has every field, word, call, action and code, each with a text and once."""
+"""The page of the emulators' knobs has every field, word, call, action and code once, each with a text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OTHERS: tuple[type, ...] = (
 
 
 def switches(module: ModuleType) -> Iterator[type]:
-    """Find the classes of a ``behaviour`` module, by what it defines and not by what it says it does."""
+    """Find the classes that a ``behaviour`` module defines, whatever its ``__all__`` lists."""
     for each in vars(module).values():
         if isinstance(each, type) and each.__module__ == module.__name__:
             yield each
@@ -52,7 +52,7 @@ def named(owner: type) -> str:
 
 @pytest.fixture(scope="module")
 def tables() -> Iterator[dict[str, list[list[str]]]]:
-    """Return the rows of every table that the page has made."""
+    """Return the rows of every table on the page."""
     sys.path.insert(0, str(DOCS / "_extensions"))
     try:
         from from_code import knobs, markdown  # type: ignore[import-not-found]  # noqa: PLC0415 - not a package of ours
@@ -74,7 +74,7 @@ def rows(table: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("owner", _CLASSES, ids=named)
-def test_every_knob_stands_in_the_page_with_a_text(owner: type, tables: dict[str, list[list[str]]]) -> None:
+def test_the_page_has_every_knob_with_a_text(owner: type, tables: dict[str, list[list[str]]]) -> None:
     found = tables[named(owner)]
     names = [each.name for each in owner] if issubclass(owner, Enum) else [each.name for each in fields(owner)]
     assert [row[0] for row in found] == [f"`{name}`" for name in names]
@@ -85,7 +85,7 @@ def fields(owner: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(owner)
 
 
-def test_every_control_call_stands_in_the_page(tables: dict[str, list[list[str]]]) -> None:
+def test_the_page_has_every_control_call(tables: dict[str, list[list[str]]]) -> None:
     routes = control.ControlPanel(SwedbankPayEmulator())._routes
     expected = {(method, f"`{control.CONTROL_PREFIX}{route}`") for method, route in [*routes, ("GET", "orders/{id}")]}
     assert {(row[0], row[1]) for row in tables["knobs:control"]} == expected
@@ -97,14 +97,14 @@ def test_every_control_call_stands_in_the_page(tables: dict[str, list[list[str]]
     [("swedbankpay", SwedbankPayEmulator()), ("swish", SwishEmulator())],
     ids=["swedbankpay", "swish"],
 )
-def test_every_payer_action_is_taken_and_told(
+def test_the_page_has_every_payer_action(
     name: str, emulator: SwedbankPayEmulator | SwishEmulator, tables: dict[str, list[list[str]]]
 ) -> None:
-    told = [row[0].strip("`") for row in tables[f"knobs:{name}.actions"]]
+    listed = [row[0].strip("`") for row in tables[f"knobs:{name}.actions"]]
     with pytest.raises(control.ControlRefused) as refused:
         emulator.act_as_payer("no such action", "x", {})
     words = re.findall(r"[a-z_]+", str(refused.value).removeprefix("action must be "))
-    assert set(words) - {"or"} == set(told)
+    assert set(words) - {"or"} == set(listed)
 
 
 def test_the_tables_of_codes_have_rows(tables: dict[str, list[list[str]]]) -> None:
@@ -115,7 +115,7 @@ def test_the_tables_of_codes_have_rows(tables: dict[str, list[list[str]]]) -> No
 
 
 def test_defaults_are_those_of_the_code(tables: dict[str, list[list[str]]]) -> None:
-    told = {row[0]: row[2] for row in tables["knobs:swedbankpay.Behaviour"]}
-    assert told["`create_status`"] == f"`{swedbankpay.Behaviour().create_status}`"
-    assert told["`create_status`"] != f"`{AWKWARD.create_status}`"
-    assert told["`brand`"] == "`Brand.PAYEX`"
+    listed = {row[0]: row[2] for row in tables["knobs:swedbankpay.Behaviour"]}
+    assert listed["`create_status`"] == f"`{swedbankpay.Behaviour().create_status}`"
+    assert listed["`create_status`"] != f"`{AWKWARD.create_status}`"
+    assert listed["`brand`"] == "`Brand.PAYEX`"

@@ -1,4 +1,4 @@
-"""Every Python block of README and docs runs, every command line shown is one, every link of the README leads on."""
+"""Every Python block of README and docs runs, every command line parses, every path in a top-level page exists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.server import serve
 from tests.conftest import real_part_is_missing
-from tests.docs.reading import ROOT, command_lines, documents, name_of, run
+from tests.docs.reading import ROOT, command_lines, documents, name_of, run, settings_files
 
 PAGES = [pytest.param(page, id=name_of(page)) for page in documents()]
 
@@ -27,7 +27,12 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_python_blocks_run(page: Path, stage: dict[str, Any]) -> None:
+def test_python_blocks_run(page: Path, stage: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in settings_files(page).items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+    for name in re.findall(r'"env:(\w+)"', page.read_text(encoding="utf-8")):
+        monkeypatch.setenv(name, "a-long-random-text-from-your-secret-store")
     if "127.0.0.1:8001" in page.read_text(encoding="utf-8"):
         left_out = run_with_served_gateway(page, stage)
     else:
@@ -37,7 +42,7 @@ def test_python_blocks_run(page: Path, stage: dict[str, Any]) -> None:
 
 
 def run_with_served_gateway(page: Path, stage: dict[str, Any]) -> list[str]:
-    """Serve the emulator, and put free ports in the place of those the page names."""
+    """Serve the emulator, and replace the ports that the page names by free ones."""
     emulator = stage["emulator"] = SwedbankPayEmulator(clock=VirtualClock(real_time=True))
     port = free_port()
     with serve(emulator) as served:
@@ -56,12 +61,26 @@ def test_command_lines_are_ones(page: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def exit_code(arguments: list[str]) -> object:
-    """Return how the real parser ends on ``arguments``."""
+    """Return the exit code of the real parser for ``arguments``."""
     try:
         cli._parser().parse_args(arguments)
     except SystemExit as ended:
         return ended.code
     return 0
+
+
+def test_no_page_hides_code() -> None:
+    hiding = [name_of(page) for page in documents() if "invisible-code" in page.read_text(encoding="utf-8")]
+    assert hiding == []
+
+
+def test_pages_import_through_the_four_doors_only() -> None:
+    doors = re.compile(r"prenopay(\.(errors|provider|providers\.\w+|web\.(asgi|wsgi)|testing\.[\w.]+))?")
+    imported = re.compile(r"^\s*(?:from|import) (prenopay[\w.]*)", re.MULTILINE)
+    sources = [*documents(), *sorted((ROOT / "examples" / "publisher_shop").glob("*.py"))]
+    found = [(name_of(each), name) for each in sources for name in imported.findall(each.read_text(encoding="utf-8"))]
+    assert len(found) > 50
+    assert [each for each in found if not doors.fullmatch(each[1])] == []
 
 
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"])

@@ -319,7 +319,7 @@ def settings_file(content: bytes) -> None:
         file = folder / "prenopay.toml"
         file.write_bytes(content)
         try:
-            read = settings.load(file)
+            read = settings.load_settings(file)
         except ConfigurationError as error:
             said = str(error)
         else:

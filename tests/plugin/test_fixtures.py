@@ -18,7 +18,7 @@ from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
 from prenopay.testing.delivery import Callbacks, to_accounts
 from prenopay.testing.faults import Fault, FaultKind
-from prenopay.testing.listening import Heard, listening
+from prenopay.testing.listening import Logged, listening
 from prenopay.testing.mock import Mock, MockGateway, MockSender
 from prenopay.testing.payer import AsyncTestPayer, TestPayer
 from prenopay.testing.secrets import SecretSeeker, SecretsSeen
@@ -345,8 +345,8 @@ def test_an_async_host_reaches_both_emulators_in_process(
 
 
 @pytest.fixture
-def heard() -> Iterator[list[Heard]]:
-    records: list[Heard] = []
+def heard() -> Iterator[list[Logged]]:
+    records: list[Logged] = []
     with listening(records.append):
         yield records
 
@@ -397,7 +397,7 @@ def test_a_secret_in_a_value_or_in_the_log_is_found(
     gateway: str,
     request: pytest.FixtureRequest,
     prenopay_bench: Bench,
-    heard: list[Heard],
+    heard: list[Logged],
 ) -> None:
     request.getfixturevalue(f"{gateway}_account")
     seeker = SecretSeeker(prenopay_bench, lambda: heard)

@@ -11,7 +11,7 @@ import pytest
 
 from prenopay import Accounts, Payer
 from prenopay.testing.bench import Bench, OpenMock
-from prenopay.testing.listening import Heard, listening
+from prenopay.testing.listening import Logged, listening
 from prenopay.testing.secrets import SecretSeeker, SecretsSeen
 from prenopay.values.orders import Address, PageStyle
 from tests.behaviour.shop import CALLBACK_URL, KEY, an_order
@@ -30,7 +30,7 @@ PAYER = Payer(
 
 @pytest.fixture
 def seeker(prenopay_bench: Bench) -> Iterator[SecretSeeker]:
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     with listening(heard.append):
         seeker = SecretSeeker(prenopay_bench, lambda: heard)
         seeker.knows(NUMBER)
@@ -99,7 +99,7 @@ def keeps_to_itself(logger: logging.Logger) -> None:
 @pytest.mark.parametrize("kind", [leaves, keeps_to_itself])
 @pytest.mark.parametrize("extra", [True, False])
 def test_every_record_is_looked_at(level: int, kind: Any, extra: bool, prenopay_bench: Bench) -> None:  # noqa: FBT001
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     logger = logging.getLogger(f"host.{kind.__name__}")
     kind(logger)
     logger.setLevel(logging.NOTSET if logger.propagate else logging.DEBUG)
@@ -115,7 +115,7 @@ def test_every_record_is_looked_at(level: int, kind: Any, extra: bool, prenopay_
 
 
 def test_others_hear_what_they_heard_before_and_levels_are_put_back(caplog: pytest.LogCaptureFixture) -> None:
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     root, ours = logging.getLogger(), logging.getLogger("prenopay")
     before = root.level, ours.level, list(root.handlers)
     with listening(heard.append):
@@ -137,7 +137,7 @@ def test_others_hear_what_they_heard_before_and_levels_are_put_back(caplog: pyte
 def test_a_record_that_cannot_be_written_is_reported_as_logging_does(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[logging.LogRecord] = []
     monkeypatch.setattr(logging.Handler, "handleError", lambda _handler, record: reported.append(record))
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     logger = logging.getLogger("host.wrong")
     logger.propagate = False
     with listening(heard.append):

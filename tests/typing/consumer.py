@@ -37,7 +37,9 @@ from prenopay import (
     Payments,
     PaymentState,
     Secret,
+    Settings,
     SweepReport,
+    load_settings,
     upgrade_database,
 )
 from prenopay.values.callbacks import CallbackAddress, Heard
@@ -91,7 +93,6 @@ from prenopay.providers.swedbankpay import (
     SwedbankPay,
     SwedbankPayProvider,
 )
-from prenopay.cli.settings import Settings, load
 from prenopay.web import asgi, wsgi
 
 DATABASE = "sqlite:///shop.db"
@@ -396,7 +397,7 @@ def open_with_own_ports() -> AsyncAccounts:
     clock: Clock = fixed
     entropy: Entropy = fixed
     sender: HttpSender = fixed
-    keys = load("prenopay.toml").callback_keys
+    keys = load_settings("prenopay.toml").callback_keys
     return AsyncAccounts.open(
         DATABASE,
         callback_url="https://kuriren.example/callbacks",

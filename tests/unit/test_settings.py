@@ -1,4 +1,4 @@
-"""A ``prenopay.toml`` is read strictly: every error names the file and the key, and no secret stands in one."""
+"""A ``prenopay.toml`` is read strictly: every error names the file and the key, and no secret may be in the file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ host_urls = ["https://shop.example"]
 deadline_seconds = 5
 callback_sources = ["20.91.170.120/29"]
 """
-    read = settings.load(write(folder, _TOP + more))
+    read = settings.load_settings(write(folder, _TOP + more))
     expected = SwedbankPay(
         account="paper",
         environment=Environment.TEST,
@@ -68,31 +68,31 @@ callback_sources = ["20.91.170.120/29"]
 
 
 def test_the_top_of_the_file_is_read(folder: Path) -> None:
-    read = settings.load(write(folder))
+    read = settings.load_settings(write(folder))
     expected = ("sqlite:///shop.db", "https://shop.example/prenopay", (Secret(_KEY),))
     assert expected == (read.database, read.callback_url, read.callback_keys)
 
 
 def test_the_file_is_found_here(folder: Path) -> None:
     write(folder)
-    assert Path("prenopay.toml") == settings.load().path
+    assert Path("prenopay.toml") == settings.load_settings().path
 
 
 def test_the_file_is_found_by_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(folder, name="elsewhere.toml")
     monkeypatch.setenv("PRENOPAY_CONFIG", str(file))
-    assert file == settings.load().path
+    assert file == settings.load_settings().path
 
 
 def test_a_path_given_comes_before_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRENOPAY_CONFIG", str(folder / "nowhere.toml"))
     file = write(folder)
-    assert file == settings.load(file).path
+    assert file == settings.load_settings(file).path
 
 
 def test_secrets_are_read_from_files_beside_it(folder: Path) -> None:
     write(folder, "the-token\n", name="token.txt")
-    read = settings.load(write(folder, _TOP.replace("env:PRENOPAY_TEST_TOKEN", "file:token.txt")))
+    read = settings.load_settings(write(folder, _TOP.replace("env:PRENOPAY_TEST_TOKEN", "file:token.txt")))
     (account,) = read.accounts
     assert isinstance(account, SwedbankPay)
     assert Secret("the-token") == account.access_token
@@ -100,7 +100,7 @@ def test_secrets_are_read_from_files_beside_it(folder: Path) -> None:
 
 def test_the_database_may_be_a_reference(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRENOPAY_TEST_DATABASE", "postgresql://u:hunter2@db/shop")
-    read = settings.load(write(folder, _TOP.replace("sqlite:///shop.db", "env:PRENOPAY_TEST_DATABASE")))
+    read = settings.load_settings(write(folder, _TOP.replace("sqlite:///shop.db", "env:PRENOPAY_TEST_DATABASE")))
     expected = "postgresql://u:hunter2@db/shop"
     assert expected == read.database
 
@@ -144,7 +144,7 @@ _WRONG = [
 @pytest.mark.parametrize(("change", "key", "why"), _WRONG)
 def test_a_wrong_setting_names_file_and_key(folder: Path, change: str, key: str, why: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        settings.load(write(folder, changed(change)))
+        settings.load_settings(write(folder, changed(change)))
     told = str(caught.value)
     assert not [part for part in ("prenopay.toml: ", key, why) if part not in told]
 
@@ -176,14 +176,14 @@ def changed(change: str) -> str:
 )
 def test_a_wrong_optional_setting_names_the_key(folder: Path, line: str, why: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        settings.load(write(folder, _TOP + line))
+        settings.load_settings(write(folder, _TOP + line))
     told = str(caught.value)
     assert not [part for part in ("prenopay.toml: ", line.split(" ", 1)[0], why) if part not in told]
 
 
 def test_a_missing_file_says_how_to_name_one(folder: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.toml does not exist; .*--config or PRENOPAY_CONFIG"):
-        settings.load(folder / "nowhere.toml")
+        settings.load_settings(folder / "nowhere.toml")
 
 
 @pytest.mark.parametrize("content", [b"database = ", b"\xff\xfe", b"a = 1\na = 2"])
@@ -191,12 +191,12 @@ def test_a_file_that_is_not_toml_is_named(folder: Path, content: bytes) -> None:
     file = folder / "prenopay.toml"
     file.write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"prenopay\.toml cannot be read"):
-        settings.load(file)
+        settings.load_settings(file)
 
 
 def test_a_folder_is_no_file(folder: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        settings.load(folder)
+        settings.load_settings(folder)
 
 
 # Secrets stay secret
@@ -208,13 +208,13 @@ def test_a_folder_is_no_file(folder: Path) -> None:
 )
 def test_a_secret_in_the_file_is_refused_and_not_repeated(folder: Path, reference: str, key: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{key}.* is a secret: keep it out of this file") as caught:
-        settings.load(write(folder, _TOP.replace(reference, "hunter2" * 6)))
+        settings.load_settings(write(folder, _TOP.replace(reference, "hunter2" * 6)))
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_callback_key_given_as_a_text_is_not_repeated(folder: Path) -> None:
     with pytest.raises(ConfigurationError, match="callback_keys: must be a list") as caught:
-        settings.load(write(folder, _TOP.replace('["env:PRENOPAY_TEST_KEY"]', '"hunter2hunter2"')))
+        settings.load_settings(write(folder, _TOP.replace('["env:PRENOPAY_TEST_KEY"]', '"hunter2hunter2"')))
     assert "hunter2" not in str(caught.value)
 
 
@@ -225,10 +225,10 @@ def test_a_callback_key_given_as_a_text_is_not_repeated(folder: Path) -> None:
 def test_a_secret_file_that_holds_none_is_refused(folder: Path, content: bytes, why: str) -> None:
     (folder / "token.txt").write_bytes(content)
     with pytest.raises(ConfigurationError, match=f"access_token: .*token.txt {why}"):
-        settings.load(write(folder, _TOP.replace("env:PRENOPAY_TEST_TOKEN", "file:token.txt")))
+        settings.load_settings(write(folder, _TOP.replace("env:PRENOPAY_TEST_TOKEN", "file:token.txt")))
 
 
 def test_settings_show_no_secret(folder: Path) -> None:
-    shown = repr(settings.load(write(folder)))
+    shown = repr(settings.load_settings(write(folder)))
     assert "the-token" not in shown
     assert _KEY not in shown

@@ -40,7 +40,7 @@ def test_no_more_is_read_than_the_length_says(host: Host, stated: str) -> None:
 def test_a_length_that_lies_gets_400_and_nothing_is_kept(host: Host, stated: str) -> None:
     payment = host.paid()
     asked = environ(host.path(payment), body(payment), CONTENT_LENGTH=stated)
-    assert call_wsgi(CallbackApp(host.blocking()), asked).body == b"the body is not whole\n"
+    assert call_wsgi(CallbackApp(host.blocking()), asked).body == b"the body is incomplete\n"
     assert host.callbacks() == ()
 
 
@@ -68,7 +68,7 @@ def test_it_may_be_mounted_under_any_prefix(host: Host, prefix: str) -> None:
     assert call_wsgi(validator(CallbackApp(host.blocking())), asked).status == 200
 
 
-def test_a_prefix_may_stand_within_the_path_that_was_signed(host: Host) -> None:
+def test_a_prefix_may_be_within_the_path_that_was_signed(host: Host) -> None:
     payment = host.paid()
     above, mac = host.path(payment).rsplit("/", 1)
     asked = environ(f"/{mac}", body(payment), SCRIPT_NAME=above)

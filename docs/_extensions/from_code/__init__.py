@@ -1,7 +1,7 @@
-"""The ``from-code`` directive: tables of the documentation that are made from the code when it is built.
+"""The ``from-code`` directive: tables of the documentation that are made from the code at build time.
 
-The code says what there is; the page says what it is for, in the directive's body, one ``name: text``
-a line. A name without a text, or a text without a name, stops the build.
+The code has the names, and the page has a text for each: one ``name: text`` a line, in the directive's
+body. A name without a text, or a text without a name, stops the build.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _MAKERS: Final[Mapping[str, Callable[[Texts], str]]] = {
 
 
 class FromCode(SphinxDirective):
-    """``{from-code} NAME``: what the maker of that name makes of the code and of the texts in the body."""
+    """``{from-code} NAME``: the table that the maker of this name makes from the code and the texts in the body."""
 
     required_arguments = 1
     has_content = True
@@ -76,14 +76,14 @@ def _plain_signature(
     signature: str | None,
     returned: str | None,
 ) -> tuple[str | None, str | None]:
-    """Show no way to make an enum, and ``...`` for a default made anew each time (``<factory>`` is not Python)."""
+    """Hide the constructor of enums, and show ``...`` for a default factory (``<factory>`` is not Python)."""
     if isinstance(documented, type) and issubclass(documented, Enum):
         return "", None
     return None if signature is None else signature.replace("<factory>", "..."), returned
 
 
 def _leave_comments_out(_app: object, doctree: Any) -> None:
-    """Keep what only the tests read (``<!-- … -->``) out of the built pages."""
+    """Remove comments (``<!-- … -->``) from the built pages: only the tests read them."""
     for node in list(doctree.findall()):
         if node.tagname == "comment" or (node.tagname == "raw" and node.astext().lstrip().startswith("<!--")):
             node.parent.remove(node)

@@ -13,7 +13,7 @@ __all__ = ["commands"]
 
 
 def commands(texts: Texts) -> str:
-    """Return what every command takes, and a section for each command with what it takes besides."""
+    """Return the arguments that every command takes, and a section for each command with its own."""
     leaves = list(_leaves(cli._parser(), ""))  # noqa: SLF001 - the parser is what is documented
     shared = set.intersection(*({action.dest for action in parser._actions} for parser, _said in leaves))  # noqa: SLF001
     everywhere = f"## Every command\n\n{_arguments(leaves[0][0], lambda dest: dest in shared)}"

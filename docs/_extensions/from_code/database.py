@@ -1,4 +1,4 @@
-"""The tables, from the schema that the code uses."""
+"""The database tables, from the schema of the code."""
 
 from __future__ import annotations
 

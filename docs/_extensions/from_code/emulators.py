@@ -1,4 +1,4 @@
-"""What the emulator of Swedbank Pay declines on purpose, and the cards it takes."""
+"""The amounts that the emulator of Swedbank Pay declines on purpose, and the cards that it accepts."""
 
 from __future__ import annotations
 

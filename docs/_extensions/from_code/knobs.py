@@ -1,6 +1,7 @@
 """Every knob of the emulators: fields and words with their defaults and texts, control calls, payer actions, codes.
 
-The text of a knob is the docstring under it; where it has none, the page gives it. One without either stops the build.
+The text of a knob is the docstring under it. If there is none, the page gives the text. A knob without a text
+stops the build.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ CLASSES: Final[Mapping[str, type]] = {
     "Manner": callbacks.Manner,
     "RetrySchedule": callbacks.RetrySchedule,
 }
-"""What is set on an emulator, by the name the page calls it."""
+"""What can be set on an emulator, by the name that the page uses."""
 
 
 def docstrings_of(owner: type) -> dict[str, str]:
-    """Return the docstrings that stand under the attributes of a class, each in one line."""
+    """Return the docstrings under the attributes of a class, each in one line."""
     body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
     if not isinstance(body, ast.ClassDef):
         message = f"{owner} is not written as a class"
@@ -94,7 +95,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 
 def _span(values: frozenset[Any]) -> str:
-    """Return a set in a few signs: ``200 to 299`` for a range of numbers."""
+    """Return a set in a short form: ``200 to 299`` for a range of numbers."""
     ordered = sorted(values)
     if len(ordered) > _LISTED_MOST and isinstance(ordered[0], int):
         return f"{ordered[0]} to {ordered[-1]}"
@@ -161,7 +162,7 @@ def swish_codes(_texts: Texts) -> str:
         return ", ".join(call.value for call in codes.Call if word in by_call[call]) or _NOTHING
 
     rows = [(code(word), calls(tables[0], word), calls(tables[1], word), codes.text_of(word)) for word in known]
-    return table(("Message", "Refused at once", "Ends so later", "What Swish says"), rows)
+    return table(("Message", "Refused at once", "Ends with it later", "What Swish says"), rows)
 
 
 def swedbankpay_descriptions(_texts: Texts) -> str:

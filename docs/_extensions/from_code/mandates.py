@@ -12,7 +12,7 @@ __all__ = ["ceilings", "columns", "states"]
 
 
 def ceilings(_texts: Texts) -> str:
-    """Return every ceiling, with where it stands."""
+    """Return every ceiling, with its source."""
     rows = [
         (scheme.value, code(each.rule), str(each.failures), duration(each.window), each.source)
         for scheme, bounds in CEILINGS.items()

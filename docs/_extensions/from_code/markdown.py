@@ -1,4 +1,4 @@
-"""Markdown tables, and the texts that a page gives for what the code names."""
+"""Markdown tables, and the page's texts for the names of the code."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["Texts", "code", "table"]
 
 
 class Texts:
-    """``name: text`` lines; every name must be asked for, and every asked name must be there."""
+    """Lines ``name: text``. Every name must be used, and every used name must have a line."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the lines of a directive's body; indented ones continue the line before."""
+        """Read the lines of a directive's body; an indented line continues the line before."""
         self._texts: dict[str, str] = {}
         self._used: set[str] = set()
         name = ""
@@ -25,15 +25,15 @@ class Texts:
     def __getitem__(self, name: str) -> str:
         """Return the text for ``name``."""
         if name not in self._texts:
-            message = f"the code has {name!r}, the page says nothing of it"
+            message = f"the code has {name!r}, but the page has no text for it"
             raise LookupError(message)
         self._used.add(name)
         return self._texts[name]
 
     def require_all_used(self) -> None:
-        """Refuse texts for what the code does not have."""
+        """Refuse texts for names that the code does not have."""
         if left := self._texts.keys() - self._used:
-            message = f"the page speaks of what the code does not have: {', '.join(sorted(left))}"
+            message = f"the page has texts for names that the code does not have: {', '.join(sorted(left))}"
             raise LookupError(message)
 
 

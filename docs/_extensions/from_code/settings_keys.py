@@ -1,4 +1,4 @@
-"""The keys of ``prenopay.toml``, from the dataclasses that hold them."""
+"""The keys of ``prenopay.toml``, from the dataclasses that contain them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Any, get_origin, get_type_hints
 
 from from_code.markdown import Texts, code, table
-from prenopay import Secret, settings
+from prenopay import Secret
+from prenopay.cli import settings
 from prenopay.provider import ProviderConfig
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import KeyMaterial, Swish

@@ -1,4 +1,4 @@
-"""What the Swedbank Pay provider declares and knows, from its own tables."""
+"""The limits and tables of the Swedbank Pay provider, from its code."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _hosts(environment: Environment) -> str:
 
 
 def references(texts: Texts) -> str:
-    """Return the formats a gateway reference may have."""
+    """Return the possible formats of a gateway reference."""
     rows = [
         (
             code(each.name.lower()),
@@ -78,11 +78,11 @@ def references(texts: Texts) -> str:
         )
         for each in ReferenceFormat
     ]
-    return table(("`reference_format`", "Signs", "Length", "For"), rows)
+    return table(("`reference_format`", "Characters", "Length", "For"), rows)
 
 
 def instruments(_texts: Texts) -> str:
-    """Return our words for instruments and the gateway's."""
+    """Return prenopay's words for instruments, and the gateway's."""
     rows = [(code(f"Instrument.{Instrument(ours).name}"), code(theirs)) for ours, theirs in INSTRUMENTS.items()]
     return table(("prenopay", "Swedbank Pay"), rows)
 

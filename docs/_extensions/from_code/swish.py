@@ -1,4 +1,4 @@
-"""What the Swish provider knows, from its own tables; certificates are not needed for that."""
+"""The limits and tables of the Swish provider, from its code; they need no certificate."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def capabilities(_texts: Texts) -> str:
         ("Receives callbacks", "yes" if ReceivesCallbacks in bases else "no"),
         ("Currencies", encoding.CURRENCY),
         ("Refund in parts", "yes"),
-        ("A request is taken as over after", duration(_PAGE_LIVES)),
+        ("A request counts as over after", duration(_PAGE_LIVES)),
         ("Bound on one call, look-ups included", f"{_account(Environment.TEST).deadline_seconds:g} seconds"),
         *((f"Hosts, {each}", ", ".join(map(code, sorted(_account(each).hosts)))) for each in Environment),
     ]

@@ -1,4 +1,4 @@
-// Asks the shop how things stand, and shows what changed in place, so that screen readers hear it.
+// Asks the shop for the order's standing, and updates the page in place, so that screen readers announce it.
 "use strict";
 const longestPause = 3000;
 let pause = 500;
@@ -14,7 +14,7 @@ async function look() {
       return;
     }
   } catch {
-    // The network is away for a moment: ask again.
+    // The network failed for a moment: ask again.
   }
   pause = Math.min(pause * 1.3, longestPause);
   setTimeout(look, pause);

@@ -66,7 +66,7 @@ _counted.__name__ = "whole number from 1"  # argparse shows this name in its err
 @contextmanager
 def opened(options: argparse.Namespace) -> Generator[Accounts]:
     """Open the accounts in the settings. No event is delivered from here: only the host handles events."""
-    found = settings.load(options.config)
+    found = settings.load_settings(options.config)
     with _database(found) as accounts:
         for config in found.accounts:
             accounts.add(config)
@@ -197,7 +197,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    found = settings.load(options.config)
+    found = settings.load_settings(options.config)
     wanted = [config for config in found.accounts if not options.account or config.account in options.account]
     if missing := set(options.account) - {config.account for config in wanted}:
         known = ", ".join(config.account for config in found.accounts) or "none"

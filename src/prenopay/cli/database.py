@@ -25,7 +25,7 @@ def _upgrade(options: argparse.Namespace) -> int:
     from prenopay.books import schema  # noqa: PLC0415 - loads the database library
     from prenopay.books.upgrade import upgrade_database  # noqa: PLC0415 - as above
 
-    database = options.database or settings.load(options.config).database
+    database = options.database or settings.load_settings(options.config).database
     upgrade_database(database)
     if options.json:
         print_json({"schema": schema.SCHEMA_VERSION})
@@ -40,7 +40,7 @@ def _check(options: argparse.Namespace) -> int:
     from prenopay.books.upgrade import schema_version  # noqa: PLC0415 - as above
     from prenopay.payments import rows  # noqa: PLC0415 - as above
 
-    engine = open_engine(options.database or settings.load(options.config).database)
+    engine = open_engine(options.database or settings.load_settings(options.config).database)
     try:
         version = schema_version(engine)
         current = version == schema.SCHEMA_VERSION

@@ -24,7 +24,7 @@ from prenopay.provider import ProviderConfig
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Settings", "load", "provider_kinds"]
+__all__ = ["Settings", "load_settings", "provider_kinds"]
 
 _FILE: Final = "prenopay.toml"
 _SHOWN_MOST: Final = 200
@@ -43,7 +43,7 @@ class Settings:
     accounts: tuple[ProviderConfig[Any], ...]
 
 
-def load(path: str | Path | None = None) -> Settings:
+def load_settings(path: str | Path | None = None) -> Settings:
     """Read settings from ``path``, else from ``PRENOPAY_CONFIG``, else from ``prenopay.toml`` in this folder.
 
     Raises ``ConfigurationError``, which names the key.

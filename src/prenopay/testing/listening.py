@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Heard", "listening"]
+__all__ = ["Logged", "listening"]
 
 _EVERYTHING: Final = 1
 """Below every level there is, and a level that nobody else sets: so it is known by its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Logged:
     """One record: ``where`` names level, logger and place in the code; ``text`` is the line with every field."""
 
     where: str
@@ -23,7 +23,7 @@ class Heard:
 
 
 @contextmanager
-def listening(keep: Callable[[Heard], None]) -> Generator[None]:
+def listening(keep: Callable[[Logged], None]) -> Generator[None]:
     """Hand everything that is logged to ``keep``, from DEBUG up, whichever way it takes.
 
     Loggers that have a level of their own are heard from that level up, except prenopay's. Of loggers that do
@@ -56,7 +56,7 @@ def listening(keep: Callable[[Heard], None]) -> Generator[None]:
 class _Listener(logging.Handler):
     """Keeps each record as text at once: what it names may change later."""
 
-    def __init__(self, keep: Callable[[Heard], None]) -> None:
+    def __init__(self, keep: Callable[[Logged], None]) -> None:
         super().__init__()
         self._keep = keep
 
@@ -67,7 +67,7 @@ class _Listener(logging.Handler):
         except Exception:  # noqa: BLE001 - as every handler does with a record that cannot be written
             self.handleError(record)
         else:
-            self._keep(Heard(where=where, text=text))
+            self._keep(Logged(where=where, text=text))
 
 
 class _AsBefore(logging.Filter):

@@ -273,7 +273,7 @@ def swish_server(
 @pytest.fixture
 def assert_no_secrets(prenopay_bench: Bench, caplog: pytest.LogCaptureFixture) -> Iterator[SecretSeeker]:
     """Return a check of logs, transcripts and what it is given; logs are checked once more after the test."""
-    from prenopay.testing.listening import Heard, listening
+    from prenopay.testing.listening import Logged, listening
     from prenopay.testing.secrets import SecretSeeker
 
     level = caplog.handler.level
@@ -281,7 +281,7 @@ def assert_no_secrets(prenopay_bench: Bench, caplog: pytest.LogCaptureFixture) -
         # At the end caplog puts back the levels it met first; let those be the ones of before.
         caplog.set_level(logging.getLogger(name).level, logger=name)
     caplog.handler.setLevel(level)
-    heard: list[Heard] = []
+    heard: list[Logged] = []
     with listening(heard.append):
         seeker = SecretSeeker(prenopay_bench, lambda: heard)
         yield seeker

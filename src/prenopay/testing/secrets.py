@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from prenopay.testing.listening import Heard
+from prenopay.testing.listening import Logged
 
 if TYPE_CHECKING:
     from prenopay.testing.bench import Bench
@@ -28,7 +28,7 @@ class SecretsSeen(AssertionError):
 class SecretSeeker:
     """``assert_no_secrets(*things)``: raises ``SecretsSeen`` if a secret shows in them, or in what was logged."""
 
-    def __init__(self, bench: Bench, logged: Callable[[], Iterable[Heard]]) -> None:
+    def __init__(self, bench: Bench, logged: Callable[[], Iterable[Logged]]) -> None:
         """Seek what ``bench`` knows, in what ``logged`` returns among others."""
         self._bench = bench
         self._logged = logged

@@ -1,1 +1,1 @@
-"""Callback apps to mount in a host: ``asgi.CallbackApp`` and ``wsgi.CallbackApp``, without a framework."""
+"""Callback apps that a host mounts: ``asgi.CallbackApp`` and ``wsgi.CallbackApp``. They need no framework."""

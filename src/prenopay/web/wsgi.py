@@ -1,7 +1,7 @@
-"""Callbacks over WSGI: mount it in Flask, Django or any other WSGI host.
+"""Takes callbacks over WSGI: mount the app in Flask, Django or any other WSGI host.
 
-The callback is stored and answered; the payment is looked at when the server closes the finished
-reply. What goes wrong then stays in the inbox for the sweep.
+The callback is stored and answered. prenopay looks at the payment when the server closes the finished reply. If
+that fails, the callback stays in the inbox for the sweep.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["CallbackApp"]
 _log = logging.getLogger("prenopay")
 
 _LENGTH_DIGITS: Final = 18
-"""A longer number is no length; it would be too large all the same."""
+"""A longer number is not a length. The body would be too large anyway."""
 _NOT_WHOLE: Final = CallbackReply(status=400, body=b"the body is not whole\n")
 
 
@@ -35,7 +35,7 @@ class CallbackApp:
         self._accounts = accounts
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Take one call."""
+        """Handle one call of the server."""
         headers = {
             name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
             for name, value in environ.items()
@@ -60,14 +60,14 @@ class CallbackApp:
 
 def _answer(reply: CallbackReply, start_response: StartResponse, method: str) -> list[bytes]:
     headers = list(reply.headers)
-    if reply.status != HTTPStatus.NO_CONTENT:  # which has neither
+    if reply.status != HTTPStatus.NO_CONTENT:  # it has neither
         headers += [("content-length", str(len(reply.body))), ("content-type", "text/plain; charset=utf-8")]
     start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
     return [] if method == "HEAD" else [reply.body]
 
 
 class _ReplyThenWork:
-    """The reply's body; when the server closes it, the reply has left and the work begins."""
+    """The body of the reply. The server closes it when the reply has left, and then the work begins."""
 
     def __init__(self, accounts: Accounts, reply: CallbackReply, body: list[bytes]) -> None:
         self._accounts = accounts
@@ -88,7 +88,7 @@ class _ReplyThenWork:
 
 
 def _read(environ: dict[str, Any]) -> bytes | None:
-    """Read the body, no further than shows that it is too large; ``None`` when the caller hung up within it."""
+    """Read the body, up to one byte more than the limit; ``None`` if the caller hung up before its end."""
     most = BODY_LIMIT_BYTES + 1
     stated = environ.get("CONTENT_LENGTH") or "0"
     if not stated.isdecimal():
