@@ -331,12 +331,13 @@ class SwishConsents(SwishGateway, StoredMethods, MethodEnds):
         path = urlsplit(request.url).path
         if _CHARGES not in path or request.method != "POST" or urlsplit(request.url).netloc not in self._hosts:
             return super().asked_in(request)
-        body = _object(json.loads(request.body))
+        body = as_object(read_json(request.body)) or {}
+        amount = as_object(body.get("amount")) or {}
         return Asked(
             what="authorize",
             text=str(body.get("message", "")),
             reference=path.rpartition("/")[2],
-            amount=_minor(Decimal(str(_object(body.get("amount")).get("value")))),
+            amount=_minor(Decimal(str(amount.get("value")))),
         )
 
     def ordered(self) -> dict[str, Ordered]:
