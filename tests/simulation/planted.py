@@ -46,7 +46,7 @@ _HUNDRED_DAYS: Final = timedelta(days=100)
 
 
 def _everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
-    """Put ``new`` in the place of ``old`` in every module of the core, under whatever name it was imported."""
+    """Put ``new`` instead of ``old`` in every module of the core, under whatever name it was imported."""
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] != "prenopay":
             continue
@@ -136,7 +136,7 @@ def accounts_mixed(patch: pytest.MonkeyPatch) -> None:
 
 
 def tries_not_kept_apart(patch: pytest.MonkeyPatch) -> None:
-    """Whoever repeats an operation acts at once, also while another process does."""
+    """Who repeats an operation acts at once, also while another process does."""
     patch.setattr(StoredOperation, "in_flight", lambda _self, _now: False)
 
 
@@ -226,7 +226,7 @@ def sweep_sees_no_open_payments(patch: pytest.MonkeyPatch) -> None:
 
 
 def callback_believed(patch: pytest.MonkeyPatch) -> None:
-    """A callback is believed: whoever calls says that the payment was paid."""
+    """A callback is believed: the caller says that the payment was paid."""
     original, read = resolving.hear, reading.read_payment
 
     async def read_payment(account: Account, send: Any, reference: str, refunds: Any) -> Any:
@@ -377,7 +377,7 @@ def told_again_after_weeks(patch: pytest.MonkeyPatch) -> None:
 
 
 def events_tell_the_total(patch: pytest.MonkeyPatch) -> None:
-    """Each event of money tells of the whole order."""
+    """Each event of money has the amount of the whole order."""
     original = outbox._body
     _everywhere(patch, original, lambda facts, new, raw: original(facts, replace(new, amount=None), raw))
 

@@ -71,7 +71,7 @@ def _simulate(options: argparse.Namespace) -> int:
         else:
             _print(result, enough=simulation.enough_seeds(options.steps), asked=options.seeds)
         sys.stdout.flush()
-    except BrokenPipeError:  # a broken promise is one, whoever reads the report
+    except BrokenPipeError:  # a broken promise is one, though nobody reads the report
         print_no_more()
     if result.stopped_at is not None:
         return _STOPPED

@@ -94,7 +94,7 @@ class Notebook:
         return asked
 
     def _refund_is_within_bounds(self, asked: Asked) -> None:
-        """Whoever asks for all that is left must not be given what is on its way back already."""
+        """Who asks for all that is left must not be given what is on its way back already."""
         wish = self.wishes.get(asked.text)
         if wish is None or wish.amount is not None:
             return
@@ -136,7 +136,7 @@ class Notebook:
         before = self.heard.get(event.event_id)
         if before is not None:
             if before != event:
-                self.broken.append(f"told once: {event.event_id} was told with another content the second time")
+                self.broken.append(f"told once: {event.event_id} came with another content the second time")
             return
         number = self.numbers.get(event.subject.id, 0)
         if event.number != number + 1:

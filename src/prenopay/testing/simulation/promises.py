@@ -251,12 +251,12 @@ def _untrue_events(world: World, books: Books, totals: Mapping[str, Totals]) -> 
     least = world.notebook.least_asked()
     for event_id, event in world.notebook.heard.items():
         if event_id not in books.events:
-            yield f"told when durable: {event_id} ({event.kind}) was told and is not in the books"
+            yield f"told when durable: {event_id} ({event.kind}) was delivered and is not in the books"
         if event.captured is None or event.refunded is None:
             continue
         theirs = totals.get(names.get(event.payment_id or "", ""), _NOTHING)
         if event.captured.minor > theirs.captured or event.refunded.minor > theirs.refunded:
-            yield f"callbacks are hints: {event_id} tells of {event.captured}, {event.refunded}; the gateway: {theirs}"
+            yield f"callbacks are hints: {event_id} says {event.captured}, {event.refunded}; the gateway: {theirs}"
         page = world.gateways.places[event.account].gateway
         discount = page.discount if isinstance(page, Behaviours) else 0
         asked = least.get((event.account, event.order_reference), 0) - discount

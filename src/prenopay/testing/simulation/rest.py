@@ -64,7 +64,7 @@ def overdue(world: World, books: Books, *, waited: timedelta) -> Iterator[str]:
     """
     if waited >= _TOLD_WITHIN:
         for event_id in sorted(books.events.keys() - world.notebook.heard.keys()):
-            yield f"in time: {event_id} was not told within {waited}"
+            yield f"in time: {event_id} was not delivered within {waited}"
         for account, subject in sorted(books.waiting):
             yield f"in time: callbacks of {subject or account} still wait after {waited}"
     if waited >= _SETTLED_WITHIN:
@@ -97,12 +97,12 @@ async def what_is_next(world: World, books: Books) -> list[str]:
 
 def _unheard(world: World, books: Books) -> Iterator[str]:
     for event_id in sorted(books.events.keys() - world.notebook.heard.keys()):
-        yield f"told once: {event_id} was never told"
+        yield f"told once: {event_id} was never delivered"
     written = Counter(books.events.values())
     for subject, count in written.items():
         told = world.notebook.numbers.get(subject, 0)
         if told != count:
-            yield f"told once: {told} events of {subject} were told, it has {count}"
+            yield f"told once: {told} events of {subject} were delivered, it has {count}"
 
 
 def _payments_misreported(
@@ -139,7 +139,7 @@ def _sums_misreported(row: PaymentRow, told: list[Event], theirs: Totals) -> Ite
 def _end_misreported(row: PaymentRow, told: list[Event], theirs: Totals) -> Iterator[str]:
     ends = [_ENDS[event.kind] for event in told if event.kind in _ENDS]
     if row.state in _ENDS.values() and (ends[-1:] != [row.state] or (len(ends) > 1 and not theirs.authorized)):
-        yield f"told as it was: {row.payment_id} is {row.state}, its ends were told as {ends}"
+        yield f"told as it was: {row.payment_id} is {row.state}, its ends were reported as {ends}"
 
 
 def _paid_misreported(
@@ -167,7 +167,7 @@ def _mandates_misreported(world: World, books: Books) -> Iterator[str]:
         if must is EventKind.MANDATE_ACTIVE and row.payment_id is None and not events:
             continue  # taken over, and nothing happened to it since
         if events[-1:] != ([] if must is None else [must]):
-            yield f"told as it was: mandate {row.mandate_id} is {row.state}, told was {[*map(str, events)]}"
+            yield f"told as it was: mandate {row.mandate_id} is {row.state}, reported was {[*map(str, events)]}"
 
 
 def _payouts_misreported(world: World, books: Books) -> Iterator[str]:
@@ -176,7 +176,7 @@ def _payouts_misreported(world: World, books: Books) -> Iterator[str]:
         must = _OF_PAYOUTS.get(row.outcome)
         said = [(event.kind, event.amount.minor if event.amount else None) for event in told[row.subject_id]]
         if said != ([] if must is None else [(must, row.amount)]):
-            yield f"told as it was: payout {row.operation_id} of {row.amount} is {row.outcome}, told was {said}"
+            yield f"told as it was: payout {row.operation_id} of {row.amount} is {row.outcome}, reported was {said}"
 
 
 def _declines_unreported(world: World, books: Books) -> Iterator[str]:
@@ -192,7 +192,7 @@ def _declines_unreported(world: World, books: Books) -> Iterator[str]:
         was_open = world.notebook.said.get(text) in {Outcome.PENDING, Outcome.UNKNOWN}
         is_change = row.kind not in {"charge", "payout"}
         if row.outcome == "declined" and is_change and (is_own or was_open) and text not in heard:
-            yield f"told as it was: {row.kind} {row.operation_id} was declined, and nobody was told"
+            yield f"told as it was: {row.kind} {row.operation_id} was declined, and nobody knows"
 
 
 # Never charged again
@@ -254,7 +254,7 @@ def _vat_astray(
 def _unflagged(
     world: World, books: Books, totals: Mapping[str, Totals], ordered: Mapping[str, Ordered]
 ) -> Iterator[str]:
-    """Yield oddities that no person is told of."""
+    """Yield oddities that no person sees."""
 
     def lacks(row: PaymentRow, flag: str) -> bool:
         return (row.payment_id, flag) not in books.flags
@@ -264,22 +264,22 @@ def _unflagged(
             row.name in world.notebook.tampered and row.name in ordered and ordered[row.name].amount != row.amount
         )
         if is_other and lacks(row, "mismatch"):
-            yield f"callbacks are hints: {row.payment_id} is another order at the gateway, and nobody is told"
+            yield f"callbacks are hints: {row.payment_id} is another order at the gateway, and no person knows"
         if row.payment_id in world.notebook.foreign and lacks(row, "foreign_callback"):
-            yield f"callbacks are hints: a callback to {row.payment_id} named another payment, and nobody is told"
+            yield f"callbacks are hints: a callback to {row.payment_id} named another payment, and no person knows"
         theirs = totals.get(row.name or "", _NOTHING)
         if _was_late(world, row) and theirs.authorized > theirs.cancelled and lacks(row, "late"):
-            yield f"never lost: {row.payment_id} was paid after its end, and nobody is told"
+            yield f"never lost: {row.payment_id} was paid after its end, and no person knows"
     for one, other in combinations([row for row in books.payments if not row.quarantined], 2):
         both = [totals.get(each.name or "", _NOTHING) for each in (one, other)]
         keep_money = all(each.authorized - each.cancelled - each.refunded > 0 for each in both)
         is_same = (one.account, one.order_reference) == (other.account, other.order_reference)
         if is_same and keep_money and lacks(one, "paid_twice") and lacks(other, "paid_twice"):
-            yield f"never lost: {one.payment_id} and {other.payment_id} pay the same order, and nobody is told"
+            yield f"never lost: {one.payment_id} and {other.payment_id} pay the same order, and no person knows"
 
 
 def _was_late(world: World, row: PaymentRow) -> bool:
-    """Whether the first money came after an end that the host was told of."""
+    """Whether the first money came after an end that the host knew."""
     told = [event.kind for event in world.notebook.heard.values() if event.subject.id == row.payment_id]
     return EventKind.AUTHORIZED in told and not _ENDS.keys().isdisjoint(told[: told.index(EventKind.AUTHORIZED)])
 

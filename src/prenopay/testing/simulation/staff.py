@@ -114,7 +114,7 @@ async def _change(at: Moment, what: str, row: PaymentRow, amount: int | None) ->
 
 @step("replace", 0.4, Cancels, of=lambda at: [row for row in at.payments(Cancels) if row.is_open and row.name])
 async def replace_link(at: Moment, row: PaymentRow) -> Did:
-    """Staff put a new payment in the place of an open one."""
+    """Staff put a new payment instead of an open one."""
     place, person = at.world.gateways.places[row.account], at.chance.choice(PEOPLE)
     return await customers.order(at, place, person, CaptureMode.AUTOMATIC, replaces=row.payment_id)
 

@@ -14,7 +14,7 @@ from prenopay.testing.simulation.world import World
 __all__ = ["MEANWHILE", "happen", "meanwhile"]
 
 _WHO: Final = (customers, staff, outside, misuse)
-"""Whoever takes steps: imported so that they are in ``STEPS``."""
+"""Who takes steps: imported so that they are in ``STEPS``."""
 _LEANINGS: Final = (0.25, 1, 1, 5)
 _OFTEN: Final = 0.5
 _LOOKS: Final = ("repeat", "resolve", "time")
@@ -41,6 +41,8 @@ async def happen(at: Moment) -> tuple[str, str]:
         order.insert(0, "take over" if at.world.has_subscribers else "buy")
     elif at.world.awaits_late and at.chance.random() < _OFTEN:
         order.insert(0, at.chance.choice(_LOOKS))
+    elif customers.payable_after_its_end(at) and at.chance.random() < _OFTEN:
+        order.insert(0, "pay")
     for name in order:
         did = await STEPS[name].take(at)
         if did is not None:

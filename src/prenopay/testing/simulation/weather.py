@@ -2,7 +2,7 @@
 
 A trouble names a port, which call of it within a step, and what happens there. On the wire it is one of the
 faults of ``prenopay.testing.faults``, which the gateway meets; the manners are the simulation's own. A crash
-is a ``BaseException`` that no handler of the core's may catch: whoever meets it throws the process away.
+is a ``BaseException`` that no handler of the core's may catch: who meets it throws the process away.
 """
 
 from __future__ import annotations

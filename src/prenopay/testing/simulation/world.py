@@ -354,7 +354,7 @@ class World:
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
     def close(self) -> None:
-        """Let go of what this life held."""
+        """Close what this life held."""
         if self._runner is not None:
             self._runner.close()
 
