@@ -1,4 +1,4 @@
-"""What a test needs of a gateway, and who made it does not matter: the mock, an emulator, or a provider author's own small fake.
+"""What a test needs of a gateway: the mock, an emulator, or a provider author's own small fake.
 
 ``Gateway`` is what the conformance suite, the fixtures and the simulation drive. Most gateways inherit
 ``FakeGateway``, which already meets planned faults and writes down what was asked. Whatever only some gateways

@@ -18,7 +18,7 @@ from prenopay.testing.simulation.weather import perhaps
 from prenopay.values.mandates import Consent, StoreMethod
 from prenopay.values.orders import CaptureMode, Order, OrderLine
 
-__all__ = ["order", "payable_after_its_end"]
+__all__ = ["order"]
 
 _VALID_FOR: Final = timedelta(hours=2)
 
@@ -129,14 +129,8 @@ def _dearer(wanted: Order, more: int) -> Order:
 def _payable(at: Moment) -> list[PaymentRow]:
     """Return what can be paid, first of all what the books call over."""
     payable = at.world.gateways.payable()
-    return payable_after_its_end(at) * 3 + [row for row in at.books.payments if row.name in payable]
-
-
-def payable_after_its_end(at: Moment) -> list[PaymentRow]:
-    """Return the payments that are over in the books, and can be paid at their gateways."""
-    over = [row for row in at.books.payments if row.name and not row.is_open and not row.authorized]
-    payable = at.world.gateways.payable() if over else ()
-    return [row for row in over if row.name in payable]
+    rows = [row for row in at.books.payments if row.name in payable]
+    return [row for row in rows if not row.is_open] * 3 + rows
 
 
 @step("pay", 10, of=_payable)

@@ -130,10 +130,13 @@ def _through(world: World, schedule: Schedule) -> list[str]:
     try:
         books = world.books()
         for number in schedule.numbers:
-            _step(world, schedule, number, books)
+            is_interrupted = _step(world, schedule, number, books)
             books = world.books()
             _count(world, books)
-            if broken := after_step(world, books):
+            broken = after_step(world, books)
+            if is_interrupted and not broken:
+                broken = world.run(what_is_next(world, books))
+            if broken:
                 return broken
         world.note("calm")
         return _to_rest(world)
@@ -142,7 +145,8 @@ def _through(world: World, schedule: Schedule) -> list[str]:
         return [f"unexpected: {type(error).__name__}: {error} ({at.filename.rsplit('/', 1)[-1]}:{at.lineno})"]
 
 
-def _step(world: World, schedule: Schedule, number: int, books: Books) -> None:
+def _step(world: World, schedule: Schedule, number: int, books: Books) -> bool:
+    """Take one step; return whether something else happened while it was under way."""
     chance = _chance(schedule.seed, number, "step")
     troubles = schedule.troubles(number)
 
@@ -160,11 +164,13 @@ def _step(world: World, schedule: Schedule, number: int, books: Books) -> None:
         line = "crashed"
         world.crashed()
     finally:
+        is_interrupted = world.weather.is_interrupted
         world.weather.turn(())
         world.under_way = None
         world.gateways.forget_plans()
     planned = f"  [{'; '.join(map(str, troubles))}]" if troubles else ""
     world.note(f"{number:4} {line}{planned}")
+    return is_interrupted
 
 
 def _to_rest(world: World) -> list[str]:

@@ -17,6 +17,7 @@ __all__: list[str] = []
 
 _PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000, 2_600_000)
 """In seconds: from a moment to a month in which nobody swept."""
+_AGAIN_AFTER: Final = timedelta(seconds=1)
 
 
 def _manners(at: Moment) -> list[Manner | None]:
@@ -39,7 +40,12 @@ async def callbacks(at: Moment, manner: Manner | None) -> Did:
     for gateway in at.world.gateways.all.values():
         if manner is not None and gateway.callbacks.waiting:
             gateway.callbacks.behave(manner, times=3 if at.world.loses_callbacks else 1)
+    due = [(gateway.callbacks, each) for gateway in at.world.gateways.all.values() for each in gateway.callbacks.due()]
     count = await at.world.deliver_callbacks()
+    if manner is Manner.DUPLICATE:
+        for queue, each in due:  # and once more, when more has happened
+            again_at = at.world.clock.now() + _AGAIN_AFTER
+            queue.put(each.url, each.body, headers=each.headers, about=each.about, due=again_at)
     return Did(f"{manner or 'as they are'}: {count}", count > 0)
 
 
@@ -47,7 +53,7 @@ def _named(at: Moment) -> list[PaymentRow]:
     return [row for row in at.payments(ReceivesCallbacks) if row.name is not None]
 
 
-@step("forge", 1, ReceivesCallbacks, of=_named)
+@step("forge", 1.5, ReceivesCallbacks, of=_named)
 async def forge(at: Moment, row: PaymentRow) -> Did:
     """Who knows an address sends a false callback: of another payment, of this one, an earlier one again, rubbish."""
     how = at.chance.choice(("another", "itself", "again", "again", "rubbish"))
@@ -75,6 +81,7 @@ async def tell_account(at: Moment, row: PaymentRow) -> Did:
     if not _forged(gateway, row, naming=gateway.nobodys if how == "nobody" else row.name):
         return Did(f"{how}, by {row.payment_id}: could not", well=False)
     for made in queue.waiting[before:]:
+        queue.withdraw(made)
         body = b"{]" if how == "rubbish" else made.body
         queue.put(at.world.process.callback_urls.url(row.account), body, headers=made.headers, about=made.about)
     queue.behave(Manner.RELEASE)

@@ -75,10 +75,17 @@ def overdue(world: World, books: Books, *, waited: timedelta) -> Iterator[str]:
 
 
 async def what_is_next(world: World, books: Books) -> list[str]:
-    """Return the payments with money of which the books say that something else can be done than the gateway does."""
+    """Return the payments with money of which the books say that something else can be done than the gateway does.
+
+    Only of those that the books have as the gateway has them, and of which nothing is under way.
+    """
+    if world.hides_status:
+        return []
+    totals, busy = world.gateways.totals(), {row.subject_id for row in books.operations if row.is_open}
     broken: list[str] = []
     for row in books.payments:
-        if row.name is None or row.quarantined or not row.authorized or row.name in world.notebook.by_hand:
+        is_current = row.authorized and row.totals == totals.get(row.name or "") and row.payment_id not in busy
+        if row.name is None or row.quarantined or not is_current or row.name in world.notebook.by_hand:
             continue
         try:
             theirs = await world.actions_of(world.gateways.places[row.account], row.name)

@@ -41,8 +41,6 @@ async def happen(at: Moment) -> tuple[str, str]:
         order.insert(0, "take over" if at.world.has_subscribers else "buy")
     elif at.world.awaits_late and at.chance.random() < _OFTEN:
         order.insert(0, at.chance.choice(_LOOKS))
-    elif customers.payable_after_its_end(at) and at.chance.random() < _OFTEN:
-        order.insert(0, "pay")
     for name in order:
         did = await STEPS[name].take(at)
         if did is not None:
@@ -73,7 +71,7 @@ async def meanwhile(world: World, chance: Random) -> str:
 
 async def _by_anybody(world: World, chance: Random) -> tuple[str, Did | None]:
     name, did, at = "", None, Moment(world=world, chance=chance, books=world.books())
-    for name in chance.sample(_ANYBODY, _ANYBODY_TRIES):
+    for name in (*(["pay"] * (chance.random() < _OFTEN)), *chance.sample(_ANYBODY, _ANYBODY_TRIES)):
         did = await STEPS[name].take(at)
         if did is not None:
             break

@@ -127,7 +127,7 @@ class World:
         self.gateways: Gateways = Gateways(makers, self.clock, seed, chance)
         self.repeats_what_failed: bool = perhaps(chance, 0.5)
         self.loses_callbacks: bool = perhaps(chance, 0.25)
-        self.works_later: bool = perhaps(chance, 0.2)
+        self.works_later: bool = perhaps(chance, 0.3)
         """Whether callbacks are only stored when they come, and worked on by the sweep."""
         self.has_subscribers: bool = perhaps(chance, 0.3) and bool(self.gateways.having(OldMethods))
         """Whether it begins with methods that another system stored."""
