@@ -62,9 +62,8 @@ async def forge(at: Moment, row: PaymentRow) -> Did:
     earlier = [each.callback for each in gateway.callbacks.attempts if each.callback.url == url]
     if how == "rubbish":
         gateway.callbacks.put(url, b"{]")
-    elif how == "again" and earlier:
-        one = at.chance.choice(earlier)
-        gateway.callbacks.put(url, one.body, headers=one.headers, about=one.about)
+    elif how == "again" and earlier:  # the same bytes, also where they report something new
+        _readdress(gateway, url, url, body=at.chance.choice(earlier).body)
     elif not _forged(gateway, row, naming=gateway.nobodys if how == "another" else row.name):
         return Did(f"{how}, to {row.payment_id}: could not", well=False)
     gateway.callbacks.behave(Manner.RELEASE)
@@ -74,19 +73,30 @@ async def forge(at: Moment, row: PaymentRow) -> Did:
 
 @step("tell account", 1, ReceivesCallbacks, of=_named)
 async def tell_account(at: Moment, row: PaymentRow) -> Did:
-    """A callback comes to the account's own address: of a payment, of one that is nobody's, or rubbish."""
+    """What waits of a payment comes to the account's own address; or a false one does: of nobody's payment, rubbish."""
     how = at.chance.choice(("itself", "itself", "nobody", "rubbish"))
-    gateway = at.world.gateways.places[row.account].gateway
-    queue, before = gateway.callbacks, len(gateway.callbacks.waiting)
-    if not _forged(gateway, row, naming=gateway.nobodys if how == "nobody" else row.name):
+    gateway, urls = at.world.gateways.places[row.account].gateway, at.world.process.callback_urls
+    own, of_all = urls.url(row.account, Subject.payment(row.payment_id)), urls.url(row.account)
+    if how == "rubbish":
+        gateway.callbacks.put(of_all, b"{]")
+    elif not _forged(gateway, row, naming=gateway.nobodys if how == "nobody" else row.name):
         return Did(f"{how}, by {row.payment_id}: could not", well=False)
-    for made in queue.waiting[before:]:
-        queue.withdraw(made)
-        body = b"{]" if how == "rubbish" else made.body
-        queue.put(at.world.process.callback_urls.url(row.account), body, headers=made.headers, about=made.about)
-    queue.behave(Manner.RELEASE)
+    else:
+        _readdress(gateway, own, of_all)
+    gateway.callbacks.behave(Manner.RELEASE)
     await at.world.deliver_callbacks()
     return Did(f"{how}, by {row.payment_id}")
+
+
+def _readdress(gateway: Gateway, url: str, to: str, *, body: bytes | None = None) -> None:
+    """Have everything that waits for ``url`` come to another address, or with another body."""
+    queue = gateway.callbacks
+    waiting = [each for each in queue.waiting if each.url == url]
+    for each in waiting:
+        queue.withdraw(each)
+        queue.put(to, each.body if body is None else body, headers=each.headers, about=each.about)
+    if body is not None and not waiting:
+        queue.put(to, body)
 
 
 def _forged(gateway: Gateway, row: PaymentRow, *, naming: str | None) -> bool:

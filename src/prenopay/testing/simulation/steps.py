@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from datetime import timedelta
 from random import Random
 from typing import Final
 
@@ -17,6 +18,8 @@ _WHO: Final = (customers, staff, outside, misuse)
 """Who takes steps: imported so that they are in ``STEPS``."""
 _LEANINGS: Final = (0.25, 1, 1, 5)
 _OFTEN: Final = 0.5
+_A_MOMENT: Final = timedelta(milliseconds=1)
+"""What is done while something else waits is done later."""
 _LOOKS: Final = ("repeat", "resolve", "time")
 """What people do while a request is on its way still."""
 _ANYBODY: Final = ("pay", "callbacks", "sweep", "repeat", "come back", "resolve", "refund", "capture", "remove")
@@ -57,6 +60,7 @@ async def meanwhile(world: World, chance: Random) -> str:
     """
     under_way, before = world.under_way, world.process
     world.process = world.other
+    world.clock.advance(_A_MOMENT)
     try:
         if under_way is not None and chance.random() < _OFTEN:
             name, did = await _the_same(world, chance)
