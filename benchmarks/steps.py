@@ -38,9 +38,9 @@ from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.testing.callbacks import hand_over
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, IssuedCertificate, SwishAuthority, SwishEmulator
+from prenopay.testing.http import EmulatorSender
 from prenopay.values.mandates import Consent, StoreMethod
 
 __all__ = ["HEADING", "Steps", "Watch", "measure"]

@@ -85,11 +85,20 @@ def _is_value(kind: type[Any]) -> bool:
     return dataclasses.is_dataclass(kind) and bool(dataclasses.fields(kind)) and not inspect.isabstract(kind)
 
 
+class _ForCheckersOnly:
+    """Stands for a type that only type checkers import, with or without parameters."""
+
+    def __class_getitem__(cls, _parameters: Any) -> type[_ForCheckersOnly]:
+        return cls
+
+
 class _Names(dict[str, Any]):
-    """The names of a module. What only type checkers import is a standard module, or counts as ``object``."""
+    """The names of a module. What only type checkers import is a standard module, or a placeholder."""
 
     def __missing__(self, name: str) -> object:
-        return importlib.import_module(name) if name in sys.stdlib_module_names else object
+        if name.startswith("__"):  # a debugger asks for it, never an annotation
+            raise KeyError(name)
+        return importlib.import_module(name) if name in sys.stdlib_module_names else _ForCheckersOnly
 
 
 def _hints(annotated: Any) -> dict[str, Any]:

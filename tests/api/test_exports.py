@@ -178,7 +178,7 @@ WARM = """
 import prenopay
 from prenopay import Accounts, Environment, Money, Order, Secret, upgrade_database
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.testing.emulators.sender import EmulatorSender
+from prenopay.testing.http import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
 import tempfile
 folder = tempfile.TemporaryDirectory()

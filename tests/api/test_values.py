@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from prenopay import Money, OperationId, Secret, errors
+from prenopay import Money, OperationId, Secret, Subject, errors
 from prenopay.values.callbacks import CallbackAddress
 
 from .doors import values_met
 from .examples import MARK, SECRET_FIELDS, example, pickled
 
 TYPES = values_met()
-POSITIONAL = {Money, CallbackAddress}
+POSITIONAL = {Money, CallbackAddress, Subject}
 
 
 def test_the_values_a_host_meets_are_all_here() -> None:

@@ -30,9 +30,8 @@ from prenopay.ports import HttpSender
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.testing.callbacks import hand_over
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
-from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, EmulatorSender
 from prenopay.values.mandates import Consent, Mandate, StoreMethod
 
 CALLBACK_URL = "https://shop.example/callbacks"

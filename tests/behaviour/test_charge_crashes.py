@@ -46,11 +46,12 @@ def test_dying_at_every_await_of_a_charge_never_takes_it_twice(open_shop: Callab
 
 def test_killed_at_every_point_of_a_charge_never_takes_it_twice(database: str) -> None:
     shop = Shop("blocking", database, account="killed-0")
+    step = 1 if database.startswith("sqlite") else 3  # a server outlives who is killed: not each point is another case
     try:
         with serve(shop.emulator, deliver_callbacks=False) as served, _mortals() as mortals:
-            point, killed = 0, True
+            point, killed = 1 - step, True
             while killed:
-                point += 1
+                point += step
                 assert point < MOST_AWAITS
                 killed = _killed_at(point, shop, served.url, mortals)
     finally:

@@ -16,8 +16,8 @@ import pytest
 from prenopay import Accounts, CaptureMode, Event, Outcome, PaymentState
 from prenopay.errors import PrenopayError
 from prenopay.ports import HttpRequest, HttpResponse, HttpSender
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DuplicateAnswer
+from prenopay.testing.http import EmulatorSender
 from tests.behaviour.shop import Shop, sek
 
 T = TypeVar("T")

@@ -67,7 +67,7 @@ def test_a_refused_request_names_the_fields(shop: Shop) -> None:
 
     assert isinstance(error, Rejected)
     assert [name for name, _text in error.problems] == ["PaymentOrder.PayeeInfo.Subsite"]
-    assert "mend" in error.advice
+    assert "fix" in error.advice
 
 
 def test_what_has_no_word_here_is_passed_through(shop: Shop) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from prenopay import Accounts, Environment, Payment, Secret, cli
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.testing.http import EmulatorSender
 from prenopay.testing.server import Served
 from prenopay.values.events import EventHandler
 from tests.behaviour.shop import an_order

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.desk import Desk
-from tests.wire.samples import ORDER_ID, TAKEN, order, paid, problem
+from tests.providers.swedbankpay.samples import ORDER_ID, TAKEN, order, paid, problem
 
 _CALLBACK = {"orderReference": "K-1", "paymentOrder": {"id": ORDER_ID, "instrument": "CreditCard", "number": 1}}
 _ORDER = order("Paid", rels=TAKEN, paid=paid(), remainingReversalAmount=10000)

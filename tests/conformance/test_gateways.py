@@ -18,10 +18,10 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Captures
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.databases import empty_sqlite
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
 from prenopay.testing.emulators.swish.gateway import SwishGateway
 from prenopay.testing.gateway import Asked, Gateway, GatewayMaker, History, PayerRefused
+from prenopay.testing.http import EmulatorSender
 from prenopay.testing.mock import MockGateway
 from prenopay.values.mandates import MandateKind, MandateState
 

@@ -23,8 +23,8 @@ import pytest
 from prenopay import Accounts, AsyncAccounts, CaptureMode, Environment, Money, Order, OrderLine, Secret
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.testing.http import EmulatorSender
 
 CALLBACK_URL = "https://kuriren.example/callbacks"
 KEY = "a-long-random-text-from-your-secret-store"

@@ -17,8 +17,7 @@ from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,
     SwedbankPayEmulator,
     behaviour as swedbankpay,
-    charging,
-    payer_side,
+    payer,
 )
 from prenopay.testing.emulators.swish import SwishEmulator, behaviour as swish
 from tests.docs.reading import DOCS
@@ -31,8 +30,8 @@ _OTHERS: tuple[type, ...] = (
     faults.Fault,
     faults.FaultBody,
     faults.FaultKind,
-    payer_side.PayerAnswer,
-    charging.TrustlyAnswer,
+    payer.PayerAnswer,
+    payer.TrustlyAnswer,
 )
 
 

@@ -82,7 +82,7 @@ def purchase(reference: str = "A1", **changes: object) -> dict[str, object]:
 class Merchant:
     """Calls the emulator as a merchant with this token does."""
 
-    emulator: SwedbankPayEmulator
+    emulator: SwedbankPayEmulator = field(default_factory=SwedbankPayEmulator)
     token: str = DEFAULT_ACCESS_TOKEN
     version: str = "3.1"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Merchant:
                 headers=tuple((name, value) for name, value in sent.items() if value),
                 body=b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode(),
                 origin=API,
-            ),
+            )
         )
         assert isinstance(outcome, EmulatorAnswer), outcome
         return Answer(outcome.status, json.loads(outcome.body) if outcome.body else None, outcome)

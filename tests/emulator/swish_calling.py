@@ -43,14 +43,7 @@ class Shop:
     number: str = DEFAULT_NUMBER
     made: int = 0
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        media: str = "application/json",
-    ) -> Outcome:
+    def send(self, method: str, path: str, body: object = None, *, media: str = "application/json") -> Outcome:
         """Call, and return what happened on the wire."""
         return self.emulator.handle(
             EmulatorRequest(
@@ -60,7 +53,7 @@ class Shop:
                 body=b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode(),
                 origin=API,
                 client_name=self.number,
-            ),
+            )
         )
 
     def call(self, method: str, path: str, body: object = None, *, media: str = "application/json") -> Answer:

@@ -6,14 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from prenopay.testing.callbacks import (
-    CallbackQueue,
-    Manner,
-    Post,
-    RetrySchedule,
-    hand_over,
-    post_over_http,
-)
+from prenopay.testing.callbacks import CallbackQueue, Manner, Post, RetrySchedule, hand_over, post_over_http
 from prenopay.testing.clock import VirtualClock
 from prenopay.values.callbacks import CallbackRequest
 
@@ -48,21 +41,16 @@ def test_what_is_taken_is_told_once() -> None:
     assert queue.waiting == ()
 
 
-@pytest.mark.parametrize(
-    ("from_first", "waits"),
-    [(True, [30, 30, 300, 72, 432, 401]), (False, [30, 60, 360, 432, 864, 1265])],
-)
-def test_what_is_not_taken_is_told_again_on_the_schedule(
-    from_first: bool,  # noqa: FBT001
-    waits: list[int],
-) -> None:
-    clock, host = VirtualClock(), _Host(*([500, None] * 10))
-    queue = CallbackQueue(clock, schedule=RetrySchedule(from_first=from_first))
-    queue.put("https://host.example/cb", b"{}")
-    assert _pushed(queue, clock, host.post, 0) == 0
-    assert [_pushed(queue, clock, host.post, 2000) for _ in range(7)] == [*waits, -1]
-    assert len(queue.attempts) == 7
-    assert queue.waiting == ()
+def test_what_is_not_taken_is_told_again_on_the_schedule() -> None:
+    cases: list[tuple[bool, list[int]]] = [(True, [30, 30, 300, 72, 432, 401]), (False, [30, 60, 360, 432, 864, 1265])]
+    for from_first, waits in cases:
+        clock, host = VirtualClock(), _Host(*([500, None] * 10))
+        queue = CallbackQueue(clock, schedule=RetrySchedule(from_first=from_first))
+        queue.put("https://host.example/cb", b"{}")
+        assert _pushed(queue, clock, host.post, 0) == 0
+        assert [_pushed(queue, clock, host.post, 2000) for _ in range(7)] == [*waits, -1]
+        assert len(queue.attempts) == 7
+        assert queue.waiting == ()
 
 
 def test_nothing_leaves_before_it_is_due() -> None:

@@ -18,33 +18,28 @@ class _Deed:
         return WHOLE
 
 
-@pytest.mark.parametrize(
-    ("kind", "acted", "outcome"),
-    [
+def test_each_kind_acts_or_not_and_answers_or_not() -> None:
+    cases: list[tuple[FaultKind, bool, Outcome]] = [
         (FaultKind.REFUSE, False, Refused()),
         (FaultKind.DROP_BEFORE, False, Dropped()),
         (FaultKind.DROP_AFTER, True, Dropped()),
         (FaultKind.HALF_BODY, True, HalfBody(WHOLE)),
         (FaultKind.DELAY, True, EmulatorAnswer(status=200, body=b"0123456789", delay_seconds=9)),
-    ],
-)
-def test_each_kind_acts_or_not_and_answers_or_not(kind: FaultKind, acted: bool, outcome: Outcome) -> None:  # noqa: FBT001
-    deed = _Deed()
-    assert meet(Fault(kind=kind, seconds=9), deed) == outcome
-    assert deed.done is acted
+    ]
+    for kind, acted, outcome in cases:
+        deed = _Deed()
+        assert meet(Fault(kind=kind, seconds=9), deed) == outcome
+        assert deed.done is acted
 
 
-@pytest.mark.parametrize(("kind", "acted"), [(FaultKind.STATUS_BEFORE, False), (FaultKind.STATUS_AFTER, True)])
-def test_a_status_is_answered_before_or_after_acting(kind: FaultKind, acted: bool) -> None:  # noqa: FBT001
-    deed = _Deed()
-    answer = meet(Fault(kind=kind, status=502), deed)
-    assert isinstance(answer, EmulatorAnswer)
-    assert (answer.status, deed.done) == (502, acted)
-    assert b"<html>" in answer.body
-
-
-def test_no_fault_is_just_the_deed() -> None:
-    assert meet(None, _Deed()) is WHOLE
+def test_a_status_is_answered_before_or_after_acting() -> None:
+    cases: list[tuple[FaultKind, bool]] = [(FaultKind.STATUS_BEFORE, False), (FaultKind.STATUS_AFTER, True)]
+    for kind, acted in cases:
+        deed = _Deed()
+        answer = meet(Fault(kind=kind, status=502), deed)
+        assert isinstance(answer, EmulatorAnswer)
+        assert (answer.status, deed.done) == (502, acted)
+        assert b"<html>" in answer.body
 
 
 def test_too_many_requests_says_when_to_come_again() -> None:

@@ -11,9 +11,9 @@ import pytest
 from prenopay._blocking import run_blocking
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, SwedbankPayEmulator
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.http import EmulatorSender
 
 from .calling import API, purchase
 
@@ -54,25 +54,19 @@ def test_a_host_where_nothing_is_mounted_was_not_sent_to(emulator: SwedbankPayEm
         _send(emulator, _create("https://api.payex.com/psp/paymentorders"))
 
 
-@pytest.mark.parametrize(
-    ("kind", "error", "orders"),
-    [
+def test_faults_become_the_errors_of_the_port() -> None:
+    cases: list[tuple[FaultKind, type[TransportError], int]] = [
         (FaultKind.REFUSE, NotSent, 0),
         (FaultKind.DROP_BEFORE, OutcomeUnknown, 0),
         (FaultKind.DROP_AFTER, OutcomeUnknown, 1),
         (FaultKind.HALF_BODY, OutcomeUnknown, 1),
-    ],
-)
-def test_faults_become_the_errors_of_the_port(
-    emulator: SwedbankPayEmulator,
-    kind: FaultKind,
-    error: type[TransportError],
-    orders: int,
-) -> None:
-    emulator.faults.add(Fault(kind=kind, call="create"))
-    with pytest.raises(error):
-        _send(emulator, _create())
-    assert len(emulator.orders) == orders
+    ]
+    for kind, error, orders in cases:
+        emulator = SwedbankPayEmulator()
+        emulator.faults.add(Fault(kind=kind, call="create"))
+        with pytest.raises(error):
+            _send(emulator, _create())
+        assert len(emulator.orders) == orders
 
 
 def test_a_delay_within_the_timeout_only_takes_time(emulator: SwedbankPayEmulator) -> None:
@@ -96,7 +90,3 @@ def test_a_status_fault_is_an_answer(emulator: SwedbankPayEmulator) -> None:
     assert _send(emulator, _create()).status == 504
     assert [seen.outcome for seen in emulator.transcript.calls("create")] == ["504"]
     assert len(emulator.orders) == 1
-
-
-def test_closing_is_harmless(emulator: SwedbankPayEmulator) -> None:
-    run_blocking(EmulatorSender(emulator.mounts).aclose())

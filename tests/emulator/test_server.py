@@ -85,9 +85,7 @@ def test_a_dropped_answer_closes_the_socket_after_acting(emulator: SwedbankPayEm
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.REFUSE])
 def test_a_lost_request_closes_the_socket_and_nothing_happens(
-    emulator: SwedbankPayEmulator,
-    served: Served,
-    kind: FaultKind,
+    emulator: SwedbankPayEmulator, served: Served, kind: FaultKind
 ) -> None:
     emulator.faults.add(Fault(kind=kind, call="create"))
     with _connection(served) as connection, pytest.raises((RemoteDisconnected, ConnectionResetError)):

@@ -85,9 +85,7 @@ def _rels(served: Served, shop: str, **changes: Any) -> dict[str, str]:
 
 
 def test_a_person_pays_on_a_phone_after_a_failed_try(
-    browser: Any,
-    served: Served,
-    emulator: SwedbankPayEmulator,
+    browser: Any, served: Served, emulator: SwedbankPayEmulator
 ) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 780}, java_script_enabled=False)
     with _shop() as (shop, _):
@@ -139,9 +137,7 @@ def _page_that_listens(script: str) -> str:
 
 
 def test_the_seamless_view_tells_its_host_what_happens(
-    browser: Any,
-    served: Served,
-    emulator: SwedbankPayEmulator,
+    browser: Any, served: Served, emulator: SwedbankPayEmulator
 ) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     with _shop() as (shop, pages):
@@ -158,7 +154,7 @@ def test_the_seamless_view_tells_its_host_what_happens(
         told = page.evaluate("told")
         assert {event["paymentOrder"]["id"] for event in told} == {order}
         assert [event["details"] for event in told if event["event"] == "OnPaymentAttemptFailed"] == [
-            "3dsecureusercancelled",
+            "3dsecureusercancelled"
         ]
         heard = {event.get("sourceEvent") for event in told}
         assert {"OnCheckoutLoaded", "OnInstrumentSelected", "OnPaymentAttemptStarted"} <= heard

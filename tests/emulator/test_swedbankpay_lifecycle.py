@@ -30,10 +30,14 @@ def _remaining(answer: Answer) -> dict[str, int]:
 
 
 @pytest.fixture
-def paid(merchant: Merchant, emulator: SwedbankPayEmulator) -> str:
+def paid(merchant: Merchant) -> str:
     """An order of 1500, authorized by card."""
+    return _paid(merchant)
+
+
+def _paid(merchant: Merchant) -> str:
     order = merchant.order()
-    emulator.pay_by_card(order)
+    merchant.emulator.pay_by_card(order)
     return order
 
 
@@ -116,9 +120,7 @@ def test_an_authorized_order_can_be_captured_or_cancelled(merchant: Merchant, pa
 
 
 def test_partial_captures_add_up_and_the_rest_can_be_cancelled(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    paid: str,
+    merchant: Merchant, emulator: SwedbankPayEmulator, paid: str
 ) -> None:
     first = merchant.capture(paid, 600, "C1", receiptReference="R1")
     assert (first.status, first.order["status"]) == (200, "Paid")
@@ -128,9 +130,7 @@ def test_partial_captures_add_up_and_the_rest_can_be_cancelled(
     rest = merchant.cancel(paid, "X1")
     assert (rest.order["status"], _remaining(rest)) == ("Paid", {"Reversal": 1000})
     assert rest.rels.keys() == {"reversal"} | PAGES
-    assert emulator.books() == {
-        paid: Totals(currency="SEK", authorized=1500, captured=1000, cancelled=500, reversed=0),
-    }
+    assert emulator.books() == {paid: Totals(currency="SEK", authorized=1500, captured=1000, cancelled=500, reversed=0)}
     listed = merchant.get(paid, "financialTransactions").order["financialTransactions"]["financialTransactionsList"]
     assert [(entry["type"], entry["amount"], entry["payeeReference"]) for entry in listed] == [
         ("Capture", 600, "C1"),
@@ -167,18 +167,21 @@ def test_captured_in_part_reversed_in_whole_is_reversed_once_the_rest_is_release
     assert merchant.cancel(paid, "X1").order["status"] == "Reversed"
 
 
-@pytest.mark.parametrize("verb", ["capture", "reverse"])
-def test_too_much_is_refused_and_recorded(merchant: Merchant, paid: str, verb: str) -> None:
-    merchant.capture(paid, 500, "C0")
-    answer = merchant.capture(paid, 1001, "B1") if verb == "capture" else merchant.reverse(paid, 501, "B1")
-    name = "Capture" if verb == "capture" else "Reversal"
-    assert (answer.status, answer.problem) == (403, "forbidden")
-    assert answer.body["problems"] == [{"name": name, "description": f"{name} amount too high."}]
-    shown = merchant.get(paid, "postPurchaseFailedAttempts,history").order
-    (failed,) = shown["postPurchaseFailedAttempts"]["postpurchaseFailedAttemptList"]
-    assert (failed["type"], failed["status"], failed["problem"]["status"]) == (name, "Failed", 403)
-    assert failed.keys() == {"created", "status", "type", "number", "problem"}
-    assert shown["history"]["historyList"][-1]["name"].endswith("Failed")
+def test_too_much_is_refused_and_recorded() -> None:
+    cases: list[str] = ["capture", "reverse"]
+    for verb in cases:
+        merchant = Merchant()
+        paid = _paid(merchant)
+        merchant.capture(paid, 500, "C0")
+        answer = merchant.capture(paid, 1001, "B1") if verb == "capture" else merchant.reverse(paid, 501, "B1")
+        name = "Capture" if verb == "capture" else "Reversal"
+        assert (answer.status, answer.problem) == (403, "forbidden")
+        assert answer.body["problems"] == [{"name": name, "description": f"{name} amount too high."}]
+        shown = merchant.get(paid, "postPurchaseFailedAttempts,history").order
+        (failed,) = shown["postPurchaseFailedAttempts"]["postpurchaseFailedAttemptList"]
+        assert (failed["type"], failed["status"], failed["problem"]["status"]) == (name, "Failed", 403)
+        assert failed.keys() == {"created", "status", "type", "number", "problem"}
+        assert shown["history"]["historyList"][-1]["name"].endswith("Failed")
 
 
 def test_there_must_be_something_to_cancel(merchant: Merchant, paid: str) -> None:
@@ -210,8 +213,7 @@ def test_the_acquirer_may_decline(merchant: Merchant, emulator: SwedbankPayEmula
 
 
 def test_a_captured_invoice_takes_lines_only_if_the_order_had_some(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
+    merchant: Merchant, emulator: SwedbankPayEmulator
 ) -> None:
     bare, itemized = merchant.order("A1"), merchant.order("A2", orderItems=[ITEM])
     for order in (bare, itemized):
@@ -231,32 +233,26 @@ def test_the_lines_of_a_capture_can_be_read(merchant: Merchant, paid: str) -> No
 # References
 
 
-@pytest.mark.parametrize(
-    ("manner", "status", "problem"),
-    [
+def test_a_reference_is_good_for_one_operation() -> None:
+    cases: list[tuple[DuplicateAnswer, int, str]] = [
         (DuplicateAnswer.CONFLICT, 409, "conflict"),
         (DuplicateAnswer.INPUT_ERROR, 400, "inputerror"),
         (DuplicateAnswer.FORBIDDEN, 403, "forbidden"),
-    ],
-)
-def test_a_reference_is_good_for_one_operation(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    manner: DuplicateAnswer,
-    status: int,
-    problem: str,
-) -> None:
-    emulator.behaviour = Behaviour(duplicate_reference=manner)
-    paid = merchant.order()
-    emulator.pay_by_card(paid)
-    merchant.capture(paid, 500, "C1")
-    before = emulator.books()
-    for again in (merchant.capture(paid, 500, "C1"), merchant.reverse(paid, 1, "C1"), merchant.cancel(paid, "A1")):
-        assert (again.status, again.problem) == (status, problem)
-        assert again.problem_names == ["Transaction.PayeeReference"]
-    created = merchant.create("C1")
-    assert (created.status, created.problem_names) == (status, ["PaymentOrder.PayeeInfo.PayeeReference"])
-    assert emulator.books() == before
+    ]
+    for manner, status, problem in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        emulator.behaviour = Behaviour(duplicate_reference=manner)
+        paid = merchant.order()
+        emulator.pay_by_card(paid)
+        merchant.capture(paid, 500, "C1")
+        before = emulator.books()
+        for again in (merchant.capture(paid, 500, "C1"), merchant.reverse(paid, 1, "C1"), merchant.cancel(paid, "A1")):
+            assert (again.status, again.problem) == (status, problem)
+            assert again.problem_names == ["Transaction.PayeeReference"]
+        created = merchant.create("C1")
+        assert (created.status, created.problem_names) == (status, ["PaymentOrder.PayeeInfo.PayeeReference"])
+        assert emulator.books() == before
 
 
 def test_a_repeat_may_get_the_first_answer(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
@@ -280,39 +276,36 @@ def test_a_refused_operation_does_not_use_its_reference_up(merchant: Merchant, p
 # Reversals that take their time
 
 
-@pytest.mark.parametrize("succeeds", [True, False])
-def test_an_asynchronous_reversal_settles_later_and_tells(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    paid: str,
-    succeeds: bool,  # noqa: FBT001
-) -> None:
-    merchant.capture(paid, 1500, "C1")
-    emulator.deliver_callbacks(lambda *_: 200)
-    emulator.behaviour = Behaviour(asynchronous_reversal=AsynchronousReversal(succeeds=succeeds))
-    pending = merchant.reverse(paid, 1500, "R1")
-    assert (pending.status, pending.order["status"], set(pending.rels)) == (202, "Paid", PAGES)
-    assert merchant.reverse(paid, 1, "R2").status == 403
-    emulator.clock.advance(timedelta(days=1))
-    assert emulator.deliver_callbacks(lambda *_: 200) == ()
-    emulator.clock.advance(timedelta(days=1))
-    assert len(emulator.deliver_callbacks(lambda *_: 200)) == 1
-    settled = merchant.get(paid, "financialTransactions,postPurchaseFailedAttempts")
-    moved = settled.order["financialTransactions"]["financialTransactionsList"]
-    failed = settled.order["postPurchaseFailedAttempts"]["postpurchaseFailedAttemptList"]
-    if succeeds:
-        assert (settled.order["status"], moved[-1]["payeeReference"], failed) == ("Reversed", "R1", [])
-    else:
-        assert (settled.order["status"], len(moved), len(failed)) == ("Paid", 1, 1)
-        assert "payeeReference" not in failed[0]
-        assert "reversal" in settled.rels
-    assert merchant.create("R1").status == 409
+def test_an_asynchronous_reversal_settles_later_and_tells() -> None:
+    cases: list[bool] = [True, False]
+    for succeeds in cases:
+        merchant = Merchant()
+        paid = _paid(merchant)
+        merchant.capture(paid, 1500, "C1")
+        emulator = merchant.emulator
+        emulator.deliver_callbacks(lambda *_: 200)
+        emulator.behaviour = Behaviour(asynchronous_reversal=AsynchronousReversal(succeeds=succeeds))
+        pending = merchant.reverse(paid, 1500, "R1")
+        assert (pending.status, pending.order["status"], set(pending.rels)) == (202, "Paid", PAGES)
+        assert merchant.reverse(paid, 1, "R2").status == 403
+        emulator.clock.advance(timedelta(days=1))
+        assert emulator.deliver_callbacks(lambda *_: 200) == ()
+        emulator.clock.advance(timedelta(days=1))
+        assert len(emulator.deliver_callbacks(lambda *_: 200)) == 1
+        settled = merchant.get(paid, "financialTransactions,postPurchaseFailedAttempts")
+        moved = settled.order["financialTransactions"]["financialTransactionsList"]
+        failed = settled.order["postPurchaseFailedAttempts"]["postpurchaseFailedAttemptList"]
+        if succeeds:
+            assert (settled.order["status"], moved[-1]["payeeReference"], failed) == ("Reversed", "R1", [])
+        else:
+            assert (settled.order["status"], len(moved), len(failed)) == ("Paid", 1, 1)
+            assert "payeeReference" not in failed[0]
+            assert "reversal" in settled.rels
+        assert merchant.create("R1").status == 409
 
 
 def test_what_settled_in_between_happened_at_its_own_time(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    paid: str,
+    merchant: Merchant, emulator: SwedbankPayEmulator, paid: str
 ) -> None:
     merchant.capture(paid, 1500, "C1")
     emulator.behaviour = Behaviour(asynchronous_reversal=AsynchronousReversal(after=timedelta(hours=3)))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from datetime import timedelta
 from html.parser import HTMLParser
+from importlib.resources import files
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from prenopay.testing.emulators.markup import element
-from prenopay.testing.emulators.swedbankpay import PayerAnswer, Status, SwedbankPayEmulator
+from prenopay.testing.emulators.pages import html
+from prenopay.testing.emulators.swedbankpay import PayerAnswer, Status, SwedbankPayEmulator, TokenKind
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
 from .calling import ITEM, Merchant
+from .storing import CHALLENGED, PAYER, card_token, verify
 
 CARD = {"method": "CreditCard", "pan": "4925 0000 0000 0004", "expiry": "12/30", "cvc": "123"}
 
@@ -52,7 +57,7 @@ def _answer(emulator: SwedbankPayEmulator, url: str, form: dict[str, str] | None
             target=f"{parts.path}?{parts.query}",
             body=urlencode(form or {}).encode(),
             origin="https://ecom.externalintegration.payex.com",
-        ),
+        )
     )
     assert isinstance(outcome, EmulatorAnswer)
     return outcome
@@ -91,18 +96,21 @@ def test_the_page_shows_what_is_paid_for(merchant: Merchant, emulator: SwedbankP
     assert merchant.get(str(created.order["id"])).order["integration"] == "Redirect"
 
 
-@pytest.mark.parametrize(
-    ("language", "tag", "amount"),
-    [("sv-SE", "sv", "15,00 kr"), ("en-US", "en", "SEK 15.00"), ("nb-NO", "en", "SEK 15.00")],
-)
-def test_it_speaks_the_language_of_the_order(merchant: Merchant, language: str, tag: str, amount: str) -> None:
-    shown = _get(merchant.emulator, merchant.create(language=language).rels["redirect-checkout"])
-    assert shown.all("html") == [{"lang": tag}]
-    assert amount in shown.text
+def test_it_speaks_the_language_of_the_order() -> None:
+    cases: list[tuple[str, str, str]] = [
+        ("sv-SE", "sv", "15,00 kr"),
+        ("en-US", "en", "SEK 15.00"),
+        ("nb-NO", "en", "SEK 15.00"),
+    ]
+    for language, tag, amount in cases:
+        merchant = Merchant()
+        shown = _get(merchant.emulator, merchant.create(language=language).rels["redirect-checkout"])
+        assert shown.all("html") == [{"lang": tag}]
+        assert amount in shown.text
 
 
 def test_every_field_has_a_label_and_every_page_one_heading(emulator: SwedbankPayEmulator, page: str) -> None:
-    for url in (page, f"{page}?method=CreditCard&error=card", f"{page}?method=Swish&error=msisdn"):
+    for url in (page, f"{page}?method=CreditCard&error=pan", f"{page}?method=Swish&error=msisdn"):
         shown = _get(emulator, url)
         labelled = {label["for"] for label in shown.all("label")}
         fields = {field["id"] for field in shown.all("input") if field["type"] != "hidden"}
@@ -172,48 +180,34 @@ def test_the_cancel_link_aborts(emulator: SwedbankPayEmulator, page: str) -> Non
     assert "Betalningen är stängd" in _get(emulator, page).text
 
 
-@pytest.mark.parametrize(
-    ("form", "error"),
-    [
-        ({**CARD, "pan": "4111 1111 1111 1111"}, "card"),
+def test_a_wrong_field_is_pointed_at(emulator: SwedbankPayEmulator, page: str) -> None:
+    cases: list[tuple[dict[str, str], str]] = [
+        ({**CARD, "pan": "4111 1111 1111 1111"}, "pan"),
         ({**CARD, "expiry": "12/20"}, "expiry"),
         ({**CARD, "expiry": "soon"}, "expiry"),
         ({**CARD, "cvc": "1"}, "cvc"),
         ({"method": "Swish", "msisdn": "112"}, "msisdn"),
-    ],
-)
-def test_a_wrong_field_is_pointed_at(
-    emulator: SwedbankPayEmulator,
-    page: str,
-    form: dict[str, str],
-    error: str,
-) -> None:
-    back = _post(emulator, f"{page}/pay", form)
-    assert f"error={error}" in back
-    assert "1111" not in back
-    shown = _get(emulator, back)
-    (wrong,) = [field for field in shown.all("input") if field.get("aria-invalid") == "true"]
-    assert wrong["id"] == {"card": "pan"}.get(error, error)
-    assert emulator.order("A1").failed_attempts == ()
+    ]
+    for form, error in cases:
+        back = _post(emulator, f"{page}/pay", form)
+        assert f"error={error}" in back
+        assert "1111" not in back
+        shown = _get(emulator, back)
+        (wrong,) = [field for field in shown.all("input") if field.get("aria-invalid") == "true"]
+        assert wrong["id"] == error
+        assert emulator.order("A1").failed_attempts == ()
 
 
-@pytest.mark.parametrize(
-    ("part", "form"),
-    [
+def test_what_no_button_says_leads_back_to_the_page(emulator: SwedbankPayEmulator, page: str) -> None:
+    cases: list[tuple[str, dict[str, str]]] = [
         ("pay", {"method": "Vipps"}),
         ("pay", {}),
         ("answer", {"attempt": "1", "answer": "approve"}),
         ("answer", {"attempt": "x", "answer": "approve"}),
         ("answer", {"attempt": "1", "answer": "shout"}),
-    ],
-)
-def test_what_no_button_says_leads_back_to_the_page(
-    emulator: SwedbankPayEmulator,
-    page: str,
-    part: str,
-    form: dict[str, str],
-) -> None:
-    assert _post(emulator, f"{page}/{part}", form) == page
+    ]
+    for part, form in cases:
+        assert _post(emulator, f"{page}/{part}", form) == page
 
 
 def test_magic_values_are_announced(merchant: Merchant) -> None:
@@ -253,7 +247,7 @@ def test_no_card_number_is_kept_anywhere(emulator: SwedbankPayEmulator, page: st
 def _everything(root: object) -> list[object]:
     """Return every value reachable from the emulator's state, without the table of test cards."""
     seen: dict[int, object] = {}
-    waiting = [vars(vars(root)["_register"])["orders"], vars(vars(root)["_register"])["card_failures"]]
+    waiting = [vars(vars(root)["_register"])["orders"], vars(vars(vars(root)["_register"])["reattempts"])]
     while waiting:
         value = waiting.pop()
         if id(value) in seen:
@@ -311,9 +305,9 @@ def test_the_script_knows_page_and_sites(merchant: Merchant) -> None:
     assert '"culture": "sv-SE"' in script
 
 
-def test_elements_escape_texts_and_attributes() -> None:
-    made = element("p", "a < b & c", element("br_", class_='"x"'), hidden=True, lang=False)
-    assert made.source == '<p hidden>a &lt; b &amp; c<br_ class="&quot;x&quot;"></br_></p>'
+def test_what_fills_a_template_is_escaped_unless_it_is_markup() -> None:
+    made = html('<p class="{look}">{text}{more}</p>', look='"x" &', text="a < {b}", more=[html("<br>"), html("<hr>")])
+    assert made.source == '<p class="&quot;x&quot; &amp;">a &lt; {b}<br><hr></p>'
 
 
 def test_a_payer_who_is_asked_in_an_old_tab_is_led_back(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
@@ -323,3 +317,113 @@ def test_a_payer_who_is_asked_in_an_old_tab_is_led_back(merchant: Merchant, emul
     merchant.patch(order, "PaymentAttemptAborted", abortReason="AbortedByUI")
     assert _post(emulator, f"{path}/answer", {"attempt": str(left.attempt), "answer": "approve"}) == path
     assert emulator.order(order).status is Status.INITIALIZED
+
+
+# Where details are stored
+
+
+def _page(merchant: Merchant, **changes: Any) -> str:
+    return merchant.emulator.order(merchant.order(**{"payer": PAYER, **changes})).page_path
+
+
+def _text(answer: EmulatorAnswer) -> str:
+    return re.sub(r"<[^>]+>", " ", answer.body.decode()).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _goes_to(answer: EmulatorAnswer) -> str:
+    assert answer.status == 303
+    return dict(answer.headers)["location"]
+
+
+def test_the_box_is_empty_and_counts_when_ticked() -> None:
+    cases: list[tuple[dict[str, str], int]] = [({"remember": "yes"}, 1), ({}, 0)]
+    for ticked, kept in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        page = _page(merchant, generatePaymentToken=True)
+        shown = _answer(emulator, page).body.decode()
+        (box,) = re.findall(r'<input type="checkbox"[^>]*>', shown)
+        assert "checked" not in box
+        assert "Spara till nästa gång" in shown
+        assert _goes_to(_answer(emulator, f"{page}/pay", {**CARD, **ticked})) == "https://shop.example/complete"
+        assert len(emulator.tokens()) == kept
+
+
+def test_nothing_is_asked_where_the_merchant_has_asked() -> None:
+    cases: list[dict[str, Any]] = [
+        {"generateUnscheduledToken": True},
+        {"generatePaymentToken": True, "disableStoredPaymentDetails": True},
+        verify(),
+    ]
+    for changes in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        page = _page(merchant, **changes)
+        assert b"checkbox" not in _answer(emulator, page).body
+        _answer(emulator, f"{page}/pay", CARD)
+        assert len(emulator.tokens()) == 1
+
+
+def test_the_answer_is_remembered_while_the_bank_asks(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    page = _page(merchant, generatePaymentToken=True)
+    question = _goes_to(_answer(emulator, f"{page}/pay", {**CARD, "pan": CHALLENGED, "remember": "yes"}))
+    (number,) = re.findall(r'name="attempt" value="(\d+)"', _answer(emulator, question).body.decode())
+    _answer(emulator, f"{page}/answer", {"attempt": number, "answer": "approve"})
+    assert [token.kind for token in emulator.tokens()] == [TokenKind.PAYMENT]
+
+
+def test_saved_cards_are_buttons_without_their_tokens(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    tokens = [card_token(emulator, kind=TokenKind.PAYMENT, pan=pan) for pan in ("4581097032723517", CHALLENGED)]
+    tokens.append(emulator.store_account("p-1", kind=TokenKind.PAYMENT).token)
+    page = _page(merchant, generatePaymentToken=True, payer={**PAYER, "email": "leia@example.com"}, language="en-US")
+    shown = _answer(emulator, page)
+    assert not any(token in shown.body.decode() for token in tokens)
+    assert "Visa \N{BULLET}\N{BULLET}\N{BULLET}\N{BULLET} 3517" in _text(shown)
+    assert "/question" in _goes_to(_answer(emulator, f"{page}/pay", {"stored": "1"}))
+    for odd in ("9", "x", "-1"):
+        assert _goes_to(_answer(emulator, f"{page}/pay", {"stored": odd})) == page
+    assert _goes_to(_answer(emulator, f"{page}/pay", {"stored": "0"})) == "https://shop.example/complete"
+
+
+def test_no_saved_card_is_shown_to_strangers(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    card_token(emulator, kind=TokenKind.PAYMENT)
+    page = _page(merchant, generatePaymentToken=True, payer={"payerReference": "p-2"})
+    assert b'name="stored"' not in _answer(emulator, page).body
+
+
+def test_staff_sees_what_the_page_is_for_and_is_not_asked(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    page = _page(merchant, generateMotoPayment=True)
+    assert "Betalning per telefon eller brev" in _text(_answer(emulator, page))
+    assert _goes_to(_answer(emulator, f"{page}/pay", {**CARD, "pan": CHALLENGED})) == "https://shop.example/complete"
+
+
+def test_a_verify_says_that_nothing_is_charged(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    page = _page(merchant, **verify(language="en-US"))
+    shown = _text(_answer(emulator, page))
+    assert "Nothing is charged now." in shown
+    assert "Pay SEK" not in shown
+    question = _goes_to(_answer(emulator, f"{page}/pay", {**CARD, "pan": CHALLENGED}))
+    assert "wants to save your card" in _text(_answer(emulator, question))
+    _answer(emulator, f"{page}/pay", CARD)
+    assert "It is saved" in _text(_answer(emulator, page))
+    assert emulator.orders[0].status is Status.PAID
+
+
+def test_no_card_number_is_kept_with_a_token(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    page = _page(merchant, generatePaymentToken=True)
+    _answer(emulator, f"{page}/pay", {**CARD, "remember": "yes"})
+    card_token(emulator)
+    told = merchant.call("GET", "/psp/paymentorders/payerownedtokens/p-1").answer.body
+    told += merchant.call("GET", "/online/payers/p-1").answer.body
+    kept = told.decode() + repr(list(emulator._register.vault)) + repr(emulator.tokens())
+    assert "4925000000000004" not in kept
+
+
+def test_every_text_that_pages_say_has_a_swedish_one() -> None:
+    for package in ("swedbankpay", "swish"):
+        folder = files(f"prenopay.testing.emulators.{package}")
+        texts, source = (folder.joinpath(name).read_text("utf-8") for name in ("swedish.json", "page.py"))
+        written = [str(each.value) for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Constant)]
+        in_templates = {text for each in written for text in re.findall(r"say\[([^\]]+)\]", each)}
+        assert in_templates <= json.loads(texts).keys()
+        assert json.loads(texts).keys() <= {*written, *in_templates}, "a text that no page says"

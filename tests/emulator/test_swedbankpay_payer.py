@@ -55,58 +55,55 @@ def test_a_challenged_card_asks_first(merchant: Merchant, emulator: SwedbankPayE
     assert merchant.get(order, "paid").order["paid"]["details"]["acquirerTransactionType"] == "3DSECURE"
 
 
-@pytest.mark.parametrize(
-    ("answer", "problem", "status"),
-    [
+def test_a_failed_challenge_leaves_the_order_open() -> None:
+    cases: list[tuple[PayerAnswer, str, str]] = [
         (PayerAnswer.CANCEL, "3dsecureusercancelled", "Aborted"),
         (PayerAnswer.DECLINE, "3dsecuredeclined", "Failed"),
-    ],
-)
-def test_a_failed_challenge_leaves_the_order_open(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    answer: PayerAnswer,
-    problem: str,
-    status: str,
-) -> None:
-    order = merchant.order()
-    result = emulator.pay_by_card(order, pan=CHALLENGED, answer=answer)
-    assert (result.status, _word(result.problem), result.next_url) == (Status.INITIALIZED, problem, "")
-    (failed,) = _attempts(merchant, order)
-    assert (failed["status"], failed["number"], failed["instrument"]) == (status, result.attempt, "CreditCard")
-    assert emulator.pay_by_card(order).status is Status.PAID
+    ]
+    for answer, problem, status in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        order = merchant.order()
+        result = emulator.pay_by_card(order, pan=CHALLENGED, answer=answer)
+        assert (result.status, _word(result.problem), result.next_url) == (Status.INITIALIZED, problem, "")
+        (failed,) = _attempts(merchant, order)
+        assert (failed["status"], failed["number"], failed["instrument"]) == (status, result.attempt, "CreditCard")
+        assert emulator.pay_by_card(order).status is Status.PAID
 
 
-@pytest.mark.parametrize("card", TEST_CARDS, ids=lambda card: str(card.number))
-def test_every_published_card_pays(merchant: Merchant, emulator: SwedbankPayEmulator, card: Any) -> None:
-    order = merchant.order()
-    assert emulator.pay_by_card(order, pan=card.number, expiry=card.expiry).status is Status.PAID
-    shown = json.dumps(merchant.get(order, "paid,history,failedAttempts").body) + repr(emulator.orders)
-    assert card.number not in shown
+def test_every_published_card_pays() -> None:
+    for card in TEST_CARDS:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        order = merchant.order()
+        assert emulator.pay_by_card(order, pan=card.number, expiry=card.expiry).status is Status.PAID
+        shown = json.dumps(merchant.get(order, "paid,history,failedAttempts").body) + repr(emulator.orders)
+        assert card.number not in shown
 
 
-@pytest.mark.parametrize("pan", ["4111111111111111", "", "4925 0000 0000 0005"])
-def test_any_other_number_is_refused_without_repeating_it(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    pan: str,
-) -> None:
-    order = merchant.order()
-    with pytest.raises(PayerRefused) as refused:
-        emulator.pay_by_card(order, pan=pan)
-    assert not pan or pan not in str(refused.value)
-    assert emulator.order(order).failed_attempts == ()
+def test_any_other_number_is_refused_without_repeating_it() -> None:
+    cases: list[str] = ["4111111111111111", "", "4925 0000 0000 0005"]
+    for pan in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        order = merchant.order()
+        with pytest.raises(PayerRefused) as refused:
+            emulator.pay_by_card(order, pan=pan)
+        assert not pan or pan not in str(refused.value)
+        assert emulator.order(order).failed_attempts == ()
 
 
-@pytest.mark.parametrize("expiry", ["12/2025", "13/2030", "12/30", ""])
-def test_an_expired_or_odd_date_is_refused(merchant: Merchant, emulator: SwedbankPayEmulator, expiry: str) -> None:
-    with pytest.raises(PayerRefused, match="expiry"):
-        emulator.pay_by_card(merchant.order(), expiry=expiry)
+def test_an_expired_or_odd_date_is_refused() -> None:
+    cases: list[str] = ["12/2025", "13/2030", "12/30", ""]
+    for expiry in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        with pytest.raises(PayerRefused, match="expiry"):
+            emulator.pay_by_card(merchant.order(), expiry=expiry)
 
 
-@pytest.mark.parametrize(
-    ("amount", "problem"),
-    [
+def test_magic_amounts_decline() -> None:
+    cases: list[tuple[int, str]] = [
         (900313, "acquirerinvalidamount"),
         (900330, "acquirererror"),
         (900334, "acquirerpossiblefraud"),
@@ -119,17 +116,18 @@ def test_an_expired_or_odd_date_is_refused(merchant: Merchant, emulator: Swedban
         (900391, "acquirergatewayerror"),
         (952400, "acquirererrordonotretry"),
         (952507, "authenticationrequired"),
-    ],
-)
-def test_magic_amounts_decline(merchant: Merchant, emulator: SwedbankPayEmulator, amount: int, problem: str) -> None:
-    order = merchant.order(amount=amount)
-    result = emulator.pay_by_card(order)
-    assert (result.status, _word(result.problem)) == (Status.INITIALIZED, problem)
-    assert result.problem.startswith("https://api.payex.com/psp/errordetail/creditcard/")
-    (failed,) = _attempts(merchant, order)
-    assert failed["problem"]["type"] == result.problem
-    assert ("modification" in failed["problem"]) is (amount == 952507)
-    assert emulator.pay_by_swish(order).status is Status.PAID
+    ]
+    for amount, problem in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        order = merchant.order(amount=amount)
+        result = emulator.pay_by_card(order)
+        assert (result.status, _word(result.problem)) == (Status.INITIALIZED, problem)
+        assert result.problem.startswith("https://api.payex.com/psp/errordetail/creditcard/")
+        (failed,) = _attempts(merchant, order)
+        assert failed["problem"]["type"] == result.problem
+        assert ("modification" in failed["problem"]) is (amount == 952507)
+        assert emulator.pay_by_swish(order).status is Status.PAID
 
 
 def test_too_many_failures_suspend_the_card(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
@@ -154,44 +152,37 @@ def test_a_swish_payment_is_a_sale(merchant: Merchant, emulator: SwedbankPayEmul
     assert emulator.order(order).totals.captured == 1500
 
 
-@pytest.mark.parametrize(
-    ("description", "problem"),
-    [("RF07", "swishdeclined"), ("TM01", "swishtimeout"), ("BANKIDCL", "bankidcancelled")],
-)
-def test_magic_descriptions_fail_swish_but_not_cards(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    description: str,
-    problem: str,
-) -> None:
-    order = merchant.order(description=description)
-    result = emulator.pay_by_swish(order)
-    assert result.problem == f"https://api.payex.com/psp/errordetail/{problem}"
-    assert emulator.pay_by_card(order).status is Status.PAID
+def test_magic_descriptions_fail_swish_but_not_cards() -> None:
+    cases: list[tuple[str, str]] = [
+        ("RF07", "swishdeclined"),
+        ("TM01", "swishtimeout"),
+        ("BANKIDCL", "bankidcancelled"),
+    ]
+    for description, problem in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        order = merchant.order(description=description)
+        result = emulator.pay_by_swish(order)
+        assert result.problem == f"https://api.payex.com/psp/errordetail/{problem}"
+        assert emulator.pay_by_card(order).status is Status.PAID
 
 
-@pytest.mark.parametrize(
-    ("answer", "problem"),
-    [
+def test_the_payer_may_say_no_in_the_app() -> None:
+    cases: list[tuple[PayerAnswer, str]] = [
         (PayerAnswer.DECLINE, "swishdeclined"),
         (PayerAnswer.CANCEL, "usercancelled"),
         (PayerAnswer.TIME_OUT, "swishtimeout"),
-    ],
-)
-def test_the_payer_may_say_no_in_the_app(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    answer: PayerAnswer,
-    problem: str,
-) -> None:
-    order = merchant.order()
-    assert _word(emulator.pay_by_swish(order, answer=answer).problem) == problem
-    assert merchant.get(order).order["status"] == "Initialized"
+    ]
+    for answer, problem in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        order = merchant.order()
+        assert _word(emulator.pay_by_swish(order, answer=answer).problem) == problem
+        assert merchant.get(order).order["status"] == "Initialized"
 
 
 def test_who_never_answers_is_timed_out_and_the_merchant_is_told(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
+    merchant: Merchant, emulator: SwedbankPayEmulator
 ) -> None:
     order = merchant.order()
     emulator.pay_by_swish(order, answer=PayerAnswer.LEAVE)
@@ -205,15 +196,17 @@ def test_who_never_answers_is_timed_out_and_the_merchant_is_told(
     assert "abort" in merchant.get(order).rels
 
 
-@pytest.mark.parametrize("msisdn", ["0739000001", "+4798765432", ""])
-def test_swish_takes_swedish_numbers(merchant: Merchant, emulator: SwedbankPayEmulator, msisdn: str) -> None:
-    with pytest.raises(PayerRefused, match="msisdn"):
-        emulator.pay_by_swish(merchant.order(), msisdn=msisdn)
+def test_swish_takes_swedish_numbers() -> None:
+    cases: list[str] = ["0739000001", "+4798765432", ""]
+    for msisdn in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        with pytest.raises(PayerRefused, match="msisdn"):
+            emulator.pay_by_swish(merchant.order(), msisdn=msisdn)
 
 
-@pytest.mark.parametrize(
-    ("instrument", "currency", "paid_as", "details"),
-    [
+def test_other_ways_to_pay() -> None:
+    cases: list[tuple[str, str, tuple[str, str], set[str]]] = [
         ("Trustly", "SEK", ("Trustly", "Sale"), {"trustlyOrderId"}),
         ("Vipps", "NOK", ("Vipps", "Authorization"), {"maskedDPan", "bin"}),
         ("MobilePay", "DKK", ("MobilePay", "Authorization"), {"maskedDPan", "acquirerStan"}),
@@ -222,43 +215,31 @@ def test_swish_takes_swedish_numbers(merchant: Merchant, emulator: SwedbankPayEm
         ("ClickToPay", "SEK", ("ClickToPay", "Authorization"), {"maskedPan", "maskedDPan"}),
         ("Invoice-PayExFinancingSe", "SEK", ("Invoice", "Authorization"), set()),
         ("CreditAccount-CreditAccountSe", "SEK", ("CreditAccount", "Authorization"), set()),
-    ],
-)
-def test_other_ways_to_pay(
-    merchant: Merchant,
-    instrument: str,
-    currency: str,
-    paid_as: tuple[str, str],
-    details: set[str],
-) -> None:
-    order = merchant.order(currency=currency)
-    assert merchant.emulator.pay_by(order, instrument).status is Status.PAID
-    paid = merchant.get(order, "paid").order["paid"]
-    assert (paid["instrument"], paid["transactionType"]) == paid_as
-    assert details <= paid["details"].keys()
-    assert bool(details) is bool(paid["details"])
+    ]
+    for instrument, currency, paid_as, details in cases:
+        merchant = Merchant()
+        order = merchant.order(currency=currency)
+        assert merchant.emulator.pay_by(order, instrument).status is Status.PAID
+        paid = merchant.get(order, "paid").order["paid"]
+        assert (paid["instrument"], paid["transactionType"]) == paid_as
+        assert details <= paid["details"].keys()
+        assert bool(details) is bool(paid["details"])
 
 
-@pytest.mark.parametrize(
-    ("instrument", "currency", "problem"),
-    [
+def test_other_ways_to_be_declined() -> None:
+    cases: list[tuple[str, str, str]] = [
         ("Vipps", "NOK", "vipps/vippsdeclined"),
         ("MobilePay", "DKK", "mobilepay/mobilepaydeclined"),
         ("Trustly", "SEK", "trustly/systemerror"),
         ("Invoice-PayExFinancingSe", "SEK", "invoice/creditnotapproved"),
         ("ApplePay", "SEK", "creditcard/3dsecuredeclined"),
-    ],
-)
-def test_other_ways_to_be_declined(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    instrument: str,
-    currency: str,
-    problem: str,
-) -> None:
-    order = merchant.order(currency=currency)
-    assert emulator.pay_by(order, instrument, answer=PayerAnswer.DECLINE).problem.endswith(f"/{problem}")
-    assert ("operationalFee" in _attempts(merchant, order)[0]) is (instrument == "Vipps")
+    ]
+    for instrument, currency, problem in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        order = merchant.order(currency=currency)
+        assert emulator.pay_by(order, instrument, answer=PayerAnswer.DECLINE).problem.endswith(f"/{problem}")
+        assert ("operationalFee" in _attempts(merchant, order)[0]) is (instrument == "Vipps")
 
 
 def test_only_what_stands_in_the_menu_can_be_chosen(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
@@ -292,8 +273,7 @@ def test_cancelling_aborts_and_sends_the_browser_home(merchant: Merchant, emulat
 
 
 def test_there_is_no_cancel_link_without_an_address_or_within_the_app(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
+    merchant: Merchant, emulator: SwedbankPayEmulator
 ) -> None:
     urls = {
         "hostUrls": ["https://shop.example"],

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
-
-import pytest
 
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_PAYEE_ID,
@@ -17,6 +14,7 @@ from prenopay.testing.emulators.swedbankpay import (
 )
 
 from .calling import ITEM, Merchant, purchase
+from .storing import verify
 
 OTHER_PAYEE = "11111111-2222-4333-8444-555555555555"
 URLS: dict[str, object] = {
@@ -30,10 +28,12 @@ PAYEE: dict[str, object] = {"payeeId": DEFAULT_PAYEE_ID, "payeeReference": "A1"}
 # Who calls
 
 
-@pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic emulator-token"])
-def test_a_wrong_token_gets_an_empty_401(merchant: Merchant, header: str) -> None:
-    answer = merchant.call("POST", "/psp/paymentorders", purchase(), authorization=header)
-    assert (answer.status, answer.body) == (401, None)
+def test_a_wrong_token_gets_an_empty_401() -> None:
+    cases: list[str] = ["", "Bearer wrong", "Basic emulator-token"]
+    for header in cases:
+        merchant = Merchant()
+        answer = merchant.call("POST", "/psp/paymentorders", purchase(), authorization=header)
+        assert (answer.status, answer.body) == (401, None)
 
 
 def test_a_401_may_explain_itself(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
@@ -50,7 +50,7 @@ def test_another_payees_id_is_forbidden(merchant: Merchant, emulator: SwedbankPa
 
 def test_one_merchants_token_does_not_reach_anothers_orders() -> None:
     emulator = SwedbankPayEmulator(
-        merchants=[Agreement(access_token="one"), Agreement(payee_id=OTHER_PAYEE, access_token="two")],
+        merchants=[Agreement(access_token="one"), Agreement(payee_id=OTHER_PAYEE, access_token="two")]
     )
     mine, theirs = Merchant(emulator, token="one"), Merchant(emulator, token="two")
     order = mine.order()
@@ -65,10 +65,12 @@ def test_one_merchants_token_does_not_reach_anothers_orders() -> None:
 # Versions
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain;version=3.1", "application/json;version=9.9"])
-def test_a_create_without_the_version_is_refused(merchant: Merchant, content_type: str) -> None:
-    answer = merchant.call("POST", "/psp/paymentorders", purchase(), content_type=content_type)
-    assert (answer.status, answer.problem_names) == (400, ["Content-Type"])
+def test_a_create_without_the_version_is_refused() -> None:
+    cases: list[str] = ["application/json", "text/plain;version=3.1", "application/json;version=9.9"]
+    for content_type in cases:
+        merchant = Merchant()
+        answer = merchant.call("POST", "/psp/paymentorders", purchase(), content_type=content_type)
+        assert (answer.status, answer.problem_names) == (400, ["Content-Type"])
 
 
 def test_a_get_without_the_version_is_refused(merchant: Merchant) -> None:
@@ -77,16 +79,15 @@ def test_a_get_without_the_version_is_refused(merchant: Merchant) -> None:
     assert (answer.status, answer.problem_names) == (400, ["Accept"])
 
 
-@pytest.mark.parametrize(
-    "accept",
-    [
+def test_the_version_is_found_among_parameters() -> None:
+    cases: list[str] = [
         "application/json;version=3.1, application/problem+json;q=0.9",
         "application/problem+json, application/json; charset=utf-8; version=3.1",
         'application/json;version="3.1"',
-    ],
-)
-def test_the_version_is_found_among_parameters(merchant: Merchant, accept: str) -> None:
-    assert merchant.call("GET", merchant.order(), accept=accept).status == 200
+    ]
+    for accept in cases:
+        merchant = Merchant()
+        assert merchant.call("GET", merchant.order(), accept=accept).status == 200
 
 
 def test_without_a_version_the_oldest_shape_may_be_served(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
@@ -100,51 +101,16 @@ def test_without_a_version_the_oldest_shape_may_be_served(merchant: Merchant, em
 # Create
 
 
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("operation", "PaymentOrder.Operation"),
-        ("currency", "PaymentOrder.Currency"),
-        ("amount", "PaymentOrder.Amount"),
-        ("vatAmount", "PaymentOrder.VatAmount"),
-        ("description", "PaymentOrder.Description"),
-        ("userAgent", "PaymentOrder.UserAgent"),
-        ("language", "PaymentOrder.Language"),
-        ("urls", "PaymentOrder.Urls"),
-        ("payeeInfo", "PaymentOrder.PayeeInfo"),
-    ],
-)
-def test_every_required_field_is_missed_by_name(merchant: Merchant, name: str, path: str) -> None:
-    body = purchase()
-    del body["paymentorder"][name]  # type: ignore[attr-defined]  # plain JSON
-    answer = merchant.call("POST", "/psp/paymentorders", body)
-    assert (answer.status, answer.problem) == (400, "inputerror")
-    assert path in answer.problem_names
-
-
-def test_each_wrong_field_is_named(merchant: Merchant) -> None:
-    answer = merchant.create(amount="1500", description="", payeeInfo={"payeeId": DEFAULT_PAYEE_ID})
-    assert sorted(answer.problem_names) == [
-        "PaymentOrder.Amount",
-        "PaymentOrder.Description",
-        "PaymentOrder.PayeeInfo.PayeeReference",
-    ]
-
-
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("PaymentOrder.Amount", {"amount": 0}),
     ("PaymentOrder.Amount", {"amount": 2**31}),
     ("PaymentOrder.Amount", {"amount": 1500.0}),
-    ("PaymentOrder.Amount", {"amount": True}),
-    ("PaymentOrder.VatAmount", {"vatAmount": -1}),
     ("PaymentOrder.VatAmount", {"vatAmount": 1501}),
     ("PaymentOrder.Currency", {"currency": "USD"}),
     ("PaymentOrder.Language", {"language": "sv"}),
     ("PaymentOrder.Description", {"description": "x" * 41}),
     ("PaymentOrder.Operation", {"operation": "Payout"}),
     ("PaymentOrder.GeneratePaymentToken", {"generatePaymentToken": True}),
-    ("PaymentOrder.UnscheduledToken", {"unscheduledToken": "t"}),
-    ("PaymentOrder.Instrument", {"instrument": "Cash"}),
     ("PaymentOrder.Instrument", {"instrument": "Vipps"}),
     ("PaymentOrder.RestrictedToInstruments", {"restrictedToInstruments": ["Vipps"]}),
     ("PaymentOrder.RestrictedToInstruments[1]", {"restrictedToInstruments": ["Swish", "Cash"]}),
@@ -152,58 +118,41 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("PaymentOrder.PayeeInfo.PayeeReference", {"payeeInfo": {**PAYEE, "payeeReference": "A-1"}}),
     ("PaymentOrder.PayeeInfo.PayeeReference", {"payeeInfo": {**PAYEE, "payeeReference": "A" * 31}}),
     ("PaymentOrder.PayeeInfo.OrderReference", {"payeeInfo": {**PAYEE, "orderReference": "x" * 51}}),
-    ("PaymentOrder.PayeeInfo.ProductCategory", {"payeeInfo": {**PAYEE, "productCategory": "x" * 51}}),
     ("PaymentOrder.PayeeInfo.Subsite", {"payeeInfo": {**PAYEE, "subsite": "x" * 41}}),
-    ("PaymentOrder.PayeeInfo.Subsite", {"payeeInfo": {**PAYEE, "subsite": "my site"}}),
     ("PaymentOrder.PayeeInfo.SiteId", {"payeeInfo": {**PAYEE, "siteId": "x" * 16}}),
-    ("PaymentOrder.PayeeInfo.PayeeId", {"payeeInfo": {**PAYEE, "payeeId": "me"}}),
-    ("PaymentOrder.Urls.HostUrls", {"urls": {**URLS, "hostUrls": []}}),
     ("PaymentOrder.Urls.HostUrls[0]", {"urls": {**URLS, "hostUrls": ["https://shop.example/path"]}}),
-    ("PaymentOrder.Urls.CompleteUrl", {"urls": {**URLS, "completeUrl": None}}),
-    ("PaymentOrder.Urls.CompleteUrl", {"urls": {**URLS, "completeUrl": "/complete"}}),
     ("PaymentOrder.Urls.CompleteUrl", {"urls": {**URLS, "completeUrl": "http://shop.example/"}}),
     ("PaymentOrder.Urls.CompleteUrl", {"urls": {**URLS, "completeUrl": "https://[shop"}}),
     ("PaymentOrder.Urls.CancelUrl", {"urls": {**URLS, "cancelUrl": None}}),
     ("PaymentOrder.Urls.PaymentUrl", {"urls": {**URLS, "paymentUrl": "https://shop.example/?Swp_Ut=1"}}),
     ("PaymentOrder.Urls.LogoUrl", {"urls": {**URLS, "logoUrl": "http://localhost/logo.png"}}),
     ("PaymentOrder.Payer.Msisdn", {"payer": {"msisdn": "0739000001"}}),
-    ("PaymentOrder.Payer.BillingAddress.CountryCode", {"payer": {"billingAddress": {"countryCode": "Sweden"}}}),
     ("PaymentOrder.Payer.AccountInfo.AccountAgeIndicator", {"payer": {"accountInfo": {"accountAgeIndicator": "06"}}}),
-    ("PaymentOrder.RiskIndicator.PreOrderDate", {"riskIndicator": {"preOrderDate": "2026-01-01"}}),
-    ("PaymentOrder.Metadata", {"metadata": ["a"]}),
-    ("PaymentOrder.Metadata.deep", {"metadata": {"deep": {"er": 1}}}),
-    ("PaymentOrder.CallToActionType", {"callToActionType": "Buy"}),
     ("PaymentOrder.EnablePaymentDetailsConsentCheckbox", {"enablePaymentDetailsConsentCheckbox": True}),
     ("PaymentOrder.AutoClick", {"autoClick": True, "urls": {**URLS, "termsOfServiceUrl": "https://shop.example/t"}}),
     ("PaymentOrder.PayeeInfo.Mcc", {"generateAfdPayment": True}),
     ("PaymentOrder.OrderItems", {"generateAfdPayment": True, "orderItems": [ITEM]}),
-    ("PaymentOrder.OrderItems", {"orderItems": []}),
-    ("PaymentOrder.OrderItems", {"orderItems": {}}),
     ("PaymentOrder.OrderItems[0]", {"orderItems": ["shoes"]}),
     ("PaymentOrder.Amount", {"orderItems": [{**ITEM, "amount": 1499}]}),
     ("PaymentOrder.OrderItems[0].Amount", {"orderItems": [{**ITEM, "amount": -5}]}),
     ("PaymentOrder.OrderItems[0].Class", {"orderItems": [{**ITEM, "class": "two words"}]}),
     ("PaymentOrder.OrderItems[0].Quantity", {"orderItems": [{**ITEM, "quantity": 1.23456}]}),
-    ("PaymentOrder.OrderItems[0].Quantity", {"orderItems": [{**ITEM, "quantity": "1"}]}),
-    ("PaymentOrder.OrderItems[0].QuantityUnit", {"orderItems": [{**ITEM, "quantityUnit": None}]}),
-    ("PaymentOrder.OrderItems[0].VatPercent", {"orderItems": [{**ITEM, "vatPercent": 6.5}]}),
-    ("PaymentOrder.OrderItems[0].Type", {"orderItems": [{**ITEM, "type": "product"}]}),
+    ("PaymentOrder.Operation", {"operation": ["Purchase"]}),
+    ("PaymentOrder.GenerateUnscheduledToken", verify(payer=None)),
 ]
+"""What the documents forbid, at the edge of what they allow, and between fields. Each row alone: ``test_fields``."""
 
 
-@pytest.mark.parametrize(("path", "changes"), WRONG)
-def test_a_wrong_field_is_refused_by_name_and_nothing_happens(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    path: str,
-    changes: dict[str, Any],
-) -> None:
-    answer = merchant.create(**changes)
-    assert (answer.status, answer.problem) == (400, "inputerror")
-    assert path in answer.problem_names
-    assert emulator.orders == ()
-    assert answer.body["status"] == 400
-    assert answer.answer.headers[0][1].startswith("application/problem+json")
+def test_what_the_documents_forbid_is_named_and_nothing_happens(merchant: Merchant) -> None:
+    for path, changes in WRONG:
+        answer = merchant.create(**changes)
+        assert (answer.status, answer.problem) == (400, "inputerror"), path
+        assert path in answer.problem_names
+        assert answer.answer.headers[0][1].startswith("application/problem+json")
+    assert merchant.emulator.orders == ()
+    every = merchant.create(amount="1500", description="", payeeInfo={"payeeId": DEFAULT_PAYEE_ID})
+    names = ["Amount", "Description", "PayeeInfo.PayeeReference"]
+    assert sorted(every.problem_names) == [f"PaymentOrder.{name}" for name in names]
 
 
 RIGHT: list[dict[str, Any]] = [
@@ -211,7 +160,7 @@ RIGHT: list[dict[str, Any]] = [
     {"description": "x" * 40},
     {"urls": {**URLS, "completeUrl": "http://localhost:8000/done", "callbackUrl": "http://127.0.0.1:9/cb?a=b"}},
     {"urls": {**URLS, "cancelUrl": None, "paymentUrl": "https://shop.example/pay?order=1"}},
-    {"payeeInfo": {**PAYEE, "payeeReference": "A" * 30, "orderReference": "x" * 50, "subsite": "S" * 40}},
+    {"payeeInfo": {"payeeReference": "A" * 30, "orderReference": "x" * 50, "subsite": "S" * 40}},
     {"orderItems": [{**ITEM, "quantity": 351.3514}]},
     {"orderItems": [{**ITEM, "amount": 2000}, {**ITEM, "type": "DISCOUNT", "amount": -500, "unitPrice": -500}]},
     {"orderItems": [ITEM, {**ITEM, "amount": 1900, "restrictedToInstruments": ["Invoice-PayExFinancingSe"]}]},
@@ -224,28 +173,29 @@ RIGHT: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("changes", RIGHT)
-def test_what_the_documents_allow_is_taken(merchant: Merchant, changes: dict[str, Any]) -> None:
-    assert merchant.create(**changes).status == 201
+def test_what_the_documents_allow_is_taken(merchant: Merchant) -> None:
+    for number, changes in enumerate(RIGHT):
+        reference = {**PAYEE, "payeeReference": f"R{number}", **changes.get("payeeInfo", {})}
+        assert merchant.create(**{**changes, "payeeInfo": reference}).status == 201, changes
 
 
-@pytest.mark.parametrize(
-    ("format_", "good", "bad"),
-    [
+def test_the_reference_follows_the_agreement() -> None:
+    cases: list[tuple[ReferenceFormat, str, str]] = [
         (ReferenceFormat.SETTLED_BY_OWN_ACQUIRER, "123456789012", "A1"),
         (ReferenceFormat.LONG, "A" * 50, "A" * 51),
-    ],
-)
-def test_the_reference_follows_the_agreement(format_: ReferenceFormat, good: str, bad: str) -> None:
-    merchant = Merchant(SwedbankPayEmulator(merchants=[Agreement(reference_format=format_)]))
-    assert merchant.create(good).status == 201
-    assert merchant.create(bad).status == 400
+    ]
+    for format_, good, bad in cases:
+        merchant = Merchant(SwedbankPayEmulator(merchants=[Agreement(reference_format=format_)]))
+        assert merchant.create(good).status == 201
+        assert merchant.create(bad).status == 400
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"paymentorder": {"amount": NaN}}'])
-def test_a_body_that_is_no_json_object_is_refused(merchant: Merchant, body: bytes) -> None:
-    answer = merchant.call("POST", "/psp/paymentorders", body)
-    assert (answer.status, answer.problem_names) == (400, ["Body"])
+def test_a_body_that_is_no_json_object_is_refused() -> None:
+    cases: list[bytes] = [b"{", b"[]", b'{"paymentorder": {"amount": NaN}}']
+    for body in cases:
+        merchant = Merchant()
+        answer = merchant.call("POST", "/psp/paymentorders", body)
+        assert (answer.status, answer.problem_names) == (400, ["Body"])
 
 
 def test_members_beside_the_order_are_refused_but_for_the_card_filter(merchant: Merchant) -> None:
@@ -268,72 +218,41 @@ def test_the_key_of_the_order_may_be_written_either_way(merchant: Merchant) -> N
 # Everything else
 
 
-@pytest.mark.parametrize(
-    ("reach", "body", "path"),
-    [
-        ("captures", {"vatAmount": 0, "amount": 1, "payeeReference": "C1"}, "Transaction.Description"),
-        ("captures", {"description": "x", "vatAmount": 0, "payeeReference": "C1"}, "Transaction.Amount"),
-        ("captures", {"description": "x", "amount": 1, "payeeReference": "C1"}, "Transaction.VatAmount"),
-        ("captures", {"description": "x", "amount": 1, "vatAmount": 0}, "Transaction.PayeeReference"),
-        ("captures", {"description": "x", "amount": 1, "vatAmount": 2, "payeeReference": "C"}, "Transaction.VatAmount"),
-        (
-            "captures",
-            {"description": "x", "amount": 1, "vatAmount": 0, "payeeReference": "C", "orderItems": [ITEM]},
-            "Transaction.Amount",
-        ),
-        ("reversals", {"description": "x", "amount": 0, "vatAmount": 0, "payeeReference": "R"}, "Transaction.Amount"),
-        ("cancellations", {"description": "x" * 41, "payeeReference": "X1"}, "Transaction.Description"),
-        ("cancellations", {"description": "x", "payeeReference": "X1", "amount": 1}, "Transaction.Amount"),
-        ("cancellations", {"description": "x", "payeeReference": "X 1"}, "Transaction.PayeeReference"),
-    ],
-)
-def test_post_purchase_bodies_are_checked(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    reach: str,
-    body: dict[str, Any],
-    path: str,
-) -> None:
-    order = merchant.order()
+def test_what_later_bodies_may_not_have_is_named(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    order, good = merchant.order(), {"description": "x", "amount": 1, "vatAmount": 0, "payeeReference": "C1"}
+    update: dict[str, Any] = {"operation": "UpdateOrder", "amount": 1, "vatAmount": 0, "orderItems": [ITEM]}
+    for wrong, path in ((update, "Amount"), ({"operation": "Explode"}, "Operation"), ({}, "Operation")):
+        answer = merchant.call("PATCH", order, {"paymentorder": wrong})
+        assert (answer.status, answer.problem_names) == (400, [f"PaymentOrder.{path}"])
     emulator.pay_by_card(order)
-    answer = merchant.call("POST", f"{order}/{reach}", {"transaction": body})
-    assert (answer.status, answer.problem) == (400, "inputerror")
-    assert path in answer.problem_names
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("captures", {**good, "vatAmount": 2}, "VatAmount"),
+        ("captures", {**good, "orderItems": [ITEM]}, "Amount"),
+        ("reversals", {**good, "amount": 0}, "Amount"),
+        ("cancellations", {"description": "x" * 41, "payeeReference": "X1"}, "Description"),
+        ("cancellations", {"description": "x", "payeeReference": "X1", "amount": 1}, "Amount"),
+        ("cancellations", {"description": "x", "payeeReference": "X 1"}, "PayeeReference"),
+    ]
+    for ending, body, path in cases:
+        answer = merchant.call("POST", f"{order}/{ending}", {"transaction": body})
+        assert (answer.status, answer.problem_names) == (400, [f"Transaction.{path}"])
     assert len(emulator.order(order).transactions) == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "path"),
-    [
-        ({"operation": "Abort"}, "PaymentOrder.AbortReason"),
-        ({"operation": "UpdateOrder", "amount": 1}, "PaymentOrder.VatAmount"),
-        ({"operation": "UpdateOrder", "amount": 1, "vatAmount": 0, "orderItems": [ITEM]}, "PaymentOrder.Amount"),
-        ({"operation": "SetInstrument", "instrument": "Cash"}, "PaymentOrder.Instrument"),
-        ({"operation": "Explode"}, "PaymentOrder.Operation"),
-        ({}, "PaymentOrder.Operation"),
-    ],
-)
-def test_patch_bodies_are_checked(merchant: Merchant, body: dict[str, Any], path: str) -> None:
-    answer = merchant.call("PATCH", merchant.order(), {"paymentorder": body})
-    assert answer.status == 400
-    assert path in answer.problem_names
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
+def test_what_is_not_there_or_not_emulated_says_so() -> None:
+    cases: list[tuple[str, str, int]] = [
         ("GET", "/psp/paymentorders/none", 404),
         ("GET", "/psp/other", 404),
         ("DELETE", "/psp/paymentorders/none", 404),
         ("GET", "/psp/paymentorders/payerownedtokens/p1", 404),
         ("PATCH", "/psp/paymentorders/unscheduledtokens/t1", 400),
         ("GET", "/online/payers/p1", 404),
-    ],
-)
-def test_what_is_not_there_or_not_emulated_says_so(merchant: Merchant, method: str, path: str, status: int) -> None:
-    answer = merchant.call(method, path, None if method == "GET" else {})
-    assert answer.status == status
-    assert answer.problem == ("notfound" if status == 404 else "inputerror")
+    ]
+    for method, path, status in cases:
+        merchant = Merchant()
+        answer = merchant.call(method, path, None if method == "GET" else {})
+        assert answer.status == status
+        assert answer.problem == ("notfound" if status == 404 else "inputerror")
 
 
 def test_an_unknown_part_is_not_expanded(merchant: Merchant) -> None:
@@ -341,8 +260,3 @@ def test_an_unknown_part_is_not_expanded(merchant: Merchant) -> None:
     answer = merchant.call("GET", f"{order}?$expand=paid,pade")
     assert (answer.status, answer.problem_names) == (400, ["$expand"])
     assert merchant.call("GET", f"{order}/pade").status == 404
-
-
-def test_behaviour_is_replaced_as_a_value(emulator: SwedbankPayEmulator) -> None:
-    emulator.behaviour = dataclasses.replace(emulator.behaviour, noise=True)
-    assert emulator.behaviour.noise

@@ -7,16 +7,8 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from prenopay.testing.callbacks import RetrySchedule
-from prenopay.testing.emulators.swedbankpay import (
-    AWKWARD,
-    Behaviour,
-    Brand,
-    PayerAnswer,
-    SwedbankPayEmulator,
-)
+from prenopay.testing.emulators.swedbankpay import AWKWARD, Behaviour, Brand, PayerAnswer, SwedbankPayEmulator
 
 from .calling import ITEM, Merchant, purchase
 
@@ -62,16 +54,19 @@ def test_ids_are_relative_links_absolute_and_times_have_seven_digits(merchant: M
     assert order["initiatingSystemUserAgent"] == "tests/1"
 
 
-@pytest.mark.parametrize("key", NODES)
-def test_every_part_can_be_expanded_whatever_its_case_and_fetched_directly(merchant: Merchant, key: str) -> None:
-    order = _paid(merchant, metadata={"key": 1, "rate": 3.1}, payer={"payerReference": "p1", "email": "a@b.example"})
-    whole = merchant.get(order, "paid,failed").order
-    expanded = merchant.get(order, key.lower()).order
-    assert {name for name in NODES if expanded[name] != {"id": f"{order}/{NODES[name]}"}} <= {key}
-    direct = merchant.call("GET", f"{order}/{NODES[key]}").body
-    assert direct == {"paymentOrder": order, key: expanded[key]}
-    assert merchant.call("GET", f"{order}/{key}/").body == direct
-    assert whole["paid"]["number"]
+def test_every_part_can_be_expanded_whatever_its_case_and_fetched_directly() -> None:
+    for key, path in NODES.items():
+        merchant = Merchant()
+        order = _paid(
+            merchant, metadata={"key": 1, "rate": 3.1}, payer={"payerReference": "p1", "email": "a@b.example"}
+        )
+        whole = merchant.get(order, "paid,failed").order
+        expanded = merchant.get(order, key.lower()).order
+        assert {name for name in NODES if expanded[name] != {"id": f"{order}/{NODES[name]}"}} <= {key}
+        direct = merchant.call("GET", f"{order}/{path}").body
+        assert direct == {"paymentOrder": order, key: expanded[key]}
+        assert merchant.call("GET", f"{order}/{key}/").body == direct
+        assert whole["paid"]["number"]
 
 
 def test_expansion_works_on_every_method(merchant: Merchant) -> None:
@@ -139,16 +134,22 @@ def test_version_2_0_has_a_state_and_its_own_rels(merchant: Merchant) -> None:
     assert old.call("GET", aborted).order["state"] == "Aborted"
 
 
-@pytest.mark.parametrize("version", ["3.0", "2.0"])
-def test_older_versions_answer_a_capture_with_a_transaction(merchant: Merchant, version: str) -> None:
-    order = _paid(merchant)
-    old = dataclasses.replace(merchant, version=version)
-    captured = old.capture(order, 500, "C1", receiptReference="K1").body
-    assert captured.keys() == {"payment", "capture"}
-    transaction = captured["capture"]["transaction"]
-    assert (transaction["state"], transaction["type"], transaction["payeeReference"]) == ("Completed", "Capture", "C1")
-    assert old.cancel(order, "X1").body.keys() == {"payment", "cancellation"}
-    assert old.reverse(order, 500, "R1").body.keys() == {"payment", "reversal"}
+def test_older_versions_answer_a_capture_with_a_transaction() -> None:
+    cases: list[str] = ["3.0", "2.0"]
+    for version in cases:
+        merchant = Merchant()
+        order = _paid(merchant)
+        old = dataclasses.replace(merchant, version=version)
+        captured = old.capture(order, 500, "C1", receiptReference="K1").body
+        assert captured.keys() == {"payment", "capture"}
+        transaction = captured["capture"]["transaction"]
+        assert (transaction["state"], transaction["type"], transaction["payeeReference"]) == (
+            "Completed",
+            "Capture",
+            "C1",
+        )
+        assert old.cancel(order, "X1").body.keys() == {"payment", "cancellation"}
+        assert old.reverse(order, 500, "R1").body.keys() == {"payment", "reversal"}
 
 
 def test_older_versions_require_order_lines(merchant: Merchant) -> None:
@@ -182,27 +183,23 @@ def test_a_callback_names_the_order_and_the_attempt(merchant: Merchant, emulator
     assert _told(emulator) == []
 
 
-@pytest.mark.parametrize(("version", "product"), [("3.0", None), ("2.0", None), ("2.0", "Checkout3")])
-def test_the_creating_version_shapes_the_callback(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    version: str,
-    product: str | None,
-) -> None:
-    old = dataclasses.replace(merchant, version=version)
-    order = old.order(orderItems=[ITEM], productName=product)
-    emulator.pay_by_swish(order)
-    (told,) = _told(emulator)
-    assert told.keys() == {"orderReference", "paymentOrder", "payment", "transaction"}
-    assert told["paymentOrder"] == {"id": order, "instrument": "paymentorders"}
-    assert told["transaction"]["id"].startswith(f"{told['payment']['id']}/sales/")
+def test_the_creating_version_shapes_the_callback() -> None:
+    cases: list[tuple[str, str | None]] = [("3.0", None), ("2.0", None), ("2.0", "Checkout3")]
+    for version, product in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        old = dataclasses.replace(merchant, version=version)
+        order = old.order(orderItems=[ITEM], productName=product)
+        emulator.pay_by_swish(order)
+        (told,) = _told(emulator)
+        assert told.keys() == {"orderReference", "paymentOrder", "payment", "transaction"}
+        assert told["paymentOrder"] == {"id": order, "instrument": "paymentorders"}
+        assert told["transaction"]["id"].startswith(f"{told['payment']['id']}/sales/")
 
 
 def test_callbacks_can_be_late_talkative_and_retried_by_gaps(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
     emulator.behaviour = Behaviour(
-        callback_instrument="name",
-        post_purchase_callbacks=True,
-        retry_schedule=RetrySchedule(from_first=False),
+        callback_instrument="name", post_purchase_callbacks=True, retry_schedule=RetrySchedule(from_first=False)
     )
     order = _paid(merchant, payeeInfo={"payeeId": emulator.merchants[0].payee_id, "payeeReference": "A1"})
     merchant.capture(order, 500, "C1")
@@ -216,8 +213,7 @@ def test_callbacks_can_be_late_talkative_and_retried_by_gaps(merchant: Merchant,
 
 
 def test_a_forged_callback_comes_to_one_order_and_names_another(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
+    merchant: Merchant, emulator: SwedbankPayEmulator
 ) -> None:
     order, other = merchant.order("A1"), merchant.order("A2")
     forged = emulator.forge_callback(order, naming=other)

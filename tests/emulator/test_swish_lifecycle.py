@@ -15,7 +15,6 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import RetrySchedule, hand_over
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swish import (
     AWKWARD,
     MSS,
@@ -29,7 +28,7 @@ from prenopay.testing.emulators.swish import (
     SwishEmulator,
 )
 from prenopay.testing.faults import Fault, FaultBody, FaultKind
-from prenopay.testing.http import Dropped
+from prenopay.testing.http import Dropped, EmulatorSender
 from prenopay.values.callbacks import CallbackRequest
 
 from .swish_calling import API, CALLBACK, IDENTIFIER, PAYER, Shop
@@ -123,17 +122,18 @@ def test_a_paid_request_cannot_be_cancelled() -> None:
     assert shop.get(payment)["status"] == "PAID"
 
 
-@pytest.mark.parametrize("code", ["RF07", "BANKIDCL", "FF10", "TM01", "DS24"])
-def test_a_bank_can_say_no(code: str) -> None:
-    shop = Shop()
-    by_message, by_hand = shop.created(message=code), shop.created()
-    assert shop.emulator.approve(by_message).error_code == code
-    assert shop.emulator.approve(by_hand, failing=code).error_code == code
-    body = shop.get(by_hand)
-    assert (body["status"], body["errorCode"]) == ("ERROR", code)
-    assert body["errorMessage"]
-    assert shop.statuses_told == ["ERROR", "ERROR"]
-    assert shop.emulator.books()[by_hand].paid == 0
+def test_a_bank_can_say_no() -> None:
+    cases: list[str] = ["RF07", "BANKIDCL", "FF10", "TM01", "DS24"]
+    for code in cases:
+        shop = Shop()
+        by_message, by_hand = shop.created(message=code), shop.created()
+        assert shop.emulator.approve(by_message).error_code == code
+        assert shop.emulator.approve(by_hand, failing=code).error_code == code
+        body = shop.get(by_hand)
+        assert (body["status"], body["errorCode"]) == ("ERROR", code)
+        assert body["errorMessage"]
+        assert shop.statuses_told == ["ERROR", "ERROR"]
+        assert shop.emulator.books()[by_hand].paid == 0
 
 
 def test_a_bank_fails_without_the_payer() -> None:
@@ -147,24 +147,25 @@ def test_a_bank_fails_without_the_payer() -> None:
         shop.emulator.fail(payment, "FF10")
 
 
-@pytest.mark.parametrize("payer", [None, PAYER])
-def test_a_request_that_nobody_opens_times_out(payer: str | None) -> None:
-    shop = Shop()
-    payment = shop.created(payerAlias=payer)
-    shop.wait(180)
-    assert shop.get(payment)["status"] == "CREATED"
-    shop.wait(1)
-    with pytest.raises(PayerRefused, match="too long"):
-        shop.emulator.approve(payment)
-    shop.wait(148)
-    assert shop.get(payment)["status"] == "CREATED"
-    shop.wait(1)
-    body = shop.get(payment)
-    assert (body["status"], body["errorCode"], body["payerAlias"]) == ("ERROR", "TM01", payer)
-    assert shop.statuses_told == ["ERROR"]
-    (callback,) = shop.emulator.callbacks.waiting
-    assert callback.due == datetime(2026, 1, 15, 12, 5, 30, tzinfo=UTC)
-    assert shop.create(payerAlias=PAYER).status == 201
+def test_a_request_that_nobody_opens_times_out() -> None:
+    cases: list[str | None] = [None, PAYER]
+    for payer in cases:
+        shop = Shop()
+        payment = shop.created(payerAlias=payer)
+        shop.wait(180)
+        assert shop.get(payment)["status"] == "CREATED"
+        shop.wait(1)
+        with pytest.raises(PayerRefused, match="too long"):
+            shop.emulator.approve(payment)
+        shop.wait(148)
+        assert shop.get(payment)["status"] == "CREATED"
+        shop.wait(1)
+        body = shop.get(payment)
+        assert (body["status"], body["errorCode"], body["payerAlias"]) == ("ERROR", "TM01", payer)
+        assert shop.statuses_told == ["ERROR"]
+        (callback,) = shop.emulator.callbacks.waiting
+        assert callback.due == datetime(2026, 1, 15, 12, 5, 30, tzinfo=UTC)
+        assert shop.create(payerAlias=PAYER).status == 201
 
 
 def test_the_simulator_pays_after_four_seconds() -> None:
@@ -188,51 +189,45 @@ def test_the_simulator_pays_after_four_seconds() -> None:
     assert shop.get(cancelled)["status"] == "CANCELLED"
 
 
-@pytest.mark.parametrize(
-    ("style", "expected"),
-    [
+def test_amounts_are_written_in_every_way() -> None:
+    cases: list[tuple[AmountStyle, object]] = [
         (AmountStyle.NUMBER, 100.0),
         (AmountStyle.WHOLE_NUMBER, 100),
         (AmountStyle.STRING, "100.00"),
-    ],
-)
-def test_amounts_are_written_in_every_way(style: AmountStyle, expected: object) -> None:
-    shop = _shop(amounts=style)
-    written = shop.get(shop.created())["amount"]
-    assert (written, type(written)) == (expected, type(expected))
-    assert float(shop.get(shop.created(amount="149.50"))["amount"]) == 149.5
-    assert shop.emulator.payments[1].amount == Decimal("149.50")
+    ]
+    for style, expected in cases:
+        shop = _shop(amounts=style)
+        written = shop.get(shop.created())["amount"]
+        assert (written, type(written)) == (expected, type(expected))
+        assert float(shop.get(shop.created(amount="149.50"))["amount"]) == 149.5
+        assert shop.emulator.payments[1].amount == Decimal("149.50")
 
 
-@pytest.mark.parametrize(
-    ("style", "winter", "summer"),
-    [
+def test_dates_are_written_in_every_way() -> None:
+    cases: list[tuple[DateStyle, str, str]] = [
         (DateStyle.ZULU, "2026-01-15T12:00:00.000Z", "2026-07-01T12:00:00.000Z"),
         (DateStyle.OFFSET, "2026-01-15T13:00:00.000+0100", "2026-07-01T14:00:00.000+0200"),
         (DateStyle.BARE, "2026-01-15T12:00:00.000", "2026-07-01T12:00:00.000"),
         (DateStyle.BARE_SWEDISH, "2026-01-15T13:00:00.000", "2026-07-01T14:00:00.000"),
-    ],
-)
-def test_dates_are_written_in_every_way(style: DateStyle, winter: str, summer: str) -> None:
-    shop = _shop(dates=style)
-    assert shop.get(shop.created())["dateCreated"] == winter
-    shop.emulator.clock.set(datetime(2026, 7, 1, 12, tzinfo=UTC))
-    assert shop.get(shop.created())["dateCreated"] == summer
+    ]
+    for style, winter, summer in cases:
+        shop = _shop(dates=style)
+        assert shop.get(shop.created())["dateCreated"] == winter
+        shop.emulator.clock.set(datetime(2026, 7, 1, 12, tzinfo=UTC))
+        assert shop.get(shop.created())["dateCreated"] == summer
 
 
-@pytest.mark.parametrize(
-    ("moment", "written"),
-    [
+def test_swedish_time_changes_when_it_does() -> None:
+    cases: list[tuple[datetime, str]] = [
         (datetime(2026, 3, 29, 0, 59, tzinfo=UTC), "2026-03-29T01:59:00.000"),
         (datetime(2026, 3, 29, 1, 0, tzinfo=UTC), "2026-03-29T03:00:00.000"),
         (datetime(2026, 10, 25, 0, 59, tzinfo=UTC), "2026-10-25T02:59:00.000"),
         (datetime(2026, 10, 25, 1, 0, tzinfo=UTC), "2026-10-25T02:00:00.000"),
-    ],
-)
-def test_swedish_time_changes_when_it_does(moment: datetime, written: str) -> None:
-    behaviour = Behaviour(dates=DateStyle.BARE_SWEDISH)
-    shop = Shop(SwishEmulator(behaviour=behaviour, clock=VirtualClock(moment)))
-    assert shop.get(shop.created())["dateCreated"] == written
+    ]
+    for moment, written in cases:
+        behaviour = Behaviour(dates=DateStyle.BARE_SWEDISH)
+        shop = Shop(SwishEmulator(behaviour=behaviour, clock=VirtualClock(moment)))
+        assert shop.get(shop.created())["dateCreated"] == written
 
 
 def test_what_is_absent_is_written_in_every_way() -> None:
@@ -259,21 +254,19 @@ def test_everything_awkward_at_once() -> None:
     assert "callbackIdentifier" not in shop.told[0]
 
 
-@pytest.mark.parametrize(
-    ("place", "header", "body"),
-    [
+def test_where_a_callback_carries_its_identifier() -> None:
+    cases: list[tuple[IdentifierPlace, bool, bool]] = [
         (IdentifierPlace.BOTH, True, True),
         (IdentifierPlace.HEADER, True, False),
         (IdentifierPlace.BODY, False, True),
         (IdentifierPlace.NOWHERE, False, False),
-    ],
-)
-def test_where_a_callback_carries_its_identifier(place: IdentifierPlace, header: bool, body: bool) -> None:  # noqa: FBT001
-    shop = _shop(identifier_place=place)
-    shop.paid()
-    (callback,) = shop.emulator.callbacks.waiting
-    assert ("callbackIdentifier" in dict(callback.headers)) is header
-    assert ("callbackIdentifier" in shop.told[0]) is body
+    ]
+    for place, header, body in cases:
+        shop = _shop(identifier_place=place)
+        shop.paid()
+        (callback,) = shop.emulator.callbacks.waiting
+        assert ("callbackIdentifier" in dict(callback.headers)) is header
+        assert ("callbackIdentifier" in shop.told[0]) is body
 
 
 def test_callbacks_are_sent_again_until_exactly_200() -> None:
@@ -363,15 +356,16 @@ def test_an_answer_lost_after_acting_is_found_again_by_its_id() -> None:
     ]
 
 
-@pytest.mark.parametrize("status", [429, 500, 504])
-def test_statuses_in_between(status: int) -> None:
-    shop = Shop()
-    shop.emulator.faults.add(
-        Fault(kind=FaultKind.STATUS_BEFORE, call="refund", status=status, body=FaultBody.EMPTY, retry_after=7)
-    )
-    answer = shop.refund(shop.paid())
-    assert (answer.status, answer.body, answer.headers["retry-after"]) == (status, b"", "7")
-    assert shop.emulator.refunds == ()
+def test_statuses_in_between() -> None:
+    cases: list[int] = [429, 500, 504]
+    for status in cases:
+        shop = Shop()
+        shop.emulator.faults.add(
+            Fault(kind=FaultKind.STATUS_BEFORE, call="refund", status=status, body=FaultBody.EMPTY, retry_after=7)
+        )
+        answer = shop.refund(shop.paid())
+        assert (answer.status, answer.body, answer.headers["retry-after"]) == (status, b"", "7")
+        assert shop.emulator.refunds == ()
 
 
 def test_in_process_the_first_merchant_calls_or_another() -> None:

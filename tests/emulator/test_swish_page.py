@@ -6,8 +6,6 @@ import re
 from html import unescape
 from urllib.parse import urlencode
 
-import pytest
-
 from prenopay.testing.emulators.swish import Status
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
@@ -25,7 +23,7 @@ def _browse(shop: Shop, method: str = "GET", path: str = "", language: str = "sv
             target=target,
             headers=(("accept-language", language),),
             body=query.encode() if method == "POST" else b"",
-        ),
+        )
     )
     assert isinstance(outcome, EmulatorAnswer)
     return outcome
@@ -54,17 +52,18 @@ def test_the_start_lists_what_waits() -> None:
     assert _browse(shop, number="hej").status == 422
 
 
-@pytest.mark.parametrize("form", ["{}", "D{}", "swish://paymentrequest?token={}&callbackurl=https%3A%2F%2Fx.example"])
-def test_a_request_is_opened_by_token_code_or_link(form: str) -> None:
-    shop = Shop()
-    page = _browse(shop, token=form.format(shop.create().token))
-    text = _text(page)
-    assert page.status == 200
-    assert "Emulerat förlag (1230000017)" in text
-    assert "En bok" in text
-    assert "ORDER1" in text
-    assert "13:03:00" in text
-    assert ('value="https://x.example"' in page.body.decode()) is form.startswith("swish")
+def test_a_request_is_opened_by_token_code_or_link() -> None:
+    cases: list[str] = ["{}", "D{}", "swish://paymentrequest?token={}&callbackurl=https%3A%2F%2Fx.example"]
+    for form in cases:
+        shop = Shop()
+        page = _browse(shop, token=form.format(shop.create().token))
+        text = _text(page)
+        assert page.status == 200
+        assert "Emulerat förlag (1230000017)" in text
+        assert "En bok" in text
+        assert "ORDER1" in text
+        assert "13:03:00" in text
+        assert ('value="https://x.example"' in page.body.decode()) is form.startswith("swish")
 
 
 def test_approving_by_app_switch_goes_back_to_the_shop() -> None:
@@ -96,14 +95,15 @@ def test_a_named_payer_approves_and_stays() -> None:
     assert "Paid" in _text(_browse(shop, "POST", "/answer", "en-GB", id=payment, answer="approve"))
 
 
-@pytest.mark.parametrize("back", ["myapp://swish", "javascript:alert(1)", "//evil.example", "https://"])
-def test_a_browser_is_sent_to_web_addresses_only(back: str) -> None:
-    shop = Shop()
-    shop.created()
-    answer = _press(shop, "approve", callbackurl=back)
-    assert answer.status == 200
-    assert b'href="' + back.encode() not in answer.body
-    assert back in _text(answer)
+def test_a_browser_is_sent_to_web_addresses_only() -> None:
+    cases: list[str] = ["myapp://swish", "javascript:alert(1)", "//evil.example", "https://"]
+    for back in cases:
+        shop = Shop()
+        shop.created()
+        answer = _press(shop, "approve", callbackurl=back)
+        assert answer.status == 200
+        assert b'href="' + back.encode() not in answer.body
+        assert back in _text(answer)
 
 
 def test_a_wrong_number_is_asked_for_again() -> None:

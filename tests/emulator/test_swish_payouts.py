@@ -27,7 +27,7 @@ from prenopay.testing.emulators.swish import (
     is_payout_signature,
     sign_payout,
 )
-from prenopay.testing.emulators.swish.signatures import payload_bytes
+from prenopay.testing.emulators.swish.authority import payload_bytes
 
 from .swish_calling import CALLBACK, IDENTIFIER, Answer, Shop
 
@@ -123,14 +123,16 @@ def test_a_payout_moves_from_state_to_state(payer: Payer) -> None:
     assert payer.shop.statuses_told == ["DEBITED", "PAID"]
 
 
-@pytest.mark.parametrize(
-    "spaced",
-    [{"separators": (",", ":")}, {"indent": 2}, {"sort_keys": True}, {"ensure_ascii": False}],
-    ids=str,
-)
-def test_the_bytes_are_the_senders(payer: Payer, spaced: dict[str, Any]) -> None:
-    payload = json.dumps(payer.payload(message="Återbäring 1"), **spaced).encode()
-    assert payer.pay(payload).status == 201
+def test_the_bytes_are_the_senders(payer: Payer) -> None:
+    cases: list[dict[str, Any]] = [
+        {"separators": (",", ":")},
+        {"indent": 2},
+        {"sort_keys": True},
+        {"ensure_ascii": False},
+    ]
+    for spaced in cases:
+        payload = json.dumps(payer.payload(message="Återbäring 1"), **spaced).encode()
+        assert payer.pay(payload).status == 201
 
 
 def test_only_the_double_hash_is_a_signature(payer: Payer) -> None:
@@ -167,9 +169,8 @@ def test_another_merchants_certificate_does_not_sign(payer: Payer, authority: Sw
     assert payer.pay(signingCertificateSerialNumber=other.serial).codes == ["PA01"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
+def test_fields(payer: Payer) -> None:
+    cases: list[tuple[dict[str, object], str]] = [
         ({"payeeSSN": None}, "PA06"),
         ({"payeeSSN": "0001010000"}, "PA06"),
         ({"amount": "12.5"}, ""),
@@ -200,12 +201,10 @@ def test_another_merchants_certificate_does_not_sign(payer: Payer, authority: Sw
         ({"message": "TM01"}, "TM01"),
         ({"message": "RF07"}, "RF07"),
         ({"message": "PA01"}, "PA01"),
-    ],
-    ids=str,
-)
-def test_fields(payer: Payer, changes: dict[str, object], code: str) -> None:
-    answer = payer.pay(None, None, **changes)
-    assert (answer.codes == [code]) if code else (answer.status == 201), answer
+    ]
+    for changes, code in cases:
+        answer = payer.pay(None, None, **changes)
+        assert (answer.codes == [code]) if code else (answer.status == 201), answer
 
 
 def test_members_have_one_spelling(payer: Payer) -> None:

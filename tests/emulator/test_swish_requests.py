@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-import pytest
-
 from prenopay.testing.emulators.swish import (
     MSS,
     Behaviour,
@@ -29,9 +27,8 @@ def _shop(**behaviour: object) -> Shop:
     return Shop(SwishEmulator(behaviour=replace(Behaviour(), **behaviour)))  # type: ignore[arg-type]  # checked by the dataclass
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
+def test_fields() -> None:
+    cases: list[tuple[dict[str, object], str]] = [
         ({"amount": "100"}, ""),
         ({"amount": 100}, ""),
         ({"amount": 149.5}, ""),
@@ -82,16 +79,14 @@ def _shop(**behaviour: object) -> Shop:
         ({"callbackIdentifier": "0123456-0123456-0123456-0123456-1234"}, ""),
         ({"callbackIdentifier": "short"}, "PA01"),
         ({"callbackIdentifier": None}, ""),
-    ],
-    ids=str,
-)
-def test_fields(changes: dict[str, object], code: str) -> None:
-    answer = Shop().create(**changes)
-    if code:
-        assert (answer.status, answer.codes) == (422, [code])
-        assert set(answer.body[0]) == {"errorCode", "errorMessage", "additionalInformation"}
-    else:
-        assert answer.status == 201, answer
+    ]
+    for changes, code in cases:
+        answer = Shop().create(**changes)
+        if code:
+            assert (answer.status, answer.codes) == (422, [code])
+            assert set(answer.body[0]) == {"errorCode", "errorMessage", "additionalInformation"}
+        else:
+            assert answer.status == 201, answer
 
 
 def test_an_answer_names_all_that_is_wrong_or_the_first() -> None:
@@ -100,9 +95,8 @@ def test_an_answer_names_all_that_is_wrong_or_the_first() -> None:
     assert _shop(errors_listed="first").create(**wrong).codes == ["PA02"]
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "changes", "code"),
-    [
+def test_switches_of_fields() -> None:
+    cases: list[tuple[dict[str, object], dict[str, object], str]] = [
         ({"minimum_amount": Decimal(1)}, {"amount": "0.5"}, "AM06"),
         ({"minimum_amount": Decimal(1)}, {"amount": "0.99"}, "AM06"),
         ({"message_signs": MessageSigns.NARROW}, {"message": "10 % & 2 = 12 @ Å"}, "RP02"),
@@ -117,12 +111,10 @@ def test_an_answer_names_all_that_is_wrong_or_the_first() -> None:
         ({"callback_addresses": CallbackAddresses.LOCAL_HTTP}, {"callbackUrl": "http://shop.example/x"}, "RP03"),
         ({"field_error_code": "VR01"}, {"ageLimit": "0"}, "VR01"),
         ({"unknown_members": "ignore"}, {"payerSsn": "190001010000"}, ""),
-    ],
-    ids=str,
-)
-def test_switches_of_fields(behaviour: dict[str, object], changes: dict[str, object], code: str) -> None:
-    answer = _shop(**behaviour).create(**changes)
-    assert (answer.codes == [code]) if code else (answer.status == 201)
+    ]
+    for behaviour, changes, code in cases:
+        answer = _shop(**behaviour).create(**changes)
+        assert (answer.codes == [code]) if code else (answer.status == 201)
 
 
 def test_a_refund_may_have_no_hyphen_where_the_guide_is_followed() -> None:
@@ -138,11 +130,12 @@ def test_a_member_that_nobody_knows_is_refused_and_null_is_nothing() -> None:
     assert shop.call("PUT", f"/swish-cpcapi/api/v2/paymentrequests/{shop.new_id()}", body).status == 201
 
 
-@pytest.mark.parametrize("number", ["9991181189", "1230000025", "123000001", "abc"])
-def test_another_number_than_the_certificates_is_forbidden(number: str) -> None:
-    answer = Shop().create(payeeAlias=number)
-    assert (answer.status, answer.codes) == (403, ["PA01"])
-    assert answer.body[0]["additionalInformation"] == ""
+def test_another_number_than_the_certificates_is_forbidden() -> None:
+    cases: list[str] = ["9991181189", "1230000025", "123000001", "abc"]
+    for number in cases:
+        answer = Shop().create(payeeAlias=number)
+        assert (answer.status, answer.codes) == (403, ["PA01"])
+        assert answer.body[0]["additionalInformation"] == ""
 
 
 def test_the_simulator_takes_any_good_number() -> None:
@@ -151,10 +144,11 @@ def test_the_simulator_takes_any_good_number() -> None:
     assert shop.create(payeeAlias="9991181189").status == 403
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b'{"amount": NaN}', b"[" * 100_000])
-def test_a_malformed_body_is_400(body: bytes) -> None:
-    shop = Shop()
-    assert shop.call("PUT", f"/swish-cpcapi/api/v2/paymentrequests/{shop.new_id()}", body).status == 400
+def test_a_malformed_body_is_400() -> None:
+    cases: list[bytes] = [b"", b"{", b"[]", b'"x"', b"\xff", b'{"amount": NaN}', b"[" * 100_000]
+    for body in cases:
+        shop = Shop()
+        assert shop.call("PUT", f"/swish-cpcapi/api/v2/paymentrequests/{shop.new_id()}", body).status == 400
 
 
 def test_another_media_type_is_415_without_a_body() -> None:
@@ -189,27 +183,26 @@ def test_a_refused_id_can_be_used_again() -> None:
     assert shop.create("A" * 32).status == 201
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
+def test_what_is_not_there_is_404() -> None:
+    cases: list[tuple[str, str]] = [
         ("POST", "/swish-cpcapi/api/v1/paymentrequests"),
         ("PUT", "/swish-cpcapi/api/v1/refunds/A"),
         ("GET", "/swish-cpcapi/api/v2/paymentrequests/A"),
         ("GET", "/"),
         ("GET", "/recurring/merchant/v1/nothing"),
         ("GET", "/qrg-swish/api/v1/commerce"),
-    ],
-)
-def test_what_is_not_there_is_404(method: str, path: str) -> None:
-    assert Shop().call(method, path).status == 404
+    ]
+    for method, path in cases:
+        assert Shop().call(method, path).status == 404
 
 
-@pytest.mark.parametrize("kind", ["paymentrequests", "refunds", "payouts"])
-def test_what_nobody_made_is_404_with_a_body_or_without(kind: str) -> None:
-    answer = Shop().call("GET", f"/swish-cpcapi/api/v1/{kind}/{'A' * 32}")
-    assert (answer.status, answer.codes) == (404, ["RP04"])
-    empty = _shop(not_found_body=False).call("GET", f"/swish-cpcapi/api/v1/{kind}/{'A' * 32}")
-    assert (empty.status, empty.body) == (404, b"")
+def test_what_nobody_made_is_404_with_a_body_or_without() -> None:
+    cases: list[str] = ["paymentrequests", "refunds", "payouts"]
+    for kind in cases:
+        answer = Shop().call("GET", f"/swish-cpcapi/api/v1/{kind}/{'A' * 32}")
+        assert (answer.status, answer.codes) == (404, ["RP04"])
+        empty = _shop(not_found_body=False).call("GET", f"/swish-cpcapi/api/v1/{kind}/{'A' * 32}")
+        assert (empty.status, empty.body) == (404, b"")
 
 
 def test_what_another_merchant_made_does_not_exist() -> None:
@@ -273,21 +266,19 @@ def test_one_open_request_per_payer() -> None:
     assert [simulator.create(payerAlias=PAYER).status for _ in range(2)] == [201, 201]
 
 
-@pytest.mark.parametrize(
-    "patch",
-    [
+def test_any_other_patch_is_refused() -> None:
+    cases: list[object] = [
         [{"op": "replace", "path": "/status", "value": "CANCELLED"}],
         [{"op": "replace", "path": "/amount", "value": "1"}],
         [],
         {"op": "replace", "path": "/status", "value": "cancelled"},
-    ],
-)
-def test_any_other_patch_is_refused(patch: object) -> None:
-    shop = Shop()
-    payment = shop.created()
-    answer = shop.cancel(payment, patch)
-    assert (answer.status, answer.codes) == (422, ["PA01"])
-    assert shop.get(payment)["status"] == "CREATED"
+    ]
+    for patch in cases:
+        shop = Shop()
+        payment = shop.created()
+        answer = shop.cancel(payment, patch)
+        assert (answer.status, answer.codes) == (422, ["PA01"])
+        assert shop.get(payment)["status"] == "CREATED"
 
 
 AT_ONCE = "FF08 RP03 BE18 RP01 PA02 AM06 AM02 AM03 RP02 RP04 RP09 ACMT03 ACMT01 ACMT07 UNKW".split()  # noqa: SIM905
@@ -296,22 +287,23 @@ REFUNDS = (
 )
 
 
-@pytest.mark.parametrize("code", [*AT_ONCE, "RP06", "VR01", "VR02"])
-def test_messages_provoke_refusals_of_named_payers(code: str) -> None:
-    answer = Shop().create(message=code, payerAlias=PAYER)
-    assert (answer.status, answer.codes) == (422, [code])
+def test_messages_provoke_refusals_of_named_payers() -> None:
+    cases: list[str] = [*AT_ONCE, "RP06", "VR01", "VR02"]
+    for code in cases:
+        answer = Shop().create(message=code, payerAlias=PAYER)
+        assert (answer.status, answer.codes) == (422, [code])
 
 
-@pytest.mark.parametrize("code", AT_ONCE)
-def test_messages_provoke_refusals_of_requests_by_token(code: str) -> None:
-    assert Shop().create(message=code).codes == [code]
+def test_messages_provoke_refusals_of_requests_by_token() -> None:
+    for code in AT_ONCE:
+        assert Shop().create(message=code).codes == [code]
 
 
-@pytest.mark.parametrize("code", REFUNDS)
-def test_messages_provoke_refusals_of_refunds(code: str) -> None:
-    shop = Shop(SwishEmulator(behaviour=MSS))
-    assert shop.refund("A" * 32, message=code).codes == [code]
-    assert shop.refund("A" * 32, message="PA01").status == 403
+def test_messages_provoke_refusals_of_refunds() -> None:
+    for code in REFUNDS:
+        shop = Shop(SwishEmulator(behaviour=MSS))
+        assert shop.refund("A" * 32, message=code).codes == [code]
+        assert shop.refund("A" * 32, message="PA01").status == 403
 
 
 def test_pa01_by_message_is_403_and_only_the_exact_code_counts() -> None:

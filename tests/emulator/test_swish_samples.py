@@ -5,15 +5,11 @@ The folder named by ``PRENOPAY_SAMPLES`` holds ``swish/*.json``.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -26,18 +22,12 @@ from prenopay.testing.emulators.swish import (
     SwishMerchant,
     is_payout_signature,
 )
-from prenopay.testing.emulators.swish.codes import Call, provokes_at_once, provokes_later, text_of
+from prenopay.testing.emulators.swish.authority import payload_bytes
+from prenopay.testing.emulators.swish.problems import Call, provokes_at_once, provokes_later, text_of
 from prenopay.testing.emulators.swish.qr import commerce_content, prefilled_content
-from prenopay.testing.emulators.swish.signatures import payload_bytes
 
+from .samples import load
 from .swish_calling import PAYER, Shop
-
-
-def _sample(name: str) -> Any:
-    folder = os.environ.get("PRENOPAY_SAMPLES")
-    if not folder:
-        pytest.skip("PRENOPAY_SAMPLES names no folder with Swish's own samples")
-    return json.loads((Path(folder) / "swish" / name).read_text())
 
 
 def _kind(name: str, value: object) -> str:
@@ -111,15 +101,13 @@ SAMPLES: list[tuple[str, Behaviour, Callable[[Shop], Any], dict[str, str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "behaviour", "act", "ours"), SAMPLES, ids=[sample[0] for sample in SAMPLES])
-def test_objects_have_the_samples_shapes(
-    name: str, behaviour: Behaviour, act: Callable[[Shop], Any], ours: dict[str, str]
-) -> None:
-    theirs = _sample(name)
-    body = act(Shop(SwishEmulator(behaviour=behaviour)))
-    assert _shape(body) == {**_shape(theirs), **ours}
-    assert body["status"] == theirs["status"]
-    assert [body.get(member) for member in ("errorCode",)] == [theirs["errorCode"]]
+def test_objects_have_the_samples_shapes() -> None:
+    for name, behaviour, act, ours in SAMPLES:
+        theirs = load("swish", name)
+        body = act(Shop(SwishEmulator(behaviour=behaviour)))
+        assert _shape(body) == {**_shape(theirs), **ours}
+        assert body["status"] == theirs["status"]
+        assert [body.get(member) for member in ("errorCode",)] == [theirs["errorCode"]]
 
 
 ERRORS: list[tuple[str, int, Callable[[Shop], Any]]] = [
@@ -139,34 +127,34 @@ ERRORS: list[tuple[str, int, Callable[[Shop], Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "status", "act"), ERRORS, ids=[error[0] for error in ERRORS])
-def test_errors_are_the_samples(name: str, status: int, act: Callable[[Shop], Any]) -> None:
-    answer = act(Shop())
-    assert (answer.status, answer.body) == (status, _sample(name))
+def test_errors_are_the_samples() -> None:
+    for name, status, act in ERRORS:
+        answer = act(Shop())
+        assert (answer.status, answer.body) == (status, load("swish", name))
 
 
-@pytest.mark.parametrize(
-    ("name", "payee"),
-    [
+def test_their_requests_are_taken_as_they_are() -> None:
+    cases: list[tuple[str, str]] = [
         ("pay_create_minimal_req.json", "1234679304"),
         ("pay_create_full_req.json", "1234679304"),
         ("pay_create_ecom_req.json", "1231181189"),
         ("pay_create_mcom_req.json", "1231181189"),
-    ],
-)
-def test_their_requests_are_taken_as_they_are(name: str, payee: str) -> None:
-    shop = Shop(SwishEmulator(merchants=[SwishMerchant(number=payee)]), number=payee)
-    path = f"/swish-cpcapi/api/v2/paymentrequests/{shop.new_id()}"
-    answer, body = shop.call("PUT", path, _sample(name)), _sample(name)
-    assert answer.status == 201, answer
-    assert bool(answer.token) is ("payerAlias" not in body)
-    theirs = _sample("pay_create_mcom_201.json")["headers"]
-    assert answer.headers["location"].rsplit("/", 1)[0].endswith(theirs["Location"].split(".net")[1].rsplit("/", 1)[0])
+    ]
+    for name, payee in cases:
+        shop = Shop(SwishEmulator(merchants=[SwishMerchant(number=payee)]), number=payee)
+        path = f"/swish-cpcapi/api/v2/paymentrequests/{shop.new_id()}"
+        answer, body = shop.call("PUT", path, load("swish", name)), load("swish", name)
+        assert answer.status == 201, answer
+        assert bool(answer.token) is ("payerAlias" not in body)
+        theirs = load("swish", "pay_create_mcom_201.json")["headers"]
+        assert (
+            answer.headers["location"].rsplit("/", 1)[0].endswith(theirs["Location"].split(".net")[1].rsplit("/", 1)[0])
+        )
 
 
 def test_their_refund_requests_are_taken_as_they_are() -> None:
     for name in ("ref_create_req.json", "ref_create_req_min.json"):
-        body = _sample(name)
+        body = load("swish", name)
         merchant = SwishMerchant(number=body["payerAlias"])
         shop = Shop(SwishEmulator(merchants=[merchant], behaviour=MSS), number=merchant.number)
         assert shop.call("PUT", f"/swish-cpcapi/api/v2/refunds/{shop.new_id()}", body).status == 201
@@ -174,13 +162,13 @@ def test_their_refund_requests_are_taken_as_they_are() -> None:
 
 def test_their_cancel_request_cancels() -> None:
     shop = Shop()
-    assert shop.cancel(shop.created(), _sample("pay_cancel_req.json")).body["status"] == "CANCELLED"
+    assert shop.cancel(shop.created(), load("swish", "pay_cancel_req.json")).body["status"] == "CANCELLED"
 
 
 def test_every_field_case_is_answered_as_expected() -> None:
     """Cases of certainty A or B, and the rest in the reading that their switch gives."""
     developer_site = replace(Behaviour(), reference_signs=ReferenceSigns.DEVELOPER_SITE)
-    for case in _sample("validation_cases.json"):
+    for case in load("swish", "validation_cases.json"):
         field, value, expected = case["field"], case["value"], case["expect"]
         if case["certainty"] not in {"A", "B"} or field == "instructionUUID":
             continue
@@ -197,7 +185,7 @@ def test_every_field_case_is_answered_as_expected() -> None:
 
 
 def test_messages_provoke_what_the_guide_says() -> None:
-    table = _sample("mss_simulation.json")
+    table = load("swish", "mss_simulation.json")
     for name, call in (("payment_ecom", Call.ECOM), ("payment_mcom", Call.MCOM), ("refund", Call.REFUND)):
         part = table[name]
         at_once = {*part["sync_422"], *part["sync_403"]}
@@ -215,15 +203,15 @@ def test_messages_provoke_what_the_guide_says() -> None:
 
 
 def test_codes_have_the_texts_of_the_guide() -> None:
-    for entry in _sample("errors.json"):
+    for entry in load("swish", "errors.json"):
         assert text_of(entry["code"]) != entry["code"]
         if entry["wire_text"]:
             assert text_of(entry["code"]) == entry["wire_text"]
-    assert text_of("RP02", Call.PAYOUT) == _sample("po_err_422_rp02.json")[0]["errorMessage"]
+    assert text_of("RP02", Call.PAYOUT) == load("swish", "po_err_422_rp02.json")[0]["errorMessage"]
 
 
 def test_their_payout_signature_is_good_and_the_others_are_not() -> None:
-    vector = _sample("po_signature_vector.json")
+    vector = load("swish", "po_signature_vector.json")
     key = load_pem_public_key(vector["public_key_pem"].encode())
     assert isinstance(key, rsa.RSAPublicKey)
     payload = bytes.fromhex(vector["payload_bytes_hex"])
@@ -235,8 +223,8 @@ def test_their_payout_signature_is_good_and_the_others_are_not() -> None:
 
 
 def test_codes_say_what_theirs_say() -> None:
-    contents = {entry["kind"]: entry["content"] for entry in _sample("qr_payload_examples.json")}
-    token, prefilled = _sample("qr_commerce_req.json"), _sample("qr_prefilled_req.json")
+    contents = {entry["kind"]: entry["content"] for entry in load("swish", "qr_payload_examples.json")}
+    token, prefilled = load("swish", "qr_commerce_req.json"), load("swish", "qr_prefilled_req.json")
     assert commerce_content(token) == contents["commerce token"]
     assert prefilled_content(prefilled).startswith(f"C{prefilled['payee']['value']};149,50;Order%201042")
     for body, path in ((token, "commerce"), (prefilled, "prefilled")):
@@ -244,8 +232,8 @@ def test_codes_say_what_theirs_say() -> None:
 
 
 def test_their_recurring_requests_are_taken_as_they_are() -> None:
-    consent, by_token = _sample("rec_consent_ecom_req.json"), _sample("rec_consent_mcom_req.json")
-    charge = _sample("rec_payment_req.json")
+    consent, by_token = load("swish", "rec_consent_ecom_req.json"), load("swish", "rec_consent_mcom_req.json")
+    charge = load("swish", "rec_payment_req.json")
     number = consent["payee"]["alias"]
     shop = Shop(SwishEmulator(merchants=[SwishMerchant(number=number)]), number=number)
     base = "/recurring/merchant/v1"
@@ -253,7 +241,7 @@ def test_their_recurring_requests_are_taken_as_they_are() -> None:
     assert shop.call("POST", f"{base}/consents/{'B' * 32}/token", by_token).token
     shop.emulator.sign_consent(charge["consentId"])
     assert shop.call("POST", f"{base}/payments/single/{'C' * 32}", charge).status == 201
-    moved = _sample("rec_consent_callback_put_req.json")
+    moved = load("swish", "rec_consent_callback_put_req.json")
     assert shop.call("PUT", f"{base}/consent/{'B' * 32}/callback", moved).status == 204
-    asked = _sample("rec_availability_req.json")
-    assert shop.call("POST", f"{base}/recurring/alias", asked).body == _sample("rec_availability_200.json")
+    asked = load("swish", "rec_availability_req.json")
+    assert shop.call("POST", f"{base}/recurring/alias", asked).body == load("swish", "rec_availability_200.json")

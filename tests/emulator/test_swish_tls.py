@@ -26,7 +26,7 @@ from prenopay.testing.emulators.swish import (
     SwishMerchant,
     serve_swish,
 )
-from prenopay.testing.emulators.swish.secrets_to_ssl import load_pair
+from prenopay.testing.emulators.swish.authority import load_pair
 
 from .swish_calling import Shop
 

@@ -11,12 +11,12 @@ from prenopay import Money, Order, PageStyle, Payer, Secret
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import CreateRequest
 from prenopay.providers.swedbankpay import RepeatedReference
-from prenopay.providers.swish.recurring import CHARGE, CONSENT
+from prenopay.providers.swish.consents import CHARGE, CONSENT
 from prenopay.values.mandates import MandateKind, StoreMethod
-from tests.wire import samples as card
-from tests.wire.swish import samples as swish
-from tests.wire.test_charges import request_of as charge_of
-from tests.wire.test_tokens import new_list, new_token, old_list, old_token
+from tests.providers.swedbankpay import samples as card
+from tests.providers.swedbankpay.test_charges import request_of as charge_of
+from tests.providers.swedbankpay.test_tokens import new_list, new_token, old_list, old_token
+from tests.providers.swish import samples as swish
 
 __all__ = ["CARD_VERBS", "SWISH_VERBS", "Answering", "Verb", "enveloped", "opened"]
 

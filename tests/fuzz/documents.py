@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from tests.wire import samples as card
-from tests.wire.swish import samples as swish
-from tests.wire.test_tokens import new_list, new_token, old_list, old_token
+from tests.providers.swedbankpay import samples as card
+from tests.providers.swedbankpay.test_tokens import new_list, new_token, old_list, old_token
+from tests.providers.swish import samples as swish
 
 __all__ = ["CARD_CALLBACKS", "CARD_DOCUMENTS", "SETTINGS", "SWISH_CALLBACKS", "SWISH_DOCUMENTS", "TOKEN_FILE"]
 

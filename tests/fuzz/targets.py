@@ -42,9 +42,9 @@ from prenopay.values.callbacks import Heard
 from prenopay.values.subjects import Subject
 from prenopay.web import asgi, wsgi
 from tests.behaviour.shop import CALLBACK_URL, KEY, an_order
-from tests.wire import samples as card
-from tests.wire.swish import samples as swish
-from tests.wire.swish.authority import NUMBER
+from tests.providers.swedbankpay import samples as card
+from tests.providers.swish import samples as swish
+from tests.providers.swish.authority import NUMBER
 
 from .calls import CARD_VERBS, SWISH_VERBS, Answering, Verb, opened
 

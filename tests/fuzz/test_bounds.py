@@ -10,8 +10,8 @@ from typing import Any, Final
 import pytest
 
 from prenopay.values.callbacks import BODY_LIMIT_BYTES
-from tests.wire import samples as card
-from tests.wire.swish import samples as swish
+from tests.providers.swedbankpay import samples as card
+from tests.providers.swish import samples as swish
 
 from .calls import enveloped
 from .targets import TARGETS

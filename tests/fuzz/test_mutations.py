@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from prenopay.values.callbacks import BODY_LIMIT_BYTES
 from tests.properties.strategies import ANY_TEXT
-from tests.wire.swish.authority import issued, key_pem
+from tests.providers.swish.authority import issued, key_pem
 
 from .calls import CARD_VERBS, SWISH_VERBS, enveloped
 from .documents import CARD_CALLBACKS, CARD_DOCUMENTS, SETTINGS, SWISH_CALLBACKS, SWISH_DOCUMENTS, TOKEN_FILE

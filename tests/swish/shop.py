@@ -10,9 +10,8 @@ from prenopay import Environment, Money, Order, Payer, Payment
 from prenopay.ports import HttpSender
 from prenopay.providers.swish import Swish
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, IssuedCertificate, SwishAuthority, SwishEmulator
-from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, EmulatorSender
 from prenopay.values.orders import PageStyle, PayoutOrder
 from tests.behaviour.shop import Driven, Shop, an_order, sek
 

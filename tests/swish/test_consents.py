@@ -195,7 +195,7 @@ def test_an_unsigned_consent_is_ended_when_its_time_is_over(shop: SwishShop) -> 
 
 def test_a_consent_that_swish_forgot_expires_too(shop: SwishShop) -> None:
     payment = asked(shop)
-    shop.swish._recurring.consents.clear()
+    shop.swish._register.consents.clear()
     shop.later(minutes=8)
     assert shop.accounts.sweep().failures == ()
     assert shop.payments.get(payment.payment_id).state is PaymentState.EXPIRED

@@ -14,9 +14,9 @@ from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.errors import IdReused, InvalidOrder, NotSent, PrenopayError, Unauthenticated
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, KeyPurpose, is_payout_signature
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.http import EmulatorSender
 from tests.swish.shop import OTHER_NUMBER, PERSONAL_NUMBER, SwishShop, a_payout, authority, certificate
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,19 +25,22 @@ NEEDS_NO_REASON = ("ARG", "ANN", "ASYNC109", "A002", "D", "FBT001", "PLC0415", "
 """In tests, docs and examples: rules whose exception is explained by where it stands."""
 
 
-def comments(file: Path) -> Iterator[tuple[int, str]]:
-    for token in tokenize.generate_tokens(io.StringIO(text(file)).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
+def comments(file: Path) -> list[tuple[int, str]]:
+    return [(line, said) for line, said in words_in(text(file)) if said.startswith("#")]
 
 
-def words(file: Path) -> Iterator[tuple[int, str]]:
+def words(file: Path) -> tuple[tuple[int, str], ...]:
     """Return comments and texts that run over several lines, which is where work is left for later."""
-    for token in tokenize.generate_tokens(io.StringIO(text(file)).readline):
-        if token.type == tokenize.COMMENT or (
-            token.type == tokenize.STRING and token.string.startswith(('"""', "'''"))
-        ):
-            yield token.start[0], token.string
+    return words_in(text(file))
+
+
+@functools.cache
+def words_in(code: str) -> tuple[tuple[int, str], ...]:
+    return tuple(
+        (token.start[0], token.string)
+        for token in tokenize.generate_tokens(io.StringIO(code).readline)
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and token.string.startswith(('"""', "'''")))
+    )
 
 
 def without_first_sentence(file: Path) -> list[str]:

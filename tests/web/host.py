@@ -19,8 +19,8 @@ from prenopay import (
 from prenopay.books.inbox import Callback
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.testing.http import EmulatorSender
 from prenopay.values.subjects import Subject
 from tests.behaviour.shop import KEY, an_order
 

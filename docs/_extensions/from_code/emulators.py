@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from from_code.markdown import Texts, code, table
 from prenopay.providers.swedbankpay.problems import TABLE
-from prenopay.testing.emulators.swedbankpay import TEST_CARDS, declines
+from prenopay.testing.emulators.swedbankpay import TEST_CARDS, cards
 
 __all__ = ["magic_amounts", "published_cards"]
 
 
 def magic_amounts(_texts: Texts) -> str:
     """Return the amounts of card orders that the emulator declines, and how prenopay reads each decline."""
-    words = {amount: row[0] for amount, row in declines._BY_AMOUNT.items()}  # noqa: SLF001
-    words[declines._NEEDS_AUTHENTICATION] = "authenticationrequired"  # noqa: SLF001
-    words[declines._DO_NOT_RETRY] = "acquirererrordonotretry"  # noqa: SLF001
+    words = {amount: row[0] for amount, row in cards._BY_AMOUNT.items()}  # noqa: SLF001
+    words[cards._NEEDS_AUTHENTICATION] = "authenticationrequired"  # noqa: SLF001
+    words[cards._DO_NOT_RETRY] = "acquirererrordonotretry"  # noqa: SLF001
     rows = [
         (code(amount), code(word), code(TABLE[word].code), code(TABLE[word].advice)) for amount, word in words.items()
     ]

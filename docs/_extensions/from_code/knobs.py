@@ -10,15 +10,15 @@ import ast
 import dataclasses
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, StrEnum
 from types import ModuleType
 from typing import Any, Final
 
 from from_code.markdown import Texts, code, table
 from prenopay.testing import callbacks, control, faults
-from prenopay.testing.emulators.swedbankpay import behaviour as swedbankpay, charging, declines, payer_side, remote
-from prenopay.testing.emulators.swish import behaviour as swish, codes, emulator as swish_emulator
+from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator, behaviour as swedbankpay, cards, payer
+from prenopay.testing.emulators.swish import SwishEmulator, behaviour as swish, problems as codes
 
 __all__ = ["CLASSES", "MAKERS"]
 
@@ -39,8 +39,8 @@ def _of(module: ModuleType) -> dict[str, type]:
 
 CLASSES: Final[Mapping[str, type]] = {
     **{f"swedbankpay.{name}": each for name, each in _of(swedbankpay).items()},
-    "swedbankpay.PayerAnswer": payer_side.PayerAnswer,
-    "swedbankpay.TrustlyAnswer": charging.TrustlyAnswer,
+    "swedbankpay.PayerAnswer": payer.PayerAnswer,
+    "swedbankpay.TrustlyAnswer": payer.TrustlyAnswer,
     **{f"swish.{name}": each for name, each in _of(swish).items()},
     **_of(faults),
     "Manner": callbacks.Manner,
@@ -134,7 +134,7 @@ def _value(member: Enum) -> str:
 
 def control_calls(texts: Texts) -> str:
     """Return every call of the control API; the page describes its body and its answer."""
-    panel = control.ControlPanel(swish_emulator.SwishEmulator())
+    panel = control.ControlPanel(SwishEmulator())
     routes = [*panel._routes, ("GET", "orders/{id}")]  # noqa: SLF001 - the table of the routes is what is documented
     rows = [
         (method, code(f"{control.CONTROL_PREFIX}{route}"), texts[f"{method} {route}"])
@@ -143,26 +143,14 @@ def control_calls(texts: Texts) -> str:
     return table(("Method", "Path", "Body, and what it does"), rows)
 
 
-def _actions(*functions: Callable[..., Any]) -> Callable[[Texts], str]:
-    """Return the payer's actions: the words that the functions distinguish."""
+def _actions(emulator: SwedbankPayEmulator | SwishEmulator) -> Callable[[Texts], str]:
+    """Return the payer's actions."""
 
     def make(texts: Texts) -> str:
-        found = dict.fromkeys(word for each in functions for word in _words_in(each))
-        return table(
-            ("Action", "Further members, and what the payer does"), [(code(word), texts[word]) for word in found]
-        )
+        rows = [(code(word), texts[word]) for word in emulator.payer_actions()]
+        return table(("Action", "Further members, and what the payer does"), rows)
 
     return make
-
-
-def _words_in(function: Callable[..., Any]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
-        values: list[ast.expr] = []
-        if isinstance(node, ast.MatchValue):
-            values = [node.value]
-        elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == "action":
-            values = node.comparators
-        yield from (str(value.value) for value in values if isinstance(value, ast.Constant))
 
 
 def swish_codes(_texts: Texts) -> str:
@@ -179,21 +167,21 @@ def swish_codes(_texts: Texts) -> str:
 
 def swedbankpay_descriptions(_texts: Texts) -> str:
     """Return the descriptions that make a Swish payment at Swedbank Pay fail."""
-    rows = [(code(text), code(word)) for text, word in declines._SWISH_BY_DESCRIPTION.items()]  # noqa: SLF001 - as above
+    rows = [(code(text), code(word)) for text, word in cards._SWISH_BY_DESCRIPTION.items()]  # noqa: SLF001 - as above
     return table(("Description", "Problem"), rows)
 
 
 def charge_words(_texts: Texts) -> str:
     """Return the words for a planned decline of a charge."""
-    rows = [(code(word), str(status), title or _NOTHING) for word, (status, title, _) in declines.CARD_WORDS.items()]
+    rows = [(code(word), str(status), title or _NOTHING) for word, (status, title, _) in cards.CARD_WORDS.items()]
     return table(("Word", "HTTP status", "Cause"), rows)
 
 
 MAKERS: Final[Mapping[str, Callable[[Texts], str]]] = {
     **{f"knobs:{name}": _words(each) if issubclass(each, Enum) else _fields(each) for name, each in CLASSES.items()},
     "knobs:control": control_calls,
-    "knobs:swedbankpay.actions": _actions(remote.act_as_payer, remote._pay),  # noqa: SLF001 - as above
-    "knobs:swish.actions": _actions(swish_emulator.SwishEmulator.act_as_payer),
+    "knobs:swedbankpay.actions": _actions(SwedbankPayEmulator()),
+    "knobs:swish.actions": _actions(SwishEmulator()),
     "knobs:swedbankpay.charges": charge_words,
     "knobs:swedbankpay.descriptions": swedbankpay_descriptions,
     "knobs:swish.codes": swish_codes,

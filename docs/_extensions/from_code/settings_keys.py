@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import MISSING, Field, fields
 from enum import Enum
 from typing import Any, get_origin, get_type_hints
@@ -12,8 +11,7 @@ from prenopay import Secret
 from prenopay.cli import settings
 from prenopay.provider import ProviderConfig
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.providers.swish import Swish
-from prenopay.providers.swish.material import KeyMaterial
+from prenopay.providers.swish import KeyMaterial, Swish
 
 __all__ = ["swedbankpay_keys", "swish_keys", "top_keys"]
 
@@ -34,10 +32,10 @@ def swish_keys(texts: Texts) -> str:
 
 
 def _keys(config: type[ProviderConfig[Any]], texts: Texts) -> str:
-    hints = get_type_hints(config, vars(sys.modules[config.__module__]))
+    hints = get_type_hints(config)
     rows = [
         (code(each.name), _kind(hints[each.name]), _default(each), texts[each.name])
-        for each in fields(config)
+        for each in sorted(fields(config), key=lambda each: each.default is not MISSING)  # required ones first
         if each.name != "account"
     ]
     return table(("Key", "Value", "Default", "Meaning"), rows)

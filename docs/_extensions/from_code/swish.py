@@ -10,9 +10,8 @@ from from_code.swedbankpay import duration
 from prenopay import Environment, PaymentState
 from prenopay.provider import VERBS, DrawsQr, PaysOut, ReceivesCallbacks
 from prenopay.providers.swish import Swish, SwishProvider, encoding
-from prenopay.providers.swish.problems import TABLE, Verdict
+from prenopay.providers.swish.problems import _ERRORS, TABLE, Verdict
 from prenopay.providers.swish.provider import _NOT_SUPPORTED, _PAGE_LIVES
-from prenopay.providers.swish.refusals import _ERRORS
 
 __all__ = ["capabilities", "looks", "problems"]
 

@@ -109,12 +109,14 @@ def postpone(connection: Connection, kind: str, row: Due, at: datetime) -> None:
 
 def _waiting(kind: str, accounts: Sequence[str], now: datetime, limit: int) -> Select[Any]:
     table, key = TABLES[kind]
-    return (
+    query: Any = (
         select(table.c.account, key.label("key"), table.c.tries)
         .where(table.c.account.in_(accounts), table.c.next_at <= now, free(table, now))
         .order_by(table.c.next_at, key)
         .limit(limit)
     )
+    selected: Select[Any] = query
+    return selected
 
 
 def _due(row: Any) -> Due:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
@@ -168,7 +167,7 @@ def _account(above: _Place, name: str, table: object) -> ProviderConfig[Any]:
     if kind not in kinds:
         raise place.wrong(key, f"{kind!r} is not installed; there are: {kinds}")
     config: type[ProviderConfig[Any]] = kinds[kind].load()
-    hints: dict[str, Any] = get_type_hints(config, vars(sys.modules[config.__module__]))
+    hints: dict[str, Any] = get_type_hints(config)
     known = {each.name: each for each in fields(config) if each.name != "account"}
     _refuse_unknown(place, given, ("provider", *known))
     values: dict[str, Any] = {"account": name}

@@ -379,7 +379,9 @@ def periods_taken(connection: Connection, mandate: Mandate, *, but: str) -> tupl
 def _charges(*columns: Any) -> Select[Any]:
     charges, made = schema.charges, schema.operations
     same = and_(made.c.account == charges.c.account, made.c.operation_id == charges.c.operation_id)
-    return select(*columns).select_from(charges).join(made, same)
+    query: Any = select(*columns).select_from(charges).join(made, same)
+    selected: Select[Any] = query
+    return selected
 
 
 def _write(connection: Connection, mandate_id: str, values: dict[str, Any], *conditions: Any) -> StoredMandate | None:

@@ -133,21 +133,17 @@ def _begin(
     parameters = {"mandate_id": mandate_id, "period": period}
     digest = codec.digest(intent.kind, order, *sorted(parameters.items()))
     repeated = operations.repeated(connection, intent, digest)
-    if repeated is not None:
-        stored = rows.lock(connection, account.name, repeated.operation.subject.id)
-        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+    held = None if repeated is None else rows.lock(connection, account.name, repeated.operation.subject.id)
     mandate = mandates.lock(connection, account.name, mandate_id)
-    if repeated is None or repeated.begins_again(intent.now):
-        amount = order.amount
-        drawing.check(
-            connection,
-            mandate,
-            Drawing(operation_id=intent.operation_id, amount=amount, period=period, now=intent.now),
-        )
-    token = mandates.token(connection, mandate_id)
     if repeated is not None:
+        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+    if repeated is None or repeated.begins_again(intent.now):
+        wanted = Drawing(operation_id=intent.operation_id, amount=order.amount, period=period, now=intent.now)
+        drawing.check(connection, mandate, wanted)
+    token = mandates.token(connection, mandate_id)
+    if repeated is not None and held is not None:
         begun = operations.again(connection, intent, repeated)
-        return Charge(begun=begun, stored=stored, order=order, mandate=mandate.mandate, token=token)
+        return Charge(begun=begun, stored=held, order=order, mandate=mandate.mandate, token=token)
     stored = rows.insert_payment(
         connection,
         order,

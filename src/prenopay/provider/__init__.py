@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prenopay._redaction import Secret
-from prenopay.provider.config import ProviderConfig
+from prenopay.provider.config import HttpProviderConfig, ProviderConfig
 from prenopay.provider.values import (
     Attempt,
     ChangeRequest,
@@ -54,6 +54,7 @@ __all__ = [
     "DrawsQr",
     "Environment",
     "Heard",
+    "HttpProviderConfig",
     "Inspection",
     "Limits",
     "MandateSeen",

@@ -13,13 +13,12 @@ from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.delivery import AsyncCallbacks, AsyncPost, Callbacks, to_accounts
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
 from prenopay.testing.emulators.swish import IssuedCertificate, SwishEmulator, serve_swish
 from prenopay.testing.emulators.swish.gateway import SwishGateway
 from prenopay.testing.gateway import Gateway
-from prenopay.testing.http import Emulator
+from prenopay.testing.http import Emulator, EmulatorSender
 from prenopay.testing.mock import Mock, MockGateway, mock_accounts, mock_accounts_async
 from prenopay.testing.mock.gateway import living_mocks
 from prenopay.testing.mock.shop import CALLBACK_KEY, TOKEN_KEY, AsyncMockShop, MockShop

@@ -34,10 +34,9 @@ Post: TypeAlias = Callable[[str, bytes, tuple[tuple[str, str], ...]], int | None
 """Delivers (url, body, headers) and returns the status of the answer, or ``None`` when none came."""
 
 _POST_SECONDS: Final = 10.0
-_TWICE: Final = 2
-
-_log = logging.getLogger("prenopay.testing")
 """A host that has not answered by then has not answered: the gateways want it fast."""
+_TWICE: Final = 2
+_log = logging.getLogger("prenopay.testing")
 _GOOD: Final = frozenset(range(200, 300))
 
 
@@ -62,7 +61,7 @@ class RetrySchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """One callback that waits to be delivered; ``about`` names what it tells of."""
+    """One callback that waits to be delivered; ``about`` names what it is about."""
 
     number: int
     about: str
@@ -103,7 +102,7 @@ class Manner(StrEnum):
 
 
 class CallbackQueue:
-    """The callbacks still to be told, and a record of every delivery."""
+    """The callbacks that wait, and a record of every delivery."""
 
     def __init__(self, clock: VirtualClock, *, schedule: RetrySchedule | None = None) -> None:
         """Keep time by ``clock``; retry by ``schedule``."""
@@ -248,9 +247,7 @@ def hand_over(receive: Callable[[CallbackRequest], int | None], *, peer: str = "
 
     def post(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int | None:
         parts = urlsplit(url)
-        return receive(
-            CallbackRequest(path=parts.path, query=parts.query, body=body, headers=dict(headers), peer=peer),
-        )
+        return receive(CallbackRequest(path=parts.path, query=parts.query, body=body, headers=dict(headers), peer=peer))
 
     return post
 

@@ -1,6 +1,6 @@
 """The control API: lets tests in another process, and people with ``curl``, drive an emulator.
 
-Everything is JSON and stands under ``/__emulator__/``:
+Everything is JSON, under ``/__emulator__/``:
 
 ========================  ==========================================================================
 ``GET  orders``           every order: state, totals, transactions, failed attempts
@@ -21,27 +21,27 @@ Everything is JSON and stands under ``/__emulator__/``:
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, get_args, get_type_hints
 
 from prenopay.testing.callbacks import Callback, CallbackQueue, Manner
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.jsonvalues import JsonObject, as_object, read_json
-from prenopay.testing.faults import Fault, FaultBody, FaultKind, FaultPlan
-from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
-from prenopay.testing.transcript import Seen, Transcript
+from prenopay.testing.faults import Fault, FaultPlan
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer, read_json
+from prenopay.testing.transcript import Transcript
 
-__all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "Controlled", "take", "take_word"]
+__all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "Controlled", "call_with"]
 
 CONTROL_PREFIX: Final = "/__emulator__/"
 _YEARS: Final = 10 * 365 * 24 * 60 * 60
-"""How many seconds the clock is pushed at most by one call: no story needs more, and time must not end."""
+"""How many seconds one call pushes the clock at most: no story needs more, and time must not end."""
 
 T = TypeVar("T")
-W = TypeVar("W", bound=StrEnum)
+R = TypeVar("R")
 
 
 class ControlRefused(ValueError):
@@ -51,25 +51,13 @@ class ControlRefused(ValueError):
 class Controlled(Protocol):
     """What the control API needs of an emulator."""
 
-    @property
-    def clock(self) -> VirtualClock:
-        """Its time."""
-        ...
-
-    @property
-    def faults(self) -> FaultPlan:
-        """What is to go wrong."""
-        ...
-
-    @property
-    def callbacks(self) -> CallbackQueue:
-        """What it has to tell hosts."""
-        ...
-
-    @property
-    def transcript(self) -> Transcript:
-        """What it was asked."""
-        ...
+    clock: VirtualClock
+    faults: FaultPlan
+    """What is to go wrong."""
+    callbacks: CallbackQueue
+    """What it has to tell hosts."""
+    transcript: Transcript
+    """What it was asked."""
 
     def settle(self) -> None:
         """Let happen what was due by now."""
@@ -101,15 +89,15 @@ class ControlPanel:
         self._routes: dict[tuple[str, str], Callable[[JsonObject], object]] = {
             ("GET", "orders"): lambda _: {"orders": emulator.describe_orders()},
             ("POST", "payer"): self._act_as_payer,
-            ("GET", "faults"): lambda _: {"faults": [_planned(fault) for fault in emulator.faults.waiting]},
+            ("GET", "faults"): self._show_faults,
             ("POST", "faults"): self._plan_fault,
             ("POST", "faults/clear"): self._clear_faults,
-            ("GET", "clock"): lambda _: {"now": emulator.clock.now().isoformat()},
+            ("GET", "clock"): self._show_clock,
             ("POST", "clock"): self._move_clock,
             ("GET", "callbacks"): self._show_callbacks,
             ("POST", "callbacks"): self._behave,
             ("POST", "callbacks/forge"): self._forge,
-            ("GET", "transcript"): lambda _: {"seen": [_seen(seen) for seen in emulator.transcript.seen]},
+            ("GET", "transcript"): self._show_transcript,
         }
 
     def answer(self, request: EmulatorRequest) -> EmulatorAnswer:
@@ -127,81 +115,95 @@ class ControlPanel:
             return json_answer(400, {"error": str(refused)})
 
     def _act_as_payer(self, body: JsonObject) -> object:
-        action, order = take(body, "action", str), take(body, "order", str)
-        arguments = {name: value for name, value in body.items() if name not in {"action", "order"}}
-        return self._emulator.act_as_payer(action, order, arguments)
+        action, order = _read(body, "action", str), _read(body, "order", str)
+        return self._emulator.act_as_payer(action, order, body)
+
+    def _show_faults(self, _: JsonObject) -> object:
+        return {"faults": [dataclasses.asdict(fault) for fault in self._emulator.faults.waiting]}
 
     def _plan_fault(self, body: JsonObject) -> object:
-        self._emulator.faults.add(_fault(body))
-        return {"faults": [_planned(fault) for fault in self._emulator.faults.waiting]}
+        known = [member.name for member in dataclasses.fields(Fault)]
+        if not body.keys() <= set(known):
+            message = f"a fault has only {', '.join(known)}"
+            raise ControlRefused(message)
+        try:
+            self._emulator.faults.add(call_with(Fault, body))
+        except ValueError as error:
+            raise ControlRefused(str(error)) from error
+        return self._show_faults(body)
 
     def _clear_faults(self, body: JsonObject) -> object:
         self._emulator.faults.clear()
-        return {"faults": []}
+        return self._show_faults(body)
+
+    def _show_clock(self, _: JsonObject) -> object:
+        return {"now": self._emulator.clock.now().isoformat()}
 
     def _move_clock(self, body: JsonObject) -> object:
         if "set" in body:
             try:
-                self._emulator.clock.set(datetime.fromisoformat(take(body, "set", str)))
+                self._emulator.clock.set(datetime.fromisoformat(_read(body, "set", str)))
             except ValueError as error:
                 raise ControlRefused(str(error)) from error
         else:
-            seconds = take(body, "advance_seconds", int)
+            seconds = _read(body, "advance_seconds", int)
             if not 0 <= seconds <= _YEARS:
                 message = f"advance_seconds must be from 0 to {_YEARS}"
                 raise ControlRefused(message)
             self._emulator.clock.advance(timedelta(seconds=seconds))
         self._emulator.settle()
-        return {"now": self._emulator.clock.now().isoformat()}
+        return self._show_clock(body)
 
-    def _show_callbacks(self, body: JsonObject) -> object:
-        queue = self._emulator.callbacks
-        return {
-            "waiting": [_told(callback) for callback in queue.waiting],
-            "attempts": [
-                {
-                    **_told(attempt.callback),
-                    "at": attempt.at.isoformat(),
-                    "status": attempt.status,
-                    "lost": attempt.lost,
-                }
-                for attempt in queue.attempts
-            ],
-        }
+    def _show_callbacks(self, _: JsonObject) -> object:
+        attempts: list[JsonObject] = []
+        for attempt in self._emulator.callbacks.attempts:
+            how = {"at": attempt.at.isoformat(), "status": attempt.status, "lost": attempt.lost}
+            attempts.append({**_told(attempt.callback), **how})
+        return {"waiting": [_told(callback) for callback in self._emulator.callbacks.waiting], "attempts": attempts}
 
     def _behave(self, body: JsonObject) -> object:
-        times = take(body, "times", int) if "times" in body else 1
-        manner = take_word(body, "manner", Manner)
-        self._emulator.callbacks.behave(manner, times=times)
+        manner = _read(body, "manner", Manner)
+        self._emulator.callbacks.behave(manner, times=_read({"times": 1, **body}, "times", int))
         return {"manner": manner}
 
     def _forge(self, body: JsonObject) -> object:
-        return _told(self._emulator.forge_callback(take(body, "order", str), naming=take(body, "naming", str)))
+        return _told(self._emulator.forge_callback(_read(body, "order", str), naming=_read(body, "naming", str)))
+
+    def _show_transcript(self, _: JsonObject) -> object:
+        seen = self._emulator.transcript.seen
+        return {"seen": [{**dataclasses.asdict(entry), "at": entry.at.isoformat()} for entry in seen]}
 
 
-def take(body: Mapping[str, object], name: str, kind: type[T]) -> T:
-    """Return the member ``name``, which must be there and be of ``kind``."""
-    value = body.get(name)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+def call_with(act: Callable[..., R], given: Mapping[str, object], *first: object) -> R:
+    """Call ``act`` with ``first`` and what ``given`` has for its other parameters, each read by its type.
+
+    What it has no parameter for is left out. Raises ``ControlRefused`` for what is missing or of another type.
+    """
+    hints = get_type_hints(act)
+    parameters = list(inspect.signature(act).parameters.values())[len(first) :]
+    wanted = [each for each in parameters if each.name in given or each.default is each.empty]
+    return act(*first, **{each.name: _read(given, each.name, hints[each.name]) for each in wanted})
+
+
+def _read(body: Mapping[str, object], name: str, kind: Any) -> Any:
+    """Return the member ``name``, which must be there and be of ``kind`` (of ``int | None``, an int)."""
+    kind = next((each for each in get_args(kind) if each is not type(None)), kind)
+    value: Any = body.get(name)
+    if issubclass(kind, StrEnum):
+        if value in set(kind):
+            return kind(value)
+        message = f"{name}: {value!r} is not one of {', '.join(kind)}"
+        raise ControlRefused(message)
+    wanted = (int, Decimal) if kind is float else kind
+    if not isinstance(value, wanted) or isinstance(value, bool) is not (kind is bool):
         message = f"{name} must be given, as {kind.__name__}"
         raise ControlRefused(message)
-    return value
-
-
-def take_word(body: Mapping[str, object], name: str, words: type[W]) -> W:
-    """Return the member ``name``, which must be there and be one of ``words``."""
-    value = take(body, name, str)
-    if value not in {word.value for word in words}:
-        message = f"{name}: {value!r} is not one of {', '.join(words)}"
-        raise ControlRefused(message)
-    return words(value)
+    return float(value) if kind is float else value
 
 
 def _body(request: EmulatorRequest) -> JsonObject:
-    if not request.body:
-        return {}
     try:
-        body = as_object(read_json(request.body))
+        body = as_object(read_json(request.body)) if request.body else {}
     except ValueError:
         body = None
     if body is None:
@@ -210,45 +212,7 @@ def _body(request: EmulatorRequest) -> JsonObject:
     return body
 
 
-def _fault(body: JsonObject) -> Fault:
-    known = [member.name for member in dataclasses.fields(Fault)]
-    if not body.keys() <= set(known):
-        message = f"a fault has only {', '.join(known)}"
-        raise ControlRefused(message)
-    kind = take_word(body, "kind", FaultKind)
-    given = {"call": "", "method": "", "path": "", "after": 0, "times": 1, "seconds": 0, "status": 503, **body}
-    given.setdefault("body", FaultBody.HTML.value)
-    try:
-        return Fault(
-            kind=kind,
-            call=take(given, "call", str),
-            method=take(given, "method", str),
-            path=take(given, "path", str),
-            after=take(given, "after", int),
-            times=take(given, "times", int),
-            seconds=float(take({"seconds": Decimal(str(given["seconds"]))}, "seconds", Decimal)),
-            status=take(given, "status", int),
-            body=take_word(given, "body", FaultBody),
-            retry_after=take(given, "retry_after", int) if "retry_after" in given else None,
-        )
-    except (ValueError, ArithmeticError) as error:
-        raise ControlRefused(str(error)) from error
-
-
-def _planned(fault: Fault) -> JsonObject:
-    return dataclasses.asdict(fault)
-
-
-def _seen(seen: Seen) -> JsonObject:
-    return {**dataclasses.asdict(seen), "at": seen.at.isoformat()}
-
-
 def _told(callback: Callback) -> JsonObject:
-    return {
-        "number": callback.number,
-        "about": callback.about,
-        "url": callback.url,
-        "body": callback.body.decode(),
-        "due": callback.due.isoformat(),
-        "tries": callback.tries,
-    }
+    names = ("number", "about", "url", "tries")
+    times_and_body = {"due": callback.due.isoformat(), "body": callback.body.decode()}
+    return {**{name: getattr(callback, name) for name in names}, **times_and_body}

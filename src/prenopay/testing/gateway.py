@@ -447,14 +447,7 @@ class FakeGateway(Gateway):
         with self.lock:
             call, reference = self.describe(request)
             outcome = meet(self.planned(request, call), lambda: self.answer(request))
-            self._transcript.add(
-                at=self.clock.now(),
-                method=request.method,
-                path=request.path,
-                call=call,
-                reference=reference,
-                outcome=outcome,
-            )
+            self._transcript.add(request, outcome, at=self.clock.now(), call=call, reference=reference)
             return outcome
 
     def settle(self) -> None:

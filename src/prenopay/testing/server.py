@@ -10,34 +10,30 @@ While it serves, a thread of its own delivers the emulator's callbacks over real
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, assert_never, cast
+from typing import Final, TypeVar, assert_never, cast
 
 from prenopay.testing.callbacks import Post, post_over_http
-from prenopay.testing.http import (
-    Dropped,
-    Emulator,
-    EmulatorAnswer,
-    EmulatorRequest,
-    HalfBody,
-    Refused,
-)
+from prenopay.testing.http import Dropped, Emulator, EmulatorAnswer, EmulatorRequest, HalfBody, Refused
 
 __all__ = ["Served", "serve", "serve_until_interrupted"]
+
+ServedT = TypeVar("ServedT")
 
 _BODY_LIMIT_BYTES: Final = 1024 * 1024
 """The largest order with 500 lines is a third of this."""
 _IDLE_SECONDS: Final = 30.0
 """How long a kept-alive connection may say nothing."""
 _LOOK_SECONDS: Final = 0.05
-"""How often callbacks that have become due are looked for: soon to a person, nothing to a processor."""
+"""How often the thread looks for callbacks that are due: soon to a person, nothing to a processor."""
 _LENGTH_REQUIRED: Final = EmulatorAnswer(status=411)
 _TOO_LARGE: Final = EmulatorAnswer(status=413)
 
@@ -83,10 +79,18 @@ def serve(
         server.server_close()
 
 
-def serve_until_interrupted(emulator: Emulator, *, port: int, announce: Callable[[Served], None]) -> None:
-    """Serve until the user presses Ctrl-C; ``announce`` is told where, once it answers."""
-    with serve(emulator, port=port) as served, suppress(KeyboardInterrupt):
-        announce(served)
+def serve_until_interrupted(
+    serving: AbstractContextManager[ServedT],
+    tell: Callable[[ServedT], Mapping[str, str]],
+    welcome: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Serve until the user presses Ctrl-C; what ``tell`` returns is written out as JSON, or in ``welcome``."""
+    with serving as served, suppress(KeyboardInterrupt):
+        said = tell(served)
+        sys.stdout.write(f"{json.dumps(said) if as_json else welcome.format(**said)}\n")
+        sys.stdout.flush()
         threading.Event().wait()
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
 
 from prenopay._redaction import scrub
-from prenopay.testing.http import Dropped, EmulatorAnswer, HalfBody, Outcome, Refused
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, HalfBody, Outcome
 
 __all__ = ["Seen", "Transcript"]
 
@@ -52,31 +51,13 @@ class Transcript:
         with self._lock:
             self._seen.clear()
 
-    def add(self, *, at: datetime, method: str, path: str, call: str, reference: str, outcome: Outcome) -> None:
+    def add(self, request: EmulatorRequest, outcome: Outcome, *, at: datetime, call: str, reference: str) -> None:
         """Write one down."""
+        is_half = isinstance(outcome, HalfBody)
+        word = "half_body" if is_half else type(outcome).__name__.lower()  # else "refused" or "dropped"
+        word = str(outcome.status) if isinstance(outcome, EmulatorAnswer) else word
+        method, path = request.method, scrub(request.path)
         with self._lock:
-            self._seen.append(
-                Seen(
-                    number=len(self._seen) + 1,
-                    at=at,
-                    method=method,
-                    path=scrub(path),
-                    call=call,
-                    reference=reference,
-                    outcome=_word(outcome),
-                ),
-            )
-
-
-def _word(outcome: Outcome) -> str:
-    match outcome:
-        case EmulatorAnswer():
-            return str(outcome.status)
-        case Refused():
-            return "refused"
-        case Dropped():
-            return "dropped"
-        case HalfBody():
-            return "half_body"
-        case _:
-            assert_never(outcome)
+            number = len(self._seen) + 1
+            seen = Seen(number=number, at=at, method=method, path=path, call=call, reference=reference, outcome=word)
+            self._seen.append(seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prenopay.errors import InvalidOrder
-from prenopay.providers.swish.phones import msisdn
+from prenopay.providers.swish.encoding import msisdn
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ def test_a_number_gets_its_country_code_and_nothing_but_digits(written: str, dig
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ("", "holds digits"),
-        ("+", "holds digits"),
-        ("call me", "holds digits"),
-        ("070-123 45 6x", "holds digits"),
-        ("٠٧٠١٢٣٤٥٦٧", "holds digits"),
-        ("70++1", "holds digits"),
+        ("", "holds only digits"),
+        ("+", "holds only digits"),
+        ("call me", "holds only digits"),
+        ("070-123 45 6x", "holds only digits"),
+        ("٠٧٠١٢٣٤٥٦٧", "holds only digits"),
+        ("70++1", "holds only digits"),
         ("701234567", "the country is not clear"),
         ("4791234567", "the country is not clear"),
         ("0701", "8 to 15 digits"),

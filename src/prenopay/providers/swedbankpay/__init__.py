@@ -3,7 +3,42 @@
 Source for wire facts: developer.swedbankpay.com, docs release 5.3.19 (2026-07-01).
 """
 
-from prenopay.providers.swedbankpay.config import ReferenceFormat, RepeatedReference, SwedbankPay
-from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
+from __future__ import annotations
 
-__all__ = ["ReferenceFormat", "RepeatedReference", "SwedbankPay", "SwedbankPayProvider"]
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prenopay.provider import Inspection
+from prenopay.providers.swedbankpay.config import ReferenceFormat, RepeatedReference, SwedbankPayAccount
+
+if TYPE_CHECKING:
+    from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
+
+__all__ = ["ReferenceFormat", "RepeatedReference", "SwedbankPay", "SwedbankPayAccount", "SwedbankPayProvider"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwedbankPay(SwedbankPayAccount["SwedbankPayProvider"]):
+    """An account with Swedbank Pay; see ``SwedbankPayAccount`` for its fields."""
+
+    def provider(self) -> SwedbankPayProvider:
+        """Build the provider of this account."""
+        from prenopay.providers.swedbankpay.provider import SwedbankPayProvider  # noqa: PLC0415 - loads pydantic
+
+        return SwedbankPayProvider(self)
+
+    @classmethod
+    def inspect(cls, body: bytes) -> Inspection:
+        """Say how a stored payment order (of any version), callback or problem is read; raises ``ValueError``."""
+        from prenopay.providers.swedbankpay.inspection import inspect  # noqa: PLC0415 - loads pydantic
+
+        return inspect(body)
+
+
+def __getattr__(name: str) -> object:
+    if name == "SwedbankPayProvider":
+        from prenopay.providers.swedbankpay.provider import SwedbankPayProvider  # noqa: PLC0415 - loads pydantic
+
+        return SwedbankPayProvider
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,52 +1,21 @@
 """Swedbank Pay's JSON, named as the gateway names it: what we send, and what we read.
 
-Out: strict and closed, so that a field we misspell fails here. In: open. Names are matched without
-case (``paymentOrder``/``paymentorder`` and ``postPurchaseFailedAttempts`` come in several casings),
-unknown members are ignored, unknown values survive as text, and a node that is only a link, a
-string or missing reads as empty. Amounts and statuses have no defaults.
+The docs and the gateway write one member in several cases (``paymentOrder``/``paymentorder``,
+``postPurchaseFailedAttempts``). Unknown values are kept as text. A node that is only a link, a string or
+missing reads as empty. Amounts and statuses have no defaults.
 Source: developer.swedbankpay.com, payment request, resource sub-models, problems (2026-07-01).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, StrictInt
 
-__all__ = ["Unreadable", "read", "read_object"]
-
-ModelT = TypeVar("ModelT", bound="In")
-
-_DEPTH_MOST: Final = 40
-"""A payment order nests some eight deep."""
-_NESTED: Final = frozenset({dict, list})
-
-
-class Unreadable(ValueError):
-    """A body that is not what the gateway sends; the message says why, without the body."""
-
+from prenopay.provider.wire import In, Out, Text, as_text
 
 # What we send
-
-
-class Out(BaseModel):
-    """A request body, or a part of one."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=to_camel,
-        populate_by_name=True,
-        strict=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-    )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON object, without what was left out."""
-        return self.model_dump(by_alias=True, exclude_none=True)
 
 
 class UrlsOut(Out):
@@ -198,7 +167,7 @@ class PaymentOrderOut(Out):
 
 
 class CallbackUrlOut(Out):
-    """``urls`` of a charge: nobody is at a page."""
+    """``urls`` of a charge: there is no page."""
 
     callback_url: str
 
@@ -265,25 +234,21 @@ class UpdateOut(Out):
 # What we read
 
 
-def _link_is_empty(value: Any) -> dict[str, Any] | None:
+def _node(value: Any) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def _list_or_nothing(value: Any) -> list[Any]:
-    listed = cast("list[object]", value) if isinstance(value, list) else []
-    return [member for member in listed if isinstance(member, dict)]
-
-
-def _text(value: object) -> str:
-    return "" if value is None or isinstance(value, dict | list) else str(value)
+def _listed(value: Any) -> list[Any]:
+    members = cast("list[object]", value) if isinstance(value, list) else []
+    return [member for member in members if isinstance(member, dict)]
 
 
 def _text_or_none(value: object) -> str | None:
-    return _text(value) or None
+    return as_text(value) or None
 
 
 def _whole_or_none(value: object) -> int | None:
-    """Read a number that nothing depends on: junk must not make the rest unreadable."""
+    """Read a number that nothing depends on: a wrong value must not make the rest unreadable."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -292,35 +257,24 @@ def _is_true(value: object) -> bool:
 
 
 def _time(value: object) -> datetime | None:
-    """Read a time with two to seven fractional digits; junk, which the docs show, is no time."""
+    """Read a time with two to seven fractional digits, in UTC if it has no zone; the docs' own junk is no time."""
     try:
         read = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return read if read is None else _in_utc(read)
+        if read is None:
+            return None
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _in_utc(time: datetime) -> datetime:
-    """Return ``time`` in UTC, which no zone means too; raises ``OverflowError`` beyond the years there are."""
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
+NodeT = TypeVar("NodeT", bound=In)
 
 Flag = Annotated[bool, BeforeValidator(_is_true)]
-Text = Annotated[str, BeforeValidator(_text)]
 Number = Annotated[int | None, BeforeValidator(_whole_or_none)]
 OptionalText = Annotated[str | None, BeforeValidator(_text_or_none)]
 Time = Annotated[datetime | None, BeforeValidator(_time)]
-
-
-class In(BaseModel):
-    """A part of an answer, whose member names have been put in lower case."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=lambda name: name.replace("_", ""),
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+Node = Annotated[NodeT | None, BeforeValidator(_node)]
+Listed = Annotated[list[NodeT], BeforeValidator(_listed)]
 
 
 class ProblemEntry(In):
@@ -339,14 +293,13 @@ class Suspension(In):
 
 
 class Problem(In):
-    """A problem (RFC 7807). ``type`` is the only member to act on; body and HTTP status may differ."""
+    """A problem (RFC 7807). Only ``type`` is safe to act on; the body's status and the HTTP status may differ."""
 
     type: Text = ""
     title: Text = ""
     detail: Text = ""
-    instance: Text = ""
-    problems: Annotated[list[ProblemEntry], BeforeValidator(_list_or_nothing)] = []
-    suspension: Annotated[Suspension | None, BeforeValidator(_link_is_empty)] = None
+    problems: Listed[ProblemEntry] = []
+    suspension: Node[Suspension] = None
 
 
 class Token(In):
@@ -359,22 +312,18 @@ class Token(In):
 
 
 class Details(In):
-    """``details`` of a result: of the card, or whose Swish number paid."""
+    """``details`` of a result: what it says of the card."""
 
     card_brand: Text = ""
     masked_pan: Text = ""
     masked_d_pan: Text = ""
     expiry_date: Text = ""
     bin: Text = ""
-    msisdn: Text = Field(default="", repr=False)
-    misidn: Text = Field(default="", repr=False)
 
 
 class Result(In):
     """``paid``, and what ``cancelled`` and ``reversed`` repeat of it."""
 
-    id: Text = ""
-    number: Text = ""
     instrument: OptionalText = None
     payee_reference: OptionalText = None
     order_reference: OptionalText = None
@@ -383,26 +332,18 @@ class Result(In):
     submitted_amount: StrictInt | None = None
     fee_amount: StrictInt | None = None
     discount_amount: StrictInt | None = None
-    tokens: Annotated[list[Token], BeforeValidator(_list_or_nothing)] = []
+    tokens: Listed[Token] = []
     # instead of ``tokens`` in answers of version 3.0 and earlier
     payment_token: Text = Field(default="", repr=False)
     recurrence_token: Text = Field(default="", repr=False)
     unscheduled_token: Text = Field(default="", repr=False)
-    details: Annotated[Details | None, BeforeValidator(_link_is_empty)] = None
+    details: Node[Details] = None
 
 
 class Failed(In):
     """``failed``: why a server-to-server order failed."""
 
-    id: Text = ""
-    problem: Annotated[Problem | None, BeforeValidator(_link_is_empty)] = None
-
-
-class Aborted(In):
-    """``aborted``."""
-
-    id: Text = ""
-    abort_reason: Text = ""
+    problem: Node[Problem] = None
 
 
 class Transaction(In):
@@ -414,14 +355,13 @@ class Transaction(In):
     number: Text = ""
     amount: StrictInt | None = None
     payee_reference: OptionalText = None
-    problem: Annotated[Problem | None, BeforeValidator(_link_is_empty)] = None
+    problem: Node[Problem] = None
 
 
 class FinancialTransactions(In):
     """``financialTransactions``; the list is ``None`` while the node is only a link."""
 
-    id: Text = ""
-    financial_transactions_list: Annotated[list[Transaction] | None, BeforeValidator(_list_or_nothing)] = None
+    financial_transactions_list: Annotated[list[Transaction] | None, BeforeValidator(_listed)] = None
 
 
 class FailedAttempt(In):
@@ -430,15 +370,13 @@ class FailedAttempt(In):
     created: Time = None
     instrument: OptionalText = None
     number: Text = ""
-    status: Text = ""
-    problem: Annotated[Problem | None, BeforeValidator(_link_is_empty)] = None
+    problem: Node[Problem] = None
 
 
 class FailedAttempts(In):
     """``failedAttempts``."""
 
-    id: Text = ""
-    failed_attempt_list: Annotated[list[FailedAttempt], BeforeValidator(_list_or_nothing)] = []
+    failed_attempt_list: Listed[FailedAttempt] = []
 
 
 class PostPurchaseFailedAttempt(In):
@@ -448,32 +386,26 @@ class PostPurchaseFailedAttempt(In):
     type: Text = ""
     transaction_type: Text = ""
     number: Text = ""
-    problem: Annotated[Problem | None, BeforeValidator(_link_is_empty)] = None
+    problem: Node[Problem] = None
 
 
 class PostPurchaseFailedAttempts(In):
     """``postPurchaseFailedAttempts``."""
 
-    id: Text = ""
-    post_purchase_failed_attempt_list: Annotated[
-        list[PostPurchaseFailedAttempt],
-        BeforeValidator(_list_or_nothing),
-    ] = []
+    post_purchase_failed_attempt_list: Listed[PostPurchaseFailedAttempt] = []
 
 
 class HistoryEntry(In):
     """One of ``historyList``: information only, names may change."""
 
     name: Text = ""
-    instrument: OptionalText = None
     amount: StrictInt | None = None
 
 
 class History(In):
     """``history``."""
 
-    id: Text = ""
-    history_list: Annotated[list[HistoryEntry], BeforeValidator(_list_or_nothing)] = []
+    history_list: Listed[HistoryEntry] = []
 
 
 class Operation(In):
@@ -485,7 +417,7 @@ class Operation(In):
 
 
 class PayeeInfo(In):
-    """``payeeInfo``: what the order was made with, told whatever became of it."""
+    """``payeeInfo``: what the order was made with; an answer has it in every status."""
 
     payee_reference: OptionalText = None
     order_reference: OptionalText = None
@@ -503,21 +435,16 @@ class Order(In):
     updated: Time = None
     instrument: OptionalText = None
     remaining_capture_amount: StrictInt | None = None
-    remaining_cancellation_amount: StrictInt | None = None
     remaining_reversal_amount: StrictInt | None = None
-    payee_info: Annotated[PayeeInfo | None, BeforeValidator(_link_is_empty)] = None
-    paid: Annotated[Result | None, BeforeValidator(_link_is_empty)] = None
-    cancelled: Annotated[Result | None, BeforeValidator(_link_is_empty)] = None
-    reversed: Annotated[Result | None, BeforeValidator(_link_is_empty)] = None
-    failed: Annotated[Failed | None, BeforeValidator(_link_is_empty)] = None
-    aborted: Annotated[Aborted | None, BeforeValidator(_link_is_empty)] = None
-    financial_transactions: Annotated[FinancialTransactions | None, BeforeValidator(_link_is_empty)] = None
-    failed_attempts: Annotated[FailedAttempts | None, BeforeValidator(_link_is_empty)] = None
-    post_purchase_failed_attempts: Annotated[
-        PostPurchaseFailedAttempts | None,
-        BeforeValidator(_link_is_empty),
-    ] = None
-    history: Annotated[History | None, BeforeValidator(_link_is_empty)] = None
+    payee_info: Node[PayeeInfo] = None
+    paid: Node[Result] = None
+    cancelled: Node[Result] = None
+    reversed: Node[Result] = None
+    failed: Node[Failed] = None
+    financial_transactions: Node[FinancialTransactions] = None
+    failed_attempts: Node[FailedAttempts] = None
+    post_purchase_failed_attempts: Node[PostPurchaseFailedAttempts] = None
+    history: Node[History] = None
     # at the root in version 2
     payment_token: Text = Field(default="", repr=False)
     recurrence_token: Text = Field(default="", repr=False)
@@ -528,11 +455,11 @@ class OrderAnswer(In):
     """An order and what can be done with it."""
 
     payment_order: Order
-    operations: Annotated[list[Operation], BeforeValidator(_list_or_nothing)] = []
+    operations: Listed[Operation] = []
 
 
 class InstrumentParameters(In):
-    """What a listed token stands for: the card or the account, masked."""
+    """The card or account behind a listed token, masked."""
 
     card_brand: Text = ""
     expiry_date: Text = ""
@@ -552,8 +479,8 @@ class ListedToken(In):
     display_name: Text = ""
     state: Text = ""
     network_tokenized: Flag = False
-    instrument_parameters: Annotated[InstrumentParameters | None, BeforeValidator(_link_is_empty)] = None
-    operations: Annotated[list[Operation], BeforeValidator(_list_or_nothing)] = []
+    instrument_parameters: Node[InstrumentParameters] = None
+    operations: Listed[Operation] = []
 
 
 class TokenList(In):
@@ -567,15 +494,15 @@ class TokenList(In):
 class TokensAnswer(In):
     """A payer's tokens and what can be done with all of them, in the envelope of either API."""
 
-    tokens: Annotated[TokenList | None, BeforeValidator(_link_is_empty)] = None
-    payer_owned_tokens: Annotated[TokenList | None, BeforeValidator(_link_is_empty)] = None
-    operations: Annotated[list[Operation], BeforeValidator(_list_or_nothing)] = []
+    tokens: Node[TokenList] = None
+    payer_owned_tokens: Node[TokenList] = None
+    operations: Listed[Operation] = []
 
 
 class TokenAnswer(In):
     """One token; the older API answers a deletion with the bare token, and perhaps ``isDeleted``."""
 
-    token: Annotated[ListedToken | None, BeforeValidator(_link_is_empty)] = None
+    token: Node[ListedToken] = None
     is_deleted: Flag | None = None
 
 
@@ -584,52 +511,9 @@ class CallbackOrder(In):
 
     id: Text
     instrument: Text = ""
-    number: Text = ""
 
 
 class Callback(In):
     """A callback of any version: 3.0 and earlier add ``payment`` and ``transaction``."""
 
     payment_order: CallbackOrder
-    order_reference: Text = ""
-
-
-def read_object(body: bytes | str) -> dict[str, Any]:
-    """Decode a JSON object; raises ``Unreadable`` for anything else, however it is broken."""
-    try:
-        decoded: Any = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        message = "the body is empty" if not body.strip() else f"the body is not JSON ({type(error).__name__})"
-        raise Unreadable(message) from error
-    if not isinstance(decoded, dict):
-        message = f"the body is a JSON {type(decoded).__name__}, not an object"
-        raise Unreadable(message)
-    return cast("dict[str, Any]", decoded)
-
-
-def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
-    """Read decoded JSON as ``model``; raises ``Unreadable`` naming the member that does not fit."""
-    try:
-        return model.model_validate(_lowered(decoded))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the body"
-        message = f"{place}: {first['msg']}"
-        raise Unreadable(message) from error
-
-
-def _lowered(value: Any, depth: int = 0) -> Any:
-    """Put member names in lower case all the way down; one pass, because it stands in every answer's way."""
-    if depth > _DEPTH_MOST:
-        message = f"the body nests more than {_DEPTH_MOST} deep"
-        raise Unreadable(message)
-    below = depth + 1
-    if type(value) is dict:
-        members = cast("dict[str, Any]", value)
-        return {
-            name.lower(): _lowered(member, below) if type(member) in _NESTED else member
-            for name, member in members.items()
-        }
-    if type(value) is list:
-        return [_lowered(member, below) if type(member) in _NESTED else member for member in cast("Any", value)]
-    return value

@@ -1,29 +1,60 @@
-"""How every request of an account looks: headers, the API's version, and what answers are to hold."""
+"""The requests of an account, and what their answers are: a payment order, a decline, or an error to raise."""
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
-from prenopay.ports import HttpRequest
-from prenopay.providers.swedbankpay.config import SwedbankPay
+from prenopay._redaction import MASK, Secret
+from prenopay.errors import ProviderError, UnexpectedAnswer
+from prenopay.ports import HttpRequest, HttpResponse
+from prenopay.provider import Observation
+from prenopay.provider.wire import Unreadable, date_of, is_success, read, read_object, retry_after
+from prenopay.providers.swedbankpay import _wire
+from prenopay.providers.swedbankpay.config import SwedbankPayAccount
+from prenopay.providers.swedbankpay.problems import decline_of, error_of, unreadable_error
+from prenopay.providers.swedbankpay.reading import observation_of
+from prenopay.values.payments import Decline
 
-__all__ = ["ORDERS", "Calls", "expanded"]
+__all__ = [
+    "ORDERS",
+    "Calls",
+    "Declined",
+    "KnownOrder",
+    "expanded",
+    "hidden",
+    "is_order_id",
+    "order_in",
+    "order_made",
+    "problem_in",
+    "refusal",
+    "unexpected",
+]
 
 ORDERS: Final = "/psp/paymentorders"
-"""The one path that is known; every other stands in an answer."""
+"""The only path that is known beforehand; every other one comes in an answer."""
+_ORDER_ID: Final = re.compile(r"/psp/paymentorders/[\w~-][\w.~-]*")
 _VERSIONED: Final = "application/json;version=3.1"
 _ACCEPT: Final = "application/json;version=3.1, application/problem+json;q=0.9"
 _EXPAND: Final = (
     "$expand=payeeinfo,paid,cancelled,reversed,failed,aborted,failedattempts,"
     "financialtransactions,postpurchasefailedattempts"
 )
+_TOO_SHORT_TO_HIDE: Final = 8
+"""A token is a GUID. Masking every "1" would make an answer unreadable."""
+
+Declines: TypeAlias = Callable[[_wire.Problem, int], bool]
+"""Says which problems, with which HTTP status, are a decline of the call."""
 
 
 class Calls:
-    """Writes requests of one account."""
+    """Writes the requests of one account."""
 
-    def __init__(self, config: SwedbankPay) -> None:
-        """Speak with the token of ``config``."""
+    def __init__(self, config: SwedbankPayAccount[object]) -> None:
+        """Use the token of ``config``."""
         self._headers = (
             ("authorization", f"Bearer {config.access_token.reveal()}"),
             ("accept", _ACCEPT),
@@ -31,26 +62,98 @@ class Calls:
             ("user-agent", "prenopay"),
         )
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        label: str,
-        body: bytes = b"",
-        *,
-        retry_safe: bool = False,
-    ) -> HttpRequest:
-        """Return the request; ``label`` is what logs and errors call it."""
-        return HttpRequest(
-            method=method,
-            url=url,
-            label=label,
-            headers=self._headers,
-            body=body,
-            retry_safe=retry_safe,
-        )
+    def request(self, method: str, url: str, label: str, body: bytes = b"", *, retry_safe: bool = False) -> HttpRequest:
+        """Return the request; logs and errors call it ``label``."""
+        return HttpRequest(method=method, url=url, label=label, headers=self._headers, body=body, retry_safe=retry_safe)
 
 
 def expanded(url: str) -> str:
-    """Return ``url`` asking for everything an order has to tell; it works on every method."""
+    """Return ``url`` with the query that asks for every node of an order; it works with every method."""
     return f"{url}{'&' if '?' in url else '?'}{_EXPAND}"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrder:
+    """A payment order as read: the observation, and the links of what can be done."""
+
+    observation: Observation
+    links: Mapping[str, str]
+
+    def has(self, reference: str) -> bool:
+        """Whether one of the order's transactions carries ``reference``."""
+        return any(each.reference == reference for each in self.observation.transactions)
+
+
+class Declined(Exception):
+    """A request that was declined."""
+
+    def __init__(self, decline: Decline) -> None:
+        super().__init__(decline.text)
+        self.decline = decline
+
+
+def is_order_id(text: str) -> bool:
+    """Whether ``text`` is the id of a payment order, which is a path below the API's address."""
+    return _ORDER_ID.fullmatch(text) is not None
+
+
+def order_in(answer: HttpResponse, label: str, currency: str, *, declines: Declines | None = None) -> KnownOrder:
+    """Read an answer that should be a payment order; raise the error that it is instead.
+
+    A problem that ``declines`` accepts raises ``Declined``.
+    """
+    if not is_success(answer):
+        raise refusal(answer, label, declines=declines)
+    try:
+        decoded = read_object(answer.body)
+        order = read(_wire.OrderAnswer, decoded)
+        observed = observation_of(order, currency=currency, raw=decoded)
+    except ValueError as error:
+        what = f"something that is not a payment order: {error}"
+        raise unexpected(answer, label, what) from error
+    links = {operation.rel: operation.href for operation in order.operations}
+    return KnownOrder(observed, MappingProxyType(links))
+
+
+def order_made(answer: HttpResponse, label: str, currency: str, *, declines: Declines | None = None) -> KnownOrder:
+    """Read an answer that should be a new payment order, which can be read by its id later."""
+    order = order_in(answer, label, currency, declines=declines)
+    made = order.observation.provider_reference
+    if not is_order_id(made):
+        what = f"an id that is not that of a payment order: {made!r}"
+        raise unexpected(answer, label, what)
+    return order
+
+
+def problem_in(answer: HttpResponse) -> _wire.Problem | None:
+    """Read the problem in an answer; ``None`` if there is none."""
+    try:
+        problem = read(_wire.Problem, read_object(answer.body))
+    except Unreadable:
+        return None
+    return problem if problem.type or problem.problems or problem.title else None
+
+
+def refusal(answer: HttpResponse, label: str, *, declines: Declines | None = None) -> ProviderError | Declined:
+    """Return what an answer that is not a success means."""
+    problem, wait = problem_in(answer), retry_after(answer)
+    if problem is None:
+        return unreadable_error(answer.status, retry_after=wait, call=label)
+    if declines and declines(problem, answer.status):
+        return Declined(decline_of(problem, date_of(answer)))
+    return error_of(problem, answer.status, retry_after=wait, call=label)
+
+
+def unexpected(answer: HttpResponse, label: str, what: str) -> UnexpectedAnswer:
+    """Return the error for a success whose body is not what it should be."""
+    message = f"{label}: the gateway answered {answer.status} with {what}"
+    return UnexpectedAnswer(message, http_status=answer.status)
+
+
+def hidden(answer: HttpResponse, secret: Secret) -> HttpResponse:
+    """Return ``answer`` with ``secret`` masked: a refusal may repeat the token that it refuses."""
+    value = secret.reveal()
+    if len(value) < _TOO_SHORT_TO_HIDE:
+        return answer
+    masked = re.sub(re.escape(value.encode()), MASK.encode(), answer.body, flags=re.IGNORECASE)
+    return replace(answer, body=masked)

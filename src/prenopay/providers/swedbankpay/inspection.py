@@ -1,4 +1,4 @@
-"""How a stored body of Swedbank Pay is read: payment order of any version, one node of it, callback, problem."""
+"""Says how a stored body is read: a payment order of any version, one node of it, a callback, a problem."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any, Final, cast
 
 from prenopay._redaction import scrub
 from prenopay.provider import Inspection, MandateSeen, Observation
+from prenopay.provider.wire import Unreadable, members_of, read, read_object, shown_members
 from prenopay.providers.swedbankpay import _wire
-from prenopay.providers.swedbankpay.instruments import instrument_of
+from prenopay.providers.swedbankpay.encoding import instrument_of
 from prenopay.providers.swedbankpay.problems import Verdict, decline_of, meaning_of
 from prenopay.providers.swedbankpay.reading import (
     is_verification,
@@ -32,21 +33,18 @@ _STATUS_OF_NODE: Final = {
     "financialtransactions": "Paid",
     "history": "Initialized",
 }
-"""A node fetched by itself carries no status: which one it is says it."""
+"""The status that a node implies: a node that was fetched alone has none."""
 
 _OF_VERSION_2: Final = ("capture", "cancellation", "reversal", "authorization", "sale")
 _CALLBACK_MEMBERS: Final = frozenset({"orderreference", "paymentorder", "payment", "transaction"})
-_NAMES_MOST: Final = 12
-_NAME_MOST: Final = 40
-"""A refusal is one readable line, whatever a stranger called the members of his body."""
 _NO_CURRENCY: Final = "XXX"
-"""ISO 4217 for no currency: single nodes do not say theirs."""
+"""ISO 4217 for no currency: a single node does not name its own."""
 
 
 def inspect(body: bytes) -> Inspection:
-    """Say how ``body`` is read; raises ``Unreadable`` (a ``ValueError``) for what is none of these."""
-    decoded = _wire.read_object(body)
-    members = {key.lower(): value for key, value in decoded.items()}
+    """Say how ``body`` is read; raises ``Unreadable`` (a ``ValueError``) for anything else."""
+    decoded = read_object(body)
+    members = members_of(decoded)
     order = _node_or_none(members.get("paymentorder"))
     if order is not None:
         names = {key.lower() for key in order}
@@ -62,12 +60,11 @@ def inspect(body: bytes) -> Inspection:
     for name in _OF_VERSION_2:
         if isinstance(members.get(name), dict):
             return _transaction(name, members)
-    shown = [name if name.isidentifier() and len(name) <= _NAME_MOST else "…" for name in sorted(members)]
     message = (
         "this is none of: a payment order with a status, one of its nodes (paid, failed, financialTransactions, …), "
-        f"a callback, a problem; its members are: {', '.join(shown[:_NAMES_MOST]) or 'none'}"
+        f"a callback, a problem; its members are: {shown_members(members)}"
     )
-    raise _wire.Unreadable(message)
+    raise Unreadable(message)
 
 
 def _node_or_none(value: Any) -> dict[str, Any] | None:
@@ -75,7 +72,7 @@ def _node_or_none(value: Any) -> dict[str, Any] | None:
 
 
 def _order(decoded: dict[str, Any]) -> Inspection:
-    answer = _wire.read(_wire.OrderAnswer, decoded)
+    answer = read(_wire.OrderAnswer, decoded)
     observed = observation_of(answer, currency="", raw={})
     latest = observed.attempts[-1].decline if observed.attempts else None
     open_attempt = latest if observed.state is PaymentState.PENDING else None
@@ -100,21 +97,21 @@ def _note_of(order: _wire.Order, observed: Observation) -> str:
     if not observed.status_is_known:
         return f"unknown status {observed.raw_status!r}, taken for pending"
     done = observed.state is PaymentState.CAPTURED and is_verification(order)
-    return "a method was verified and nothing bought: there is nothing to take" if done else ""
+    return "a method was verified and nothing was bought: there is nothing to capture" if done else ""
 
 
 def _callback(decoded: dict[str, Any]) -> Inspection:
-    callback = _wire.read(_wire.Callback, decoded)
+    callback = read(_wire.Callback, decoded)
     return Inspection(
         kind="callback",
         provider_reference=callback.payment_order.id,
         instrument=instrument_of(callback.payment_order.instrument),
-        note="a callback is a hint: the order must be read to know its state",
+        note="a callback is a hint: read the order to know its state",
     )
 
 
 def _problem(decoded: dict[str, Any]) -> Inspection:
-    problem = _wire.read(_wire.Problem, decoded)
+    problem = read(_wire.Problem, decoded)
     meaning = meaning_of(problem)
     verdict = meaning.verdict if meaning is not None else None
     if verdict is Verdict.DECLINE:
@@ -128,7 +125,7 @@ def _problem(decoded: dict[str, Any]) -> Inspection:
 
 
 def _node(node: str, members: Mapping[str, Any]) -> Inspection:
-    """Read one node by giving it back the order it stands in."""
+    """Read one node inside an order that is made for it."""
     content = dict(members[node])
     above = members.get("paymentorder")
     reference = above if isinstance(above, str) else str(content.get("id", "")).rsplit("/", 1)[0]
@@ -136,8 +133,8 @@ def _node(node: str, members: Mapping[str, Any]) -> Inspection:
     if node == "financialtransactions":
         around["amount"] = _taken(content)
     if node == "history":
-        around |= _told_by_history(content)
-    order = _wire.read(_wire.Order, around)
+        around |= _from_history(content)
+    order = read(_wire.Order, around)
     sums, status = sums_of(order, ()), status_of(order, ())
     answer = _wire.OrderAnswer.model_construct(payment_order=order.model_copy(update={"amount": 0}), operations=[])
     observed = observation_of(answer, currency=_NO_CURRENCY, raw={})
@@ -160,17 +157,17 @@ def _node(node: str, members: Mapping[str, Any]) -> Inspection:
 
 
 def _taken(content: Mapping[str, Any]) -> int:
-    """Return the least that was authorized, by what the list says was taken or released."""
-    node = _wire.read(_wire.FinancialTransactions, content)
+    """Return the least amount that was authorized, from what the list says was captured or released."""
+    node = read(_wire.FinancialTransactions, content)
     listed = node.financial_transactions_list or []
     authorized = sum(each.amount or 0 for each in listed if each.type.lower() in {"authorization", "sale"})
     used = sum(each.amount or 0 for each in listed if each.type.lower() in {"capture", "cancellation"})
     return max(authorized, used)
 
 
-def _told_by_history(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return status and transactions that the history's names tell of; names may change, so this is for people."""
-    node = _wire.read(_wire.History, content)
+def _from_history(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the status and transactions that the history implies; its names may change, so this is for people."""
+    node = read(_wire.History, content)
     kinds = {"captured": "Capture", "reversed": "Reversal", "cancelled": "Cancellation"}
     listed: list[dict[str, Any]] = []
     paid = 0
@@ -194,10 +191,10 @@ def _transaction(name: str, members: Mapping[str, Any]) -> Inspection:
     """Read the answer to a capture, cancellation or reversal as version 3.0 and earlier gave it."""
     content: Mapping[str, Any] = members[name]
     inner = next((value for key, value in content.items() if key.lower() == "transaction"), content)
-    transaction = _wire.read(_wire.Transaction, _node_or_none(inner) or {})
+    transaction = read(_wire.Transaction, _node_or_none(inner) or {})
     if transaction.amount is None:
         message = f"{name}.transaction.amount is missing"
-        raise _wire.Unreadable(message)
+        raise Unreadable(message)
     amount = transaction.amount
     done = transaction.state.lower() == "completed"
     failed = transaction.state.lower() == "failed"
@@ -227,7 +224,7 @@ def _transaction(name: str, members: Mapping[str, Any]) -> Inspection:
 
 
 def _mandates(order: _wire.Order) -> tuple[MandateSeen, ...]:
-    """List the tokens an answer names, without the tokens."""
+    """List the stored methods that an answer names, without their tokens."""
     seen = [
         MandateSeen(kind=token.type.lower(), display=scrub(token.name), expires=token.expiry_date)
         for node in (order.paid, order.cancelled, order.reversed)

@@ -1,9 +1,9 @@
-"""Every documented problem type of Swedbank Pay and what it means to us: a table, and how it is read.
+"""Every documented problem type of Swedbank Pay and what it means: a table, and the functions that read it.
 
 Source: developer.swedbankpay.com, technical reference "Problems" (card, Swish, Vipps, Trustly,
 invoice, credit account) and "Payment order problems", docs of 2026-07-01. Types are compared by
-their last word, in lower case, without ``_`` and ``-``: the docs spell one thing in several ways.
-A word may mean something else under one instrument: then it stands in the table with it.
+their last word, in lower case, without ``_`` and ``-``, because the docs spell one type in several ways.
+A word that has another meaning under one instrument is in the table with that instrument.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ class Verdict(Enum):
     """What kind of answer a problem is, when it answers a request of ours."""
 
     DECLINE = auto()
-    """Issuer, bank or payer said no."""
+    """Issuer, bank or payer declined."""
     WRONG_REQUEST = auto()
-    """Nothing happened; the request must be mended."""
+    """Nothing happened; the request must be fixed."""
     NOT_NOW = auto()
-    """Nothing happened; the order's state does not allow it, or it does not exist."""
+    """Nothing happened; the order's state does not allow it, or the order does not exist."""
     OUR_SETUP = auto()
-    """Nothing happened; agreement or credentials."""
+    """Nothing happened; agreement or credentials are wrong."""
     UNCERTAIN = auto()
-    """The gateway or someone behind it failed: what happened is unknown."""
+    """The gateway or a system behind it failed: what happened is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +183,10 @@ TABLE: Final[Mapping[str, Meaning]] = {
     "creditaccount/forbidden": _CREDIT,
     "creditaccount/unknown": _GENERIC,
 }
-"""Problem type → meaning. Unknown types are read by HTTP status (as an answer) or as a plain decline."""
+"""Problem type → meaning. An unknown type is read by its HTTP status if it answers a request, else as a decline."""
 
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
-"""Stands in answers for "never": nothing can be added to it."""
+"""Answers use it for "never"; no time can be added to it."""
 _SEEN_BEFORE: Final = re.compile(r"already|duplicate|unique|been used|exists", re.IGNORECASE)
 _SAYS_NO: Final = frozenset({400, 402, 403, 422})
 _OF_INSTRUMENT: Final = re.compile(r"(^|/)(creditcard|trustly)/", re.IGNORECASE)
@@ -199,7 +199,7 @@ def word_of(problem_type: str) -> str:
 
 
 def meaning_of(problem: Problem) -> Meaning | None:
-    """Look the problem up; ``None`` for a type nobody has documented."""
+    """Look the problem up; ``None`` for an undocumented type."""
     word = word_of(problem.type)
     if word == "inputerror" and any(_names_missing_token(entry.name, entry.description) for entry in problem.problems):
         return _TOKEN_GONE
@@ -209,17 +209,17 @@ def meaning_of(problem: Problem) -> Meaning | None:
 
 
 def is_decline(problem: Problem, http_status: int) -> bool:
-    """Whether a problem that answers a request is somebody's *no*, rather than an error."""
-    if http_status >= 500:  # noqa: PLR2004 - a server error is no decline, whatever word it found
+    """Whether a problem that answers a request is a decline, rather than an error."""
+    if http_status >= 500:  # noqa: PLR2004 - a server error is no decline, whatever its type
         return False
     meaning = meaning_of(problem)
     return meaning is not None and meaning.verdict is Verdict.DECLINE
 
 
 def is_decline_of_charge(problem: Problem, http_status: int) -> bool:
-    """Whether a problem that answers a charge is a *no*: also one of card or bank in words nobody documented.
+    """Whether a problem that answers a charge is a decline, undocumented types of card and bank included.
 
-    Not a 409, which may speak of an earlier charge under the same reference.
+    A 409 is not: it may be about an earlier charge under the same reference.
     """
     if is_decline(problem, http_status):
         return True
@@ -228,7 +228,7 @@ def is_decline_of_charge(problem: Problem, http_status: int) -> bool:
 
 
 def is_token_gone(problem: Problem, http_status: int) -> bool:
-    """Whether the gateway says that a stored token does not exist, or works no more."""
+    """Whether the gateway says that a stored token does not exist, or no longer works."""
     meaning = meaning_of(problem)
     return is_decline(problem, http_status) and meaning is not None and meaning.code is DeclineCode.MANDATE_INACTIVE
 
@@ -236,7 +236,7 @@ def is_token_gone(problem: Problem, http_status: int) -> bool:
 def decline_of(problem: Problem | None, at: datetime | None) -> Decline:
     """Read the problem of a failed attempt or order, which is a decline whatever its type.
 
-    ``at`` is when it happened, by the gateway's clock: waiting times count from there.
+    ``at`` is when it happened, by the gateway's clock: waiting times start there.
     """
     if problem is None:
         return Decline(
@@ -276,7 +276,7 @@ def error_of(problem: Problem, http_status: int, *, retry_after: float | None, c
         return RateLimited(text, retry_after=retry_after, advice="wait, then repeat with the same id", **details)  # type: ignore[arg-type]  # the dict holds the arguments by name
     if _is_duplicate(problem, http_status):
         return DuplicateReference(text, advice="look up what became of it", **details)  # type: ignore[arg-type]  # as above
-    # A server that failed may have acted all the same, whatever word it found for it.
+    # A server that failed may have acted all the same, whatever type it gave.
     meaning = meaning_of(problem) if http_status < 500 else None  # noqa: PLR2004 - server errors
     verdict = meaning.verdict if meaning is not None else _verdict_of_status(http_status)
     kind, advice = _ERRORS[verdict]
@@ -285,7 +285,7 @@ def error_of(problem: Problem, http_status: int, *, retry_after: float | None, c
 
 _ERRORS: Final[Mapping[Verdict, tuple[type[ProviderError], str]]] = {
     Verdict.DECLINE: (Rejected, "ask the payer for another way to pay"),
-    Verdict.WRONG_REQUEST: (Rejected, "mend the fields named in problems, then repeat with the same id"),
+    Verdict.WRONG_REQUEST: (Rejected, "fix the fields named in problems, then repeat with the same id"),
     Verdict.NOT_NOW: (Conflict, "observe the payment and look at its allowed_actions"),
     Verdict.OUR_SETUP: (
         Unauthenticated,
@@ -318,8 +318,8 @@ def unreadable_error(http_status: int, *, retry_after: float | None, call: str) 
 
 
 def _is_duplicate(problem: Problem, http_status: int) -> bool:
-    """The answer to a repeated ``payeeReference`` is undocumented: read every likely shape of it."""
-    if http_status >= 500:  # noqa: PLR2004 - a server error says nothing certain, whatever its text
+    """Whether the reference was used before. That answer is undocumented, so every likely form of it counts."""
+    if http_status >= 500:  # noqa: PLR2004 - a server error is not certain, whatever its text
         return False
     named = [entry for entry in problem.problems if entry.name.rsplit(".", 1)[-1].lower() == "payeereference"]
     if any(_SEEN_BEFORE.search(entry.description) for entry in named):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import timedelta
 from typing import Final
 
-from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, OutcomeUnknown, UnexpectedAnswer
+from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, OutcomeUnknown
 from prenopay.ports import Send
 from prenopay.provider import (
     Cancels,
@@ -28,18 +27,23 @@ from prenopay.provider import (
     Secret,
     Updates,
 )
+from prenopay.provider.wire import Unreadable, date_of, read, read_object
 from prenopay.providers.swedbankpay import _wire, charging, encoding
-from prenopay.providers.swedbankpay.answers import Declined, KnownOrder, date_of, hidden, is_order_id, order_in
-from prenopay.providers.swedbankpay.calls import ORDERS, Calls, expanded
-from prenopay.providers.swedbankpay.config import SwedbankPay
+from prenopay.providers.swedbankpay.calls import (
+    ORDERS,
+    Calls,
+    Declined,
+    KnownOrder,
+    expanded,
+    hidden,
+    is_order_id,
+    order_in,
+    order_made,
+)
+from prenopay.providers.swedbankpay.config import SwedbankPayAccount
 from prenopay.providers.swedbankpay.problems import is_decline
 from prenopay.providers.swedbankpay.tokens import StoredTokens
-from prenopay.values.callbacks import (
-    CallbackReply,
-    CallbackRequest,
-    Heard,
-    source_address,
-)
+from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.orders import Order, PageStyle
 from prenopay.values.payments import Outcome, PaymentState, SeamlessView
@@ -48,7 +52,7 @@ __all__ = ["SwedbankPayProvider"]
 
 _REVERSAL: Final = "reversal"
 _ORIGIN: Final = re.compile(r"https?://[^/?#]+")
-_NOBODYS_ORDER: Final = f"{ORDERS}/00000000-0000-0000-0000-000000000000"
+_NO_ORDER: Final = f"{ORDERS}/00000000-0000-0000-0000-000000000000"
 _PAGE_LIVES: Final = timedelta(days=28)
 _AUTHORIZATION_LIVES: Final = timedelta(days=180)
 _LOOK_AT_OPEN: Final = (
@@ -57,7 +61,7 @@ _LOOK_AT_OPEN: Final = (
     (timedelta(days=1), timedelta(hours=1)),
     (_PAGE_LIVES, timedelta(hours=12)),
 )
-"""(age below, look every): the gateway stops repeating a callback after 21 minutes."""
+"""(age below, look every): the gateway repeats a callback for 21 minutes."""
 
 
 class SwedbankPayProvider(
@@ -73,8 +77,8 @@ class SwedbankPayProvider(
 
     name = "swedbankpay"
 
-    def __init__(self, config: SwedbankPay) -> None:
-        """Speak for the merchant of ``config``."""
+    def __init__(self, config: SwedbankPayAccount[object]) -> None:
+        """Act for the merchant of ``config``."""
         self._config = config
         self._api_url = config.api_url
         self._calls = Calls(config)
@@ -83,15 +87,17 @@ class SwedbankPayProvider(
         self.limits: Limits = Limits(
             currencies=encoding.CURRENCIES,
             reference=config.reference_format.value,
-            resend_window=None,
+            resend_window=None,  # the docs make a reference unique without an end, and an order lists it for ever
             page_lives=_PAGE_LIVES,
+            partial_capture=True,
+            partial_refund=True,
             deadline_seconds=config.deadline_seconds,
         )
 
     # Taking a payment
 
     def check_order(self, order: Order) -> None:
-        """Raise ``InvalidOrder`` for what a payment order cannot hold."""
+        """Raise ``InvalidOrder`` for what a payment order cannot express."""
         encoding.check_order(order)
         try:
             encoding.try_out(self._config, order)
@@ -100,17 +106,12 @@ class SwedbankPayProvider(
             raise InvalidOrder(message, field="order") from error
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
-        """``POST /psp/paymentorders``. The same reference again is refused, not repeated, by the gateway."""
+        """``POST /psp/paymentorders``. The gateway refuses a reference that it has seen before."""
         body = encoding.create_body(self._config, request)
         answer = await send(self._calls.request("POST", self._api_url + ORDERS, "create", body))
         if request.offered is not None:
             answer = hidden(answer, request.offered)
-        order = order_in(answer, "create", request.order.amount.currency)
-        if not is_order_id(order.observation.provider_reference):
-            message = (
-                f"create: the gateway's id {order.observation.provider_reference!r} is not that of a payment order"
-            )
-            raise UnexpectedAnswer(message, http_status=answer.status)
+        order = order_made(answer, "create", request.order.amount.currency)
         script = order.links.get("view-checkout") if request.order.page is PageStyle.SEAMLESS else None
         return Created(
             observation=order.observation,
@@ -119,21 +120,21 @@ class SwedbankPayProvider(
         )
 
     async def observe(self, send: Send, provider_reference: str) -> Observation:
-        """``GET`` the order with everything it has to tell."""
+        """``GET`` the order with every node."""
         return (await self._get(send, provider_reference, "observe")).observation
 
     # Taking and giving back money
 
     async def capture(self, send: Send, request: ChangeRequest) -> Reply:
-        """``capture``: in part or whole, several times."""
+        """``capture``: in part or in full, several times."""
         return await self._post_purchase(send, request, "capture", encoding.transaction_body(request, with_amount=True))
 
     async def refund(self, send: Send, request: ChangeRequest) -> Reply:
-        """``reversal``: in part or whole, several times; some instruments settle it days later (202)."""
+        """``reversal``: in part or in full, several times; some instruments settle it days later (202)."""
         return await self._post_purchase(send, request, _REVERSAL, encoding.transaction_body(request, with_amount=True))
 
     async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
-        """``abort`` closes an order nobody has paid; ``cancel`` releases what is not captured."""
+        """``abort`` closes an order that is not paid; ``cancel`` releases what is not captured."""
         order = await self._get(send, request.provider_reference, "cancel")
         if order.observation.state is PaymentState.CANCELLED or order.has(request.reference):
             return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
@@ -151,7 +152,7 @@ class SwedbankPayProvider(
         raise _not_now(verb, order.observation)
 
     async def update(self, send: Send, request: ChangeRequest) -> Reply:
-        """``update-order``: amount and lines of an order nobody has paid; the page must be refreshed after."""
+        """``update-order``: amount and lines of an order that is not paid; the page must be refreshed afterwards."""
         order = await self._get(send, request.provider_reference, "update")
         if "update-order" not in order.links:
             if order.observation.submitted == request.amount:
@@ -164,42 +165,39 @@ class SwedbankPayProvider(
     # Stored methods
 
     async def charge(self, send: Send, request: ChargeRequest) -> Charged:
-        """``Recur`` or ``UnscheduledPurchase``; a card's money is then reserved, and captured like any other."""
+        """``Recur`` or ``UnscheduledPurchase``; a card's money is only reserved, and captured like any other."""
         return await charging.charge(send, self._calls, self._config, request)
 
     async def observe_methods(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
-        """Read the payer's active tokens; what they stand for may change with the bank's new card."""
+        """Read the payer's active tokens; a new card from the bank may change what they show."""
         return await self._tokens.observe(send, payer_reference)
 
     async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
-        """Archive (or, in the older API, delete) one token; the card itself goes six months later."""
+        """Archive (in the older API: delete) one token; the gateway erases the card six months later."""
         await self._tokens.remove(send, kind, token, reason)
 
     async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
         """Archive or delete all tokens of the payer: one-click, recurrence and unscheduled ones."""
         await self._tokens.remove_all(send, payer_reference, reason)
 
-    # Hearing of changes
+    # Callbacks
 
     def read_callback(self, request: CallbackRequest) -> Heard:
-        """Read which order a callback names. Swedbank Pay does not sign: it is a hint at most."""
-        if self._config.callback_sources:
-            source = source_address(request, self._config.trusted_proxies)
-            networks = [ipaddress.ip_network(network) for network in self._config.callback_sources]
-            if source is None or not any(source in network for network in networks):
-                return Heard(problem=f"came from {source}, which is not an address of the gateway")
+        """Read which order a callback names. Swedbank Pay does not sign callbacks: each is a hint at most."""
+        if problem := self._config.source_problem(request):
+            return Heard(problem=problem)
         try:
-            callback = _wire.read(_wire.Callback, _wire.read_object(request.body))
-        except _wire.Unreadable as error:
+            callback = read(_wire.Callback, read_object(request.body))
+        except Unreadable as error:
             return Heard(problem=str(error))
         return Heard(names=(callback.payment_order.id,))
 
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
-        """``200`` with an empty body; what cannot be read gets ``400``, which makes the gateway repeat it."""
+        """``200`` with an empty body; an unreadable callback gets ``400``, and the gateway repeats it."""
         return CallbackReply(status=200) if accepted else CallbackReply(status=400, body=b"unreadable callback\n")
 
     def next_check(self, state: PaymentState, age: timedelta) -> timedelta | None:
-        """Look often while the payer is likely at the page, daily while money is only reserved."""
+        """Look often while the payer is probably at the page, daily while money is only reserved."""
         if state in {PaymentState.CREATED, PaymentState.PENDING, PaymentState.UNKNOWN}:
             return next((pause for below, pause in _LOOK_AT_OPEN if age < below), timedelta(days=1))
         if state is PaymentState.AUTHORIZED and age < _AUTHORIZATION_LIVES:
@@ -207,30 +205,30 @@ class SwedbankPayProvider(
         return None
 
     async def probe(self, send: Send) -> tuple[Probe, ...]:
-        """Ask for an order that nobody has: the token is good if the answer is that it does not exist."""
-        answer = await send(self._calls.request("GET", self._api_url + _NOBODYS_ORDER, "probe", retry_safe=True))
+        """Read an order that cannot exist: the token is valid if the answer says that it does not exist."""
+        answer = await send(self._calls.request("GET", self._api_url + _NO_ORDER, "probe", retry_safe=True))
         fix = self._fix_for(answer.status)
         found = f"the gateway answered {answer.status}"
         credentials = Probe(name="credentials", ok=not fix, found=found, fix=fix)
         return (credentials, Probe(name="clock", ok=True, found="", gateway_time=date_of(answer)))
 
-    # One step down
+    # Steps of the verbs
 
     def _fix_for(self, status: int) -> str:
-        """Say what to mend when a read of nobody's order is answered with ``status``; empty when all is well."""
+        """Return the fix if reading an order that cannot exist is answered with ``status``; empty if all is well."""
         if 300 <= status < 400:  # noqa: PLR2004 - redirects, which are not followed
             return f"check base_url: {self._api_url} leads elsewhere"
         if status == 429:  # noqa: PLR2004 - Too Many Requests
             return "the gateway asks to wait: try again later"
         if status in {401, 403} or status >= 500:  # noqa: PLR2004 - server errors
             return (
-                f"check access_token: it must be one of merchant {self._config.payee_id}, made in the merchant portal "
-                f"of the {self._config.environment} environment"
+                f"check access_token: it must belong to merchant {self._config.payee_id}, "
+                f"and come from the merchant portal of the {self._config.environment} environment"
             )
         return ""
 
     async def _post_purchase(self, send: Send, request: ChangeRequest, rel: str, body: bytes) -> Reply:
-        """Look whether the reference was acted on; if not, and if it is possible now, act."""
+        """Look whether the reference was used before; if not, and if it is possible now, act."""
         order = await self._get(send, request.provider_reference, rel)
         if order.has(request.reference):
             return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
@@ -272,10 +270,10 @@ class SwedbankPayProvider(
 
 
 def _maybe_under_way(request: ChangeRequest) -> OutcomeUnknown:
-    """A reversal that is accepted (202) is listed days later: until then nothing tells that it is under way."""
+    """An accepted reversal (202) is listed days later: until then no answer shows that it is under way."""
     message = (
-        f"reversal {request.reference} was sent before, or its reference was used, and the gateway lists no such "
-        "reversal (yet): it may be under way; if it never shows, look in the merchant portal and settle it by hand"
+        f"reversal {request.reference} was sent before, or its reference was used, and the gateway does not list it "
+        "(yet): it may be under way; if it never appears, look in the merchant portal and settle it by hand"
     )
     return OutcomeUnknown(message)
 
@@ -290,7 +288,7 @@ def _not_now(verb: str, observed: Observation) -> Conflict:
 
 
 def _sources(script_url: str) -> tuple[str, ...]:
-    """Return what a Content-Security-Policy must allow for the script (docs: seamless view, CSP)."""
+    """Return the origins that a Content-Security-Policy must allow for the script (docs: seamless view, CSP)."""
     origin = _ORIGIN.match(script_url)
     if origin is None:
         return ()

@@ -1,27 +1,47 @@
-"""From the gateway's JSON to an observation in our words. Pure.
+"""From the gateway's JSON to observations and stored methods in our words. Pure.
 
-What the money did is read from the list of financial transactions where it is there, and otherwise
-worked out from the remaining amounts; never from a node being present, because unused nodes hold
-stray members. ``Paid`` alone does not mean taken.
+The sums come from the list of financial transactions if the answer has it, and else from the remaining
+amounts; never from a node being present, because unused nodes hold stray members. ``Paid`` alone does not
+mean captured.
+
+A token comes with few facts, and each of the gateway's lists says them in another way: the masked number is
+the token's name, its display name, or the card's first six and last four digits.
+Source: developer.swedbankpay.com, resource sub-models and token handling (2026-07-01).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import calendar
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
+from prenopay._redaction import Secret, scrub
 from prenopay.provider import Attempt, Observation, ProviderTransaction, TransactionKind
+from prenopay.provider.wire import Unreadable
 from prenopay.providers.swedbankpay import _wire
-from prenopay.providers.swedbankpay.instruments import instrument_of
-from prenopay.providers.swedbankpay.methods import methods_stored
+from prenopay.providers.swedbankpay.encoding import instrument_of
 from prenopay.providers.swedbankpay.problems import decline_of
+from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.money import Money
 from prenopay.values.orders import Instrument
 from prenopay.values.payments import Action, Decline, PaymentState
 
-__all__ = ["Sums", "actions_of", "is_verification", "observation_of", "state_of", "status_of", "sums_of"]
+__all__ = [
+    "ACTIVE",
+    "Sums",
+    "actions_of",
+    "is_verification",
+    "methods_listed",
+    "methods_stored",
+    "observation_of",
+    "state_of",
+    "status_of",
+    "sums_of",
+]
 
 ACTION_OF_REL: Final[Mapping[str, Action]] = {
     "capture": Action.CAPTURE,
@@ -35,7 +55,7 @@ ACTION_OF_REL: Final[Mapping[str, Action]] = {
     "update-paymentorder-abort": Action.CANCEL,
     "update-paymentorder-updateorder": Action.UPDATE,
 }
-"""``rel`` → our word; the longer ones are version 2's."""
+"""``rel`` → our word; the longer ones are of version 2."""
 
 _STATES: Final = {
     "initialized": PaymentState.PENDING,
@@ -70,12 +90,35 @@ _KINDS: Final = {
     "cancel": TransactionKind.RELEASE,
     "reversal": TransactionKind.REFUND,
 }
-"""``type`` of a transaction → our kind. A ``Sale`` is authorization and capture at once: see ``sums_of``."""
+"""``type`` of a transaction → our kind. A ``Sale`` is authorization and capture at once: see ``_kinds_of``."""
+
+ACTIVE: Final = frozenset({"", "active"})
+"""``state`` of a token that works. The older API lists no other tokens, and gives no state."""
+
+_METHOD_KINDS: Final = {
+    "payment": MandateKind.ONE_CLICK,
+    "oneclick": MandateKind.ONE_CLICK,
+    "recurrence": MandateKind.RECURRENCE,
+    "unscheduled": MandateKind.UNSCHEDULED,
+}
+"""``type`` of a token → our kind; the legacy "transaction on file" has none."""
+
+_EXPIRY: Final = re.compile(r"(0[1-9]|1[0-2])/(\d{4}|\d{2})")
+_YEARS: Final = range(2000, 2100)
+"""The docs show years that cannot be (``12/0023``)."""
+_MASKED: Final = re.compile(r"(?:(\d*)[*x•]+)?(\d{4,})(?<!\d{9})", re.IGNORECASE)
+"""A masked number, or only its last digits: the digits before the mask, and those after it.
+
+A name that the payer chose does not match, and neither does a number with so many digits that none is masked.
+"""
+_BIN: Final = 6
+"""The number of leading digits that identify the issuer and the brand."""
+_BRAND_MOST: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What the money did, in minor units, cumulative."""
+    """Cumulative sums in minor units."""
 
     authorized: int = 0
     captured: int = 0
@@ -84,7 +127,7 @@ class Sums:
 
 
 def status_of(order: _wire.Order, rels: Collection[str]) -> str:
-    """Return the order's status in lower case, whichever API version it comes in."""
+    """Return the order's status in lower case, from any API version."""
     if order.status is not None:
         return order.status.lower()
     state = (order.state or "").lower()
@@ -105,15 +148,15 @@ def actions_of(rels: Collection[str]) -> frozenset[Action]:
 
 
 def is_verification(order: _wire.Order) -> bool:
-    """Whether the order only stores a method: nothing is reserved, whatever amount it shows."""
+    """Whether the order only stores a method: it reserves nothing, even if it shows an amount."""
     return order.operation.lower() == _VERIFY
 
 
 def state_of(status: str, sums: Sums, *, verified: bool = False) -> PaymentState:
-    """Return our state; a status nobody documented means the payment is still open.
+    """Return our state; an undocumented status means that the payment is still open.
 
-    A ``Verify`` that is ``Paid`` (``verified``) has come to its good end, and nothing is left to take:
-    captured, of which the sums say that it was nothing.
+    A ``Verify`` that is ``Paid`` (``verified``) has succeeded and nothing is left to capture: its state is
+    captured, and the sums say that the amount is zero.
     """
     if sums.captured or (verified and status == "paid"):
         return PaymentState.CAPTURED
@@ -144,7 +187,7 @@ def _authorized_amount(order: _wire.Order) -> int:
 
 
 def _is_sale(order: _wire.Order, listed: Collection[_wire.Transaction] = ()) -> bool:
-    """Whether reserving and taking were one: said so, or by the kind of instrument where nothing is said."""
+    """Whether the money was taken at once: as the order says, or else by its instrument."""
     if any(each.type.lower() == "sale" for each in listed):
         return True
     said = [node.transaction_type.lower() for node in (order.paid, order.reversed) if node and node.transaction_type]
@@ -156,14 +199,14 @@ def _is_sale(order: _wire.Order, listed: Collection[_wire.Transaction] = ()) -> 
 
 
 def _from_list(order: _wire.Order, amount: int, listed: list[_wire.Transaction]) -> Sums:
-    """Add up the listed transactions; the first authorization or sale is often missing from the list."""
+    """Add up the listed transactions; the list often lacks the first authorization or sale."""
     summed = dict.fromkeys(TransactionKind, 0)
     for each in listed:
         kind = _KINDS.get(each.type.lower())
         if kind is not None and each.state.lower() != "failed":
             summed[kind] += each.amount or 0
     refunded = summed[TransactionKind.REFUND]
-    # What can still be refunded was captured, even if the list has not caught up.
+    # What can still be refunded was captured, even if the list is late.
     captured = max(summed[TransactionKind.CAPTURE], (order.remaining_reversal_amount or 0) + refunded)
     if _is_sale(order, listed):
         captured = amount
@@ -171,9 +214,9 @@ def _from_list(order: _wire.Order, amount: int, listed: list[_wire.Transaction])
 
 
 def _from_remaining(order: _wire.Order, amount: int, rels: Collection[str]) -> Sums:
-    """Work backwards from what remains; an amount left out is zero.
+    """Work out the sums from what remains; a missing amount is zero.
 
-    Without the list a cancelled remainder cannot be told from a refund: taken for a refund.
+    Without the list a released remainder looks like a refund, and is counted as one.
     """
     left_to_capture = order.remaining_capture_amount or 0
     left_to_refund = order.remaining_reversal_amount or 0
@@ -237,7 +280,7 @@ def _require(**members: object) -> None:
     for name, value in members.items():
         if value is None:
             message = f"paymentOrder.{name} is missing"
-            raise _wire.Unreadable(message)
+            raise Unreadable(message)
 
 
 def _submitted(order: _wire.Order, paid: _wire.Result | None) -> int | None:
@@ -309,3 +352,151 @@ def _failed_transactions(order: _wire.Order) -> tuple[ProviderTransaction, ...]:
 
 def _when(created: datetime | None) -> str:
     return "" if created is None else created.isoformat()
+
+
+# Stored methods
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What an answer says about the card or account behind a token."""
+
+    instrument: str | None
+    brand: str = ""
+    masked: tuple[str, ...] = ()
+    """Masked numbers, the one that says most first."""
+    bin: str = ""
+    expiry: str = ""
+    network_tokenized: bool = False
+
+    @property
+    def word(self) -> str:
+        """The instrument in our word; a token without an instrument is a card's."""
+        return instrument_of(self.instrument) or str(Instrument.CARD)
+
+    @property
+    def is_card(self) -> bool:
+        return self.word == Instrument.CARD or bool(self.brand)
+
+    @property
+    def numbers(self) -> list[tuple[str, str]]:
+        """The leading and trailing digits that the masked numbers show."""
+        plain = [re.sub(r"[ -]", "", number) for number in self.masked]
+        return [(match[1] or "", match[2]) for number in plain if (match := _MASKED.fullmatch(number))]
+
+    @property
+    def last_four(self) -> str:
+        return next((shown[-4:] for _, shown in self.numbers), "")
+
+    @property
+    def first_six(self) -> str:
+        shown = next((first for first, _ in self.numbers if len(first) >= _BIN), "") or self.bin
+        return shown[:_BIN] if shown[:_BIN].isdecimal() and len(shown) >= _BIN else ""
+
+    @property
+    def expires(self) -> date | None:
+        """The last day of the month in which the card expires."""
+        match = _EXPIRY.fullmatch(self.expiry.strip())
+        if match is None:
+            return None
+        month, year = int(match[1]), int(match[2]) + (2000 if len(match[2]) == 2 else 0)  # noqa: PLR2004 - MM/YY
+        return date(year, month, calendar.monthrange(year, month)[1]) if year in _YEARS else None
+
+    @property
+    def display(self) -> str:
+        """What the payer recognises, such as ``Visa •••• 0004, 12/27``."""
+        name = self.brand or ("Card" if self.is_card else self.instrument or "")
+        shows_number = self.is_card or self.word == Instrument.TRUSTLY  # other names may be phone numbers
+        number = f" •••• {self.last_four}" if shows_number and self.last_four else ""
+        until = f", {self.expires:%m/%y}" if self.is_card and self.expires else ""
+        return scrub(name)[:_BRAND_MOST] + number + until
+
+    @property
+    def card_key(self) -> str:
+        """Equal for two tokens of one card, renewed or not; the first six digits include the brand."""
+        if not (self.is_card and self.first_six and self.last_four):
+            return ""
+        return hashlib.sha256(f"card {self.first_six} {self.last_four}".encode()).hexdigest()
+
+    def method(self, kind: MandateKind, token: str) -> MethodSeen:
+        return MethodSeen(
+            kind=kind,
+            token=Secret(token),
+            display=self.display,
+            instrument=self.word,
+            expires=self.expires,
+            card_key=self.card_key,
+            network_tokenized=self.network_tokenized,
+        )
+
+
+def methods_stored(order: _wire.Order) -> tuple[MethodSeen, ...]:
+    """Return the methods that a paid order stored, from any API version."""
+    nodes = [node for node in (order.paid, order.cancelled, order.reversed) if node is not None]
+    found = [method for node in nodes for method in _of_result(node)]
+    root = _Facts(instrument=order.instrument)
+    at_the_root = (order.payment_token, order.recurrence_token, order.unscheduled_token)
+    return _without_repeats([*found, *_bare(root, at_the_root)])
+
+
+def methods_listed(tokens: Iterable[_wire.ListedToken]) -> tuple[MethodSeen, ...]:
+    """Return the methods among a payer's tokens that still work."""
+    found = [
+        _facts_of_listed(token).method(kind, token.token)
+        for token in tokens
+        if token.token and token.state.lower() in ACTIVE and (kind := _METHOD_KINDS.get(token.token_type.lower()))
+    ]
+    return _without_repeats(found)
+
+
+def _of_result(node: _wire.Result) -> list[MethodSeen]:
+    details = node.details or _wire.Details()
+    is_card = instrument_of(node.instrument) in {None, Instrument.CARD}
+
+    def facts(name: str, expiry: str) -> _Facts:
+        return _Facts(
+            instrument=node.instrument,
+            brand=details.card_brand,
+            masked=(name, details.masked_pan),
+            bin=details.bin,
+            expiry=expiry or details.expiry_date,
+            network_tokenized=is_card and bool(details.masked_d_pan),  # a wallet has a number of the device
+        )
+
+    found = [
+        facts(token.name, token.expiry_date).method(kind, token.token)
+        for token in node.tokens
+        if token.token and (kind := _METHOD_KINDS.get(token.type.lower()))
+    ]
+    return [*found, *_bare(facts("", ""), (node.payment_token, node.recurrence_token, node.unscheduled_token))]
+
+
+def _bare(facts: _Facts, tokens: tuple[str, str, str]) -> list[MethodSeen]:
+    """Return the methods of version 3.0 and earlier, which lists bare tokens."""
+    kinds = (MandateKind.ONE_CLICK, MandateKind.RECURRENCE, MandateKind.UNSCHEDULED)
+    return [facts.method(kind, token) for kind, token in zip(kinds, tokens, strict=True) if token]
+
+
+def _facts_of_listed(token: _wire.ListedToken) -> _Facts:
+    details = token.instrument_parameters or _wire.InstrumentParameters()
+    return _Facts(
+        instrument=token.instrument,
+        brand=details.card_brand,
+        masked=(
+            details.last_four_pan,
+            token.instrument_display_name,
+            details.masked_account_number,
+            token.display_name,
+        ),
+        bin=details.bin,
+        expiry=details.expiry_pan or details.expiry_date,
+        network_tokenized=token.network_tokenized,
+    )
+
+
+def _without_repeats(methods: Iterable[MethodSeen]) -> tuple[MethodSeen, ...]:
+    """Keep the first of equal methods, which says most."""
+    seen: dict[tuple[MandateKind, Secret], MethodSeen] = {}
+    for method in methods:
+        seen.setdefault((method.kind, method.token), method)
+    return tuple(seen.values())

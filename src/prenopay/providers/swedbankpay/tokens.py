@@ -1,8 +1,7 @@
-"""A payer's stored methods at the gateway: listed and removed, through either of its two APIs.
+"""Lists and removes a payer's stored methods at the gateway, through either of its two APIs.
 
-The Payer API addresses a token as ``{token}-{type}`` and says by links what can be done with it;
-the older one takes a deletion at the token's own path. Where an answer links, the link is followed,
-to the account's own hosts only.
+The Payer API addresses a token as ``{token}-{type}`` and links to what can be done with it; the older one
+takes a deletion at the token's own path. Links are followed to the account's own hosts only.
 Source: developer.swedbankpay.com, token handling (2026-07-01).
 """
 
@@ -15,18 +14,18 @@ from urllib.parse import quote, urlsplit
 from prenopay._redaction import Secret
 from prenopay.errors import Conflict, InvalidOrder, NotSent
 from prenopay.ports import HttpResponse, Send
+from prenopay.provider.wire import In, Unreadable, is_success, read, read_object
 from prenopay.providers.swedbankpay import _wire
-from prenopay.providers.swedbankpay.answers import hidden, is_success, problem_in, refusal, unexpected
-from prenopay.providers.swedbankpay.calls import ORDERS, Calls
-from prenopay.providers.swedbankpay.config import SwedbankPay
+from prenopay.providers.swedbankpay.calls import ORDERS, Calls, hidden, problem_in, refusal, unexpected
+from prenopay.providers.swedbankpay.config import SwedbankPayAccount
 from prenopay.providers.swedbankpay.encoding import archive_body, delete_body
-from prenopay.providers.swedbankpay.methods import ACTIVE, methods_listed
 from prenopay.providers.swedbankpay.problems import is_token_gone
+from prenopay.providers.swedbankpay.reading import ACTIVE, methods_listed
 from prenopay.values.mandates import MandateKind, MethodSeen
 
 __all__ = ["StoredTokens"]
 
-InT = TypeVar("InT", bound=_wire.In)
+InT = TypeVar("InT", bound=In)
 
 _PAYERS: Final = "/online/payers"
 _TYPES: Final[Mapping[MandateKind, tuple[str, ...]]] = {
@@ -34,7 +33,7 @@ _TYPES: Final[Mapping[MandateKind, tuple[str, ...]]] = {
     MandateKind.RECURRENCE: ("Recurrence",),
     MandateKind.UNSCHEDULED: ("Unscheduled",),
 }
-"""How the Payer API's paths end; for one-click details the docs show two ways."""
+"""How the Payer API's paths end; the docs show two ways for one-click details."""
 _PATHS: Final[Mapping[MandateKind, str]] = {
     MandateKind.ONE_CLICK: "paymenttokens",
     MandateKind.RECURRENCE: "recurrencetokens",
@@ -50,7 +49,7 @@ _NO_LONGER: Final = frozenset({404, 410})
 class StoredTokens:
     """The stored methods of one merchant's payers."""
 
-    def __init__(self, config: SwedbankPay, calls: Calls) -> None:
+    def __init__(self, config: SwedbankPayAccount[object], calls: Calls) -> None:
         """Use the API that ``config`` chooses."""
         self._base = config.tokens_url
         self._hosts = config.hosts
@@ -58,12 +57,12 @@ class StoredTokens:
         self._calls = calls
 
     async def observe(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
-        """Return the payer's methods that still work; a payer the gateway does not know has none."""
+        """Return the payer's methods that still work; an unknown payer has none."""
         listed, _ = await self._listed(send, payer_reference, _LIST)
         return methods_listed(listed)
 
     async def remove(self, send: Send, kind: MandateKind, token: Secret, reason: str) -> None:
-        """Remove one token; return, too, where it is gone already."""
+        """Remove one token; a token that is gone already is no error."""
         if kind not in _PATHS:
             message = f"kind: Swedbank Pay stores no {kind}"
             raise InvalidOrder(message, field="kind")
@@ -77,7 +76,7 @@ class StoredTokens:
             raise unexpected(answer, _REMOVE, "a token that is not deleted")
 
     async def remove_all(self, send: Send, payer_reference: str, reason: str) -> None:
-        """Remove every token of the payer; nothing is sent where there is none."""
+        """Remove every token of the payer; nothing is sent if there is none."""
         listed, links = await self._listed(send, payer_reference, _REMOVE_ALL)
         if not any(token.state.lower() in ACTIVE for token in listed):
             return
@@ -94,20 +93,20 @@ class StoredTokens:
     async def _listed(
         self, send: Send, payer_reference: str, label: str
     ) -> tuple[list[_wire.ListedToken], Mapping[str, str]]:
-        """Return the payer's tokens as listed, and the links of what can be done with them all."""
+        """Return the payer's tokens as listed, and the links of what can be done with all of them."""
         segment = _segment("payer_reference", payer_reference)
         path = f"{_PAYERS}/{segment}" if self._payer_api else f"{ORDERS}/payerownedtokens/{segment}"
         answer = await send(self._calls.request("GET", self._base + path, label, retry_safe=True))
         if _is_gone(answer):
             return [], {}
-        read = self._read(_wire.TokensAnswer, answer, label)
-        envelope = read.tokens or read.payer_owned_tokens
+        found = self._read(_wire.TokensAnswer, answer, label)
+        envelope = found.tokens or found.payer_owned_tokens
         listed = None if envelope is None else envelope.token_list if envelope.tokens is None else envelope.tokens
         if envelope is None or listed is None:
-            raise unexpected(answer, label, "something that is no list of tokens")
+            raise unexpected(answer, label, "something that is not a list of tokens")
         if envelope.payer_reference not in {None, payer_reference}:
             raise unexpected(answer, label, "the tokens of another payer")
-        return listed, _links(read.operations)
+        return listed, _links(found.operations)
 
     async def _archive(self, send: Send, names: Collection[str], token: Secret, reason: str) -> None:
         """Find the token under one of ``names`` and archive it by its own link."""
@@ -120,7 +119,7 @@ class StoredTokens:
                 continue
             found = self._read(_wire.TokenAnswer, answer, _REMOVE).token
             if found is None:
-                raise unexpected(answer, _REMOVE, "something that is no token")
+                raise unexpected(answer, _REMOVE, "something that is not a token")
             if found.state.lower() not in ACTIVE:
                 return
             link = self._link(_links(found.operations), _ARCHIVE, _REMOVE)
@@ -131,11 +130,11 @@ class StoredTokens:
             return
 
     async def _patch(self, send: Send, url: str, label: str, body: bytes) -> HttpResponse:
-        """Send a removal, which twice is the same as once."""
+        """Send a removal; sending it twice has the same effect as once."""
         return await send(self._calls.request("PATCH", url, label, body, retry_safe=True))
 
     def _link(self, links: Mapping[str, str], rel: str, label: str) -> str:
-        """Return where ``rel`` leads, if that is one of the account's own hosts."""
+        """Return the link ``rel`` if it leads to one of the account's own hosts."""
         if rel not in links:
             message = f"{label}: the gateway offers no {rel!r} now; nothing was removed"
             raise Conflict(message)
@@ -145,9 +144,8 @@ class StoredTokens:
             parts = urlsplit("")
         is_ours = parts.netloc.lower() in self._hosts and parts.scheme == urlsplit(self._base).scheme
         if not is_ours:
-            message = (
-                f"{label}: the link {rel!r} leads to {parts.hostname!r}, no host of this account; nothing was sent"
-            )
+            where = f"{parts.hostname!r}, which is not a host of this account"
+            message = f"{label}: the link {rel!r} leads to {where}; nothing was sent"
             raise NotSent(message)
         return links[rel]
 
@@ -156,19 +154,19 @@ class StoredTokens:
         if not is_success(answer):
             raise refusal(answer, label)
         try:
-            return _wire.read(model, _wire.read_object(answer.body))
-        except _wire.Unreadable as error:
-            raise unexpected(answer, label, f"something that is no list of tokens: {error}") from error
+            return read(model, read_object(answer.body))
+        except Unreadable as error:
+            raise unexpected(answer, label, f"something that is not a list of tokens: {error}") from error
 
     def _read_change(self, model: type[InT], answer: HttpResponse, label: str) -> InT:
-        """Read the answer to a removal, which need not say anything."""
+        """Read the answer to a removal, which may be empty."""
         return model() if is_success(answer) and not answer.body.strip() else self._read(model, answer, label)
 
 
 def _is_gone(answer: HttpResponse) -> bool:
-    """Whether the gateway says, in its own words, that there is no such token or payer.
+    """Whether the gateway says, in a problem, that there is no such token or payer.
 
-    A bare 404 is not believed: it may come from whatever stands in front of the gateway.
+    A bare 404 does not count: it may come from a proxy in front of the gateway.
     """
     problem = None if is_success(answer) else problem_in(answer)
     return problem is not None and (answer.status in _NO_LONGER or is_token_gone(problem, answer.status))
@@ -179,8 +177,8 @@ def _links(operations: list[_wire.Operation]) -> dict[str, str]:
 
 
 def _segment(field: str, text: str) -> str:
-    """Return ``text`` as one part of a path, whatever signs it holds."""
+    """Return ``text`` as one part of a path, whatever characters it holds."""
     if not text.strip("."):
-        message = f"{field}: must not be empty or dots only"
+        message = f"{field}: must not be empty or only dots"
         raise InvalidOrder(message, field=field)
     return quote(text, safe="")

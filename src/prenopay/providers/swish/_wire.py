@@ -1,46 +1,30 @@
 """Swish's JSON, named as the gateway names it: what we send, and what we read.
 
-Out: strict and closed, so that a field we misspell fails here. In: open. Names are matched without
-case (the guide itself writes ``payeeSsn`` and ``callbackURL`` beside ``payeeSSN`` and ``callbackUrl``),
-unknown members are ignored, ``""`` means nothing, unknown values survive as text. Amounts, currencies
-and statuses have no defaults; an amount is a JSON number or a string, and never becomes a float.
+The guide itself writes one member in two cases (``payeeSsn`` and ``callbackURL``, ``payeeSSN`` and
+``callbackUrl``). ``""`` means nothing; unknown values are kept as text. Amounts, currencies and statuses have
+no defaults; an amount is a JSON number or a string, and never becomes a float.
 Source: MSS guide 2.0, sections 5 to 12; experimental parts: ``getswish`` 0.4.1.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Final, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-__all__ = [
-    "Unreadable",
-    "lowered_members",
-    "problem_in",
-    "problems_in",
-    "read",
-    "read_json",
-    "read_object",
-    "read_problems",
-]
+from prenopay.provider import wire
+from prenopay.provider.wire import In, Text, Unreadable, as_text, members_of, read, read_json
 
-ModelT = TypeVar("ModelT", bound="In")
+__all__ = ["problem_in", "problems_in", "read_problems"]
 
 _DIGITS_MOST: Final = 15
-"""The largest amount has 14; a longer number is none."""
+"""The largest amount has 14 digits; a longer number is not an amount."""
 _AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 _ERRORS_MOST: Final = 50
-
-
-class Unreadable(ValueError):
-    """A body that is not what the gateway sends; the message says why, without the body."""
-
 
 # What we send
 
@@ -50,20 +34,10 @@ def _name(name: str) -> str:
     return to_camel(name).replace("Ssn", "SSN").replace("Uuid", "UUID")
 
 
-class Out(BaseModel):
+class Out(wire.Out):
     """A request body, or a part of one."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=_name,
-        populate_by_name=True,
-        strict=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-    )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON object, without what was left out."""
-        return self.model_dump(by_alias=True, exclude_none=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=_name)
 
 
 class PaymentRequestOut(Out):
@@ -164,12 +138,8 @@ class ChargeOut(Out):
 # What we read
 
 
-def _text(value: object) -> str:
-    return "" if value is None or isinstance(value, dict | list) else str(value)
-
-
 def _upper(value: object) -> str:
-    text = _text(value).strip().upper()
+    text = as_text(value).strip().upper()
     if not text:
         message = "is missing or empty"
         raise ValueError(message)
@@ -177,7 +147,7 @@ def _upper(value: object) -> str:
 
 
 def _minor(value: object) -> int:
-    """Read kronor, as a number or a text, into whole öre."""
+    """Read kronor, a number or a text, into whole öre."""
     written = isinstance(value, str) and not _AMOUNT.fullmatch(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str) or written:
         message = "is not an amount"
@@ -198,40 +168,19 @@ def _minor(value: object) -> int:
     return int((number or "0") + "0" * max(places, 0))
 
 
-def _time(value: object) -> datetime | None:
-    """Read a time with ``Z``, with ``+0100`` or without a zone (then UTC); junk is no time."""
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return read.replace(tzinfo=UTC) if read is not None and read.tzinfo is None else read
-
-
 def _alias(value: object) -> str:
     """Read the number inside ``{"alias": …}``."""
-    return _text(lowered_members(value).get("alias"))
+    return as_text(members_of(value).get("alias"))
 
 
-Text = Annotated[str, BeforeValidator(_text)]
 Alias = Annotated[str, BeforeValidator(_alias)]
 Word = Annotated[str, BeforeValidator(_upper)]
 Currency = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z]{3}$")]
 Minor = Annotated[int, BeforeValidator(_minor)]
-Time = Annotated[datetime | None, BeforeValidator(_time)]
-
-
-class In(BaseModel):
-    """A part of an answer. Member names have been put in lower case before they get here."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=lambda name: name.replace("_", ""),
-        extra="ignore",
-        hide_input_in_errors=True,
-    )
 
 
 class Money(In):
-    """What every object says of its money and state."""
+    """What every object says about its money and state."""
 
     amount: Minor
     currency: Currency
@@ -239,9 +188,7 @@ class Money(In):
     payer_alias: Text = Field(default="", repr=False)
     payee_alias: Text = Field(default="", repr=False)
     payment_reference: Text = ""
-    """The bank's reference. The simulator fills it in before anything was paid."""
-    date_created: Time = None
-    date_paid: Time = None
+    """The bank's reference. The simulator fills it in before the payment."""
     error_code: Text = ""
     error_message: Text = ""
 
@@ -276,7 +223,7 @@ class Problem(In):
 
     @property
     def text(self) -> str:
-        """Message and more, as far as there is any."""
+        """The message, and what the answer adds to it."""
         return " ".join(part for part in (self.error_message, self.additional_information) if part)
 
 
@@ -294,43 +241,25 @@ class Consent(In):
 
     @property
     def name(self) -> str:
-        """Its id, whichever member says it; empty where none does."""
+        """Its id, from either member; empty if neither has it."""
         return self.id or self.consent_id
 
 
 class Charge(Payment):
-    """Money taken on a consent (experimental): a payment, whose amount is an object and whose id may be left out."""
+    """Money taken on a consent (experimental): a payment whose amount is an object and whose id may be missing."""
 
     id: Text = ""
 
     @model_validator(mode="before")
     @classmethod
     def _flat(cls, members: Mapping[str, Any]) -> Mapping[str, Any]:
-        money = lowered_members(members.get("amount"))
+        money = members_of(members.get("amount"))
         return {**members, "amount": money.get("value"), "currency": money.get("currency")} if money else members
-
-
-def read_json(body: bytes) -> Any:
-    """Decode JSON, numbers with a point as ``Decimal``; raises ``Unreadable`` however it is broken."""
-    try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError, InvalidOperation) as error:
-        message = "the body is empty" if not body.strip() else f"the body is not JSON ({type(error).__name__})"
-        raise Unreadable(message) from error
-
-
-def read_object(body: bytes) -> dict[str, Any]:
-    """Decode a JSON object; raises ``Unreadable`` for anything else."""
-    decoded = read_json(body)
-    if not isinstance(decoded, dict):
-        message = f"the body is a JSON {type(decoded).__name__}, not an object"
-        raise Unreadable(message)
-    return cast("dict[str, Any]", decoded)
 
 
 def read_problems(body: bytes) -> tuple[Problem, ...]:
     """Read an array of errors, or one alone; raises ``Unreadable`` for what is neither."""
-    decoded = read_json(body)
+    decoded = read_json(body, exact=True)
     return problems_in(cast("Sequence[Any]", decoded) if isinstance(decoded, list) else (decoded,))
 
 
@@ -343,35 +272,12 @@ def problems_in(listed: Sequence[Any]) -> tuple[Problem, ...]:
     return problems
 
 
-def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
-    """Read decoded JSON as ``model``; raises ``Unreadable`` naming the member that does not fit."""
-    try:
-        return model.model_validate(lowered_members(decoded))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the body"
-        message = f"{place}: {first['msg']}"
-        raise Unreadable(message) from error
-
-
 def problem_in(decoded: Any) -> Problem:
     """Read one decoded error; raises ``Unreadable`` for what has no code."""
-    lowered = lowered_members(decoded)
+    lowered = members_of(decoded)
     if "errorcode" not in lowered and {"code", "message"} <= set(lowered):
         lowered |= {"errorcode": lowered["code"], "errormessage": lowered["message"]}
-    if not _text(lowered.get("errorcode")):
+    if not as_text(lowered.get("errorcode")):
         message = "the body holds something that is not an error with a code"
         raise Unreadable(message)
     return read(Problem, lowered)
-
-
-def lowered_members(value: Any) -> dict[str, Any]:
-    """Return the members of a JSON object by their names in lower case; of anything else, none."""
-    if not isinstance(value, Mapping):
-        return {}
-    return {name.lower(): member for name, member in cast("Mapping[str, Any]", value).items()}
-
-
-def _refuse_constant(name: str) -> None:
-    message = f"{name} is not a number"
-    raise ValueError(message)

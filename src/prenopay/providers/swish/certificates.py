@@ -1,8 +1,8 @@
-"""The merchant's certificate: read from whatever it came in, put in order, and handed to TLS.
+"""The merchant's certificate: read, put in order, handed to TLS, and examined for ``prenopay doctor``.
 
-Swish wants the leaf *and* both issuing certificates in the handshake, and drops it without a word
-when they are missing (integrators, on the simulator). Nothing is written to disk on Linux; elsewhere
-a file that only its owner can read exists for the moment ``ssl`` needs to read it.
+Swish wants the leaf *and* both issuing certificates in the handshake, and drops the connection without an
+answer if they are missing (integrators, on the simulator). On Linux nothing is written to disk; elsewhere a
+file that only its owner can read exists for the moment in which ``ssl`` reads it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,22 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from prenopay.errors import ConfigurationError
-from prenopay.provider import Environment
+from prenopay.errors import ConfigurationError, TransportError
+from prenopay.ports import HttpResponse
+from prenopay.provider import Environment, Probe
+from prenopay.providers.swish.problems import read_refusal
 
-__all__ = ["Credentials", "client_context", "common_name", "load", "refuse_other_world", "world_of"]
+__all__ = [
+    "Credentials",
+    "client_context",
+    "common_name",
+    "examine",
+    "explain_answer",
+    "explain_trouble",
+    "load",
+    "refuse_other_world",
+    "world_of",
+]
 
 _ROOT_WORDS: Final = len(["Swish", "Root", "CA", "v2"])
 _PEM: Final = b"-----BEGIN "
@@ -39,15 +51,69 @@ _OLD_CIPHERS: Final = {
     bytes.fromhex("2a864886f70d010c0105"): "RC2 with 128 bits",
     bytes.fromhex("2a864886f70d010c0103"): "3DES",
 }
-"""Object identifiers of PKCS#12's old encryptions (RFC 7292, appendix C), which newer OpenSSL has turned off."""
+"""Object identifiers of the old encryptions of PKCS#12 (RFC 7292, appendix C), which newer OpenSSL turns off."""
 _MEMORY_FILES: Final = Path("/proc/self/fd")
-"""Where Linux shows files that are in memory only."""
+"""Where Linux shows files that are only in memory."""
 _CONVERT: Final = "convert it with: openssl pkcs12 -legacy -in old.p12 -nodes -out swish.pem"
+
+_BITS: Final = 4096
+_SUPPLIER: Final = "987"
+"""The numbers of technical suppliers begin with it; they act for merchants that named them at the bank."""
+_CHAIN_LEAST: Final = 2
+
+_RENEW: Final = (
+    "renew it: make a new key and request with 'prenopay swish csr', order the certificate in portal.swish.nu, "
+    "and put both in the settings"
+)
+_APPEND: Final = (
+    "append the two certificates above it (Customer CA, then Root CA of the bank) to the PEM file, in any order: "
+    "the file from portal.swish.nu has them; without them Swish drops the connection"
+)
+
+_TROUBLES: Final[Sequence[tuple[tuple[str, ...], str, str]]] = (
+    (
+        ("certificate_verify_failed", "certificate verify failed", "self-signed", "unable to get local issuer"),
+        "this machine does not trust the gateway's certificate",
+        "update the system's root certificates (or certifi), and for an emulator set trust to its root",
+    ),
+    (
+        ("certificate expired", "certificate_expired"),
+        "the gateway says that the certificate has expired",
+        _RENEW,
+    ),
+    (
+        ("bad record mac", "bad_record_mac", "connection reset", "connectionreset", "errno 104"),
+        "the gateway closed the connection in the handshake, as it does with a certificate of the other environment",
+        "check that the certificate belongs to this environment; if it does, that its chain is complete",
+    ),
+    (
+        (
+            "handshake failure",
+            "handshake_failure",
+            "certificate required",
+            "unknown ca",
+            "unknown_ca",
+            "bad certificate",
+            "bad_certificate",
+            "certificate unknown",
+            "certificate_unknown",
+            "server disconnected",
+        ),
+        "the gateway refused the certificate in the handshake",
+        "send the leaf with both issuing certificates, of this environment, not revoked in portal.swish.nu",
+    ),
+    (
+        ("name or service not known", "nodename nor servname", "temporary failure in name resolution", "getaddrinfo"),
+        "the gateway's name is not found",
+        "check this machine's name resolution (DNS)",
+    ),
+)
+"""(words in the transport's error, what they mean, what to do); sources: integrators' reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """A leaf, what issued it (nearest first, without the root) and the key to the leaf."""
+    """A leaf, the certificates that issued it (nearest first, without the root) and the leaf's key."""
 
     leaf: x509.Certificate = field(repr=False)
     chain: tuple[x509.Certificate, ...] = field(repr=False)
@@ -55,12 +121,12 @@ class Credentials:
 
     @property
     def number(self) -> str:
-        """The Swish number the certificate is for: its common name."""
+        """The Swish number of the certificate, which is its common name."""
         return common_name(self.leaf.subject)
 
     @property
     def serial(self) -> str:
-        """The serial as payouts name it: 32 upper-case hex digits, leading zeros kept (MSS guide, section 11.1)."""
+        """The serial as payouts write it: 32 upper-case hex digits with leading zeros (MSS guide, section 11.1)."""
         return f"{self.leaf.serial_number:032X}"
 
     @property
@@ -77,9 +143,9 @@ class Credentials:
 
 
 def load(where: str, certificate: bytes, private_key: bytes, password: bytes | None, *, key: str) -> Credentials:
-    """Read credentials; ``where`` begins every ``ConfigurationError``, ``key`` is the setting of the private key.
+    """Read credentials; each ``ConfigurationError`` begins with ``where``, ``key`` is the setting of the private key.
 
-    The order of the certificates in a file does not matter: the leaf is the one the key belongs to.
+    The order of the certificates in a file does not matter: the key belongs to the leaf.
     """
     if certificate.lstrip().startswith(_PEM) or _PEM in certificate:
         listed = _certificates(where, certificate)
@@ -89,7 +155,7 @@ def load(where: str, certificate: bytes, private_key: bytes, password: bytes | N
         if private_key:
             private = _key(where, private_key, password)
     if private is None:
-        message = f"{where}: there is no private key beside the certificate; set {key} to the PEM file that holds it"
+        message = f"{where}: there is no private key with the certificate; set {key} to the PEM file that holds it"
         raise ConfigurationError(message)
     if not isinstance(private, rsa.RSAPrivateKey):
         message = f"{where}: the private key is not RSA; Swish takes RSA with 4096 bits only"
@@ -99,18 +165,18 @@ def load(where: str, certificate: bytes, private_key: bytes, password: bytes | N
     if leaf is None:
         names = ", ".join(common_name(each.subject) or "no name" for each in listed)
         message = (
-            f"{where}: the private key does not belong to the certificate ({names}); use the key that was made "
-            "with the request for this very certificate, or make a new request and order a new certificate"
+            f"{where}: the private key does not belong to the certificate ({names}); use the key of the "
+            "request for this certificate, or make a new request and order a new certificate"
         )
         raise ConfigurationError(message)
     return Credentials(leaf=leaf, chain=_in_order(leaf, listed), key=private)
 
 
 def client_context(where: str, credentials: Credentials, trust: bytes) -> ssl.SSLContext:
-    """Return a context that shows ``credentials`` and trusts the system's roots, and those in ``trust``.
+    """Return a context that presents ``credentials`` and trusts the system's roots, and those in ``trust``.
 
-    TLS 1.2 or later: the guide of 2023 says that 1.3 is not spoken, others that 1.2 is the least, so
-    neither is forced. The gateway's roots are public: pinning them has broken others when they changed.
+    TLS 1.2 or later: the guide of 2023 says that 1.3 is not supported, others that 1.2 is the minimum, so
+    neither is forced. The gateway's roots are public: clients that pinned them broke when they changed.
     """
     paths = ssl.get_default_verify_paths()
     has_system_trust = any(path and Path(path).exists() for path in (paths.cafile, paths.capath))
@@ -131,7 +197,7 @@ def client_context(where: str, credentials: Credentials, trust: bytes) -> ssl.SS
 
 
 def refuse_other_world(where: str, credentials: Credentials, environment: Environment) -> None:
-    """Raise ``ConfigurationError`` for a test certificate in production, and the other way round."""
+    """Raise ``ConfigurationError`` for a test certificate in production, and for the opposite."""
     world = world_of(credentials)
     if world is None or world is environment:
         return
@@ -147,9 +213,9 @@ def refuse_other_world(where: str, credentials: Credentials, environment: Enviro
 
 
 def world_of(credentials: Credentials) -> Environment | None:
-    """Say where a certificate belongs, by the root its chain leads to; ``None`` where that cannot be seen.
+    """Return a certificate's environment, from the root of its chain; ``None`` if that does not show it.
 
-    The test bundle's root is called "Swish Root CA v2 Test", the other one has no such word.
+    The test bundle's root is called "Swish Root CA v2 Test"; the name of the other one has no "Test".
     """
     top = credentials.chain[-1] if credentials.chain else credentials.leaf
     words = common_name(top.issuer).lower().split()
@@ -161,7 +227,7 @@ def world_of(credentials: Credentials) -> Environment | None:
 
 
 def common_name(name: x509.Name) -> str:
-    """Return the common name in a subject or issuer, or nothing."""
+    """Return the common name in a subject or issuer, or an empty text."""
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else ""
 
@@ -175,7 +241,7 @@ def _certificates(where: str, pem: bytes) -> list[x509.Certificate]:
 
 
 def _key(where: str, pem: bytes, password: bytes | None) -> object | None:
-    """Return the key in ``pem``, or ``None`` where there is none."""
+    """Return the key in ``pem``, or ``None`` if there is none."""
     found = _KEY.search(pem)
     if found is None:
         return None
@@ -203,7 +269,7 @@ def _pkcs12(where: str, body: bytes, password: bytes | None) -> tuple[object | N
                 f"or the password is wrong; {_CONVERT}"
             )
         elif not body.startswith(b"\x30"):
-            message = f"{where}: is neither PEM (-----BEGIN …) nor PKCS#12; was the right file named?"
+            message = f"{where}: is neither PEM (-----BEGIN …) nor PKCS#12; is it the right file?"
         else:
             message = f"{where}: this PKCS#12 cannot be read; check its password (the test bundle's is 'swish')"
         raise ConfigurationError(message) from error
@@ -223,7 +289,7 @@ def _numbers(certificate: x509.Certificate) -> object:
 
 
 def _in_order(leaf: x509.Certificate, listed: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
-    """Return who issued the leaf, who issued that, and so on: as far as given, and without the root."""
+    """Return the issuer of the leaf, the issuer of that, and so on, as far as they are given; without the root."""
     chain: list[x509.Certificate] = []
     below = leaf
     while True:
@@ -243,7 +309,7 @@ def _issued(above: x509.Certificate, below: x509.Certificate) -> bool:
 
 
 def _show(context: ssl.SSLContext, pem: bytes) -> None:
-    """Hand ``pem`` to ``ssl``, which reads files only: a file in memory, or one that is gone at once."""
+    """Give ``pem`` to ``ssl``, which reads only files: a file in memory, or one that is deleted at once."""
     if sys.platform == "linux" and _MEMORY_FILES.exists():
         descriptor = os.memfd_create("prenopay", os.MFD_CLOEXEC)
         with os.fdopen(descriptor, "wb") as memory:
@@ -258,3 +324,73 @@ def _show(context: ssl.SSLContext, pem: bytes) -> None:
         context.load_cert_chain(name)
     finally:
         Path(name).unlink()
+
+
+# For prenopay doctor
+
+
+def examine(credentials: Credentials, number: str, *, what: str, is_shown: bool) -> tuple[Probe, ...]:
+    """Examine a certificate; each finding's name begins with ``what``. A certificate for signing needs no chain."""
+    leaf, chain = credentials.leaf, credentials.chain
+    issuer = common_name(leaf.issuer)
+    validity = Probe(
+        name=what,
+        ok=True,
+        found=f"issued by {issuer}, serial {credentials.serial}, valid to {credentials.expires_at:%Y-%m-%d}",
+        fix=_RENEW,
+        expires_at=credentials.expires_at,
+    )
+    bits = credentials.key.key_size
+    size = Probe(
+        name=f"{what}: key",
+        ok=bits >= _BITS,
+        found=f"RSA with {bits} bits",
+        fix="" if bits >= _BITS else f"Swish wants RSA with {_BITS} bits: make a new key with 'prenopay swish csr'",
+    )
+    if not is_shown:
+        return (validity, _number(credentials, number, what), size)
+    names = ", ".join(common_name(each.subject) for each in chain) or "none"
+    complete = len(chain) >= _CHAIN_LEAST
+    above = Probe(
+        name=f"{what}: chain",
+        ok=complete,
+        found=f"{len(chain)} issuing certificates: {names}",
+        fix="" if complete else _APPEND,
+    )
+    return (validity, _number(credentials, number, what), size, above)
+
+
+def explain_answer(answer: HttpResponse) -> Probe:
+    """Say what the answer about a payment that cannot exist shows: a 404 proves certificate and enrolment."""
+    name = "credentials"
+    if answer.status == 404:  # noqa: PLR2004 - Not Found
+        return Probe(name=name, ok=True, found="the gateway knows the certificate and the number")
+    found = f"the gateway answered {answer.status}"
+    if 200 <= answer.status < 300:  # noqa: PLR2004 - success
+        return Probe(name=name, ok=False, found=f"{found} about a payment that cannot exist", fix="check base_url")
+    error = read_refusal(answer, "probe").error()
+    said = "; ".join(text for _, text in error.problems)
+    return Probe(name=name, ok=False, found=f"{found}: {said}" if said else found, fix=error.advice)
+
+
+def explain_trouble(error: TransportError) -> Probe:
+    """Say what a failed connection most likely means."""
+    text = str(error).lower()
+    for words, found, fix in _TROUBLES:
+        if any(word in text for word in words):
+            return Probe(name="connection", ok=False, found=f"{found} ({error})", fix=fix)
+    fix = "check that this machine may reach the gateway on port 443; a refused certificate can also look like this"
+    return Probe(name="connection", ok=False, found=str(error), fix=fix)
+
+
+def _number(credentials: Credentials, number: str, what: str) -> Probe:
+    theirs = credentials.number
+    if theirs == number:
+        return Probe(name=f"{what}: number", ok=True, found=f"for {theirs}")
+    if theirs.startswith(_SUPPLIER):
+        found = f"of the technical supplier {theirs}, which must be named for {number} at its bank"
+        return Probe(name=f"{what}: number", ok=True, found=found)
+    fix = f"set number to {theirs}, or use the certificate of {number}" if theirs else "use another certificate"
+    return Probe(
+        name=f"{what}: number", ok=False, found=f"for {theirs or 'no number'}, the account is {number}", fix=fix
+    )

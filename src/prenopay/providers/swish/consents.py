@@ -1,7 +1,10 @@
-"""Swish with standing consents, experimental and off unless asked for: sign once in the app, charge ever after.
+"""Swish with standing consents, experimental and off by default: the payer signs once in the app, then is charged.
 
-A consent is asked for like a payment, of nothing; its id is our reference, and what charges name. A charge
-ends seconds later. Both are looked up by our own id before they are ever sent again, under the same one.
+A consent is requested like a payment of zero. Its id is our reference, and charges name it. A charge ends
+seconds later. Both are looked up by our own id before they are sent again, under the same id.
+
+No official text was available. Paths and members are those of ``getswish`` 0.4.1, whose author calls them
+experimental and not validated.
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from dataclasses import replace
 from typing import Final
 
 from prenopay._redaction import Secret
-from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnexpectedAnswer, UnsupportedOperation
-from prenopay.ports import Send
+from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnsupportedOperation
+from prenopay.ports import HttpResponse, Send
 from prenopay.provider import (
     ChangeRequest,
     Charged,
@@ -24,24 +27,44 @@ from prenopay.provider import (
     Observation,
     Reply,
 )
+from prenopay.provider.wire import is_success, members_of, read, read_object
 from prenopay.providers.swish import _wire, encoding
-from prenopay.providers.swish.api import is_success
+from prenopay.providers.swish.calls import check_ours, read_answer, written
 from prenopay.providers.swish.config import SwishAccount
-from prenopay.providers.swish.problems import Verdict
-from prenopay.providers.swish.provider import SwishProvider, not_now
-from prenopay.providers.swish.qr import app_switch
-from prenopay.providers.swish.recurring import CHARGE, CONSENT, Recurring, consent_state
-from prenopay.providers.swish.refusals import Refusal, read_refusal
+from prenopay.providers.swish.problems import Refusal, Verdict, decline_of, read_refusal
+from prenopay.providers.swish.provider import SwishProvider, created, not_now
+from prenopay.providers.swish.reading import (
+    ALLOWED,
+    begun,
+    charge_state,
+    consent_state,
+    decline_in_charge,
+    method_of,
+    observation_of,
+    raw_of,
+)
 from prenopay.values.mandates import MandateKind, MethodSeen
+from prenopay.values.money import Money
 from prenopay.values.orders import Initiator, Order, PageStyle
 from prenopay.values.payments import Action, Advice, Decline, DeclineCode, DeclineKind, Outcome, PaymentState
 
-__all__ = ["SwishRecurringProvider"]
+__all__ = ["CHARGE", "CONSENT", "SwishRecurringProvider"]
 
+CONSENT: Final = "consent:"
+CHARGE: Final = "recurring:"
+"""Prefixes of the provider references of consents and charges, which are not read where payments are."""
+
+_PATH: Final = "/recurring/merchant/v1"
 _NOT_FOUND: Final = 404
 _FORBIDDEN: Final = 403
 _GONE: Final = frozenset({_NOT_FOUND, 410})
 _ENDED: Final = frozenset({PaymentState.DECLINED, PaymentState.EXPIRED, PaymentState.CANCELLED})
+_OUTCOMES: Final = {
+    PaymentState.CAPTURED: Outcome.SUCCEEDED,
+    PaymentState.DECLINED: Outcome.DECLINED,
+    PaymentState.UNKNOWN: Outcome.UNKNOWN,
+}
+"""State of a charge → its outcome; any other state is pending."""
 _NO_LOOK_UP: Final = (
     "Swish cannot list a payer's consents: each is read by its own id, so observe the payment it was signed with"
 )
@@ -51,16 +74,16 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
     """``SwishProvider`` with standing consents and charges on them. Experimental: never tried with Swish itself."""
 
     def __init__(self, config: SwishAccount[object]) -> None:
-        """Speak for the merchant of ``config``; raises ``ConfigurationError`` if its certificates cannot work."""
+        """Act for the merchant of ``config``; raises ``ConfigurationError`` if its certificates cannot work."""
         super().__init__(config)
-        self._recurring = Recurring(config)
+        self._recurring = config.api_url + _PATH
         refused = {verb: why for verb, why in self.limits.not_supported.items() if verb not in {"charge", "store"}}
         self.limits: Limits = replace(self.limits, not_supported=refused)
 
     # A consent
 
     def check_order(self, order: Order) -> None:
-        """Raise ``InvalidOrder`` for what a payment request, a consent or a charge cannot hold."""
+        """Raise ``InvalidOrder`` for what a payment request, a consent or a charge cannot express."""
         if order.initiator is Initiator.MERCHANT:
             encoding.check_charge(self._config, order)
         elif order.store is not None:
@@ -69,39 +92,33 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
             super().check_order(order)
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
-        """Ask for a payment, or ``POST`` a consent where the order stores one."""
+        """Request a payment, or ``POST`` a consent if the order stores one."""
         if request.order.store is None:
             return await super().create_payment(send, request)
-        if request.again and (created := await self._asked_before(send, request)) is not None:
-            return created
-        answer = await send(self._recurring.ask_consent(request))
+        if request.again and (found := await self._asked_before(send, request)) is not None:
+            return found
+        by_phone = request.order.page is PageStyle.PHONE
+        path = f"/consents/{request.reference}" + ("" if by_phone else "/token")
+        body = encoding.consent_body(self._config, request)
+        answer = await send(written("POST", self._recurring + path, "ask consent", body))
         if not is_success(answer):
             refusal = read_refusal(answer, "ask consent")
-            created = await self._asked_before(send, request) if refusal.verdict is Verdict.SEEN_BEFORE else None
-            if created is None:
+            found = await self._asked_before(send, request) if refusal.verdict is Verdict.SEEN_BEFORE else None
+            if found is None:
                 raise refusal.error()
-            return created
-        observed = self._recurring.unsigned(request.reference)
-        if request.order.page is PageStyle.PHONE:
-            return Created(observation=observed)
-        token = answer.header("paymentrequesttoken")
-        if not token:
-            message = "ask consent: the gateway took the request and gave no token, so that no app can open it"
-            raise UnexpectedAnswer(message, http_status=answer.status)
-        return Created(observation=observed, app_switch=app_switch(token, request.order.return_url))
+            return found
+        return created(answer, _unsigned(request.reference), request.order, "ask consent")
 
     async def observe(self, send: Send, provider_reference: str) -> Observation:
-        """``GET`` the payment, the consent or the charge. A consent that is not there (any more) stays pending."""
+        """``GET`` the payment, the consent or the charge. A consent that does not exist (any more) stays pending."""
         if not provider_reference.startswith(CONSENT):
             return await super().observe(send, provider_reference)
         consent_id = provider_reference.removeprefix(CONSENT)
         found = await self._consent(send, consent_id, "observe consent")
-        if found is None:
-            return replace(self._recurring.unsigned(consent_id), raw_status="the gateway has no such consent")
-        return found
+        return found or replace(_unsigned(consent_id), raw_status="the gateway has no such consent")
 
     async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
-        """End an open payment request, or a consent that is not signed; one that is, is removed as a mandate."""
+        """End an open payment request, or a consent that is not signed; a signed one is removed as a mandate."""
         if not request.provider_reference.startswith((CONSENT, CHARGE)):
             return await super().cancel(send, request)
         observed = await self.observe(send, request.provider_reference)
@@ -117,18 +134,18 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         raise UnsupportedOperation(_NO_LOOK_UP, capability="observe_methods", reason=_NO_LOOK_UP)
 
     async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
-        """``DELETE`` the consent; one that is gone already is no error. Swish is not told the ``reason``."""
+        """``DELETE`` the consent; one that is gone already is no error. Swish has no member for the ``reason``."""
         _require_consent(kind)
         await self._end(send, token.reveal(), "remove consent")
 
     async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
-        """Raise ``UnsupportedOperation``: Swish has no such call, and each consent is removed by its own id."""
+        """Raise ``UnsupportedOperation``: Swish has no such call; each consent is removed by its own id."""
         raise UnsupportedOperation(_NO_LOOK_UP, capability="remove_all_methods", reason=_NO_LOOK_UP)
 
     # A charge
 
     async def charge(self, send: Send, request: ChargeRequest) -> Charged:
-        """``POST`` the charge, which ends later. What may have arrived before is looked up first."""
+        """``POST`` the charge, which ends later. A charge that may have arrived before is looked up first."""
         _require_consent(request.kind)
         if request.again:
             charged = await self._charged_before(send, request)
@@ -136,9 +153,14 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
                 charged = Charged(outcome=Outcome.NOT_ATTEMPTED)
             if charged is not None:
                 return charged
-        answer = await send(self._recurring.charge(request))
+        url, body = (
+            f"{self._recurring}/payments/single/{request.reference}",
+            encoding.charge_body(self._config, request),
+        )
+        answer = await send(written("POST", url, "charge", body))
         if is_success(answer):
-            return Charged(outcome=Outcome.PENDING, observation=self._recurring.charged(request))
+            observed = begun(request.reference, request.order.amount, frozenset(), prefix=CHARGE)
+            return Charged(outcome=Outcome.PENDING, observation=observed)
         refusal = read_refusal(answer, "charge")
         if refusal.verdict is Verdict.SEEN_BEFORE:
             charged = await self._charged_before(send, request)
@@ -149,12 +171,12 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
             raise refusal.error()
         return Charged(outcome=Outcome.DECLINED, decline=decline)
 
-    # One step down
+    # Steps of the verbs
 
     async def _asked_before(self, send: Send, request: CreateRequest) -> Created | None:
-        """Return the consent that an earlier try asked for; ``None`` if there is none.
+        """Return the consent that an earlier try requested; ``None`` if there is none.
 
-        Raises ``DuplicateReference`` where nobody can open it any more: the token is told once only. Such a
+        Raises ``DuplicateReference`` if the payer can no longer open it: the token comes only once. Such a
         consent is ended first, so that the next one is the only one.
         """
         found = await self._consent(send, request.reference, "ask consent")
@@ -165,15 +187,32 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         if found.state not in _ENDED:
             await self._end(send, request.reference, "ask consent")
         message = "ask consent: an earlier try made a consent whose token was lost with its answer; it is ended"
-        raise DuplicateReference(message, advice="ask for the consent anew, under a new reference")
+        raise DuplicateReference(message, advice="request the consent again, under a new reference")
 
     async def _consent(self, send: Send, consent_id: str, call: str) -> Observation | None:
-        answer = await send(self._recurring.look_at_consent(consent_id, call))
-        return None if answer.status in _GONE else self._recurring.read_consent(answer, consent_id, call)
+        """Read a consent as a payment of zero, which succeeds when the payer signs; ``None`` if there is none."""
+        answer = await send(written("GET", f"{self._recurring}/consents/{consent_id}", call, retry_safe=True))
+        if answer.status in _GONE:
+            return None
+        consent, decoded = read_answer(answer, _wire.Consent, call)
+        self._check(answer, call, found=consent.name or consent_id, asked=consent_id, number=consent.payee)
+        state, is_known = consent_state(consent)
+        declined = state is PaymentState.DECLINED
+        return replace(
+            _unsigned(consent_id),
+            state=state,
+            allowed_actions=ALLOWED[PaymentState.PENDING] if state is PaymentState.PENDING else frozenset[Action](),
+            order_reference=None if self._config.clean_texts else consent.payee_payment_reference or None,
+            decline=decline_of(consent.error_code or consent.status, consent.error_message) if declined else None,
+            methods=(method_of(consent_id, consent.payer),) if state is PaymentState.CAPTURED else (),
+            raw_status=consent.status,
+            status_is_known=is_known,
+            raw=raw_of(decoded),
+        )
 
     async def _end(self, send: Send, consent_id: str, call: str) -> None:
-        """``DELETE`` a consent, and return, too, where it was over already."""
-        answer = await send(self._recurring.end_consent(consent_id, call))
+        """``DELETE`` a consent; one that has ended already is no error."""
+        answer = await send(written("DELETE", f"{self._recurring}/consents/{consent_id}", call, retry_safe=True))
         if is_success(answer) or answer.status in _GONE:
             return
         refusal = read_refusal(answer, call)
@@ -184,7 +223,7 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         raise refusal.error()
 
     async def _charged_before(self, send: Send, request: ChargeRequest) -> Charged | None:
-        """Return how the charge of an earlier try stands; ``None`` if there is none."""
+        """Return the result of an earlier try's charge; ``None`` if there is none."""
         found = await self._charge(send, request.reference, "charge")
         if found is None:
             return None
@@ -192,20 +231,27 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         if observed.submitted != request.order.amount:
             message = f"charge: the gateway has {request.reference} as a charge of {observed.submitted}"
             raise DuplicateReference(message)
-        match observed.state:
-            case PaymentState.CAPTURED:
-                outcome = Outcome.SUCCEEDED
-            case PaymentState.DECLINED:
-                outcome = Outcome.DECLINED
-            case PaymentState.UNKNOWN:
-                outcome = Outcome.UNKNOWN
-            case _:
-                outcome = Outcome.PENDING
+        outcome = _OUTCOMES.get(observed.state, Outcome.PENDING)
         return Charged(outcome=outcome, observation=observed, decline=observed.decline)
 
     async def _charge(self, send: Send, charge_id: str, call: str) -> tuple[_wire.Charge, Observation] | None:
-        answer = await send(self._recurring.look_at_charge(charge_id, call))
-        return None if answer.status == _NOT_FOUND else self._recurring.read_charge(answer, charge_id, call)
+        """Read a charge; ``None`` if there is none. One that ended without money was declined, whatever its status."""
+        url = f"{self._recurring}/payments/single/{charge_id}/status"
+        answer = await send(written("GET", url, call, retry_safe=True))
+        if answer.status == _NOT_FOUND:
+            return None
+        charge, decoded = read_answer(answer, _wire.Charge, call)
+        self._check(answer, call, found=charge.id or charge_id, asked=charge_id, number=charge.payee_alias)
+        state, is_known = charge_state(charge)
+        return charge, replace(
+            observation_of(charge, decoded, with_order_reference=False),
+            provider_reference=CHARGE + charge_id,
+            reference=charge_id,
+            state=state,
+            allowed_actions=ALLOWED[state] if state is PaymentState.CAPTURED else frozenset[Action](),
+            decline=decline_in_charge(charge) if state in {PaymentState.DECLINED, PaymentState.UNKNOWN} else None,
+            status_is_known=is_known,
+        )
 
     async def _payment(self, send: Send, uuid: str, call: str) -> tuple[_wire.Payment, Observation]:
         """Read a payment, or a charge, which is refunded like one."""
@@ -218,9 +264,9 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         return found
 
     async def _inactive(self, send: Send, request: ChargeRequest, refusal: Refusal) -> Decline | None:
-        """Look whether a charge was refused because its consent is not active (any more); ``None`` if not so.
+        """Return the decline if a charge was refused because its consent is not active; else ``None``.
 
-        ``PA01`` may mean any member, and so may 404; of what a 403 means, the certificate, it says nothing.
+        ``PA01`` may be about any member, and so may a 404. A 403 is about the certificate, not the consent.
         """
         codes = {problem.error_code for problem in refusal.problems}
         if refusal.status != _NOT_FOUND and (codes != {"PA01"} or refusal.status == _FORBIDDEN):
@@ -237,21 +283,30 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
             text=f"the payer's consent is not active: {said}",
         )
 
+    def _check(self, answer: HttpResponse, call: str, *, found: str, asked: str, number: str) -> None:
+        check_ours(answer, call, found=found, asked=asked, number=number, ours=self._config.number)
+
     def _named(self, body: bytes) -> str | None:
         """Return what a callback's body names.
 
-        A consent's carries no amount; a charge's is an object, or stands beside the consent's id. A consent
-        that is over names nothing: earlier ones of the same order, which were closed, tell of their end too.
+        The callback of a consent has no amount; that of a charge has an object as amount, or names the consent.
+        A consent that has ended names nothing: earlier consents of the same order, which were closed, report
+        their end too.
         """
-        decoded = _wire.read_object(body)
-        members = _wire.lowered_members(decoded)
+        decoded = read_object(body, exact=True)
+        members = members_of(decoded)
         if "amount" not in members and {"status", "payee"} <= set(members):
-            consent = _wire.read(_wire.Consent, decoded)
+            consent = read(_wire.Consent, decoded)
             return CONSENT + consent.name.upper() if consent.name and consent_state(consent)[0] not in _ENDED else None
         if isinstance(members.get("amount"), Mapping) or "consentid" in members:
-            charge = _wire.read(_wire.Charge, decoded)
+            charge = read(_wire.Charge, decoded)
             return CHARGE + charge.id.upper() if charge.id else None
         return super()._named(body)
+
+
+def _unsigned(consent_id: str) -> Observation:
+    """Return the observation of a consent that was just requested."""
+    return begun(consent_id, Money.zero(encoding.CURRENCY), ALLOWED[PaymentState.PENDING], prefix=CONSENT)
 
 
 def _require_consent(kind: MandateKind) -> None:

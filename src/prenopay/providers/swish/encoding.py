@@ -1,17 +1,23 @@
-"""From an order, a change or a payout in our words to Swish's JSON. Pure: same request, same bytes."""
+"""From an order, a change or a payout in our words to Swish's JSON. Pure: the same request gives the same bytes.
+
+Sources differ on the characters that a text may have: the MSS guide (section 5.1) takes letters, digits, space
+and a few more, newer copies of the developer site many more, and ``-`` is allowed for payments but not for
+refunds. Only the characters that all sources allow are sent.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable
 from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
 from prenopay.errors import InvalidOrder
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, PayoutRequest
-from prenopay.providers.swish import _wire, phones, texts
+from prenopay.provider.wire import json_bytes
+from prenopay.providers.swish import _wire
 from prenopay.providers.swish.config import SwishAccount
 from prenopay.values.mandates import MandateKind
 from prenopay.values.money import Money
@@ -26,9 +32,12 @@ __all__ = [
     "check_consent",
     "check_order",
     "consent_body",
+    "message",
+    "msisdn",
     "payment_body",
     "payout_payload",
     "qr_body",
+    "reference",
     "refund_body",
 ]
 
@@ -40,14 +49,52 @@ _AGES: Final = range(1, 100)
 _SEPARATORS: Final = re.compile(r"[\s+-]")
 _PERSONAL_NUMBER: Final = re.compile(r"(18|19|20)[0-9]{10}")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://?[^/?#\s]")
-"""Of a web page, or of an app that the payer comes back to."""
+"""A URL of a web page, or of an app to which the payer returns."""
 _QR_SIZE: Final = 300
-"""The least that the service draws (QR manual, section 4)."""
+"""The smallest size that the service draws (QR manual, section 4)."""
+MESSAGE_MOST: Final = 50
+REFERENCE_MOST: Final = 35
+"""36 in newer copies of the developer site."""
+
+_LETTERS: Final = "A-Za-zÅÄÖåäö0-9"
+_IN_MESSAGE: Final = re.compile(rf"[{_LETTERS} :;.,?!()]")
+_REFERENCE: Final = re.compile(rf"[A-Za-z0-9-]{{1,{REFERENCE_MOST}}}")
+_OUR_LETTERS: Final = frozenset("ÅÄÖåäö")
+_INSTEAD: Final = {
+    "&": " och ",
+    "Æ": "Ä",
+    "æ": "ä",
+    "Ø": "Ö",
+    "ø": "ö",
+    "Ð": "D",
+    "ð": "d",
+    "Þ": "Th",
+    "þ": "th",
+    "ß": "ss",
+    "Œ": "OE",
+    "œ": "oe",
+    "Ł": "L",
+    "ł": "l",
+    "…": "...",
+    "[": "(",
+    "]": ")",
+    "{": "(",
+    "}": ")",
+    "'": "",
+    "’": "",  # noqa: RUF001 - that character is meant
+    '"': "",
+    "”": "",
+    "“": "",
+}
+"""What replaces a character that Swish does not take; any other becomes a space."""
+_PHONE_SEPARATORS: Final = re.compile(r"[\s().\u00a0\u2010-\u2015/-]+")
+_SWEDEN: Final = "46"
+_DIGITS_LEAST, _DIGITS_MOST = 8, 15
 
 
 def check_order(config: SwishAccount[object], order: Order) -> None:
-    """Raise ``InvalidOrder`` for what a payment request cannot hold."""
-    why = "Swish stores nothing but standing consents, which are experimental: set recurring = true for this account"
+    """Raise ``InvalidOrder`` for what a payment request cannot express."""
+    why = "Swish stores only standing consents, which are experimental: set recurring = true for this account"
     _require(order.store is None, "store", why)
     _check_amount(order.amount, "amount")
     _check_way(order)
@@ -57,7 +104,7 @@ def check_order(config: SwishAccount[object], order: Order) -> None:
 
 
 def check_consent(config: SwishAccount[object], order: Order) -> None:
-    """Raise ``InvalidOrder`` for what the request for a consent cannot hold. Experimental."""
+    """Raise ``InvalidOrder`` for what the request for a consent cannot express. Experimental."""
     kinds = () if order.store is None else order.store.kinds
     _require(kinds == (MandateKind.CONSENT,), "store.kinds", "Swish stores consents only: (MandateKind.CONSENT,)")
     why = "a consent is signed without a payment: store it with an amount of zero, and charge it once it is active"
@@ -65,21 +112,21 @@ def check_consent(config: SwishAccount[object], order: Order) -> None:
     _check_currency(order.amount, "amount")
     _check_way(order)
     payer = order.payer or Payer()
-    _require(order.age_limit is None, "age_limit", "a consent has no member for it: check the payer's age yourself")
-    why = "a consent has no member for it that goes with a phone number"
+    _require(order.age_limit is None, "age_limit", "a consent has no member for it: check the payer's age on your site")
+    why = "a consent has no member for it together with a phone number"
     matches = payer.must_match_personal_number and order.page is PageStyle.PHONE
     _require(not matches, "payer.must_match_personal_number", why)
     _try(consent_body, config, order)
 
 
 def check_charge(config: SwishAccount[object], order: Order) -> None:
-    """Raise ``InvalidOrder`` for what a charge on a consent cannot hold. Experimental."""
+    """Raise ``InvalidOrder`` for what a charge on a consent cannot express. Experimental."""
     _check_amount(order.amount, "amount")
-    texts.message(order.description, field="description", clean=config.clean_texts)
+    message(order.description, field="description", clean=config.clean_texts)
 
 
 def payment_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
-    """Return the body that creates a payment request: with a phone number e-commerce, without one m-commerce."""
+    """Return the body that creates a payment request: e-commerce with a phone number, else m-commerce."""
     order, clean = request.order, config.clean_texts
     payer = order.payer or Payer()
     body = _wire.PaymentRequestOut(
@@ -92,15 +139,15 @@ def payment_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
         payee_alias=config.number,
         amount=_amount(order.amount),
         currency=order.amount.currency,
-        message=texts.message(order.description, field="description", clean=clean),
+        message=message(order.description, field="description", clean=clean),
     )
-    return _bytes({**body.as_json(), **order.extra})
+    return json_bytes({**body.as_json(), **order.extra})
 
 
 def consent_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
-    """Return the body that asks for a consent: of a phone number, or of whoever opens it in the app.
+    """Return the body that requests a consent: from a phone number, or from whoever opens it in the app.
 
-    Of the latter one intermediary wants the personal number, so it is told where it is known. Experimental.
+    For the latter, one intermediary wants the personal number, so it is sent if it is known. Experimental.
     """
     order = request.order
     payer, by_phone = order.payer or Payer(), order.page is PageStyle.PHONE
@@ -112,7 +159,7 @@ def consent_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
         tin=_twelve_digits(number, "payer.personal_number") if number else None,
         payee_payment_reference=_reference(order.order_reference, "order_reference", clean=config.clean_texts),
     )
-    return _bytes({**body.as_json(), **order.extra})
+    return json_bytes({**body.as_json(), **order.extra})
 
 
 def charge_body(config: SwishAccount[object], request: ChargeRequest) -> bytes:
@@ -123,13 +170,13 @@ def charge_body(config: SwishAccount[object], request: ChargeRequest) -> bytes:
         callback_url=request.callback_url,
         payee=_wire.AliasOut(alias=config.number),
         amount=_wire.AmountOut(value=float(order.amount.to_decimal()), currency=order.amount.currency),
-        message=texts.message(order.description, field="description", clean=config.clean_texts),
+        message=message(order.description, field="description", clean=config.clean_texts),
     )
-    return _bytes(body.as_json())
+    return json_bytes(body.as_json())
 
 
 def refund_body(config: SwishAccount[object], request: ChangeRequest, *, original: str, order_reference: str) -> bytes:
-    """Return the body that gives money back; Swish knows the payer, so the number need not be told."""
+    """Return the body that gives money back; Swish knows the payer, so it needs no number."""
     amount = request.amount or Money.zero(CURRENCY)
     _check_amount(amount, "amount")
     text = request.description.strip()
@@ -141,20 +188,20 @@ def refund_body(config: SwishAccount[object], request: ChangeRequest, *, origina
         payer_alias=config.number,
         amount=_amount(amount),
         currency=amount.currency,
-        message=texts.message(text, field="description", clean=config.clean_texts) if text else None,
+        message=message(text, field="description", clean=config.clean_texts) if text else None,
     )
-    return _bytes(body.as_json())
+    return json_bytes(body.as_json())
 
 
 def cancel_body() -> bytes:
     """Return the only patch there is (MSS guide, section 7.1)."""
-    return _bytes([_wire.PatchOut(op="replace", path="/status", value="cancelled").as_json()])
+    return json_bytes([_wire.PatchOut(op="replace", path="/status", value="cancelled").as_json()])
 
 
 def payout_payload(config: SwishAccount[object], request: PayoutRequest, serial: str) -> bytes:
     """Return the part of a payout that is signed, as it is sent.
 
-    The time is UTC without a zone: read as Swedish time, as some do, it is not in the future either.
+    The time is UTC without a zone: even if it is read as Swedish time, it is not in the future.
     """
     order = request.order
     _check_amount(order.amount, "amount")
@@ -164,47 +211,47 @@ def payout_payload(config: SwishAccount[object], request: PayoutRequest, serial:
     text = order.description.strip()
     body = _wire.PayoutPayloadOut(
         payout_instruction_uuid=request.reference,
-        payer_payment_reference=texts.reference(order.reference, field="reference", clean=config.clean_texts),
+        payer_payment_reference=reference(order.reference, field="reference", clean=config.clean_texts),
         payer_alias=config.number,
-        payee_alias=phones.msisdn(order.payee_phone, field="payee_phone"),
+        payee_alias=msisdn(order.payee_phone, field="payee_phone"),
         payee_ssn=_twelve_digits(number, "payee_personal_number") if number else None,
         amount=_amount(order.amount),
         currency=order.amount.currency,
         payout_type="PAYOUT",
-        message=texts.message(text, field="description", clean=config.clean_texts) if text else None,
+        message=message(text, field="description", clean=config.clean_texts) if text else None,
         instruction_date=request.asked_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         signing_certificate_serial_number=serial,
     )
-    return _bytes(body.as_json())
+    return json_bytes(body.as_json())
 
 
 def qr_body(token: str, image: str) -> bytes:
-    """Return what the QR service is asked; a vector image has no size."""
-    return _bytes(_wire.QrOut(token=token, format=image, size=None if image == "svg" else _QR_SIZE).as_json())
+    """Return the body of a request to the QR service; a vector image has no size."""
+    return json_bytes(_wire.QrOut(token=token, format=image, size=None if image == "svg" else _QR_SIZE).as_json())
 
 
 def callback_identifier(callback_url: str) -> str:
-    """Return what Swish repeats in a header of the callback: derived from the secret at the end of its URL.
+    """Return the text that Swish repeats in a header of the callback, derived from the secret at the end of its URL.
 
-    32 hex digits fit both what the guide (section 5.1) and what newer copies of the site ask for.
+    The guide (section 5.1) and newer copies of the site both allow 32 hex digits.
     """
     secret = callback_url.partition("?")[0].rstrip("/").rsplit("/", 1)[-1]
     return hashlib.sha256(f"prenopay-swish-callback\n{secret}".encode(errors="replace")).hexdigest()[:32].upper()
 
 
 def _check_way(order: Order) -> None:
-    """Refuse a way to the payer that Swish has not."""
-    why = "Swish has no page to show inside another; use PageStyle.REDIRECT (app and QR code) or PageStyle.PHONE"
+    """Refuse a way to the payer that Swish does not have."""
+    why = "Swish has no page to embed; use PageStyle.REDIRECT (app and QR code) or PageStyle.PHONE"
     _require(order.page is not PageStyle.SEAMLESS, "page", why)
     chosen = {*order.instruments, *([] if order.only_instrument is None else [order.only_instrument])}
-    _require(not chosen or Instrument.SWISH in chosen, "instruments", "this account takes Swish and nothing else")
+    _require(not chosen or Instrument.SWISH in chosen, "instruments", "this account takes only Swish")
     _require(bool(_ABSOLUTE.match(order.return_url)), "return_url", f"must be absolute, not {order.return_url!r}")
 
 
 def _try(
     write: Callable[[SwishAccount[object], CreateRequest], bytes], config: SwishAccount[object], order: Order
 ) -> None:
-    """Write the body of ``order`` for nobody; raises ``InvalidOrder`` where that cannot be done."""
+    """Write the body of ``order`` without sending it; raises ``InvalidOrder`` if that fails."""
     try:
         write(config, CreateRequest(order=order, payment_id="", reference="", callback_url=""))
     except InvalidOrder:
@@ -215,12 +262,12 @@ def _try(
 
 
 def _reference(text: str, field: str, *, clean: bool) -> str | None:
-    return texts.reference(text, field=field, clean=clean) if text else None
+    return reference(text, field=field, clean=clean) if text else None
 
 
 def _payer_alias(payer: Payer) -> str:
-    _require(bool(payer.phone), "payer.phone", "PageStyle.PHONE sends the request to this number: say which")
-    return phones.msisdn(payer.phone, field="payer.phone")
+    _require(bool(payer.phone), "payer.phone", "PageStyle.PHONE sends the request to this number, so it is needed")
+    return msisdn(payer.phone, field="payer.phone")
 
 
 def _personal_number(payer: Payer) -> str | None:
@@ -234,7 +281,7 @@ def _personal_number(payer: Payer) -> str | None:
 
 def _twelve_digits(number: str, field: str) -> str:
     digits = _SEPARATORS.sub("", number)
-    why = "must have 12 digits, with the century: 10 could be two persons"
+    why = "must have 12 digits, with the century: 10 digits may belong to two persons"
     _require(bool(_PERSONAL_NUMBER.fullmatch(digits)), field, why)
     return digits
 
@@ -249,12 +296,87 @@ def _check_currency(amount: Money, field: str) -> None:
 
 
 def _amount(amount: Money) -> str:
-    """Write kronor with two decimals, always: one or none is read differently here and there."""
+    """Write kronor with two decimals, always: systems read one or none in different ways."""
     return f"{amount.minor // 100}.{amount.minor % 100:02d}"
 
 
-def _bytes(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+def message(text: str, *, field: str, clean: bool) -> str:
+    """Return ``text`` as a Swish message; raises ``InvalidOrder`` if it does not fit."""
+    text = clean_message(text) if clean else text
+    wrong = "".join(dict.fromkeys(each for each in text if not _IN_MESSAGE.fullmatch(each)))
+    if wrong:
+        why = (
+            f"{field}: Swish takes letters a to ö, digits, space and :;.,?!() only, not {wrong!r}; "
+            "use others, or set clean_texts"
+        )
+        raise InvalidOrder(why, field=field)
+    if len(text) > MESSAGE_MOST:
+        why = f"{field}: at most {MESSAGE_MOST} characters, not {len(text)}; shorten it, or set clean_texts"
+        raise InvalidOrder(why, field=field)
+    if not text.strip():
+        why = f"{field}: it holds nothing that Swish takes"
+        raise InvalidOrder(why, field=field)
+    return text
+
+
+def reference(text: str, *, field: str, clean: bool) -> str:
+    """Return ``text`` as a merchant's reference; raises ``InvalidOrder`` if it does not fit."""
+    text = clean_reference(text) if clean else text
+    if not _REFERENCE.fullmatch(text):
+        why = f"{field}: Swish takes 1 to {REFERENCE_MOST} letters a to z, digits and '-' only, not {text!r}"
+        raise InvalidOrder(why, field=field)
+    return text
+
+
+def clean_message(text: str) -> str:
+    """Return ``text`` with the characters that Swish does not take replaced or left out, cut to fit."""
+    plain = "".join(map(_plain, unicodedata.normalize("NFC", text)))
+    kept = "".join(each if _IN_MESSAGE.fullmatch(each) else " " for each in plain)
+    return " ".join(kept.split())[:MESSAGE_MOST].rstrip()
+
+
+def clean_reference(text: str) -> str:
+    """Return ``text`` with ``-`` for the characters that Swish does not take, cut to fit."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:REFERENCE_MOST].rstrip("-")
+
+
+def _plain(character: str) -> str:
+    if character in _INSTEAD:
+        return _INSTEAD[character]
+    if character in _OUR_LETTERS or character.isascii():
+        return character
+    decomposed = unicodedata.normalize("NFKD", character)
+    return "".join(part for part in decomposed if not unicodedata.combining(part))
+
+
+def msisdn(written: str, *, field: str) -> str:
+    """Return a phone number as digits with country code (MSS guide, section 5.1); raises ``InvalidOrder``.
+
+    A number that begins with one 0 is Swedish; any other needs ``+`` or ``00``, or begins with 46.
+    """
+    plain = written.strip().replace("(0)", "")
+    international = plain.startswith(("+", "00"))
+    digits = _PHONE_SEPARATORS.sub("", plain).removeprefix("+")
+    if not (digits.isascii() and digits.isdecimal()):
+        message = f"{field}: a phone number holds only digits, spaces, '-' and a leading '+'"
+        raise InvalidOrder(message, field=field)
+    if digits.startswith("00"):
+        digits = digits[2:]
+    elif digits.startswith("0") and not international:
+        digits = _SWEDEN + digits[1:]
+    elif not (international or digits.startswith(_SWEDEN)):
+        message = f"{field}: the country is not clear; write it as 070… or with its country code, as +46 70 …"
+        raise InvalidOrder(message, field=field)
+    if digits.startswith(_SWEDEN + "0"):  # +46 070…: there is no 0 after the country code
+        digits = _SWEDEN + digits[3:]
+    if digits.startswith("0") or not _DIGITS_LEAST <= len(digits) <= _DIGITS_MOST:
+        message = (
+            f"{field}: is not a phone number with country code: it needs {_DIGITS_LEAST} to {_DIGITS_MOST} digits "
+            f"that do not begin with 0, and has {len(digits)}"
+        )
+        raise InvalidOrder(message, field=field)
+    return digits
 
 
 def _require(holds: bool, field: str, why: str) -> None:  # noqa: FBT001 - a condition, read in place

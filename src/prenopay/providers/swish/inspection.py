@@ -1,4 +1,4 @@
-"""How a stored body of Swish is read: payment, refund, payout, consent, charge (or the callback with one), errors."""
+"""Says how a stored body is read: a payment, refund, payout, consent or charge (also in a callback), or errors."""
 
 from __future__ import annotations
 
@@ -6,37 +6,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from prenopay.provider import Inspection, MandateSeen
+from prenopay.provider.wire import Unreadable, members_of, read, read_json, shown_members
 from prenopay.providers.swish import _wire
-from prenopay.providers.swish.problems import Verdict
-from prenopay.providers.swish.reading import ALLOWED, decline_in, state_of
-from prenopay.providers.swish.recurring import charge_state, consent_state, method_of
-from prenopay.providers.swish.refusals import Refusal
+from prenopay.providers.swish.problems import Refusal, Verdict
+from prenopay.providers.swish.reading import ALLOWED, charge_state, consent_state, decline_in, method_of, state_of
 from prenopay.values.orders import Instrument
 from prenopay.values.payments import PaymentState
 
 __all__ = ["inspect"]
 
 _KINDS: Final = {"paymentrequests": "payment", "refunds": "refund", "payouts": "payout"}
-_NAMES_MOST: Final = 12
-_NAME_MOST: Final = 40
-"""A refusal is one readable line, whatever a stranger called the members of his body."""
+_STATUS_MOST: Final = 40
 
 
 def inspect(body: bytes) -> Inspection:
-    """Say how ``body`` is read; raises ``Unreadable`` (a ``ValueError``) for what is none of these.
+    """Say how ``body`` is read; raises ``Unreadable`` (a ``ValueError``) for anything else.
 
-    A body may stand in an envelope ``{"status": …, "headers": …, "body": …}`` of an answer, or
-    ``{"method": …, "headers": …, "body": …}`` of a callback, as exchanges are often kept.
+    A body may be in the envelope ``{"status": …, "headers": …, "body": …}`` of an answer, or
+    ``{"method": …, "headers": …, "body": …}`` of a callback, because exchanges are often stored in this way.
     """
-    decoded = _wire.read_json(body)
+    decoded = read_json(body, exact=True)
     if isinstance(decoded, dict):
         members = cast("dict[str, Any]", decoded)
         is_envelope = "body" in members and ("headers" in members or "method" in members)
         return _envelope(members) if is_envelope else _object(members)
     if isinstance(decoded, list) and decoded:
         return _errors(body)
-    message = "this is neither an object of Swish's nor an array of errors"
-    raise _wire.Unreadable(message)
+    message = "this is neither an object of Swish nor an array of errors"
+    raise Unreadable(message)
 
 
 def _envelope(members: Mapping[str, Any]) -> Inspection:
@@ -49,48 +46,47 @@ def _envelope(members: Mapping[str, Any]) -> Inspection:
         return _explained(_wire.problems_in(listed), status if isinstance(status, int) else 0)
     if content in (None, "", []) and isinstance(status, int):
         return _created(members, status) if 200 <= status < 300 else _explained((), status)  # noqa: PLR2004 - success
-    message = "this envelope holds no object of Swish's"
-    raise _wire.Unreadable(message)
+    message = "this envelope holds no object of Swish"
+    raise Unreadable(message)
 
 
 def _created(members: Mapping[str, Any], status: int) -> Inspection:
     """Read the answer to a create, which is only headers."""
-    headers = _wire.lowered_members(members.get("headers"))
+    headers = members_of(members.get("headers"))
     kind, _, uuid = str(headers.get("location", "")).rstrip("/").rpartition("/")
     kind = _KINDS.get(kind.rsplit("/", 1)[-1], "")
     if not kind:
-        message = f"an answer {status} without body, and without a Location that names what was made"
-        raise _wire.Unreadable(message)
+        message = f"an answer {status} without a body, and without a Location that names what was made"
+        raise Unreadable(message)
     token = " with a token for the app" if "paymentrequesttoken" in headers else ""
     return Inspection(
         kind=kind,
         provider_reference=uuid.upper(),
         state=PaymentState.PENDING,
         allowed_actions=tuple(sorted(ALLOWED[PaymentState.PENDING])) if kind == "payment" else (),
-        note=f"the gateway made the {kind}{token}; its money is told only when it is read",
+        note=f"the gateway made the {kind}{token}; read it to know its amount",
     )
 
 
 def _object(members: Mapping[str, Any]) -> Inspection:
     names = {name.lower() for name in members}
     if "amount" not in names and {"status", "payee"} <= names:
-        return _consent(_wire.read(_wire.Consent, members))
-    if isinstance(_wire.lowered_members(members).get("amount"), Mapping):
-        return _charge(_wire.read(_wire.Charge, members))
+        return _consent(read(_wire.Consent, members))
+    if isinstance(members_of(members).get("amount"), Mapping):
+        return _charge(read(_wire.Charge, members))
     if not {"status", "amount", "currency"} <= names:
         if {"errorcode", "errormessage"} <= names:
             return _explained((_wire.problem_in(members),), 0)
-        shown = [name if name.isidentifier() and len(name) <= _NAME_MOST else "…" for name in sorted(members)]
         message = (
             "this is none of: a payment, refund or payout with status, amount and currency, a callback with one, "
-            f"errors; its members are: {', '.join(shown[:_NAMES_MOST]) or 'none'}"
+            f"errors; its members are: {shown_members(members)}"
         )
-        raise _wire.Unreadable(message)
+        raise Unreadable(message)
     if "payoutinstructionuuid" in names:
-        return _payout(_wire.read(_wire.Payout, members))
+        return _payout(read(_wire.Payout, members))
     if "originalpaymentreference" in names:
-        return _refund(_wire.read(_wire.Refund, members))
-    return _payment(_wire.read(_wire.Payment, members))
+        return _refund(read(_wire.Refund, members))
+    return _payment(read(_wire.Payment, members))
 
 
 def _payment(payment: _wire.Payment) -> Inspection:
@@ -139,7 +135,7 @@ def _consent(consent: _wire.Consent) -> Inspection:
         state=state,
         instrument=Instrument.SWISH.value,
         mandates=seen if state is PaymentState.CAPTURED else (),
-        note="" if is_known else f"unknown status {consent.status[:_NAME_MOST]!r}, taken for not signed yet",
+        note="" if is_known else f"unknown status {consent.status[:_STATUS_MOST]!r}, taken for not signed yet",
     )
 
 
@@ -175,9 +171,9 @@ def _payout(payout: _wire.Payout) -> Inspection:
 
 def _note(found: _wire.Money, *, is_known: bool) -> str:
     if not is_known:
-        return f"unknown status {found.status[:_NAME_MOST]!r}, taken for pending"
+        return f"unknown status {found.status[:_STATUS_MOST]!r}, taken for pending"
     if state_of(found)[0] is PaymentState.UNKNOWN:
-        return "nobody knows yet whether money moved: look at the bank account"
+        return "it is not known whether money moved: look at the bank account"
     return ""
 
 

@@ -1,28 +1,45 @@
-"""Every error code of Swish and what it means to us, as data: verdict, advice, where it is seen, how sure that is."""
+"""Every error code of Swish and what it means, as data, and the functions that read it.
+
+A row holds verdict, advice, the objects that show the code, and how sure that is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from prenopay.values.payments import Advice, DeclineCode, DeclineKind
+from prenopay._redaction import scrub
+from prenopay.errors import (
+    Conflict,
+    DuplicateReference,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+    UnexpectedAnswer,
+)
+from prenopay.ports import HttpResponse
+from prenopay.provider.wire import Unreadable, retry_after
+from prenopay.providers.swish import _wire
+from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
-__all__ = ["TABLE", "Certainty", "Meaning", "Verdict"]
+__all__ = ["TABLE", "Certainty", "Meaning", "Refusal", "Verdict", "decline_of", "meaning_of", "read_refusal"]
 
 
 class Verdict(Enum):
-    """What kind of answer a code is, when it answers a request of ours."""
+    """The kind of answer that a code is, when it answers a request of ours."""
 
     DECLINE = auto()
-    """Payer, bank or Swish said no: no money moved, and a new request is another matter."""
+    """Payer, bank or Swish declined: no money moved, and a new request may succeed."""
     WRONG_REQUEST = auto()
-    """Nothing happened; the request must be mended."""
+    """Nothing happened; the request must be fixed."""
     OUR_SETUP = auto()
-    """Nothing happened; certificate, number or agreement."""
+    """Nothing happened; certificate, number or agreement is wrong."""
     NOT_NOW = auto()
-    """Nothing happened; the state of what was asked about does not allow it, or it does not exist."""
+    """Nothing happened; the object's state does not allow it, or the object does not exist."""
     SEEN_BEFORE = auto()
     """The instruction's UUID is taken: what it did must be looked up."""
     UNCERTAIN = auto()
@@ -33,16 +50,16 @@ class Certainty(Enum):
     """How sure a row is."""
 
     OFFICIAL = auto()
-    """Stands in the MSS guide of 2023."""
+    """The MSS guide of 2023 has it."""
     AGREED = auto()
-    """Two or more independent integrators agree, or the simulator was seen to answer it."""
+    """Two or more independent integrators agree, or the simulator answered it."""
     REPORTED = auto()
     """One secondary source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What one code means. ``fix`` is for the publisher's developer; ``seen_in`` names the objects."""
+    """The meaning of one code. ``fix`` is for the publisher's developer; ``seen_in`` names the objects."""
 
     verdict: Verdict
     text: str
@@ -80,7 +97,7 @@ def _row(
     *decline: DeclineCode | DeclineKind | Advice,
     certainty: Certainty = Certainty.OFFICIAL,
 ) -> Meaning:
-    """Return one row; ``decline`` is what makes it a decline, as far as it differs from the usual."""
+    """Return one row; ``decline`` holds the parts of the decline that differ from the usual."""
     code, kind, advice = DeclineCode.DECLINED, DeclineKind.SOFT, Advice.NEW_METHOD
     for each in decline:
         match each:
@@ -109,13 +126,13 @@ _HARD, _NEVER, _LATER, _PAYER = DeclineKind.HARD, Advice.NEVER, Advice.RETRY_LAT
 _AGREED, _REPORTED = Certainty.AGREED, Certainty.REPORTED
 _NOT_ENROLLED, _REFUND_REFUSED = DeclineCode.PAYER_NOT_ENROLLED, DeclineCode.REFUND_REFUSED
 _FAILED, _UNAVAILABLE = DeclineCode.AUTHENTICATION_FAILED, DeclineCode.UNAVAILABLE
-_OTHER_CHANNEL: Final = "send the money another way, such as a bank transfer"
+_OTHER_CHANNEL: Final = "send the money in another way, such as a bank transfer"
 
 TABLE: Final[Mapping[str, Meaning]] = {
     # the request
     "FF08": _row(_WRONG, _PRO, "the merchant's reference is invalid", "use 1 to 35 letters, digits and '-'"),
     "RP01": _row(_WRONG, _PRO, "the merchant's own number is missing", "set number to the Swish number"),
-    "RP02": _row(_WRONG, _PRO, "the message holds signs Swish does not take", "write it otherwise, or set clean_texts"),
+    "RP02": _row(_WRONG, _PRO, "the message holds characters Swish does not take", "use others, or set clean_texts"),
     "RP03": _row(
         _WRONG,
         _PRO,
@@ -125,7 +142,7 @@ TABLE: Final[Mapping[str, Meaning]] = {
     "PA02": _row(_WRONG, _PRO, "the amount is missing or not a number", "report this to prenopay"),
     "AM02": _row(_WRONG, _PRO, "the amount is too large", "ask for less", DeclineCode.INVALID_AMOUNT),
     "AM03": _row(_WRONG, _PR, "the currency is not SEK", "Swish takes SEK only"),
-    "AM06": _row(_WRONG, _PRO, "the amount is below the agreed least", "ask for more", DeclineCode.INVALID_AMOUNT),
+    "AM06": _row(_WRONG, _PRO, "the amount is below the agreed minimum", "ask for more", DeclineCode.INVALID_AMOUNT),
     "BE18": _row(
         _WRONG,
         _PR,
@@ -141,8 +158,8 @@ TABLE: Final[Mapping[str, Meaning]] = {
         _SETUP,
         _PRO,
         "the number is not the certificate's, or a parameter is wrong",
-        "check that number is the one in the certificate, and for payouts the signing certificate: an expired or "
-        "other one looks like this",
+        "check that number is the one in the certificate; for payouts also check the signing certificate: "
+        "an expired or wrong one gives this answer",
     ),
     "UNKW": _row(_SETUP, _PR, "the technical supplier is not active", "ask the supplier, or the bank"),
     "ACMT13": _row(
@@ -170,13 +187,13 @@ TABLE: Final[Mapping[str, Meaning]] = {
     "RF08": _row(
         _NOT_NOW,
         _R,
-        "more than is left of the payment",
+        "the amount is more than what is left of the payment",
         "refund at most what is left; problems names it where Swish does",
         DeclineCode.INVALID_AMOUNT,
     ),
     "RP09": _row(_SEEN, _PRO, "the instruction's UUID is taken", "look up what became of it"),
     "RF09": _row(_SEEN, _R, "a refund with this UUID is under way", "look up what became of it"),
-    # somebody's no
+    # declines
     "RP08": _row(_NO, _P, "the request was cancelled", "make a new payment", certainty=_REPORTED),
     "ACMT01": _row(
         _NO, _PR, "the other side's Swish is not activated", "ask the payer, or the bank", _NOT_ENROLLED, _HARD
@@ -206,7 +223,7 @@ TABLE: Final[Mapping[str, Meaning]] = {
     "VR02": _row(
         _NO,
         _PO,
-        "the personal number is not of who has the phone number",
+        "the personal number is not that of the phone number's owner",
         "ask for both again",
         DeclineCode.IDENTITY_MISMATCH,
         _HARD,
@@ -232,7 +249,7 @@ TABLE: Final[Mapping[str, Meaning]] = {
     "RF04": _row(_NO, _R, "the organisation number has changed since", _OTHER_CHANNEL, _REFUND_REFUSED, _HARD, _NEVER),
     "RF06": _row(_NO, _R, "the phone number has another owner now", _OTHER_CHANNEL, _REFUND_REFUSED, _HARD, _NEVER),
     "RF07": _row(_NO, _PRO, "the bank declined (a limit, the balance, a block)", "try again, or pay another way"),
-    "BANKIDCL": _row(_NO, _PR, "the payer broke off BankID", "ask again", DeclineCode.CANCELLED_BY_PAYER),
+    "BANKIDCL": _row(_NO, _PR, "the payer cancelled BankID", "ask again", DeclineCode.CANCELLED_BY_PAYER),
     "BANKIDONGOING": _row(
         _NO, _P, "the payer's BankID is busy", "ask again soon", DeclineCode.PAYER_BUSY, _PAYER, certainty=_AGREED
     ),
@@ -257,12 +274,12 @@ TABLE: Final[Mapping[str, Meaning]] = {
         _NEVER,
         certainty=_REPORTED,
     ),
-    # nobody knows
+    # unknown outcomes
     "DS24": _row(
         _UNCERTAIN,
         _PR,
         "no answer from the banks after the transfer had begun: money may have moved",
-        "do not ask again: have the payer look at the bank account, and compare with the merchant's",
+        "do not ask again: let the payer check the bank account, and compare with the merchant's",
         _UNAVAILABLE,
         _NEVER,
     ),
@@ -277,3 +294,144 @@ TABLE: Final[Mapping[str, Meaning]] = {
     ),
 }
 """Code → meaning. Unknown codes are read by HTTP status (as an answer) or as a plain decline (in an object)."""
+
+_GENERIC: Final = (DeclineCode.DECLINED, DeclineKind.SOFT, Advice.NEW_METHOD)
+_BY_PAYER: Final = "DECLINED"
+"""The status after the payer declined in the app; there is no code for it."""
+
+_FIRST: Final = (
+    Verdict.UNCERTAIN,
+    Verdict.SEEN_BEFORE,
+    Verdict.OUR_SETUP,
+    Verdict.DECLINE,
+    Verdict.NOT_NOW,
+    Verdict.WRONG_REQUEST,
+)
+"""Which of several codes decides: first those after which money may have moved."""
+
+_CERTIFICATE: Final = (
+    "the certificate is of another environment, has expired or been revoked, or its number is not enrolled for this "
+    "service: run prenopay doctor, and look in portal.swish.nu"
+)
+_ERRORS: Final[Mapping[Verdict, tuple[type[ProviderError], str]]] = {
+    Verdict.DECLINE: (Rejected, "ask the payer for another way to pay"),
+    Verdict.WRONG_REQUEST: (Rejected, "fix what problems names, then repeat with the same id"),
+    Verdict.NOT_NOW: (Conflict, "observe the payment and look at its allowed_actions"),
+    Verdict.SEEN_BEFORE: (DuplicateReference, "look up what became of it"),
+    Verdict.OUR_SETUP: (Unauthenticated, _CERTIFICATE),
+    Verdict.UNCERTAIN: (ProviderUnavailable, "repeat with the same id: it is looked up before it is sent again"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is not a success: all errors in it, and which one decides."""
+
+    call: str
+    status: int
+    problems: tuple[_wire.Problem, ...]
+    retry_after: float | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The kind of answer it is. A server that failed may have acted, whatever code it gave."""
+        if self.status >= 500:  # noqa: PLR2004 - server errors
+            return Verdict.UNCERTAIN
+        if self.status == 401:  # noqa: PLR2004 - Unauthorized: no code changes that
+            return Verdict.OUR_SETUP
+        meaning = meaning_of(self._deciding.error_code) if self.problems else None
+        if meaning is not None and self._deciding.error_code != "PA01":
+            return meaning.verdict
+        if self.status == 403:  # noqa: PLR2004 - Forbidden
+            return Verdict.OUR_SETUP
+        # PA01 means the certificate only in a 403; elsewhere it means a wrong body, or a payout's wrong signature.
+        return Verdict.NOT_NOW if self.status in {404, 409} else Verdict.WRONG_REQUEST
+
+    @property
+    def decline(self) -> Decline | None:
+        """The decline, if it is one."""
+        if self.verdict is not Verdict.DECLINE:
+            return None
+        return decline_of(self._deciding.error_code, self._deciding.text)
+
+    def error(self) -> ProviderError:
+        """Return the error to raise."""
+        codes = [problem.error_code for problem in self.problems]
+        meaning = meaning_of(self._deciding.error_code) if self.problems else None
+        kind, advice = _ERRORS[self.verdict]
+        if meaning is not None and self.status != 401:  # noqa: PLR2004 - Unauthorized
+            advice = meaning.fix
+        said = "; ".join(filter(None, (_said(problem) for problem in self.problems)))
+        text = f"{self.call}: {said or self._without_reason()}"
+        problems = tuple((problem.error_code, _said(problem)) for problem in self.problems)
+        code = self._deciding.error_code if codes else None
+        if self.status == 429:  # noqa: PLR2004 - Too Many Requests
+            return RateLimited(
+                text,
+                http_status=self.status,
+                provider_code=code,
+                problems=problems,
+                advice="wait, then repeat with the same id",
+                retry_after=self.retry_after,
+            )
+        if self.status < 400:  # noqa: PLR2004 - not an error: what was done is unknown
+            kind = UnexpectedAnswer
+        return kind(text, http_status=self.status, provider_code=code, problems=problems, advice=advice)
+
+    @property
+    def _deciding(self) -> _wire.Problem:
+        def place(problem: _wire.Problem) -> int:
+            meaning = meaning_of(problem.error_code)
+            return len(_FIRST) if meaning is None else _FIRST.index(meaning.verdict)
+
+        return min(self.problems, key=place)
+
+    def _without_reason(self) -> str:
+        word = {
+            401: "the gateway does not accept the certificate",
+            404: "the gateway has no such thing",
+            415: "the gateway does not take this content type",
+            429: "too many requests",
+            504: "the bank was too slow",
+        }
+        return f"{word.get(self.status, 'the gateway gave no reason')} ({self.status})"
+
+
+def read_refusal(answer: HttpResponse, call: str) -> Refusal:
+    """Read an answer that is not a success; an unreadable body counts as empty."""
+    try:
+        problems: Sequence[_wire.Problem] = _wire.read_problems(answer.body) if answer.body.strip() else ()
+    except Unreadable:
+        problems = ()
+    return Refusal(call, answer.status, tuple(problems), retry_after(answer))
+
+
+def meaning_of(code: str) -> Meaning | None:
+    """Look a code up; ``None`` for an undocumented one."""
+    return TABLE.get(code.upper())
+
+
+def decline_of(code: str, text: str) -> Decline:
+    """Return the decline of an object in ERROR or DECLINED, whatever its code."""
+    if code == _BY_PAYER:
+        return Decline(
+            code=DeclineCode.CANCELLED_BY_PAYER,
+            kind=DeclineKind.SOFT,
+            advice=Advice.NEW_METHOD,
+            provider_code=code,
+            text=text or "the payer declined in the app",
+        )
+    meaning = meaning_of(code)
+    ours, kind, advice = _GENERIC if meaning is None else (meaning.code, meaning.kind, meaning.advice)
+    words = [scrub(text)] if text else []
+    if meaning is not None:
+        words.append(f"{meaning.text}: {meaning.fix}")
+    return Decline(code=ours, kind=kind, advice=advice, provider_code=code, text=" - ".join(words))
+
+
+def _said(problem: _wire.Problem) -> str:
+    meaning = meaning_of(problem.error_code)
+    words = (problem.error_code, problem.error_message, meaning.text if meaning is not None else "")
+    text = " - ".join(word for word in words if word)
+    more = problem.additional_information
+    return scrub(f"{text} ({more})" if more else text)

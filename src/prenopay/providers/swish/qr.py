@@ -1,4 +1,4 @@
-"""Ways into the app: the link for a phone, the content of the QR code for a desktop, and the code drawn here."""
+"""Ways into the app: the link for a phone, and for a desktop the QR code, as content or drawn."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from prenopay.values.payments import AppSwitch
 __all__ = ["app_switch", "app_url", "qr_content", "qr_png", "qr_svg"]
 
 _COMMERCE: Final = "D"
-"""Begins the content of a code that holds a payment request's token (two integrators)."""
+"""The content of a code with a payment request's token begins with it (two integrators)."""
 _BORDER: Final = 4
-"""The quiet zone that ISO/IEC 18004 asks for, in modules."""
+"""The quiet zone of ISO/IEC 18004, in modules."""
 
 
 def app_switch(token: str, return_url: str) -> AppSwitch:
@@ -24,9 +24,9 @@ def app_switch(token: str, return_url: str) -> AppSwitch:
 
 
 def app_url(token: str, return_url: str = "") -> str:
-    """Return the link that opens the app, and comes back to ``return_url``.
+    """Return the link that opens the app, which then returns to ``return_url``.
 
-    Encoded once, as integrators do; one example of an older guide shows it encoded twice.
+    The URL is encoded once, as integrators do; one example in an older guide encodes it twice.
     """
     link = f"swish://paymentrequest?token={quote(token, safe='')}"
     return f"{link}&callbackurl={quote(return_url, safe='')}" if return_url else link
@@ -38,7 +38,7 @@ def qr_content(token: str) -> str:
 
 
 def qr_svg(content: str, *, scale: int = 8) -> str:
-    """Draw ``AppSwitch.qr_content`` as an SVG to stand in a page; needs the extra ``qr``."""
+    """Draw ``AppSwitch.qr_content`` as an SVG for a page; needs the extra ``qr``."""
     drawn = io.BytesIO()
     code = _segno().make(content, error="h", micro=False)
     code.save(drawn, kind="svg", scale=scale, border=_BORDER, xmldecl=False, title="Swish")
@@ -53,10 +53,10 @@ def qr_png(content: str, *, scale: int = 8) -> bytes:
 
 
 def _segno() -> ModuleType:
-    """Return the library, which only those who draw codes themselves need."""
+    """Return the library, which only hosts that draw codes themselves need."""
     try:
         import segno  # noqa: PLC0415 - optional
     except ImportError:
-        message = "drawing QR codes needs segno: pip install 'prenopay[qr]', or let the gateway draw with draw_qr"
+        message = "drawing QR codes needs segno: pip install 'prenopay[qr]', or let Swish draw with draw_qr"
         raise ConfigurationError(message) from None
     return segno

@@ -1,10 +1,10 @@
-"""A payout's signature: over exactly the bytes of the payload as sent, hashed, and then signed as if they were a text.
+"""A payout's signature, over exactly the bytes of the payload that is sent.
 
     digest    = SHA-512(payload)                                   64 raw bytes
     signature = base64(RSASSA-PKCS1-v1_5 with SHA-512 over digest)  the digest is hashed again
 
-The guide says "hash with SHA-512, then sign the hash with RSA" (MSS guide, section 11.2), which can be
-read in three ways; four public clients that the simulator accepts do it so.
+The guide says "hash with SHA-512, then sign the hash with RSA" (MSS guide, section 11.2), which can mean three
+things; four public clients that the simulator accepts do it in this way.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def sign(key: rsa.RSAPrivateKey, payload: bytes) -> str:
 
 
 def is_signature(key: rsa.RSAPublicKey, payload: bytes, signature: str) -> bool:
-    """Say whether ``signature`` is what ``sign`` makes of ``payload``."""
+    """Whether ``signature`` is what ``sign`` returns for ``payload``."""
     try:
         signed = base64.b64decode(signature, validate=True)
         key.verify(signed, hashlib.sha512(payload).digest(), padding.PKCS1v15(), hashes.SHA512())
@@ -37,8 +37,8 @@ def is_signature(key: rsa.RSAPublicKey, payload: bytes, signature: str) -> bool:
     return True
 
 
-def sealed(payload: bytes, signature: str, **beside: str | None) -> bytes:
-    """Return the body: the payload's own bytes, never encoded a second time, and what stands beside them."""
-    members = {name: value for name, value in {**beside, "signature": signature}.items() if value is not None}
+def sealed(payload: bytes, signature: str, **others: str | None) -> bytes:
+    """Return the body: the payload's own bytes, never encoded a second time, and the other members."""
+    members = {name: value for name, value in {**others, "signature": signature}.items() if value is not None}
     rest = json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
     return b'{"payload":' + payload + b"," + rest[1:]

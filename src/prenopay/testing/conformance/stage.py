@@ -32,9 +32,9 @@ from prenopay.provider import (
     Updates,
 )
 from prenopay.testing.callbacks import hand_over
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.gateway import Gateway, PayerRefused, Totals, an_order
+from prenopay.testing.http import EmulatorSender
 from prenopay.testing.listening import listening
 from prenopay.values.callbacks import CallbackReply, CallbackRequest
 from prenopay.values.events import Event

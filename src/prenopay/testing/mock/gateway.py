@@ -32,11 +32,17 @@ from prenopay.errors import Conflict
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import Callback
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.jsonvalues import as_object, read_json
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.gateway import FakeGateway, PayerRefused, Payouts, StoredMethods, StrangeStatus, Totals
-from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, json_answer
+from prenopay.testing.http import (
+    Emulator,
+    EmulatorAnswer,
+    EmulatorRequest,
+    EmulatorSender,
+    as_object,
+    json_answer,
+    read_json,
+)
 from prenopay.testing.mock.outcomes import Call, Manner, Scripted, Scripts, chosen
 from prenopay.values.mandates import MandateKind
 from prenopay.values.money import Money

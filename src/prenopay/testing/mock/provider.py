@@ -55,7 +55,7 @@ from prenopay.provider import (
     TransactionKind,
     Updates,
 )
-from prenopay.testing.emulators.jsonvalues import as_object, read_json
+from prenopay.testing.http import as_object, read_json
 from prenopay.testing.mock.gateway import MockGateway
 from prenopay.testing.mock.outcomes import decline_of
 from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from prenopay.ports import HttpRequest
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator, TransactionKind
-from prenopay.testing.emulators.swedbankpay.calls import describe_call
+from prenopay.testing.emulators.swedbankpay.api import describe_call
 from prenopay.testing.emulators.swish import Status, SwishEmulator
-from prenopay.testing.emulators.swish.formats import minor
+from prenopay.testing.emulators.swish.requests import minor
 from prenopay.testing.faults import Fault
 from prenopay.testing.http import EmulatorRequest
 

@@ -22,7 +22,6 @@ from prenopay.errors import IdReused, PrenopayError
 from prenopay.ports import HttpRequest, Ledger
 from prenopay.providers.swedbankpay import RepeatedReference
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.sender import EmulatorSender
 from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,
     AsynchronousReversal,
@@ -32,6 +31,7 @@ from prenopay.testing.emulators.swedbankpay import (
     SwedbankPayEmulator,
 )
 from prenopay.testing.emulators.swish import AWKWARD as AWKWARD_SWISH, SwishEmulator
+from prenopay.testing.http import EmulatorSender
 from prenopay.testing.simulation.books import Books, read_books
 from prenopay.testing.simulation.gateways import CARDS, FOREIGN_NAMES, OTHER_CARDS, SWISH, Gateways, text_of
 from prenopay.testing.simulation.notebook import Notebook, Wish

@@ -13,26 +13,23 @@ from prenopay.testing.emulators.swedbankpay.behaviour import (
     MissingVersion,
     TrustlyCharge,
 )
-from prenopay.testing.emulators.swedbankpay.books import (
-    ChargeRecord,
-    OrderRecord,
-    TokenRecord,
-    Totals,
-    TransactionRecord,
-)
 from prenopay.testing.emulators.swedbankpay.cards import TEST_CARDS, TestCard
-from prenopay.testing.emulators.swedbankpay.charging import TrustlyAnswer
+from prenopay.testing.emulators.swedbankpay.documents import CALLBACK_SOURCES
 from prenopay.testing.emulators.swedbankpay.emulator import SwedbankPayEmulator
-from prenopay.testing.emulators.swedbankpay.merchants import (
+from prenopay.testing.emulators.swedbankpay.orders import (
     DEFAULT_ACCESS_TOKEN,
     DEFAULT_PAYEE_ID,
+    ArchivedBy,
     Merchant,
     ReferenceFormat,
+    Status,
+    TokenKind,
+    TokenRecord,
+    TransactionKind,
+    TransactionRecord,
 )
-from prenopay.testing.emulators.swedbankpay.notices import CALLBACK_SOURCES
-from prenopay.testing.emulators.swedbankpay.orders import Status, TransactionKind
-from prenopay.testing.emulators.swedbankpay.payer_side import PayerAnswer, PayerRefused, PayerResult
-from prenopay.testing.emulators.swedbankpay.tokens import ArchivedBy, TokenKind
+from prenopay.testing.emulators.swedbankpay.payer import PayerAnswer, PayerRefused, PayerResult, TrustlyAnswer
+from prenopay.testing.emulators.swedbankpay.register import ChargeRecord, OrderRecord, Totals
 
 __all__ = [
     "AWKWARD",

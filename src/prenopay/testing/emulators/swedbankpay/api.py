@@ -1,63 +1,153 @@
-"""The merchants' HTTP interface: who may call, in which version, with which body."""
+"""The merchants' HTTP interface: who may call, in which version, with which body; and what that does to an order."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Final, Literal
 
-from prenopay.testing.emulators.jsonvalues import JsonObject, as_object
-from prenopay.testing.emulators.swedbankpay import request_shapes
+from prenopay.testing.emulators.fields import Breach, check
+from prenopay.testing.emulators.gateway import Used
 from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel, DuplicateAnswer, MissingVersion
-from prenopay.testing.emulators.swedbankpay.calls import ORDERS_PATH, PAYERS_PATH, member
-from prenopay.testing.emulators.swedbankpay.charging import ChargeSide
+from prenopay.testing.emulators.swedbankpay.cards import Instrument, acquirer_says_no, swish_problem
 from prenopay.testing.emulators.swedbankpay.documents import (
+    Hosts,
+    Node,
     View,
+    find_node,
     node_document,
+    notify,
     order_document,
+    trace_of,
     transaction_document,
     transaction_items_document,
 )
-from prenopay.testing.emulators.swedbankpay.fields import Check
-from prenopay.testing.emulators.swedbankpay.formats import trace_of
-from prenopay.testing.emulators.swedbankpay.hosts import Hosts
-from prenopay.testing.emulators.swedbankpay.merchant_side import MerchantSide
-from prenopay.testing.emulators.swedbankpay.merchants import Merchant
-from prenopay.testing.emulators.swedbankpay.nodes import Node, find_node
-from prenopay.testing.emulators.swedbankpay.orders import PaymentOrder
+from prenopay.testing.emulators.swedbankpay.orders import (
+    CHARGES,
+    FailedOperation,
+    Merchant,
+    PaymentOrder,
+    Purchase,
+    Status,
+    TokenKind,
+    TransactionKind,
+    TransactionRecord,
+    items_of,
+    number_in,
+)
+from prenopay.testing.emulators.swedbankpay.payer import charge, end_attempts
 from prenopay.testing.emulators.swedbankpay.problems import (
     FieldProblem,
     Refusal,
     forbidden,
     input_error,
+    no_agreement,
     not_found,
     problem,
 )
-from prenopay.testing.emulators.swedbankpay.register import Register, UsedReference
-from prenopay.testing.emulators.swedbankpay.request_bodies import json_body, refuse
-from prenopay.testing.emulators.swedbankpay.token_api import TOKEN_PATHS, TokenApi
-from prenopay.testing.emulators.swedbankpay.tokens import CHARGES
-from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
+from prenopay.testing.emulators.swedbankpay.register import PAGE_PATH, Register
+from prenopay.testing.emulators.swedbankpay.requests import (
+    PATCHES,
+    between_items,
+    between_order_fields,
+    create_table,
+    json_body,
+    part_of,
+    post_purchase_table,
+    refuse,
+)
+from prenopay.testing.emulators.swedbankpay.tokens import PAYERS_PATH, TOKEN_PATHS, TokenApi, usable_token
+from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer
 
-__all__ = ["Api"]
-
+_ORDERS_PATH: Final = "/psp/paymentorders"
 _VERSIONS: Final = ("3.1", "3.0", "2.0")
-_REFERENCE: Final = "PaymentOrder.PayeeInfo.PayeeReference"
 _VERSION: Final = re.compile(r"application/json\s*;[^,]*?\bversion\s*=\s*\"?([0-9.]+)")
+_KINDS: Final = {
+    "captures": TransactionKind.CAPTURE,
+    "cancellations": TransactionKind.CANCELLATION,
+    "reversals": TransactionKind.REVERSAL,
+}
+_VERBS: Final[dict[TransactionKind, tuple[Literal["capture", "cancel", "reversal"], str]]] = {
+    TransactionKind.CAPTURE: ("capture", "Captured"),
+    TransactionKind.CANCELLATION: ("cancel", "Cancelled"),
+    TransactionKind.REVERSAL: ("reversal", "Reversed"),
+}
+"""What each movement is called: in faults, transcripts and switches, and in history."""
+_PATCHED: Final = {
+    "UpdateOrder": "update",
+    "Abort": "abort",
+    "PaymentAttemptAborted": "abort-attempt",
+    "SetInstrument": "set-instrument",
+}
+_FAILURES_MOST: Final = 5
+"""So many failed captures, or reversals, in a row lock the order until support opens it."""
+_SWISH_REVERSIBLE: Final = timedelta(days=396)
+"""Thirteen months: after that Swish gives nothing back."""
+
+
+def describe_call(request: EmulatorRequest) -> tuple[str, str]:
+    """Return the call's name ("create", "charge", "get", "capture" …) and the ``payeeReference`` in its body."""
+    if request.path.lower().startswith(PAYERS_PATH):
+        parts = [part.lower() for part in request.path[len(PAYERS_PATH) :].split("/") if part]
+        noun = "token" if parts[:1] == ["tokens"] else "tokens"
+        if request.method == "GET":
+            return f"get-{noun}", ""
+        return "rename-token" if parts[-1:] == ["displaynames"] else f"delete-{noun}", ""  # archiving is deleting
+    if not request.path.startswith(_ORDERS_PATH):
+        return "page" if request.path.startswith(PAGE_PATH) else "unknown", ""
+    body = request.json()
+    order, transaction = part_of(body, "paymentorder"), part_of(body, "transaction")
+    match request.method, request.path.removeprefix(_ORDERS_PATH).strip("/").split("/"):
+        case "POST", [""]:
+            name = "charge" if str(order.get("operation")) in CHARGES else "create"
+            return name, str((as_object(order.get("payeeInfo")) or {}).get("payeeReference", ""))
+        case "POST", [_, ending] if ending in _KINDS:
+            return _VERBS[_KINDS[ending]][0], str(transaction.get("payeeReference", ""))
+        case "GET" | "PATCH" as method, [first, _] if first.lower().endswith("tokens"):
+            verb, noun = "get" if method == "GET" else "delete", "token"
+            return f"{verb}-{noun}{'s' if first.lower().startswith('payerowned') else ''}", ""
+        case "PATCH", [_]:
+            return _PATCHED.get(str(order.get("operation")), "patch"), ""
+        case "GET", [_, *rest]:
+            return "get-node" if rest else "get", ""
+        case _:
+            return "unknown", ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """One post-purchase operation that a merchant wants."""
+
+    order: PaymentOrder
+    purchase: Purchase
+    kind: TransactionKind
+    body: JsonObject
+
+    @property
+    def amount(self) -> int:
+        return number_in(self.body, "amount")
+
+    @property
+    def instrument(self) -> Instrument:
+        return self.purchase.attempt.instrument
+
+    @property
+    def history(self) -> str:
+        whole = self.order.captured if self.kind is TransactionKind.REVERSAL else self.order.authorized
+        return f"Payment{'Partially' if self.amount < whole else ''}{_VERBS[self.kind][1]}"
 
 
 class Api:
-    """Answers merchants' calls."""
+    """Answers merchants' calls; ``Refusal`` is raised for what cannot be."""
 
     def __init__(self, register: Register, hosts: Hosts) -> None:
         """Answer from ``register``."""
         self._register = register
         self._hosts = hosts
-        self._side = MerchantSide(register)
-        self.charges: ChargeSide = ChargeSide(register)
         self._tokens = TokenApi(register, hosts)
         self._problems = 0
 
@@ -68,165 +158,269 @@ class Api:
             if request.path.lower().startswith(PAYERS_PATH):
                 return self._tokens.payers(request, merchant)
             version = self._version(request)
-            return _in_version(self._route(request, merchant, version), version)
+            answer = self._route(request, merchant, self._view(request, version))
         except Refusal as refusal:
             return self._problem(refusal)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            return answer
+        media_type = f"application/json; charset=utf-8; version={version}"
+        headers = (("content-type", media_type), ("api-supported-versions", "/".join(_VERSIONS)))
+        return dataclasses.replace(answer, headers=headers)
 
-    def _route(self, request: EmulatorRequest, merchant: Merchant, version: str) -> EmulatorAnswer:
-        if not request.path.startswith(ORDERS_PATH):
+    def _route(self, request: EmulatorRequest, merchant: Merchant, view: View) -> EmulatorAnswer:
+        if not request.path.startswith(_ORDERS_PATH):
             raise not_found(what=request.path)
-        match request.method, request.path.removeprefix(ORDERS_PATH).strip("/").split("/"):
+        match request.method, request.path.removeprefix(_ORDERS_PATH).strip("/").split("/"):
             case "POST", [""]:
-                return self._create(request, merchant, version)
+                return self._create(request, merchant, view)
             case _, [first, name] if first.lower() in TOKEN_PATHS:
                 return self._tokens.paymentorders(request, merchant, first.lower(), name)
             case "GET", [guid]:
-                order = self._order(guid, merchant)
-                return json_answer(200, order_document(order, self._view(request, version)))
+                return json_answer(200, order_document(self._order(guid, merchant), view))
             case "GET", [guid, name]:
                 order, node = self._order(guid, merchant), find_node(name)
                 if node is None:
                     raise not_found(what=request.path)
-                return json_answer(200, node_document(order, node, self._view(request, version)))
-            case "GET", [guid, "financialtransactions", transaction_id, "orderitems"]:
-                return self._transaction_items(request, self._order(guid, merchant), transaction_id, version)
+                return json_answer(200, node_document(order, node, view))
+            case "GET", [guid, "financialtransactions", name, "orderitems"]:
+                order = self._order(guid, merchant)
+                transaction = next((entry for entry in order.transactions if entry.id == name), None)
+                if transaction is None:
+                    raise not_found(what=request.path)
+                return json_answer(200, transaction_items_document(order, transaction, view))
             case "PATCH", [guid]:
-                return self._patch(request, self._order(guid, merchant), version)
-            case "POST", [guid, "captures" | "cancellations" | "reversals" as ending]:
-                return self._post_purchase(request, self._order(guid, merchant), ending, version)
+                order = self._order(guid, merchant)
+                self._patch(order, self._body(request, "paymentorder"))
+                return json_answer(200, order_document(order, view))
+            case "POST", [guid, ending] if ending in _KINDS:
+                return self._move_money(request, self._order(guid, merchant), ending, view)
             case _:
                 raise not_found(what=f"{request.method} {request.path}")
 
-    # The calls
+    # Create
 
-    def _create(self, request: EmulatorRequest, merchant: Merchant, version: str) -> EmulatorAnswer:
-        body = self._body(request, "paymentorder", beside=("creditcard",))
-        operation = str(body.get("operation"))
-        self._refuse(request_shapes.create_shape(merchant.reference_format, operation)("PaymentOrder", body))
-        if operation in CHARGES:
-            self._refuse(request_shapes.between_items(body, path="PaymentOrder"))
-        else:
-            self._refuse(request_shapes.between_order_fields(body, version=version))
+    def _create(self, request: EmulatorRequest, merchant: Merchant, view: View) -> EmulatorAnswer:
+        body, behaviour = self._body(request, "paymentorder", "creditcard"), view.behaviour
+        operation, agent = str(body.get("operation")), request.header("user-agent")
+        is_charge = operation in CHARGES
+        self._refuse(check(create_table(merchant.reference_format, operation), body, "PaymentOrder"))
+        self._refuse(between_order_fields(body, version=view.version))
         payee_info = as_object(body["payeeInfo"]) or {}
         if str(payee_info["payeeId"]).lower() != merchant.payee_id.lower():
-            raise forbidden(
-                FieldProblem("PaymentOrder.PayeeInfo.PayeeId", "The access token belongs to another payee.")
-            )
-        made_in = "3.0" if version == "2.0" and body.get("productName") else version
-        reference = str(payee_info["payeeReference"])
-        make = self._charged if operation in CHARGES else self._ordered
+            raise forbidden(name="PaymentOrder.PayeeInfo.PayeeId", why="The access token belongs to another payee.")
+        made_in = "3.0" if view.version == "2.0" and body.get("productName") else view.version
 
         def act() -> EmulatorAnswer:
-            return make(merchant, body, made_in, request.header("user-agent"), self._view(request, version))
+            channel = None
+            if is_charge:
+                order, channel = charge(self._register, merchant, body, version=made_in, user_agent=agent)
+            else:
+                order = self._new_order(merchant, body, version=made_in, user_agent=agent)
+            if order.failure is not None and channel is DeclineChannel.PROBLEM:
+                return self._problem(Refusal(order.failure))
+            return json_answer(behaviour.create_status, order_document(order, view))
 
-        duplicate = self._register.behaviour.duplicate_charge if operation in CHARGES else None
-        return self._once(request, merchant, reference, _REFERENCE, act, duplicate=duplicate)
+        duplicate = behaviour.duplicate_charge if is_charge else None
+        key = (merchant.payee_id, str(payee_info["payeeReference"]))
+        again = self._again(key[1], "PaymentOrder.PayeeInfo.PayeeReference", duplicate)
+        return self._register.once(key, request, act, again)
 
-    def _ordered(self, merchant: Merchant, body: JsonObject, made_in: str, agent: str, view: View) -> EmulatorAnswer:
-        order = self._side.create(merchant, body, version=made_in, user_agent=agent)
-        return json_answer(self._register.behaviour.create_status, order_document(order, view))
+    def _new_order(self, merchant: Merchant, request: JsonObject, *, version: str, user_agent: str) -> PaymentOrder:
+        """Make a payment order that is open for the payer."""
+        order = self._register.new_order(merchant, request, version=version, user_agent=user_agent)
+        if order.is_typed_by_staff and not merchant.has_moto:
+            raise no_agreement(why="The agreement has no payments that staff type.")
+        if order.text("paymentToken"):
+            usable_token(self._register, merchant, request, TokenKind.PAYMENT)
+        if not order.menu:
+            raise _no_such_instrument(field="Instrument" if order.instrument_mode else "RestrictedToInstruments")
+        self._register.orders[order.id] = order
+        self._register.note(order, "PaymentCreated", "Payee")
+        if order.instrument_mode:
+            self._register.note(order, "PaymentInstrumentSet", "Payee", instrument=order.text("instrument"))
+        return order
 
-    def _charged(self, merchant: Merchant, body: JsonObject, made_in: str, agent: str, view: View) -> EmulatorAnswer:
-        order, channel = self.charges.charge(merchant, body, version=made_in, user_agent=agent)
-        if order.failure is not None and channel is DeclineChannel.PROBLEM:
-            return self._problem(Refusal(order.failure, status=_whole(order.failure, "status")))
-        return json_answer(self._register.behaviour.create_status, order_document(order, view))
+    def _again(
+        self, reference: str, field: str, duplicate: DuplicateAnswer | Literal["accept"] | None = None
+    ) -> Callable[[Used, bool], EmulatorAnswer | None]:
+        """Return what the payee gets who used ``reference`` for anything before."""
+        manner = duplicate or self._register.behaviour.duplicate_reference
 
-    def _patch(self, request: EmulatorRequest, order: PaymentOrder, version: str) -> EmulatorAnswer:
-        body = self._body(request, "paymentorder")
-        match body.get("operation"):
-            case "UpdateOrder":
-                self._refuse(request_shapes.UPDATE("PaymentOrder", body))
-                self._refuse(request_shapes.between_items(body, path="PaymentOrder"))
-                self._side.update(order, body)
-            case "Abort":
-                self._refuse(request_shapes.ABORT("PaymentOrder", body))
-                self._side.abort(order, body)
-            case "PaymentAttemptAborted":
-                self._refuse(request_shapes.ABORT_ATTEMPT("PaymentOrder", body))
-                self._side.abort_attempt(order)
-            case "SetInstrument":
-                self._refuse(request_shapes.SET_INSTRUMENT("PaymentOrder", body))
-                self._side.set_instrument(order, body)
-            case operation:
-                raise input_error(FieldProblem("PaymentOrder.Operation", f"This emulator knows no {operation!r}."))
-        return json_answer(200, order_document(order, self._view(request, version)))
-
-    def _post_purchase(
-        self,
-        request: EmulatorRequest,
-        order: PaymentOrder,
-        ending: str,
-        version: str,
-    ) -> EmulatorAnswer:
-        body, merchant, view = self._body(request, "transaction"), order.merchant, self._view(request, version)
-        self._refuse(_shape_of(ending, merchant)("Transaction", body))
-        if ending != "cancellations":
-            self._refuse(request_shapes.between_items(body, path="Transaction"))
-
-        def act() -> EmulatorAnswer:
-            done = True
-            match ending:
-                case "captures":
-                    self._side.capture(order, body)
-                case "cancellations":
-                    self._side.cancel(order, body)
+        def again(used: Used, is_same: bool) -> EmulatorAnswer | None:  # noqa: FBT001 - read in place
+            taken = f"{reference} has been used already."
+            match manner:
+                case "accept":
+                    return None
+                case DuplicateAnswer.REPLAY if is_same:
+                    return used.answer
+                case DuplicateAnswer.INPUT_ERROR:
+                    raise input_error(FieldProblem(field, taken))
+                case DuplicateAnswer.FORBIDDEN:
+                    raise forbidden(name=field, why=taken)
                 case _:
-                    done = self._side.reverse(order, body)
-            return json_answer(200 if done else 202, self._moved(order, view, ending, done=done))
+                    detail, named = "The reference must be unique; see problems.", [FieldProblem(field, taken)]
+                    raise Refusal(problem("conflict", status=409, title="Conflict", detail=detail, problems=named))
 
-        return self._once(request, merchant, str(body["payeeReference"]), "Transaction.PayeeReference", act)
+        return again
 
-    def _moved(self, order: PaymentOrder, view: View, ending: str, *, done: bool) -> JsonObject:
-        purchase = order.purchase
+    # Before payment
+
+    def _patch(self, order: PaymentOrder, body: JsonObject) -> None:
+        operation = str(body.get("operation"))
+        if operation not in PATCHES:
+            raise input_error(FieldProblem("PaymentOrder.Operation", f"This emulator knows no {operation!r}."))
+        self._refuse(check(PATCHES[operation], body, "PaymentOrder"))
+        if operation == "UpdateOrder":
+            self._refuse(between_items(body, path="PaymentOrder"))
+        if order.is_charge:
+            raise forbidden(name=operation, why="A charge cannot be stopped.")
+        if order.status is not Status.INITIALIZED:
+            raise forbidden(name=operation, why=f"The order is {order.status}.")
+        match operation:
+            case "UpdateOrder":
+                self._update(order, body)
+            case "Abort":
+                if order.is_in_app:
+                    raise forbidden(name=operation, why="The payer is in the payment app right now.")
+                end_attempts(self._register, order)
+                order.abort_reason = str(body["abortReason"])
+                order.updated = self._register.now()
+            case "PaymentAttemptAborted":
+                for attempt in end_attempts(self._register, order):
+                    name, number = attempt.instrument.name, attempt.number
+                    self._register.note(order, operation, "Payee", instrument=name, number=number, amount=order.amount)
+            case _:
+                if not order.instrument_mode:
+                    raise forbidden(name=operation, why="The order is not in instrument mode.")
+                instrument = str(body["instrument"])
+                if not order.offers([instrument]):
+                    raise _no_such_instrument(field="Instrument")
+                order.request["instrument"] = instrument
+                self._register.note(order, "PaymentInstrumentSet", "Payee", instrument=instrument)
+
+    def _update(self, order: PaymentOrder, body: JsonObject) -> None:
+        """Change amount and lines of an open order."""
+        if order.is_verification:
+            raise forbidden(name="UpdateOrder", why="Verify has no amount.")
+        if order.open_attempts:
+            raise forbidden(name="UpdateOrder", why="The payer is paying right now.")
+        if order.items and not body.get("orderItems"):
+            why = "The order has items, so they must be sent again."
+            raise input_error(FieldProblem("PaymentOrder.OrderItems", why))
+        changed = ("amount", "vatAmount", "description", "orderItems")
+        order.request.update({name: body[name] for name in changed if body.get(name) is not None})
+        order.updated = self._register.now()
+
+    # After payment
+
+    def _move_money(self, request: EmulatorRequest, order: PaymentOrder, ending: str, view: View) -> EmulatorAnswer:
+        body, kind = self._body(request, "transaction"), _KINDS[ending]
+        self._refuse(check(post_purchase_table(order.merchant.reference_format, ending), body, "Transaction"))
+        if kind is not TransactionKind.CANCELLATION:
+            self._refuse(between_items(body, path="Transaction"))
+
+        def act() -> EmulatorAnswer:
+            done = self._change(order, kind, body)
+            return json_answer(200 if done else 202, self._moved(order, kind, view, done=done))
+
+        reference = str(body["payeeReference"])
+        again = self._again(reference, "Transaction.PayeeReference")
+        return self._register.once((order.merchant.payee_id, reference), request, act, again)
+
+    def _moved(self, order: PaymentOrder, kind: TransactionKind, view: View, *, done: bool) -> JsonObject:
+        purchase, lags = order.purchase, view.behaviour.swish_reversal_lags and kind is TransactionKind.REVERSAL
         if view.version != "3.1" and done and purchase is not None:
             return transaction_document(order, purchase, order.transactions[-1])
-        lags = view.behaviour.swish_reversal_lags and ending == "reversals"
         is_swish = purchase is not None and purchase.attempt.instrument.name == "Swish"
         return order_document(order, dataclasses.replace(view, hides_remaining_reversal=lags and is_swish))
 
-    def _transaction_items(
-        self,
-        request: EmulatorRequest,
-        order: PaymentOrder,
-        transaction_id: str,
-        version: str,
-    ) -> EmulatorAnswer:
-        transaction = next((entry for entry in order.transactions if entry.id == transaction_id), None)
-        if transaction is None:
-            raise not_found(what=request.path)
-        return json_answer(200, transaction_items_document(order, transaction, self._view(request, version)))
+    def _change(self, order: PaymentOrder, kind: TransactionKind, body: JsonObject) -> bool:
+        """Take, release or give back money; returns whether that is done, or still to come."""
+        if order.purchase is None:
+            raise forbidden(name=kind, why=f"The order is {order.status}.")
+        if order.is_verification:
+            raise forbidden(name=kind, why="Nothing was bought: there is nothing to move.")
+        if order.is_locked:
+            raise forbidden(name=kind, why="The order is locked after too many failures; support can open it.")
+        if order.has_pending_reversal:
+            raise forbidden(name=kind, why="A reversal is still going on.")
+        if kind is TransactionKind.CANCELLATION:  # releases all that is left
+            left = order.remaining_capture
+            body = {**body, "amount": left, "vatAmount": order.vat_amount * left // max(order.authorized, 1)}
+        change = _Change(order=order, purchase=order.purchase, kind=kind, body=body)
+        is_capture, has_new_items = kind is TransactionKind.CAPTURE, body.get("orderItems") and not order.items
+        if is_capture and has_new_items and change.instrument.is_invoice:
+            raise input_error(FieldProblem("Transaction.OrderItems", "The order itself had no items."))
+        self._allow(change)
+        asynchronous = self._register.behaviour.asynchronous_reversal
+        if asynchronous is None or kind is not TransactionKind.REVERSAL:
+            self._move(change)
+            return True
+        order.has_pending_reversal, succeeds = True, asynchronous.succeeds
+        self._register.later(asynchronous.after, lambda: self._finish_reversal(change, succeeds=succeeds))
+        return False
 
-    def _once(
-        self,
-        request: EmulatorRequest,
-        merchant: Merchant,
-        reference: str,
-        field: str,
-        act: Callable[[], EmulatorAnswer],
-        *,
-        duplicate: DuplicateAnswer | Literal["accept"] | None = None,
-    ) -> EmulatorAnswer:
-        """Act, unless the payee has used ``reference`` for anything before."""
-        duplicate = duplicate or self._register.behaviour.duplicate_reference
-        key, fingerprint = (merchant.payee_id, reference), _fingerprint(request)
-        used = self._register.references.get(key)
-        if used is None or duplicate == "accept":
-            answer = act()
-            self._register.references[key] = UsedReference(fingerprint=fingerprint, answer=answer)
-            return answer
-        taken = FieldProblem(field, f"{reference} has been used already.")
-        match duplicate:
-            case DuplicateAnswer.REPLAY if used.fingerprint == fingerprint:
-                return used.answer
-            case DuplicateAnswer.INPUT_ERROR:
-                raise input_error(taken)
-            case DuplicateAnswer.FORBIDDEN:
-                raise forbidden(taken)
-            case _:
-                detail = "The reference must be unique; see problems."
-                body = problem("conflict", status=409, title="Conflict", detail=detail, problems=[taken])
-                raise Refusal(body, status=409)
+    def _allow(self, change: _Change) -> None:
+        """Fail ``change``, on the record, unless the order's sums and the acquirer allow it."""
+        order, kind = change.order, change.kind
+        age = self._register.now() - change.purchase.transaction.created
+        is_reversal = kind is TransactionKind.REVERSAL
+        if kind is TransactionKind.CANCELLATION and not change.amount:
+            refusal = forbidden(name=kind, why="Nothing is left to cancel.")
+        elif change.amount > (order.remaining_reversal if is_reversal else order.remaining_capture):
+            refusal = forbidden(name=kind, why=f"{kind} amount too high.")
+        elif _VERBS[kind][0] in self._register.behaviour.declined_operations:
+            refusal = Refusal(acquirer_says_no(change.instrument.problem_prefix), status=403)
+        elif is_reversal and change.instrument.name == "Swish" and age > _SWISH_REVERSIBLE:
+            refusal = Refusal(swish_problem("swishdeclined", "The payment is too old to be given back."))
+        else:
+            return
+        self._note_failure(change, refusal.body)
+        raise refusal
+
+    def _finish_reversal(self, change: _Change, *, succeeds: bool) -> None:
+        change.order.has_pending_reversal = False
+        if succeeds:
+            number = self._move(change)
+        else:
+            number = self._note_failure(change, acquirer_says_no(change.instrument.problem_prefix))
+        if not (succeeds and self._register.behaviour.post_purchase_callbacks):
+            notify(self._register, change.order, change.instrument, number)
+
+    def _move(self, change: _Change) -> int:
+        order, body, name = change.order, change.body, change.history
+        transaction = TransactionRecord(
+            id=self._register.new_guid(),
+            kind=change.kind,
+            number=self._register.new_number(),
+            amount=change.amount,
+            vat_amount=number_in(body, "vatAmount"),
+            created=self._register.now(),
+            description=str(body["description"]),
+            payee_reference=str(body["payeeReference"]),
+            receipt_reference=str(body.get("receiptReference") or ""),
+            items=tuple(items_of(body)),
+        )
+        order.transactions.append(transaction)
+        order.failures_in_a_row[change.kind] = 0
+        self._note(change, name, transaction.number)
+        if self._register.behaviour.post_purchase_callbacks:
+            notify(self._register, order, change.instrument, transaction.number)
+        return transaction.number
+
+    def _note_failure(self, change: _Change, problem: JsonObject) -> int:
+        order, kind, number = change.order, change.kind, self._register.new_number()
+        failed = FailedOperation(created=self._register.now(), kind=kind, number=number, problem=problem)
+        order.failed_operations.append(failed)
+        self._note(change, f"{change.history}Failed", number)
+        failures = order.failures_in_a_row[kind] = order.failures_in_a_row.get(kind, 0) + 1
+        if kind is not TransactionKind.CANCELLATION and failures >= _FAILURES_MOST:
+            order.is_locked = True
+        return number
+
+    def _note(self, change: _Change, name: str, number: int) -> None:
+        instrument, amount = change.instrument.name, change.amount
+        self._register.note(change.order, name, "Payee", instrument=instrument, number=number, amount=amount)
 
     # What every call must bring
 
@@ -249,20 +443,19 @@ class Api:
             raise input_error(FieldProblem(header.title(), why))
         return found[1]
 
-    def _body(self, request: EmulatorRequest, name: str, *, beside: tuple[str, ...] = ()) -> JsonObject:
-        body, known = json_body(request), {name, *beside}
-        self._refuse(
-            FieldProblem(key, f"There is no field {key!r} here.", is_unknown_member=True)
-            for key in body
-            if key.lower() not in known
-        )
-        return member(body, name)
+    def _body(self, request: EmulatorRequest, *names: str) -> JsonObject:
+        """Return the first of the objects ``names`` in the body; others are refused."""
+        body = json_body(request)
+        unknown = [key for key in body if key.lower() not in names]
+        if unknown and self._register.behaviour.refuse_unknown_members:
+            raise input_error(*(FieldProblem(key, f"There is no field {key!r} here.") for key in unknown))
+        return part_of(body, names[0])
 
-    def _refuse(self, problems: Iterable[FieldProblem]) -> None:
-        refuse(problems, strict=self._register.behaviour.refuse_unknown_members)
+    def _refuse(self, breaches: Iterable[Breach]) -> None:
+        refuse(breaches, strict=self._register.behaviour.refuse_unknown_members)
 
     def _order(self, guid: str, merchant: Merchant) -> PaymentOrder:
-        order = self._register.orders.get(f"{ORDERS_PATH}/{guid.lower()}")
+        order = self._register.orders.get(f"{_ORDERS_PATH}/{guid.lower()}")
         if order is None or order.merchant.payee_id != merchant.payee_id:
             raise not_found(what="such payment order")
         return order
@@ -270,14 +463,10 @@ class Api:
     # What every answer has
 
     def _view(self, request: EmulatorRequest, version: str) -> View:
-        api_origin, page_origin = self._hosts.origins(request, self._register.behaviour.brand)
-        return View(
-            version=version,
-            behaviour=self._register.behaviour,
-            api_origin=api_origin,
-            page_origin=page_origin,
-            expand=frozenset(self._expanded(request)),
-        )
+        behaviour = self._register.behaviour
+        api, page = self._hosts.origins(request, behaviour.brand)
+        expand = frozenset(self._expanded(request))
+        return View(version=version, behaviour=behaviour, api_origin=api, page_origin=page, expand=expand)
 
     def _expanded(self, request: EmulatorRequest) -> Iterable[Node]:
         for name in filter(None, request.query.get("$expand", "").split(",")):
@@ -297,28 +486,5 @@ class Api:
         return json_answer(refusal.status, body, media_type="application/problem+json; charset=utf-8")
 
 
-def _shape_of(ending: str, merchant: Merchant) -> Check:
-    if ending == "cancellations":
-        return request_shapes.cancel_shape(merchant.reference_format)
-    return request_shapes.money_back_or_taken_shape(merchant.reference_format)
-
-
-def _fingerprint(request: EmulatorRequest) -> str:
-    return hashlib.sha256(f"{request.method} {request.path}\n".encode() + request.body).hexdigest()
-
-
-def _in_version(answer: EmulatorAnswer, version: str) -> EmulatorAnswer:
-    if answer.status >= HTTPStatus.BAD_REQUEST:
-        return answer
-    return dataclasses.replace(
-        answer,
-        headers=(
-            ("content-type", f"application/json; charset=utf-8; version={version}"),
-            ("api-supported-versions", "/".join(_VERSIONS)),
-        ),
-    )
-
-
-def _whole(body: JsonObject, name: str) -> int:
-    value = body.get(name)
-    return value if isinstance(value, int) else 0
+def _no_such_instrument(*, field: str) -> Refusal:
+    return input_error(FieldProblem(f"PaymentOrder.{field}", "The agreement has no such instrument in this currency."))

@@ -48,7 +48,7 @@ class MissingVersion(StrEnum):
 
 
 class Brand(StrEnum):
-    """Whose domain stands in absolute links."""
+    """Whose domain is in absolute links."""
 
     PAYEX = "payex.com"
     SWEDBANK_PAY = "swedbankpay.com"
@@ -63,7 +63,7 @@ class AsynchronousReversal:
 
 
 class DeclineChannel(StrEnum):
-    """How a declined charge is told. The documents describe both and say of neither when."""
+    """How a declined charge is reported. The documents describe both, and say when of neither."""
 
     FAILED_ORDER = "failed_order"
     """As an order that is ``Failed`` (docs: validate-status, status-models)."""
@@ -162,7 +162,7 @@ class Behaviour:
     """
     trustly_charge: TrustlyCharge = field(default_factory=TrustlyCharge)
     trustly_callbacks: bool = True
-    """Tell of charges of bank accounts that settled or failed; cards' charges are never told of."""
+    """Report charges of bank accounts that settled or failed; charges of cards are never reported."""
     attempt_limits: AttemptLimits = field(default_factory=AttemptLimits)
 
     # Callbacks
@@ -170,7 +170,7 @@ class Behaviour:
     callback_instrument: Literal["", "paymentorders", "name"] = "paymentorders"
     """What a callback says of the instrument; ``name`` is its true name."""
     post_purchase_callbacks: bool = False
-    """Tell of captures, cancellations and reversals too."""
+    """Report captures, cancellations and reversals too."""
     retry_schedule: RetrySchedule = field(default_factory=RetrySchedule)
 
 

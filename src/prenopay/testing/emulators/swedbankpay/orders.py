@@ -1,29 +1,124 @@
-"""A payment order as the gateway remembers it: what was asked, what happened, and the sums that follow."""
+"""A payment order as the gateway remembers it: whose it is, what was asked, what happened, and the sums that follow."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
+from typing import Final
 
-from prenopay.testing.emulators.jsonvalues import JsonObject, as_list, as_object
-from prenopay.testing.emulators.swedbankpay.cards import CardUsed
-from prenopay.testing.emulators.swedbankpay.instruments import Instrument, available_instruments
-from prenopay.testing.emulators.swedbankpay.merchants import Merchant
-from prenopay.testing.emulators.swedbankpay.tokens import CHARGES, GENERATE, VERIFY, StoredToken, TokenKind, TokenMade
+from prenopay.testing.emulators.swedbankpay.cards import INSTRUMENTS, CardUsed, Instrument, available_instruments
+from prenopay.testing.http import JsonObject, as_list, as_object
 
-__all__ = [
-    "Attempt",
-    "AttemptState",
-    "FailedOperation",
-    "HistoryEntry",
-    "PaymentOrder",
-    "Purchase",
-    "Status",
-    "Transaction",
-    "TransactionKind",
-]
+# Agreements
+
+DEFAULT_PAYEE_ID: Final = "5e1f0000-0000-4000-8000-00000000e1f0"
+DEFAULT_ACCESS_TOKEN: Final = "emulator-token"  # noqa: S105 - opens nothing but this emulator
+
+
+class ReferenceFormat(Enum):
+    """What a ``payeeReference`` may look like: it depends on who settles, and on which page one reads."""
+
+    SETTLED_BY_GATEWAY = re.compile(r"[A-Za-z0-9]{1,30}")
+    SETTLED_BY_OWN_ACQUIRER = re.compile(r"[0-9]{1,12}")
+    LONG = re.compile(r"[A-Za-z0-9]{1,50}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merchant:
+    """One agreement."""
+
+    payee_id: str = DEFAULT_PAYEE_ID
+    access_token: str = field(default=DEFAULT_ACCESS_TOKEN, repr=False)
+    name: str = "Emulerat förlag"
+    reference_format: ReferenceFormat = ReferenceFormat.SETTLED_BY_GATEWAY
+    instruments: tuple[str, ...] = tuple(INSTRUMENTS)
+    has_moto: bool = True
+    """Whether staff may type cards (docs: moto)."""
+    has_direct_debit: bool = True
+    """Whether stored bank accounts may be charged (docs: Trustly recurring)."""
+    has_trustly_recurrence: bool = False
+    """Whether bank accounts may be stored for ``Recur``: an older page says so, the newer one has cards only."""
+
+
+# Tokens
+
+
+class TokenKind(StrEnum):
+    """What a token is good for (docs: token-handling)."""
+
+    PAYMENT = "payment"
+    """One click: the payer chooses it on the page."""
+    RECURRENCE = "recurrence"
+    """Charged by ``Recur``."""
+    UNSCHEDULED = "unscheduled"
+    """Charged by ``UnscheduledPurchase``."""
+
+    @property
+    def field(self) -> str:
+        """The member that carries such a token in requests."""
+        return f"{self.value}Token"
+
+
+class ArchivedBy(StrEnum):
+    """Who ended a token, as the Payer API says it."""
+
+    PAYEE = "PAYEE"
+    SWEDBANK_PAY = "SWEDBANK_PAY"
+    TOKEN_ISSUER = "TOKEN_ISSUER"  # noqa: S105 - a word of the gateway's, no secret
+
+
+VERIFY: Final = "Verify"
+"""The operation that stores without a purchase."""
+CHARGES: Final = {"Recur": TokenKind.RECURRENCE, "UnscheduledPurchase": TokenKind.UNSCHEDULED}
+"""The operations that charge a token while nobody is present."""
+GENERATE: Final = {kind: f"generate{kind.value.capitalize()}Token" for kind in TokenKind}
+"""The members that ask for a token of each kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRecord:
+    """One stored token as it was when it was read. The token never changes; the card behind it may."""
+
+    token: str = field(repr=False)
+    kind: TokenKind
+    payee_id: str
+    payer_reference: str
+    instrument: str
+    correlation_id: str
+    made_by: str = ""
+    """The order that stored it; empty for one that was put straight in."""
+    card: CardUsed | None = None
+    account_id: str = ""
+    masked_account: str = ""
+    given_name: str = ""
+    archived_by: ArchivedBy | None = None
+    archive_reason: str = ""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it can be charged, or chosen."""
+        return self.archived_by is None
+
+    @property
+    def is_network_token(self) -> bool:
+        """Whether the scheme keeps the card behind it up to date."""
+        return self.card is not None and self.card.is_network_token
+
+    @property
+    def name(self) -> str:
+        """The masked card or account."""
+        return self.card.masked if self.card else self.masked_account
+
+    @property
+    def expiry(self) -> str:
+        """``MM/YYYY``; empty for a bank account."""
+        return self.card.expiry if self.card else ""
+
+
+# What happens to an order
 
 
 class Status(StrEnum):
@@ -60,17 +155,17 @@ class AttemptState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class TransactionRecord:
     """One movement that succeeded."""
 
-    id: str
     kind: TransactionKind
-    number: int
     amount: int
     vat_amount: int
-    created: datetime
-    description: str
+    number: int
     payee_reference: str
+    created: datetime
+    id: str
+    description: str
     receipt_reference: str = ""
     items: tuple[JsonObject, ...] = ()
 
@@ -107,7 +202,7 @@ class Attempt:
     started: datetime
     card: CardUsed | None = None
     msisdn: str = ""
-    stored: StoredToken | None = None
+    stored: TokenRecord | None = None
     """What it is paid with, if that was stored before."""
     remembers: bool = False
     """Whether the payer agreed that the details are stored."""
@@ -124,7 +219,7 @@ class Purchase:
     """The one attempt that succeeded."""
 
     attempt: Attempt
-    transaction: Transaction
+    transaction: TransactionRecord
     submitted_amount: int
     fee_amount: int
     discount_amount: int
@@ -145,7 +240,7 @@ class PaymentOrder:
     integration: str = ""
     abort_reason: str | None = None
     purchase: Purchase | None = None
-    transactions: list[Transaction] = field(default_factory=list[Transaction])
+    transactions: list[TransactionRecord] = field(default_factory=list[TransactionRecord])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     failed_operations: list[FailedOperation] = field(default_factory=list[FailedOperation])
     history: list[HistoryEntry] = field(default_factory=list[HistoryEntry])
@@ -153,19 +248,25 @@ class PaymentOrder:
     is_locked: bool = False
     has_pending_reversal: bool = False
     failure: JsonObject | None = None
-    tokens: list[TokenMade] = field(default_factory=list[TokenMade])
+    tokens: list[TokenRecord] = field(default_factory=list[TokenRecord])
+    """The tokens it made, as they were then."""
 
     # What was asked
 
     @property
     def amount(self) -> int:
         """What the merchant asks for."""
-        return self.number("amount")
+        return number_in(self.request, "amount")
 
     @property
     def vat_amount(self) -> int:
         """The VAT in it."""
-        return self.number("vatAmount")
+        return number_in(self.request, "vatAmount")
+
+    @property
+    def currency(self) -> str:
+        """The currency of every amount."""
+        return self.text("currency")
 
     @property
     def payee_reference(self) -> str:
@@ -180,7 +281,7 @@ class PaymentOrder:
     @property
     def items(self) -> list[JsonObject]:
         """The order lines that were sent, if any."""
-        return [item for item in map(as_object, as_list(self.request.get("orderItems")) or []) if item is not None]
+        return items_of(self.request)
 
     @property
     def operation(self) -> str:
@@ -200,16 +301,12 @@ class PaymentOrder:
     @property
     def is_typed_by_staff(self) -> bool:
         """Whether the merchant's staff types the card (MOTO)."""
-        return self.request.get("generateMotoPayment") is True
+        return self.asks("generateMotoPayment")
 
     @property
     def payer_reference(self) -> str:
         """The merchant's word for the payer."""
         return self.part_text("payer", "payerReference")
-
-    def generates(self, kind: TokenKind) -> bool:
-        """Say whether the merchant asks for a token of this kind."""
-        return self.request.get(GENERATE[kind]) is True
 
     @property
     def instrument_mode(self) -> bool:
@@ -219,7 +316,7 @@ class PaymentOrder:
     @property
     def merchant_menu(self) -> tuple[Instrument, ...]:
         """What the merchant's agreement allows in the order's currency."""
-        return available_instruments(self.merchant.instruments, self.text("currency"))
+        return available_instruments(self.merchant.instruments, self.currency)
 
     @property
     def menu(self) -> tuple[Instrument, ...]:
@@ -247,18 +344,21 @@ class PaymentOrder:
 
     def offers(self, names: Iterable[str]) -> tuple[Instrument, ...]:
         """Return those of the named instruments that can be offered, in that order."""
-        chosen = available_instruments(names, self.text("currency"))
+        chosen = available_instruments(names, self.currency)
         return tuple(instrument for instrument in chosen if instrument in self.merchant_menu)
+
+    def asks(self, name: str) -> bool:
+        """Say whether the request has ``name`` as true."""
+        return self.request.get(name) is True
+
+    def generates(self, kind: TokenKind) -> bool:
+        """Say whether the merchant asks for a token of this kind."""
+        return self.asks(GENERATE[kind])
 
     def text(self, name: str) -> str:
         """Return the text ``name`` of the request, empty when it was not sent."""
         value = self.request.get(name)
         return value if isinstance(value, str) else ""
-
-    def number(self, name: str) -> int:
-        """Return the whole number ``name`` of the request, 0 when it was not sent."""
-        value = self.request.get(name)
-        return value if isinstance(value, int) else 0
 
     def part(self, name: str) -> JsonObject:
         """Return the object ``name`` of the request, empty when it was not sent."""
@@ -273,7 +373,7 @@ class PaymentOrder:
 
     def total(self, *kinds: TransactionKind) -> int:
         """Return the sum of the movements of ``kinds``."""
-        return _sum(transaction for transaction in self.transactions if transaction.kind in kinds)
+        return sum(transaction.amount for transaction in self.transactions if transaction.kind in kinds)
 
     @property
     def authorized(self) -> int:
@@ -329,5 +429,12 @@ class PaymentOrder:
         return any(attempt.instrument.opens_app for attempt in self.open_attempts)
 
 
-def _sum(transactions: Iterable[Transaction]) -> int:
-    return sum(transaction.amount for transaction in transactions)
+def items_of(body: JsonObject) -> list[JsonObject]:
+    """Return the order lines in a request."""
+    return [item for item in map(as_object, as_list(body.get("orderItems")) or []) if item is not None]
+
+
+def number_in(body: JsonObject, name: str) -> int:
+    """Return the whole number ``name`` of a request, 0 when it was not sent."""
+    value = body.get(name)
+    return value if isinstance(value, int) else 0

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from prenopay.testing.emulators.swish.authority import IssuedCertificate, KeyPurpose, SwishAuthority
+from prenopay.testing.emulators.swish.authority import (
+    IssuedCertificate,
+    KeyPurpose,
+    SwishAuthority,
+    is_payout_signature,
+    sign_payout,
+)
 from prenopay.testing.emulators.swish.behaviour import (
     AWKWARD,
     MSS,
@@ -16,22 +22,29 @@ from prenopay.testing.emulators.swish.behaviour import (
     ReferenceSigns,
     RemainingStyle,
 )
-from prenopay.testing.emulators.swish.books import (
+from prenopay.testing.emulators.swish.documents import CALLBACK_SOURCE
+from prenopay.testing.emulators.swish.emulator import (
+    API_HOSTS,
+    QR_HOSTS,
+    PhoneFace,
+    Presenting,
+    ServedSwish,
+    SwishEmulator,
+    serve_swish,
+)
+from prenopay.testing.emulators.swish.payer import DEFAULT_PAYER, PayerRefused
+from prenopay.testing.emulators.swish.register import (
+    DEFAULT_NUMBER,
     ChargeRecord,
     ConsentRecord,
     PaymentRecord,
     PayoutRecord,
     RefundRecord,
+    Status,
+    SwishMerchant,
+    SwishPayer,
     Totals,
 )
-from prenopay.testing.emulators.swish.emulator import API_HOSTS, QR_HOSTS, SwishEmulator
-from prenopay.testing.emulators.swish.faces import PhoneFace, Presenting
-from prenopay.testing.emulators.swish.merchants import DEFAULT_NUMBER, SwishMerchant, SwishPayer
-from prenopay.testing.emulators.swish.notices import CALLBACK_SOURCE
-from prenopay.testing.emulators.swish.objects import Status
-from prenopay.testing.emulators.swish.payer_side import DEFAULT_PAYER, PayerRefused
-from prenopay.testing.emulators.swish.serving import ServedSwish, serve_swish
-from prenopay.testing.emulators.swish.signatures import is_payout_signature, sign_payout
 
 __all__ = [
     "API_HOSTS",

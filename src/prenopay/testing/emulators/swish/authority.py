@@ -1,31 +1,38 @@
-"""Certificates as Swish issues them: a root, a bank's two certificate authorities, and the merchants' leaves."""
+"""Certificates as Swish issues them, and the signatures of payouts that are checked with them.
+
+A root, a bank's two certificate authorities, and the merchants' leaves.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import functools
+import hashlib
 import ipaddress
+import json
+import os
 import ssl
+import tempfile
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from prenopay.testing.emulators.swish.secrets_to_ssl import load_pair
-
-__all__ = ["IssuedCertificate", "KeyPurpose", "SwishAuthority"]
 
 _POLICY: Final = x509.ObjectIdentifier("1.2.752.237.1.1.1")
 """The certificate policy in every leaf of the public test bundle."""
 _VALID: Final = timedelta(days=2 * 365)
 """Merchants renew every second year."""
-_EXPONENT: Final = 65537
 _AUTHORITY_LIVES: Final = timedelta(days=20 * 365)
 _PKCS12_PASSWORD: Final = b"swish"  # the password of every .p12 in the public test bundle
 
@@ -67,10 +74,7 @@ class IssuedCertificate:
     @property
     def key_pem(self) -> bytes:
         """The key, PKCS#8, not encrypted."""
-        if self.private_key is None:
-            return b""
-        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        return self.private_key.private_bytes(encoding, form, serialization.NoEncryption())
+        return _private_pem(self.private_key) if self.private_key else b""
 
     def pkcs12(self, password: bytes = _PKCS12_PASSWORD) -> bytes:
         """Key, leaf and intermediates in one encrypted file."""
@@ -134,7 +138,8 @@ class SwishAuthority:
         own_key: bool = False,
     ) -> IssuedCertificate:
         """Issue a certificate with its key for a Swish ``number``; production takes 4096 bits and no less."""
-        key = _new_key(key_size) if own_key else _KEYS.leaf(key_size, KeyPurpose(purpose))
+        with _MAKING:
+            key = _new_key(key_size) if own_key else _lent_key(key_size, KeyPurpose(purpose))
         leaf = self._leaf(number, organisation, key.public_key(), begins=not_before, ends=not_after)
         return self._note(leaf, number, KeyPurpose(purpose), key)
 
@@ -187,19 +192,19 @@ class SwishAuthority:
         names = [_general_name(host) for host in hosts]
         key = _new_authority_key()
         begins = self._now - timedelta(days=1)
-        built = _builder(_name(str(names[0].value)), key.public_key(), self._server_root, begins, begins + _VALID)
-        for extension, critical in (
+        subject = _name(str(names[0].value))
+        built = _builder(
+            subject,
+            key.public_key(),
+            self._server_root,
+            begins,
+            begins + _VALID,
             (x509.SubjectAlternativeName(names), False),
             (x509.BasicConstraints(ca=False, path_length=None), True),
             (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
             (_key_usage(ca=False), True),
-            (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
-            (_authority_key(self._server_root), False),
-        ):
-            built = built.add_extension(extension, critical)
-        pem = _pem(built.sign(self._server_key, hashes.SHA256()))
-        form = serialization.PrivateFormat.PKCS8
-        return pem, key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+        )
+        return _pem(built.sign(self._server_key, hashes.SHA256())), _private_pem(key)
 
     def _authority(
         self,
@@ -211,16 +216,10 @@ class SwishAuthority:
     ) -> x509.Certificate:
         """Return an authority's certificate; without an ``issuer`` it is its own."""
         begins = self._now - timedelta(days=1)
-        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        above = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
-        return (
-            _builder(_name(name), key.public_key(), issuer, begins, begins + _AUTHORITY_LIVES)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(_key_usage(ca=True), critical=True)
-            .add_extension(own, critical=False)
-            .add_extension(_authority_key(issuer) if issuer else above, critical=False)
-            .sign(by or key, hashes.SHA512())
-        )
+        ends = begins + _AUTHORITY_LIVES
+        is_ca = (x509.BasicConstraints(ca=True, path_length=None), True)
+        built = _builder(_name(name), key.public_key(), issuer, begins, ends, is_ca, (_key_usage(ca=True), True))
+        return built.sign(by or key, hashes.SHA512())
 
     def _leaf(
         self,
@@ -232,23 +231,15 @@ class SwishAuthority:
         ends: datetime | None = None,
     ) -> x509.Certificate:
         """Return a leaf with the extensions of the test bundle's, and no others: no KeyUsage, no EKU."""
-        subject = _name(number, organisation)
         begins = begins or self._now - timedelta(days=1)
-        built = _builder(subject, key, self._customers, begins, ends or begins + _VALID)
         policy = x509.CertificatePolicies([x509.PolicyInformation(_POLICY, None)])
-        return (
-            built.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-            .add_extension(_authority_key(self._customers), critical=False)
-            .add_extension(policy, critical=False)
-            .sign(self._customer_key, hashes.SHA512())
+        subject, ends = _name(number, organisation), ends or begins + _VALID
+        return _builder(subject, key, self._customers, begins, ends, (policy, False)).sign(
+            self._customer_key, hashes.SHA512()
         )
 
     def _note(
-        self,
-        leaf: x509.Certificate,
-        number: str,
-        purpose: KeyPurpose,
-        key: rsa.RSAPrivateKey | None,
+        self, leaf: x509.Certificate, number: str, purpose: KeyPurpose, key: rsa.RSAPrivateKey | None
     ) -> IssuedCertificate:
         chain = (self._customers, self._bank)
         made = IssuedCertificate(number=number, purpose=purpose, leaf=leaf, chain=chain, private_key=key)
@@ -263,8 +254,12 @@ def _builder(
     issuer: x509.Certificate | None,
     begins: datetime,
     ends: datetime,
+    *extensions: tuple[x509.ExtensionType, bool],
 ) -> x509.CertificateBuilder:
-    return (
+    """Return a certificate to be signed; without an ``issuer`` it is its own."""
+    own = x509.SubjectKeyIdentifier.from_public_key(key)
+    above = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value if issuer else own
+    built = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer.subject if issuer else subject)
@@ -273,6 +268,10 @@ def _builder(
         .not_valid_before(begins)
         .not_valid_after(ends)
     )
+    by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(above)
+    for extension, is_critical in (*extensions, (own, False), (by, False)):
+        built = built.add_extension(extension, is_critical)
+    return built
 
 
 def _name(common: str, organisation: str = "Emulator") -> x509.Name:
@@ -285,11 +284,6 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
-
-
-def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
 def _key_usage(*, ca: bool) -> x509.KeyUsage:
@@ -310,23 +304,17 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-class _KeyRing:
-    """Keys that were made in this process: many certificates of one test run share one slow key."""
+_MAKING: Final = threading.Lock()
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._leaves: dict[tuple[int, KeyPurpose], rsa.RSAPrivateKey] = {}
 
-    def leaf(self, size: int, purpose: KeyPurpose) -> rsa.RSAPrivateKey:
-        """Return the key of this size; what signs payouts has another than what speaks TLS."""
-        with self._lock:
-            if (size, purpose) not in self._leaves:
-                self._leaves[size, purpose] = _new_key(size)
-            return self._leaves[size, purpose]
+@functools.cache
+def _lent_key(size: int, _: KeyPurpose) -> rsa.RSAPrivateKey:
+    """Return the key that this process lends: what signs payouts has another than what speaks TLS."""
+    return _new_key(size)
 
 
 def _new_key(size: int) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=_EXPONENT, key_size=size)
+    return rsa.generate_private_key(public_exponent=65537, key_size=size)
 
 
 def _new_authority_key() -> ec.EllipticCurvePrivateKey:
@@ -334,4 +322,79 @@ def _new_authority_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-_KEYS: Final = _KeyRing()
+def _private_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    plain = serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+
+
+def load_pair(context: ssl.SSLContext, certificates_pem: bytes, key_pem: bytes) -> None:
+    """Have ``context`` present the certificates: ``ssl`` reads files only, so there is one for a moment."""
+    descriptor, name = tempfile.mkstemp(suffix=".pem")  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key_pem + certificates_pem)
+        context.load_cert_chain(name)
+    finally:
+        Path(name).unlink()
+
+
+# A payout's signature
+
+
+def is_payout_signature(key: rsa.RSAPublicKey, payload: bytes, signature: str) -> bool:
+    """Say whether ``signature`` (base64) is Swish's double hash of ``payload``.
+
+    That is RSASSA-PKCS1-v1_5 with SHA-512 over the 64 bytes of SHA-512 over the payload: the digest is
+    hashed again. The guide is short on it (MSS user guide 2.0, §11.2); four clients that the simulator
+    accepts do it so. A signature over the payload itself, or over a bare digest, is refused.
+    """
+    try:
+        signed = base64.b64decode(signature, validate=True)
+        key.verify(signed, hashlib.sha512(payload).digest(), padding.PKCS1v15(), hashes.SHA512())
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
+
+
+def sign_payout(key: rsa.RSAPrivateKey, payload: bytes) -> str:
+    """Return the signature that ``is_payout_signature`` accepts."""
+    signed = key.sign(hashlib.sha512(payload).digest(), padding.PKCS1v15(), hashes.SHA512())
+    return base64.b64encode(signed).decode()
+
+
+def payload_bytes(body: bytes) -> bytes:
+    """Return the bytes of the member ``payload`` as they are in ``body``; raises ``ValueError`` if there is none.
+
+    Nothing is re-encoded: key order, spacing and escapes are the sender's.
+    """
+    text, decoder = body.decode(), json.JSONDecoder()
+    place, found = _past(text, 0, "{"), b""
+    while True:
+        name, place = decoder.raw_decode(text, _skip(text, place))
+        start = _skip(text, _past(text, place, ":"))
+        _, place = decoder.raw_decode(text, start)
+        if name == "payload":
+            if found:
+                message = "there is more than one payload"
+                raise ValueError(message)
+            found = text[start:place].encode()
+        place = _skip(text, place)
+        if text[place : place + 1] != ",":
+            break
+        place += 1
+    if not found:
+        message = "there is no payload"
+        raise ValueError(message)
+    return found
+
+
+def _skip(text: str, place: int) -> int:
+    return place + len(text[place:]) - len(text[place:].lstrip(" \t\r\n"))
+
+
+def _past(text: str, place: int, mark: str) -> int:
+    place = _skip(text, place)
+    if text[place : place + 1] != mark:
+        message = f"{mark} is missing"
+        raise ValueError(message)
+    return place + 1

@@ -1,7 +1,7 @@
 """The emulator's switches: everything about Swish that its texts leave open, or that was seen in more than one way.
 
 The defaults are strict and like production: the payer must act, numbers must belong to the caller's
-certificate, refunds are held against the payment. ``MSS`` behaves as Getswish's own simulator does.
+certificate, refunds are compared with the payment. ``MSS`` behaves as Getswish's own simulator does.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ _LETTERS: Final = "A-Za-zÅÄÖåäö0-9"
 
 
 class MessageSigns(Enum):
-    """Which signs a message may have: (for payments, for refunds and payouts)."""
+    """Which characters a message may have: (for payments, for refunds and payouts)."""
 
     NARROW = (rf"[{_LETTERS} :;.,?!()\"-]*", rf"[{_LETTERS} :;.,?!()\"]*")
     """MSS user guide 2.0: the hyphen for payments only."""
@@ -106,7 +106,7 @@ class MessageSigns(Enum):
     """A newer copy of the developer site."""
 
     def allow(self, message: str, *, payment: bool) -> bool:
-        """Say whether every sign is allowed."""
+        """Say whether every character is allowed."""
         return re.fullmatch(self.value[0 if payment else 1], message) is not None
 
 
@@ -151,7 +151,7 @@ class Behaviour:
     one_open_request_per_payer: bool = True
     """RP06, for e-commerce."""
     refunds_are_linked: bool = True
-    """Hold refunds against the payment (RF02, RF03, RF04, RF06, RF08); the simulator takes any reference."""
+    """Compare refunds with the payment (RF02, RF03, RF04, RF06, RF08); the simulator takes any reference."""
     refund_pause: timedelta = timedelta(0)
     """Refunds that come closer than this get 429; Getswish asks for one second."""
 
@@ -170,9 +170,9 @@ class Behaviour:
     payout_dates: DateStyle = DateStyle.BARE
     absent: AbsentStyle = AbsentStyle.NULL
     reference_early: bool = False
-    """``paymentReference`` stands in objects that were never paid, as in the guide's samples."""
+    """``paymentReference`` is in objects that were never paid, as in the guide's samples."""
     paid_date_on_cancelled: bool = False
-    """``datePaid`` too stands in cancelled ones."""
+    """``datePaid`` is in cancelled ones too."""
     token_in_object: bool = False
     """GET shows the ``paymentRequestToken`` again; no text says that it does."""
     token_style: Literal["hex", "opaque"] = "hex"  # noqa: S105 - the name of a style

@@ -1,17 +1,19 @@
-"""Payments, refunds and payouts as JSON, in the words and the order of the guide (MSS user guide 2.0, §6, §10, §12)."""
+"""Objects as JSON, in the words of the guide (MSS user guide 2.0, §6, §10, §12), and callbacks with them."""
 
 from __future__ import annotations
 
 from typing import Final, assert_never
 
-from prenopay.testing.emulators.jsonvalues import JsonObject
-from prenopay.testing.emulators.swish.behaviour import AbsentStyle, Behaviour, DateStyle
-from prenopay.testing.emulators.swish.codes import Call, text_of
-from prenopay.testing.emulators.swish.formats import amount_of, stamp
-from prenopay.testing.emulators.swish.objects import Item, Payment, Payout, Refund, Status
+from prenopay.testing.callbacks import Callback
+from prenopay.testing.emulators.swish.behaviour import AbsentStyle, Behaviour, DateStyle, IdentifierPlace
+from prenopay.testing.emulators.swish.problems import Call, text_of
+from prenopay.testing.emulators.swish.register import Charge, Consent, Item, Payment, Payout, Refund, Register, Status
+from prenopay.testing.emulators.swish.requests import amount_of, stamp
+from prenopay.testing.http import JsonObject
 
-__all__ = ["document_of"]
-
+CALLBACK_SOURCE: Final = "89.46.83.171"
+"""The address from which the simulator calls, as several integrators saw it."""
+_IDENTIFIER: Final = "callbackIdentifier"
 _TEXTS: Final = frozenset({"payeePaymentReference", "payerPaymentReference", "message", "errorMessage"})
 """Members that were seen as ``""`` where they are absent; the others were seen as ``null`` only."""
 
@@ -33,95 +35,109 @@ def document_of(item: Item, behaviour: Behaviour) -> JsonObject:
     return _with_absent(members, behaviour.absent)
 
 
-def _payment(payment: Payment, behaviour: Behaviour) -> JsonObject:
-    style = behaviour.dates
-    is_paid, is_cancelled = payment.status is Status.PAID, payment.status is Status.CANCELLED
-    shows_reference = is_paid or behaviour.reference_early or payment.error_code == "DS24"
-    shows_date = is_cancelled and behaviour.paid_date_on_cancelled
-    status = behaviour.open_status if payment.status is Status.CREATED else payment.status.value
-    token: JsonObject = {"paymentRequestToken": payment.token} if behaviour.token_in_object and payment.token else {}
-    date_paid = stamp(payment.created, style) if shows_date else _date(payment, style)
+def _common(item: Item, behaviour: Behaviour, payer: str, payee: str, dates: DateStyle) -> JsonObject:
+    """Return the members that all three have; a payment's error says nothing of the call."""
+    call = Call.REFUND if isinstance(item, Refund) else Call.PAYOUT if isinstance(item, Payout) else None
     return {
-        "id": payment.id,
-        "payeePaymentReference": payment.reference,
-        "paymentReference": payment.payment_reference if shows_reference else None,
-        "callbackUrl": payment.callback_url,
-        "callbackIdentifier": payment.callback_identifier,
-        "payerAlias": payment.payer,
-        "payeeAlias": payment.merchant.number,
-        "amount": amount_of(payment.amount, behaviour.amounts),
+        "paymentReference": item.payment_reference,
+        "callbackUrl": item.callback_url,
+        _IDENTIFIER: item.callback_identifier,
+        "payerAlias": payer,
+        "payeeAlias": payee,
+        "amount": amount_of(item.amount, behaviour.amounts),
         "currency": "SEK",
-        "message": payment.message,
-        "status": status,
-        "dateCreated": stamp(payment.created, style),
-        "datePaid": date_paid,
-        "errorCode": payment.error_code,
-        "errorMessage": text_of(payment.error_code) if payment.error_code else None,
-        **token,
+        "message": item.message,
+        "status": item.status.value,
+        "dateCreated": stamp(item.created, dates),
+        "datePaid": stamp(item.paid, dates) if item.paid else None,
+        "errorCode": item.error_code,
+        "errorMessage": text_of(item.error_code, call) if item.error_code else None,
     }
+
+
+def _payment(payment: Payment, behaviour: Behaviour) -> JsonObject:
+    members = _common(payment, behaviour, payment.payer, payment.merchant.number, behaviour.dates)
+    members = {"id": payment.id, "payeePaymentReference": payment.reference, **members}
+    if not (payment.status is Status.PAID or behaviour.reference_early or payment.error_code == "DS24"):
+        members["paymentReference"] = None
+    if payment.status is Status.CREATED:
+        members["status"] = behaviour.open_status
+    if payment.status is Status.CANCELLED and behaviour.paid_date_on_cancelled:
+        members["datePaid"] = members["dateCreated"]
+    if behaviour.token_in_object and payment.token:
+        members["paymentRequestToken"] = payment.token
+    return members
 
 
 def _refund(refund: Refund, behaviour: Behaviour) -> JsonObject:
-    shows_reference = refund.status is not Status.VALIDATED or behaviour.reference_early
-    return {
-        "id": refund.id,
-        "paymentReference": refund.payment_reference if shows_reference else None,
-        "payerPaymentReference": refund.reference,
-        "originalPaymentReference": refund.original_reference,
-        "callbackUrl": refund.callback_url,
-        "callbackIdentifier": refund.callback_identifier,
-        "payerAlias": refund.merchant.number,
-        "payeeAlias": refund.payee,
-        "amount": amount_of(refund.amount, behaviour.amounts),
-        "currency": "SEK",
-        "message": refund.message,
-        "status": refund.status.value,
-        "dateCreated": stamp(refund.created, behaviour.dates),
-        "datePaid": _date(refund, behaviour.dates),
-        "errorMessage": text_of(refund.error_code, Call.REFUND) if refund.error_code else None,
-        "additionalInformation": None,
-        "errorCode": refund.error_code,
-    }
+    members = _common(refund, behaviour, refund.merchant.number, refund.payee, behaviour.dates)
+    if refund.status is Status.VALIDATED and not behaviour.reference_early:
+        members["paymentReference"] = None
+    references = {"payerPaymentReference": refund.reference, "originalPaymentReference": refund.original_reference}
+    return {"id": refund.id, **references, **members, "additionalInformation": None}
 
 
 def _payout(payout: Payout, behaviour: Behaviour) -> JsonObject:
-    return {
-        "paymentReference": payout.payment_reference,
-        "payoutInstructionUUID": payout.id,
-        "payerPaymentReference": payout.reference,
-        "callbackUrl": payout.callback_url,
-        "callbackIdentifier": payout.callback_identifier,
-        "payerAlias": payout.merchant.number,
-        "payeeAlias": payout.payee,
-        "payeeSSN": payout.payee_ssn,
-        "amount": amount_of(payout.amount, behaviour.amounts),
-        "currency": "SEK",
-        "message": payout.message,
-        "payoutType": "PAYOUT",
-        "status": payout.status.value,
-        "dateCreated": stamp(payout.created, behaviour.payout_dates),
-        "datePaid": _date(payout, behaviour.payout_dates),
-        "errorMessage": text_of(payout.error_code, Call.PAYOUT) if payout.error_code else None,
-        "additionalInformation": None,
-        "errorCode": payout.error_code,
-    }
-
-
-def _date(item: Item, style: DateStyle) -> str | None:
-    return stamp(item.paid, style) if item.paid else None
+    members = _common(payout, behaviour, payout.merchant.number, payout.payee, behaviour.payout_dates)
+    names = {"payoutInstructionUUID": payout.id, "payerPaymentReference": payout.reference}
+    return {**names, **members, "payeeSSN": payout.payee_ssn, "payoutType": "PAYOUT", "additionalInformation": None}
 
 
 def _with_absent(members: JsonObject, style: AbsentStyle) -> JsonObject:
     """Write what is absent (``None`` or ``""``) in the asked style."""
-    match style:
-        case AbsentStyle.NULL:
-            return {name: None if value == "" else value for name, value in members.items()}
-        case AbsentStyle.EMPTY:
-            return {
-                name: ("" if name in _TEXTS else None) if value is None or value == "" else value
-                for name, value in members.items()
-            }
-        case AbsentStyle.MISSING:
-            return {name: value for name, value in members.items() if value is not None and value != ""}
+    present = {name: value for name, value in members.items() if value is not None and value != ""}
+    if style is AbsentStyle.MISSING:
+        return present
+    blank = _TEXTS if style is AbsentStyle.EMPTY else frozenset[str]()
+    return {name: present.get(name, "" if name in blank else None) for name in members}
+
+
+def consent_document(consent: Consent) -> JsonObject:
+    """Return what GET and callbacks say of a consent."""
+    return {
+        "id": consent.id,
+        "status": consent.status,
+        "payee": {"alias": consent.merchant.number},
+        "payer": {"alias": consent.payer or None},
+        "payeePaymentReference": consent.reference or None,
+        "callbackUrl": consent.callback_url,
+        _IDENTIFIER: consent.callback_identifier or None,
+    }
+
+
+def charge_document(charge: Charge, register: Register) -> JsonObject:
+    """Return what GET and callbacks say of a charge on a consent."""
+    behaviour = register.behaviour
+    return {
+        "id": charge.id,
+        "consentId": charge.consent.id,
+        "status": charge.status,
+        "amount": {"value": amount_of(charge.amount, behaviour.amounts), "currency": "SEK"},
+        "message": charge.message or None,
+        "paymentReference": charge.payment_reference or None,
+        "date": stamp(register.now(), behaviour.dates),
+        "errorCode": charge.error_code or None,
+        "errorMessage": text_of(charge.error_code) if charge.error_code else None,
+    }
+
+
+def notify(register: Register, item: Item | Consent | Charge, *, naming: str = "") -> Callback | None:
+    """Queue a callback about ``item``, if it has an address: the object as GET shows it, and the identifier.
+
+    ``naming`` puts a false id into the body.
+    """
+    match item:
+        case Consent():
+            body = consent_document(item)
+        case Charge():
+            body = charge_document(item, register)
         case _:
-            assert_never(style)
+            body = document_of(item, register.behaviour)
+    if naming:
+        body["payoutInstructionUUID" if isinstance(item, Payout) else "id"] = naming
+    place, headers = register.behaviour.identifier_place, [("content-type", "application/json; charset=utf-8")]
+    if item.callback_identifier and place in {IdentifierPlace.BOTH, IdentifierPlace.HEADER}:
+        headers.append((_IDENTIFIER, item.callback_identifier))
+    if place in {IdentifierPlace.HEADER, IdentifierPlace.NOWHERE}:
+        body.pop(_IDENTIFIER, None)
+    return register.tell(item.callback_url, body, about=item.id, headers=tuple(headers))

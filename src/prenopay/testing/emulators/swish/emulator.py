@@ -1,52 +1,116 @@
-"""The emulated Swish as one object: handle a call, act as the payer, read the books, misbehave on request."""
+"""The emulated Swish as one object: handle a call, act as the payer, read the books, misbehave on request.
+
+::
+
+    with serve_swish(emulator) as served:
+        print(served.api.url, served.phone.url)  # https://127.0.0.1:49152 http://127.0.0.1:49153
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from email.utils import format_datetime
-from typing import Final
-from urllib.parse import urlsplit
+import os
+import ssl
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TypeVar
 
-from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post
+from prenopay.testing.callbacks import Callback, CallbackQueue, Post, posting_without_name
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.control import CONTROL_PREFIX, ControlPanel, ControlRefused, take
-from prenopay.testing.emulators.jsonvalues import JsonObject
-from prenopay.testing.emulators.swish.api import Api
-from prenopay.testing.emulators.swish.authority import SwishAuthority
+from prenopay.testing.control import CONTROL_PREFIX
+from prenopay.testing.emulators.gateway import EmulatedGateway
+from prenopay.testing.emulators.swish.api import QR_PATH, Api, describe_call
+from prenopay.testing.emulators.swish.authority import KeyPurpose, SwishAuthority
 from prenopay.testing.emulators.swish.behaviour import Behaviour, CallbackAddresses
-from prenopay.testing.emulators.swish.books import (
+from prenopay.testing.emulators.swish.documents import notify
+from prenopay.testing.emulators.swish.page import Pages
+from prenopay.testing.emulators.swish.payer import Payer
+from prenopay.testing.emulators.swish.register import (
+    PHONE_PATH,
     ChargeRecord,
     ConsentRecord,
     PaymentRecord,
     PayoutRecord,
     RefundRecord,
+    Register,
+    SwishMerchant,
+    SwishPayer,
     Totals,
+    charge_record,
+    consent_record,
     describe,
+    payment_record,
+    payout_record,
+    refund_record,
 )
-from prenopay.testing.emulators.swish.calls import PHONE_PATH, QR_PATH, describe_call
-from prenopay.testing.emulators.swish.faces import PhoneFace, Presenting
-from prenopay.testing.emulators.swish.merchants import SwishMerchant, SwishPayer
-from prenopay.testing.emulators.swish.notices import notify
-from prenopay.testing.emulators.swish.objects import Item, Payment
-from prenopay.testing.emulators.swish.page.pages import Pages
-from prenopay.testing.emulators.swish.payer_side import DEFAULT_PAYER, PayerSide
-from prenopay.testing.emulators.swish.recurring import Recurring
-from prenopay.testing.emulators.swish.register import Register
-from prenopay.testing.emulators.swish.serving import serve_swish_forever
-from prenopay.testing.faults import FaultPlan, meet
-from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, Outcome, Refused
-from prenopay.testing.transcript import Transcript
+from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, JsonObject, Outcome, Refused
+from prenopay.testing.server import Served, serve, serve_until_interrupted
 
-__all__ = ["API_HOSTS", "QR_HOSTS", "SwishEmulator"]
+KeptT = TypeVar("KeptT")
+RecordT = TypeVar("RecordT")
 
 API_HOSTS: Final = ("cpc.getswish.net", "mss.cpc.getswish.net", "staging.getswish.pub.tds.tieto.com")
 QR_HOSTS: Final = ("mpc.getswish.net",)
 """The sandbox draws its codes on the host of its API."""
+_OPEN: Final = (PHONE_PATH, QR_PATH, CONTROL_PREFIX)
+_MISDIRECTED: Final = 421
+_HOME: Final = EmulatorAnswer(status=303, headers=(("location", PHONE_PATH),))
+_WELCOME: Final = """\
+An emulated Swish answers until you press Ctrl-C. No money moves.
+
+  merchants (mutual TLS)  {url}
+  the payer's phone       {phone}
+
+The merchant's files are in {folder} and go when the emulator ends. For a prenopay.toml:
+
+  [accounts.swish]
+  provider = "swish"
+  environment = "test"
+  number = "{number}"
+  base_url = "{url}"
+  certificate = "file:{certificate}"
+  private_key = "file:{private_key}"
+  trust = "file:{trust}"
+
+Control it (payments, faults, clock, callbacks) at {control}"""
 
 
-class SwishEmulator:
+class Presenting:
+    """Calls as if with the certificate of one Swish number, without TLS."""
+
+    def __init__(self, emulator: Emulator, number: str) -> None:
+        """Call ``emulator`` as ``number``; empty for a caller without a certificate."""
+        self._emulator = emulator
+        self._number = number
+        self.clock: VirtualClock = emulator.clock
+        self.callbacks: CallbackQueue = emulator.callbacks
+
+    def handle(self, request: EmulatorRequest) -> Outcome:
+        """Act on one call."""
+        return self._emulator.handle(replace(request, client_name=self._number))
+
+    def settle(self) -> None:
+        """Let happen what was due by now."""
+        self._emulator.settle()
+
+
+class PhoneFace(Presenting):
+    """What needs no certificate: the phone's pages, QR codes, and the control API."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        """Show ``emulator``."""
+        super().__init__(emulator, "")
+
+    def handle(self, request: EmulatorRequest) -> Outcome:
+        """Act on one call; what needs a certificate is served on another port."""
+        if request.path == "/":
+            return _HOME
+        return self._emulator.handle(request) if request.path.startswith(_OPEN) else EmulatorAnswer(status=_MISDIRECTED)
+
+
+class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
     """Swish Handel: payment requests, refunds, payouts, QR codes, and recurring payments as an experiment.
 
     One synchronous, thread-safe object. Payments are named by their id, their token, the merchant's
@@ -64,55 +128,41 @@ class SwishEmulator:
         behaviour: Behaviour | None = None,
     ) -> None:
         """Serve the merchants, or one of its own; ``seed`` decides every reference and token."""
-        behaviour = behaviour or Behaviour()
-        self.clock: VirtualClock = clock or VirtualClock()
-        self.faults: FaultPlan = FaultPlan()
-        self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
-        self.transcript: Transcript = Transcript()
         self.merchants: tuple[SwishMerchant, ...] = tuple(merchants) or (SwishMerchant(),)
         self._authority = authority
-        self._lock = threading.RLock()
-        self._register = Register(
-            clock=self.clock,
-            callbacks=self.callbacks,
-            merchants=self.merchants,
-            payers=payers,
-            behaviour=behaviour,
-            seed=seed,
-        )
-        self._payer = PayerSide(self._register)
-        self._recurring = Recurring(self._register)
-        self._api = Api(self._register, self._payer, self._recurring, lambda: self.authority)
-        self._pages = Pages(self._register, self._payer)
-        self._control = ControlPanel(self)
+        behaviour = behaviour or Behaviour()
+        self._register = Register(clock=clock, merchants=self.merchants, payers=payers, behaviour=behaviour, seed=seed)
+        self._api = Api(self._register, lambda: self.authority)
+        self._pages = Pages(self._register, self)
+        super().__init__(self._register)
 
     @classmethod
     def serve_forever(cls, *, port: int, as_json: bool = False) -> None:
-        """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it."""
+        """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it.
+
+        Certificate, key and trust are in a folder of their own until then.
+        """
         behaviour = Behaviour(callback_addresses=CallbackAddresses.LOCAL_HTTP)
         emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour)
-        serve_swish_forever(emulator, port=port, as_json=as_json)
+        number = emulator.merchants[0].number
+        with tempfile.TemporaryDirectory(prefix="prenopay-swish-", ignore_cleanup_errors=True) as folder:
+
+            def tell(served: ServedSwish) -> dict[str, str]:
+                phone = served.phone.url
+                where = {"url": served.api.url, "phone": f"{phone}{PHONE_PATH}", "control": f"{phone}{CONTROL_PREFIX}"}
+                files = _write_files(Path(folder), emulator.authority, number)
+                return {**where, "number": number, "folder": folder, **files}
+
+            serving = serve_swish(emulator, port=port, phone_port=port + 1 if port else 0)
+            serve_until_interrupted(serving, tell, _WELCOME, as_json=as_json)
 
     @property
     def authority(self) -> SwishAuthority:
         """Whose certificates are good here; made when it is first wanted."""
-        with self._lock:
+        with self._register.lock:
             if self._authority is None:
                 self._authority = SwishAuthority()
             return self._authority
-
-    @property
-    def behaviour(self) -> Behaviour:
-        """How it behaves; may be replaced at any time."""
-        return self._register.behaviour
-
-    @behaviour.setter
-    def behaviour(self, behaviour: Behaviour) -> None:
-        with self._lock:
-            self._register.behaviour = behaviour
-            self.callbacks.schedule = behaviour.retry_schedule
-
-    # Who calls
 
     @property
     def mounts(self) -> dict[str, Emulator]:
@@ -132,86 +182,15 @@ class SwishEmulator:
         """Its pages, QR codes and control API alone: what is served without client certificates."""
         return PhoneFace(self)
 
-    # What callers do
-
-    def handle(self, request: EmulatorRequest) -> Outcome:
-        """Act on one call, unless a planned fault is in the way. Without a certificate, no call arrives."""
-        if request.path.startswith(CONTROL_PREFIX):
-            return self._control.answer(request)
-        with self._lock:
-            self._register.settle()
-            call, reference = describe_call(request)
-            fault = self.faults.take(method=request.method, path=request.path, call=call)
-            outcome = meet(fault, lambda: self._answer(request)) if _may_enter(request) else Refused()
-            self.transcript.add(
-                at=self.clock.now(),
-                method=request.method,
-                path=request.path,
-                call=call,
-                reference=reference,
-                outcome=outcome,
-            )
-            return outcome
-
-    def settle(self) -> None:
-        """Let happen what was due by now: refunds that move, requests that time out."""
-        with self._lock:
-            self._register.settle()
-
-    def deliver_callbacks(self, post: Post) -> tuple[CallbackAttempt, ...]:
-        """Deliver the callbacks that are due; see ``callbacks`` for holding, dropping, doubling them."""
-        self.settle()
-        return self.callbacks.deliver(post)
-
-    # What a payer does
-
-    def scan(self, payment: str, msisdn: str = DEFAULT_PAYER) -> PaymentRecord:
-        """Open a request by its token, from the phone with this number."""
-        with self._lock:
-            found = self._find(payment)
-            self._payer.scan(found, msisdn)
-            return PaymentRecord.of(found)
-
-    def approve(self, payment: str, *, msisdn: str = "", failing: str = "") -> PaymentRecord:
-        """Sign with BankID; the payment is paid, or the bank lets it end as ``failing``."""
-        with self._lock:
-            found = self._find(payment)
-            self._payer.approve(found, msisdn=msisdn, failing=failing)
-            return PaymentRecord.of(found)
-
-    def decline(self, payment: str) -> PaymentRecord:
-        """Say no in the app."""
-        with self._lock:
-            found = self._find(payment)
-            self._payer.decline(found)
-            return PaymentRecord.of(found)
-
-    def sign_consent(self, consent: str, *, msisdn: str = "", agrees: bool = True) -> str:
-        """Answer a consent, named by id or token; returns its state."""
-        with self._lock:
-            self._register.settle()
-            return self._recurring.sign(consent, msisdn=msisdn, agrees=agrees).status
-
-    def revoke_consent(self, consent: str) -> str:
-        """Take a signed consent back in the app; returns its state."""
-        with self._lock:
-            return self._recurring.revoke(consent).status
-
     # What banks and Swish's people do
-
-    def fail(self, item: str, code: str) -> None:
-        """Let an open payment, refund or payout end with ``code``."""
-        with self._lock:
-            self._payer.fail(self._find_any(item), code)
 
     def fail_next_charge(self, code: str = "RF07") -> None:
         """Let the next charge on a consent end with ``code``, once."""
-        with self._lock:
-            self._recurring.next_code = code
+        self._register.next_charge_code = code
 
     def enrol(self, *members: SwishMerchant | SwishPayer) -> None:
         """Add merchants and payers, or change what is known of them."""
-        with self._lock:
+        with self._register.lock:
             for member in members:
                 if isinstance(member, SwishMerchant):
                     self._register.merchants[member.number] = member
@@ -220,62 +199,50 @@ class SwishEmulator:
 
     def hand_on(self, msisdn: str) -> None:
         """Give a phone number to somebody else: older payments cannot be refunded to it (RF06)."""
-        with self._lock:
-            self._register.handed_on[msisdn] = self.clock.now()
-
-    def forge_callback(self, order: str, *, naming: str) -> Callback:
-        """Queue a callback to the address of ``order`` (any object) whose body names another."""
-        with self._lock:
-            callback = notify(self._register, self._find_any(order), naming=naming)
-            if callback is None:
-                message = f"{order} has no callbackUrl"
-                raise ControlRefused(message)
-            return callback
+        self._register.handed_on[msisdn] = self.clock.now()
 
     # What tests read
 
     @property
     def payments(self) -> tuple[PaymentRecord, ...]:
         """Every payment request as it stands, in the order of creation."""
-        with self._lock:
-            self._register.settle()
-            return tuple(map(PaymentRecord.of, self._register.payments.values()))
+        return self._records(payment_record, self._register.payments)
 
     @property
     def refunds(self) -> tuple[RefundRecord, ...]:
         """Every refund."""
-        with self._lock:
-            self._register.settle()
-            return tuple(map(RefundRecord.of, self._register.refunds.values()))
+        return self._records(refund_record, self._register.refunds)
 
     @property
     def payouts(self) -> tuple[PayoutRecord, ...]:
         """Every payout."""
-        with self._lock:
-            self._register.settle()
-            return tuple(map(PayoutRecord.of, self._register.payouts.values()))
+        return self._records(payout_record, self._register.payouts)
 
     @property
     def consents(self) -> tuple[ConsentRecord, ...]:
         """Every standing consent."""
-        with self._lock:
-            return tuple(map(ConsentRecord.of, self._recurring.consents.values()))
+        return self._records(consent_record, self._register.consents)
 
     @property
     def charges(self) -> tuple[ChargeRecord, ...]:
-        """Every charge on a consent; one that is paid stands among ``payments`` too, and is refunded there."""
-        with self._lock:
-            self._register.settle()
-            return tuple(map(ChargeRecord.of, self._recurring.charges.values()))
+        """Every charge on a consent; one that is paid is among ``payments`` too, and is refunded there."""
+        return self._records(charge_record, self._register.charges)
 
     def payment(self, payment: str) -> PaymentRecord:
         """Return one payment request as it stands."""
-        with self._lock:
-            return PaymentRecord.of(self._find(payment))
+        with self._register.lock:
+            return payment_record(self._register.find(payment))
 
     def books(self) -> dict[str, Totals]:
         """Return what each payment comes to, by id."""
         return {record.id: record.totals for record in self.payments}
+
+    def _records(self, record: Callable[[KeptT], RecordT], kept: Mapping[str, KeptT]) -> tuple[RecordT, ...]:
+        with self._register.lock:
+            self._register.settle()
+            return tuple(map(record, kept.values()))
+
+    # What every emulator has
 
     def describe_orders(self) -> list[JsonObject]:
         """Return every payment request as JSON, for the control API."""
@@ -285,57 +252,78 @@ class SwishEmulator:
         """Return one payment request as JSON, for the control API."""
         return describe(self.payment(order))
 
-    def act_as_payer(self, action: str, order: str, arguments: Mapping[str, object]) -> JsonObject:
-        """Do a payer action by its name, for the control API."""
-        given = {"msisdn": "", "failing": "", **arguments}
-        msisdn, failing = take(given, "msisdn", str), take(given, "failing", str)
-        match action:
-            case "scan":
-                return describe(self.scan(order, msisdn or DEFAULT_PAYER))
-            case "approve":
-                return describe(self.approve(order, msisdn=msisdn, failing=failing))
-            case "decline":
-                return describe(self.decline(order))
-            case "fail":
-                self.fail(order, take(arguments, "code", str))
-                return {"failed": order}
-            case "sign_consent" | "refuse_consent":
-                return {"status": self.sign_consent(order, msisdn=msisdn, agrees=action == "sign_consent")}
-            case "revoke_consent":
-                return {"status": self.revoke_consent(order)}
-            case _:
-                message = "action must be scan, approve, decline, fail, sign_consent, refuse_consent or revoke_consent"
-                raise ControlRefused(message)
+    def payer_actions(self) -> Mapping[str, Callable[..., object]]:
+        """Return what a payer can do through the control API."""
+        consents = (self.sign_consent, self.refuse_consent, self.revoke_consent)
+        return {act.__name__: act for act in (self.scan, self.approve, self.decline, self.fail, *consents)}
+
+    def _named(self, request: EmulatorRequest) -> tuple[str, str]:
+        return describe_call(request)
+
+    def _kept_out(self, request: EmulatorRequest) -> Outcome | None:
+        """Refuse the connection of a caller without a certificate."""
+        is_let_in = request.client_name or request.path.startswith((PHONE_PATH, QR_PATH))
+        return None if is_let_in else Refused()
 
     def _answer(self, request: EmulatorRequest) -> EmulatorAnswer:
         side = self._pages if request.path.startswith(PHONE_PATH) else self._api
-        answer = side.answer(request)
-        date = format_datetime(self.clock.now(), usegmt=True)
-        return replace(answer, headers=(*answer.headers, ("date", date)))
+        return side.answer(request)
 
-    def _find(self, name: str) -> Payment:
-        self._register.settle()
-        found = self._register.by_token(_named(name))
-        found = found or self._register.payments.get(_named(name))
-        payments = self._register.payments.values()
-        found = found or next((one for one in payments if _named(name) in {one.reference, one.payment_reference}), None)
-        if found is None:
-            message = f"there is no payment request {name!r}"
-            raise ControlRefused(message)
-        return found
+    def _forged(self, order: str, naming: str) -> Callback | None:
+        return notify(self._register, self._register.find_any(order), naming=naming)
 
-    def _find_any(self, name: str) -> Item:
-        self._register.settle()
-        found = self._register.refunds.get(_named(name)) or self._register.payouts.get(_named(name))
-        return found or self._find(name)
+    def _shown(self, order: str, result: object) -> JsonObject:
+        if isinstance(result, PaymentRecord):
+            return describe(result)
+        return {"failed": order} if result is None else {"status": result}
 
 
-def _named(name: str) -> str:
-    """Return the id in an address (``…/paymentrequests/{id}``), or the token in one of the phone's."""
-    parts = urlsplit(name)
-    token = EmulatorRequest(method="GET", target=name).query.get("token", "")
-    return token or parts.path.rstrip("/").rsplit("/", maxsplit=1)[-1]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedSwish:
+    """Where merchants call, and where the phone's pages, QR codes and the control API are."""
+
+    api: Served
+    phone: Served
 
 
-def _may_enter(request: EmulatorRequest) -> bool:
-    return bool(request.client_name) or request.path.startswith((PHONE_PATH, QR_PATH))
+@contextmanager
+def serve_swish(
+    emulator: SwishEmulator,
+    *,
+    port: int = 0,
+    phone_port: int = 0,
+    host: str = "127.0.0.1",
+    deliver_callbacks: bool = True,
+    callback_trust: ssl.SSLContext | None = None,
+    most: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+) -> Generator[ServedSwish, None, None]:
+    """Serve mutual TLS for merchants and a plain port for the payer's phone, until the block ends.
+
+    Callbacks go out over https without a server name, as Swish's do, to hosts that ``callback_trust``
+    trusts (as given, the well-known authorities).
+    """
+    tls = emulator.authority.server_tls(hosts=sorted({host, "localhost", "127.0.0.1"}), most=most)
+    post: Post = posting_without_name(callback_trust or ssl.create_default_context())
+    with (
+        serve(emulator, port=port, host=host, tls=tls, deliver_callbacks=deliver_callbacks, post=post) as api,
+        serve(emulator.phone, port=phone_port, host=host, deliver_callbacks=False) as phone,
+    ):
+        yield ServedSwish(api=api, phone=phone)
+
+
+def _write_files(folder: Path, authority: SwishAuthority, number: str) -> dict[str, str]:
+    """Write what a merchant has in hand after a visit to the portal; returns where."""
+    tls, signing = authority.issue(number), authority.issue(number, purpose=KeyPurpose.SIGNING)
+    contents = {
+        "certificate": ("merchant.pem", tls.chain_pem),
+        "private_key": ("merchant.key", tls.key_pem),
+        "pkcs12": ("merchant.p12", tls.pkcs12()),
+        "trust": ("server-root.pem", authority.server_root_pem),
+        "signing_certificate": ("signing.pem", signing.certificate_pem),
+        "signing_key": ("signing.key", signing.key_pem),
+    }
+    for name, content in contents.values():
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    return {key: str(folder / name) for key, (name, _) in contents.items()}

@@ -12,11 +12,8 @@ from importlib import import_module
 from typing import Any, Final
 from urllib.parse import quote
 
-from prenopay.testing.emulators.jsonvalues import JsonObject, as_object
 from prenopay.testing.emulators.swish.problems import Refusal, malformed
-from prenopay.testing.http import EmulatorAnswer
-
-__all__ = ["commerce_content", "prefilled_content", "qr_picture"]
+from prenopay.testing.http import EmulatorAnswer, JsonObject, as_object
 
 _TYPES: Final = {"png": "image/png", "svg": "image/svg+xml"}
 _SIZE_LEAST: Final = 300
@@ -85,6 +82,6 @@ def _part(body: JsonObject, name: str) -> object:
 def _text(body: JsonObject, name: str) -> str:
     value = _part(body, name)
     if not isinstance(value, str) or len(value) > _TEXT_MOST:
-        reason = f"{name} must be a text of at most {_TEXT_MOST} signs."
+        reason = f"{name} must be a text of at most {_TEXT_MOST} characters."
         raise malformed(reason)
     return value

@@ -1,107 +1,353 @@
-"""Everything the emulated Swish remembers and hands out: requests, ids, tokens, and what is still to happen."""
+"""What the emulated Swish remembers: who takes part, payments, refunds, payouts, consents; and records for tests."""
 
 from __future__ import annotations
 
 import base64
-import heapq
-import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
+from typing import Final, TypeAlias
+from urllib.parse import urlsplit
 
-from prenopay.testing.callbacks import CallbackQueue
 from prenopay.testing.clock import VirtualClock
+from prenopay.testing.control import ControlRefused
+from prenopay.testing.emulators.gateway import Memory, as_json, snapshot
 from prenopay.testing.emulators.swish.behaviour import Behaviour
-from prenopay.testing.emulators.swish.merchants import SwishMerchant, SwishPayer
-from prenopay.testing.emulators.swish.objects import Payment, Payout, Refund, Status
-from prenopay.testing.http import EmulatorAnswer
+from prenopay.testing.emulators.swish.requests import minor
+from prenopay.testing.http import EmulatorRequest, JsonObject
 
-__all__ = ["Register", "UsedId"]
+DEFAULT_NUMBER: Final = "1230000017"
+PHONE_PATH: Final = "/phone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsedId:
-    """Which request used an ``instructionUUID`` first, and what it was answered."""
+class SwishMerchant:
+    """One agreement, known by its Swish number. A technical supplier's number begins with 987."""
 
-    fingerprint: str
-    answer: EmulatorAnswer
+    number: str = DEFAULT_NUMBER
+    name: str = "Emulerat förlag"
+    organisation: str = "5560000000"
+    opening_balance: Decimal | None = None
+    """What refunds and payouts may take, together with what was paid; ``None`` is without limit."""
+    may_pay_out: bool = True
+    is_active: bool = True
+    """A supplier that is not gets UNKW."""
+    acts_for: frozenset[str] = field(default_factory=frozenset[str])
+    """The merchants that named this supplier at their bank."""
 
 
-class Register:
-    """Swish's memory. One seed and one order of calls give the same ids and tokens every time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwishPayer:
+    """A person with a phone. Numbers that nobody listed are enrolled, and nothing else is known of them."""
+
+    msisdn: str
+    ssn: str = ""
+    """Twelve digits; from it the age follows. Invent one that nobody has."""
+    is_enrolled: bool = True
+
+
+class Status(StrEnum):
+    """Where it stands. Payments know CREATED, PAID, DECLINED, ERROR and CANCELLED."""
+
+    CREATED = "CREATED"
+    VALIDATED = "VALIDATED"
+    DEBITED = "DEBITED"
+    PAID = "PAID"
+    DECLINED = "DECLINED"
+    ERROR = "ERROR"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens."""
+        return self in {Status.PAID, Status.DECLINED, Status.ERROR, Status.CANCELLED}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    """What payments, refunds and payouts have in common; ``ends_as`` is the code it ends with instead of paid."""
+
+    id: str
+    merchant: SwishMerchant
+    amount: Decimal
+    created: datetime
+    callback_url: str
+    callback_identifier: str
+    message: str
+    reference: str = ""
+    payment_reference: str = ""
+    ends_as: str = ""
+    status: Status = Status.CREATED
+    paid: datetime | None = None
+    error_code: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Payment(_Kept):
+    """A payment request. Without a ``token`` it is e-commerce, and its payer is named from the start."""
+
+    payer: str = ""
+    payer_ssn: str = ""
+    age_limit: int | None = None
+    token: str = ""
+    refunds: list[Refund] = field(default_factory=list["Refund"])
+
+    @property
+    def refunded(self) -> Decimal:
+        """What refunds took, or are about to."""
+        taken = (refund.amount for refund in self.refunds if refund.status is not Status.ERROR)
+        return sum(taken, Decimal(0))
+
+
+@dataclass(slots=True, kw_only=True)
+class Refund(_Kept):
+    """Money back to the payer of ``payment``, which the simulator does not know."""
+
+    original_reference: str
+    payee: str
+    payment: Payment | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Payout(_Kept):
+    """Money to anybody with the app."""
+
+    payee: str
+    payee_ssn: str
+
+
+Item: TypeAlias = Payment | Refund | Payout
+
+
+@dataclass(slots=True, kw_only=True)
+class Consent:
+    """A payer's standing consent: PENDING, ACTIVE, DECLINED or REVOKED."""
+
+    id: str
+    merchant: SwishMerchant
+    callback_url: str
+    callback_identifier: str
+    payer: str
+    reference: str
+    token: str
+    status: str = "PENDING"
+
+
+@dataclass(slots=True, kw_only=True)
+class Charge:
+    """Money taken on a consent: CREATED, PAID or ERROR. Swish does not retry it by itself."""
+
+    id: str
+    consent: Consent
+    amount: Decimal
+    message: str
+    callback_url: str
+    callback_identifier: str
+    status: str = "CREATED"
+    error_code: str = ""
+    payment_reference: str = ""
+
+
+class Register(Memory[Behaviour]):
+    """Swish's memory."""
 
     def __init__(
         self,
         *,
-        clock: VirtualClock,
-        callbacks: CallbackQueue,
+        clock: VirtualClock | None,
         merchants: Iterable[SwishMerchant],
         payers: Iterable[SwishPayer],
         behaviour: Behaviour,
         seed: int,
     ) -> None:
         """Begin empty."""
-        self.clock = clock
-        self.callbacks = callbacks
-        self.behaviour = behaviour
+        super().__init__(clock=clock, behaviour=behaviour, seed=seed)
         self.merchants: dict[str, SwishMerchant] = {merchant.number: merchant for merchant in merchants}
         self.payers: dict[str, SwishPayer] = {payer.msisdn: payer for payer in payers}
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[str, Refund] = {}
         self.payouts: dict[str, Payout] = {}
-        self.used: dict[tuple[str, str], UsedId] = {}
+        self.consents: dict[str, Consent] = {}
+        self.charges: dict[str, Charge] = {}
+        self.next_charge_code: str = ""
+        """What the next charge that is made ends with, once."""
         self.handed_on: dict[str, datetime] = {}
         """Phone numbers that have a new owner, and since when."""
         self.last_refund: dict[str, datetime] = {}
-        self._random = random.Random(seed)  # noqa: S311 - ids of play money, which must replay
-        self._to_come: list[tuple[datetime, int, Callable[[], None]]] = []
-        self._promised = 0
-        self._moment: datetime | None = None
-
-    def now(self) -> datetime:
-        """Return the time; while something overdue is settled, the time at which it was due."""
-        return self._moment or self.clock.now()
 
     def new_reference(self) -> str:
         """Return a fresh bank reference: 32 upper-case hex digits."""
-        return f"{self._random.getrandbits(128):032X}"
+        return f"{self.random.getrandbits(128):032X}"
 
     def new_token(self) -> str:
         """Return a fresh ``PaymentRequestToken``: short-lived, and opaque to everybody."""
         if self.behaviour.token_style == "hex":  # noqa: S105 - the name of a style
-            return f"{self._random.getrandbits(128):032x}"
-        return base64.urlsafe_b64encode(self._random.randbytes(24)).decode()
+            return f"{self.random.getrandbits(128):032x}"
+        return base64.urlsafe_b64encode(self.random.randbytes(24)).decode()
+
+    def merchant(self, number: str) -> SwishMerchant:
+        """Return the merchant with this number; the simulator takes any."""
+        return self.merchants.get(number, SwishMerchant(number=number, name=number))
 
     def by_token(self, token: str) -> Payment | None:
         """Return the request that a token opens."""
         return next((payment for payment in self.payments.values() if token and payment.token == token), None)
 
-    def by_payment_reference(self, reference: str) -> Payment | None:
-        """Return the paid request whose bank reference this is."""
-        wanted = (payment for payment in self.payments.values() if payment.payment_reference == reference)
-        return next((payment for payment in wanted if payment.status is Status.PAID), None)
+    def find(self, name: str) -> Payment:
+        """Return the request with this id, token, reference or address; raises ``ControlRefused``."""
+        self.settle()
+        named = _named(name)
+        found = self.by_token(named) or self.payments.get(named)
+        payments = self.payments.values()
+        found = found or next((each for each in payments if named in {each.reference, each.payment_reference}), None)
+        if found is None:
+            message = f"there is no payment request {name!r}"
+            raise ControlRefused(message)
+        return found
+
+    def find_any(self, name: str) -> Item:
+        """Return the refund, payout or payment with this name; raises ``ControlRefused``."""
+        self.settle()
+        return self.refunds.get(_named(name)) or self.payouts.get(_named(name)) or self.find(name)
 
     def balance(self, merchant: SwishMerchant) -> Decimal | None:
-        """Return what the merchant's account holds; ``None`` is without end."""
-        merchant = self.merchants.get(merchant.number, merchant)
-        if merchant.opening_balance is None:
+        """Return what is in the merchant's account; ``None`` is without limit."""
+        number, opening = merchant.number, self.merchants.get(merchant.number, merchant).opening_balance
+        if opening is None:
             return None
-        came = [one.amount for one in self.payments.values() if one.merchant.number == merchant.number and one.paid]
+        came = [each.amount for each in self.payments.values() if each.merchant.number == number and each.paid]
         out: list[Refund | Payout] = [*self.refunds.values(), *self.payouts.values()]
-        went = [one.amount for one in out if one.merchant.number == merchant.number and one.status is not Status.ERROR]
-        return merchant.opening_balance + sum(came, Decimal(0)) - sum(went, Decimal(0))
+        went = [each.amount for each in out if each.merchant.number == number and each.status is not Status.ERROR]
+        return opening + sum(came, Decimal(0)) - sum(went, Decimal(0))
 
-    def later(self, delay: timedelta, act: Callable[[], None]) -> None:
-        """Have ``act`` happen after ``delay``."""
-        self._promised += 1
-        heapq.heappush(self._to_come, (self.now() + delay, self._promised, act))
 
-    def settle(self) -> None:
-        """Let happen what was due by now, in order, each thing at its own time."""
-        while self._to_come and self._to_come[0][0] <= self.clock.now():
-            self._moment, _, act = heapq.heappop(self._to_come)
-            try:
-                act()
-            finally:
-                self._moment = None
+def _named(name: str) -> str:
+    """Return the id in an address (``…/paymentrequests/{id}``), or the token in one of the phone's."""
+    token = EmulatorRequest(method="GET", target=name).query.get("token", "")
+    return token or urlsplit(name).path.rstrip("/").rsplit("/", maxsplit=1)[-1]
+
+
+# Records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What a payment comes to, in öre. ``refunding`` is on its way and not yet in ``refunded``."""
+
+    currency: str = "SEK"
+    paid: int
+    refunded: int
+    refunding: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
+    """What the records of payments, refunds and payouts have in common."""
+
+    id: str
+    payer: str
+    payee: str
+    reference: str
+    amount: Decimal
+    status: Status
+    error_code: str
+    created: datetime
+    paid: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRecord(_Record):
+    """One payment request as it stands."""
+
+    payment_reference: str
+    message: str
+    totals: Totals
+    refunds: tuple[str, ...]
+    token: str = field(repr=False)
+    payer_ssn: str = field(repr=False)
+
+    @property
+    def page_path(self) -> str:
+        """Where the emulated phone shows it."""
+        return f"{PHONE_PATH}?token={self.token}" if self.token else f"{PHONE_PATH}?number={self.payer}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRecord(_Record):
+    """One refund as it stands; ``payment`` is the id of what it refunds, where Swish knows it."""
+
+    payment: str
+    original_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutRecord(_Record):
+    """One payout as it stands."""
+
+    payee_ssn: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRecord:
+    """One standing consent as it stands: PENDING, ACTIVE, DECLINED or REVOKED. ``id`` is what charges it."""
+
+    id: str = field(repr=False)
+    payee: str
+    payer: str = field(repr=False)
+    reference: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRecord:
+    """One charge on a consent as it stands: CREATED, PAID or ERROR."""
+
+    id: str
+    consent: str = field(repr=False)
+    amount: Decimal
+    status: str
+    error_code: str
+
+
+def payment_record(payment: Payment) -> PaymentRecord:
+    """Return the payment as a value."""
+    refunded = sum((refund.amount for refund in payment.refunds if refund.status is Status.PAID), Decimal(0))
+    paid, refunding = minor(payment.amount) if payment.paid else 0, minor(payment.refunded - refunded)
+    totals = Totals(paid=paid, refunded=minor(refunded), refunding=refunding)
+    refunds = tuple(refund.id for refund in payment.refunds)
+    return snapshot(PaymentRecord, payment, payee=payment.merchant.number, totals=totals, refunds=refunds)
+
+
+def refund_record(refund: Refund) -> RefundRecord:
+    """Return the refund as a value."""
+    payment = refund.payment.id if refund.payment else ""
+    return snapshot(RefundRecord, refund, payer=refund.merchant.number, payment=payment)
+
+
+def payout_record(payout: Payout) -> PayoutRecord:
+    """Return the payout as a value."""
+    return snapshot(PayoutRecord, payout, payer=payout.merchant.number)
+
+
+def consent_record(consent: Consent) -> ConsentRecord:
+    """Return the consent as a value."""
+    return snapshot(ConsentRecord, consent, payee=consent.merchant.number)
+
+
+def charge_record(charge: Charge) -> ChargeRecord:
+    """Return the charge as a value."""
+    return snapshot(ChargeRecord, charge, consent=charge.consent.id)
+
+
+def describe(record: PaymentRecord) -> JsonObject:
+    """Return the record as JSON."""
+    names = ("id", "payee", "payer", "reference", "payment_reference", "message", "status", "error_code", "refunds")
+    return {
+        **as_json(record, *names),
+        **as_json(record.totals, "currency", "paid", "refunded", "refunding"),
+        "amount": f"{record.amount:.2f}",
+        "created": record.created.isoformat(),
+        "page": record.page_path,
+    }

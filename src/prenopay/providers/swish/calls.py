@@ -1,0 +1,152 @@
+"""The calls of Swish's API: what is sent where, and what each answer is, or raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn, TypeVar
+from urllib.parse import unquote
+
+from prenopay.errors import UnexpectedAnswer
+from prenopay.ports import HttpRequest, HttpResponse, Send
+from prenopay.provider import Observation
+from prenopay.provider.wire import In, Unreadable, is_success, read, read_object
+from prenopay.providers.swish import _wire, encoding
+from prenopay.providers.swish.config import SwishAccount
+from prenopay.providers.swish.problems import read_refusal
+from prenopay.providers.swish.reading import observation_of
+
+__all__ = ["Calls", "check_ours", "read_answer", "written"]
+
+ModelT = TypeVar("ModelT", bound=In)
+
+_PATH: Final = "/swish-cpcapi/api"
+_JSON: Final = "application/json"
+_PATCH: Final = "application/json-patch+json"
+"""A cancel with plain JSON is answered with 415 (MSS guide, section 7)."""
+_NOT_FOUND: Final = 404
+
+
+class Calls:
+    """Calls Swish for one account. Objects are read under ``v1``, the only version that reads them."""
+
+    def __init__(self, config: SwishAccount[object]) -> None:
+        """Act for the merchant of ``config``."""
+        self._config = config
+        self._base = config.api_url + _PATH
+
+    async def put(self, send: Send, kind: str, uuid: str, body: bytes, call: str) -> HttpResponse:
+        """``PUT v2/paymentrequests/{uuid}`` or ``v2/refunds/{uuid}``.
+
+        The transport does not send it again: after a lost answer the UUID is looked up first.
+        """
+        return await send(written("PUT", f"{self._base}/v2/{kind}/{uuid}", call, body))
+
+    async def post_payout(self, send: Send, body: bytes) -> HttpResponse:
+        """``POST v1/payouts``: the UUID is in the body."""
+        return await send(written("POST", f"{self._base}/v1/payouts", "payout", body))
+
+    async def patch_cancelled(self, send: Send, uuid: str, call: str) -> HttpResponse:
+        """``PATCH v1/paymentrequests/{uuid}``: a second one changes nothing more than the first."""
+        url = f"{self._base}/v1/paymentrequests/{uuid}"
+        return await send(written("PATCH", url, call, encoding.cancel_body(), _PATCH, retry_safe=True))
+
+    async def get(self, send: Send, kind: str, uuid: str, call: str) -> HttpResponse:
+        """``GET v1/{kind}/{uuid}``."""
+        return await send(written("GET", f"{self._base}/v1/{kind}/{uuid}", call, retry_safe=True))
+
+    async def payment(self, send: Send, uuid: str, call: str) -> tuple[_wire.Payment, Observation] | None:
+        """Read a payment; ``None`` if the gateway has none of that UUID."""
+        answer = await self.get(send, "paymentrequests", uuid, call)
+        return None if answer.status == _NOT_FOUND else self.read_payment(answer, uuid, call)
+
+    async def refund(self, send: Send, uuid: str, call: str) -> _wire.Refund | None:
+        """Read a refund; ``None`` if the gateway has none of that UUID."""
+        answer = await self.get(send, "refunds", uuid, call)
+        if answer.status == _NOT_FOUND:
+            return None
+        refund, _ = read_answer(answer, _wire.Refund, call)
+        self._check(refund.id, uuid, refund.payer_alias, answer, call)
+        return refund
+
+    async def payout(self, send: Send, uuid: str, call: str) -> _wire.Payout | None:
+        """Read a payout; ``None`` if the gateway has none of that UUID."""
+        answer = await self.get(send, "payouts", uuid, call)
+        if answer.status == _NOT_FOUND:
+            return None
+        payout, _ = read_answer(answer, _wire.Payout, call)
+        self._check(payout.payout_instruction_uuid, uuid, payout.payer_alias, answer, call)
+        return payout
+
+    def read_payment(self, answer: HttpResponse, uuid: str, call: str) -> tuple[_wire.Payment, Observation]:
+        """Read an answer that should be our payment ``uuid``; raise the error that it is instead."""
+        payment, decoded = read_answer(answer, _wire.Payment, call)
+        self._check(payment.id, uuid, payment.payee_alias, answer, call)
+        # A reference that was cleaned differs from the order's own, so it proves nothing.
+        with_reference = not self._config.clean_texts
+        return payment, observation_of(payment, decoded, with_order_reference=with_reference)
+
+    def check_location(self, answer: HttpResponse, uuid: str, call: str) -> None:
+        """Raise unless the new object is ours, by the last part of ``Location``, which always names ``v1``."""
+        location = answer.header("location")
+        if location is None:
+            return
+        last = unquote(location.partition("?")[0].rstrip("/").rsplit("/", 1)[-1])
+        if last.upper() != uuid.upper():
+            message = f"{call}: the gateway made {last[:64]!r}, not {uuid}"
+            raise UnexpectedAnswer(message, http_status=answer.status)
+
+    async def draw(self, send: Send, token: str, image: str) -> HttpResponse:
+        """``POST commerce`` of the QR service."""
+        url, body = f"{self._config.qr_api_url}/commerce", encoding.qr_body(token, image)
+        return await send(written("POST", url, "qr", body, accept="image/*", retry_safe=True))
+
+    def _check(self, found: str, asked: str, number: str, answer: HttpResponse, call: str) -> None:
+        """Raise unless an object is the one that was asked for, and belongs to this account's number."""
+        check_ours(answer, call, found=found, asked=asked, number=number, ours=self._config.number)
+
+
+def written(
+    method: str,
+    url: str,
+    label: str,
+    body: bytes = b"",
+    content_type: str = _JSON,
+    *,
+    accept: str = _JSON,
+    retry_safe: bool = False,
+) -> HttpRequest:
+    """Return a request; logs and errors call it ``label``."""
+    headers = (("accept", accept), ("user-agent", "prenopay"))
+    return HttpRequest(
+        method=method,
+        url=url,
+        label=label,
+        headers=(*headers, ("content-type", content_type)) if body else headers,
+        body=body,
+        retry_safe=retry_safe,
+    )
+
+
+def read_answer(answer: HttpResponse, model: type[ModelT], call: str) -> tuple[ModelT, Mapping[str, Any]]:
+    """Read an answer that should be a ``model``; return it as the model and decoded, or raise what it is instead."""
+    if not is_success(answer):
+        raise read_refusal(answer, call).error()
+    try:
+        decoded = read_object(answer.body, exact=True)
+        return read(model, decoded), decoded
+    except Unreadable as error:
+        what = model.__name__.lower()
+        message = f"{call}: the gateway answered {answer.status} with something that is not a {what}: {error}"
+        raise UnexpectedAnswer(message, http_status=answer.status) from error
+
+
+def check_ours(answer: HttpResponse, call: str, *, found: str, asked: str, number: str, ours: str) -> None:
+    """Raise unless an object is the one that was asked for, and belongs to our number if it names one."""
+    if found.upper() != asked.upper():
+        _not_ours(f"{call}: the gateway answered with {found[:64]!r}, not with {asked}", answer)
+    if number and number != ours:
+        _not_ours(f"{call}: the gateway answered with an object of another Swish number", answer)
+
+
+def _not_ours(message: str, answer: HttpResponse) -> NoReturn:
+    raise UnexpectedAnswer(message, http_status=answer.status)

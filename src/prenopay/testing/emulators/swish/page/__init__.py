@@ -1,1 +1,0 @@
-"""The payer's phone, as HTML pages."""

@@ -1,0 +1,1 @@
+"""Tests of what the providers send and how they read the answers, over a scripted send."""

@@ -1,0 +1,1 @@
+"""What Swedbank Pay is sent, and how its answers are read."""

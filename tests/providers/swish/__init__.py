@@ -1,0 +1,1 @@
+"""What Swish is sent, and how its answers are read."""

@@ -1,0 +1,231 @@
+"""Cancelling, giving money back, and looking at both: what is sent, what the answers become, and never twice."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from prenopay import Money, PaymentState
+from prenopay._blocking import run_blocking
+from prenopay.errors import (
+    Conflict,
+    DuplicateReference,
+    InvalidOrder,
+    PrenopayError,
+    ProviderUnavailable,
+    Rejected,
+    Unauthenticated,
+    UnexpectedAnswer,
+)
+from prenopay.ports import HttpResponse
+from prenopay.provider import Reply
+from prenopay.providers.swish.encoding import callback_identifier
+from prenopay.values.payments import Outcome
+
+from .authority import NUMBER
+from .samples import (
+    API,
+    BANKS,
+    CALLBACK,
+    MISSING,
+    MISSING_WITH_BODY,
+    REFUND,
+    UUID,
+    Json,
+    Script,
+    answer,
+    body_of,
+    change,
+    errors,
+    failed,
+    made,
+    payment,
+    provider,
+    refund,
+    sek,
+)
+
+_PAYMENT = f"{API}/v1/paymentrequests/{UUID}"
+_LOOK = ("GET", _PAYMENT)
+_PATCH = ("PATCH", _PAYMENT)
+_PUT = ("PUT", f"{API}/v2/refunds/{REFUND}")
+_LOOK_AT_REFUND = ("GET", f"{API}/v1/refunds/{REFUND}")
+_PAID = answer(payment("PAID"))
+
+
+def cancel(script: Script) -> Reply:
+    return run_blocking(provider().cancel(script, change()))
+
+
+def give_back(script: Script, minor: int = 4950, *, again: bool = False, **fields: Any) -> Reply:
+    return run_blocking(provider().refund(script, change(minor, again=again, **fields)))
+
+
+# Cancelling
+
+
+def test_a_cancel_is_the_one_patch() -> None:
+    script = Script(answer(payment("CANCELLED", paymentReference=BANKS, datePaid="2026-10-28T11:58:04.123Z")))
+    reply = cancel(script)
+    assert reply.observation is not None
+    expected = (Outcome.SUCCEEDED, PaymentState.CANCELLED, sek(0))  # in spite of its reference it is not paid
+    assert expected == (reply.outcome, reply.observation.state, reply.observation.captured)
+    (sent,) = script.sent
+    assert json.loads(sent.body) == [{"op": "replace", "path": "/status", "value": "cancelled"}]
+    expected_call = (*_PATCH, "application/json-patch+json", True)
+    assert expected_call == (sent.method, sent.url, dict(sent.headers)["content-type"], sent.retry_safe)
+
+
+def test_a_cancel_may_be_pending_or_have_succeeded_before() -> None:
+    assert Outcome.PENDING is cancel(Script(answer(payment("CREATED")))).outcome
+    script = Script(errors("RP07"), answer(payment("CANCELLED")))
+    assert Outcome.SUCCEEDED is cancel(script).outcome
+    assert script.calls == [_PATCH, _LOOK]
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind"),
+    [
+        *(([errors("RP07"), answer(found)], Conflict) for found in (payment("PAID"), payment("DECLINED"))),
+        *(([errors("RP07"), answer(failed(code))], Conflict) for code in ("TM01", "DS24")),
+        ([MISSING], Conflict),
+        ([errors("PA01")], Rejected),
+        ([answer(b"", 415)], Rejected),
+        ([answer(b"", 401)], Unauthenticated),
+        ([answer(b"", 500)], ProviderUnavailable),
+    ],
+)
+def test_a_cancel_that_is_refused_says_why(steps: list[HttpResponse], kind: type[PrenopayError]) -> None:
+    with pytest.raises(kind):
+        cancel(Script(*steps))
+
+
+@pytest.mark.parametrize("reference", ["", "../refunds/1", UUID.lower(), UUID + "0"])
+def test_only_a_uuid_stands_in_an_address(reference: str) -> None:
+    script = Script()
+    gateway = provider()
+    for verb in (gateway.cancel, gateway.refund):
+        with pytest.raises(Conflict):
+            run_blocking(verb(script, change(100, provider_reference=reference)))
+    with pytest.raises(Conflict):
+        run_blocking(gateway.observe(script, reference))
+    assert not script.sent
+
+
+# Giving back
+
+
+def test_a_refund_names_the_banks_reference_of_the_payment() -> None:
+    script = Script(
+        _PAID, made("refunds", REFUND), answer(payment("PAID", payeePaymentReference="")), made("refunds", REFUND)
+    )
+    reply = give_back(script)
+    assert (reply.outcome, reply.decline) == (Outcome.PENDING, None)
+    assert script.calls == [_LOOK, _PUT]
+    expected = {
+        "payerPaymentReference": "4711",
+        "originalPaymentReference": BANKS,
+        "callbackUrl": CALLBACK,
+        "callbackIdentifier": callback_identifier(CALLBACK),
+        "payerAlias": NUMBER,
+        "amount": "49.50",
+        "currency": "SEK",
+        "message": "En månad",
+    }
+    assert expected == body_of(script.sent[1])
+    give_back(script, description=" ")
+    assert not {"message", "payerPaymentReference"} & set(body_of(script.sent[3]))
+    for fields in ({"description": "100 %"}, {"amount": Money(100, "EUR")}):
+        with pytest.raises(InvalidOrder):
+            run_blocking(provider().refund(Script(_PAID), change(100, **{"amount": sek(100), **fields})))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [answer(payment()), answer(payment("CANCELLED")), answer(failed("DS24")), MISSING, MISSING_WITH_BODY],
+)
+def test_what_is_not_paid_cannot_be_given_back(found: HttpResponse) -> None:
+    script = Script(found)
+    with pytest.raises(Conflict):
+        give_back(script)
+    assert script.calls == [_LOOK]
+
+
+_FOUND: list[tuple[HttpResponse, Outcome, str | None]] = [
+    *((answer(refund(status)), Outcome.PENDING, None) for status in ("CREATED", "VALIDATED", "DEBITED", "SOMETHING")),
+    (answer(refund("PAID")), Outcome.SUCCEEDED, None),
+    (answer(refund("paid")), Outcome.SUCCEEDED, None),
+    (answer(refund("ERROR", errorCode="RF07")), Outcome.DECLINED, "RF07"),
+    (answer(refund("ERROR", errorCode="XX99")), Outcome.DECLINED, "XX99"),
+    (answer(refund("ERROR", errorCode="DS24")), Outcome.UNKNOWN, "DS24"),
+]
+
+
+@pytest.mark.parametrize(("found", "outcome", "code"), _FOUND)
+def test_a_refund_is_looked_up_by_its_own_uuid_and_not_sent_again(
+    found: HttpResponse, outcome: Outcome, code: str | None
+) -> None:
+    script = Script(found, found)
+    for reply in (run_blocking(provider().observe_refund(script, REFUND, "SEK")), give_back(script, again=True)):
+        assert (outcome, code) == (reply.outcome, reply.decline and reply.decline.provider_code)
+    assert script.calls == [_LOOK_AT_REFUND] * 2
+
+
+@pytest.mark.parametrize("missing", [MISSING, MISSING_WITH_BODY])
+def test_a_refund_that_does_not_exist_yet_is_pending(missing: HttpResponse) -> None:
+    assert Outcome.PENDING is run_blocking(provider().observe_refund(Script(missing), REFUND, "SEK")).outcome
+
+
+@pytest.mark.parametrize(
+    "found", [refund(id=UUID), refund(payerAlias="1231181189"), refund(currency="EUR"), {**refund(), "amount": None}]
+)
+def test_a_refund_that_is_not_ours_is_not_taken(found: Json) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        run_blocking(provider().observe_refund(Script(answer(found)), REFUND, "SEK"))
+
+
+def test_a_refund_that_never_arrived_is_asked_for_under_the_same_uuid() -> None:
+    script = Script(MISSING, _PAID, made("refunds", REFUND))
+    assert Outcome.PENDING is give_back(script, again=True).outcome
+    assert script.calls == [_LOOK_AT_REFUND, _LOOK, _PUT]
+
+
+@pytest.mark.parametrize("code", ["RP09", "RF09"])
+def test_a_refund_seen_before_is_looked_up(code: str) -> None:
+    script = Script(_PAID, errors(code), answer(refund("PAID")))
+    assert Outcome.SUCCEEDED is give_back(script).outcome
+    assert script.calls == [_LOOK, _PUT, _LOOK_AT_REFUND]
+    with pytest.raises(DuplicateReference):
+        give_back(Script(_PAID, errors(code), MISSING))
+
+
+@pytest.mark.parametrize("code", ["RF02", "RF03", "RF04", "RF06", "RF07", "AM04", "ACMT01", "ACMT07"])
+def test_a_refund_may_be_declined(code: str) -> None:
+    reply = give_back(Script(_PAID, errors(code)))
+    assert reply.decline is not None
+    assert (Outcome.DECLINED, code) == (reply.outcome, reply.decline.provider_code)
+
+
+def test_a_refund_of_more_than_is_left_tells_what_is_left() -> None:
+    with pytest.raises(Conflict) as refused:
+        give_back(Script(_PAID, errors("RF08", more="40.00")))
+    ((code, text),) = refused.value.problems
+    assert code == "RF08"
+    assert "40.00" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (errors("PA01", status=403), Unauthenticated),
+        (errors("RP02"), Rejected),
+        (answer(b"", 500), ProviderUnavailable),
+        (answer(b"", 504), ProviderUnavailable),
+        (made("refunds", UUID), UnexpectedAnswer),
+    ],
+)
+def test_a_refund_that_fails_says_how(given: HttpResponse, kind: type[PrenopayError]) -> None:
+    with pytest.raises(kind):
+        give_back(Script(_PAID, given))

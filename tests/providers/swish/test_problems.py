@@ -1,0 +1,75 @@
+"""The table of codes: every one is there, says what to do, and where it is known from."""
+
+from __future__ import annotations
+
+import pytest
+
+from prenopay.providers.swish import Swish
+from prenopay.providers.swish.problems import TABLE, Certainty, Meaning, Verdict, decline_of, meaning_of, read_refusal
+from prenopay.values.payments import Advice, DeclineCode, DeclineKind
+
+from .samples import errors
+
+_CODES = (
+    "FF08 RP01 RP02 RP03 RP04 RP06 RP07 RP08 RP09 BE18 PA01 PA02 PA06 AM02 AM03 AM04 AM06 AM21 ACMT01 ACMT03 ACMT07 "
+    "ACMT13 ACMT14 ACMT15 ACMT17 UNKW VR01 VR02 RF02 RF03 RF04 RF06 RF07 RF08 RF09 BANKIDCL BANKIDONGOING BANKIDUNKN "
+    "FF10 TM01 DS24 CD01 RR04 TA01"
+)
+
+
+def test_every_code_is_there() -> None:
+    assert set(_CODES.split()) == set(TABLE)
+
+
+@pytest.mark.parametrize(("code", "meaning"), TABLE.items())
+def test_every_code_says_what_it_means_what_to_do_and_how_sure_that_is(code: str, meaning: Meaning) -> None:
+    assert code.isupper()
+    assert all((meaning.text, meaning.fix, meaning.seen_in, meaning.source, meaning.certainty))
+
+
+def test_only_what_the_gateway_itself_does_not_know_is_uncertain() -> None:
+    assert {"DS24", "TA01"} == {code for code, each in TABLE.items() if each.verdict is Verdict.UNCERTAIN}
+
+
+def test_a_uuid_taken_is_two_codes() -> None:
+    assert {"RP09", "RF09"} == {code for code, each in TABLE.items() if each.verdict is Verdict.SEEN_BEFORE}
+
+
+def test_what_is_hard_is_never_tried_again_the_same_way() -> None:
+    hard = [each for each in TABLE.values() if each.kind is DeclineKind.HARD]
+    assert hard
+    assert not [each for each in hard if each.advice is Advice.RETRY_LATER]
+
+
+def test_rows_of_one_source_say_so() -> None:
+    assert {"RP08", "AM21", "ACMT17", "CD01", "RR04", "TA01"} == {
+        code for code, each in TABLE.items() if each.certainty is Certainty.REPORTED
+    }
+
+
+def test_codes_are_read_in_any_casing_and_unknown_ones_are_plain_declines() -> None:
+    assert meaning_of("rf07") is TABLE["RF07"]
+    assert meaning_of("XX99") is None
+    decline = decline_of("XX99", "call +46701234567")
+    assert (decline.code, decline.kind, decline.provider_code) == (DeclineCode.DECLINED, DeclineKind.SOFT, "XX99")
+    assert "46701234567" not in decline.text
+
+
+@pytest.mark.parametrize(
+    ("codes", "verdict"),
+    [
+        (("FF08", "RP09"), Verdict.SEEN_BEFORE),
+        (("RP09", "DS24"), Verdict.UNCERTAIN),
+        (("FF08", "RF07"), Verdict.DECLINE),
+        (("XX99", "RP06"), Verdict.NOT_NOW),
+        (("XX99",), Verdict.WRONG_REQUEST),
+    ],
+)
+def test_of_several_codes_the_one_that_may_mean_money_decides(codes: tuple[str, ...], verdict: Verdict) -> None:
+    assert verdict is read_refusal(errors(*codes), "create").verdict
+
+
+def test_recurring_spells_errors_otherwise() -> None:
+    seen = Swish.inspect(b'[{"code": "RF07", "message": "no", "traceId": "x"}]')
+    assert seen.decline is not None
+    assert seen.decline.provider_code == "RF07"

@@ -1,1 +1,0 @@
-"""What is said to Swish and how its answers are read, over a scripted wire."""
