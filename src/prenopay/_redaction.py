@@ -1,8 +1,8 @@
-"""What must never leave: finds secrets in texts, headers and JSON, and puts a mask in their place.
+"""Masks secrets in texts, headers and JSON, so that they never leave the process.
 
-Everything that could carry a secret out of the process passes here when it is *built*: error
-messages, log lines, stored gateway bodies, values handed to handlers. The lowest module of the
-package, so that even the errors can use it.
+Everything that could carry a secret out of the process passes through here when it is *built*: error messages, log
+lines, stored gateway bodies, values for handlers. This is the lowest module of the package, so that the errors can
+use it too.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _SECRET_KEYS: Final = frozenset(
         "zipcode",
     },
 )
-"""Names whose values are masked wherever they stand, compared without case, ``-`` and ``_``."""
+"""Names whose values are always masked. The comparison ignores case, ``-`` and ``_``."""
 
 _PERSON_NODES: Final = frozenset({"payer", "payers", "billingaddress", "shippingaddress", "device"})
 """Nodes that describe a person: every text in them is masked, whatever its name."""
@@ -69,7 +69,7 @@ _PERSON_NODES: Final = frozenset({"payer", "payers", "billingaddress", "shipping
 _LINK_KEYS: Final = frozenset({"id", "rel", "method", "contenttype"})
 
 _WORTH_A_LOOK: Final = re.compile(r"(?i)@|%40|\bbearer\b|\bbasic\b|tokens/|\d(?:\D?\d){5}")
-"""Most texts hold neither a sign of these nor six digits near one another: they pass at once."""
+"""Most texts contain none of these, nor six digits close together. They need no further check."""
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+")
 _TOKEN_IN_PATH: Final = re.compile(r"(?i)(tokens/)[\w.~%-]+")
 """Gateways put stored tokens into paths: ``/payers/tokens/{token}-Unscheduled``, ``/unscheduledtokens/{token}``."""
@@ -104,7 +104,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the text itself. Hand it straight to whoever needs it, and keep no copy."""
+        """Return the text itself. Pass it directly to the code that needs it, and keep no copy."""
         return self._value
 
     def __repr__(self) -> str:
@@ -160,7 +160,7 @@ def _redact_member(key: str, value: Any, *, inside_person: bool) -> Any:
 
 
 def _masked(value: Any) -> Any:
-    """Mask every leaf, whatever it is: only nothing still shows as nothing."""
+    """Mask every leaf of any type. Only ``None`` and an empty text stay as they are."""
     if isinstance(value, Mapping):
         members = cast("Mapping[str, Any]", value)
         return {key: _masked(member) for key, member in members.items()}
@@ -171,7 +171,7 @@ def _masked(value: Any) -> Any:
 
 
 def _without_cards(run: str) -> str:
-    """Mask what may be card numbers in a run of digits in groups: any neighbouring groups may make one."""
+    """Mask possible card numbers in a run of digit groups: any groups side by side may form one."""
     groups = [(group.start(), group.end()) for group in _DIGITS.finditer(run)]
     parts: list[str] = []
     done = 0
@@ -185,7 +185,7 @@ def _without_cards(run: str) -> str:
 
 
 def _is_norwegian(digits: str) -> bool:
-    """Check both control digits, so that a gateway's own eleven-digit numbers are left alone."""
+    """Check both control digits, so that a gateway's own eleven-digit numbers are not masked."""
     numbers = [int(sign) for sign in digits]
     return all(
         sum(weight * number for weight, number in zip(weights, numbers, strict=False)) % 11 == 0

@@ -1,4 +1,4 @@
-"""The real clock and the real randomness, in both makes."""
+"""The real clock and the real randomness, blocking and awaiting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BlockingClock:
 
     async def sleep(self, seconds: float) -> None:
         """Block."""
-        time.sleep(seconds)  # noqa: ASYNC251 - the blocking make of the port
+        time.sleep(seconds)  # noqa: ASYNC251 - the blocking port
 
 
 class AwaitingClock(BlockingClock):

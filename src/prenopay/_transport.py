@@ -1,8 +1,8 @@
 """The wire: sends requests with httpx, within a deadline, to allowed hosts only, and logs each exchange once.
 
-Everything that names httpx and tenacity stands here. Two things are decided here and nowhere else:
-whether a failed exchange certainly did not reach the gateway (``NotSent``) or may have
-(``OutcomeUnknown``), and what is sent again: what certainly did not leave, and reads.
+Only this module imports httpx and tenacity, and two things are decided only here. The first is whether a failed
+exchange certainly did not reach the gateway (``NotSent``), or may have (``OutcomeUnknown``). The second is what is
+sent again: reads, and requests that certainly did not leave.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ __all__ = ["EXCEPTIONS", "AccountSender", "AwaitingSender", "BlockingSender", "d
 _log = logging.getLogger("prenopay.exchange")
 
 _CONNECT_SECONDS: Final = 10.0
-"""A gateway that cannot be connected to in this time is not there."""
+"""If a connection takes longer than this, the gateway is not there."""
 _CONNECT_SHARE: Final = 0.9
-"""Of a short deadline: the rest is left to tell "never connected" from "no answer"."""
+"""The share of a short deadline for connecting. The rest distinguishes "never connected" from "no answer"."""
 _ANSWER_LIMIT_BYTES: Final = 4 * 1024 * 1024
-"""A payment with all its parts is some 20 kB; beyond this an answer is not one."""
+"""A payment with all its parts is some 20 kB. A longer body is not an answer."""
 _TRIES_MOST: Final = 3
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Emulators listen here; to anything else credentials go over TLS or not at all."""
+"""Emulators listen here. To every other host credentials go over TLS, or not at all."""
 _TRY_AGAIN_STATUSES: Final = frozenset({429, 502, 503, 504})
 _CONNECTIONS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=30.0)
 
@@ -79,14 +79,14 @@ EXCEPTIONS: Final[dict[type[Exception], type[TransportError]]] = {
     httpx.WriteError: OutcomeUnknown,
     httpx.WriteTimeout: OutcomeUnknown,
 }
-"""What each failure says of the request; what is not listed counts as ``OutcomeUnknown``."""
+"""What each failure proves about the request. A failure that is not listed counts as ``OutcomeUnknown``."""
 
 _FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
-"""What an exchange may end with; within an event loop a TLS alert that comes late is a bare ``OSError``."""
+"""The errors that may end an exchange. In an event loop a late TLS alert is a bare ``OSError``."""
 
 
 class _WithoutSecrets(logging.Filter):
-    """Masks what the client logs of its own accord: a path may name a stored token, a header be one."""
+    """Masks secrets in the client's own log lines: a path may name a stored token, a header may be a token."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         said = record.getMessage()
@@ -175,7 +175,7 @@ class AwaitingSender:
 
 
 class AccountSender:
-    """What one account sends through: its hosts only, again where that is safe, each exchange logged once."""
+    """What one account sends through: to its hosts only, again if that is safe, with one log line for each exchange."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class AccountSender:
         self._entropy = entropy
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
-        """Send, and send again what certainly did not leave or is a read, while the time allows."""
+        """Send a request. While time allows, send it again if it certainly did not leave or is a read."""
         self._refuse_other_hosts(request)
         deadline = self._clock.monotonic() + timeout
         first = await self._try(request, deadline)
@@ -204,7 +204,7 @@ class AccountSender:
         return _answer(first)
 
     async def _repeat(self, request: HttpRequest, first: _Tried, deadline: float) -> _Tried:
-        """Go on after a first try that may be repeated; most exchanges never come here."""
+        """Retry after a first try that may be repeated. Most exchanges never come here."""
         tried = [first]
 
         async def again() -> _Tried:
@@ -261,7 +261,7 @@ class AccountSender:
     def _refuse_other_hosts(self, request: HttpRequest) -> None:
         try:
             parts = urlsplit(request.url)
-        except ValueError:  # a link of the gateway's that is no URL
+        except ValueError:  # a link from the gateway that is not a URL
             parts = urlsplit("")
         if parts.netloc.lower() not in self._hosts or parts.username is not None:
             message = (
@@ -270,12 +270,12 @@ class AccountSender:
             )
             raise NotSent(message)
         if parts.scheme != "https" and parts.hostname not in _THIS_MACHINE:
-            message = f"{request.label}: a link of the gateway's is not https; nothing was sent"
+            message = f"{request.label}: a link from the gateway is not https; nothing was sent"
             raise NotSent(message)
 
 
 def _worth_repeating(request: HttpRequest, tried: _Tried) -> bool:
-    """Say whether sending again is safe and may help: it certainly did not leave, or it is a read."""
+    """Return whether a retry is safe and may help: the request certainly did not leave, or it is a read."""
     if isinstance(tried, HttpResponse):
         return request.retry_safe and tried.status in _TRY_AGAIN_STATUSES
     return isinstance(tried, NotSent) or request.retry_safe
@@ -312,7 +312,7 @@ def _prepare(request: HttpRequest, timeout: float) -> httpx.Request:
 
 @functools.lru_cache(maxsize=256)
 def _url(url: str) -> httpx.URL:
-    """Parse a URL once: the ones that create or act on payments repeat, and parsing is dear."""
+    """Parse a URL, and cache it: the URLs that create or change payments repeat, and parsing is slow."""
     return httpx.URL(url)
 
 
@@ -323,10 +323,10 @@ def _header_lines(lines: tuple[tuple[str, str], ...]) -> httpx.Headers:
 
 
 def _refuse_coding(answer: httpx.Response) -> None:
-    """Refuse a packed answer: none was asked for, and a few bytes may unpack to more than there is memory."""
+    """Refuse a compressed answer. We asked for none, and a few bytes may unpack to more than the memory holds."""
     coding = answer.headers.get("content-encoding", "identity").strip().lower()
     if coding != "identity":
-        message = f"the answer is packed ({coding[:40]!r}), which was not asked for"
+        message = f"the answer is compressed ({coding[:40]!r}), and we asked for none"
         raise httpx.DecodingError(message)
 
 
@@ -358,16 +358,16 @@ def _as_ours(error: Exception, request: HttpRequest) -> TransportError:
 
 
 def _reason(error: BaseException | None) -> str:
-    """Return what ``error`` says, or what lies behind it: within an event loop a refused certificate is told there."""
+    """Return the text of ``error`` or of its cause. In an event loop the cause names a refused certificate."""
     while error is not None and not str(error):
         error = error.__cause__ or error.__context__
     return "" if error is None else str(error)
 
 
 class _BoundedTransport(httpx.HTTPTransport):
-    """httpx's own transport over connections that keep the deadline.
+    """httpx's own transport, with connections that keep the deadline.
 
-    The pool is httpx's one private name used here: it offers no other way to pass a network backend.
+    The pool is the only private name of httpx used here: httpx offers no other way to pass a network backend.
     """
 
     def __init__(self, tls: ssl.SSLContext) -> None:
@@ -381,7 +381,7 @@ class _BoundedTransport(httpx.HTTPTransport):
         )
 
 
-# One deadline for a whole blocking exchange: httpx knows bounds per read, not in all.
+# One deadline for a whole blocking exchange: httpx only limits each read.
 
 
 class _Deadline(threading.local):
@@ -394,7 +394,7 @@ _deadline = _Deadline()
 
 
 def _end_by(moment: float) -> None:
-    """Let the exchange that this thread begins now be over at ``moment`` (of ``time.monotonic``)."""
+    """Set the moment (of ``time.monotonic``) at which the exchange on this thread must be over."""
     _deadline.at = moment
 
 
@@ -409,7 +409,7 @@ class _BoundedBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Try one address after the other: left to the socket module, each would get the whole time."""
+        """Try one address after the other. The socket module would give each of them the whole time."""
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in _addresses(host, port):
             bounded = _bounded(timeout, httpcore.ConnectTimeout)
@@ -421,7 +421,7 @@ class _BoundedBackend(httpcore.SyncBackend):
 
 
 class _BoundedStream(httpcore.NetworkStream):
-    """A connection whose every read and write ends by the deadline, so that a dripping answer does too."""
+    """A connection whose every read and write ends by the deadline, so that an answer in small pieces ends too."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream

@@ -48,12 +48,12 @@ class Ports:
     vault: Vault
     host: Host
     reactions: tuple[Reaction, ...] = ()
-    """What follows inside the transaction when something happens to a subject of the account."""
+    """What runs in the transaction when something happens to a subject of the account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account's name, its gateway, its ports."""
+    """An account's name, its gateway and its ports."""
 
     name: str
     gateway: PaymentProvider
@@ -76,7 +76,7 @@ class Account:
         return verb in type(self.gateway).__mro__
 
     def require(self, verb: type[VerbT], name: str, *, otherwise: str = "the provider has no such operation") -> VerbT:
-        """Return the gateway as one that can ``name``; raises ``UnsupportedOperation`` with the reason."""
+        """Return the gateway as a provider of ``verb``; raises ``UnsupportedOperation`` with the reason."""
         if self.can(verb):
             return cast("VerbT", self.gateway)
         reason = self.gateway.limits.not_supported.get(name, otherwise)
@@ -107,8 +107,8 @@ class Account:
     def send(self, begun: Begun | None = None) -> Send:
         """Return a ``send`` whose calls together stay within one deadline.
 
-        Where ``begun`` may have been sent before, and the gateway promises to know its reference only for
-        ``limits.resend_window``, later only reads go out: sending again could move the money twice.
+        The gateway may promise to know a reference only for ``limits.resend_window``. If ``begun`` may have been
+        sent longer ago, only reads go out, because sending again could move the money twice.
         """
         clock, limits = self.ports.clock, self.gateway.limits
         deadline = clock.monotonic() + limits.deadline_seconds
@@ -132,7 +132,7 @@ class Account:
         return send
 
     async def notify(self, subjects: News) -> None:
-        """Deliver the events of ``subjects`` that wait."""
+        """Deliver the waiting events of ``subjects``."""
         await self.ports.host.hears(self.name, subjects)
 
     def append_events(
@@ -144,9 +144,9 @@ class Account:
         facts: Mapping[str, Any],
         raw: Any = None,
     ) -> News:
-        """Write down what happened to ``subject`` in the transaction that changed it, and let others react in it.
+        """Write down what happened to ``subject`` in the transaction that changed it, and run the reactions in it.
 
-        Returns every subject of which there is something to report.
+        Returns every subject that has something to report.
         """
         if not news:
             return ()
@@ -158,18 +158,18 @@ class Account:
 
 
 News: TypeAlias = tuple[Subject, ...]
-"""The subjects of which a transaction has something to report."""
+"""The subjects that have something to report after a transaction."""
 
 Reaction: TypeAlias = Callable[[Connection, Account, Subject, NewEvent], News]
-"""How one subject hears of another: called in the transaction that writes the event, so that both or neither stay."""
+"""How one subject reacts to another. It runs in the transaction that writes the event: both are stored, or neither."""
 
 
 async def asked(account: Account, begun: Begun, ask: Callable[[str], Awaitable[T]]) -> T:
-    """Ask the gateway under the operation's reference; an error decides the outcome, which is written down.
+    """Ask the gateway under the operation's reference; an error is raised with the ids of the operation.
 
-    A create whose reference is refused as seen before gets a new one at once: the order behind the old
-    one, if any, can never be paid, because nobody holds its page. For a change that would be a second
-    chance to move the money (someone on the way may have sent it twice), so it waits.
+    A create may be refused because its reference was seen before. It gets a new reference at once: the order
+    behind the old one, if any, can never be paid, because nobody has its page. Other changes wait. The request may
+    have been sent twice on the way, and a new reference could move the money a second time.
     """
     made = begun.operation.operation
     try:
@@ -191,13 +191,13 @@ async def asked(account: Account, begun: Begun, ask: Callable[[str], Awaitable[T
 
 
 def failed(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> Outcome:
-    """Write down what ``error`` says of the outcome, and return it."""
+    """Write down what ``error`` proves about the outcome, and return the outcome."""
     now, made = account.now(), begun.operation.operation
     outcome = Outcome.UNKNOWN if outcomes.leaves_open(begun, error, now) else Outcome.NOT_ATTEMPTED
     if made.outcome is Outcome.PENDING:
         outcome = Outcome.PENDING  # the gateway has accepted it: an error while looking changes nothing
     if outcome is Outcome.NOT_ATTEMPTED and isinstance(error, DuplicateReference):
-        _next_reference(connection, account, begun)  # the old one is another system's: the next try needs its own
+        _next_reference(connection, account, begun)  # another system has the old one: the next try needs its own
     operations.settle(connection, begun.operation, outcome, now=now, error=str(error))
     return outcome
 
@@ -208,5 +208,5 @@ def _next_reference(connection: Connection, account: Account, begun: Begun) -> o
 
 
 def redacted(observed: Observation) -> Observation:
-    """Mask secrets in the raw answer, once, before anything is stored or reported of it."""
+    """Mask secrets in the raw answer once, before anything of it is stored or reported."""
     return replace(observed, raw=redact(observed.raw))

@@ -49,7 +49,7 @@ ProviderT = TypeVar("ProviderT")
 
 
 class Mandates:
-    """The mandates of one account: what ``Payments.mandates`` is.
+    """The mandates of one account, as ``Payments.mandates`` returns them.
 
     ``AsyncMandates`` says more about each method.
     """
@@ -77,7 +77,7 @@ class Mandates:
         return run_blocking(self._mandates.find(state=state, after=after, limit=limit))
 
     def history(self, mandate_id: str) -> tuple[MandateChange, ...]:
-        """Return every change of a mandate, oldest first."""
+        """Return every change of a mandate, oldest first; raises ``NotFound``."""
         return run_blocking(self._mandates.history(mandate_id))
 
     def refresh(self, payer_reference: str) -> tuple[Mandate, ...]:
@@ -91,7 +91,7 @@ class Mandates:
     def remove_all(
         self, payer_reference: str, *, reason: str, confirm: str, actor: str = methods.HOST
     ) -> tuple[Mandate, ...]:
-        """End every mandate of a payer; at the gateway all go at once, those of other systems included."""
+        """End every mandate of a payer. At the gateway all methods go at once, also those of other systems."""
         return run_blocking(self._mandates.remove_all(payer_reference, reason=reason, confirm=confirm, actor=actor))
 
     def take_over(
@@ -101,12 +101,12 @@ class Mandates:
         return run_blocking(self._mandates.take_over(text, dry_run=dry_run, check=check, actor=actor))
 
     def reseal(self) -> int:
-        """Seal every token under the newest key; return how many."""
+        """Seal every token under the newest key; return how many tokens there are."""
         return run_blocking(self._mandates.reseal())
 
 
 class Payments(Generic[ProviderT_co]):
-    """One account: one publisher's agreement with one gateway. Made by ``Accounts.add``.
+    """One account: one publisher's agreement with one gateway. ``Accounts.add`` makes it.
 
     ``AsyncPayments`` says more about each method.
     """
@@ -118,11 +118,11 @@ class Payments(Generic[ProviderT_co]):
         self.provider: ProviderT_co = payments.provider
 
     def create(self, order: Order, *, operation_id: str) -> Payment:
-        """Make the order payable: returns the payment with the page the payer goes to."""
+        """Make the order payable, and return the payment with the page for the payer."""
         return run_blocking(self._payments.create(order, operation_id=operation_id))
 
     def replace(self: Payments[Cancels], payment_id: str, order: Order, *, operation_id: str) -> Payment:
-        """Close an open payment's page and make a new one in its place, such as a new link for a new amount."""
+        """Close an open payment's page and make a payment with a new page, such as a new link for a new amount."""
         return run_blocking(self._payments.replace(payment_id, order, operation_id=operation_id))
 
     def get(self, payment_id: str) -> Payment:
@@ -141,19 +141,19 @@ class Payments(Generic[ProviderT_co]):
         return run_blocking(self._payments.find(order_reference=order_reference, state=state, after=after, limit=limit))
 
     def order(self, payment_id: str) -> Order:
-        """Return the order as it was given; its payer is gone once erased."""
+        """Return the order as it was given, without the payer once that was erased; raises ``NotFound``."""
         return run_blocking(self._payments.order(payment_id))
 
     def draw_qr(self: Payments[DrawsQr], payment_id: str, *, image: str = "svg") -> bytes:
-        """Let the gateway draw the QR code of an open payment's ``app_switch``; ``image`` is ``svg`` or ``png``."""
+        """Ask the gateway to draw the QR code of an open payment's ``app_switch``; ``image`` is ``svg`` or ``png``."""
         return run_blocking(self._payments.draw_qr(payment_id, image=image))
 
     def timeline(self, payment_id: str) -> tuple[TimelineEntry, ...]:
-        """Return everything that happened to the payment, oldest first."""
+        """Return everything that happened to the payment, oldest first; raises ``NotFound``."""
         return run_blocking(self._payments.timeline(payment_id))
 
     def observe(self, payment_id: str, *, source: str = "host") -> Payment:
-        """Ask the gateway, write down what it says, tell the host, and return the payment."""
+        """Ask the gateway, write down its answer, notify the host, and return the payment."""
         return run_blocking(self._payments.observe(payment_id, source=source))
 
     def capture(
@@ -165,13 +165,13 @@ class Payments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Take reserved money: all that is left, or ``amount`` (VAT included), or what ``lines`` add up to."""
+        """Take reserved money: all that is left, or ``amount`` (VAT included), or the sum of ``lines``."""
         return run_blocking(
             self._payments.capture(payment_id, amount, operation_id=operation_id, lines=lines, description=description)
         )
 
     def cancel(self: Payments[Cancels], payment_id: str, *, operation_id: str, description: str = "") -> Operation:
-        """End the payment before money is taken: closes an open page, or releases what is reserved."""
+        """End the payment before money is taken: close an open page, or release reserved money."""
         return run_blocking(self._payments.cancel(payment_id, operation_id=operation_id, description=description))
 
     def refund(
@@ -183,7 +183,7 @@ class Payments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Give money back: all that was captured, or ``amount`` (VAT included), or what ``lines`` add up to."""
+        """Give money back: all that was captured, or ``amount`` (VAT included), or the sum of ``lines``."""
         return run_blocking(
             self._payments.refund(payment_id, amount, operation_id=operation_id, lines=lines, description=description)
         )
@@ -197,7 +197,7 @@ class Payments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Change amount (VAT included) and lines of a payment nobody has paid yet; refresh a seamless page after."""
+        """Change amount (VAT included) and lines of a payment that nobody has paid; then refresh a seamless page."""
         return run_blocking(
             self._payments.update(payment_id, amount, operation_id=operation_id, lines=lines, description=description)
         )
@@ -221,7 +221,7 @@ class Payments(Generic[ProviderT_co]):
         capture: CaptureMode = CaptureMode.AUTOMATIC,
         language: str = "sv-SE",
     ) -> Operation:
-        """Take ``amount`` (VAT included) on a mandate, the payer absent."""
+        """Take ``amount`` (VAT included) on a mandate while the payer is absent."""
         return run_blocking(
             self._payments.charge(
                 mandate_id,
@@ -240,7 +240,7 @@ class Payments(Generic[ProviderT_co]):
     def settle_by_hand(
         self, operation_id: str, *, provider_reference: str | None, person: str, reason: str
     ) -> Operation:
-        """Settle an operation whose outcome no gateway can tell, by what a person found out; kept for good."""
+        """Settle an operation of unknown outcome by what a person found out. The decision is kept for good."""
         return run_blocking(
             self._payments.settle_by_hand(
                 operation_id, provider_reference=provider_reference, person=person, reason=reason
@@ -260,7 +260,7 @@ class Payments(Generic[ProviderT_co]):
         return run_blocking(self._payments.payouts(limit=limit))
 
     def resolve_payout(self, operation_id: str) -> Payout:
-        """Look up a payout whose outcome is open; it is sent again only if the gateway does not have it."""
+        """Look up a payout whose outcome is open. It is sent again only if the gateway does not have it."""
         return run_blocking(self._payments.resolve_payout(operation_id))
 
     def operation(self, operation_id: str) -> Operation:
@@ -272,24 +272,24 @@ class Payments(Generic[ProviderT_co]):
         return run_blocking(self._payments.open_operations(limit=limit))
 
     def resolve(self, operation_id: str) -> Operation:
-        """Settle an operation whose outcome is open: look up what happened, send again only if nothing did."""
+        """Settle an operation whose outcome is open: look it up, and send it again only if nothing happened."""
         return run_blocking(self._payments.resolve(operation_id))
 
     def expire(self, payment_id: str) -> Payment:
-        """End a payment that nobody paid in time; closes the gateway's page first, so that nobody still can."""
+        """End a payment that nobody paid in time. The gateway's page is closed first, so that nobody can pay later."""
         return run_blocking(self._payments.expire(payment_id))
 
     def probe(self) -> tuple[Probe, ...]:
-        """Check, without side effects, that the gateway is reached, takes our credentials, and agrees on the time."""
+        """Check without side effects that we reach the gateway, that it knows us, and that the clocks agree."""
         return run_blocking(self._payments.probe())
 
     def erase_payer(self, payment_id: str) -> None:
-        """Forget who paid (GDPR): the payer's data and stored callbacks go, the history of money stays."""
+        """Forget who paid (GDPR): the payer's data and stored callbacks are erased, the history of money stays."""
         return run_blocking(self._payments.erase_payer(payment_id))
 
 
 class Accounts:
-    """The accounts of one process: they share database, clock, callback keys and event handler.
+    """The accounts of one process. They share database, clock, callback keys and event handler.
 
     ``AsyncAccounts`` says more about each method.
     """
@@ -312,7 +312,7 @@ class Accounts:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
     ) -> Accounts:
-        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up."""
+        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and prepare everything."""
         urls = CallbackUrls(callback_url, callback_keys)
         on_hear = None if on_event is None else called(on_event)
         ledger = BlockingLedger(open_migrated(database))
@@ -347,17 +347,17 @@ class Accounts:
         return self._accounts.names
 
     def receive(self, request: CallbackRequest) -> CallbackReply:
-        """Store a callback and return the reply its gateway wants; ``work(reply.address)`` comes after."""
+        """Store a callback and return the reply for its gateway. Call ``work(reply.address)`` after that reply."""
         return run_blocking(self._accounts.receive(request))
 
     def work(self, address: CallbackAddress) -> None:
-        """Look at what a callback was about; what fails stays in the inbox for the sweep."""
+        """Look at what a callback was about. What fails stays in the inbox for the sweep."""
         return run_blocking(self._accounts.work(address))
 
     def callbacks(
         self, *, subject: Subject | None = None, open_only: bool = False, limit: int = 50
     ) -> tuple[Callback, ...]:
-        """Return stored callbacks, newest first; ``subject``: those of one payment or payout."""
+        """Return stored callbacks, newest first; ``subject`` limits them to one payment or payout."""
         return run_blocking(self._accounts.callbacks(subject=subject, open_only=open_only, limit=limit))
 
     def replay(self, inbox_id: int) -> str:

@@ -24,7 +24,7 @@ __all__ = ["Host", "awaited", "called"]
 _log = logging.getLogger("prenopay")
 
 _HANDLER_MAY_TAKE: Final = timedelta(minutes=5)
-"""How long an event is left to the handler that has it, before another process may try."""
+"""How long a handler keeps an event before another process may try."""
 _AT_ONCE_MOST: Final = 1000
 _USE_ASYNC = "on_event is async, and blocking accounts call a plain function: use AsyncAccounts, or a plain def"
 _USE_BLOCKING = "on_event is a plain function, and async accounts await it: make it async def, or use Accounts"
@@ -32,14 +32,14 @@ _USE_BLOCKING = "on_event is a plain function, and async accounts await it: make
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """The host, as the core notifies it: its handler, and the books from which events are taken."""
+    """The host as the core sees it: its event handler, and the books that hold the events."""
 
     ledger: Ledger
     clock: Clock
     on_event: AsyncEventHandler | None
 
     async def hears(self, account: str, subjects: Sequence[Subject]) -> None:
-        """Deliver what waits of some subjects; what goes wrong is left for the sweep."""
+        """Deliver the waiting events of some subjects; the sweep delivers what fails here."""
         if subjects:
             with suppress(LedgerUnavailable):
                 await self.deliver([account], subjects=subjects)
@@ -49,7 +49,7 @@ class Host:
     ) -> int:
         """Hand waiting events to the handler, in order per subject; return how many it took.
 
-        ``subjects``: of these only. An event whose handler raises stays, and holds back later events of the
+        ``subjects``: only their events. An event whose handler raises stays, and holds back later events of the
         same subject.
         """
         if self.on_event is None:
@@ -91,16 +91,16 @@ class Host:
 
 
 def called(handler: EventHandler) -> AsyncEventHandler:
-    """Return what calls a blocking handler; raises ``ConfigurationError`` for one that is async.
+    """Return an async handler that calls a blocking one; raises ``ConfigurationError`` for one that is async.
 
-    A coroutine that nobody awaits does nothing, and the event would count as delivered.
+    Nobody would await its coroutine, and the event would count as delivered.
     """
     _require_callable(handler)
     if _is_async(handler):
         raise ConfigurationError(_USE_ASYNC)
 
     async def tell(event: Event) -> None:
-        result: object = handler(event)  # type: ignore[func-returns-value]  # that it returns nothing is what is checked
+        result: object = handler(event)  # type: ignore[func-returns-value]  # the next line checks that it is None
         if inspect.isawaitable(result):
             if inspect.iscoroutine(result):
                 result.close()
@@ -110,7 +110,7 @@ def called(handler: EventHandler) -> AsyncEventHandler:
 
 
 def awaited(handler: AsyncEventHandler) -> AsyncEventHandler:
-    """Return what awaits an async handler; raises ``ConfigurationError`` for one that cannot be called."""
+    """Return an async handler that awaits the host's; raises ``ConfigurationError`` for one that cannot be called."""
     _require_callable(handler)
 
     async def tell(event: Event) -> None:
@@ -129,4 +129,4 @@ def _require_callable(handler: object) -> None:
 
 
 def _is_async(handler: object) -> bool:
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004 - asks for its colour, not whether it is there
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004 - asks if it is async

@@ -4,15 +4,15 @@
 
     PrenopayError                     .account .provider .operation_id .payment_id
     ├── UnsupportedOperation          .capability .reason
-    ├── InvalidOrder (ValueError)     .field: refused before anything was recorded
-    ├── MandateUnusable               ended, suspended, another payer's, or above what the payer agreed to
-    ├── CeilingReached                .not_before .rule: another draw is forbidden; nothing was sent
-    ├── NotFound (LookupError)        this account has no such payment, operation or mandate
+    ├── InvalidOrder (ValueError)     .field: refused here, before anything was recorded
+    ├── MandateUnusable               ended, suspended, foreign, or more than the payer agreed to
+    ├── CeilingReached                .not_before .rule: nothing was sent: another draw is forbidden
+    ├── NotFound (LookupError)        no such payment or operation in this account
     ├── TransportError
     │   ├── NotSent                   nothing happened at the gateway: try again freely
     │   └── OutcomeUnknown            sent, but no readable answer: repeat with the same operation id
     ├── ProviderError                 .http_status .provider_code .problems .advice
-    │   ├── Rejected                  the request is wrong: nothing happened; fix it and repeat
+    │   ├── Rejected                  the request is wrong: nothing happened, fix it and repeat
     │   ├── Unauthenticated           credentials or agreement refused: nothing happened
     │   ├── Conflict                  not possible in the payment's present state: nothing happened
     │   │   └── DuplicateReference    the gateway has seen this reference before
@@ -108,14 +108,14 @@ class UnsupportedOperation(PrenopayError):
 
 
 class MandateUnusable(PrenopayError):
-    """The mandate cannot be charged like this: it ended, is suspended or another payer's, or the consent forbids it."""
+    """The mandate cannot be charged like this: ended, suspended, another payer's, or not for this amount."""
 
 
 class CeilingReached(PrenopayError):
     """Nothing was sent: the card schemes, or the last decline, forbid another draw on this card.
 
-    ``not_before`` is the earliest time for the next draw (``None``: never on this method). ``rule`` names
-    the rule that forbids it.
+    ``not_before`` is the earliest time for the next draw (``None``: never on this method). ``rule`` names what
+    forbids it.
     """
 
     def __init__(self, message: str = "", *, not_before: datetime | None = None, rule: str = "") -> None:
@@ -125,7 +125,7 @@ class CeilingReached(PrenopayError):
 
 
 class InvalidOrder(PrenopayError, ValueError):
-    """The provider cannot express what was asked for; ``field`` names the wrong field."""
+    """What was asked for cannot be expressed to the provider; ``field`` names what is wrong."""
 
     def __init__(self, message: str = "", *, field: str = "") -> None:
         super().__init__(message)
@@ -153,7 +153,7 @@ class OutcomeUnknown(TransportError):
 
 
 class ProviderError(PrenopayError):
-    """The gateway answered with an error."""
+    """The gateway answered, but did not do what was asked for."""
 
     def __init__(
         self,
@@ -231,7 +231,7 @@ class Malformed(CallbackError):
 
 
 class LedgerError(PrenopayError):
-    """The database or its rules refused the change."""
+    """The ledger refused, or could not be used."""
 
 
 class IllegalTransition(LedgerError):

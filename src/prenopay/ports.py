@@ -1,8 +1,8 @@
-"""All the I/O the core knows: HTTP, the ledger's transactions, the clock, randomness.
+"""All the I/O that the core knows: HTTP, the ledger's transactions, the clock, randomness.
 
-Every port has two makes. The *blocking* ones do their work inside the call and never suspend, so
-that ``_blocking.run_blocking`` drives a use case to its end in one step, on the caller's thread.
-The *awaiting* ones suspend. The core is written once, over the protocols below.
+Every port has two implementations. The *blocking* ones work inside the call and never suspend, so that
+``_blocking.run_blocking`` runs a use case to its end in one step, on the caller's thread. The *awaiting* ones
+suspend. The core is written once, over the protocols below.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ RowT = TypeVar("RowT")
 class HttpRequest:
     """One request to a gateway.
 
-    ``label`` names the call in logs ("capture"), because URLs may hold tokens. ``retry_safe`` says
-    that sending it twice changes nothing more than sending it once (a read): only then does the
-    transport send again after a lost answer.
+    ``label`` names the call in logs ("capture"), because URLs may hold tokens. ``retry_safe`` says that sending it
+    twice changes nothing more than sending it once (a read). Only then the transport sends it again after a lost
+    answer.
     """
 
     method: str
@@ -63,11 +63,11 @@ class HttpSender(Protocol):
 
 
 Send: TypeAlias = Callable[[HttpRequest], Awaitable[HttpResponse]]
-"""What a provider is given: send this, within what is left of the operation's deadline."""
+"""Sends a provider's request, within what is left of the operation's deadline."""
 
 
 class Ledger(Protocol):
-    """Runs plain functions over a database connection, each as one whole transaction."""
+    """Runs plain functions over a database connection, each in one transaction of its own."""
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a transaction that may write; commit, or roll back if it raises."""
@@ -78,11 +78,11 @@ class Ledger(Protocol):
         ...
 
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
-        """Add ``row`` with ``add``, in a transaction it may share with other rows that wait.
+        """Add ``row`` with ``add``, in a transaction that other waiting rows may share.
 
-        What arrives during one commit shares the next, and ``add`` is called once for all of it: a
-        burst of callbacks costs few commits, and a lone one does not wait. If ``add`` fails, it is
-        called again for each row alone, so that one row's fault is its own. Returns after the commit.
+        Rows that arrive during one commit share the next, and ``add`` is called once for all of them. So a burst
+        of callbacks costs few commits, and a single one does not wait. If ``add`` fails, it is called again for
+        each row alone, so that a bad row fails alone. Returns after the commit.
         """
         ...
 
@@ -91,7 +91,7 @@ class Clock(Protocol):
     """The only source of time."""
 
     def now(self) -> datetime:
-        """Return the time of day, aware, in UTC."""
+        """Return the time of day in UTC, with its zone."""
         ...
 
     def monotonic(self) -> float:
@@ -99,7 +99,7 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for ``seconds``."""
         ...
 
 

@@ -217,7 +217,7 @@ def test_a_newer_schema_is_never_touched(bare_database: str) -> None:
     run(bare_database, "ALTER TABLE prenopay_flags ADD COLUMN newer INTEGER")
     set_version(bare_database, "9999")
     before = described(bare_database)
-    with pytest.raises(LedgerUnavailable, match="may be those of a newer prenopay"):
+    with pytest.raises(LedgerUnavailable, match="a newer prenopay may have made them"):
         upgrade_database(bare_database)
     assert before == described(bare_database)
     engine = open_engine(bare_database)

@@ -1,1 +1,1 @@
-"""What prenopay promises, shown through its public interface: each test in both colours and on both databases."""
+"""What prenopay promises, through its public interface: each test in both colours and on both databases."""

@@ -1,7 +1,7 @@
-"""Processes that charge a mandate once and are killed on the way: run by the tests, never imported.
+"""Processes that charge a mandate once and are killed on the way: the tests run them, nobody imports them.
 
-A line of standard input is one charge, made by a process of its own, and answered with a line that says how that
-process ended. They are forked, as an interpreter takes longer to start than a charge takes.
+Each line of standard input is one charge, made by a process of its own. The answer is a line that says how that
+process ended. The processes are forked, because an interpreter takes longer to start than a charge takes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Mortal:
-    """A port whose every call may be the process's last, before it does anything or after it has."""
+    """A port that may kill the process at each call, before the call does anything or after it has."""
 
     def __init__(self, port: Any, kill_at: int, count: list[int]) -> None:
         self._port = port
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def charge(*, database: str, url: str, account: str, mandate_id: str, point: int, now: str) -> None:
-    """Charge, and be killed at ``point`` if there is one."""
+    """Charge; the process is killed at ``point``, if there is one."""
     count = [0]
     accounts = Accounts.open(
         database,
@@ -97,7 +97,7 @@ def charge(*, database: str, url: str, account: str, mandate_id: str, point: int
 
 
 def _make_mortal(accounts: Any, point: int, count: list[int]) -> None:
-    """Make every transaction a place to die, whichever part of the core asks for it."""
+    """Make every transaction a place to die, no matter which part of the core asks for it."""
     ledger = accounts._accounts._ledger
     mortal = Mortal(type(ledger)(ledger.engine), point, count)
     for name in ("transact", "read", "append"):

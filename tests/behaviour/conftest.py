@@ -19,7 +19,7 @@ def colour(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def open_shop(colour: str, database: str) -> Iterator[Callable[..., Shop]]:
-    """Return what opens shops of this colour on this database; they are closed after the test."""
+    """Return a function that opens shops of this colour on this database; they are closed after the test."""
     shops: list[Shop] = []
 
     def open_one(**settings: Any) -> Shop:

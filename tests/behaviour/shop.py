@@ -129,7 +129,7 @@ class Shop:
             "token_keys": [TOKEN_KEY],
             "sender": self.sender,
             "clock": self.clock,
-            "on_event": lambda event: self.hear(event),  # noqa: PLW0108 - looked up anew each time, so that a test may change it
+            "on_event": lambda event: self.hear(event),  # noqa: PLW0108 - looked up each time, so that a test may change it
         }
         if self._runner is None:
             return Driven(Accounts.open(self.database, **shared), self._run)
@@ -183,16 +183,16 @@ class Shop:
         return seen
 
     def captured(self, operation_id: str = "order:1", **changes: Any) -> Payment:
-        """As ``paid``, with the money taken."""
+        """Return a payment as ``paid`` does, with the money taken."""
         return self.paid(operation_id, capture=CaptureMode.AUTOMATIC, **changes)
 
     def pay(self, payment: Payment, **answers: Any) -> None:
-        """The payer pays by card."""
+        """Let the payer pay by card."""
         assert payment.provider_reference is not None
         self.emulator.pay_by_card(payment.provider_reference, **answers)
 
     def by_hand(self, method: str, path: str, body: dict[str, Any]) -> None:
-        """Someone acts at the gateway by another way than prenopay: its portal, or an older system."""
+        """Change a payment at the gateway without prenopay, as its portal or an older system does."""
         outcome = self.emulator.handle(
             EmulatorRequest(
                 method=method,
@@ -236,7 +236,7 @@ class Shop:
         return operation
 
     def deliver_callbacks(self) -> None:
-        """The gateway's callbacks that are due arrive, and are worked on."""
+        """Deliver the gateway's callbacks that are due, and work on them."""
 
         def receive(request: CallbackRequest) -> int:
             reply = self.accounts.receive(request)
@@ -248,7 +248,7 @@ class Shop:
         self.emulator.deliver_callbacks(hand_over(receive))
 
     def later(self, **much: float) -> None:
-        """Time passes."""
+        """Let time pass."""
         self.clock.advance(timedelta(**much))
 
     def tries(self, use_case: Callable[[], object]) -> PrenopayError | None:
@@ -261,11 +261,11 @@ class Shop:
 
     @property
     def told(self) -> list[str]:
-        """The kinds of events the host was told, in order."""
+        """Return the kinds of events that the host received, in order."""
         return [event.kind.value for event in self.events]
 
     def books_agree(self) -> None:
-        """Every payment's totals are the gateway's."""
+        """Check that every payment's totals are the gateway's."""
         theirs = self.emulator.books()
         for payment in self.payments.find(limit=500):
             if payment.provider_reference is None:

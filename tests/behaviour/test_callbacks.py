@@ -1,4 +1,4 @@
-"""Callbacks are hints: they are stored before they are answered, and change nothing but timing."""
+"""Callbacks are hints: they are stored before they are answered, and they only change when something is seen."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_body_that_names_another_host_is_never_called(shop: Shop) -> None:
     "body",
     [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"paymentOrder":{}}', b'{"a":' * 3000 + b"1" + b"}" * 3000, b"<html>"],
 )
-def test_what_cannot_be_read_is_said_so_kept_and_looked_into(shop: Shop, body: bytes) -> None:
+def test_an_unreadable_body_is_refused_kept_and_looked_into(shop: Shop, body: bytes) -> None:
     payment = shop.bought()
     shop.pay(payment)
 
@@ -185,7 +185,7 @@ def test_a_callback_for_an_account_that_is_not_open_here_waits(shop: Shop) -> No
 
 
 @pytest.mark.every_store
-def test_the_gateway_is_told_to_come_again_when_nothing_can_be_stored(
+def test_the_gateway_is_asked_to_send_again_when_nothing_can_be_stored(
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -199,7 +199,7 @@ def test_the_gateway_is_told_to_come_again_when_nothing_can_be_stored(
     assert dict(reply.headers)["retry-after"] == "30"
 
 
-def test_callbacks_come_to_where_the_gateway_was_told(shop: Shop) -> None:
+def test_callbacks_go_to_the_url_that_the_gateway_was_given(shop: Shop) -> None:
     payment = shop.bought()
     shop.pay(payment)
 
@@ -218,7 +218,7 @@ def test_an_old_key_still_verifies_after_the_keys_were_rotated() -> None:
     assert after.url("cards", Subject.payment("pay_1")) != before
 
 
-def test_only_the_gateways_addresses_are_taken_where_that_is_asked_for(shop: Shop) -> None:
+def test_only_the_gateways_addresses_are_accepted_if_they_are_configured(shop: Shop) -> None:
     shop.add("pinned", callback_sources=("20.91.170.120/29",), trusted_proxies=("10.0.0.0/8",))
     url: str = shop.accounts.callback_urls.url("pinned", Subject.payment("pay_1"))
     request = CallbackRequest(path=url.removeprefix("https://shop.example"), body=GOOD_BODY % b"/psp/paymentorders/1")
@@ -231,7 +231,7 @@ def test_only_the_gateways_addresses_are_taken_where_that_is_asked_for(shop: Sho
     assert status("20.91.170.121") == 200
     assert status("192.0.2.1") == 400
     assert status("10.1.1.1", "20.91.170.121") == 200
-    assert status("10.1.1.1", "20.91.170.121, 192.0.2.1") == 400, "what the caller claims of itself is not believed"
+    assert status("10.1.1.1", "20.91.170.121, 192.0.2.1") == 400, "what the caller says about itself is not trusted"
 
 
 def test_a_good_callback_from_the_gateways_address_raises_no_flag(shop: Shop) -> None:

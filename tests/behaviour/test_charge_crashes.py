@@ -1,7 +1,7 @@
-"""Killed at any moment of a charge: whatever was lost, one operation id never takes the money twice.
+"""Killed at any moment of a charge: one operation id never takes the money twice, whatever was lost.
 
-Once by an exception at each await in turn, in this process; once by SIGKILL, in a process of its own that
-charges over a real socket.
+One test raises an exception at each await in turn, in this process. The other sends SIGKILL to a process of its
+own that charges over a real socket.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.behaviour.shop import READER, Shop, sek
 from tests.behaviour.test_crashes import Executioner, Killed, mortal
 
 LEAST_AWAITS = 10
-"""Fewer would mean that a port was not guarded by the executioner."""
+"""With fewer awaits, the executioner does not guard every port."""
 MOST_AWAITS = 80
 
 
@@ -40,7 +40,7 @@ def test_dying_at_every_await_of_a_charge_never_takes_it_twice(open_shop: Callab
         except Killed:
             died = True
         process.close()
-        _mended(shop, mandate)
+        _repaired(shop, mandate)
     assert deaths > LEAST_AWAITS, "every await was a place to die"
 
 
@@ -61,14 +61,14 @@ def test_killed_at_every_point_of_a_charge_never_takes_it_twice(database: str) -
 
 @contextmanager
 def _mortals() -> Iterator[subprocess.Popen[str]]:
-    """Start what makes each charge in a process of its own."""
+    """Start the program that makes each charge in a process of its own."""
     command = [sys.executable, str(Path(__file__).with_name("charging_process.py"))]
     with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as mortals:
         yield mortals
 
 
 def _killed_at(point: int, before: Shop, url: str, mortals: subprocess.Popen[str]) -> bool:
-    """Have a process of its own charge and be killed at ``point``; say whether it was."""
+    """Let a process of its own charge and be killed at ``point``; return whether it was killed."""
     shop = Shop(before.colour, before.database, emulator=before.emulator, account=f"killed-{point}")
     mandate = shop.stored(f"order:{point}")
     charge = {
@@ -84,13 +84,13 @@ def _killed_at(point: int, before: Shop, url: str, mortals: subprocess.Popen[str
     print(json.dumps(charge), file=mortals.stdin, flush=True)
     code = int(mortals.stdout.readline())
     assert code in {0, -signal.SIGKILL}
-    _mended(shop, mandate)
+    _repaired(shop, mandate)
     shop.close()
     return code == -signal.SIGKILL
 
 
-def _mended(shop: Shop, mandate: Mandate) -> None:
-    """The host repeats, the sweep runs, a person settles what no gateway can tell; then it was taken once."""
+def _repaired(shop: Shop, mandate: Mandate) -> None:
+    """Let the host repeat, the sweep run and a person settle the rest; check that the money was taken once."""
     later = shop.restarted()
     for _ in range(2):
         later.later(minutes=15)

@@ -1,4 +1,4 @@
-"""Drawing on a stored card: once for each operation, within what was agreed and what the schemes allow."""
+"""Drawing on a stored card: once for each operation, within the consent and what the schemes allow."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def declined(shop: Shop, mandate: Mandate, word: str, operation_id: str, channel
 
 
 @pytest.mark.every_store
-def test_a_charge_takes_the_money_and_tells(shop: Shop) -> None:
+def test_a_charge_takes_the_money_and_notifies_the_host(shop: Shop) -> None:
     mandate = shop.stored()
     made = shop.drawn(mandate, "renewal:2026-02", period="2026-02")
 
@@ -72,7 +72,7 @@ def test_one_period_is_taken_once_whatever_the_ids(shop: Shop) -> None:
     assert shop.drawn(mandate, "renewal:c", period="2026-03").succeeded
 
 
-def test_one_period_is_taken_once_through_whichever_method_of_the_payer(shop: Shop) -> None:
+def test_one_period_is_taken_once_through_any_method_of_the_payer(shop: Shop) -> None:
     old = shop.stored("order:old")
     shop.drawn(old, "renewal:a", period="2026-02")
     new = shop.stored("order:new", pan="5226612199533406", store=StoreMethod(consent=CONSENT, replaces=old.mandate_id))
@@ -191,7 +191,7 @@ def test_a_mandate_that_cannot_be_charged_says_why(shop: Shop) -> None:
     assert "payer present" in str(shop.tries(lambda: shop.drawn(one_click, "renewal:3")))
 
 
-def test_an_amount_that_is_none_is_refused(shop: Shop) -> None:
+def test_an_impossible_amount_is_refused(shop: Shop) -> None:
     mandate = shop.stored()
     assert isinstance(shop.tries(lambda: shop.drawn(mandate, "renewal:0", amount=0)), InvalidOrder)
 
@@ -291,7 +291,7 @@ def test_a_person_who_finds_nothing_frees_the_operation(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
-def test_where_the_gateway_refuses_repeats_what_never_came_is_sent_again(
+def test_a_lost_charge_is_sent_again_if_the_gateway_refuses_repeats(
     open_shop: Callable[..., Shop],
     kind: FaultKind,
 ) -> None:
@@ -336,7 +336,7 @@ def test_a_year_of_draws_with_declines_and_a_new_card(shop: Shop) -> None:
 
 
 def replaced(shop: Shop, old: Mandate) -> Mandate:
-    """Have the reader give another card in the place of ``old``."""
+    """Let the reader replace ``old`` with another card."""
     store = StoreMethod(consent=CONSENT, replaces=old.mandate_id)
     payment = shop.payments.create(
         an_order(amount=sek(0), lines=(), payer=READER, store=store),
@@ -397,7 +397,7 @@ def test_a_bank_that_says_no_later_is_a_decline_with_advice(shop: Shop) -> None:
     assert shop.drawn(bank(shop), "renewal:2", period="2026-02").outcome is Outcome.PENDING
 
 
-def test_what_was_reserved_and_let_go_before_it_could_be_read_was_no_decline(shop: Shop) -> None:
+def test_money_that_was_released_before_it_could_be_read_was_not_declined(shop: Shop) -> None:
     mandate = shop.stored()
     shop.emulator.behaviour = replace(shop.emulator.behaviour, unknown_status="Frobnicated")
     made = shop.drawn(mandate, "renewal:1", capture=CaptureMode.MANUAL)
@@ -436,7 +436,7 @@ def test_a_person_who_finds_a_declined_charge_settles_it(shop: Shop) -> None:
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
 @pytest.mark.parametrize("repeated", RepeatedReference)
-def test_a_lost_charge_on_a_removed_card_waits_for_a_person_and_troubles_no_sweep(
+def test_a_lost_charge_on_a_removed_card_waits_for_a_person_and_stops_no_sweep(
     open_shop: Callable[..., Shop], kind: FaultKind, repeated: RepeatedReference
 ) -> None:
     shop = open_shop(repeated_reference=repeated)

@@ -1,7 +1,7 @@
-"""Killed at any moment: a process that dies at each of its awaits in turn leaves books that mend themselves.
+"""Killed at any moment: a process that dies at each of its awaits in turn leaves books that can be repaired.
 
-The core awaits its ports and nothing else, so every await is a place to die: before or after a request
-left, before or after a transaction was committed, before or after the host was told.
+The core awaits its ports and nothing else, so every await is a place to die: before or after a request left,
+before or after a commit, before or after the host was notified.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Killed(BaseException):
 
 
 class Guard(Protocol):
-    """What comes between the core and a port: it decides what becomes of a call."""
+    """A layer between the core and a port: it decides what happens to a call."""
 
     async def around(self, work: Callable[[], Awaitable[T]]) -> T: ...
 
@@ -69,7 +69,7 @@ class MortalSender:
 
 
 def guarded(process: Shop, guard: Guard) -> None:
-    """Put ``guard`` around every transaction of a process, whichever part of the core asks for it."""
+    """Put ``guard`` around every transaction of a process, no matter which part of the core asks for it."""
     accounts = process.accounts.target
     core: Any = accounts._accounts if isinstance(accounts, Accounts) else accounts
     for name in ("transact", "read", "append"):
@@ -123,7 +123,7 @@ def _pay(shop: Shop) -> None:
 
 
 def _nothing(_shop: Shop) -> None:
-    """Nothing has happened before."""
+    """Start from nothing."""
 
 
 USE_CASES: dict[str, tuple[Callable[[Shop], object], Callable[[Shop], object]]] = {
@@ -136,7 +136,7 @@ USE_CASES: dict[str, tuple[Callable[[Shop], object], Callable[[Shop], object]]] 
 
 
 LEAST_AWAITS = {"create": 6, "capture": 8, "refund": 8, "callback": 10, "sweep": 8}
-"""Fewer would mean that a port was not guarded by the executioner."""
+"""With fewer awaits, the executioner does not guard every port."""
 
 
 @pytest.mark.parametrize("name", USE_CASES)
@@ -165,15 +165,15 @@ def test_dying_at_every_await_in_turn_loses_nothing_and_takes_nothing_twice(
         except Killed:
             died = True
         process.close()
-        _mend(shop, name)
+        _repair(shop, name)
         _check(shop, name, told_before, process)
         if not died:
             break
     assert deaths > LEAST_AWAITS[name], "every await was a place to die"
 
 
-def _mend(shop: Shop, name: str) -> None:
-    """The host repeats what it asked for, callbacks come again, and the sweep runs for a day."""
+def _repair(shop: Shop, name: str) -> None:
+    """Let the host repeat its calls, callbacks come again, and the sweep run for a day."""
     later = shop.restarted()
     later.on_event = shop.events.append
     for _ in range(3):
@@ -196,7 +196,7 @@ def _reference(shop: Shop) -> str:
 
 
 def _check(shop: Shop, name: str, told_before: int, process: Shop) -> None:
-    """Our books are the gateway's, money moved once, and the host was told all of it in order."""
+    """Check that our books are the gateway's, that money moved once, and that the host got every event in order."""
     (payment,) = shop.payments.find()
     shop.books_agree()
     assert payment.state is PaymentState.CAPTURED
@@ -218,7 +218,7 @@ def _check(shop: Shop, name: str, told_before: int, process: Shop) -> None:
             assert operation_id != "order:1"
     heard = [*shop.events[:told_before], *process.events, *shop.events[told_before:]]
     numbers = list(dict.fromkeys(event.number for event in heard))
-    assert numbers == list(range(1, len(numbers) + 1)), "told in order, none left out"
+    assert numbers == list(range(1, len(numbers) + 1)), "events come in order, none left out"
     kinds = {event.number: event.kind.value for event in heard}
     expected = ["payment.authorized", "payment.captured"] + (["payment.refunded"] if name == "refund" else [])
     assert list(kinds.values()) == expected

@@ -1,4 +1,4 @@
-"""The database is locked or gone, before, between and after: clear errors, nothing lost, nothing twice."""
+"""The database is locked or gone, before, between and after: clear errors, nothing lost, nothing done twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.behaviour.test_crashes import Guard, guarded
 T = TypeVar("T")
 
 LEAST_TRANSACTIONS = 2
-"""The capture is written down before it is sent, and its outcome after: fewer means that nothing was guarded."""
+"""A capture is written down before it is sent, and its outcome after: with fewer transactions nothing was guarded."""
 
 
 class Failing(Guard):
@@ -38,7 +38,7 @@ class Failing(Guard):
 
 @pytest.mark.every_store
 def test_a_database_that_goes_away_at_any_transaction_of_a_capture(open_shop: Callable[..., Shop]) -> None:
-    """At each transaction in turn, however many there are, until a capture meets no failure."""
+    """Try each transaction in turn, until a capture meets no failure."""
     for fail_at in count(1):
         shop = open_shop(account=f"cards-{fail_at}")
         payment = shop.paid()
@@ -59,12 +59,12 @@ def test_a_database_that_goes_away_at_any_transaction_of_a_capture(open_shop: Ca
         if failing.count < fail_at:
             assert error is None
             break
-        assert isinstance(error, LedgerUnavailable) or error is None, "only what follows the capture may go unsaid"
+        assert isinstance(error, LedgerUnavailable) or error is None, "only what follows the capture may raise no error"
     assert fail_at > LEAST_TRANSACTIONS, "every transaction was a place to fail"
 
 
 @pytest.mark.parametrize("colour", ["blocking", "awaiting"])
-def test_a_locked_database_is_waited_for_and_then_said_so(
+def test_a_locked_database_is_waited_for_and_then_reported(
     colour: str,
     sqlite_database: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -85,7 +85,7 @@ def test_a_locked_database_is_waited_for_and_then_said_so(
     shop.close()
 
 
-def test_tables_that_are_missing_are_said_so(tmp_path: Any) -> None:
+def test_missing_tables_are_reported(tmp_path: Any) -> None:
     from prenopay import Accounts  # noqa: PLC0415
 
     with pytest.raises(LedgerUnavailable, match="prenopay db upgrade"):

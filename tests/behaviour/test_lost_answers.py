@@ -1,4 +1,4 @@
-"""Never twice, never lost: answers that do not come, and what the same call, ``resolve`` and the sweep make of it."""
+"""Never twice, never lost: answers that do not come, and how the same call, ``resolve`` and the sweep settle them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOST = [
     pytest.param(Fault(kind=FaultKind.STATUS_AFTER, status=200, body=FaultBody.HTML), id="200 that is HTML"),
 ]
 ENDS = LOST[:2]
-"""Lost on the way there, and lost on the way back. What else counts as lost is asked of one call of each kind."""
+"""Lost on the way to the gateway, and lost on the way back. One call of each kind meets every other loss."""
 OPEN_ERRORS = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
 
 Change = Callable[[Shop, Payment], Any]
@@ -132,7 +132,7 @@ def test_what_certainly_did_not_leave_is_not_attempted_and_may_be_repeated(shop:
     shop.books_agree()
 
 
-def test_all_that_is_left_is_worked_out_anew_where_nothing_was_attempted(shop: Shop) -> None:
+def test_the_rest_is_computed_again_if_nothing_was_attempted(shop: Shop) -> None:
     payment = shop.captured()
     shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, call="reversal", times=20))
     assert isinstance(shop.tries(lambda: shop.payments.refund(payment.payment_id, operation_id="refund:all")), NotSent)
@@ -220,7 +220,7 @@ def test_a_reference_that_another_system_used_is_replaced(
     answer: DuplicateAnswer,
     rule: ReferenceFormat,
 ) -> None:
-    """Someone else at the same merchant happened on the very signs that our operations derive."""
+    """Another system of the same merchant uses the reference that our operations derive, by chance."""
     emulator = SwedbankPayEmulator(merchants=[Merchant(reference_format=FORMATS[rule])])
     shop = open_shop(emulator=emulator, reference_format=rule)
     shop.emulator.behaviour = replace(shop.emulator.behaviour, duplicate_reference=answer)
@@ -288,7 +288,7 @@ def test_a_lost_refund_that_is_under_way_for_days_is_neither_forgotten_nor_sent_
         shop.accounts.sweep()
         assert shop.payments.operation("refund:1").outcome is Outcome.UNKNOWN
         error = shop.tries(lambda: shop.payments.refund(payment.payment_id, sek(9000), operation_id="refund:2"))
-        assert error is not None, "what may be under way is not given back a second time"
+        assert error is not None, "money that may be under way is not given back twice"
     for _look in range(3):
         shop.later(days=1)
         shop.accounts.sweep()

@@ -1,4 +1,4 @@
-"""A reader's card is stored, shown, replaced and removed; what was agreed stays written down."""
+"""A reader's card is stored, shown, replaced and removed; the consent stays written down."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FILE_HEADER = "payer_reference,kind,token,display,text_version,agreed_at\n"
 
 
 def verify(shop: Shop, operation_id: str, **store: Any) -> Any:
-    """Have the reader store a card without a purchase."""
+    """Let the reader store a card without a purchase."""
     order = an_order(amount=sek(0), lines=(), payer=READER, store=StoreMethod(consent=CONSENT, **store))
     payment = shop.payments.create(order, operation_id=operation_id)
     shop.pay(payment, pan="5226600159865967")
@@ -77,7 +77,7 @@ def test_several_kinds_are_stored_at_once(shop: Shop) -> None:
     assert {each.state for each in held} == {MandateState.ACTIVE}
 
 
-def test_a_new_card_takes_the_place_of_the_old_one(shop: Shop) -> None:
+def test_a_new_card_replaces_the_old_one(shop: Shop) -> None:
     old = shop.stored()
     shop.later(days=40)
     verify(shop, "verify:new", replaces=old.mandate_id)
@@ -115,7 +115,7 @@ def test_a_removal_that_is_interrupted_is_finished_by_the_sweep(shop: Shop, kind
 
     error = shop.tries(lambda: shop.mandates.remove(mandate.mandate_id, reason="the reader asked"))
     assert isinstance(error, PrenopayError)
-    assert shop.mandates.get(mandate.mandate_id).state is MandateState.DELETED, "it is never charged again from here on"
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.DELETED, "it is never charged again from now on"
 
     shop.emulator.faults.clear()
     shop.later(hours=1)
@@ -125,7 +125,7 @@ def test_a_removal_that_is_interrupted_is_finished_by_the_sweep(shop: Shop, kind
 
 
 @pytest.mark.every_store
-def test_all_of_a_payers_cards_go_only_where_that_is_said_twice(shop: Shop) -> None:
+def test_all_cards_of_a_payer_are_removed_only_if_that_is_confirmed(shop: Shop) -> None:
     shop.stored()
     verify(shop, "verify:2")
     error = shop.tries(lambda: shop.mandates.remove_all(READER.reference, reason="moved", confirm=""))
@@ -149,10 +149,10 @@ def test_what_the_issuer_changed_silently_is_shown_after_a_refresh(shop: Shop) -
     assert shown.state is MandateState.ACTIVE
 
 
-def test_a_card_that_the_gateway_has_no_more_is_revoked(shop: Shop) -> None:
+def test_a_card_that_the_gateway_no_longer_has_is_revoked(shop: Shop) -> None:
     mandate = shop.stored()
     (token,) = shop.emulator.tokens(READER.reference)
-    shop.emulator.archive_token(token.token, reason="the bank said so")
+    shop.emulator.archive_token(token.token, reason="the bank asked for it")
 
     shop.mandates.refresh(READER.reference)
     assert shop.mandates.get(mandate.mandate_id).state is MandateState.REVOKED
@@ -171,7 +171,7 @@ def test_no_token_leaves_the_vault(shop: Shop) -> None:
 
 
 @pytest.mark.every_store
-def test_tokens_are_sealed_anew_when_keys_are_rotated(shop: Shop) -> None:
+def test_tokens_are_sealed_again_when_keys_are_rotated(shop: Shop) -> None:
     mandate = shop.stored()
     assert shop.mandates.reseal() == 1
     assert shop.drawn(mandate, "renewal:1").succeeded
@@ -241,7 +241,7 @@ def test_a_token_of_another_merchant_stops_the_whole_file(shop: Shop) -> None:
     assert shop.mandates.of_payer("old-1") == ()
 
 
-def test_faults_of_the_file_are_all_told_at_once(shop: Shop) -> None:
+def test_all_faults_of_the_file_are_reported_at_once(shop: Shop) -> None:
     report = shop.mandates.take_over(a_file("", "").replace("unscheduled", "weekly", 1), check=False)
     assert [problem.line for problem in report.problems] == [2, 3]
 
@@ -281,7 +281,7 @@ def tokens_kept(shop: Shop) -> int:
 # What time does
 
 
-def test_a_card_that_runs_out_is_told_ahead_and_then_over(shop: Shop) -> None:
+def test_a_card_that_expires_is_reported_ahead_and_then_ends(shop: Shop) -> None:
     mandate = shop.stored()
     assert mandate.expires is not None
     days = (mandate.expires - shop.clock.now().date()).days
@@ -335,14 +335,14 @@ def test_staff_type_a_card_from_the_phone(shop: Shop) -> None:
     assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
 
 
-# What the host is told
+# Events for the host
 
 
 def ended(shop: Shop) -> list[tuple[str | None, str]]:
     return [(event.mandate_id, event.detail) for event in shop.events if event.kind is EventKind.MANDATE_ENDED]
 
 
-def test_whoever_removes_a_method_the_host_is_told_once(shop: Shop) -> None:
+def test_the_host_is_notified_once_of_each_removal(shop: Shop) -> None:
     one, other = shop.stored("order:1"), shop.stored("order:2", payer=Payer(reference="R-78"))
     shop.mandates.remove(one.mandate_id, reason="the reader asked", actor="reader")
     shop.mandates.remove(one.mandate_id, reason="once more")
@@ -351,7 +351,7 @@ def test_whoever_removes_a_method_the_host_is_told_once(shop: Shop) -> None:
     assert ended(shop) == [(one.mandate_id, "the reader asked"), (other.mandate_id, "moved abroad")]
 
 
-def test_a_method_gone_at_the_gateway_is_told(shop: Shop) -> None:
+def test_a_method_gone_at_the_gateway_is_reported(shop: Shop) -> None:
     mandate = shop.stored()
     (held,) = shop.emulator.tokens()
     shop.emulator.archive_token(held.token)
@@ -361,7 +361,7 @@ def test_a_method_gone_at_the_gateway_is_told(shop: Shop) -> None:
     assert ended(shop) == [(mandate.mandate_id, "the gateway no longer has it")]
 
 
-def test_a_method_from_another_system_is_told_of_with_its_charges(shop: Shop) -> None:
+def test_a_method_from_another_system_is_reported_with_its_charges(shop: Shop) -> None:
     held = shop.emulator.store_card(READER.reference)
     line = f"{READER.reference},unscheduled,{held.token},Visa,terms-2026,2026-01-02T00:00:00Z\n"
     assert shop.mandates.take_over(_FILE_HEADER + line).added == 1
@@ -397,7 +397,7 @@ def test_a_returning_reader_is_offered_the_remembered_card(shop: Shop) -> None:
         ((MandateKind.ONE_CLICK,), Payer(reference="R-78"), "another payer's"),
     ],
 )
-def test_what_is_not_the_payers_to_click_is_not_offered(
+def test_a_method_that_the_payer_may_not_click_is_not_offered(
     shop: Shop, kinds: tuple[MandateKind, ...], payer: Payer, why: str
 ) -> None:
     mandate = shop.stored(store=StoreMethod(consent=CONSENT, kinds=kinds))
@@ -434,7 +434,7 @@ def test_a_method_is_remembered_for_as_long_as_was_agreed(shop: Shop, kind: Mand
     shop.accounts.sweep()
 
     assert shop.mandates.get(mandate.mandate_id).state is MandateState.EXPIRED
-    assert ended(shop) == [(mandate.mandate_id, "the payer agreed to be remembered until then")]
+    assert ended(shop) == [(mandate.mandate_id, "the payer's consent ended")]
     assert [token for token in shop.emulator.tokens() if token.is_active] == []
 
 
@@ -454,7 +454,7 @@ def test_a_payer_who_does_not_tick_the_box_leaves_nothing_half_stored(shop: Shop
 
 
 def test_a_card_that_is_stored_when_the_order_is_over_is_removed_at_the_gateway(shop: Shop) -> None:
-    """The host gave the order up, and its page could not be closed: the card is nobody's to charge."""
+    """The host gave the order up, and its page could not be closed: nobody may charge the card."""
     shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="create"))
     assert shop.tries(lambda: shop.bought(payer=READER, store=StoreMethod(consent=CONSENT))) is not None
     made = shop.payments.operation("order:1")

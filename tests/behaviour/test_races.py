@@ -1,4 +1,4 @@
-"""Two processes at once: at each await of one, in turn, another does what it likes, and nobody is left behind."""
+"""Two processes at once: at each await of one, in turn, another acts, and no payment is left behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Interrupter(Executioner):
 
 @pytest.fixture
 def colour() -> str:
-    """Return the one colour there is here: event loops do not run within each other, and the core is the same."""
+    """Return the only colour here: event loops do not run within each other, and the core is the same."""
     return "blocking"
 
 

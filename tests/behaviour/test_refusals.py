@@ -1,4 +1,4 @@
-"""What the gateway refuses: credentials, requests, too many of them, answers nobody can read."""
+"""What the gateway refuses: credentials, requests, too many of them; and answers nobody can read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.behaviour.shop import Shop, an_order
 OTHER_PAYEE = "99999999-8888-7777-6666-555555555555"
 
 
-def test_a_wrong_token_is_said_so(shop: Shop) -> None:
+def test_a_wrong_token_is_reported(shop: Shop) -> None:
     payments = shop.add("wrong", access_token=Secret("wrong-token"))
 
     error = shop.tries(lambda: payments.create(an_order(), operation_id="order:1"))
@@ -39,7 +39,7 @@ def test_a_wrong_token_is_said_so(shop: Shop) -> None:
     assert payments.operation("order:1").outcome is Outcome.NOT_ATTEMPTED
 
 
-def test_a_wrong_payee_is_said_so_and_nothing_is_payable(shop: Shop) -> None:
+def test_a_wrong_payee_is_reported_and_nothing_is_payable(shop: Shop) -> None:
     payments = shop.add("wrong", payee_id=OTHER_PAYEE)
 
     error = shop.tries(lambda: payments.create(an_order(), operation_id="order:1"))
@@ -49,7 +49,7 @@ def test_a_wrong_payee_is_said_so_and_nothing_is_payable(shop: Shop) -> None:
     assert payments.find()[0].state is PaymentState.CREATED
 
 
-def test_after_the_credentials_are_mended_the_same_call_goes_through(shop: Shop) -> None:
+def test_after_the_credentials_are_fixed_the_same_call_goes_through(shop: Shop) -> None:
     payments = shop.add("mended", access_token=Secret("wrong-token"))
     shop.tries(lambda: payments.create(an_order(), operation_id="order:1"))
     again = shop.restarted()
@@ -70,7 +70,7 @@ def test_a_refused_request_names_the_fields(shop: Shop) -> None:
     assert "fix" in error.advice
 
 
-def test_what_has_no_word_here_is_passed_through(shop: Shop) -> None:
+def test_a_field_without_a_name_here_is_passed_through(shop: Shop) -> None:
     payment = shop.payments.create(
         an_order(extra={"requestDeliveryInfo": True, "payeeInfo": {"productCategory": "A123"}}),
         operation_id="order:1",
@@ -151,7 +151,7 @@ def test_the_deadline_holds_for_all_calls_of_a_use_case_together(shop: Shop) -> 
         (Environment.TEST, "ftp://gateway.example", "base_url"),
     ],
 )
-def test_the_two_worlds_are_kept_apart(environment: Environment, base_url: str, word: str) -> None:
+def test_the_two_environments_are_kept_apart(environment: Environment, base_url: str, word: str) -> None:
     with pytest.raises(ConfigurationError, match=word):
         SwedbankPay(
             account="cards",
@@ -189,7 +189,7 @@ def test_probing_says_what_is_wrong_without_doing_anything(shop: Shop) -> None:
     assert len(shop.emulator.orders) == 0
 
 
-def test_probing_a_gateway_that_is_not_there_says_so(shop: Shop) -> None:
+def test_probing_reports_a_gateway_that_is_not_there(shop: Shop) -> None:
     shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, times=10))
 
     (reach,) = shop.payments.probe()

@@ -1,4 +1,4 @@
-"""Nothing secret leaves: not in logs, errors, reprs, events, nor in what is stored of the gateway's answers."""
+"""Nothing secret leaves: not in logs, errors, reprs or events, nor in stored answers of the gateway."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def leaks(text: str) -> list[str]:
 
 
 def live(shop: Shop) -> None:
-    """Live through all sorts of things."""
+    """Do all sorts of things."""
     payment = shop.bought(payer=PAYER, risk=RISK, payer_user_agent=BROWSER, capture=CaptureMode.AUTOMATIC)
     shop.pay(payment, pan="4761739001010416")
     shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="capture", method="POST"))
@@ -102,7 +102,7 @@ def test_stored_answers_hold_no_secret(shop: Shop) -> None:
     assert leaks(repr(rows)) == []
 
 
-def test_the_payer_stands_in_one_table_and_can_be_erased(shop: Shop) -> None:
+def test_the_payer_is_in_one_table_and_can_be_erased(shop: Shop) -> None:
     live(shop)
     (payment,) = shop.payments.find()
     payment_id = payment.payment_id

@@ -121,7 +121,7 @@ def test_a_reaction_stays_or_goes_with_the_change_it_reacts_to(shop: Shop) -> No
     assert shop.told == ["payment.authorized"], "the event that was undone was never delivered"
 
 
-def test_an_operation_id_stands_for_one_thing_whatever_its_subject(shop: Shop) -> None:
+def test_an_operation_id_names_one_thing_whatever_its_subject(shop: Shop) -> None:
     payment = shop.captured("order:1")
     shop.payments.refund(payment.payment_id, sek(100), operation_id="one-id")
     with pytest.raises(IdReused):

@@ -1,4 +1,4 @@
-"""What should not happen and does: other amounts, other orders, unknown words, two payments of one order."""
+"""What should not happen but does: other amounts, other orders, unknown words, two payments of one order."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_another_amount_than_asked_is_flagged(
 
 
 @pytest.mark.parametrize(("behaviour", "due"), [({"fee_amount": 1900}, 26900), ({"discount_amount": 900}, 24100)])
-def test_what_was_changed_while_nobody_heard_and_adjusted_on_the_page_is_told_as_paid(
+def test_an_order_that_was_changed_unheard_and_adjusted_on_the_page_is_reported_as_paid(
     shop: Shop, behaviour: dict[str, Any], due: int
 ) -> None:
     shop.emulator.behaviour = replace(shop.emulator.behaviour, **behaviour)
@@ -135,7 +135,7 @@ def test_a_status_nobody_knows_means_still_open(shop: Shop) -> None:
 
 @pytest.mark.parametrize("how", ["replace", "expire"])
 def test_a_page_that_was_paid_is_not_closed_by_releasing_the_money(shop: Shop, how: str) -> None:
-    """Nobody has told yet that it was paid, or in words that nobody knows: what is reserved stays so."""
+    """No callback has said that it was paid, or only in words that nobody knows: reserved money stays reserved."""
     payment = shop.bought()
     shop.pay(payment)
     shop.emulator.behaviour = replace(shop.emulator.behaviour, unknown_status="Frobnicated")

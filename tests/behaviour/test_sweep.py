@@ -1,4 +1,4 @@
-"""The sweep finds what no callback told, closes what nobody paid, and never stops at one failure."""
+"""The sweep finds changes without a callback, closes unpaid orders, and never stops at one failure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.behaviour.shop import Shop, sek
 
 
 def silent(shop: Shop) -> Shop:
-    """No callback ever comes."""
+    """Let no callback ever come."""
     shop.emulator.callbacks.behave(Manner.DROP, times=1000)
     return shop
 
 
 @pytest.mark.every_store
-def test_a_payment_nobody_told_of_is_found(shop: Shop) -> None:
+def test_a_payment_without_a_callback_is_found(shop: Shop) -> None:
     payment = silent(shop).bought(capture=CaptureMode.AUTOMATIC)
     shop.pay(payment)
 
@@ -67,7 +67,7 @@ def test_a_payment_made_at_the_last_moment_is_seen_and_not_closed(shop: Shop) ->
     assert shop.payments.get(payment.payment_id).is_paid
 
 
-def test_an_order_the_gateway_let_go_of_is_expired_in_the_end(shop: Shop) -> None:
+def test_an_order_that_the_gateway_dropped_expires_in_the_end(shop: Shop) -> None:
     payment = shop.bought()
     for _ in range(40):
         shop.later(days=1)
@@ -115,7 +115,7 @@ def test_a_refund_that_settles_days_later_is_pending_and_then_done(shop: Shop, t
     shop.books_agree()
 
 
-def test_a_refund_that_fails_days_later_is_declined_and_told(shop: Shop) -> None:
+def test_a_refund_that_fails_days_later_is_declined_and_reported(shop: Shop) -> None:
     payment = shop.captured()
     pending = AsynchronousReversal(succeeds=False)
     shop.emulator.behaviour = replace(shop.emulator.behaviour, asynchronous_reversal=pending)
@@ -145,7 +145,7 @@ def test_an_automatic_capture_that_was_held_up_is_taken_by_the_sweep(shop: Shop)
     shop.books_agree()
 
 
-def test_an_automatic_capture_that_is_declined_is_told_and_not_repeated(shop: Shop) -> None:
+def test_an_automatic_capture_that_is_declined_is_reported_and_not_repeated(shop: Shop) -> None:
     shop.emulator.behaviour = replace(shop.emulator.behaviour, declined_operations=frozenset({"capture"}))
     payment = shop.bought(capture=CaptureMode.AUTOMATIC)
     shop.pay(payment)
@@ -172,7 +172,7 @@ def test_two_sweeps_at_once_do_not_look_twice(shop: Shop) -> None:
 
 
 def test_money_that_comes_after_the_end_is_kept_flagged_and_can_be_given_back(shop: Shop) -> None:
-    """The answer to our abort was true when it was given, but the payer was faster at the gateway."""
+    """The gateway answered our abort truthfully, but the payer was faster."""
     payment = silent(shop).bought()
     shop.pay(payment)
     books = shop.restarted()

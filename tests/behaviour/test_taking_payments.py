@@ -97,7 +97,7 @@ def test_what_is_delivered_at_once_is_captured_at_once(shop: Shop) -> None:
     shop.books_agree()
 
 
-def test_seeing_it_again_changes_and_tells_nothing(shop: Shop) -> None:
+def test_a_second_look_changes_and_reports_nothing(shop: Shop) -> None:
     payment = shop.captured()
 
     again = [shop.payments.observe(payment.payment_id) for _ in range(3)]
@@ -267,7 +267,7 @@ def test_vat_of_part_refunds_adds_up_to_the_orders(shop: Shop) -> None:
 
 
 @pytest.mark.every_store
-def test_the_timeline_tells_the_whole_story(shop: Shop) -> None:
+def test_the_timeline_shows_the_whole_story(shop: Shop) -> None:
     payment = shop.captured()
     shop.payments.refund(payment.payment_id, operation_id="refund:1")
 

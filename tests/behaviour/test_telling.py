@@ -1,4 +1,4 @@
-"""Told at least once, in order, after it is durable, until the host's handler succeeds."""
+"""Events reach the host's handler at least once, in order, after they are durable, until the handler succeeds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_handler_that_fails_hears_it_again_and_nothing_overtakes(
     handler = shop.on_event = Unwilling(shop, times=2)
     payment = shop.captured()
     assert shop.events == []
-    assert payment.is_paid, "what happened does not depend on who hears it"
+    assert payment.is_paid, "the payment does not depend on its handler"
 
     for _ in range(6):
         shop.later(minutes=1)
@@ -70,7 +70,7 @@ def test_one_payments_trouble_does_not_hold_back_another(shop: Shop) -> None:
     assert {event.order_reference for event in shop.events} == {"K-1002"}
 
 
-def test_what_happened_while_no_handler_ran_is_told_later(shop: Shop) -> None:
+def test_what_happened_while_no_handler_ran_is_delivered_later(shop: Shop) -> None:
     payment = shop.bought(capture=CaptureMode.AUTOMATIC)
     shop.pay(payment)
 
@@ -141,11 +141,11 @@ def test_what_cannot_be_called_is_refused(sqlite_database: str, open_accounts: C
         open_accounts(sqlite_database, callback_url="https://shop.example/c", callback_keys=["k" * 32], on_event=[])
 
 
-def test_a_handler_of_the_wrong_colour_leaves_its_events_to_be_told(
+def test_a_handler_of_the_wrong_colour_leaves_its_events_to_be_delivered(
     shop: Shop,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A plain function that returns a coroutine, an async one's place taken by one that returns nothing."""
+    """Two wrong handlers: a plain function that returns a coroutine, and a plain function instead of an async one."""
     hear = shop.hear
     shop.hear = hears_in_async_code if shop.colour == "blocking" else hears_in_blocking_code
     shop.captured()

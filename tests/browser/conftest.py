@@ -1,4 +1,4 @@
-"""One browser for all of this folder, and a shop and a visitor of its own for each test."""
+"""One browser for this whole folder; a shop and a visitor of its own for each test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def shop(sqlite_database: str) -> Iterator[RunningShop]:
-    """Open a shop where nothing has been sold; nothing private may be in its log when it closes."""
+    """Open a shop where nothing has been sold; its log must contain nothing private when it closes."""
     with open_shop(sqlite_database) as shop:
         yield shop
     shop.check_log()
@@ -32,7 +32,7 @@ def shop(sqlite_database: str) -> Iterator[RunningShop]:
 
 @pytest.fixture
 def visit(browser: Any, shop: RunningShop) -> Iterator[Callable[..., Visitor]]:
-    """Return what lets people in; none of their pages may complain."""
+    """Return a function that lets people in; none of their pages may log a complaint."""
     visitors: list[Visitor] = []
 
     def come(**options: Any) -> Visitor:

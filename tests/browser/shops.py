@@ -1,4 +1,4 @@
-"""A shop under uvicorn and its gateways on sockets of their own, with everything a test may push, stop or look into."""
+"""A shop under uvicorn and its gateways on sockets of their own; a test may change, stop and inspect all of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EMAIL = "asta.lind@exempel.se"
 SECRETS = (TOKEN, CALLBACK_KEY, TOKEN_KEY, PASSWORD)
 PHONE_NUMBER = "070-174 06 06"
 PRIVATE = (*SECRETS, EMAIL, "739000001", "4761739001010416", PHONE_NUMBER, "46701740606")
-"""What no log may hold: secrets, and what a reader typed."""
+"""What no log may contain: secrets, and what a reader typed."""
 
 
 @dataclass(kw_only=True)
@@ -50,37 +50,37 @@ class RunningShop:
 
     @property
     def statuses(self) -> list[Status]:
-        """How the gateway has each order, in the order of creation."""
+        """Return the gateway's status of each order, in the order of creation."""
         return [order.status for order in self.emulator.orders]
 
     @property
     def captured(self) -> int:
-        """What the gateway has taken in all, in minor units."""
+        """Return the sum that the gateway has taken, in minor units."""
         return sum(totals.captured for totals in self.emulator.books().values())
 
     @property
     def reversed(self) -> int:
-        """What the gateway has given back in all, in minor units."""
+        """Return the sum that the gateway has given back, in minor units."""
         return sum(totals.reversed for totals in self.emulator.books().values())
 
     @property
     def asked(self) -> PaymentRecord:
-        """The latest request at the emulated Swish."""
+        """Return the latest request at the emulated Swish."""
         return self.swish.payments[-1]
 
     @property
     def swished(self) -> int:
-        """What arrived at the newspaper's own Swish number, less what was given back, in minor units."""
+        """Return what arrived at the newspaper's own Swish number, less refunds, in minor units."""
         return sum(totals.paid - totals.refunded for totals in self.swish.books().values())
 
     @property
     def logged(self) -> str:
-        """Everything that shop, library and server logged, tracebacks included."""
+        """Return everything that shop, library and server logged, tracebacks included."""
         show = logging.Formatter("%(name)s %(levelname)s %(message)s")
         return "\n".join(show.format(record) for record in self.log)
 
     def check_log(self) -> None:
-        """Nothing private may be in the log, nor an error that the test did not mean to make."""
+        """Check that the log contains nothing private, and no error unless the test meant to cause one."""
         assert not [private for private in PRIVATE if private in self.logged]
         assert not [each.id for each in self.swish.payments if each.token and each.token in self.logged]
         if not self.makes_errors:
@@ -100,10 +100,10 @@ class _Keeper(logging.Handler):
 def open_shop(
     database: str, *, is_demo: bool = False, own_swish: bool = False, has_emulated_phone: bool = True
 ) -> Iterator[RunningShop]:
-    """Serve a shop on ``database`` until the block ends; its sweep comes round five times a second.
+    """Serve a shop on ``database`` until the block ends; its sweep runs five times a second.
 
-    Without ``own_swish``, Swish is one of the ways to pay on the gateway's page. Without an emulated phone,
-    the shop's pages are as they are where money moves.
+    Without ``own_swish``, Swish is one of the ways to pay on the gateway's page. Without an emulated phone, the
+    shop's pages are those of a shop where real money moves.
     """
     clock = VirtualClock(real_time=True)
     emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock)
@@ -137,7 +137,7 @@ def _own_swish(shop: RunningShop, *, has_emulated_phone: bool) -> Iterator[dict[
 
 @contextmanager
 def _served(app: Starlette, listening: socket.socket) -> Iterator[None]:
-    """Answer on a socket that listens already: who connects early waits in its queue."""
+    """Serve on a socket that listens already: early connections wait in its queue."""
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", log_config=None, ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="shop")
     thread.start()

@@ -1,4 +1,4 @@
-"""``python -m examples.publisher_shop`` says where it is, sells a paper, and ends when it is told to."""
+"""``python -m examples.publisher_shop`` says where it is, sells a paper, and stops on request."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_shop_starts_sells_and_ends(browser: Any, tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_port_that_is_taken_is_said_plainly() -> None:
+def test_a_port_that_is_taken_is_reported_plainly() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, _started("--gateway-port", str(taken.getsockname()[1])) as it:
         _, err = it.communicate(timeout=120)
     assert "Address already in use" in err

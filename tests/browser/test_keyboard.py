@@ -1,4 +1,4 @@
-"""Everything can be done by keyboard alone, and it always shows where one is."""
+"""Everything can be done by keyboard alone, and the focus is always visible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_STOPS = 60
 
 
 def _tab_to(visitor: Visitor, selector: str) -> None:
-    """Press Tab until ``selector`` has the focus; every stop on the way must be seen."""
+    """Press Tab until ``selector`` has the focus; every stop on the way must be visible."""
     for _ in range(MOST_STOPS):
         visitor.page.keyboard.press("Tab")
         outline, width = visitor.page.evaluate(

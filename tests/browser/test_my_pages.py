@@ -36,13 +36,13 @@ def _open_reader(staff: Visitor, number: str) -> None:
 
 
 def _part(visitor: Visitor, name: str) -> str:
-    """Return what one section of the page says."""
+    """Return the text of one section of the page."""
     text: str = visitor.page.get_by_role("region", name=name, exact=True).inner_text()
     return " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
 
 
 def _change_card(reader: Visitor) -> None:
-    """Change to the card that the bank does not ask about."""
+    """Change to a card without a question from the bank."""
     reader.go("/my/")
     reader.page.get_by_role("link", name="Byt kort").click()
     reader.press("Till betalsidan")
@@ -77,7 +77,7 @@ def test_a_card_is_saved_with_the_purchase_and_shown(shop: RunningShop, reader: 
     assert _active_tokens(shop) == ["0416"]
 
 
-def test_who_does_not_choose_it_saves_nothing(shop: RunningShop, reader: Visitor) -> None:
+def test_a_reader_who_does_not_choose_it_saves_nothing(shop: RunningShop, reader: Visitor) -> None:
     reader.buy("digital")
     reader.go("/my/")
     assert "Du har inget sparat kort" in _part(reader, "Sparade kort")
@@ -232,7 +232,7 @@ def test_a_fee_that_the_gateway_does_not_take_is_drawn_at_the_next_try(
     assert [charge.problem for charge in shop.emulator.charges()] == [""]
 
 
-def test_another_draw_that_the_card_networks_forbid_is_said_and_not_sent(
+def test_another_draw_that_the_card_networks_forbid_is_reported_and_not_sent(
     shop: RunningShop, reader: Visitor, visit: Callable[..., Visitor], staff: Visitor
 ) -> None:
     _open_reader(staff, _subscribe(reader))

@@ -1,4 +1,4 @@
-"""Access opens whichever way the news comes: the browser's return, the callback, or the sweep."""
+"""Access opens for each way in which the news comes: the browser's return, the callback, or the sweep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is clicked twice, sent again or done in two tabs moves money once."""
+"""Money moves once, even if something is clicked twice, sent again or done in two tabs."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_an_old_tab_cannot_pay_a_paid_order_again(shop: RunningShop, reader: Vis
     shop.emulator.callbacks.behave(Manner.HOLD)
     reader.order("digital")
     old = reader.new_tab()
-    old.route("**/status", lambda route: route.abort())  # it never hears that the order is paid
+    old.route("**/status", lambda route: route.abort())  # this tab does not learn that the order is paid
     old.goto(f"{shop.url}/orders/{shop.emulator.orders[0].order_reference}")
     old.get_by_role("heading", level=1, name="Vi väntar på besked").wait_for()
     reader.approve_card()

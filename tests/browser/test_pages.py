@@ -55,7 +55,7 @@ def _looking_around(
 
 
 def _make_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
-    """Buy in every way; tell where each kind of page is to be seen."""
+    """Buy in every way; return where each kind of page is."""
     emulator = visitor.shop.emulator
     paid = visitor.buy("digital")
     reserved = visitor.buy("paper")
@@ -95,7 +95,7 @@ def _make_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
 
 
 def _make_cards(visitor: Visitor) -> Iterator[tuple[str, str]]:
-    """Save a card as a reader we have not met, and draw on it in vain; tell where reader and staff see it."""
+    """Save a card as a new reader, and charge it in vain; return where reader and staff see it."""
     visitor.context.clear_cookies(name="reader")
     visitor.fill_in_order("digital")
     visitor.page.locator("[name=save]").check()
@@ -120,7 +120,7 @@ def _make_cards(visitor: Visitor) -> Iterator[tuple[str, str]]:
 
 
 def _make_swish_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
-    """Let Swish end in every way; tell where each kind of page is to be seen."""
+    """Let Swish end in every way; return where each kind of page is."""
     swish = visitor.shop.swish
     visitor.swish("digital")
     swish.decline(visitor.shop.asked.id)
@@ -179,7 +179,7 @@ def test_every_page_of_swish_can_be_used_by_everyone(
 
 
 def _problems_of_all(visitor: Visitor, viewport: dict[str, int], language: str) -> dict[str, list[str]]:
-    """Look every page over; return the problems of those that have some."""
+    """Check every page; return the problems of the pages that have some."""
     visitor.page.set_viewport_size(viewport)
     visitor.speak(language)
     found = {}

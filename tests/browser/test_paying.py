@@ -1,4 +1,4 @@
-"""A reader pays on the gateway's page, by every way the shop offers, at the first try or a later one."""
+"""A reader pays on the gateway's page, in every way that the shop offers, at the first try or a later one."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_declined_card_and_then_another(shop: RunningShop, reader: Visitor) ->
     assert shop.captured == 11900
 
 
-def test_a_reader_who_leaves_after_a_declined_card_is_told_so(reader: Visitor) -> None:
+def test_a_reader_who_leaves_after_a_declined_card_sees_it(reader: Visitor) -> None:
     reader.order("digital")
     number = reader.shop.emulator.orders[0].order_reference
     reader.press("Betala")
@@ -124,7 +124,7 @@ def test_a_purchase_in_english(shop: RunningShop, reader: Visitor) -> None:
     assert shop.statuses == [Status.PAID]
 
 
-def test_what_is_filled_in_wrongly_is_said_and_kept(reader: Visitor) -> None:
+def test_a_wrong_field_is_named_and_keeps_its_text(reader: Visitor) -> None:
     reader.go("/buy/digital")
     reader.page.locator("#email").fill("asta.lind")
     reader.page.locator("input[value=swish]").check()

@@ -1,4 +1,4 @@
-"""Staff capture, cancel and refund, and are told plainly what happened and what cannot be."""
+"""Staff capture, cancel and refund. The page says plainly what happened and what is not possible."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_refunding_a_part_keeps_access_and_the_rest_closes_it(
     assert shop.reversed == 11900
 
 
-def test_an_amount_that_cannot_be_is_said_at_its_field(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+def test_an_impossible_amount_is_reported_at_its_field(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
     staff.open_payment(reader.buy("digital"))
     for typed in ("119,01", "0", "-5", "femtio", "1,005"):
         staff.do("refund", typed)
@@ -137,7 +137,7 @@ def test_the_gateway_is_away_when_staff_refund(shop: RunningShop, reader: Visito
 
 
 def test_the_staffs_pages_in_english_on_a_phone(shop: RunningShop, visit: Callable[..., Visitor]) -> None:
-    shop.emulator.callbacks.behave(Manner.DROP, times=99)  # so that the reader's return is what brings the news
+    shop.emulator.callbacks.behave(Manner.DROP, times=99)  # so that the reader's return brings the news
     reader = visit()
     number = reader.buy("digital")
     staff = visit(viewport=PHONE)

@@ -1,4 +1,4 @@
-"""A reader pays to the newspaper's own Swish number: by QR code, app link or phone number, now or at a later try."""
+"""A reader pays to the newspaper's own Swish number by QR code, app link or phone number, now or at a later try."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def shop(sqlite_database: str) -> Iterator[RunningShop]:
 
 
 def _answer(visitor: Visitor, says: str = "Godkänn") -> None:
-    """Take up the emulated phone, in another tab, and answer what waits there."""
+    """Open the emulated phone in another tab, and answer the request that waits there."""
     phone = visitor.new_tab()
     phone.goto(f"{visitor.shop.phone_url}?token={visitor.shop.asked.token}")
     phone.get_by_role("button", name=says).click()
@@ -91,7 +91,7 @@ def test_a_request_that_is_sent_to_a_number(shop: RunningShop, reader: Visitor) 
     assert (shop.asked.payer, shop.swished) == ("46701740606", 3500)
 
 
-def test_a_number_that_is_none_is_said_and_kept(shop: RunningShop, reader: Visitor) -> None:
+def test_a_wrong_number_is_reported_and_kept(shop: RunningShop, reader: Visitor) -> None:
     reader.fill_in_order("digital", by="card")
     assert not reader.page.locator("#phone").is_visible()
     reader.fill_in_order("digital", by="swish")
@@ -150,7 +150,7 @@ def test_nobody_answers_in_time(shop: RunningShop, reader: Visitor) -> None:
     assert shop.swished == 11900
 
 
-def test_the_reader_takes_it_back(shop: RunningShop, reader: Visitor) -> None:
+def test_the_reader_cancels(shop: RunningShop, reader: Visitor) -> None:
     reader.swish("digital")
     reader.press("Avbryt betalningen")
     reader.see("Ingenting har dragits")
@@ -160,7 +160,7 @@ def test_the_reader_takes_it_back(shop: RunningShop, reader: Visitor) -> None:
     assert [asked.status for asked in shop.swish.payments] == [Status.CANCELLED, Status.CREATED]
 
 
-def test_what_was_paid_a_moment_before_cannot_be_taken_back(shop: RunningShop, reader: Visitor) -> None:
+def test_a_payment_of_a_moment_before_cannot_be_cancelled(shop: RunningShop, reader: Visitor) -> None:
     shop.swish.callbacks.behave(Manner.DROP, times=99)
     reader.swish("digital")
     shop.swish.approve(shop.asked.id)

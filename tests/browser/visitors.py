@@ -17,7 +17,7 @@ PLAIN_CARD = "Visa som slutar på 0004"
 
 
 class Visitor:
-    """One browser of one person. Whatever a page complains about in its console is kept."""
+    """One browser of one person. It keeps every complaint of a page in its console."""
 
     def __init__(self, browser: Any, shop: RunningShop, *, viewport: dict[str, int] | None = None) -> None:
         self.shop = shop
@@ -36,7 +36,7 @@ class Visitor:
         return page
 
     def close(self) -> None:
-        """Close the browser, whatever is under way in it."""
+        """Close the browser, no matter what is under way in it."""
         self.context.close()
 
     def _hear(self, kind: str, text: str) -> None:
@@ -44,7 +44,7 @@ class Visitor:
             self.complaints.append(f"{kind}: {text}")
 
     def _look_at(self, response: Any) -> None:
-        """A page may say no to a person; a part of a page that is missing is a mistake."""
+        """Note a missing part of a page as a mistake. A page itself may refuse a person."""
         if response.status >= 400 and not response.request.is_navigation_request():
             self.complaints.append(f"{response.status} {response.url}")
 
@@ -83,7 +83,7 @@ class Visitor:
 
     @property
     def number(self) -> str:
-        """The number of the order whose page is shown."""
+        """Return the number of the order on the page."""
         found = re.search(r"/orders/(ND-[A-Z2-7]{12})", self.page.url)
         assert found, self.page.url
         return found[1]
@@ -95,7 +95,7 @@ class Visitor:
         self.page.get_by_role("button", name=re.compile(f"^{name}")).first.click()
 
     def approve_card(self) -> None:
-        """Pay by the card that is filled in, and confirm it at the bank."""
+        """Pay by the card in the form, and confirm it at the bank."""
         self.press("Betala|Pay")
         self.press("Godkänn|Approve")
 
@@ -133,7 +133,7 @@ class Visitor:
 
     @property
     def steps(self) -> list[str]:
-        """What the payment's timeline says, line by line."""
+        """Return the payment's timeline, line by line."""
         texts: list[str] = self.page.locator(".timeline li > span").all_inner_texts()
         return [" ".join(text.split()) for text in texts]
 
@@ -143,7 +143,7 @@ class Visitor:
         self.says(text)
 
     def reload_while(self, waits: Callable[[], bool]) -> None:
-        """Reload the page while something that the shop's sweep brings about has not come, up to our patience."""
+        """Reload the page until the sweep has changed it, for as long as a test waits."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline and waits():
             self.page.reload()

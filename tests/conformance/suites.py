@@ -7,6 +7,7 @@ import pytest
 from prenopay.testing.conformance import ProviderSuite
 
 
+@pytest.mark.every_store
 class OnBothDatabases(ProviderSuite):
     """The suite in both colours on SQLite and on PostgreSQL."""
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -59,11 +60,20 @@ class Shop:
 OpenShop = Callable[..., Shop]
 
 
-@pytest.fixture(params=COLOURS)
-def open_shop(request: pytest.FixtureRequest) -> Iterator[OpenShop]:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try the shop itself in both colours; what gateway and scripts do, in one of them by the test's name."""
+    if "colour" in metafunc.fixturenames:
+        name = metafunc.function.__name__
+        one = COLOURS[crc32(name.encode()) % len(COLOURS)]
+        is_of_shop = metafunc.module.__name__.endswith("test_shop")
+        metafunc.parametrize("colour", COLOURS if is_of_shop else [one])
+
+
+@pytest.fixture
+def open_shop(colour: str) -> Iterator[OpenShop]:
     """Return a function that opens a shop; all are closed at the end."""
     with ExitStack() as stack:
-        runner = stack.enter_context(asyncio.Runner()) if request.param == "awaiting" else None
+        runner = stack.enter_context(asyncio.Runner()) if colour == "awaiting" else None
 
         def opened(**settings: Any) -> Shop:
             heard: list[Event] = []

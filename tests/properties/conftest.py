@@ -1,4 +1,4 @@
-"""How hard Hypothesis searches: the same examples every time, everywhere, with no clock and no memory."""
+"""How hard Hypothesis searches: the same examples every time and everywhere, with no clock and no memory."""
 
 from __future__ import annotations
 

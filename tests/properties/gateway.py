@@ -1,4 +1,4 @@
-"""Bodies as a gateway, or somebody who pretends to be one, might send: near to right, and far from it."""
+"""Bodies that a gateway, or somebody who pretends to be one, might send: nearly right, and far from it."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ NEAR: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6),
     max_leaves=20,
 )
-"""JSON in the gateway's own words, put together at random."""
+"""JSON in the gateway's own words, combined at random."""
 
 
-# Small numbers, so that they meet: totals that fit one another exactly are found as often as ones that do not.
+# Small numbers, so that totals match one another exactly as often as they do not.
 AMOUNTS = st.integers(0, 12)
 
 TRANSACTIONS = st.lists(
@@ -100,7 +100,7 @@ _OPERATIONS = st.lists(
 
 
 def orders_of(*statuses: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Return payment orders that can be read, though no gateway would add up like this."""
+    """Return payment orders that can be read, although no gateway would add up in this way."""
     needed = {
         "id": st.just(ORDER_ID),
         "status": st.sampled_from(statuses),
@@ -124,7 +124,7 @@ ORDERS = orders_of("Initialized", "Paid", "Failed", "Cancelled", "Reversed", "Ab
 
 
 def dented(body: Any, junk: Any, path: list[int]) -> Any:
-    """Return ``body`` with ``junk`` in one place of it."""
+    """Return ``body`` with ``junk`` at one place in it."""
     if not path or not isinstance(body, dict | list) or not body:
         return junk
     names = list(body) if isinstance(body, dict) else list(range(len(body)))
@@ -141,7 +141,7 @@ DENTED = st.builds(dented, ORDERS, LEAVES | JSON, st.lists(st.integers(0, 9), mi
 BODIES = st.one_of(NEAR, ORDERS, DENTED, JSON).map(lambda tree: json.dumps(tree).encode())
 CUT = st.builds(lambda body, size: body[: size % (len(body) + 1)], BODIES, st.integers(0, 10**6))
 ANY_BODY = st.one_of(st.binary(max_size=60), BODIES, CUT)
-"""Anything at all, much of it nearly right."""
+"""Any JSON, much of it nearly right."""
 
 _HEADERS = st.dictionaries(st.sampled_from(["date", "retry-after"]), WORDS | st.text(max_size=30))
 ANSWERS = st.builds(
@@ -153,7 +153,7 @@ ANSWERS = st.builds(
 
 
 class Answering:
-    """A send that gives one answer after the other, and the last one for ever."""
+    """A send that gives one answer after the other, and then repeats the last one."""
 
     def __init__(self, *answers: HttpResponse) -> None:
         self._answers = list(answers)

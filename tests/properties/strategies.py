@@ -31,7 +31,7 @@ PERCENTS = st.one_of(
     st.decimals(0, 100, places=2, allow_nan=False, allow_infinity=False),
 )
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=20)
-"""Everything a text can hold, lone surrogates included."""
+"""Every character that a text may contain, lone surrogates included."""
 TEXTS = st.text(max_size=12)
 NAMES = st.text(string.ascii_letters + "åäö ", min_size=1, max_size=12).filter(lambda text: bool(text.strip()))
 URLS = st.builds("https://shop.example/{}".format, st.text(string.ascii_lowercase, max_size=8))
@@ -105,12 +105,12 @@ STORABLE: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=4).map(tuple) | st.dictionaries(ANY_TEXT, inner, max_size=4),
     max_leaves=10,
 )
-"""Whatever may stand in an order's ``extra``, in the shape in which it is read back."""
+"""Any value of an order's ``extra``, in the shape in which it is read back."""
 
 
 @st.composite
 def lines(draw: st.DrawFn, currency: str) -> tuple[OrderLine, ...]:
-    """Return order lines that add up to more than nothing."""
+    """Return order lines that add up to more than zero."""
     return tuple(
         OrderLine(
             name=draw(NAMES),
@@ -127,7 +127,7 @@ def lines(draw: st.DrawFn, currency: str) -> tuple[OrderLine, ...]:
 
 @st.composite
 def orders(draw: st.DrawFn) -> Order:
-    """Return orders that can be."""
+    """Return valid orders."""
     currency = draw(CURRENCIES)
     made = draw(st.just(()) | lines(currency))
     amount = (

@@ -1,4 +1,4 @@
-"""Whatever path a stranger calls, only what was handed out is let in, and nothing else ever happens."""
+"""Only paths that were handed out are accepted, whatever path a stranger calls. Nothing else ever happens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def path_of(urls: CallbackUrls, account: str, payment_id: str) -> str:
 
 
 @given(_ACCOUNTS, _PAYMENTS)
-def test_whatever_was_handed_out_is_let_in(account: str, payment_id: str) -> None:
+def test_every_path_that_was_handed_out_is_accepted(account: str, payment_id: str) -> None:
     assert CallbackAddress(account, Subject.payment(payment_id)) == _URLS.verify(path_of(_URLS, account, payment_id))
 
 
@@ -47,7 +47,7 @@ def test_what_another_key_signed_is_unverified(account: str, payment_id: str) ->
 
 
 @given(_ACCOUNTS, _PAYMENTS, st.data())
-def test_one_changed_sign_makes_it_unverified(account: str, payment_id: str, data: st.DataObject) -> None:
+def test_one_changed_character_makes_it_unverified(account: str, payment_id: str, data: st.DataObject) -> None:
     whole = path_of(_URLS, account, payment_id)
     place = data.draw(st.integers(len("/prenopay/"), len(whole) - 1))
     sign = data.draw(st.sampled_from(_SIGNS).filter(lambda other: other != whole[place]))

@@ -1,4 +1,4 @@
-"""No history, however it comes about, ever lets a draw through that a card scheme forbids."""
+"""No history leads to a draw that a card scheme forbids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 
-# What the pages of Swedbank Pay say, restated here on its own: (failures, window) that must never be exceeded.
+# The rules on Swedbank Pay's pages, written again here: (failures, window) that must never be exceeded.
 _FORBIDDEN = {
     Scheme.VISA: [(15, timedelta(days=30))],
     Scheme.MASTERCARD: [(10, timedelta(hours=24)), (35, timedelta(days=30))],
@@ -54,7 +54,7 @@ def _drawn(now: datetime, end: str) -> Draw:
 
 
 def _is_allowed(history: list[Draw], scheme: Scheme, now: datetime) -> None:
-    """Hold a draw at ``now`` against the rules, counted in another way than the code does."""
+    """Check a draw at ``now`` against the rules, counted in another way than in the code."""
     for failures, window in _FORBIDDEN[scheme]:
         failed = sum(1 for draw in history if now - draw.at < window and (draw.decline or draw.is_open))
         assert failed < failures

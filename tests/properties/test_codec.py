@@ -1,4 +1,4 @@
-"""Whatever can be stored reads back as the very value, with the digest it had."""
+"""Every value that can be stored reads back as the same value, with the same digest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .strategies import CURRENCIES, DECLINES, MINORS, STORABLE, orders
 
 
 def stored(value: object) -> Any:
-    """Store ``value`` the way a database does, and read it back."""
+    """Store ``value`` as a database does, and read it back."""
     return codec.load(json.loads(json.dumps(codec.dump(value))))
 
 

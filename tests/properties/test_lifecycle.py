@@ -1,4 +1,4 @@
-"""Whatever the gateway says in whatever order, what was taken stays taken, and one history has one end."""
+"""Taken money stays taken, whatever the gateway says and in any order; and one history has one end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SAID = st.lists(_STATES, max_size=12)
 
 _PENDING, _AUTHORIZED, _CAPTURED = PaymentState.PENDING, PaymentState.AUTHORIZED, PaymentState.CAPTURED
 
-# What can happen to a payment at a gateway, first to last; each end may be reached with less in between.
+# What can happen to a payment at a gateway, in order. Each end may be reached with less in between.
 _HISTORIES = [
     [_PENDING, _AUTHORIZED, _CAPTURED],
     [_PENDING, _CAPTURED],
@@ -27,7 +27,7 @@ _MONEY = {_AUTHORIZED, _CAPTURED}
 
 
 def live(said: list[PaymentState], *, first: PaymentState = PaymentState.CREATED, had: bool = False) -> list[Step]:
-    """Return every step of a life in which the gateway says ``said``; totals are cumulative, so money is kept."""
+    """Return every step of a life in which the gateway says ``said``. Totals are cumulative, so money is kept."""
     steps = [Step(first)]
     for observed in said:
         steps.append(advance(steps[-1].state, observed, had_money=had))
@@ -66,7 +66,7 @@ def test_one_history_heard_in_any_order_has_one_end(history: list[PaymentState],
     end = history[-1]
     heard = data.draw(st.lists(st.sampled_from(history), max_size=8).map(lambda some: [*some, end]))
     heard = data.draw(st.permutations(heard))
-    # A release is told with the total that was reserved: hearing of it is hearing of that money too.
+    # A report of a release has the total that was reserved, so it also reports that money.
     had = end is PaymentState.CANCELLED and _AUTHORIZED in history
     steps = live(list(heard), had=had)
     assert end is steps[-1].state

@@ -1,4 +1,4 @@
-"""Whatever is done to money, not one öre is lost, made or turned into a float."""
+"""Arithmetic with money never loses an öre, makes one, or turns one into a float."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is observed in whatever order, the books hold the greatest totals seen, and never more."""
+"""The books have the greatest totals that were observed, in any order of observations, and never more."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LISTED = st.builds(
 
 @st.composite
 def observations(draw: st.DrawFn) -> Observation:
-    """Return any observation, with a list of transactions that need not fit."""
+    """Return any observation; its list of transactions need not fit its totals."""
 
     def total() -> Money:
         return Money(draw(_AMOUNTS), "SEK")
@@ -45,7 +45,7 @@ def observations(draw: st.DrawFn) -> Observation:
 
 
 def write(books: list[Movement], observed: Observation) -> tuple[Movement, ...]:
-    """Write ``observed`` into ``books`` as the ledger does; return what was new."""
+    """Write ``observed`` into ``books`` as the ledger does; return the new movements."""
     known = {(each.kind, each.number) for each in books if each.number is not None}
     added = new_movements(Totals.of(books, "SEK"), observed, known)
     books += added
@@ -120,7 +120,7 @@ def test_refunds_that_are_kept_apart_are_written_once_each(listed: list[list[str
 
 
 def _listing(numbers: list[str]) -> Observation:
-    """Return what a gateway says whose refunds are objects of their own: R1 of 1.00, R2 of 2.00, and so on."""
+    """Return the observation of a gateway whose refunds are objects of their own: R1 of 1.00, R2 of 2.00, and so on."""
     whole, nothing = Money(100_000, "SEK"), Money.zero("SEK")
     refunds = tuple(
         ProviderTransaction(

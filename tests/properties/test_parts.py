@@ -1,4 +1,4 @@
-"""However a payment is taken or given back in parts, the VAT of the parts is the VAT of the whole."""
+"""The VAT of the parts is the VAT of the whole, for every division of a payment into parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sek(minor: int) -> Money:
 
 
 def shares(parts: list[int], vat: int, whole: int) -> list[int]:
-    """Return the VAT of each of ``parts`` of ``whole``, taken one after the other."""
+    """Return the VAT of each of ``parts`` of ``whole``, one after the other."""
     before = [0, *accumulate(parts)]
     return [
         vat_of_part(sek(vat), sek(whole), before=sek(taken), part=sek(part)).minor

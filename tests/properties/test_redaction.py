@@ -1,4 +1,4 @@
-"""Wherever a secret stands, it does not survive."""
+"""No secret survives, wherever it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LETTERS = string.ascii_letters + "åäö"
 
 
 def luhn(digits: str) -> str:
-    """Return ``digits`` with the check digit that cards and Swedish personal numbers carry."""
+    """Return ``digits`` with the check digit of cards and Swedish personal numbers."""
     doubled = [int(sign) * (2 - place % 2) for place, sign in enumerate(reversed(digits))]
     return digits + str(-sum(number // 10 + number % 10 for number in doubled) % 10)
 
@@ -58,7 +58,7 @@ _AFTER = st.sampled_from(["", " refused", ")", '"', ".", ", ", " 12/26", " 123",
 
 
 def bare(secret: str) -> str:
-    """Return what of a secret must not be left: for a credential, what follows its kind."""
+    """Return the part of a secret that must not be left: for a credential, what follows its kind."""
     return secret.removeprefix("Bearer ")
 
 
@@ -94,11 +94,11 @@ TREES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_WORDS, inner, max_size=4),
     max_leaves=8,
 )
-"""JSON too small to hold a secret by chance."""
+"""JSON that is too small to contain a secret by chance."""
 
 
 def planted(tree: Any, key: str, secret: Any, path: list[int]) -> Any:
-    """Return ``tree`` with ``{key: secret}`` put at some place in it."""
+    """Return ``tree`` with ``{key: secret}`` at some place in it."""
     if not path or not isinstance(tree, dict | list):
         return {"tree": tree, key: secret}
     if isinstance(tree, list):

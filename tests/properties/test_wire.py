@@ -1,4 +1,4 @@
-"""Whatever a gateway or a stranger sends, a value comes out, or one of our errors; never anything else."""
+"""Every body of a gateway or a stranger becomes a value or one of our errors, and never anything else."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_any_answer_to_a_change_is_a_reply_or_one_of_our_errors(
 
 
 @given(ANSWERS)
-def test_any_answer_to_a_probe_is_told_or_one_of_our_errors(given_answer: HttpResponse) -> None:
+def test_any_answer_to_a_probe_is_reported_or_one_of_our_errors(given_answer: HttpResponse) -> None:
     credentials, clock = run_blocking(PROVIDER.probe(Answering(given_answer)))
     assert (credentials.name, clock.name) == ("credentials", "clock")
 

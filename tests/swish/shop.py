@@ -1,4 +1,4 @@
-"""A host whose account is with Swish: what a payer does there, and how its books compare with the gateway's."""
+"""A host whose account is with Swish: what a payer does there, and a comparison of its books with the gateway's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OTHER_NUMBER = "1230000025"
 
 @functools.cache
 def authority() -> SwishAuthority:
-    """Return the one authority of the run; its keys take a while to make."""
+    """Return the only authority of the run; its keys take a while to make."""
     return SwishAuthority()
 
 
@@ -32,7 +32,7 @@ def certificate(number: str = DEFAULT_NUMBER) -> IssuedCertificate:
 
 
 def by_phone(**changes: Any) -> dict[str, Any]:
-    """Return what makes an order one that is sent to a phone number."""
+    """Return the fields of an order that is sent to a phone number."""
     return {"page": PageStyle.PHONE, "payer": Payer(phone="+" + PHONE), **changes}
 
 
@@ -74,7 +74,7 @@ class SwishShop(Shop):
 
     @property
     def swish(self) -> SwishEmulator:
-        """The gateway, with its type."""
+        """Return the gateway, with its type."""
         return cast("SwishEmulator", self.emulator)
 
     def add(self, account: str, **settings: Any) -> Driven:
@@ -102,7 +102,7 @@ class SwishShop(Shop):
         return an_order(**changes)
 
     def pay(self, payment: Payment, **answers: Any) -> None:
-        """The payer says yes in the app."""
+        """Let the payer accept in the app."""
         assert payment.provider_reference is not None
         self.swish.approve(payment.provider_reference, **answers)
 
@@ -110,7 +110,7 @@ class SwishShop(Shop):
         return self.payments.refund(payment.payment_id, amount, operation_id=operation_id, **more)
 
     def refund_elsewhere(self, payment: Payment, amount: str) -> None:
-        """Someone gives money back by another way than prenopay, such as the bank's own page."""
+        """Give money back without prenopay, as the bank's own page does."""
         body = {
             "originalPaymentReference": self.swish.payment(str(payment.provider_reference)).payment_reference,
             "callbackUrl": "https://bank.example/callbacks",
@@ -131,15 +131,15 @@ class SwishShop(Shop):
         assert outcome.status == 201, outcome.body
 
     def captured(self, operation_id: str = "order:1", **changes: Any) -> Payment:
-        """Swish takes the money at once."""
+        """Return a paid payment; Swish takes the money at once."""
         return self.paid(operation_id, **changes)
 
     def calls(self, name: str) -> int:
-        """How often the gateway was called so."""
+        """Return how often the gateway was called with this label."""
         return sum(each.call == name for each in self.swish.transcript.seen)
 
     def books_agree(self) -> None:
-        """Every payment's totals are the gateway's, and every payout that we say was paid, it paid."""
+        """Check that every payment's totals are the gateway's, and that it paid every payout that we call paid."""
         theirs = self.swish.books()
         ours = [payment for payment in self.payments.find(limit=500) if payment.provider_reference]
         for payment in ours:

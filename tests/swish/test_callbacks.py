@@ -1,4 +1,4 @@
-"""Callbacks of Swish's: hints that change nothing but timing, whoever sends them and whatever they say."""
+"""Swish's callbacks are hints: they only change when something is seen, no matter who sends them and what they say."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def to(shop: SwishShop, payment: Payment, body: object, **headers: str) -> Callb
 
 
 def says_paid(payment: Payment) -> dict[str, object]:
-    """Return what Swish would say of a payment that was paid."""
+    """Return what Swish would say about a payment that was paid."""
     return {
         "id": payment.provider_reference,
         "amount": 119.0,
@@ -104,7 +104,7 @@ def test_a_body_that_names_another_payment_leads_to_a_look_at_ours_and_a_flag(sh
     assert shop.payments.get(other.payment_id).is_paid
 
 
-def test_the_end_of_a_request_whose_token_was_lost_is_no_foreign_one(shop: SwishShop) -> None:
+def test_the_end_of_a_request_whose_token_was_lost_is_not_foreign(shop: SwishShop) -> None:
     shop.swish.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="create", times=2))
     for _ in range(3):
         shop.tries(shop.bought)
@@ -118,11 +118,11 @@ def test_the_end_of_a_request_whose_token_was_lost_is_no_foreign_one(shop: Swish
     assert shop.payments.get(payment.payment_id).state is PaymentState.PENDING
 
 
-@pytest.mark.parametrize("signs", [-1, -5])
-def test_a_forged_address_is_unknown(shop: SwishShop, signs: int) -> None:
+@pytest.mark.parametrize("place", [-1, -5])
+def test_a_forged_address_is_unknown(shop: SwishShop, place: int) -> None:
     payment = shop.bought()
     path = to(shop, payment, {}).path
-    forged = path[:signs] + ("A" if path[signs] != "A" else "B") + (path[signs + 1 :] if signs + 1 else "")
+    forged = path[:place] + ("A" if path[place] != "A" else "B") + (path[place + 1 :] if place + 1 else "")
 
     reply = shop.accounts.receive(CallbackRequest(path=forged, body=json.dumps(says_paid(payment)).encode()))
 
@@ -131,7 +131,7 @@ def test_a_forged_address_is_unknown(shop: SwishShop, signs: int) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"id":"","status":"PAID"}', b"<html>", b"\xff\xfe"])
-def test_what_cannot_be_read_is_said_so_kept_and_looked_into(shop: SwishShop, body: bytes) -> None:
+def test_an_unreadable_body_is_refused_kept_and_looked_into(shop: SwishShop, body: bytes) -> None:
     payment = shop.bought()
     shop.pay(payment)
     shop.swish.callbacks.behave(Manner.HOLD)

@@ -1,4 +1,4 @@
-"""Standing consents, experimental: signed once in the app, charged while the payer is absent, taken back."""
+"""Standing consents, experimental: signed once in the app, charged while the payer is absent, withdrawn."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CONSENTS, _CHARGES = "/consents/", "/payments/single/"
 
 @pytest.fixture
 def shop(open_shop: Callable[..., SwishShop]) -> SwishShop:
-    """Return a shop whose account has turned recurring payments on."""
+    """Return a shop whose account has recurring payments turned on."""
     return open_shop(recurring=True)
 
 
@@ -56,7 +56,7 @@ def consent_id(payment: Payment) -> str:
 
 
 def signed(shop: SwishShop, operation_id: str = "consent:1", **how: Any) -> Mandate:
-    """Have the reader sign a consent, and return the mandate."""
+    """Let the reader sign a consent, and return the mandate."""
     payment = asked(shop, operation_id, **how)
     shop.swish.sign_consent(consent_id(payment), msisdn=PHONE)
     shop.payments.observe(payment.payment_id)
@@ -71,7 +71,7 @@ def drawn(shop: SwishShop, mandate: Mandate, operation_id: str = "renewal:1", **
 
 
 def settled(shop: SwishShop, operation_id: str = "renewal:1") -> Operation:
-    """Let the gateway finish and tell, and return the charge."""
+    """Let the gateway finish and send its callback, and return the charge."""
     shop.later(seconds=30)
     shop.swish.settle()
     shop.deliver_callbacks()
@@ -85,7 +85,7 @@ def consents(shop: SwishShop) -> list[str]:
 
 
 def books_agree(shop: SwishShop) -> None:
-    """Every charge's totals are the gateway's."""
+    """Check that every charge's totals are the gateway's."""
     theirs = shop.swish.books()
     ours = [each for each in shop.payments.find(limit=500) if str(each.provider_reference).startswith("recurring:")]
     for payment in ours:
@@ -152,7 +152,7 @@ def test_it_is_off_unless_asked_for(open_shop: Callable[..., SwishShop]) -> None
 
 
 @pytest.mark.every_store
-def test_payments_go_on_as_ever(shop: SwishShop) -> None:
+def test_payments_work_as_before(shop: SwishShop) -> None:
     payment = shop.captured()
     shop.refund(payment)
     shop.later(minutes=5)
@@ -214,7 +214,7 @@ def test_an_unsigned_consent_can_be_cancelled(shop: SwishShop) -> None:
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_lost_token_is_ended_and_asked_for_anew(shop: SwishShop, fault: Fault) -> None:
+def test_a_lost_token_is_ended_and_asked_for_again(shop: SwishShop, fault: Fault) -> None:
     shop.swish.faults.add(when_sending(_CONSENTS, fault))
     assert isinstance(shop.tries(lambda: asked(shop)), OPEN_ERRORS)
     payment = asked(shop)
@@ -293,7 +293,7 @@ def test_a_charge_that_fails_is_declined_and_may_be_tried_again(shop: SwishShop,
     books_agree(shop)
 
 
-def test_a_charge_that_swish_cannot_tell_is_unknown(shop: SwishShop) -> None:
+def test_a_charge_whose_outcome_swish_does_not_know_is_unknown(shop: SwishShop) -> None:
     mandate = signed(shop)
     shop.payments.charge(mandate.mandate_id, sek(11900), operation_id="renewal:1", description="DS24")
     made = settled(shop)
@@ -303,7 +303,7 @@ def test_a_charge_that_swish_cannot_tell_is_unknown(shop: SwishShop) -> None:
     assert made.outcome is Outcome.PENDING
 
 
-def test_a_consent_the_payer_took_back_is_charged_no_more(shop: SwishShop) -> None:
+def test_a_consent_that_the_payer_withdrew_is_not_charged(shop: SwishShop) -> None:
     mandate = signed(shop)
     (consent,) = shop.swish.consents
     assert shop.swish.revoke_consent(consent.id) == "REVOKED"
@@ -328,7 +328,7 @@ def test_a_charge_can_be_settled_by_what_a_person_found(shop: SwishShop) -> None
     shop.later(minutes=15)
     (charge,) = shop.swish.charges
     found = shop.payments.settle_by_hand(
-        made.operation_id, provider_reference=f"recurring:{charge.id}", person="Eva", reason="stands in the bank's list"
+        made.operation_id, provider_reference=f"recurring:{charge.id}", person="Eva", reason="is in the bank's list"
     )
     assert found.succeeded
     books_agree(shop)
@@ -356,7 +356,7 @@ def test_a_lost_charge_is_found_though_its_consent_is_removed(shop: SwishShop, f
     books_agree(shop)
 
 
-def test_money_of_a_lost_charge_is_told_at_its_callback(shop: SwishShop) -> None:
+def test_money_of_a_lost_charge_is_reported_at_its_callback(shop: SwishShop) -> None:
     mandate = signed(shop)
     shop.swish.faults.add(when_sending(_CHARGES, Fault(kind=FaultKind.DROP_AFTER)))
     assert drawn(shop, mandate).outcome is Outcome.UNKNOWN
@@ -405,7 +405,7 @@ def test_swish_cannot_list_a_readers_consents(shop: SwishShop) -> None:
     assert shop.mandates.get(mandate.mandate_id).state is MandateState.ACTIVE
 
 
-def test_a_new_consent_takes_the_place_of_the_old_one(shop: SwishShop) -> None:
+def test_a_new_consent_replaces_the_old_one(shop: SwishShop) -> None:
     old = signed(shop)
     new = signed(shop, "consent:2", replaces=old.mandate_id)
     shop.later(minutes=1)

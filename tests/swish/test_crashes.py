@@ -1,4 +1,4 @@
-"""Killed at every await in turn, while a payment, a refund or a payout is made: the books mend, money moves once."""
+"""Killed at every await in turn, during a payment, a refund or a payout: the books are repaired, money moves once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.swish.shop import SwishShop, a_payout, by_phone
 
 
 def _ready(_shop: SwishShop) -> None:
-    """Nothing has happened before."""
+    """Start from nothing."""
 
 
 def _bought(shop: SwishShop) -> None:
@@ -50,7 +50,7 @@ USE_CASES: dict[str, tuple[Callable[[SwishShop], None], Callable[[SwishShop], ob
     "payout": (_ready, _pay_out, 7),
     "callback": (_paid_and_told, _callback, 10),
 }
-"""What happens before, what is done, and the least number of awaits: fewer means that a port was not guarded."""
+"""What happens before, what is done, and the least number of awaits. With fewer, a port was not guarded."""
 
 
 @pytest.mark.parametrize("name", USE_CASES)
@@ -74,22 +74,22 @@ def test_dying_at_every_await_in_turn_loses_nothing_and_moves_nothing_twice(
         except Killed:
             died = True
         process.close()
-        _mend(shop, name)
+        _repair(shop, name)
         _check(shop, name)
         heard = [*shop.events[:told_before], *process.events, *shop.events[told_before:]]
         numbers = list(dict.fromkeys(event.number for event in heard))
-        assert numbers == list(range(1, len(numbers) + 1)), "told in order, none left out"
+        assert numbers == list(range(1, len(numbers) + 1)), "events come in order, none left out"
     assert deaths > least, "every await was a place to die"
 
 
-def test_the_executioner_stands_between_the_core_and_the_gateway(open_shop: Callable[..., SwishShop]) -> None:
+def test_the_executioner_is_between_the_core_and_the_gateway(open_shop: Callable[..., SwishShop]) -> None:
     process = mortal(open_shop(), Executioner())
     assert isinstance(process.sender, MortalSender)
     process.close()
 
 
-def _mend(shop: SwishShop, name: str) -> None:
-    """The host repeats what it asked for, callbacks come again, and the sweep runs for a day."""
+def _repair(shop: SwishShop, name: str) -> None:
+    """Let the host repeat its calls, callbacks come again, and the sweep run for a day."""
     later = shop.restarted()
     later.on_event = shop.events.append
     for _ in range(3):
@@ -110,7 +110,7 @@ def _mend(shop: SwishShop, name: str) -> None:
 
 
 def _check(shop: SwishShop, name: str) -> None:
-    """Our books are the gateway's, and each thing happened once."""
+    """Check that our books are the gateway's, and that each thing happened once."""
     shop.books_agree()
     if name == "payout":
         (payout,) = shop.payments.payouts()

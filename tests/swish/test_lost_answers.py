@@ -1,4 +1,4 @@
-"""Answers that never came: what the same call, ``resolve`` and the sweep make of them; one request payable at most."""
+"""Answers that never came: the same call, ``resolve`` and the sweep settle them; at most one request can be paid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOST = [
     pytest.param(Fault(kind=FaultKind.STATUS_AFTER, status=504, body=FaultBody.HTML), id="504 after"),
 ]
 ENDS = LOST[:2]
-"""Lost on the way there, and lost on the way back. What else counts as lost is asked of one call of each kind."""
+"""Lost on the way to the gateway, and lost on the way back. One call of each kind meets every other loss."""
 OPEN_ERRORS = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
 
 
@@ -30,7 +30,7 @@ def payable(shop: SwishShop) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_lost_token_is_cancelled_and_begun_anew(shop: SwishShop, fault: Fault) -> None:
+def test_a_lost_token_is_cancelled_and_begun_again(shop: SwishShop, fault: Fault) -> None:
     shop.swish.faults.add(replace(fault, call="create"))
 
     assert isinstance(shop.tries(shop.bought), OPEN_ERRORS)

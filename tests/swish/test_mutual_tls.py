@@ -1,4 +1,4 @@
-"""Over real mutual TLS, in both colours: money moves, handshakes are few, and a wrong certificate is said to be one."""
+"""Real mutual TLS, in both colours: money moves, handshakes are few, and errors name a wrong certificate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.swish.shop import OTHER_NUMBER, SwishShop, a_payout, authority, certi
 
 
 class Gate:
-    """Stands before the gateway, passes bytes on, and counts connections and the handshakes begun on them."""
+    """A relay before the gateway: it passes bytes on, and counts connections and the handshakes begun on them."""
 
     def __init__(self, behind: int) -> None:
         self.accepted = 0
@@ -66,7 +66,7 @@ class Gate:
     def _pass_on(self, source: socket.socket, target: socket.socket, counts: bool) -> None:  # noqa: FBT001
         try:
             while data := source.recv(65536):
-                # A TLS record of the kind "handshake" that holds a ClientHello
+                # A TLS record of the kind "handshake" with a ClientHello
                 self.handshakes += counts and data[0] == 22 and data[5] == 1
                 target.sendall(data)
         except OSError:
@@ -105,7 +105,7 @@ class Wired(SwishShop):
 
 @contextmanager
 def wired(colour: str, database: str, **settings: Any) -> Iterator[tuple[Wired, Gate]]:
-    """Serve an emulator over mutual TLS behind a gate, and open a shop whose account is there."""
+    """Serve an emulator over mutual TLS behind a gate, and open a shop with an account there."""
     emulator = SwishEmulator(clock=VirtualClock(real_time=True), authority=authority())
     with serve_swish(emulator, deliver_callbacks=False) as served:
         gate = Gate(served.api.port)
@@ -166,7 +166,7 @@ def _without_chain() -> IssuedCertificate:
         pytest.param(lambda: certificate(OTHER_NUMBER), Unauthenticated, id="of another number"),
     ],
 )
-def test_a_certificate_that_is_not_accepted_is_said_to_be_one(
+def test_a_certificate_that_is_not_accepted_is_named_as_the_reason(
     colour: str, sqlite_database: str, issue: Callable[[], IssuedCertificate], expected: type[Exception]
 ) -> None:
     wrong = issue()
@@ -199,7 +199,7 @@ def _foreign_key() -> bytes:
     ],
     ids=["another key", "no key", "no certificate"],
 )
-def test_what_cannot_work_is_said_before_any_call(
+def test_what_cannot_work_is_reported_before_any_call(
     colour: str, sqlite_database: str, changes: dict[str, Callable[[], Any]], why: str
 ) -> None:
     with wired(colour, sqlite_database) as (shop, gate):
@@ -209,7 +209,7 @@ def test_what_cannot_work_is_said_before_any_call(
         assert gate.accepted == 0
 
 
-def test_a_server_that_nobody_vouches_for_is_not_spoken_to(colour: str, sqlite_database: str) -> None:
+def test_a_server_that_nobody_vouches_for_gets_nothing(colour: str, sqlite_database: str) -> None:
     with wired(colour, sqlite_database, trust="", deadline_seconds=3.0) as (shop, _gate):
         error = shop.tries(shop.bought)
         assert isinstance(error, TransportError)

@@ -171,7 +171,7 @@ def test_a_cancel_that_comes_after_the_payer_finds_the_money(shop: SwishShop) ->
     shop.books_agree()
 
 
-def test_what_swish_cannot_is_said_before_anything_is_written(shop: SwishShop) -> None:
+def test_what_swish_cannot_do_is_refused_before_anything_is_written(shop: SwishShop) -> None:
     assert isinstance(shop.tries(lambda: shop.bought(description="Röksignal ☁")), InvalidOrder)
     assert shop.payments.find() == ()
     payment = shop.paid()

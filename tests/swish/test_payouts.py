@@ -1,4 +1,4 @@
-"""Payouts: signed once, sent as the same bytes, looked up before they are repeated, forgotten when they have ended."""
+"""Payouts: signed once, sent as the same bytes, looked up before a repeat, erased when they have ended."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_it_is_signed_once_and_resent_as_the_same_bytes(shop: SwishShop) -> None
 
 
 def test_a_uuid_that_was_seen_before_is_looked_up(shop: SwishShop) -> None:
-    """The first try was acted on, and the look-up before the second does not find it yet."""
+    """The gateway acted on the first try, and the look-up before the second does not find it yet."""
     shop.swish.faults.add(
         Fault(kind=FaultKind.DROP_AFTER, call="payout"),
         Fault(kind=FaultKind.STATUS_BEFORE, call="get-payout", status=404),
@@ -156,7 +156,7 @@ def test_what_did_not_leave_was_not_attempted(shop: SwishShop) -> None:
     assert shop.payments.payout("payout:1").outcome is Outcome.SUCCEEDED
 
 
-def test_a_wrong_certificate_sends_nothing_and_the_next_try_is_signed_anew(shop: SwishShop) -> None:
+def test_a_wrong_certificate_sends_nothing_and_the_next_try_is_signed_again(shop: SwishShop) -> None:
     sender = Listening(shop)
     foreign = certificate(OTHER_NUMBER)
     signing = {"signing_certificate": foreign.chain_pem, "signing_key": foreign.key_pem}
@@ -187,7 +187,7 @@ def test_a_signing_certificate_of_its_own_is_named_and_used(shop: SwishShop) -> 
     shop.books_agree()
 
 
-def test_a_bank_that_does_no_payouts_is_ours_to_mend(shop: SwishShop) -> None:
+def test_a_bank_that_does_no_payouts_is_ours_to_fix(shop: SwishShop) -> None:
     error = shop.tries(lambda: pay_out(shop, description="ACMT13"))
     assert isinstance(error, Unauthenticated)
     assert shop.payments.payout("payout:1").outcome is Outcome.NOT_ATTEMPTED
@@ -236,7 +236,7 @@ def test_what_cannot_be_expressed_is_refused_and_not_stored(shop: SwishShop, cha
     assert shop.payments.payouts() == ()
 
 
-def test_a_callback_that_lies_of_a_payout_changes_nothing(shop: SwishShop) -> None:
+def test_a_callback_that_lies_about_a_payout_changes_nothing(shop: SwishShop) -> None:
     payout = pay_out(shop)
     shop.swish.forge_callback(payout.reference, naming="AB" * 16)
     shop.deliver_callbacks()

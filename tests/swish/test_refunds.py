@@ -1,4 +1,4 @@
-"""Refunds are objects of their own: created, debited, paid or failed later, and never more than was taken."""
+"""Refunds are objects of their own: created, debited, then paid or failed, and never more than was taken."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_one_that_fails_later_is_declined_and_may_be_made_again(shop: SwishShop)
     shop.books_agree()
 
 
-def test_one_that_nobody_knows_of_stays_open(shop: SwishShop) -> None:
+def test_a_refund_that_nobody_knows_stays_open(shop: SwishShop) -> None:
     payment = shop.captured()
     shop.refund(payment)
     shop.swish.fail(shop.swish.refunds[0].id, "DS24")
@@ -140,7 +140,7 @@ def test_a_payment_that_is_open_or_unpaid_gives_nothing_back(shop: SwishShop) ->
     assert shop.calls("refund") == 0
 
 
-def test_a_merchant_without_money_is_told_so(shop: SwishShop) -> None:
+def test_a_merchant_without_money_sees_the_reason(shop: SwishShop) -> None:
     payment = shop.captured()
     operation = shop.refund(payment, description="AM04")
     assert operation.outcome is Outcome.DECLINED

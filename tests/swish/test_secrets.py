@@ -21,7 +21,7 @@ PAYER = Payer(phone="+" + PHONE, personal_number=PERSONAL_NUMBER, must_match_per
 
 
 def live(shop: SwishShop) -> list[str]:
-    """Live through all sorts of things; return what must not be seen of them."""
+    """Do all sorts of things; return what must not be seen of them."""
     shop.swish.enrol(SwishPayer(msisdn=PHONE, ssn=PERSONAL_NUMBER))
     asked = shop.bought("order:1", **by_phone(payer=PAYER))
     shop.pay(asked)

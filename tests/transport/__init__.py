@@ -1,1 +1,1 @@
-"""Real sockets on loopback: what the sender does when the wire behaves, and when it does not."""
+"""Real sockets on loopback: what the sender does when the wire works, and when it does not."""

@@ -1,4 +1,4 @@
-"""A certificate authority of the test's own, and what it can get wrong."""
+"""A certificate authority of the tests' own, and the mistakes it can make."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DAY = timedelta(days=1)
 
 
 class Authority:
-    """Signs certificates for servers on loopback, and for callers."""
+    """An authority that certifies servers on loopback, and callers."""
 
     def __init__(self, name: str = "Test authority") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -36,7 +36,7 @@ class Authority:
         ends: timedelta = _DAY,
         wants_callers_of: Authority | None = None,
     ) -> ssl.SSLContext:
-        """Return a server's side; with ``wants_callers_of`` it takes only callers with a certificate from there."""
+        """Return a server's side; with ``wants_callers_of`` it accepts only callers whom that authority certified."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._load(context, name, ends)
         if wants_callers_of is not None:
@@ -45,7 +45,7 @@ class Authority:
         return context
 
     def trusting(self) -> ssl.SSLContext:
-        """Return a caller's side that trusts this authority alone."""
+        """Return a caller's side that trusts only this authority."""
         return ssl.create_default_context(cadata=self.pem)
 
     def introduce(self, caller: ssl.SSLContext, name: str) -> None:

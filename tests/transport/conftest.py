@@ -22,7 +22,7 @@ def colour(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def call(colour: str) -> Iterator[Callable[..., Caller]]:
-    """Return what makes callers; they are closed after the test, before any server stops."""
+    """Return a function that makes callers; they are closed after the test, before any server stops."""
     callers: list[Caller] = []
 
     def make(*, tls: ssl.SSLContext | None = None) -> Caller:
@@ -36,7 +36,7 @@ def call(colour: str) -> Iterator[Callable[..., Caller]]:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Gateway]]:
-    """Return what starts servers; they are stopped after the test."""
+    """Return a function that starts servers; they are stopped after the test."""
     with ExitStack() as stack:
 
         def start(talk: Talk, *, tls: ssl.SSLContext | None = None) -> Gateway:
@@ -53,13 +53,13 @@ def caller(call: Callable[..., Caller]) -> Caller:
 
 @pytest.fixture(scope="session")
 def authority() -> Authority:
-    """Return the authority that the tests' own servers have their certificates from."""
+    """Return the authority that certifies the tests' own servers."""
     return Authority()
 
 
 @pytest.fixture(scope="session")
 def server_tls(authority: Authority) -> ssl.SSLContext:
-    """Return the side of a server whose certificate is good."""
+    """Return the side of a server with a good certificate."""
     return authority.server()
 
 

@@ -1,4 +1,4 @@
-"""A server on loopback that does on the wire exactly what a test says, and counts who came."""
+"""A server on loopback that does on the wire exactly what a test says, and counts its callers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, Self, TypeAlias
 import pytest
 
 PATIENCE = 60.0
-"""How long a test waits for what should happen at once: reached only when something is broken."""
+"""How long a test waits for something that should happen at once. It only waits this long if something is broken."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Line:
         self._unread = b""
 
     def request(self) -> Request | None:
-        """Read one whole request; ``None`` when the caller hangs up instead."""
+        """Read one whole request; ``None`` if the caller hangs up instead."""
         if not self._read_until(lambda unread: b"\r\n\r\n" in unread):
             return None
         head, _, self._unread = self._unread.partition(b"\r\n\r\n")
@@ -61,14 +61,14 @@ class Line:
         self._socket.sendall(text)
 
     def drip(self, text: bytes, *, pause: float = 0.02) -> None:
-        """Say ``text`` one byte at a time."""
+        """Send ``text`` one byte at a time."""
         for number in range(len(text)):
             if self._gateway.stopping.wait(pause):
                 return
             self.say(text[number : number + 1])
 
     def reset(self) -> None:
-        """Cut the line without a goodbye."""
+        """Cut the connection without a goodbye."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
@@ -78,7 +78,7 @@ class Line:
         self._socket.close()
 
     def wait_for_the_end(self) -> None:
-        """Say nothing until the caller hangs up."""
+        """Send nothing until the caller hangs up."""
         while self._socket.recv(65536):
             pass
 
@@ -96,7 +96,7 @@ Talk: TypeAlias = Callable[[Line], None]
 
 
 class Gateway:
-    """Listens while the block lasts; every connection is a thread of its own."""
+    """A server that listens while the block lasts; every connection has a thread of its own."""
 
     def __init__(self, talk: Talk, *, tls: ssl.SSLContext | None = None) -> None:
         self.accepted = 0
@@ -128,7 +128,7 @@ class Gateway:
             thread.join()
 
     def until_hung_up(self, lines: int = 1) -> None:
-        """Wait until ``lines`` connections have ended; raise what a script of the test's own raised."""
+        """Wait until ``lines`` connections have ended; raise the error of a test's own script."""
         for _ in range(lines):
             error = self._ended.get(timeout=PATIENCE)
             if error is not None:
@@ -147,7 +147,7 @@ class Gateway:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        if self._tls is not None:  # from now on the connection is another object over the same line
+        if self._tls is not None:  # from now on the connection is another object over the same socket
             self._open.discard(connection)
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
             self._open.add(connection)
@@ -173,7 +173,7 @@ def answer(body: bytes = b"{}", *, status: int = 200, headers: Iterable[str] = (
 
 
 def answering(*answers: bytes) -> Talk:
-    """Answer the requests of each connection one after the other; the last answer is repeated."""
+    """Answer the requests of each connection one after the other; the last answer repeats."""
 
     def talk(line: Line) -> None:
         left = list(answers)
@@ -190,7 +190,7 @@ def silent(line: Line) -> None:
 
 
 def name_gateway_test(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let the name ``gateway.test`` have ``addresses``."""
+    """Resolve the name ``gateway.test`` to ``addresses``."""
     real = socket.getaddrinfo
 
     def look_up(host: str | bytes | None, port: int | None, *rest: int, **named: int) -> list[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""A whole shop whose account calls an emulated gateway over real sockets, in either colour."""
+"""A whole shop with an account that calls an emulated gateway over real sockets, in either colour."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def shop_at(
 
 
 def relaying(emulator: SwedbankPayEmulator, *, origin: str) -> Talk:
-    """Answer as ``emulator`` does, with links that lead to ``origin``."""
+    """Answer as ``emulator`` does, with links to ``origin``."""
 
     def talk(line: Line) -> None:
         while (request := line.request()) is not None:

@@ -1,4 +1,4 @@
-"""Answers of the wrong kind: too large, packed, or meant to lead elsewhere; none of them costs more than an error."""
+"""Answers of the wrong kind: too large, compressed, or with a redirect; none of them costs more than an error."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_an_endless_answer_is_cut_off_and_its_connection_closed(
     gateway.until_hung_up()
 
 
-def test_packed_answers_are_not_asked_for(caller: Caller, serve: Callable[..., Gateway]) -> None:
+def test_compressed_answers_are_not_asked_for(caller: Caller, serve: Callable[..., Gateway]) -> None:
     gateway = serve(answering(answer()))
     caller.send(get(gateway.url))
     assert gateway.requests[0].header("accept-encoding") == "identity"
 
 
-def test_an_answer_may_say_that_it_is_not_packed(caller: Caller, serve: Callable[..., Gateway]) -> None:
+def test_an_answer_may_say_that_it_is_not_compressed(caller: Caller, serve: Callable[..., Gateway]) -> None:
     gateway = serve(answering(answer(b"plain", headers=["content-encoding: Identity"])))
     assert caller.send(get(gateway.url)).body == b"plain"
 
@@ -84,7 +84,7 @@ def test_a_few_bytes_do_not_unpack_to_more_than_there_is_memory(
     gateway = serve(answering(answer(_BOMBS[coding], headers=[f"content-encoding: {coding}"])))
     tracemalloc.start()
     try:
-        with pytest.raises(OutcomeUnknown, match="the answer is packed"):
+        with pytest.raises(OutcomeUnknown, match="the answer is compressed"):
             caller.send(get(gateway.url))
         _, most = tracemalloc.get_traced_memory()
     finally:

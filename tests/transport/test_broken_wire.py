@@ -1,4 +1,4 @@
-"""Broken exchanges: what certainly never arrived is ``NotSent``, everything else may have been acted on."""
+"""Broken exchanges: requests that certainly never arrived are ``NotSent``; all others may have been acted on."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from tests.transport.caller import Caller, get, post
 from tests.transport.gateway import Gateway, Line, Talk, answer, answering, name_gateway_test
 
-# Where a connection dies while the request is written, httpcore leaves httpx's stream of it unfinished, and trio
-# says so whenever the collector comes by. There is nothing in it to close.
+# When a connection dies while the request is written, httpcore leaves httpx's stream unfinished, and trio
+# reports that when the garbage collector runs. The stream has nothing to close.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <async_generator object ByteStream:pytest.PytestUnraisableExceptionWarning",
 )

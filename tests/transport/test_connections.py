@@ -1,4 +1,4 @@
-"""Connections: kept and reused, replaced when stale, shared without mixing up, and all closed at the end."""
+"""Connections: kept and reused, replaced when stale, shared without confusion, and all closed at the end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_closing_hangs_up_every_idle_connection(colour: str, serve: Callable[...
     caller.close()
     for gateway in gateways:
         gateway.until_hung_up()
-    gc.collect()  # what was left open would be warned of now
+    gc.collect()  # Python would warn now about a connection that is still open
 
 
 def test_a_server_that_says_it_will_close_is_believed(caller: Caller, serve: Callable[..., Gateway]) -> None:
@@ -80,7 +80,7 @@ def test_many_callers_at_once_get_each_their_own_answer(caller: Caller, serve: C
     assert gateway.accepted <= _CONNECTIONS_MOST
 
 
-def test_who_finds_no_free_connection_waits_for_one(caller: Caller, serve: Callable[..., Gateway]) -> None:
+def test_a_caller_who_finds_no_free_connection_waits_for_one(caller: Caller, serve: Callable[..., Gateway]) -> None:
     all_taken, go_on = threading.Barrier(_CONNECTIONS_MOST), threading.Event()
 
     def talk(line: Line) -> None:

@@ -1,4 +1,4 @@
-"""The deadline is of the whole exchange, not of each byte: whatever drips, stalls or hangs ends by it."""
+"""The deadline limits the whole exchange, not each byte: slow, stalled and silent answers all end by it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.transport.gateway import Gateway, Line, Talk, answer, answering, name
 _SHORT = 0.5
 """Long enough for a busy machine to connect."""
 _SURELY_LESS = 60.0
-"""What drips below would take minutes; a busy machine may be many seconds late."""
+"""The slow answers below would take minutes; a busy machine may be many seconds late."""
 _LONG = b" " * 5000
 
 
@@ -122,7 +122,7 @@ def test_a_name_with_several_addresses_has_one_deadline(
 
 @contextmanager
 def a_full_house() -> Iterator[str]:
-    """Listen without ever accepting, with every place in the queue taken."""
+    """Listen without accepting, with every place in the queue taken."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -135,7 +135,7 @@ def a_full_house() -> Iterator[str]:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-# Exchanges do not share a deadline, and tries of one exchange do
+# Exchanges do not share a deadline; the tries of one exchange do
 
 
 def test_a_deadline_that_passed_does_not_shorten_the_next_exchange(

@@ -1,4 +1,4 @@
-"""The token goes to the account's own gateway and nowhere else, whatever its answers say."""
+"""The token goes to the account's own gateway and nowhere else, whatever answers say."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_an_answer_that_was_left_over_from_another_payment_changes_nothing(
     sqlite_database: str,
     serve: Callable[..., Gateway],
 ) -> None:
-    """Bytes beyond an answer are read as the next answer on that connection: it must not pass for the truth."""
+    """Bytes beyond an answer are read as the next answer on that connection: they must not count as an answer."""
     emulator = SwedbankPayEmulator()
     twice: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Whole purchases over real sockets: every fault on the wire ends in books that agree with the gateway's."""
+"""Whole purchases over real sockets: after every fault on the wire, the books agree with the gateway's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each call looks like when it leaves: method, address, headers and body, the same in both colours."""
+"""The shape of each call when it leaves: method, address, headers and body, the same in both colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS: only a certificate that the caller's trust vouches for is spoken to; to any other nothing is sent."""
+"""TLS: requests go only to a certificate that the caller trusts; nothing is sent to any other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.transport.certificates import Authority
 from tests.transport.gateway import Gateway, Line, answer, answering
 
 
-def test_a_gateway_is_spoken_to_when_its_authority_is_trusted(
+def test_a_gateway_is_called_when_its_authority_is_trusted(
     call: Callable[..., Caller],
     serve: Callable[..., Gateway],
     server_tls: ssl.SSLContext,

@@ -1,1 +1,1 @@
-"""Tests of single modules: values, pure rules, the transport's and the ledger's promises."""
+"""Tests of single modules: values, pure rules, and the promises of transport and ledger."""

@@ -1,4 +1,4 @@
-"""Values that several tests start from."""
+"""Values that several tests use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ports that do what a test says: a clock that only moves when told, a sender that follows a script."""
+"""Ports that do what a test says: a clock that a test moves, a sender that follows a script."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOON = datetime(2026, 10, 28, 12, 0, 0, tzinfo=UTC)
 
 
 class FakeClock:
-    """Stands still until something sleeps; remembers every pause."""
+    """A clock that moves only when something sleeps; it remembers every pause."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
@@ -32,7 +32,7 @@ class FakeClock:
 
 
 class FakeEntropy:
-    """Returns the same byte for ever."""
+    """Always returns the same byte."""
 
     def __init__(self, byte: int = 128) -> None:
         self._byte = byte
@@ -42,7 +42,7 @@ class FakeEntropy:
 
 
 class ScriptedSender:
-    """Gives the next answer of its script, or raises it; remembers what was sent and within what time."""
+    """Gives the next answer of its script, or raises it; remembers what was sent, and its time limit."""
 
     def __init__(self, script: Iterable[HttpResponse | Exception], *, clock: FakeClock, takes: float = 0.0) -> None:
         self.sent: list[HttpRequest] = []

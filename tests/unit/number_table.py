@@ -1,4 +1,4 @@
-"""A table of whole numbers, to see what a transaction left behind."""
+"""A table of whole numbers that shows what a transaction left behind."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ _children = Table(
 
 
 def open_numbers(url: str) -> Engine:
-    """Open a database that has the table."""
+    """Open a database with the table."""
     engine = open_engine(url)
     _metadata.create_all(engine)
     return engine
 
 
 def add(connection: Connection, number: int) -> int:
-    """Write ``number`` down and return it; raises ``IntegrityError`` for one that stands there already."""
+    """Write ``number`` down and return it; raises ``IntegrityError`` if the table has it already."""
     connection.execute(insert(_numbers).values(number=number))
     return number
 
 
 def add_orphan(connection: Connection, number: int) -> int:
-    """Write down what the database refuses only at the commit."""
+    """Write a row that the database refuses only at the commit."""
     connection.execute(insert(_children).values(number=number, parent=-1))
     return number
 
 
 def numbers(engine: Engine) -> tuple[int, ...]:
-    """Return the numbers that stand in the table, smallest first."""
+    """Return the numbers in the table, smallest first."""
     with engine.execution_options(prenopay_reads=True).connect() as connection:
         return tuple(connection.scalars(select(_numbers.c.number).order_by(_numbers.c.number)))
 
 
 def count_commits(engine: Engine) -> list[str]:
-    """Return a list that grows by one entry a commit."""
+    """Return a list that grows by one entry at each commit."""
     commits: list[str] = []
     event.listen(engine, "commit", lambda _connection: commits.append("commit"))
     return commits

@@ -1,4 +1,4 @@
-"""A blocking use case runs from its first line to its last in one step, or says that it cannot."""
+"""A blocking use case runs from its first line to its last in one step, or raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A callback URL is a capability: only what was handed out is let in, and addresses are read with distrust."""
+"""A callback URL is a capability: only paths that were handed out are accepted, and addresses are not trusted."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def path(of: CallbackUrls, account: str = "paper", payment_id: str = _PAYMENT) -
     return of.url(account, Subject.payment(payment_id)).removeprefix("https://shop.example")
 
 
-# Handing out and letting in
+# Handing out and verifying
 
 
-def test_what_was_handed_out_is_let_in() -> None:
+def test_a_path_that_was_handed_out_is_accepted() -> None:
     assert CallbackAddress("paper", Subject.payment(_PAYMENT)) == urls().verify(path(urls()))
 
 
-def test_it_is_let_in_wherever_the_app_is_mounted() -> None:
+def test_it_is_accepted_wherever_the_app_is_mounted() -> None:
     bare = path(urls()).removeprefix("/prenopay")
     assert CallbackAddress("paper", Subject.payment(_PAYMENT)) == urls().verify("/some/other/mount" + bare)
 
 
-def test_the_url_lies_under_the_base() -> None:
+def test_the_url_is_under_the_base() -> None:
     made = urls(base="https://shop.example/prenopay/").url("paper", Subject.payment(_PAYMENT))
-    assert made.startswith(f"https://shop.example/prenopay/paper/{_PAYMENT}/")
+    assert made.startswith(f"https://shop.example/prenopay/paper/payment/{_PAYMENT}/")
 
 
 def test_the_url_is_the_same_every_time() -> None:
@@ -75,7 +75,7 @@ def test_a_shortened_mac_is_refused(cut: int) -> None:
         urls().verify(path(urls())[:-cut])
 
 
-def test_every_sign_of_the_mac_counts() -> None:
+def test_every_character_of_the_mac_counts() -> None:
     whole = path(urls())
     for place in range(len(whole) - 22, len(whole)):
         other = "A" if whole[place] != "A" else "B"
@@ -100,7 +100,7 @@ def test_a_trailing_slash_is_not_what_was_handed_out() -> None:
 # Keys
 
 
-def test_an_old_key_still_lets_in() -> None:
+def test_an_old_key_still_verifies() -> None:
     assert CallbackAddress("paper", Subject.payment(_PAYMENT)) == urls(_NEW, _OLD).verify(path(urls(_OLD)))
 
 
@@ -110,7 +110,7 @@ def test_the_newest_key_signs() -> None:
     )
 
 
-def test_a_dropped_key_lets_nobody_in() -> None:
+def test_a_dropped_key_verifies_nothing() -> None:
     with pytest.raises(Unverified):
         urls(_NEW).verify(path(urls(_OLD)))
 
@@ -121,7 +121,7 @@ def test_no_key_at_all_is_refused_and_says_how_to_make_one() -> None:
 
 
 def test_a_short_key_is_refused_without_showing_it() -> None:
-    with pytest.raises(ConfigurationError, match="callback key must have at least 32 signs") as caught:
+    with pytest.raises(ConfigurationError, match="callback key must have at least 32 characters") as caught:
         CallbackUrls("https://shop.example", (_NEW, Secret("x" * 31)))
     assert "x" * 31 not in str(caught.value)
 

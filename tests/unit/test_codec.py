@@ -1,4 +1,4 @@
-"""Whatever is stored reads back as the very value, and a digest tells whether two requests ask for the same."""
+"""A stored value reads back as the same value, and a digest says whether two requests ask for the same thing."""
 
 from __future__ import annotations
 
@@ -156,12 +156,12 @@ def test_what_cannot_be_stored_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("stored", [{}, {"a": 1}, {"$what": 1}, {"$enum": "x"}, {"$decimal": 1}])
 def test_what_was_never_stored_is_refused(stored: object) -> None:
-    with pytest.raises(TypeError, match="was not stored here"):
+    with pytest.raises(TypeError, match="not a value that prenopay stored"):
         codec.load(stored)
 
 
 def test_a_stored_value_of_another_kind_is_refused() -> None:
-    with pytest.raises(TypeError, match="stored is a Money, expected a Decline"):
+    with pytest.raises(TypeError, match="the stored value is a Money, not a Decline"):
         codec.load_as(Decline, codec.dump(Money(1, "SEK")))
 
 
@@ -239,13 +239,13 @@ def test_what_differs_has_another_digest(one: tuple[object, ...], other: tuple[o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renamed:
-    """A value whose field was called ``sum`` in version 1, and counted kronor there."""
+    """A value whose field was called ``sum`` in version 1, and was in kronor."""
 
     minor: int
 
 
 def of_version_2(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Store ``Renamed`` under the name that another class had, as its second version."""
+    """Store ``Renamed`` under the name of another class, as its second version."""
     known = codec.Stored(
         name="renamed",
         type=Renamed,

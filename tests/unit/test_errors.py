@@ -1,4 +1,4 @@
-"""Errors tell what happened and what to do next, carry their context, and hold no secret."""
+"""Errors say what happened and what to do next, carry their context, and contain no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names the ledger gives: payment ids that sort by time, references that the same operation always gets."""
+"""Names that the ledger makes: payment ids that sort by time, and one reference for each operation."""
 
 from __future__ import annotations
 

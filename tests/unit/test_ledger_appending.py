@@ -1,4 +1,4 @@
-"""Appends that wait at the same time share one commit, and each still gets its own result or error."""
+"""Appends that wait at the same time share one commit, and each gets its own result or error."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def engine(tmp_path: Path) -> Generator[Engine]:
 
 
 def run_rows(connection: Connection, rows: Sequence[Row]) -> None:
-    """Add rows that say themselves what is done for them, and where the result goes."""
+    """Add rows; each row has what is to be done for it, and where the result goes."""
     for work, result in rows:
         result[:] = [work(connection)]
 
@@ -63,14 +63,14 @@ def raising(error: BaseException, number: int) -> Work:
 
 
 def together_on_threads(engine: Engine, *works: Work) -> list[int | BaseException]:
-    """Append all ``works`` while one append before them is being written; return their results or errors."""
+    """Append all ``works`` during the commit of an earlier append; return their results or errors."""
     ledger = BlockingLedger(engine)
     results: dict[int, int | BaseException] = {}
 
     def run(place: int, work: Work) -> None:
         try:
             results[place] = run_blocking(append(ledger, work))
-        except BaseException as error:  # noqa: BLE001 - the point is to see each thread's own
+        except BaseException as error:  # noqa: BLE001 - the test compares each thread's own
             results[place] = error
 
     def first(connection: Connection) -> int:
@@ -103,7 +103,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 async def together_in_tasks(engine: Engine, *works: Work) -> list[int | BaseException]:
-    """Append all ``works`` while one append before them is being written; return their results or errors."""
+    """Append all ``works`` during the commit of an earlier append; return their results or errors."""
     ledger = AwaitingLedger(engine)
     results: dict[int, int | BaseException] = {}
     all_wait = threading.Event()
@@ -111,7 +111,7 @@ async def together_in_tasks(engine: Engine, *works: Work) -> list[int | BaseExce
     async def run(place: int, work: Work) -> None:
         try:
             results[place] = await append(ledger, work)
-        except BaseException as error:  # noqa: BLE001 - the point is to see each task's own
+        except BaseException as error:  # noqa: BLE001 - the test compares each task's own
             results[place] = error
 
     def first(connection: Connection) -> int:

@@ -1,4 +1,4 @@
-"""Opening the database, bringing its tables up to date, and whole transactions over it."""
+"""Opening the database, upgrading its tables, and whole transactions on it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_sqlite_is_set_up_for_real_money(url: str, name: str, expected: object) 
 
 
 def mount(monkeypatch: pytest.MonkeyPatch, table: str) -> None:
-    """Let the machine have the mounts of ``table``."""
+    """Give the machine the mounts of ``table``."""
     exists, read = Path.exists, Path.read_text
 
     def exists_here(path: Path) -> bool:
@@ -113,7 +113,7 @@ _LOCAL = "/dev/vda / ext4 rw 0 0\nproc /proc proc rw 0 0\n\n"
 )
 def test_a_network_file_system_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str) -> None:
     mount(monkeypatch, f"{_LOCAL}server:/share {tmp_path} {kind} rw 0 0\n")
-    with pytest.raises(ConfigurationError, match=f"lies on {kind}; SQLite's locks do not hold there"):
+    with pytest.raises(ConfigurationError, match=f"is on {kind}, where SQLite's locks do not work"):
         open_engine(f"sqlite:///{tmp_path}/deep/er/shop.db")
 
 
@@ -132,7 +132,7 @@ def test_a_local_disk_within_a_network_one_is_taken(monkeypatch: pytest.MonkeyPa
 
 def test_a_folder_with_a_space_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     mount(monkeypatch, f"{_LOCAL}server:/share {tmp_path}/our\\040disk nfs rw 0 0\n")
-    with pytest.raises(ConfigurationError, match="lies on nfs"):
+    with pytest.raises(ConfigurationError, match="is on nfs"):
         open_engine(f"sqlite:///{tmp_path}/our disk/shop.db")
 
 
@@ -140,7 +140,7 @@ def test_a_link_is_followed_to_where_the_file_lies(monkeypatch: pytest.MonkeyPat
     (tmp_path / "far").mkdir()
     (tmp_path / "near").symlink_to(tmp_path / "far")
     mount(monkeypatch, f"{_LOCAL}server:/share {tmp_path}/far nfs rw 0 0\n")
-    with pytest.raises(ConfigurationError, match="lies on nfs"):
+    with pytest.raises(ConfigurationError, match="is on nfs"):
         open_engine(f"sqlite:///{tmp_path}/near/shop.db")
 
 
@@ -189,7 +189,7 @@ def test_tables_of_a_newer_release_are_left_as_they_are(url: str) -> None:
     opened = open_engine(url)
     with opened.begin() as connection:
         connection.execute(update(table(schema.VERSION_TABLE, column("version_num"))).values(version_num="9999"))
-    with pytest.raises(LedgerUnavailable, match="they may be those of a newer prenopay"):
+    with pytest.raises(LedgerUnavailable, match="a newer prenopay may have made them"):
         upgrade_database(url)
     expected = "9999"
     assert expected == schema_version(opened)

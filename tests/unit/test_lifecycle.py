@@ -1,12 +1,12 @@
-"""The whole life of a payment as one table: what stands, what the gateway says, what follows."""
+"""The whole life of a payment as one table: the state here, the gateway's state, and what follows."""
 
 from __future__ import annotations
 
 from prenopay import PaymentState
 from prenopay.payments.lifecycle import ENDED, Step, advance
 
-# Rows: what stands here. Columns: what the gateway says. "!" marks money that came after the end
-# ("late"), "?" a gateway that takes back what it said ("contradiction").
+# Rows: the state here. Columns: what the gateway says. "!" marks money that came after the end
+# ("late"), "?" a gateway that withdraws what it said ("contradiction").
 _WITHOUT_MONEY_BEFORE = """
               created    pending    authorized  captured   cancelled  declined   expired    unknown
 created       pending    pending    authorized  captured   cancelled  declined   expired    unknown

@@ -1,4 +1,4 @@
-"""What prenopay answers: operation ids that are refused early, and payments that say when they are paid."""
+"""What prenopay answers: operation ids that are refused early, and payments that say whether they are paid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_visible_ascii_is_an_operation_id(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a b", "a\n", "é", "x" * 101, "\x7f", "\t", None, 7, b"a"])
 def test_anything_else_is_refused(text: Any) -> None:
-    with pytest.raises(InvalidOrder, match="1 to 100 visible ASCII signs") as caught:
+    with pytest.raises(InvalidOrder, match="1 to 100 visible ASCII characters") as caught:
         OperationId(text)
     expected = "operation_id"
     assert expected == caught.value.field
@@ -38,7 +38,7 @@ def test_an_operation_id_is_made_of_what_the_operation_is() -> None:
     assert expected == OperationId.of("refund", 4711, 1)
 
 
-def test_parts_that_cannot_stand_in_an_id_are_refused() -> None:
+def test_parts_that_cannot_be_in_an_id_are_refused() -> None:
     with pytest.raises(InvalidOrder):
         OperationId.of("refund", "order 4711")
 

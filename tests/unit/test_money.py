@@ -13,7 +13,7 @@ import pytest
 
 from prenopay import Money
 
-# What may stand in it
+# What it may contain
 
 
 @pytest.mark.parametrize("minor", [149.0, True, "149", Decimal(149), None])
@@ -61,7 +61,7 @@ def test_parts_of_an_ore_are_refused(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "kr 149", "149,50", "NaN", "Infinity", "1E999999", "1E-999999", "9" * 16])
-def test_what_is_no_amount_is_refused(typed: str) -> None:
+def test_a_text_that_is_not_an_amount_is_refused(typed: str) -> None:
     with pytest.raises(ValueError, match="is not an amount"):
         Money.from_decimal(typed, "SEK")
 
@@ -93,9 +93,9 @@ def test_the_hosts_decimal_context_changes_nothing() -> None:
     assert ("1234567.89 SEK", Money(24691358, "SEK"), money) == (shown, share, read)
 
 
-def test_what_no_ledger_holds_is_refused() -> None:
+def test_an_amount_beyond_64_bits_is_refused() -> None:
     assert Money(2**63 - 1, "SEK").minor == 2**63 - 1
-    with pytest.raises(ValueError, match="more than any ledger holds"):
+    with pytest.raises(ValueError, match="does not fit in the 64 bits"):
         Money(2**63, "SEK")
 
 
@@ -108,7 +108,7 @@ def test_it_adds_subtracts_multiplies_and_turns() -> None:
     assert expected == [five + two, five - two, five * 2, 2 * five, -five]
 
 
-def test_only_nothing_is_false() -> None:
+def test_only_zero_is_false() -> None:
     assert not Money.zero("SEK")
     assert all((Money(1, "SEK"), Money(-1, "SEK")))
 

@@ -1,4 +1,4 @@
-"""The books take up what is new in an observation, once, and never more than the gateway's totals."""
+"""The books add what is new in an observation, once, and never more than the gateway's totals."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_totals_of_each_kind_are_found_by_kind() -> None:
     "possible",
     [totals(), totals(100), totals(100, 100), totals(100, 100, 100), totals(100, 40, 40, 60), totals(100, 0, 0, 100)],
 )
-def test_totals_that_can_be_are_no_contradiction(possible: Totals) -> None:
+def test_possible_totals_are_no_contradiction(possible: Totals) -> None:
     assert contradiction(possible) is None
 
 
@@ -154,7 +154,7 @@ def test_totals_that_can_be_are_no_contradiction(possible: Totals) -> None:
         (totals(100, 60, 0, 41), "captured 0.60 SEK and released 0.41 SEK of 1.00 SEK authorized"),
     ],
 )
-def test_totals_that_cannot_be_are_told(impossible: Totals, expected: str) -> None:
+def test_impossible_totals_are_reported(impossible: Totals, expected: str) -> None:
     assert expected == contradiction(impossible)
 
 
@@ -164,22 +164,22 @@ def test_money_of_another_currency_is_never_added_up() -> None:
         new_movements(totals(), observed, ())
 
 
-# Which of two readings knows best
+# Which of two readings decides
 
 
 @pytest.mark.parametrize("asked_last", [True, False])
-def test_who_knows_of_less_money_than_the_books_is_old_whenever_it_was_asked_for(asked_last: bool) -> None:  # noqa: FBT001
+def test_a_reading_with_less_money_than_the_books_is_old_whenever_it_was_asked_for(asked_last: bool) -> None:  # noqa: FBT001
     books = totals(authorized=14900, captured=14900)
     assert not overrules(books, books, seen(authorized=14900), asked_last=asked_last)
 
 
 @pytest.mark.parametrize("asked_last", [True, False])
-def test_who_brings_money_is_new_whenever_it_was_asked_for(asked_last: bool) -> None:  # noqa: FBT001
+def test_a_reading_that_brings_money_is_new_whenever_it_was_asked_for(asked_last: bool) -> None:  # noqa: FBT001
     before, after = totals(authorized=14900), totals(authorized=14900, captured=14900)
     assert overrules(before, after, seen(authorized=14900, captured=14900), asked_last=asked_last)
 
 
 @pytest.mark.parametrize("asked_last", [True, False])
-def test_where_no_money_moved_who_was_asked_last_knows_best(asked_last: bool) -> None:  # noqa: FBT001
+def test_the_last_reading_decides_if_no_money_moved(asked_last: bool) -> None:  # noqa: FBT001
     books = totals(authorized=14900)
     assert overrules(books, books, seen(authorized=14900), asked_last=asked_last) is asked_last

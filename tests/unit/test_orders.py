@@ -1,4 +1,4 @@
-"""An order that cannot be right is refused where it is made, and names the field."""
+"""An order that cannot be right is refused when it is made; the error names the field."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_the_price_of_one_may_be_stated() -> None:
     assert sek(300) == line(1000, quantity=5, unit_price=sek(300)).price_of_one
 
 
-# Nothing about a person shows
+# A repr shows nothing about a person
 
 _SECRETS = ("Leia", "Ahlström", "Storgatan", "Solna", "17674", "leia@shop.example", "+46701234567", "19850709-9805")
 
@@ -167,7 +167,7 @@ def risk() -> RiskFacts:
 
 
 @pytest.mark.parametrize("value", [address(), payer(), risk(), order(payer=payer(), risk=risk())])
-def test_a_repr_tells_nothing_of_the_payer(value: object) -> None:
+def test_a_repr_shows_nothing_of_the_payer(value: object) -> None:
     assert not [secret for secret in _SECRETS if secret in repr(value)]
 
 

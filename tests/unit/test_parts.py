@@ -20,7 +20,7 @@ def sek(minor: int) -> Money:
 
 
 def paid(*, authorized: int = 10000, captured: int = 0, refunded: int = 0, cancelled: int = 0) -> Payment:
-    """Return a payment of an order of 100 kronor, of which 20 are VAT."""
+    """Return a payment of an order of 100 kronor; 20 of them are VAT."""
     return replace(
         payment(state=PaymentState.AUTHORIZED, amount=sek(10000), due=sek(10000)),
         authorized=sek(authorized),

@@ -1,4 +1,4 @@
-"""Secrets never leave: they are masked in texts, in JSON and in whatever prints itself."""
+"""Secrets never leave: they are masked in texts, in JSON and in every repr."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_secret_key_hides_what_it_holds() -> None:
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_that_nothing_was_said_still_shows(value: str | None) -> None:
+def test_a_missing_value_still_shows(value: str | None) -> None:
     assert {"token": value} == redact({"token": value})
 
 

@@ -1,4 +1,4 @@
-"""A ``prenopay.toml`` is read strictly: every error names the file and the key, and no secret stands in one."""
+"""A ``prenopay.toml`` is read strictly: every error names the file and the key, and no secret may be in the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of tokens from another system: what is read, and every fault named by its line and column."""
+"""The file of tokens from another system: what is read. Every fault is named by its line and column."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def test_each_fault_is_named_by_its_line_and_column(wrong: str, right: str, colu
     assert why in problem.why
 
 
-def test_a_token_that_stands_twice_is_named_with_both_lines() -> None:
+def test_a_repeated_token_is_named_with_both_lines() -> None:
     lines, (problem,) = read(_HEADER + _GOOD + _GOOD)
-    assert (len(lines), problem.line, problem.why) == (1, 3, "is the token of line 2 again")
+    assert (len(lines), problem.line, problem.why) == (1, 3, "repeats the token of line 2")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,6 @@ def test_a_header_that_is_not_known_is_refused_before_any_line(header: str, colu
     assert (lines, problem.line, problem.column) == ((), 1, column)
 
 
-def test_what_is_no_csv_is_said_so() -> None:
+def test_a_file_that_is_not_csv_is_refused() -> None:
     _lines, (problem,) = read(_SHORT + '"R-1,recurrence\n')
     assert "CSV" in problem.why or "empty" in problem.why

@@ -1,4 +1,4 @@
-"""What a failed exchange says of the request, and what is sent again: decided in one place, by table."""
+"""What a failed exchange proves about the request, and what is sent again: one table decides both."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def busy(status: int, retry_after: str | None = None) -> HttpResponse:
 
 
 class Exchange:
-    """One request through an account's sender, and what became of it."""
+    """One request through an account's sender, and its result."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Exchange:
 # The table
 
 
-def test_every_exception_of_the_http_client_stands_in_the_table() -> None:
+def test_every_exception_of_the_http_client_is_in_the_table() -> None:
     every = {each for each in vars(httpx).values() if isinstance(each, type) and issubclass(each, Exception)}
     assert every == set(EXCEPTIONS)
 
@@ -79,7 +79,7 @@ def test_only_what_fails_before_anything_leaves_counts_as_not_sent() -> None:
 
 
 class _Unheard(httpx.TransportError):
-    """A failure that a later release of the client may bring."""
+    """A failure that a later release of the client may add."""
 
 
 _CAUGHT = [kind for kind in EXCEPTIONS if issubclass(kind, httpx.HTTPError | httpx.InvalidURL | httpx.StreamError)]
@@ -340,7 +340,7 @@ def test_a_wait_beyond_the_deadline_is_not_waited(stated: str) -> None:
     assert not exchange.clock.pauses
 
 
-# One line a try
+# One line for each try
 
 
 def test_each_try_is_logged_once_without_url_headers_or_body(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""Tokens at rest: sealed, opened by any of the host's keys, sealed anew under the newest."""
+"""Stored tokens: sealed, opened by any of the host's keys, sealed again under the newest."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def test_every_key_in_the_list_opens_and_the_first_seals() -> None:
     assert Vault([_NEW]).unseal(both.reseal(sealed)).reveal() == _TOKEN.reveal()
 
 
-def test_a_key_that_was_dropped_too_early_is_said_so() -> None:
+def test_a_key_that_was_dropped_too_early_is_reported() -> None:
     sealed = Vault([_OLD]).seal(_TOKEN)
-    with pytest.raises(ConfigurationError, match="put the key it was sealed with back"):
+    with pytest.raises(ConfigurationError, match="put the key that sealed it back"):
         Vault([_NEW]).unseal(sealed)
 
 
@@ -45,7 +45,7 @@ def test_keys_that_cannot_work_are_refused(keys: list[str], word: str) -> None:
         Vault(keys)
 
 
-def test_two_tokens_and_two_accounts_are_told_apart() -> None:
+def test_two_tokens_and_two_accounts_have_different_fingerprints() -> None:
     marks = {fingerprint(account, Secret(token)) for account in ("a", "b") for token in ("1", "2")}
     expected = 4
     assert len(marks) == expected

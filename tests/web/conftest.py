@@ -19,6 +19,6 @@ def host(sqlite_database: str) -> Iterator[Host]:
 
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest) -> str:
-    """Name each kind of server in turn."""
+    """Return each kind of server in turn."""
     name: str = request.param
     return name

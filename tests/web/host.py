@@ -34,7 +34,7 @@ ACCOUNT = SwedbankPay(
 
 
 class Host:
-    """The books and the gateway that both processes share, and what the host was told."""
+    """The books and the gateway that both processes share, and the events that the host received."""
 
     def __init__(self, database: str) -> None:
         self.emulator = SwedbankPayEmulator()
@@ -58,7 +58,7 @@ class Host:
         return accounts
 
     def awaiting(self) -> AsyncAccounts:
-        """Return the accounts that an ASGI app serves; whoever runs the loop closes them."""
+        """Return the accounts that an ASGI app serves; the caller who runs the loop closes them."""
 
         async def tell(event: Event) -> None:
             self.told.append(event)
@@ -77,7 +77,7 @@ class Host:
         return self._payments.create(an_order(order_reference=f"K-{number}"), operation_id=f"order:{number}")
 
     def paid(self, number: int = 1) -> Payment:
-        """Make an order payable and pay it; nobody has told the host yet."""
+        """Make an order payable and pay it; no callback has come yet."""
         payment = self.bought(number)
         self.emulator.pay_by_card(str(payment.provider_reference))
         return payment
@@ -90,12 +90,12 @@ class Host:
 
     @property
     def heard(self) -> list[str]:
-        """What was told, in order: which payment, what."""
+        """Return the events that the host received, in order: which payment, which kind."""
         return [f"{event.payment_id} {event.kind.value}" for event in self.told]
 
 
 class GatedSender(EmulatorSender):
-    """Calls the emulator once the gate is open: a gateway that a test can make slow."""
+    """Calls the emulator once the gate is open, so that a test can make the gateway slow."""
 
     def __init__(self, emulator: SwedbankPayEmulator) -> None:
         super().__init__(emulator.mounts)
@@ -110,6 +110,6 @@ class GatedSender(EmulatorSender):
 
 
 def body(payment: Payment, number: int = 1) -> bytes:
-    """Return what the gateway posts about ``payment``."""
+    """Return the body that the gateway posts about ``payment``."""
     told = {"id": payment.provider_reference, "instrument": "CreditCard", "number": number}
     return json.dumps({"orderReference": payment.order_reference, "paymentOrder": told}).encode()

@@ -1,4 +1,4 @@
-"""Calls an ASGI app and a WSGI app with nothing in between: no server, no framework."""
+"""Calls an ASGI app and a WSGI app directly: no server, no framework."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reply:
-    """What an app answered, however it was called."""
+    """What an app answered, in the same form for both kinds of app."""
 
     status: int
     headers: dict[str, str]
@@ -44,7 +44,7 @@ def scope(path: str, *, method: str = "POST", headers: dict[str, str] | None = N
 
 
 class Talk:
-    """One ASGI call: hands the app its messages, and keeps what it sends."""
+    """One ASGI call: it hands the app its messages, and keeps what the app sends."""
 
     def __init__(self, *messages: dict[str, Any], broken_after: int = 99) -> None:
         self._messages = list(messages)
@@ -131,7 +131,7 @@ def call_wsgi(app: WSGIApplication, asked: dict[str, Any]) -> Reply:
 
 
 def through_wsgi(host: Host, path: str, content: bytes, *, method: str = "POST") -> Reply:
-    """Call the app with a validator in between."""
+    """Call the app through a validator."""
     app = validator(wsgi.CallbackApp(host.blocking()))
     return call_wsgi(app, environ(path, content, REQUEST_METHOD=method))
 

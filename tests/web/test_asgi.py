@@ -39,7 +39,7 @@ def test_a_body_that_does_not_end_is_read_no_further_than_needed(host: Host) -> 
 
 
 @pytest.mark.parametrize("said", [[], [part(b"{", more=True)]])
-def test_who_hangs_up_before_the_end_is_not_answered_and_said_nothing(host: Host, said: list[dict[str, Any]]) -> None:
+def test_a_caller_who_hangs_up_early_gets_no_answer_and_leaves_nothing(host: Host, said: list[dict[str, Any]]) -> None:
     payment = host.paid()
     talk = call_asgi(host, scope(host.path(payment)), Talk(*said, {"type": "http.disconnect"}))
     assert talk.sent == []
@@ -47,7 +47,7 @@ def test_who_hangs_up_before_the_end_is_not_answered_and_said_nothing(host: Host
 
 
 @pytest.mark.parametrize("broken_after", [0, 1])
-def test_who_hangs_up_before_the_reply_was_heard_all_the_same(host: Host, broken_after: int) -> None:
+def test_a_caller_who_hangs_up_before_the_reply_was_heard(host: Host, broken_after: int) -> None:
     payment = host.paid()
     with pytest.raises(OSError, match="the caller hung up"):
         call_asgi(host, scope(host.path(payment)), Talk(part(body(payment), more=False), broken_after=broken_after))
@@ -63,7 +63,7 @@ def test_a_server_may_leave_out_what_it_does_not_know(host: Host) -> None:
     assert call_asgi(host, asked, Talk(part(body(payment), more=False))).reply.status == 200
 
 
-def test_starting_and_stopping_are_said_yes_to(host: Host) -> None:
+def test_starting_and_stopping_are_acknowledged(host: Host) -> None:
     talk = Talk({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
     call_asgi(host, {"type": "lifespan", "asgi": {"version": "3.0"}}, talk)
     assert talk.sent == [{"type": "lifespan.startup.complete"}, {"type": "lifespan.shutdown.complete"}]
@@ -92,7 +92,7 @@ def test_it_may_be_mounted_under_any_prefix(host: Host, prefix: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_many_at_once_in_one_loop_are_each_told_of_once(host: Host, backend: str) -> None:
+def test_many_at_once_in_one_loop_are_each_reported_once(host: Host, backend: str) -> None:
     payments = [host.paid(number) for number in range(40)]
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""Both apps, called raw: the same calls get the same replies, and leave the same in the inbox."""
+"""Both apps, called directly: the same calls get the same replies, and leave the same rows in the inbox."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def replied(status: int, content: bytes, **more: str) -> Reply:
     return Reply(status, {**more, "content-length": str(len(content)), "content-type": _TEXT}, content)
 
 
-def test_a_callback_gets_an_empty_200_and_the_host_is_told(host: Host, app: str) -> None:
+def test_a_callback_gets_an_empty_200_and_the_host_is_notified(host: Host, app: str) -> None:
     payment = host.paid()
     assert APPS[app](host, host.path(payment), body(payment)) == replied(200, b"")
     assert host.heard == [f"{payment.payment_id} payment.authorized"]
 
 
-def test_a_repeat_tells_nothing_new(host: Host, app: str) -> None:
+def test_a_repeat_reports_nothing_new(host: Host, app: str) -> None:
     payment = host.paid()
     for _ in range(3):
         assert APPS[app](host, host.path(payment), body(payment)).status == 200
@@ -71,7 +71,7 @@ def test_the_largest_body_is_read_and_one_byte_more_is_not(host: Host, app: str)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_any_other_method_is_told_to_post(host: Host, app: str, method: str) -> None:
+def test_any_other_method_gets_405(host: Host, app: str, method: str) -> None:
     payment = host.paid()
     expected = replied(405, b"callbacks are POSTed\n", allow="POST")
     assert APPS[app](host, host.path(payment), body(payment), method=method) == expected
@@ -141,7 +141,7 @@ def test_what_fails_after_the_reply_is_left_to_the_sweep(host: Host, app: str) -
     assert host.heard == [f"{payment.payment_id} payment.authorized"]
 
 
-def test_a_database_that_is_gone_makes_the_gateway_come_again(
+def test_a_database_that_is_gone_makes_the_gateway_send_again(
     host: Host,
     app: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""Served on real sockets by uvicorn and wsgiref: nothing is lost, nobody waits for another, the reply comes first."""
+"""Served on real sockets by uvicorn and wsgiref: nothing is lost, no call waits for another, the reply comes first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_callback_is_stored_answered_and_worked_on(host: Host, server: str) ->
     assert (stored.body, stored.times, stored.done_at is not None) == (body(payment), 1, True)
 
 
-def test_of_a_burst_none_is_lost_and_each_payment_is_told_of_once(host: Host, server: str) -> None:
+def test_a_burst_loses_nothing_and_reports_each_payment_once(host: Host, server: str) -> None:
     payments = [host.paid(number) for number in range(_BURST)]
     with SERVERS[server](host) as port:
         statuses = at_once(port, [(host.path(payment), body(payment)) for payment in payments])
@@ -67,7 +67,7 @@ def test_a_slow_body_holds_up_nobody_else_and_is_taken_when_it_is_whole(host: Ho
     assert {stored.body for stored in host.callbacks()} == {body(slow), body(quick)}
 
 
-def test_who_hangs_up_within_the_body_has_said_nothing(host: Host, server: str) -> None:
+def test_a_caller_who_hangs_up_within_the_body_leaves_nothing(host: Host, server: str) -> None:
     payment = host.paid()
     with SERVERS[server](host) as port:
         sent = Post(port).head(host.path(payment), 1000).say(body(payment)).no_more()
@@ -89,7 +89,7 @@ def test_a_body_that_is_longer_than_promised_ends_where_it_was_promised_to(host:
     assert stored.body == content
 
 
-def test_a_length_that_is_none_gets_a_refusal_and_leaves_no_trace(host: Host, server: str) -> None:
+def test_an_invalid_length_gets_a_refusal_and_leaves_no_trace(host: Host, server: str) -> None:
     payment = host.bought()
     with SERVERS[server](host) as port:
         for length in ("-1", "many", "9" * 5000):
@@ -128,7 +128,7 @@ def test_a_burst_of_forged_paths_touches_neither_books_nor_gateway(host: Host, s
     assert host.desk["cards"].get(payment.payment_id).state is PaymentState.PENDING
 
 
-def test_other_methods_are_told_which_one_to_use(host: Host, server: str) -> None:
+def test_the_reply_to_other_methods_names_the_right_one(host: Host, server: str) -> None:
     payment = host.bought()
     with SERVERS[server](host) as port:
         for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):

@@ -68,7 +68,7 @@ def test_it_may_be_mounted_under_any_prefix(host: Host, prefix: str) -> None:
     assert call_wsgi(validator(CallbackApp(host.blocking())), asked).status == 200
 
 
-def test_a_prefix_may_stand_within_the_path_that_was_signed(host: Host) -> None:
+def test_a_prefix_may_be_within_the_path_that_was_signed(host: Host) -> None:
     payment = host.paid()
     above, mac = host.path(payment).rsplit("/", 1)
     asked = environ(f"/{mac}", body(payment), SCRIPT_NAME=above)

@@ -18,12 +18,12 @@ from prenopay.web import asgi, wsgi
 from tests.web.host import Host
 
 PATIENCE = 60.0
-"""How long a test waits for what should happen at once."""
+"""How long a test waits for something that should happen at once."""
 
 
 @contextmanager
 def served_by_uvicorn(host: Host) -> Iterator[int]:
-    """Serve the ASGI app, mounted in Starlette; leaving waits until all work is done."""
+    """Serve the ASGI app, mounted in Starlette; leaving the block waits until all work is done."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     accounts = host.awaiting()
     app = Starlette(routes=[Mount("/pay/callbacks", app=asgi.CallbackApp(accounts))])
@@ -55,7 +55,7 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def served_by_wsgiref(host: Host) -> Iterator[int]:
-    """Serve the WSGI app, a thread a call; leaving waits until all work is done."""
+    """Serve the WSGI app with a thread for each call; leaving the block waits until all work is done."""
     app = wsgi.CallbackApp(host.blocking())
     with make_server("127.0.0.1", 0, app, server_class=_Server, handler_class=_Quiet) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -71,7 +71,7 @@ SERVERS = {"uvicorn": served_by_uvicorn, "wsgiref": served_by_wsgiref}
 
 
 class Post:
-    """One callback on its way over a socket, as slowly or brokenly as wanted."""
+    """One callback on its way over a socket, as slow or broken as a test wants."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
@@ -86,12 +86,12 @@ class Post:
         return self
 
     def no_more(self) -> Post:
-        """Say that nothing more will come, and go on listening."""
+        """Send that nothing more will come, and keep listening."""
         self._socket.shutdown(socket.SHUT_WR)
         return self
 
     def status(self) -> int:
-        """Read the status of the reply and no further."""
+        """Read the status of the reply and nothing more."""
         line = b""
         while not line.endswith(b"\r\n"):
             byte = self._socket.recv(1)
@@ -101,7 +101,7 @@ class Post:
         return int(line.split()[1])
 
     def rest(self) -> bytes:
-        """Read on until the server hangs up."""
+        """Read until the server hangs up."""
         received = b""
         while more := self._socket.recv(65536):
             received += more

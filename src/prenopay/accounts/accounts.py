@@ -1,7 +1,7 @@
-"""All accounts one process serves, and the sweep that keeps every promise.
+"""All accounts that one process serves, and the sweep that keeps every promise.
 
-A host opens this once, adds its accounts, mounts the callback app (``prenopay.web``) and calls
-``sweep()`` every minute or so from whatever it schedules with.
+A host opens this once, adds its accounts, mounts the callback app (``prenopay.web``), and has its own scheduler
+call ``sweep()`` about every minute.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ Connect: TypeAlias = Callable[[ssl.SSLContext], AwaitingSender | BlockingSender]
 """Makes the sender of one account."""
 
 REACTIONS: Final[tuple[Reaction, ...]] = (methods.suspend,)
-"""How subjects hear of one another, inside the transaction."""
+"""How subjects react to one another, inside the transaction."""
 
 
 class AsyncAccounts:
-    """The accounts of one process: they share database, clock, callback keys and event handler."""
+    """The accounts of one process. They share database, clock, callback keys and event handler."""
 
     def __init__(
         self,
@@ -91,13 +91,13 @@ class AsyncAccounts:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
     ) -> AsyncAccounts:
-        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and warm everything up.
+        """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and prepare everything.
 
-        ``callback_url`` is where the callback app is mounted, as the gateway sees it from outside;
-        ``callback_keys`` sign the URLs handed out, newest first. ``on_event`` hears every change, at least once
-        and in order per subject. ``token_keys`` seal stored methods, newest first; without
-        any, none can be stored. Raises ``ConfigurationError``, or
-        ``LedgerUnavailable`` when the tables are missing or old (``prenopay db upgrade``).
+        ``callback_url`` is the public URL of the mounted callback app. ``callback_keys`` sign the URLs that are
+        handed out, newest first. ``on_event`` receives every change, at least once and in order per subject.
+        ``token_keys`` seal stored methods, newest first; without a key no method can be stored. Raises
+        ``ConfigurationError``, and ``LedgerUnavailable`` if the tables are missing or old (``prenopay db
+        upgrade``).
         """
         urls = CallbackUrls(callback_url, callback_keys)
         on_hear = None if on_event is None else awaited(on_event)
@@ -122,7 +122,7 @@ class AsyncAccounts:
     def add(self, config: ProviderConfig[ProviderT]) -> AsyncPayments[ProviderT]:
         """Add an account and return its use cases, typed by what its provider can do."""
         if config.account in self._accounts:
-            message = f"account {config.account!r} was added before; every account has a name of its own"
+            message = f"account {config.account!r} was added before; give every account a name of its own"
             raise ConfigurationError(message)
         provider = config.provider()
         if not isinstance(provider, PaymentProvider):
@@ -175,15 +175,15 @@ class AsyncAccounts:
     # Callbacks
 
     async def receive(self, request: CallbackRequest) -> CallbackReply:
-        """Store a callback and return the reply its gateway wants; ``work(reply.address)`` comes after.
+        """Store a callback and return the reply for its gateway. Call ``work(reply.address)`` after that reply.
 
-        A forged path is refused before any database or network work. Whatever the body holds, a
-        callback to a URL of ours makes prenopay look at its subject with an authenticated read.
+        A forged path is refused before any database or network work. A callback to one of our URLs makes prenopay
+        look at its subject with an authenticated read, whatever the body says.
         """
         return await self._reception.receive(request)
 
     async def work(self, address: CallbackAddress) -> None:
-        """Look at what a callback was about; what fails stays in the inbox for the sweep."""
+        """Look at what a callback was about. What fails stays in the inbox for the sweep."""
         await self._reception.work(address)
 
     async def callbacks(
@@ -193,7 +193,7 @@ class AsyncAccounts:
         open_only: bool = False,
         limit: int = 50,
     ) -> tuple[Callback, ...]:
-        """Return stored callbacks, newest first; ``subject``: those of one payment or payout."""
+        """Return stored callbacks, newest first; ``subject`` limits them to one payment or payout."""
         return await self._reception.find(subject=subject, open_only=open_only, limit=limit)
 
     async def replay(self, inbox_id: int) -> str:
@@ -214,7 +214,7 @@ class AsyncAccounts:
     async def sweep(self, *, limit: int = 200) -> SweepReport:
         """Do what is due: callbacks that failed, operations without an answer, silent payments, events.
 
-        Safe to run as often as wanted and in several processes at once. One failure never stops it.
+        Run it as often as you like, and in several processes at once. One failure never stops it.
         """
         return await sweep(self._ledger, self._clock, self._accounts, self._reception, host=self._host, limit=limit)
 

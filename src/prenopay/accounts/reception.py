@@ -1,9 +1,8 @@
-"""Where callbacks come in: checked, stored and answered first, worked on after.
+"""Where callbacks come in: they are checked, stored and answered first, and worked on later.
 
-A callback is a hint. Whatever its body holds, a call to a URL that prenopay handed out leads to one
-authenticated read of the subject that the URL names. At an account's own address the body names the
-subjects, and each of them is read. A body that names another payment, or cannot be read, leaves a flag
-for a person.
+A callback is a hint. A call to a URL that prenopay handed out leads to one authenticated read of the subject that
+the URL names, whatever the body says. At an account's own address the body names the subjects, and each of them is
+read. A body that names another payment, or cannot be read, leaves a flag for a person.
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ __all__ = ["DOCTOR", "Reception"]
 _log = logging.getLogger("prenopay")
 
 DOCTOR: Final = Subject.payment("doctor")
-"""Is in the URL with which ``prenopay doctor`` checks that callbacks arrive here."""
+"""The subject in the URL with which ``prenopay doctor`` checks that callbacks arrive here."""
 
 _STORED_BETWEEN_COUNTS: Final = 500
-"""The bound on waiting callbacks is kept this closely, per process."""
+"""How many callbacks may be stored beyond the limit on waiting ones, per process."""
 
 _UNKNOWN_ADDRESS: Final = CallbackReply(status=404, body=b"unknown callback address\n")
 _WRONG_METHOD: Final = CallbackReply(status=405, body=b"callbacks are POSTed\n", headers=(("allow", "POST"),))
@@ -58,7 +57,7 @@ class Reception:
     """Takes callbacks for every account of a process."""
 
     def __init__(self, urls: CallbackUrls, ledger: Ledger, clock: Clock, accounts: Mapping[str, Account]) -> None:
-        """Serve ``accounts``, which may grow later."""
+        """Serve ``accounts``; more may be added later."""
         self._urls = urls
         self._ledger = ledger
         self._clock = clock
@@ -66,7 +65,7 @@ class Reception:
         self._room: dict[str, int] = {}
 
     async def receive(self, request: CallbackRequest) -> CallbackReply:
-        """Store a callback and return the reply that its gateway wants."""
+        """Store a callback and return the reply for its gateway."""
         try:
             address = self._urls.verify(request.path)
         except Unverified:
@@ -100,7 +99,7 @@ class Reception:
         return CallbackReply(status=reply.status, body=reply.body, headers=reply.headers, address=address)
 
     async def work(self, address: CallbackAddress) -> str:
-        """Look at what callbacks are about; what fails stays in the inbox for the sweep. Return what went wrong."""
+        """Look at what callbacks are about; return what went wrong. What fails stays in the inbox for the sweep."""
         account, subject = self._account(address.account), address.subject
         try:
             if subject is None:
@@ -110,7 +109,7 @@ class Reception:
         except Exception as error:  # noqa: BLE001 - whatever it is, the callbacks are kept and tried again
             why = scrub(f"{type(error).__name__}: {error}")
             _log.warning("callbacks about %s wait: %s", subject or account.name, why)
-            if not isinstance(error, LedgerUnavailable):  # else no row can be marked; it is due all the same
+            if not isinstance(error, LedgerUnavailable):  # otherwise no row can be marked; the callbacks are due anyway
                 await account.transact(_failed, account, subject, why)
             return why
         return ""
@@ -146,7 +145,7 @@ class Reception:
         await account.transact(inbox.done, account.name, None, received_until=began, now=account.now())
 
     async def _make_room(self, account: str) -> None:
-        """Bound what waits; counted only now and then, because counting costs more than storing."""
+        """Limit the waiting callbacks. They are counted only now and then, because counting costs more than storing."""
         if self._room.get(account, 0) <= 0:
             waiting = await self._ledger.read(lambda connection: inbox.waiting(connection, account))
             if waiting >= inbox.OPEN_MOST:
@@ -164,7 +163,7 @@ class Reception:
 
 
 def _names_people(address: CallbackAddress) -> bool:
-    """Whether a body is dropped: a payout's names its payee and their personal number, and is not needed again."""
+    """Whether a body is dropped: a payout's body names its payee and their personal number, and nobody needs it."""
     return address.subject is not None and address.subject.kind is SubjectKind.PAYOUT
 
 

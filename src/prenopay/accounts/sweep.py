@@ -1,6 +1,6 @@
-"""The sweep: one look at everything that has a next time, then, kind by kind, what is to be done about it.
+"""The sweep: one query finds everything that is due, and then the work is done, kind by kind.
 
-With nothing due it costs one transaction that reads, for any number of accounts.
+If nothing is due it costs one reading transaction, for any number of accounts.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _Sweep:
         return await self.ledger.transact(claim)
 
     async def postpone(self, kind: str, row: Due) -> None:
-        """Let go of what failed until its next try."""
+        """Release a row that failed, until its next try."""
         again_at = self.clock.now() + due.pause(due.LOOKS, row.tries)
         await self.ledger.transact(lambda connection: due.postpone(connection, kind, row, again_at))
 
@@ -129,7 +129,7 @@ async def _operation(present: _Sweep, row: Due) -> None:
 
 
 async def _mandates(present: _Sweep, name: str) -> None:
-    """Move on the mandates that time has moved."""
+    """Take the steps of mandates that time has made due."""
     try:
         await mandates.age(present.accounts[name], limit=present.limit)
     except Exception as error:  # noqa: BLE001 - what is left is tried again by the next sweep
@@ -137,7 +137,7 @@ async def _mandates(present: _Sweep, name: str) -> None:
 
 
 async def _tokens(present: _Sweep) -> None:
-    """Remove at the gateway what was to be removed and was not yet."""
+    """Remove tokens at the gateway whose removal is not done yet."""
     for row in await present.claim("tokens"):
         try:
             await mandates.finish_removal(present.accounts[row.account], row.key)
@@ -163,7 +163,7 @@ async def _payment(account: Account, payment_id: str) -> None:
     if _is_over(seen.stored.payment, account):
         await creating.expire(account, payment_id)
     elif seen.stored.payment.provider_reference is None:
-        # Nothing to look at: the operation that makes the payment is looked up by itself.
+        # There is nothing to look at: the operation that makes the payment has a next time of its own.
         await account.transact(rows.postpone, payment_id, account.now() + due.pause(due.LOOKS, 0))
     else:
         await looking.look(account, seen, source="sweep")

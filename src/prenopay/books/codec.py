@@ -1,12 +1,11 @@
-"""Orders and declines as JSON and back, losing nothing: what the tables keep of public values.
+"""Orders and declines as JSON and back, without loss: how the tables store public values.
 
-Each value is stored under a stable name and a version (``{"$type": "order", "$v": 1, …}``), so that a class
-or a field can be renamed without touching what hosts have stored. A stored order reads back as the very
-values it was made of, decimals, dates and enums included. Its digest says whether two requests with one
-operation id ask for the same thing.
+Each value is stored under a stable name and a version (``{"$type": "order", "$v": 1, …}``), so that a class or a
+field can be renamed while stored rows stay as they are. A stored order reads back as the same value, with its
+decimals, dates and enums. Its digest says whether two requests with one operation id ask for the same thing.
 
-To rename a field: give its old name in ``Stored.names``. To change what a field means: raise
-``Stored.version`` and add to ``Stored.upgrades`` what turns the older version into the newer one.
+To rename a field: give its old name in ``Stored.names``. To change what a field means: raise ``Stored.version``,
+and add to ``Stored.upgrades`` a function that turns the older version into the newer one.
 """
 
 from __future__ import annotations
@@ -35,15 +34,15 @@ _WHOLE_MOST: Final = 10**15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """How one class is stored: its stable name, the version, what its fields are called there."""
+    """How one class is stored: its stable name, its version, and the names of its fields."""
 
     name: str
     type: type[Any]
     version: int = 1
     names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(dict[str, str]()))
-    """Stored name by field name, for fields that were renamed since."""
+    """Stored name by field name, for fields that were renamed."""
     upgrades: Mapping[int, Upgrade] = field(default_factory=lambda: MappingProxyType(dict[int, Upgrade]()))
-    """By the version that each one starts from."""
+    """Each upgrade by the version that it starts from."""
 
 
 _STORED: Final[tuple[Stored, ...]] = (
@@ -148,14 +147,14 @@ def load(stored: Any) -> Any:
         case {"$type": str(name), "$v": int(version)}:
             return _loaded(name, version, {key: value for key, value in tagged.items() if not key.startswith("$")})
         case _:
-            message = f"this was not stored here: {sorted(tagged)}"
+            message = f"this is not a value that prenopay stored: {sorted(tagged)}"
             raise TypeError(message)
 
 
 def _loaded(name: str, version: int, members: dict[str, Any]) -> Any:
     known = _BY_NAME.get(name)
     if known is None or version > known.version:
-        message = f"stored is {name!r} of version {version}, which a newer prenopay wrote"
+        message = f"the database holds {name!r} of version {version}, which a newer prenopay wrote"
         raise TypeError(message)
     for older in range(version, known.version):
         members = known.upgrades[older](members)
@@ -167,19 +166,19 @@ def load_as(kind: type[T], stored: Any) -> T:
     """Return the stored value, which must be a ``kind``."""
     value = load(stored)
     if not isinstance(value, kind):
-        message = f"stored is a {type(value).__name__}, expected a {kind.__name__}"
+        message = f"the stored value is a {type(value).__name__}, not a {kind.__name__}"
         raise TypeError(message)
     return value
 
 
 def digest(*values: object) -> str:
-    """Return a fingerprint of ``values``: what asks for the same has the same, ``25`` and ``Decimal("25.00")`` too."""
+    """Return a fingerprint of ``values``: equal requests have the same; ``25`` equals ``Decimal("25.00")``."""
     stored = json.dumps([_meaning(dump(value)) for value in values], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(stored.encode()).hexdigest()
 
 
 def _meaning(stored: Any) -> Any:
-    """Strip what is stored of the types that make no difference: enums are words, whole decimals are ints."""
+    """Remove types that make no difference: an enum becomes its word, a whole decimal becomes an int."""
     if isinstance(stored, list):
         return [_meaning(member) for member in cast("Sequence[Any]", stored)]
     if not isinstance(stored, dict):

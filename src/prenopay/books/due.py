@@ -1,7 +1,7 @@
-"""Everything that has a next time: one claim, one release, one backoff, for every table with the due columns.
+"""Everything that has a next time: one claim, one release and one backoff for every table with the due columns.
 
-``next_at`` says when something is due, ``claimed_until`` that somebody works on it, ``tries`` how often it
-was tried since it last went well.
+``next_at`` says when a row is due. ``claimed_until`` says until when somebody works on it. ``tries`` counts the
+tries since it last went well.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ CALLBACKS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 
 EVENTS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600))
 OPERATIONS: Final = _minutes(1, 5, 30, 120, 480, 1440)
 LOOKS: Final = _minutes(10, 20, 30, 60, 60, 120, 120, 240, 240, 480, 480, 1440)
-"""Pauses after a look at a payment, or a removal of a token, that failed. Of all these the last one repeats."""
+"""Pauses after a failed look at a payment, or a failed removal of a token. The last pause of every schedule repeats."""
 
 
 def pause(schedule: Sequence[timedelta], tries: int) -> timedelta:
-    """Return how long to wait after so many tries."""
+    """Return how long to wait after ``tries`` tries."""
     return schedule[min(tries, len(schedule) - 1)]
 
 
@@ -54,7 +54,7 @@ TABLES: Final[Mapping[str, tuple[Table, Column[Any]]]] = {
     "payments": (schema.payments, schema.payments.c.payment_id),
     "events": (schema.deliveries, schema.deliveries.c.sequence),
 }
-"""What the sweep looks for, in the order in which it works."""
+"""The tables that the sweep reads, in the order in which it works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def free(table: Table, now: datetime) -> ColumnElement[bool]:
 def waiting(
     connection: Connection, accounts: Sequence[str], now: datetime, *, limit: int
 ) -> dict[str, tuple[Due, ...]]:
-    """Return what is due, kind by kind, longest waiting first; kinds of which nothing is due are left out."""
+    """Return what is due, by kind, longest waiting first. A kind with nothing due is left out."""
     found: dict[str, tuple[Due, ...]] = {}
     for kind in TABLES:
         rows = tuple(_due(row) for row in connection.execute(_waiting(kind, accounts, now, limit)))
@@ -86,7 +86,7 @@ def waiting(
 def claim(
     connection: Connection, kind: str, accounts: Sequence[str], now: datetime, *, until: datetime, limit: int
 ) -> tuple[Due, ...]:
-    """Take rows that are due, so that nobody else does before ``until``."""
+    """Claim rows that are due, so that nobody else takes them before ``until``."""
     table, key = TABLES[kind]
     due = tuple(
         _due(row) for row in connection.execute(_waiting(kind, accounts, now, limit).with_for_update(skip_locked=True))
@@ -98,7 +98,7 @@ def claim(
 
 
 def postpone(connection: Connection, kind: str, row: Due, at: datetime) -> None:
-    """Let go of a row that was tried and is not done; it is due again at ``at``."""
+    """Release a row that was tried and is not done; it is due again at ``at``."""
     table, key = TABLES[kind]
     connection.execute(
         update(table)

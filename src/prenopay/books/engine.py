@@ -1,8 +1,8 @@
-"""Transactions over SQLite and PostgreSQL, blocking and awaiting, and the migrations' entry.
+"""Transactions on SQLite and PostgreSQL, blocking and awaiting, and the migrations' entry.
 
-SQLite is used for real money here: write-ahead log, ``synchronous=FULL`` (an answered callback
-survives a power cut), ``BEGIN IMMEDIATE`` for writers so that a lock is waited for at the start and
-not lost in the middle, and no network file systems, whose locks cannot be trusted.
+SQLite holds real money here, so these rules apply. The write-ahead log runs with ``synchronous=FULL``: an answered
+callback survives a power cut. Writers use ``BEGIN IMMEDIATE``: they wait for the lock at the start, and cannot
+lose it in the middle. Network file systems are refused, because their locks cannot be trusted.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ RowT = TypeVar("RowT")
 _BUSY_SECONDS: Final = 10
 """How long a writer waits for another process's lock before it gives up."""
 _SWITCHES_MOST: Final = 20
-"""More than this many processes never open a new file at the same moment."""
+"""More processes than this never open a new file at the same moment."""
 _POSTGRESQL_CONNECTIONS: Final = 5
 _POSTGRESQL_READERS: Final = 2
 _SQLITE_READERS: Final = 4
 _GROUP_MOST: Final = 128
-"""How many appends share one commit: beyond this the gain is spent (measured)."""
+"""How many appends share one commit. A larger group gains nothing (measured)."""
 _NETWORK_FILE_SYSTEMS: Final = ("nfs", "cifs", "smb", "afs", "9p", "sshfs", "glusterfs", "ceph")
 
 
@@ -47,7 +47,7 @@ def open_engine(database: str, *, patience: float | None = None) -> Engine:
     """Open ``database``: ``sqlite:///shop.db``, ``sqlite://`` (memory) or ``postgresql://…``.
 
     ``patience`` is how many seconds a writer on SQLite waits for another process's lock. Raises
-    ``ConfigurationError`` for what cannot be used, naming the fix.
+    ``ConfigurationError`` for a database that cannot be used; the error names the fix.
     """
     try:
         url = make_url(database)
@@ -87,10 +87,10 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch the file to a write-ahead log, which is for good and needs the file for oneself.
+    """Switch the file to a write-ahead log. The switch is permanent, and needs the file alone.
 
-    Two who switch a new file at once get in each other's way, and SQLite does not wait for that by itself:
-    so wait for the other's lock, and look again.
+    Two processes that switch a new file at once block each other, and SQLite itself does not wait for that. So
+    wait for the other's lock, and look again.
     """
     for _ in range(_SWITCHES_MOST):
         try:
@@ -130,13 +130,13 @@ def _refuse_network_file_system(folder: Path) -> None:
         if inside and len(place) >= len(found[0]):
             found = (place, kind)
     if found[1].removeprefix("fuse.").startswith(_NETWORK_FILE_SYSTEMS):
-        message = f"database: {folder} lies on {found[1]}; SQLite's locks do not hold there, use a local disk"
+        message = f"database: {folder} is on {found[1]}, where SQLite's locks do not work: use a local disk"
         raise ConfigurationError(message)
 
 
 @contextmanager
 def our_errors() -> Generator[None]:
-    """Turn what the database throws into one error of ours; a broken constraint is the caller's to read."""
+    """Turn a database error into one of ours. A broken constraint is left for the caller to read."""
     try:
         yield
     except IntegrityError:
@@ -153,7 +153,7 @@ def our_errors() -> Generator[None]:
 
 
 class _Transactions:
-    """The blocking heart of both ledgers."""
+    """The blocking transactions that both ledgers use."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -168,10 +168,10 @@ class _Transactions:
         return self._run(self._reader, work)
 
     def write_group(self, group: list[_Waiter]) -> None:
-        """Add every waiter's row in one transaction; if that fails, each in one of its own."""
+        """Add every waiter's row in one transaction. If that fails, add each row in a transaction of its own."""
         try:
             self.write(lambda connection: group[0].add(connection, [waiter.row for waiter in group]))
-        except Exception:  # noqa: BLE001 - found again below, for the waiter whose it is
+        except Exception:  # noqa: BLE001 - each row is tried alone below, and its waiter gets the error
             for waiter in group:
                 waiter.write_alone(self.write)
         except BaseException as error:
@@ -194,7 +194,7 @@ Add: TypeAlias = Callable[[Connection, Sequence[Any]], None]
 
 
 class _Waiter:
-    """One row that waits for the commit it shares."""
+    """One row that waits for a shared commit."""
 
     def __init__(self, add: Add, row: object) -> None:
         self.add = add
@@ -214,7 +214,7 @@ class _Waiter:
 
 
 def _next_group(waiting: list[_Waiter]) -> list[_Waiter]:
-    """Take from ``waiting`` what is added the same way as the first, as much as one commit bears."""
+    """Take the rows from ``waiting`` that are added in the same way as the first, as many as one commit may hold."""
     group = [waiter for waiter in waiting if waiter.add == waiting[0].add][:_GROUP_MOST]
     for waiter in group:
         waiting.remove(waiter)
@@ -241,7 +241,7 @@ class BlockingLedger:
         return self._transactions.read(work)
 
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
-        """Add ``row``, sharing a commit with the rows of other threads that wait meanwhile."""
+        """Add ``row`` in one commit with rows of other threads that wait at the same time."""
         waiter = _Waiter(add, row)
         with self._turn:
             self._waiting.append(waiter)
@@ -269,7 +269,7 @@ class BlockingLedger:
 class AwaitingLedger:
     """Runs transactions on worker threads: one writer for SQLite, a small pool for PostgreSQL.
 
-    A transaction that has begun is finished even when its task is cancelled.
+    A transaction that has begun is finished, even if its task is cancelled.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -292,7 +292,7 @@ class AwaitingLedger:
         return await self._on_thread(self._read_limit, functools.partial(self._transactions.read, work))
 
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
-        """Add ``row``, sharing a commit with the rows of other tasks that wait meanwhile."""
+        """Add ``row`` in one commit with rows of other tasks that wait at the same time."""
         waiter = _Waiter(add, row)
         self._waiting.append(waiter)
         turn = self._turns[waiter] = anyio.Event()
@@ -304,7 +304,7 @@ class AwaitingLedger:
         waiter.finish()
 
     async def _write_waiting(self) -> None:
-        """Commit what waits, then wake those it was for and hand the pen to whoever came meanwhile."""
+        """Commit the rows that wait, wake their tasks, and pass the work on to a task that came meanwhile."""
         self._writing = True
         group = _next_group(self._waiting)
         try:

@@ -1,4 +1,4 @@
-"""Names that the books give: sortable ids of subjects, and gateway references derived from operation ids."""
+"""Names that the books make: sortable ids of subjects, and gateway references derived from operation ids."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prenopay.values.subjects import Subject, SubjectKind
 __all__ = ["event_id", "mandate_of", "reference", "subject"]
 
 _UUID: Final = ReferenceRule(alphabet=ReferenceAlphabet.HEX, length=32)
-"""Gateways that take 32 hexadecimal digits want them to be a UUID, of version 5: named by a hash."""
+"""Gateways that take 32 hexadecimal digits want a UUID. Version 5 says that it was made from a hash."""
 _RANDOM_BYTES: Final = 10
 _TIME_BITS: Final = 48
 _CHARACTERS: Final = 26
@@ -25,7 +25,7 @@ _PREFIXES: Final = {SubjectKind.PAYMENT: "pay", SubjectKind.MANDATE: "man", Subj
 
 
 def subject(kind: SubjectKind, now: datetime, entropy: Entropy) -> Subject:
-    """Return a new subject: its id sorts by the millisecond it was made in, and cannot be guessed."""
+    """Return a new subject. Its id sorts by the millisecond in which it was made, and cannot be guessed."""
     milliseconds = int(now.timestamp() * 1000) & ((1 << _TIME_BITS) - 1)
     number = (milliseconds << (_RANDOM_BYTES * 8)) | int.from_bytes(entropy.token_bytes(_RANDOM_BYTES))
     spelled = _spell(number, ReferenceAlphabet.CAPITALS_AND_DIGITS.value, _CHARACTERS).lower()
@@ -33,20 +33,20 @@ def subject(kind: SubjectKind, now: datetime, entropy: Entropy) -> Subject:
 
 
 def mandate_of(payment_id: str, kind: str) -> str:
-    """Return the id of the mandate of ``kind`` that is stored with a payment."""
+    """Return the id of the mandate of ``kind`` that a payment stores."""
     return f"man_{payment_id.partition('_')[2]}_{kind[0]}"
 
 
 def event_id(subject_id: str, number: int) -> str:
-    """Return the id of a subject's event: the same for every repeat of it."""
+    """Return the id of a subject's event: the same at each delivery."""
     return f"evt_{subject_id}_{number}"
 
 
 def reference(rule: ReferenceRule, account: str, operation_id: str, attempt: int) -> str:
-    """Return the gateway's name for an operation, derived so that the same operation has the same.
+    """Return the gateway's name for an operation. The same operation always has the same name.
 
-    ``attempt`` counts up only where a reference is taken already: by another operation whose name
-    falls on the same digits, or, for orders nobody can pay any more, after a refusal as duplicate.
+    ``attempt`` rises only if a reference is taken. Either another operation's name gives the same digits, or the
+    gateway refused a create as a duplicate, and nobody can pay that order any more.
     """
     seed = hashlib.sha256(f"prenopay-reference\n{account}\n{operation_id}\n{attempt}".encode()).digest()
     if rule == _UUID:

@@ -1,9 +1,9 @@
-"""The durable inbox: callbacks are stored before they are answered, and worked on after.
+"""The durable inbox: callbacks are stored before they are answered, and worked on later.
 
-A row belongs to a subject, or to none yet: what came to an account's own address only names what it
-speaks of. A repeat of a callback finds its row and counts up. One that repeats a finished row opens it
-again: Swedbank Pay may well send the same bytes for two different changes, and looking once more costs
-little while a lost change costs a customer.
+A row belongs to a subject. A callback to an account's own address has no subject yet: its body only names what it
+is about. A repeat of a callback finds its row and counts up. A repeat of a finished row opens the row again:
+Swedbank Pay may send the same bytes for two different changes, and looking once more costs little while a lost
+change costs a customer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from prenopay.values.subjects import Subject, SubjectKind
 __all__ = ["Arrived", "Callback", "add", "done", "failed", "find", "forget", "of_subject", "replay", "rows", "waiting"]
 
 OPEN_MOST: Final = 100_000
-"""Callbacks of one account that may wait; beyond it the gateway is told to come again later."""
+"""How many callbacks of one account may wait. Beyond it the gateway is asked to send again later."""
 _NAME_MOST: Final = 200
 _NAMES_MOST: Final = 1_000
 
@@ -54,7 +54,7 @@ _STORE: Final = {"postgresql": _storing(postgresql_insert), "sqlite": _storing(s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """One stored callback, as the command line shows it; ``subject`` is ``None`` for an account's own address."""
+    """One stored callback, as the command line shows it. ``subject`` is ``None`` for an account's own address."""
 
     inbox_id: int
     account: str
@@ -71,9 +71,9 @@ class Callback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """A callback that has just come in; ``note`` says what is wrong with it, if anything.
+    """A callback that has just come in. ``note`` says what is wrong with it, if anything.
 
-    ``names`` is what the body calls what it speaks of.
+    ``names`` are the body's names for what it is about.
     """
 
     account: str
@@ -106,7 +106,7 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
 
 
 def waiting(connection: Connection, account: str) -> int:
-    """Return how many callbacks of ``account`` are not done, counting no further than the limit."""
+    """Return how many callbacks of ``account`` are not done. The count stops at the limit."""
     table = schema.inbox
     some = select(table.c.inbox_id).where(table.c.account == account, table.c.next_at.is_not(None)).limit(OPEN_MOST)
     return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
@@ -118,7 +118,7 @@ def rows(connection: Connection, inbox_ids: Sequence[int]) -> tuple[Callback, ..
 
 
 def of_subject(connection: Connection, account: str, subject: Subject | None, now: datetime) -> tuple[Callback, ...]:
-    """Return the callbacks of a subject (``None``: of the account's own address) that are to be worked on now."""
+    """Return the callbacks of a subject that are to be worked on now (``None``: of the account's own address)."""
     table = schema.inbox
     subject_id = "" if subject is None else subject.id
     return _read(
@@ -147,7 +147,7 @@ def find(
 def done(
     connection: Connection, account: str, subject: Subject | None, *, received_until: datetime, now: datetime
 ) -> None:
-    """The subject has been looked at since ``received_until``: what came before is answered."""
+    """Mark callbacks as done that were due by ``received_until``: their subject was looked at after that."""
     table = schema.inbox
     subject_id = "" if subject is None else subject.id
     connection.execute(
@@ -163,7 +163,7 @@ def done(
 
 
 def failed(connection: Connection, callbacks: Sequence[Callback], why: str, *, now: datetime) -> None:
-    """Working on them failed: keep them, and try again after a pause."""
+    """Keep callbacks whose work failed, and try again after a pause."""
     table = schema.inbox
     for callback in callbacks:
         connection.execute(
@@ -179,7 +179,7 @@ def failed(connection: Connection, callbacks: Sequence[Callback], why: str, *, n
 
 
 def replay(connection: Connection, accounts: Sequence[str], inbox_id: int, *, now: datetime) -> Callback | None:
-    """Make a callback due again and return it; ``None`` when there is none with that id."""
+    """Make a callback due again and return it; ``None`` if no callback has that id."""
     table = schema.inbox
     row = connection.execute(
         update(table)
@@ -191,7 +191,7 @@ def replay(connection: Connection, accounts: Sequence[str], inbox_id: int, *, no
 
 
 def forget(connection: Connection, subject: Subject) -> None:
-    """Empty the bodies of a subject's callbacks: they may name the payer."""
+    """Empty the bodies of a subject's callbacks, because they may name the payer."""
     table = schema.inbox
     connection.execute(update(table).where(table.c.subject_id == subject.id).values(body=b""))
 

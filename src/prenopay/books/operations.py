@@ -1,10 +1,10 @@
-"""Operations of any subject: written down before anything is sent, claimed, settled by evidence.
+"""Operations of every subject: written down before anything is sent, claimed, settled by evidence.
 
-An operation is stored with its gateway reference, and claimed for as long as one try may take. A caller
-who comes meanwhile with the same id sees it in flight. One who comes after a crash finds it unknown, and
-looks it up before anything is sent again. What is settled stays so.
+An operation is stored with its gateway reference, and claimed for as long as one try may take. A caller who comes
+meanwhile with the same id sees it in flight. A caller who comes after a crash finds it unknown, and looks it up
+before anything is sent again. A settled outcome stays.
 
-Callers lock the subject first; nothing here sends, and nothing here decides.
+Callers lock the subject first. Nothing here sends, and nothing here decides.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ __all__ = [
 ]
 
 OPEN: Final = frozenset({Outcome.UNKNOWN, Outcome.PENDING})
-"""Outcomes that are still to come."""
+"""Outcomes that are not final yet."""
 _OPEN_VALUES: Final = tuple(sorted(outcome.value for outcome in OPEN))
 FIRST_TRY_HAS_ENDED: Final = timedelta(minutes=10)
-"""After this a lost request cannot still be on its way: what the gateway does not have, it never got."""
+"""After this time a lost request cannot still be on its way. If the gateway does not have it, it never arrived."""
 _REFERENCE_TRIES: Final = 20
-"""Two operations do fall on the same twelve digits now and then; twenty times in a row they do not."""
+"""How many references are tried. Two operations may get the same twelve digits; twenty in a row do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """Who wants to do what: names the operation, and says how long this try owns it."""
+    """What somebody wants to do: it names the operation, and says how long this try owns it."""
 
     account: str
     operation_id: OperationId
@@ -70,7 +70,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOperation:
-    """An operation with what only the core needs to know of it."""
+    """An operation, with what only the core needs to know about it."""
 
     operation: Operation
     digest: str
@@ -82,32 +82,32 @@ class StoredOperation:
 
     @property
     def is_open(self) -> bool:
-        """Whether its outcome is still to come."""
+        """Whether its outcome is not final yet."""
         return self.operation.outcome in OPEN
 
     def in_flight(self, now: datetime) -> bool:
-        """Whether someone is (or was moments ago) talking to the gateway about it."""
+        """Whether someone talks to the gateway about it now, or did moments ago."""
         return self.claimed_until is not None and self.claimed_until > now
 
     def begins_again(self, now: datetime) -> bool:
-        """Whether a repeated call starts it from the beginning: certainly nothing happened so far."""
+        """Whether a repeated call starts it from the beginning, because certainly nothing has happened."""
         return self.operation.outcome is Outcome.NOT_ATTEMPTED and not self.in_flight(now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """An operation as the books have it; ``ours`` says whether this caller is to ask the gateway."""
+    """An operation in the books. ``ours`` says whether this caller is to ask the gateway."""
 
     operation: StoredOperation
     ours: bool
     maybe_sent: bool
-    """An earlier try may have reached the gateway: what says "nothing happened" now does not settle it."""
+    """An earlier try may have reached the gateway, so that an answer "nothing happened" does not settle it."""
 
 
 def repeated(connection: Connection, intent: Intent, digest: str) -> StoredOperation | None:
     """Return the operation that was begun under this id before, if any.
 
-    Raises ``IdReused`` where that one asked for something else.
+    Raises ``IdReused`` if that operation asked for something else.
     """
     found = find(connection, intent.account, intent.operation_id)
     if found is None or found.digest == digest:
@@ -134,7 +134,7 @@ def begin(
     vat: Money | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> Begun:
-    """Write down a new operation under a free reference; raises ``Conflict`` if somebody else does so right now."""
+    """Write down a new operation under a free reference; raises ``Conflict`` if someone else does so right now."""
     row = {
         "account": intent.account,
         "operation_id": intent.operation_id,
@@ -154,7 +154,7 @@ def begin(
     try:
         written = connection.execute(insert(schema.operations).values(**row).returning(schema.operations)).one()
     except IntegrityError as error:
-        message = "the same operation is being started by someone else at this moment; repeat the call"
+        message = "someone else starts the same operation at this moment; repeat the call"
         raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from error
     return Begun(operation=_stored(written), ours=True, maybe_sent=False)
 
@@ -167,10 +167,10 @@ def again(
     amount: Money | None = None,
     vat: Money | None = None,
 ) -> Begun:
-    """Take up an operation that was begun before, in the transaction that holds its subject's lock.
+    """Continue an operation that was begun before, in the transaction that holds its subject's lock.
 
-    Where certainly nothing happened it begins again, with ``amount`` and ``vat`` as they are now. Where the
-    answer is missing it is claimed. Otherwise it is not ours to send.
+    If certainly nothing happened, it begins again with the present ``amount`` and ``vat``. If the answer is
+    missing, it is claimed. Otherwise this caller must not send it.
     """
     if found.begins_again(intent.now):
         fresh: dict[str, Any] = {
@@ -191,7 +191,7 @@ def again(
 def claim(
     connection: Connection, account: str, operation_id: str, now: datetime, until: datetime
 ) -> StoredOperation | None:
-    """Take an open operation to look it up; ``None`` while someone else has it, and for one that has ended."""
+    """Claim an open operation to look it up; ``None`` if someone else has it, or if it has ended."""
     table = schema.operations
     row = connection.execute(
         update(table)
@@ -212,7 +212,7 @@ def settle(
     error: str = "",
     look_again_in: timedelta | None = None,
 ) -> StoredOperation:
-    """Write down how an operation ended, and return it as it is then; what was settled before stays so."""
+    """Write down how an operation ended, and return it as it is then. A settled outcome does not change."""
     table, ended = schema.operations, outcome not in OPEN
     next_at = None if ended else now + (look_again_in or due.pause(due.OPERATIONS, found.tries))
     row = connection.execute(
@@ -234,7 +234,7 @@ def settle(
 
 
 def look_again(connection: Connection, found: StoredOperation, *, now: datetime) -> None:
-    """Let go of an operation that is still open, and say when it is looked at next."""
+    """Release an operation that is still open, and say when to look at it next."""
     table = schema.operations
     connection.execute(
         update(table)
@@ -244,7 +244,7 @@ def look_again(connection: Connection, found: StoredOperation, *, now: datetime)
 
 
 def next_reference(connection: Connection, intent: Intent) -> StoredOperation:
-    """Give an operation whose old reference has certainly moved no money a fresh one, and return it."""
+    """Give an operation a new reference and return it, because the old reference certainly moved no money."""
     found = load(connection, intent.account, intent.operation_id)
     attempt = found.operation.attempts + 1
     reference = free_reference(connection, intent, first_attempt=attempt)
@@ -252,7 +252,7 @@ def next_reference(connection: Connection, intent: Intent) -> StoredOperation:
 
 
 def free_reference(connection: Connection, intent: Intent, *, first_attempt: int) -> str:
-    """Return the operation's reference at the gateway, or the next that no other operation has."""
+    """Return the operation's reference at the gateway, or the next one that no other operation has."""
     table = schema.operations
     for attempt in range(first_attempt, first_attempt + _REFERENCE_TRIES):
         reference = ids.reference(intent.rule, intent.account, intent.operation_id, attempt)
@@ -264,7 +264,7 @@ def free_reference(connection: Connection, intent: Intent, *, first_attempt: int
 
 
 def earlier_references(rule: ReferenceRule, operations: Iterable[StoredOperation]) -> frozenset[str]:
-    """Return the references under which earlier tries asked for a payment: requests that were closed since."""
+    """Return the references of earlier tries to make a payment. Those requests were closed since."""
     made = (each.operation for each in operations)
     return frozenset(
         ids.reference(rule, each.account, each.operation_id, attempt)
@@ -275,13 +275,13 @@ def earlier_references(rule: ReferenceRule, operations: Iterable[StoredOperation
 
 
 def find(connection: Connection, account: str, operation_id: str) -> StoredOperation | None:
-    """Return the operation, or ``None``."""
+    """Return the operation; ``None`` if this account does not have it."""
     row = connection.execute(select(schema.operations).where(_is(account, operation_id))).one_or_none()
     return None if row is None else _stored(row)
 
 
 def load(connection: Connection, account: str, operation_id: str) -> StoredOperation:
-    """Return the operation; raises ``NotFound`` for one that this account does not have."""
+    """Return the operation; raises ``NotFound`` if this account does not have it."""
     found = find(connection, account, operation_id)
     if found is None:
         message = f"there is no operation {operation_id!r} in account {account!r}"
@@ -297,7 +297,7 @@ def of_subject(connection: Connection, subject: Subject) -> tuple[StoredOperatio
 
 
 def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:
-    """Return operations whose outcome is still to come, oldest first."""
+    """Return operations whose outcome is not final yet, oldest first."""
     table = schema.operations
     query = (
         select(table)
@@ -314,7 +314,7 @@ def under_way(operations: Iterable[StoredOperation], kind: OperationKind) -> tup
 
 
 def require_settleable(found: StoredOperation, *, now: datetime, has_proof: bool) -> None:
-    """Raise ``Conflict`` where a person cannot settle an operation: nobody can know yet, or all is known."""
+    """Raise ``Conflict`` if a person cannot settle an operation: nobody can know yet, or the outcome is known."""
     made, why = found.operation, ""
     if made.outcome is not Outcome.UNKNOWN or found.in_flight(now):
         why = f"is {made.outcome}: only an unknown outcome is settled by hand"
@@ -328,7 +328,7 @@ def require_settleable(found: StoredOperation, *, now: datetime, has_proof: bool
 def decide_by_hand(
     connection: Connection, made: Operation, outcome: Outcome, *, person: str, reason: str, now: datetime
 ) -> None:
-    """Keep what a person settled by hand, and how the person found out."""
+    """Store what a person settled by hand, and how the person found out."""
     connection.execute(
         insert(schema.decisions).values(
             account=made.account,

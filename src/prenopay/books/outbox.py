@@ -1,7 +1,7 @@
-"""Events and their delivery: written with the change that they report, delivered after it is durable.
+"""Events and their delivery: written with the change that they report, delivered after the commit.
 
-Per subject, an event is due only when every earlier one has been delivered: that keeps them in order. A
-delivery that failed stays, and is tried again with growing pauses, for ever.
+An event is due only when every earlier event of its subject was delivered. That keeps them in order. A failed
+delivery stays, and is tried again with growing pauses, forever.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def append(
 ) -> None:
     """Write down what happened to a subject, in the transaction that changed it.
 
-    ``facts`` are the subject's numbers after the change, as every event of it carries them.
+    ``facts`` are the subject's numbers after the change. Every event of the subject carries them.
     """
     if not news:
         return
@@ -89,9 +89,9 @@ def claim(
     until: datetime,
     subjects: Sequence[Subject] = (),
 ) -> Delivery | None:
-    """Take the next event to deliver, so that nobody else does until ``until``; ``None`` when none is due.
+    """Claim the next event to deliver until ``until``; ``None`` if none is due.
 
-    ``subjects``: of these only.
+    ``subjects``: only their events.
     """
     events, deliveries = schema.events, schema.deliveries
     query = (
@@ -117,7 +117,7 @@ def claim(
 
 
 def delivered(connection: Connection, delivery: Delivery, *, now: datetime) -> None:
-    """The host's handler has done it."""
+    """Mark an event as delivered: the host's handler succeeded."""
     table = schema.deliveries
     connection.execute(
         update(table)
@@ -127,7 +127,7 @@ def delivered(connection: Connection, delivery: Delivery, *, now: datetime) -> N
 
 
 def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetime) -> None:
-    """The host's handler raised: keep the event, and try again after a pause."""
+    """Keep an event whose handler raised, and try again after a pause."""
     table = schema.deliveries
     connection.execute(
         update(table)

@@ -1,4 +1,4 @@
-"""What an error says of an operation's outcome: certainly nothing happened, or something may have (pure)."""
+"""What an error proves about an operation's outcome: nothing happened, or something may have (pure)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["STAYS_OPEN", "leaves_open"]
 STAYS_OPEN: Final = (OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer)
 """Errors after which the gateway may have acted."""
 _SAW_NOTHING: Final = (NotSent, Unauthenticated, RateLimited)
-"""Errors that say nothing about an earlier try: the look-up itself did not get through."""
+"""Errors that prove nothing about an earlier try, because the look-up itself failed."""
 _NOT_FOUND_BY_REFERENCE: Final = frozenset({OperationKind.CHARGE, OperationKind.PAYOUT})
-"""What no error can prove undone once it may have been sent: no look-up is certain to find it."""
+"""Operations that no error can disprove once they may have been sent, because no look-up is certain to find them."""
 
 
 def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
-    """Say whether the operation may have happened although ``error`` was raised."""
+    """Return whether the operation may have happened although ``error`` was raised."""
     made = begun.operation.operation
     if isinstance(error, STAYS_OPEN):
         return True

@@ -1,10 +1,10 @@
-"""Every table in one picture. All are prefixed, so that they can live in a host's own database.
+"""Every table in one file. All names have a prefix, so that the tables can live in a host's own database.
 
-Operations, events, deliveries and the inbox belong to a subject (kind and id), never to payments alone.
-What has a next time has the same three columns (see ``books.due``). Append-only: observations,
-movements, events, attempts, flags, changes of mandates, decisions. Everything about the payer is in
-``prenopay_payers``, so that it can be erased while the history stays. Migrations make these tables
-(``prenopay db upgrade``); a test compares this file with them.
+Operations, events, deliveries and the inbox belong to a subject (kind and id), never to payments alone. Every
+table with a next time has the same three columns (see ``books.due``). Append-only: observations, movements,
+events, attempts, flags, changes of mandates, decisions. Everything about the payer is in ``prenopay_payers``, so
+that it can be erased while the history stays. Migrations make these tables (``prenopay db upgrade``); a test
+compares this file with them.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Final = "0001"
-"""The migration this code needs (a test compares it with the newest one)."""
+"""The migration that this code needs (a test compares it with the newest one)."""
 
 VERSION_TABLE: Final = "prenopay_schema_version"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC on both databases (SQLite keeps no zone, so it is put back when read)."""
+    """An aware time in UTC on both databases. SQLite stores no zone, so the zone is added when a time is read."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime(timezone=True)
     cache_ok: bool | None = True
@@ -80,7 +80,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back."""
+        """Add the zone."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -96,7 +96,7 @@ _SubjectId = String(40)
 
 
 def _due_columns() -> tuple[Column[Any], ...]:
-    """Return the columns of everything that has a next time: when, who has it until when, how often it was tried."""
+    """Return the columns of a table with a next time: when due, until when claimed, how often tried."""
     return (
         Column("next_at", UtcDateTime),
         Column("claimed_until", UtcDateTime),
@@ -189,8 +189,8 @@ payouts: Final[Table] = Table(
     Column("body", LargeBinary, nullable=False),
     UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
 )
-"""A payout is its operation and this row. ``body`` is the signed instruction: it names the payee, so it is emptied
-when the payout has ended."""
+"""A payout is its operation and this row. ``body`` is the signed instruction. It names the payee, so it is emptied when
+the payout has ended."""
 
 mandates: Final[Table] = Table(
     "prenopay_mandates",
@@ -233,7 +233,7 @@ tokens: Final[Table] = Table(
     UniqueConstraint("account", "fingerprint", name="prenopay_tokens_fingerprint"),
     Index("prenopay_tokens_due", "account", "next_at"),
 )
-"""The secret inside a mandate, sealed. From ``next_at`` on it is to be removed at the gateway, and then here."""
+"""The secret inside a mandate, sealed. At ``next_at`` it is to be removed at the gateway, and then here."""
 
 mandate_changes: Final[Table] = Table(
     "prenopay_mandate_changes",
@@ -376,4 +376,4 @@ inbox: Final[Table] = Table(
     Index("prenopay_inbox_subject", "subject_id"),
     Index("prenopay_inbox_due", "account", "next_at"),
 )
-"""Callbacks. One that came to the account's own address has no subject: ``names`` says what it speaks of."""
+"""Callbacks. A callback to the account's own address has no subject: ``names`` says what it is about."""

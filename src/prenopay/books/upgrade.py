@@ -1,4 +1,4 @@
-"""The tables' version: looked at before anything else, brought up to date by command and never at import."""
+"""The version of the tables: checked before anything else, upgraded by a command and never at import."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["open_migrated", "require_schema", "schema_version", "upgrade_database"]
 
 _UPGRADE_PATIENCE_SECONDS: Final = 120
-"""How long an upgrade waits for the one that another process runs."""
+"""How long an upgrade waits for another process that upgrades."""
 _UPGRADE_LOCK: Final = 0x7072656E6F706179
-"""PostgreSQL's locks of this kind go by number; this one spells our name."""
+"""PostgreSQL's advisory locks are numbers. The bytes of this one spell our name."""
 
 
 def schema_version(engine: Engine) -> str | None:
-    """Return the version of the tables in the database, ``None`` when there are none."""
+    """Return the version of the tables in the database; ``None`` if there are none."""
     with our_errors(), engine.execution_options(prenopay_reads=True).connect() as connection:
         if not inspect(connection).has_table(schema.VERSION_TABLE):
             return None
@@ -31,7 +31,7 @@ def schema_version(engine: Engine) -> str | None:
 
 
 def require_schema(engine: Engine) -> None:
-    """Raise ``LedgerUnavailable`` unless the tables are those this code was written for."""
+    """Raise ``LedgerUnavailable`` unless the tables have the version that this code needs."""
     found = schema_version(engine)
     if found != schema.SCHEMA_VERSION:
         message = (
@@ -42,7 +42,7 @@ def require_schema(engine: Engine) -> None:
 
 
 def open_migrated(database: str) -> Engine:
-    """Open ``database``; raises ``LedgerUnavailable`` unless its tables are those this code was written for."""
+    """Open ``database``; raises ``LedgerUnavailable`` unless its tables have the version that this code needs."""
     engine = open_engine(database)
     try:
         require_schema(engine)
@@ -53,21 +53,21 @@ def open_migrated(database: str) -> Engine:
 
 
 def upgrade_database(database: str) -> None:
-    """Bring the tables of ``database`` to the version this code needs. Never removes anything.
+    """Upgrade the tables of ``database`` to the version that this code needs. Never removes anything.
 
-    Safe to call from several processes at once: one upgrades, the others wait for it. Raises
-    ``LedgerUnavailable`` for tables that a newer prenopay made.
+    Safe to call from several processes at once: one upgrades, the others wait for it. Raises ``LedgerUnavailable``
+    for tables that a newer prenopay made.
     """
     from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
     engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
     try:
         with our_errors(), engine.begin() as connection:
-            if engine.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE has let in one process only
+            if engine.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE lets in one process only
                 connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
             command.upgrade(_alembic(connection), "head")
     except util.CommandError as error:
-        message = f"the tables were left as they are ({error}): they may be those of a newer prenopay"
+        message = f"the tables were not changed ({error}): a newer prenopay may have made them"
         raise LedgerUnavailable(message) from error
     finally:
         engine.dispose()

@@ -1,4 +1,4 @@
-"""Tokens at rest: sealed under the host's keys, so that a copy of the database alone charges nobody."""
+"""Stored tokens, sealed under the host's keys: a copy of the database alone cannot charge anybody."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _KEY_LEAST = 32
 
 
 class Vault:
-    """Seals and opens tokens (Fernet: AES-128-CBC with HMAC-SHA256). The first key seals, all open."""
+    """Seals and opens tokens (Fernet: AES-128-CBC with HMAC-SHA256). The first key seals, all of them open."""
 
     def __init__(self, keys: Sequence[Secret | str]) -> None:
-        """Take the host's keys, newest first; without any, nothing can be sealed. Raises ``ConfigurationError``."""
+        """Take the host's keys, newest first; without a key nothing can be sealed. Raises ``ConfigurationError``."""
         if isinstance(keys, str | Secret):
             message = "token_keys is a list of keys, newest first: put brackets around the one there is"
             raise ConfigurationError(message)
         secrets = [key if isinstance(key, Secret) else Secret(key) for key in keys]
         for key in secrets:
             if len(key.reveal()) < _KEY_LEAST:
-                message = f"every token key must have at least {_KEY_LEAST} signs"
+                message = f"every token key must have at least {_KEY_LEAST} characters"
                 raise ConfigurationError(message)
         self._fernet = MultiFernet([Fernet(_derived(key)) for key in secrets]) if secrets else None
 
@@ -47,15 +47,15 @@ class Vault:
         return self._keys().encrypt(token.reveal().encode())
 
     def unseal(self, sealed: bytes) -> Secret:
-        """Return the token; raises ``ConfigurationError`` when none of the keys fits."""
+        """Return the token; raises ``ConfigurationError`` if none of the keys opens it."""
         try:
             return Secret(self._keys().decrypt(sealed).decode())
         except InvalidToken as error:
-            message = "token_keys: none of them opens a stored token; put the key it was sealed with back in the list"
+            message = "token_keys: no key opens a stored token; put the key that sealed it back in the list"
             raise ConfigurationError(message) from error
 
     def reseal(self, sealed: bytes) -> bytes:
-        """Return the token sealed under the newest key instead of the one it is under."""
+        """Return the token, sealed again under the newest key."""
         return self.seal(self.unseal(sealed))
 
     def _keys(self) -> MultiFernet:
@@ -70,7 +70,7 @@ class Vault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """A method that the gateway shows, its token sealed already."""
+    """A method that the gateway shows, with its token sealed."""
 
     method: MethodSeen
     fingerprint: str
@@ -78,7 +78,7 @@ class Sealed:
 
 
 def seal(vault: Vault, account: str, methods: Sequence[MethodSeen]) -> tuple[Sealed, ...]:
-    """Return ``methods`` with their tokens sealed, ready to be written down; nothing where there is no key."""
+    """Return ``methods`` with their tokens sealed, ready to be stored; empty if there is no key."""
     if not vault.is_open:
         return ()
     return tuple(
@@ -88,7 +88,7 @@ def seal(vault: Vault, account: str, methods: Sequence[MethodSeen]) -> tuple[Sea
 
 
 def fingerprint(account: str, token: Secret) -> str:
-    """Return what tells two tokens apart without holding them: tokens are too random to be guessed back."""
+    """Return a hash that distinguishes tokens and does not reveal them: tokens are too random to be guessed from it."""
     return hashlib.sha256(f"prenopay-token\n{account}\n{token.reveal()}".encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What time alone does to a mandate: cards and consents run out, a suspension with an end is over (pure)."""
+"""What time alone does to a mandate: cards and consents expire, a suspension ends (pure)."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from prenopay.values.mandates import MandateState
 __all__ = ["Standing", "Step", "next_step", "next_step_at"]
 
 _WARNED_AHEAD: Final = timedelta(days=45)
-"""How long before its card runs out a mandate is called expiring: two monthly draws to ask the payer in."""
+"""How long before its card expires a mandate becomes ``EXPIRING``: two monthly draws in which to ask the payer."""
 _TOKEN_MAY_TAKE: Final = timedelta(days=7)
-"""How long after a purchase its token may come; a payer who clicked on a card stored earlier gets no new one."""
+"""How long after a purchase its token may come. A payer who used a card stored earlier gets no new token."""
 _LIVES: Final = frozenset({MandateState.ACTIVE, MandateState.EXPIRING, MandateState.SUSPENDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What decides a mandate's next step. ``until`` is the last day on which the payer wants it remembered."""
+    """What decides a mandate's next step. ``until`` is the last day on which the payer allows it to be stored."""
 
     state: MandateState
     until: date | None
     expires: date | None
-    """The last day of the card; ``None`` where there is no card, or the network renews it by itself."""
+    """The last day of the card; ``None`` if there is no card, or if the network renews it."""
     resume_at: datetime | None
     updated_at: datetime
 
@@ -41,7 +41,7 @@ class Step:
 
 
 def next_step_at(standing: Standing) -> datetime | None:
-    """Return when time alone moves the mandate on; ``None`` where it never does."""
+    """Return when time alone changes the mandate; ``None`` if it never does."""
     if standing.state is MandateState.PENDING:
         return standing.updated_at + _TOKEN_MAY_TAKE
     if standing.state not in _LIVES:
@@ -64,7 +64,7 @@ def next_step(standing: Standing, now: datetime) -> Step | None:
     if standing.state is MandateState.PENDING:
         return Step(state=MandateState.DELETED, why="the gateway sent no token", event=None)
     if standing.until is not None and standing.until < now.date():
-        why = "the payer agreed to be remembered until then"
+        why = "the payer's consent ended"
         return Step(state=MandateState.EXPIRED, why=why, event=EventKind.MANDATE_ENDED, removes_token=True)
     if standing.state is MandateState.SUSPENDED:
         return Step(state=MandateState.ACTIVE, why="the wait is over", event=EventKind.MANDATE_ACTIVE)

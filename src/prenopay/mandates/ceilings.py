@@ -1,7 +1,7 @@
 """How often a card may be tried: the card schemes' ceilings as data, and the pure rule that keeps them.
 
-Counted per card and merchant over charges that the merchant started, because that is how acquirers
-count; a replacement token of the same card does not start anew.
+Draws are counted per card and merchant, over charges that the merchant started, because acquirers count in this
+way. A replacement token of the same card does not reset the count.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Scheme(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """At most ``failures`` failed draws within ``window``; ``source`` says where that stands, and when read."""
+    """At most ``failures`` failed draws within ``window``. ``source`` says where we read the rule, and when."""
 
     rule: str
     failures: int
@@ -68,12 +68,12 @@ BLOCKED_FOR: Final = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """One try on a card: ``decline`` is ``None`` for one that went well, or whose end is not known."""
+    """One try on a card. ``decline`` is ``None`` if it went well, or if its end is not known."""
 
     at: datetime
     decline: Decline | None = None
     is_open: bool = False
-    """Sent, and not known how it ended: counts as failed until it is."""
+    """Sent, and its end is not known. It counts as failed until the end is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,10 @@ Decision: TypeAlias = Now | NotBefore | Never
 
 
 def decide(history: Iterable[Draw], scheme: Scheme, now: datetime) -> Decision:
-    """Say whether a card with this ``history`` (any order) may be drawn on ``now``.
+    """Return whether a card with this ``history`` (in any order) may be drawn on ``now``.
 
-    What the last decline forbids comes first, then the scheme's ceilings; of several bounds the latest
-    counts. A draw that went well lifts what an earlier decline forbade, but no ceiling.
+    What the last decline forbids comes first, then the scheme's ceilings. Of several bounds the latest counts. A
+    draw that went well lifts what an earlier decline forbade, but no ceiling.
     """
     draws = sorted((draw for draw in history if draw.at <= now), key=lambda draw: draw.at)
     forbidden = _after_last_success(draws)
@@ -115,10 +115,10 @@ def decide(history: Iterable[Draw], scheme: Scheme, now: datetime) -> Decision:
 
 
 def of_another_payer(draw: Draw) -> tuple[Draw, ...]:
-    """Return what a try on a card that looks the same, but is another payer's, means for this one.
+    """Return what another payer's try on a card that looks the same means for this card.
 
-    It may be the very card, so what failed counts towards the ceilings and a block blocks. It may be
-    another, so nothing it says of itself (that it is good, or gone for good) is taken over.
+    It may be the same card, so a failure counts towards the ceilings, and a block blocks. It may be another card,
+    so nothing else is taken over: neither that it works, nor that it is gone for good.
     """
     if draw.decline is None and not draw.is_open:
         return ()
@@ -127,7 +127,7 @@ def of_another_payer(draw: Draw) -> tuple[Draw, ...]:
 
 
 def scheme_of(display: str) -> Scheme:
-    """Return whose rules a card obeys, by the brand that its display begins with."""
+    """Return whose rules a card obeys, by the brand at the start of its display."""
     brand = display.strip().lower()
     if brand.startswith("visa"):
         return Scheme.VISA
@@ -140,7 +140,7 @@ def _after_last_success(draws: Sequence[Draw]) -> tuple[Decline, ...]:
 
 
 def _forbids_for_ever(decline: Decline) -> bool:
-    """Whether a decline ends the method; "do not retry" only blocks it for a month."""
+    """Whether a decline ends the method. "Do not retry" only blocks it for a month."""
     return decline.advice is Advice.NEVER and decline.code is not DeclineCode.DO_NOT_RETRY
 
 
@@ -156,7 +156,7 @@ def _bounds(forbidden: Sequence[Decline], draws: Sequence[Draw]) -> Iterable[tup
 
 
 def _ceiling(draws: Sequence[Draw], ceiling: Ceiling, now: datetime) -> NotBefore | None:
-    """Return when the ``ceiling`` lets the next draw through, or ``None`` when it does now."""
+    """Return when the ``ceiling`` allows the next draw; ``None`` if it does now."""
     since = now - ceiling.window
     failed = [draw.at for draw in draws if (draw.decline is not None or draw.is_open) and draw.at > since]
     if len(failed) < ceiling.failures:

@@ -1,4 +1,4 @@
-"""What must hold before a mandate is drawn on, or offered: all of it is checked before anything is sent."""
+"""Checks before a mandate is drawn on or offered. All of them run before anything is sent."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from prenopay.values.payments import Outcome
 __all__ = ["Drawing", "check", "check_offer"]
 
 _HISTORY: Final = timedelta(days=400)
-"""Longer than any scheme looks back; declines for good within it end a method."""
+"""Longer than any scheme looks back. A decline for good within it ends a method."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """A charge that is about to be made: under which id, how much, for which period."""
+    """A charge that is about to be made: its operation id, amount and period."""
 
     operation_id: str
     amount: Money
@@ -35,10 +35,10 @@ class Drawing:
 
 
 def check(connection: Connection, stored: StoredMandate, drawing: Drawing) -> None:
-    """Refuse a charge that must not be sent, on a mandate that is locked (``rows.lock``).
+    """Refuse a charge that must not be sent, on a locked mandate (``rows.lock``).
 
-    Raises ``MandateUnusable``, ``CeilingReached``, and ``Conflict`` for a period that is paid already (through
-    whichever mandate of the payer) or while another charge on the mandate has an unknown outcome.
+    Raises ``MandateUnusable``, ``CeilingReached`` and ``Conflict``. ``Conflict`` means that the period is paid
+    already (through any mandate of the payer), or that another charge on the mandate has an unknown outcome.
     """
     mandate = stored.mandate
     if why := _why_unusable(mandate, drawing.amount, drawing.now):

@@ -1,11 +1,12 @@
-"""Reads a file of tokens that another system stored: CSV with a documented header, every fault named by its line.
+"""Reads a CSV file of tokens that another system stored. Every fault is named by its line.
 
-The header, in any order, with ``,`` or ``;`` between: ``payer_reference``, ``kind``, ``token``, ``display``,
-``instrument``, ``expires``, ``consent``, ``most``, ``currency``, ``text_version``, ``agreed_at``, ``channel``.
+The columns of the header, in any order, separated by ``,`` or ``;``: ``payer_reference``, ``kind``, ``token``,
+``display``, ``instrument``, ``expires``, ``consent``, ``most``, ``currency``, ``text_version``, ``agreed_at``,
+``channel``.
 
-``kind`` is ``unscheduled``, ``recurrence`` or ``one_click``; ``expires`` is ``2027-12`` or empty; ``consent``
-is ``variable`` or ``fixed``; ``most`` is in major units (``149.00``) with its ``currency``, both empty for no
-bound; ``agreed_at`` is ISO 8601 with a zone. Only ``payer_reference``, ``kind``, ``token``, ``text_version``
+``kind`` is ``unscheduled``, ``recurrence`` or ``one_click``. ``expires`` is ``2027-12`` or empty. ``consent`` is
+``variable`` or ``fixed``. ``most`` is in major units (``149.00``) with its ``currency``; both are empty if there
+is no limit. ``agreed_at`` is ISO 8601 with a zone. Only ``payer_reference``, ``kind``, ``token``, ``text_version``
 and ``agreed_at`` must be filled in.
 """
 
@@ -44,12 +45,13 @@ COLUMNS: Final = (
 _NEEDED: Final = ("payer_reference", "kind", "token", "text_version", "agreed_at")
 _LONGEST: Final = {"payer_reference": 200, "display": 200, "instrument": 60}
 _FIELD_MOST: Final = 2000
-"""No token, time or amount comes near this; what is refused is repeated in the message."""
+"""No token, time or amount comes near this. The limit also keeps messages short, because they repeat what is refused.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenLine:
-    """One stored method of the file; ``line`` is where it stands."""
+    """One stored method of the file; ``line`` is its line number."""
 
     line: int
     payer_reference: str
@@ -62,7 +64,7 @@ class TokenLine:
 
 
 def read(text: str) -> tuple[tuple[TokenLine, ...], tuple[ImportProblem, ...]]:
-    """Return what the file holds and everything that is wrong with it; a line with a fault is not among the first."""
+    """Return the lines of the file, and everything that is wrong with it. A line with a fault is not returned."""
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter, strict=True)
     try:
@@ -94,7 +96,7 @@ def _lines(rows: csv.DictReader[str]) -> tuple[tuple[TokenLine, ...], tuple[Impo
             continue
         first = seen.setdefault(read_line.token.reveal(), line)
         if first != line:
-            problems.append(ImportProblem(line=line, column="token", why=f"is the token of line {first} again"))
+            problems.append(ImportProblem(line=line, column="token", why=f"repeats the token of line {first}"))
         else:
             found.append(read_line)
     return tuple(found), tuple(problems)
@@ -108,7 +110,7 @@ def _faults_of(header: list[str]) -> Iterator[ImportProblem]:
         if name not in COLUMNS:
             yield ImportProblem(line=1, column=name, why=f"is not a column; known are: {', '.join(COLUMNS)}")
         elif times > 1:
-            yield ImportProblem(line=1, column=name, why="stands twice in the header")
+            yield ImportProblem(line=1, column=name, why="is twice in the header")
 
 
 def _line(line: int, values: Mapping[str, str]) -> TokenLine:
@@ -118,7 +120,7 @@ def _line(line: int, values: Mapping[str, str]) -> TokenLine:
     for name, value in values.items():
         longest = _LONGEST.get(name, _FIELD_MOST)
         if len(value) > longest:
-            _refuse(name, f"is longer than {longest} signs")
+            _refuse(name, f"is longer than {longest} characters")
     return TokenLine(
         line=line,
         payer_reference=values["payer_reference"],

@@ -1,7 +1,6 @@
 """A mandate's life in the books: proposed with an order, active once the gateway shows the method, ended once.
 
-The host hears of each change that matters through an event of the mandate, whether or not it ever had a
-payment.
+The host receives an event of the mandate for each change that matters, even if the mandate never had a payment.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _UNBORN: Final = frozenset({MandateState.PROPOSED, MandateState.PENDING})
 def propose(
     connection: Connection, account: Account, store: StoreMethod, *, payment_id: str, payer_reference: str
 ) -> None:
-    """Write down what the payer is about to agree to, one mandate for each kind."""
+    """Write down what the payer is about to agree to, as one mandate for each kind."""
     now = account.now()
     for kind in store.kinds:
         mandate = Mandate(
@@ -77,7 +76,7 @@ def propose(
 
 
 def add(connection: Connection, account: Account, mandate: Mandate, token: Sealed, *, actor: str) -> bool:
-    """Add a mandate that was made elsewhere; ``False`` when its token is in the books already."""
+    """Add a mandate that another system made; ``False`` if its token is in the books already."""
     if rows.holder_of_token(connection, account.name, token.fingerprint) is not None:
         return False
     rows.insert_mandate(connection, mandate, actor=actor)
@@ -94,23 +93,23 @@ def note_seen(
     is_over: bool,
     has_money: bool,
 ) -> News:
-    """Compare the methods that the gateway shows with what was proposed with a payment; return who has news.
+    """Compare the gateway's methods with what a payment proposed; return the subjects that have news.
 
-    ``is_over``: the payment ended without money, so what was proposed never comes to be.
+    ``is_over``: the payment ended without money, so the proposed mandates never begin.
     """
     now, news = account.now(), list[Subject]()
     proposed = {stored.mandate.kind: stored for stored in rows.of_payment(connection, payment_id)}
     for each in seen:
         stored = proposed.pop(each.method.kind, None)
         if stored is None:
-            continue  # nobody asked for it: it is not ours to keep
+            continue  # nobody asked for it, so we do not keep it
         mandate = stored.mandate
         if mandate.state in _UNBORN:
             news += _activate(connection, account, stored, each)
         elif not mandate.state.has_ended:
             rows.show(connection, mandate.mandate_id, each.method, now=now)
         elif not mandate.display and rows.holder_of_token(connection, account.name, each.fingerprint) is None:
-            # Paid when the order was over: the mandate never began, and what was stored is removed (once: it is shown).
+            # Paid when the order was over: the mandate never began. Its method is removed once: then it is shown.
             rows.show(connection, mandate.mandate_id, each.method, now=now)
             rows.keep_token(connection, mandate.mandate_id, account.name, each.fingerprint, each.sealed)
             rows.postpone_removal(connection, mandate.mandate_id, now)
@@ -126,7 +125,7 @@ def note_seen(
 def refresh(
     connection: Connection, account: Account, payer_reference: str, seen: Sequence[Sealed]
 ) -> tuple[tuple[Mandate, ...], News]:
-    """Take over how the gateway shows a payer's methods now; one that it no longer has is over."""
+    """Write down how the gateway shows a payer's methods now. A method that it no longer has ends its mandate."""
     news = list[Subject]()
     shown = {each.fingerprint: each.method for each in seen}
     for stored in rows.of_payer_with_tokens(connection, account.name, payer_reference):
@@ -149,20 +148,20 @@ def end(
     remove_at: datetime | None = None,
     replaced_by: str | None = None,
 ) -> News:
-    """End a mandate, unless it has ended; from ``remove_at`` on its token is to be removed at the gateway."""
+    """End a mandate, unless it has ended. From ``remove_at`` on its token is to be removed at the gateway."""
     was_born = rows.load(connection, account.name, mandate_id).mandate.state not in _UNBORN
     ended = rows.change(
         connection, mandate_id, state, actor=actor, reason=reason, now=account.now(), replaced_by=replaced_by
     )
     if remove_at is not None:
         rows.postpone_removal(connection, mandate_id, remove_at)
-    if ended is None or not was_born:  # the host never heard of one that was not born
+    if ended is None or not was_born:  # the host never heard of a mandate that did not begin
         return ()
     return _happened(connection, account, ended, NewEvent(kind=EventKind.MANDATE_ENDED, detail=reason))
 
 
 def suspend(connection: Connection, account: Account, subject: Subject, new: NewEvent) -> News:
-    """React to a payment: where its charge was declined, and the decline says so, the mandate rests."""
+    """React to a payment: if its charge was declined, and the decline says so, suspend the mandate."""
     decline: Decline | None = new.decline
     if new.kind not in _ENDS_OF_PAYMENTS or decline is None or not decline.suspends:
         return ()
@@ -184,7 +183,7 @@ def suspend(connection: Connection, account: Account, subject: Subject, new: New
 
 
 def age(connection: Connection, account: Account, *, limit: int) -> News:
-    """Move on the mandates that time has moved; return who has news."""
+    """Take the steps of mandates that time has made due; return the subjects that have news."""
     now, news = account.now(), list[Subject]()
     for stored in rows.lock_due(connection, account.name, now, limit=limit):
         step, mandate = next_step(stored.standing, now), stored.mandate
@@ -199,7 +198,7 @@ def age(connection: Connection, account: Account, *, limit: int) -> News:
 
 
 def may_be_offered(mandate: Mandate, now: datetime) -> bool:
-    """Whether a payer may be offered the method again: it works, and the payer still wants it remembered."""
+    """Whether the payer may be offered the method again: it works, and the payer still allows it to be stored."""
     until = mandate.consent.until
     remembered = until is None or now.date() <= until
     return mandate.kind is MandateKind.ONE_CLICK and mandate.state.is_chargeable and remembered
@@ -208,7 +207,7 @@ def may_be_offered(mandate: Mandate, now: datetime) -> bool:
 def _activate(connection: Connection, account: Account, stored: StoredMandate, seen: Sealed) -> News:
     now, mandate, news = account.now(), stored.mandate, list[Subject]()
     other = rows.holder_of_token(connection, account.name, seen.fingerprint)
-    if other is not None:  # the gateway gave a token that we hold already: the newer consent takes it over
+    if other is not None:  # the gateway gave a token that we have already: it goes to the newer consent
         rows.remove_token(connection, other)
         replaced, new = MandateState.REPLACED, mandate.mandate_id
         news += end(connection, account, other, replaced, actor=GATEWAY, reason=_AGAIN, replaced_by=new)
@@ -224,9 +223,9 @@ def _activate(connection: Connection, account: Account, stored: StoredMandate, s
 
 
 def _replace(connection: Connection, account: Account, old: str, new: str) -> News:
-    """End the mandate that a new one takes the place of; its token goes at the gateway too."""
+    """End the mandate that a new one replaces, and have its token removed at the gateway."""
     if not rows.exists(connection, account.name, old):
-        return ()  # another account's: not ours to end
+        return ()  # another account's mandate
     return end(
         connection,
         account,

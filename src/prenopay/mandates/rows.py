@@ -1,7 +1,7 @@
-"""Every statement about mandates, their sealed tokens and the charges drawn on them.
+"""Every SQL statement about mandates, their sealed tokens and the charges drawn on them.
 
-A mandate is proposed with an order, active once the gateway shows the method, and never edited away: each
-change of state is also an appended row that says who, when and why. The token is apart, sealed.
+A mandate is proposed with an order, and active once the gateway shows the method. Its history is only appended to:
+each change of state is also a row that says who, when and why. The token is stored apart, sealed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _TAKEN: Final = (Outcome.SUCCEEDED.value, Outcome.PENDING.value, Outcome.UNKNOWN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMandate:
-    """A mandate with what only the core needs to know of it."""
+    """A mandate, with what only the core needs to know about it."""
 
     mandate: Mandate
     card_key: str
@@ -65,7 +65,7 @@ class StoredMandate:
 
     @property
     def standing(self) -> Standing:
-        """What decides the next step that time brings."""
+        """What decides the next step that time makes due."""
         mandate = self.mandate
         return Standing(
             state=mandate.state,
@@ -78,7 +78,7 @@ class StoredMandate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """One charge that took a period, or may have."""
+    """One charge that took a period, or may have taken it."""
 
     operation_id: str
     mandate_id: str
@@ -90,7 +90,7 @@ class Period:
 
 
 def load(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
-    """Return the mandate; raises ``NotFound`` for one that this account does not have."""
+    """Return the mandate; raises ``NotFound`` if this account does not have it."""
     table = schema.mandates
     query = select(table).where(table.c.mandate_id == mandate_id, table.c.account == account)
     row = connection.execute(query).one_or_none()
@@ -101,7 +101,7 @@ def load(connection: Connection, account: str, mandate_id: str) -> StoredMandate
 
 
 def exists(connection: Connection, account: str, mandate_id: str) -> bool:
-    """Whether this account has a mandate of that id."""
+    """Whether this account has a mandate with that id."""
     table = schema.mandates
     query = select(table.c.mandate_id).where(table.c.mandate_id == mandate_id, table.c.account == account)
     return connection.execute(query).first() is not None
@@ -110,7 +110,7 @@ def exists(connection: Connection, account: str, mandate_id: str) -> bool:
 def lock(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
     """Return the mandate, and keep others from drawing on its payer until the transaction ends.
 
-    Every mandate of the payer is locked: what is paid for is paid once, through whichever mandate.
+    Every mandate of the payer is locked, so that a period is paid once, through any of them.
     """
     table = schema.mandates
     payer = select(table.c.payer_reference).where(table.c.mandate_id == mandate_id).scalar_subquery()
@@ -173,7 +173,7 @@ def history(connection: Connection, account: str, mandate_id: str) -> tuple[Mand
 
 
 def lock_due(connection: Connection, account: str, now: datetime, *, limit: int) -> tuple[StoredMandate, ...]:
-    """Return the mandates that time has moved on, and lock them."""
+    """Return the mandates with a step that time has made due, and lock them."""
     table = schema.mandates
     query = select(table).where(table.c.account == account, table.c.next_at <= now).order_by(table.c.next_at)
     return _all(connection, query.limit(limit).with_for_update(skip_locked=True))
@@ -217,9 +217,9 @@ def change(
     replaced_by: str | None = None,
     resume_at: datetime | None = None,
 ) -> Mandate | None:
-    """Move a mandate on and return it; ``None`` where it has ended, or is in that state already.
+    """Change a mandate's state and return it; ``None`` if it has ended, or is in that state already.
 
-    At ``resume_at`` a suspended one works again.
+    At ``resume_at`` a suspended mandate works again.
     """
     table = schema.mandates
     values: dict[str, Any] = {"state": state.value, "reason": reason, "updated_at": now, "resume_at": resume_at}
@@ -247,7 +247,7 @@ def show(connection: Connection, mandate_id: str, method: MethodSeen, *, now: da
 
 
 def order_reference(connection: Connection, payment_id: str | None) -> str:
-    """Return the host's reference of the order that a mandate was stored with, if there is one."""
+    """Return the host's reference of the order that stored a mandate, if any."""
     table = schema.payments
     return connection.scalar(select(table.c.order_reference).where(table.c.payment_id == payment_id)) or ""
 
@@ -334,9 +334,9 @@ def charged_mandate(connection: Connection, payment_id: str) -> str | None:
 
 
 def draws(connection: Connection, stored: StoredMandate, *, since: datetime) -> Iterable[tuple[Draw, bool]]:
-    """Return every try on the mandate, and those on its card through other mandates; each with whether it is its own.
+    """Return every try on the mandate, or on its card through other mandates, and whether the payer is the same.
 
-    Cards are told apart by the digits that are shown, and two payers' cards may look the same.
+    Cards are distinguished by the digits that are shown, and two payers' cards may look the same.
     """
     charges, holders, mandate = schema.charges, schema.mandates, stored.mandate
     same_card = charges.c.mandate_id == mandate.mandate_id
@@ -355,7 +355,7 @@ def draws(connection: Connection, stored: StoredMandate, *, since: datetime) -> 
 
 
 def periods_taken(connection: Connection, mandate: Mandate, *, but: str) -> tuple[Period, ...]:
-    """Return the payer's charges that took money, or may have, except that of the operation ``but``."""
+    """Return the payer's charges that took money, or may have, without the one of the operation ``but``."""
     charges, holders, made = schema.charges, schema.mandates, schema.operations
     of_the_payer = select(holders.c.mandate_id).where(
         holders.c.account == mandate.account, holders.c.payer_reference == mandate.payer_reference
@@ -385,7 +385,7 @@ def _charges(*columns: Any) -> Select[Any]:
 
 
 def _write(connection: Connection, mandate_id: str, values: dict[str, Any], *conditions: Any) -> StoredMandate | None:
-    """Write values into a mandate, and when time moves it on next."""
+    """Write values into a mandate, and when its next step is due."""
     table = schema.mandates
     row = connection.execute(
         update(table).where(table.c.mandate_id == mandate_id, *conditions).values(**values).returning(table),

@@ -1,7 +1,7 @@
 """A payer's stored methods: shown, refreshed, removed, taken over from another system, sealed again.
 
-A removal is written down first and then asked for at the gateway, so that a method the payer took back
-is never charged again, whatever happens in between; the sweep finishes what was interrupted.
+A removal is written down first, and then asked for at the gateway. So a method that the payer withdrew is never
+charged again, whatever happens in between. The sweep finishes a removal that was interrupted.
 """
 
 from __future__ import annotations
@@ -28,21 +28,24 @@ _TRY_AGAIN_AFTER: Final = timedelta(minutes=30)
 
 
 def require_storing(account: Account) -> StoresMandates:
-    """Return the gateway as one that stores methods; raises unless it does and there is a key to seal tokens with."""
+    """Return the gateway as one that stores methods.
+
+    Raises ``UnsupportedOperation`` if it does not, ``ConfigurationError`` if there is no key to seal tokens with.
+    """
     gateway = _require(account)
     account.ports.vault.require()
     return gateway
 
 
 async def age(account: Account, *, limit: int) -> int:
-    """Move on the mandates that time has moved (cards run out, waits are over); return of how many there is news."""
+    """Take the steps of mandates that are due (cards expire, suspensions end); return how many subjects have news."""
     news = await account.transact(methods.age, account, limit=limit)
     await account.notify(news)
     return len(news)
 
 
 async def finish_removal(account: Account, mandate_id: str) -> None:
-    """Remove a token at the gateway that was to be removed and was not yet."""
+    """Remove a token at the gateway whose removal is not done yet."""
     mandate, sealed = await account.read(_held, account, mandate_id)
     if sealed is not None:
         token, reason = account.ports.vault.unseal(sealed), mandate.reason or "removed"
@@ -51,7 +54,7 @@ async def finish_removal(account: Account, mandate_id: str) -> None:
 
 
 class AsyncMandates:
-    """The mandates of one account: what ``AsyncPayments.mandates`` is."""
+    """The mandates of one account, as ``AsyncPayments.mandates`` returns them."""
 
     def __init__(self, account: Account) -> None:
         """Work for ``account``."""
@@ -81,14 +84,14 @@ class AsyncMandates:
         return await self._account.read(rows.find, self._account.name, state=state, after=after, limit=limit)
 
     async def history(self, mandate_id: str) -> tuple[MandateChange, ...]:
-        """Return every change of a mandate, oldest first."""
+        """Return every change of a mandate, oldest first; raises ``NotFound``."""
         return await self._account.read(rows.history, self._account.name, mandate_id)
 
     async def refresh(self, payer_reference: str) -> tuple[Mandate, ...]:
         """Ask the gateway how the payer's methods look now, write that down, and return them.
 
-        Issuers renew cards behind a token silently, so do this before you show a payer their methods. One
-        that the gateway no longer has is ``REVOKED``. Raises ``UnsupportedOperation`` where the gateway cannot
+        Issuers renew cards behind a token silently, so do this before you show a payer their methods. A method
+        that the gateway no longer has becomes ``REVOKED``. Raises ``UnsupportedOperation`` if the gateway cannot
         list a payer's methods.
         """
         account = self._account
@@ -101,8 +104,8 @@ class AsyncMandates:
     async def remove(self, mandate_id: str, *, reason: str, actor: str = methods.HOST) -> Mandate:
         """End a mandate, and remove its token at the gateway; ``actor`` and ``reason`` stay in its history.
 
-        It is never charged again from the moment this begins. If the gateway cannot be reached, the error
-        is raised and the sweep removes the token there later.
+        The mandate is never charged again from the moment this begins. If the gateway cannot be reached, the error
+        is raised, and the sweep removes the token later.
         """
         _require(self._account)
         await self._end(mandate_id, reason=reason, actor=actor)
@@ -117,11 +120,11 @@ class AsyncMandates:
         confirm: str,
         actor: str = methods.HOST,
     ) -> tuple[Mandate, ...]:
-        """End every mandate of a payer; at the gateway all go at once, those of other systems included.
+        """End every mandate of a payer. At the gateway all methods go at once, also those of other systems.
 
-        Where the gateway knows no payers, those that are known here go, one by one.
+        If the gateway does not know payers, the methods known here are removed one by one.
 
-        ``confirm`` repeats the payer's reference: raises ``InvalidOrder`` where it does not.
+        ``confirm`` repeats the payer's reference; raises ``InvalidOrder`` if it does not.
         """
         if confirm != payer_reference:
             message = (
@@ -148,9 +151,9 @@ class AsyncMandates:
     ) -> ImportReport:
         """Take over tokens that another system stored, from CSV (see the guide on tokens): all lines, or none.
 
-        ``check`` asks the gateway for each payer's methods, so that tokens of another merchant, or dead
-        ones, are found before the first charge. Tokens in the books already are counted as known: the
-        same file may be taken again.
+        ``check`` asks the gateway for each payer's methods, so that dead tokens and those of another merchant are
+        found before the first charge. Tokens that are in the books already are counted as known: the same file may
+        be taken again.
         """
         require_storing(self._account)
         lines, faults = import_file.read(text)
@@ -169,7 +172,7 @@ class AsyncMandates:
         return ImportReport(dry_run=dry_run, added=added, known=len(lines) - added, problems=())
 
     async def reseal(self) -> int:
-        """Seal every token under the newest key; return how many."""
+        """Seal every token under the newest key; return how many tokens there are."""
         account = self._account
         held = await account.read(rows.sealed_tokens, account.name)
         for mandate_id, sealed in held:
@@ -184,7 +187,7 @@ class AsyncMandates:
                 seen = await gateway.observe_methods(self._account.send(), line.payer_reference)
                 held[line.payer_reference] = frozenset(each.token.reveal() for each in seen)
             if line.token.reveal() not in held[line.payer_reference]:
-                why = f"the gateway has no such token of payer {line.payer_reference!r} under this agreement"
+                why = f"the gateway has no such token for payer {line.payer_reference!r} under this agreement"
                 problems.append(ImportProblem(line=line.line, column="token", why=why))
         return problems
 
@@ -216,7 +219,7 @@ class AsyncMandates:
         )
 
     async def _end(self, mandate_id: str, *, reason: str, actor: str) -> None:
-        """Write down that a mandate is over: it is never charged again, and the sweep removes its token."""
+        """Write down that a mandate has ended: it is never charged again, and the sweep removes its token."""
         account = self._account
         news = await account.transact(
             methods.end,

@@ -1,1 +1,1 @@
-"""Payments: created, observed, captured, cancelled, refunded; and drawn on mandates."""
+"""Payments: created, observed, captured, cancelled and refunded, and charged on mandates."""

@@ -20,10 +20,10 @@ def part_of(
     being_refunded: Money,
     whole_only: bool = False,
 ) -> tuple[Money | None, Money | None]:
-    """Return amount and VAT of a change, working out what the host left open.
+    """Return amount and VAT of a change, and compute what the host left open.
 
-    ``being_refunded``: refunds under way whose result is not known. ``whole_only``: the gateway takes no
-    part of what is left. Raises ``InvalidOrder`` when the amount cannot be, ``Conflict`` when nothing is left.
+    ``being_refunded`` is the sum of refunds whose result is not known yet. ``whole_only``: the gateway takes all
+    that is left, or nothing. Raises ``InvalidOrder`` for an impossible amount, ``Conflict`` if nothing is left.
     """
     if kind is OperationKind.CANCEL:
         return None, None
@@ -46,15 +46,15 @@ def part_of(
         return amount, sums_of(lines)[1]
     if kind is OperationKind.UPDATE:
         return amount, Money(order_vat.minor * amount.minor // payment.amount.minor, amount.currency)
-    # The VAT is the order's, so it is shared out over the order and not over the part of it that was taken.
+    # The VAT belongs to the whole order, so it is shared over the order and not over the part that was taken.
     ordered = max(whole, payment.amount)
     return amount, vat_of_part(order_vat, ordered, before=min(taken, ordered), part=amount)
 
 
 def vat_of_part(vat: Money, whole: Money, *, before: Money, part: Money) -> Money:
-    """Return the VAT in ``part`` of ``whole`` when ``before`` was taken already.
+    """Return the VAT in ``part`` of ``whole``, after ``before`` was taken.
 
-    Parts that add up to the whole have VAT that adds up to ``vat``, whatever their sizes.
+    If the parts add up to ``whole``, their VAT adds up to ``vat``. The sizes of the parts do not matter.
     """
     if not whole or part.minor > whole.minor - before.minor:
         return Money(min(vat.minor, part.minor), part.currency)

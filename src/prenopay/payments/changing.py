@@ -1,7 +1,7 @@
 """Capture, cancel, refund, update: write down, ask, write down.
 
-Whatever goes wrong in between is either certainly nothing (``NOT_ATTEMPTED``) or open (``UNKNOWN``);
-``books.outcomes`` says which of the two.
+After a failure in between, either certainly nothing happened (``NOT_ATTEMPTED``), or the outcome is open
+(``UNKNOWN``). ``books.outcomes`` says which.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take
 _log = logging.getLogger("prenopay")
 
 _ACCEPTED_LOOK_AFTER: Final = due.pause(due.OPERATIONS, 1)
-"""When a change that was accepted, and is not done yet, is looked at first."""
+"""How long after its acceptance an unfinished change is first looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a change ended, the payment as it is then, and who has news."""
+    """How a change ended, the payment after it, and the subjects that have news."""
 
     operation: StoredOperation
     stored: StoredPayment
@@ -66,7 +66,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """What the host asks for; what it leaves open is worked out from the payment under its lock."""
+    """What the host asks for. What it leaves open is computed from the payment under its lock."""
 
     amount: Money | None
     lines: tuple[OrderLine, ...]
@@ -119,7 +119,7 @@ async def act(account: Account, started: Change) -> Ended:
 
 
 async def take_reserved(account: Account, stored: StoredPayment, capture: Change | None) -> tuple[StoredPayment, News]:
-    """Carry out an automatic capture that was written down; if it fails, the sweep comes back to it."""
+    """Carry out an automatic capture that was written down. If it fails, the sweep tries again."""
     if capture is None:
         return stored, ()
     try:
@@ -131,7 +131,7 @@ async def take_reserved(account: Account, stored: StoredPayment, capture: Change
 
 
 def begin_capture(connection: Connection, account: Account, stored: StoredPayment) -> Change | None:
-    """Write down the capture of what was just reserved, where the order says so and it can be taken now."""
+    """Write down the capture of money that was just reserved, if the order wants it and it is possible now."""
     payment = stored.payment
     ready = payment.state is PaymentState.AUTHORIZED and Action.CAPTURE in payment.allowed_actions
     if (
@@ -145,14 +145,14 @@ def begin_capture(connection: Connection, account: Account, stored: StoredPaymen
         started = _begin(
             connection, account, intent, payment.payment_id, _Wanted(amount=None, lines=(), description="")
         )
-    except (Conflict, InvalidOrder, Quarantined) as error:  # nothing was written: the sweep comes back to it
+    except (Conflict, InvalidOrder, Quarantined) as error:  # nothing was written: the sweep tries again
         _log.warning("automatic capture of %s waits for the sweep: %s", payment.payment_id, error)
         return None
     return started if started.begun.ours else None
 
 
 def changed(connection: Connection, account: Account, found: StoredOperation) -> Change:
-    """Return a change that was claimed to be looked up, with its payment."""
+    """Return a change that was claimed for a look-up, with its payment."""
     stored = rows.load(connection, account.name, found.operation.subject.id)
     return Change(begun=Begun(operation=found, ours=True, maybe_sent=True), stored=stored)
 
@@ -160,10 +160,10 @@ def changed(connection: Connection, account: Account, found: StoredOperation) ->
 def _begin(
     connection: Connection, account: Account, intent: operations.Intent, payment_id: str, wanted: _Wanted
 ) -> Change:
-    """Write the change down on the locked payment, or find the one begun before.
+    """Write the change down on the locked payment, or find the one that was begun before.
 
-    Raises ``Conflict`` while another operation on the payment has an unknown outcome, ``Quarantined``,
-    ``InvalidOrder`` for an amount that cannot be.
+    Raises ``Conflict`` while another operation on the payment has an unknown outcome, ``Quarantined`` if the
+    payment does not match its order, ``InvalidOrder`` for an impossible amount.
     """
     digest = codec.digest(intent.kind, payment_id, wanted.amount, wanted.lines, wanted.description)
     repeated = operations.repeated(connection, intent, digest)
@@ -172,7 +172,7 @@ def _begin(
     if repeated is not None:
         repeated = next(
             each for each in made if each.operation.operation_id == intent.operation_id
-        )  # as it is under lock
+        )  # read again, under the lock
         if not repeated.begins_again(intent.now):
             return Change(begun=operations.again(connection, intent, repeated), stored=stored)
     _require_changeable(stored, made)
@@ -249,12 +249,12 @@ def _request(account: Account, started: Change) -> ChangeRequest:
 
 
 async def _with_refund(account: Account, send: Send, started: Change, reply: Reply) -> Reply:
-    """Read the payment with a refund that was done: observing the payment alone does not show it."""
+    """Read the payment with its finished refund. Observing the payment alone does not show the refund."""
     refund, reference = started.begun.operation.operation, started.stored.payment.provider_reference or ""
     try:
         return replace(reply, observation=await read_payment(account, send, reference, (refund,)))
     except PrenopayError as error:
-        _log.warning("refund %s was made, and is read again later: %s", refund.operation_id, error)
+        _log.warning("refund %s was made; the payment is read again later: %s", refund.operation_id, error)
         return reply
 
 
@@ -269,7 +269,7 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
         stored, news = applied.stored, applied.news
     outcome = reply.outcome
     if outcome is Outcome.SUCCEEDED and reply.observation is None and keeps_apart(account, made.kind):
-        outcome = Outcome.PENDING  # the money is written down when the refund is observed, as every change is
+        outcome = Outcome.PENDING  # the money is written down when the refund is observed
     if outcome is Outcome.DECLINED and operations.load(connection, account.name, made.operation_id).is_open:
         news += observing.decline_operation(connection, account, stored, made.operation_id, reply.decline)
     ended = operations.settle(

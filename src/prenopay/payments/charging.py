@@ -1,4 +1,4 @@
-"""Draw on a mandate: checked and written down first, sent at most once, settled by evidence or by a person."""
+"""Draw on a mandate: check and write down first, send at most once, settle by evidence or by a person."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENDED_WELL = frozenset({PaymentState.AUTHORIZED, PaymentState.CAPTURED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """A charge that was written down: its payment, the mandate, and the sealed token unless it was removed."""
+    """A charge that was written down: its payment, its mandate, and the sealed token unless it was removed."""
 
     begun: Begun
     stored: StoredPayment
@@ -83,7 +83,7 @@ async def send(account: Account, written: Charge) -> Operation:
         _log.warning("charge %s: outcome unknown: %s", made.operation_id, error)
         return (await account.read(operations.load, account.name, made.operation_id)).operation
     if answer.outcome is Outcome.NOT_ATTEMPTED and read_at - begun.operation.first_sent_at < FIRST_TRY_HAS_ENDED:
-        return made  # what the gateway does not have may still be on its way
+        return made  # a charge that the gateway does not have may still be on its way
     ended, stored, capture, news = await account.transact(_conclude, account, begun.operation, answer, read_at)
     await finish(account, stored, capture, news)
     return ended.operation
@@ -136,7 +136,7 @@ def _begin(
     held = None if repeated is None else rows.lock(connection, account.name, repeated.operation.subject.id)
     mandate = mandates.lock(connection, account.name, mandate_id)
     if repeated is not None:
-        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+        repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
     if repeated is None or repeated.begins_again(intent.now):
         wanted = Drawing(operation_id=intent.operation_id, amount=order.amount, period=period, now=intent.now)
         drawing.check(connection, mandate, wanted)
@@ -219,12 +219,12 @@ def _conclude_by_hand(
 
 
 async def _proof(account: Account, made: Operation, provider_reference: str) -> Observation:
-    """Read the payment that a person found, and compare it with what was asked."""
+    """Read the payment that a person found, and compare it with the operation."""
     observed = await account.gateway.observe(account.send(), provider_reference)
     if observed.reference != made.reference:
         message = (
             f"the gateway's {provider_reference} carries our reference {observed.reference or '(none)'}, "
-            f"the operation's is {made.reference}: it is not this one"
+            f"but the operation has {made.reference}: it is not this one"
         )
         raise Conflict(message).about(account=account.name, operation_id=made.operation_id)
     return observed

@@ -1,4 +1,4 @@
-"""Create, replace, expire: a payment that waits for its payer is written down, made payable, ended in time."""
+"""Create, replace, expire: a payment is written down, made payable, and ended in time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from prenopay.values.subjects import Subject, SubjectKind
 __all__ = ["Making", "create", "expire", "make", "making", "replace"]
 
 _GATEWAY_CLOSES_WITHIN: Final = timedelta(days=1)
-"""How long past its page's life a payment may linger before it is called expired without the gateway's word."""
+"""How long after its page's time a payment waits before it expires without the gateway's word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Making:
     stored: StoredPayment
     order: Order
     offered: bytes | None
-    """The sealed token of the stored method that the payer is offered."""
+    """The sealed token of the stored method that the page offers."""
 
 
 async def create(account: Account, order: Order, operation_id: str) -> Payment:
@@ -53,13 +53,13 @@ async def create(account: Account, order: Order, operation_id: str) -> Payment:
     if making.begun.ours:
         return await make(account, making)
     if making.begun.operation.operation.outcome is Outcome.UNKNOWN:
-        message = "this payment is being created by another call at this moment: repeat this one shortly"
+        message = "another call creates this payment at this moment: repeat this one shortly"
         raise OutcomeUnknown(message).about(account=account.name, operation_id=operation_id)
     return making.stored.payment
 
 
 async def make(account: Account, making: Making) -> Payment:
-    """Make a payment that is written down; where it ended meanwhile, its page is closed before anybody sees it."""
+    """Make a written-down payment at the gateway. If it ended meanwhile, close its page before anybody sees it."""
     stored, begun, order = making.stored, making.begun, making.order
     callback_url, offered = account.callback_url(stored.subject), _opened(account, making.offered)
     send, read_at = account.send(begun), account.now()
@@ -92,19 +92,19 @@ async def replace(account: Account, payment_id: str, order: Order, operation_id:
         await changing.change(account, OperationKind.CANCEL, payment_id, replacing_operation_id(payment_id))
         old = await _get(account, payment_id)
     if old.is_open or old.authorized or old.captured:
-        message = f"payment {payment_id} is {old.state}: only one that nobody paid is replaced"
+        message = f"payment {payment_id} is {old.state}: only a payment that nobody has paid can be replaced"
         raise Conflict(message).about(account=account.name, payment_id=payment_id)
     return await create(account, order, operation_id)
 
 
 async def expire(account: Account, payment_id: str) -> Payment:
-    """Look, close the gateway's page so that nobody can pay any more, and end the payment here."""
+    """Look at the payment, close its page so that nobody can pay any more, and end the payment here."""
     payment = await observe(account, payment_id, source="expiry")
     if leaves_page(payment) or (payment.is_open and payment.provider_reference is not None):
         payment = await _close(account, payment)
     ended = await account.transact(_expire, account, payment)
     if ended is None:
-        return await expire(account, payment_id)  # another process learned meanwhile that the gateway has it
+        return await expire(account, payment_id)  # meanwhile another process learned that the gateway has it
     await account.notify(ended.news)
     return ended.stored.payment
 
@@ -127,7 +127,7 @@ def _begin(
         _check_offer(connection, account, order)
     if repeated is not None:
         stored = rows.lock(connection, account.name, repeated.operation.subject.id)
-        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+        repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
         begun = operations.again(connection, intent, repeated, amount=order.amount, vat=order.vat_amount)
         return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
     stored = rows.insert_payment(
@@ -184,7 +184,7 @@ def _conclude(
 
 
 def _expire(connection: Connection, account: Account, seen: Payment) -> observing.Applied | None:
-    """End a payment that nobody paid; ``None`` where it has a page that it had not when it was ``seen``."""
+    """End a payment that nobody paid; ``None`` if it has a page now and had none when it was ``seen``."""
     stored = rows.lock(connection, account.name, seen.payment_id)
     if stored.payment.is_open and stored.payment.provider_reference != seen.provider_reference:
         return None

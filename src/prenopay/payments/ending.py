@@ -1,4 +1,4 @@
-"""Ends that prenopay itself brings about: time is over, a page is replaced, a charge was refused at once."""
+"""Ends that prenopay itself causes: time is over, a page is replaced, a charge was refused at once."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def expiry_operation_id(payment_id: str) -> str:
 
 
 def replacing_operation_id(payment_id: str) -> str:
-    """Return the id of the operation that closes a payment's page when another payment takes its place."""
+    """Return the id of the operation that closes a payment's page when another payment replaces it."""
     return f"{payment_id}:replaced"
 
 
 def closes_page_only(made: Operation) -> bool:
-    """Whether a cancel is prenopay's own: it is meant for a payment nobody has paid, and must release no money."""
+    """Whether prenopay itself asked for a cancel. Such a cancel closes an unpaid page and must release no money."""
     payment_id = made.subject.id
     return made.operation_id in {expiry_operation_id(payment_id), replacing_operation_id(payment_id)}
 
 
 def leaves_page(payment: Payment) -> bool:
-    """Whether a payment is over and can be paid all the same, because its page was made or found since."""
+    """Whether an ended payment can still be paid, because its page was made or found after the end."""
     return payment.state in ENDED and not payment.authorized and Action.CANCEL in payment.allowed_actions
 
 
 def expired_if_so(observed: Observation, made: Operation) -> Observation:
-    """Return what was observed; a page closed because its time was over makes the payment expired, not cancelled."""
+    """Return the observation; it is expired instead of cancelled if the page was closed because time was over."""
     closed = observed.state is PaymentState.CANCELLED and made.operation_id == expiry_operation_id(made.subject.id)
     return replace(observed, state=PaymentState.EXPIRED) if closed else observed

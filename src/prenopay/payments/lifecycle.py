@@ -11,7 +11,7 @@ arrives after a payment has ended is never dropped: it is accepted, and marked l
              ▼                  ▼
     cancelled · declined · expired
 
-    unknown: sent, no answer, or the gateway cannot say; leaves to whatever is found
+    unknown: sent, no answer, or the gateway cannot say; a look-up finds the state
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ UNPAID: Final = frozenset({PaymentState.CREATED, PaymentState.PENDING, PaymentSt
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The state that follows, and what is odd about the step."""
+    """The next state, and what is unusual about the step."""
 
     state: PaymentState
     late: bool = False
     """Money came after the payment had ended."""
     contradiction: bool = False
-    """The gateway takes back what it said before."""
+    """The gateway withdraws what it said before."""
 
 
 def advance(current: PaymentState, observed: PaymentState, *, had_money: bool) -> Step:
-    """Return what follows ``current`` when the gateway reports ``observed``.
+    """Return the state after ``current`` when the gateway reports ``observed``.
 
-    ``had_money``: money was reserved or taken before. It tells a late payment (an ended payment that
-    never had money) from an old answer that arrives late (an authorization released since).
+    ``had_money``: money was reserved or taken before. It separates a late payment (an ended payment that never had
+    money) from an old answer that arrives late (an authorization that was released since).
     """
     match observed:
         case PaymentState.CAPTURED:

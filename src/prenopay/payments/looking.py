@@ -1,6 +1,6 @@
 """Look at a payment: the browser's return, a callback and the sweep all end here.
 
-What was reserved is taken in the same step where the order says so.
+If the order says so, reserved money is taken in the same step.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _MAKE_PAYMENTS = frozenset({OperationKind.CREATE, OperationKind.CHARGE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What must be known to look at a payment: how it is in the books, and which refunds to ask about."""
+    """What a look at a payment needs: the payment in the books, and the refunds to ask about."""
 
     stored: StoredPayment
     refunds: tuple[Operation, ...]
     unanswered: str | None
-    """The operation that makes the payment, while the gateway's answer to it is missing."""
+    """The operation that makes the payment, while its answer is missing."""
 
 
 def view(connection: Connection, account: Account, payment_id: str) -> View:
-    """Return what must be known to look at a payment; raises ``NotFound``."""
+    """Return what a look at a payment needs; raises ``NotFound``."""
     stored = rows.load(connection, account.name, payment_id)
     made = operations.of_subject(connection, stored.subject)
     refunds = operations.under_way(made, OperationKind.REFUND) if keeps_apart(account, OperationKind.REFUND) else ()
@@ -47,12 +47,12 @@ def view(connection: Connection, account: Account, payment_id: str) -> View:
 
 
 async def observe(account: Account, payment_id: str, *, source: str) -> Payment:
-    """Ask the gateway, write down what it says, notify the host, and return the payment."""
+    """Ask the gateway, write down its answer, notify the host, and return the payment."""
     return await look(account, await account.read(view, account, payment_id), source=source)
 
 
 async def look(account: Account, seen: View, *, source: str, callbacks: tuple[Callback, ...] = ()) -> Payment:
-    """Read the payment at the gateway and write down what it says; ``callbacks`` are answered with it."""
+    """Read the payment at the gateway and write down what it says; that answers ``callbacks``."""
     began, payment = account.now(), seen.stored.payment
     if payment.provider_reference is None:
         return payment
@@ -68,7 +68,7 @@ async def look(account: Account, seen: View, *, source: str, callbacks: tuple[Ca
 
 
 async def finish(account: Account, stored: StoredPayment, capture: Change | None, news: News) -> Payment:
-    """Take what was just reserved, if its capture was written down, notify the host, and return the payment."""
+    """Take reserved money if its capture was written down, notify the host, and return the payment."""
     stored, more = await take_reserved(account, stored, capture)
     await account.notify(tuple(dict.fromkeys((*news, *more))))
     return stored.payment
@@ -89,7 +89,7 @@ def flag_oddities(
         if callback.note:
             news += observing.flag(connection, account, stored, FlagKind.MALFORMED_CALLBACK, callback.note)
         elif foreign and not set(foreign) <= operations.earlier_references(account.gateway.limits.reference, made):
-            detail = f"a callback names {scrub(foreign[0])!r}, this is {stored.payment.provider_reference}"
+            detail = f"a callback names {scrub(foreign[0])!r}, this payment is {stored.payment.provider_reference}"
             news += observing.flag(connection, account, stored, FlagKind.FOREIGN_CALLBACK, detail)
     return news
 

@@ -74,11 +74,11 @@ def new_movements(
 ) -> tuple[Movement, ...]:
     """Return what ``observed`` adds to the books.
 
-    ``known`` are the kinds and numbers of transactions that stand in the books by name. Totals below
-    the recorded ones are old news and add nothing.
+    ``known`` are the transactions that the books have by name: their kinds and numbers. Totals below the recorded
+    ones are old news and add nothing.
     """
     refunded = observed.refunded
-    if refunded is None:  # the gateway keeps refunds apart: what it lists and the books lack is new
+    if refunded is None:  # the gateway keeps refunds apart: a listed refund that the books do not have is new
         refunded = recorded.refunded + _unwritten_refunds(observed, known)
     totals = Totals(observed.authorized, observed.captured, refunded, observed.cancelled)
     added: list[Movement] = []
@@ -91,10 +91,10 @@ def new_movements(
 
 
 def overrules(before: Totals, after: Totals, observed: Observation, *, asked_last: bool) -> bool:
-    """Say whether ``observed`` knows best what can be done next; the books stood at ``before`` and now at ``after``.
+    """Return whether ``observed`` decides what can be done next. The books had ``before``, and have ``after`` now.
 
-    Readings overlap: what was asked for later may have been answered from an earlier moment. So money
-    decides first: who knows of less than the books is old, who brings more is new.
+    Readings overlap: a later request may be answered from an earlier moment. So money decides first. An
+    observation with less money than the books is old; one with more is new.
     """
     refunded = after.refunded if observed.refunded is None else observed.refunded
     seen = Totals(observed.authorized, observed.captured, refunded, observed.cancelled)
@@ -122,9 +122,10 @@ def _unwritten_refunds(observed: Observation, known: Collection[tuple[Transactio
 
 
 def _name(kind: TransactionKind, missing: Money, listed: Iterable[ProviderTransaction]) -> Iterable[Movement]:
-    """Divide ``missing`` among the listed transactions that fit; what is left stays unnamed.
+    """Divide ``missing`` among the listed transactions that fit; the rest stays unnamed.
 
-    A transaction without a number, or listed twice, names nothing: numbers are unique in the books.
+    A transaction without a number names nothing, and neither does one listed twice: numbers are unique in the
+    books.
     """
     named: set[str] = set()
     for each in listed:

@@ -1,9 +1,8 @@
-"""The one way in which a payment changes: what is observed is compared with the books and written into them.
+"""The only way in which a payment changes: an observation is compared with the books and written into them.
 
-Everything an observation leads to (movements, state, settled operations, flags, events, what mandates make
-of it) is written in one transaction, on the locked payment. To apply the same observation twice changes
-nothing the second time; to apply an old one late changes nothing at all. Ends that prenopay brings about
-itself take the same way.
+Everything that follows from an observation is written in one transaction, on the locked payment: movements, state,
+settled operations, flags, events, and changes of mandates. To apply the same observation twice changes nothing the
+second time. To apply an old one late changes nothing at all. Ends that prenopay itself causes take the same way.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ __all__ = ["Applied", "apply", "decline_operation", "end", "flag", "note_unanswe
 _CLOCK_SKEW: Final = timedelta(seconds=300)
 """How far a gateway's clock may be behind ours when a failed refund is matched by its time."""
 _CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
-"""When the sweep comes back to a payment whose money was to be taken at once, and was not."""
+"""When the sweep looks again at a payment whose automatic capture did not happen."""
 
 _MOVED: Final = {
     OperationKind.CAPTURE: TransactionKind.CAPTURE,
@@ -61,12 +60,12 @@ _CHARGE_ENDS: Final = {
     PaymentState.CANCELLED: Outcome.DECLINED,
     PaymentState.EXPIRED: Outcome.DECLINED,
 }
-"""How a charge that is settled later ended, by the state of its payment."""
+"""How a charge that is settled later has ended, by the state of its payment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The payment as it is after a change, its operations as they were before, and who has news."""
+    """The payment after a change, its operations before the change, and the subjects that have news."""
 
     stored: StoredPayment
     operations: tuple[StoredOperation, ...] = ()
@@ -75,7 +74,7 @@ class Applied:
 
 @dataclass(slots=True)
 class _Changes:
-    """What one observation leads to, collected while it is worked through."""
+    """What follows from one observation, collected step by step."""
 
     connection: Connection
     account: Account
@@ -109,8 +108,8 @@ def apply(
 ) -> Applied:
     """Write ``observed`` (redacted) into the books of a locked payment.
 
-    ``read_at`` is when the gateway was asked: an older reading never overrules a newer one on what can be
-    done next.
+    ``read_at`` is when the gateway was asked. An older reading never overrules a newer one about what can be done
+    next.
     """
     changes = _Changes(connection, account, stored, observed, account.now())
     rows.keep_answer(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
@@ -144,7 +143,7 @@ def apply(
 def end(
     connection: Connection, account: Account, stored: StoredPayment, state: PaymentState, *, why: Decline | None = None
 ) -> Applied:
-    """End a locked payment that nobody paid; one that has money, or has ended, stays as it is."""
+    """End a locked payment that nobody paid. A payment that has money, or has ended, does not change."""
     if not stored.payment.is_open:
         return Applied(stored=stored)
     now = account.now()
@@ -159,7 +158,7 @@ def end(
 
 
 def note_unanswered(connection: Connection, account: Account, payment_id: str, outcome: Outcome) -> None:
-    """Write down that a create has no answer (its payment is unknown), or never happened (it is as created)."""
+    """Write down that a create has no answer (the payment is unknown), or never happened (it is created)."""
     stored = rows.lock(connection, account.name, payment_id)
     state = PaymentState.UNKNOWN if outcome is Outcome.UNKNOWN else PaymentState.CREATED
     if stored.payment.state in {PaymentState.CREATED, PaymentState.UNKNOWN} and stored.payment.state is not state:
@@ -167,7 +166,7 @@ def note_unanswered(connection: Connection, account: Account, payment_id: str, o
 
 
 def flag(connection: Connection, account: Account, stored: StoredPayment, kind: FlagKind, detail: str) -> News:
-    """Mark a locked payment for a person, once for each kind and detail; return who has news."""
+    """Mark a locked payment for a person, once for each kind and detail; return the subjects that have news."""
     if any(each.kind is kind and each.detail == detail for each in stored.payment.flags):
         return ()
     rows.add_flag(connection, stored.payment.payment_id, kind, detail, now=account.now())
@@ -178,25 +177,25 @@ def flag(connection: Connection, account: Account, stored: StoredPayment, kind: 
 def decline_operation(
     connection: Connection, account: Account, stored: StoredPayment, operation_id: str, why: Decline | None
 ) -> News:
-    """Report that a change which the host (or the automatic capture) asked for was refused."""
+    """Report that the gateway refused a change that the host, or the automatic capture, had asked for."""
     event = NewEvent(kind=EventKind.OPERATION_DECLINED, operation_id=operation_id, decline=why)
     return account.append_events(connection, stored.subject, [event], facts=rows.facts(stored))
 
 
 def _mismatch(stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation]) -> str | None:
-    """Say how the gateway's payment differs from the one that was ordered."""
+    """Return how the gateway's payment differs from the one that was ordered."""
     payment = stored.payment
     updates = [each.operation for each in made if each.is_open and each.operation.kind is OperationKind.UPDATE]
     asked = [payment.amount, *(each.amount for each in updates if each.amount)]
     references = [each.operation.reference for each in made if each.operation.kind in _MAKES_PAYMENT]
     if observed.submitted not in asked:
-        return f"the gateway has an order of {observed.submitted}, ordered was {payment.amount}"
+        return f"the gateway has an order of {observed.submitted}, the host ordered {payment.amount}"
     if payment.provider_reference and observed.provider_reference != payment.provider_reference:
-        return f"the gateway answered with {observed.provider_reference}, asked was {payment.provider_reference}"
+        return f"the gateway answered with {observed.provider_reference}, we asked for {payment.provider_reference}"
     if observed.reference is not None and observed.reference not in references:
-        return f"the gateway has our reference as {observed.reference}, it is {', '.join(references)}"
+        return f"the gateway has our reference as {observed.reference}, we sent {', '.join(references)}"
     if observed.order_reference is not None and observed.order_reference != payment.order_reference:
-        return f"the gateway has order {observed.order_reference!r}, ordered was {payment.order_reference!r}"
+        return f"the gateway has order {observed.order_reference!r}, the host's is {payment.order_reference!r}"
     return None
 
 
@@ -246,7 +245,7 @@ def _advance(changes: _Changes, totals: Totals) -> None:
 
 
 def _note_attempts(changes: _Changes) -> None:
-    """Keep each failed try of the payer's once, and report new ones while another may follow."""
+    """Store each failed try of the payer once, and report new ones while the payer may try again."""
     payment_id = changes.stored.payment.payment_id
     for attempt in rows.add_attempts(changes.connection, payment_id, changes.observed.attempts, now=changes.now):
         changes.values["decline"] = codec.dump(attempt.decline)
@@ -255,7 +254,7 @@ def _note_attempts(changes: _Changes) -> None:
 
 
 def _settle_operations(changes: _Changes, unsettled: Sequence[StoredOperation]) -> None:
-    """Settle operations on the gateway's evidence: its lists name them by our reference."""
+    """Settle operations by the gateway's evidence: its lists name them by our reference."""
     observed = changes.observed
     done = {each.reference for each in observed.transactions if each.reference}
     claimed: set[str] = set()
@@ -267,7 +266,7 @@ def _settle_operations(changes: _Changes, unsettled: Sequence[StoredOperation]) 
             _settle(changes, each, Outcome.SUCCEEDED)
             changes.values |= _updated(changes, each)
         elif made.kind is OperationKind.CHARGE and made.outcome is Outcome.PENDING:
-            # What was reserved and let go since was no decline: the charge did what it was asked for.
+            # Money that was reserved and released since was not declined: the charge did what it was asked to do.
             ended = Outcome.SUCCEEDED if observed.authorized else _CHARGE_ENDS.get(observed.state)
             if ended is not None:
                 _settle(changes, each, ended, observed.decline)
@@ -284,7 +283,7 @@ def _settle(changes: _Changes, operation: StoredOperation, outcome: Outcome, why
 
 
 def _updated(changes: _Changes, operation: StoredOperation) -> dict[str, Any]:
-    """Return the payment's columns after an update: from now on this is what was ordered."""
+    """Return the payment's columns after an update: the new amount is what is ordered now."""
     stored, observed = changes.stored, changes.observed
     amount = operation.operation.amount or stored.payment.amount
     lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
@@ -297,10 +296,10 @@ def _updated(changes: _Changes, operation: StoredOperation) -> dict[str, Any]:
 def _failure_of(
     operation: StoredOperation, observed: Observation, claimed: set[str], now: datetime
 ) -> ProviderTransaction | None:
-    """Find the failed try that is this operation, by reference, or by time where none is given.
+    """Find the failed try that is this operation, by reference, or by time if it has no reference.
 
-    By time (as the gateway's pages say) only what was accepted, or a lost refund that cannot be on its way any
-    more: it may have been accepted, and while one is under way no other is.
+    Two operations qualify by time. One was accepted (as the gateway's pages say). The other is a lost refund that
+    can no longer be on its way: it may have been accepted, and there is no other refund while it is open.
     """
     made = operation.operation
     for failed in observed.failed_transactions:
@@ -320,7 +319,7 @@ def _failure_of(
 
 
 def _note_methods(changes: _Changes, totals: Totals) -> News:
-    """Let mandates compare the stored methods that the gateway shows with what the payer was asked."""
+    """Compare the stored methods that the gateway shows with what the payer was asked to store."""
     payment, account = changes.stored.payment, changes.account
     seen = seal(account.ports.vault, account.name, changes.observed.methods)
     is_over = PaymentState(changes.values["state"]) in ENDED
@@ -354,7 +353,7 @@ def _raise_flags(changes: _Changes, totals: Totals) -> None:
 
 
 def _next_look(account: Account, stored: StoredPayment, state: PaymentState, now: datetime) -> datetime | None:
-    """Return when the sweep looks at the payment next, if nothing else leads there before."""
+    """Return when the sweep looks at the payment next, if nothing else looks at it before."""
     wait = account.gateway.next_check(state, now - stored.payment.created_at)
     if state is PaymentState.AUTHORIZED and stored.capture_mode is CaptureMode.AUTOMATIC:
         wait = _CAPTURE_AGAIN_AFTER

@@ -1,4 +1,4 @@
-"""Checks an account without side effects: is the gateway reached, does it know us, do our clocks agree."""
+"""Checks an account without side effects: can we reach the gateway, does it know us, do our clocks agree."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from prenopay.provider.values import Probe
 __all__ = ["probe"]
 
 _RENEW_AHEAD: Final = timedelta(days=30)
-"""How long before a certificate ends its owner is warned."""
+"""How long before a certificate ends, its owner is warned."""
 _CLOCKS_AGREE_WITHIN: Final = timedelta(seconds=60)
 
 
 async def probe(account: Account) -> tuple[Probe, ...]:
-    """Ask the gateway what can be asked without side effects."""
+    """Return everything that the gateway can be asked without side effects."""
     try:
         found = await account.gateway.probe(account.send())
     except PrenopayError as error:
@@ -29,7 +29,7 @@ async def probe(account: Account) -> tuple[Probe, ...]:
 
 
 def _in_time(found: Probe, now: datetime) -> Probe:
-    """Compare what was found with the clock."""
+    """Compare what the gateway said with the clock."""
     if found.expires_at is not None:
         left = found.expires_at - now
         return replace(found, ok=found.ok and left > timedelta(0), fix=found.fix if left < _RENEW_AHEAD else "")

@@ -1,4 +1,4 @@
-"""Reads a payment at the gateway, with those refunds that the gateway keeps as objects of their own."""
+"""Reads a payment at the gateway, and the refunds that the gateway keeps as objects of their own."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["keeps_apart", "read_payment"]
 
 
 def keeps_apart(account: Account, kind: OperationKind) -> bool:
-    """Whether observing a payment says nothing of a change of this ``kind``."""
+    """Whether observing a payment does not show a change of this ``kind``."""
     return kind is OperationKind.REFUND and account.can(RefundsApart)
 
 
 async def read_payment(
     account: Account, send: Send, provider_reference: str, refunds: Sequence[Operation]
 ) -> Observation:
-    """Return what the gateway says of a payment; what became of ``refunds`` is asked where they are kept apart."""
+    """Return what the gateway says about a payment; ``refunds`` are read one by one if the gateway keeps them apart."""
     observed = await account.gateway.observe(send, provider_reference)
     if not refunds or not account.can(RefundsApart):
         return observed

@@ -1,4 +1,4 @@
-"""Settle what was left open: look up first, send again only what certainly did not happen; and hear callbacks."""
+"""Settle open operations: look up first, send again only what certainly did not happen. Also works on callbacks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["hear", "resolve"]
 
 
 async def resolve(account: Account, operation_id: str) -> Operation:
-    """Settle an operation on a payment whose outcome is open; return it, still open if the gateway cannot say yet."""
+    """Settle an open operation on a payment, and return it; it is still open if the gateway cannot say yet."""
     claimed = await account.transact(_claim, account, operation_id)
     if claimed is not None:
         try:
@@ -54,7 +54,7 @@ async def _settle(account: Account, claimed: StoredOperation) -> None:
     elif made.kind is OperationKind.CREATE:
         await creating.make(account, await account.read(creating.making, account, claimed))
     else:
-        await looking.observe(account, payment_id, source="resolve")  # what it shows may settle it
+        await looking.observe(account, payment_id, source="resolve")  # the observation may settle it
         present = await account.read(operations.load, account.name, made.operation_id)
         if present.operation.outcome is Outcome.UNKNOWN:
             started = await account.read(changing.changed, account, present)
@@ -79,7 +79,7 @@ def _waiting(
 def _answer(
     connection: Connection, account: Account, subject: Subject, callbacks: tuple[Callback, ...], began: datetime
 ) -> News:
-    """Mark callbacks as answered whose payment could be looked at only by resolving the operation that makes it."""
+    """Mark callbacks as answered whose payment could only be looked at by resolving the operation that makes it."""
     stored = rows.lock(connection, account.name, subject.id)
     made = operations.of_subject(connection, subject)
     news = looking.flag_oddities(connection, account, stored, made, callbacks)

@@ -1,4 +1,4 @@
-"""Every statement about payments: rows become the values a host sees, and what they say is written back."""
+"""Every SQL statement about payments: rows become the values that a host sees, and changes are written back."""
 
 from __future__ import annotations
 
@@ -57,21 +57,22 @@ __all__ = [
 ]
 
 PERSONAL: Final = ("payer", "payer_user_agent", "risk")
-"""What an order says of a person: kept apart, so that it can be erased while the history stays."""
+"""The parts of an order that describe a person. They are stored apart, so that they can be erased while the history
+stays."""
 
 _PAGE_MOST: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPayment:
-    """A payment with what only the core needs to know of it."""
+    """A payment, with what only the core needs to know about it."""
 
     payment: Payment
     capture_mode: CaptureMode
     version: int
     observed_at: datetime | None
     stored_order: Mapping[str, Any] = field(repr=False)
-    """The order as it is stored, with what is personal unless that was erased."""
+    """The order as it is stored, with the personal data unless it was erased."""
 
     @property
     def subject(self) -> Subject:
@@ -80,7 +81,7 @@ class StoredPayment:
 
     @property
     def order(self) -> Order:
-        """The order as it was given."""
+        """The order as the host gave it."""
         return codec.load_as(Order, dict(self.stored_order))
 
 
@@ -88,7 +89,7 @@ class StoredPayment:
 
 
 def load(connection: Connection, account: str, payment_id: str) -> StoredPayment:
-    """Return the payment; raises ``NotFound`` for one that this account does not have."""
+    """Return the payment; raises ``NotFound`` if this account does not have it."""
     return _load(connection, account, payment_id, _payments())
 
 
@@ -125,7 +126,7 @@ def find(
 
 
 def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> tuple[Subject, ...]:
-    """Return the payments that the gateway, or a reference of ours, calls by one of ``names``."""
+    """Return the payments with one of ``names``: the gateway's name of the payment, or a reference of ours."""
     payments, made = schema.payments, schema.operations
     named = select(payments.c.payment_id).where(payments.c.account == account, payments.c.provider_reference.in_(names))
     referred = (
@@ -138,7 +139,7 @@ def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> 
 
 
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:
-    """Return the order as it was given, with what is personal unless that was erased."""
+    """Return the order as the host gave it, with the personal data unless it was erased."""
     return load(connection, account, payment_id).order
 
 
@@ -151,7 +152,7 @@ def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...
 
 
 def other_paid(connection: Connection, payment: Payment) -> str | None:
-    """Return another payment of the same order that holds money, if there is one."""
+    """Return another payment of the same order that holds money, if any."""
     table = schema.payments
     if not payment.order_reference:
         return None
@@ -273,8 +274,8 @@ def write(
 ) -> StoredPayment:
     """Write new values into a locked payment, and return it as it is then.
 
-    Raises ``IllegalTransition`` if someone changed the payment despite the lock. Called by
-    ``payments.observing`` alone: no other function changes a payment's state.
+    Raises ``IllegalTransition`` if someone changed the payment despite the lock. Only ``payments.observing`` calls
+    this: no other function changes a payment's state.
     """
     table, payment = schema.payments, stored.payment
     row = connection.execute(
@@ -284,16 +285,16 @@ def write(
         .returning(table),
     ).one_or_none()
     if row is None:
-        message = "someone changed the payment while it was locked: the books were left as they were"
+        message = "someone changed the payment while it was locked: nothing was written"
         raise IllegalTransition(message).about(account=payment.account, payment_id=payment.payment_id)
     personal = {name: value for name, value in stored.stored_order.items() if name in PERSONAL}
     return _stored(row, (*payment.flags, *flags), personal)
 
 
 def name_at_gateway(connection: Connection, stored: StoredPayment, created: Created) -> StoredPayment:
-    """Write down what the gateway calls the payment, and how its payer gets to the page.
+    """Write down the gateway's name of the payment, and how the payer gets to its page.
 
-    Raises ``IllegalTransition`` when another payment of the account already has that name.
+    Raises ``IllegalTransition`` if another payment of the account already has that name.
     """
     table, view, switch = schema.payments, created.seamless_view, created.app_switch
     reference, payment = created.observation.provider_reference, stored.payment
@@ -309,7 +310,7 @@ def name_at_gateway(connection: Connection, stored: StoredPayment, created: Crea
             ),
         )
     except IntegrityError as error:
-        message = f"the gateway answered with {reference}, which is another payment's: ask it what that means"
+        message = f"the gateway answered with {reference}, which is another payment's: ask the gateway why"
         raise IllegalTransition(message).about(payment_id=payment.payment_id) from error
     return replace(
         stored,
@@ -347,7 +348,7 @@ def add_movements(connection: Connection, payment: Payment, added: Sequence[Move
 def add_attempts(
     connection: Connection, payment_id: str, attempts: Sequence[Attempt], *, now: datetime
 ) -> tuple[Attempt, ...]:
-    """Keep each failed try of the payer's once; return those that are new."""
+    """Store each failed try of the payer once; return those that are new."""
     if not attempts:
         return ()
     table = schema.attempts
@@ -377,7 +378,7 @@ def add_flag(connection: Connection, payment_id: str, kind: FlagKind, detail: st
 def keep_answer(
     connection: Connection, payment_id: str, raw: Mapping[str, object], *, source: str, now: datetime
 ) -> None:
-    """Keep the gateway's own words for support, unless they are the same as the last ones kept."""
+    """Store the gateway's answer for support, unless it equals the last one that was stored."""
     table = schema.observations
     fingerprint = hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode()).hexdigest()
     last = (
@@ -396,7 +397,7 @@ def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
 
 
 def erase_payer(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
-    """Remove what is known of the payer of one payment, and the bodies of its callbacks."""
+    """Erase what is known about the payer of one payment, and the bodies of its callbacks."""
     stored = load(connection, account, payment_id)
     connection.execute(
         update(schema.payers).where(schema.payers.c.payment_id == payment_id).values(data=None, erased_at=now),

@@ -1,6 +1,6 @@
 """Every use case of one account, in the order of a payment's life: signatures, docs, one call each.
 
-Written once, over ports; the blocking twin in ``prenopay.blocking`` drives the same coroutines without an
+They are written once, over ports. The blocking twin in ``prenopay.blocking`` drives the same coroutines without an
 event loop.
 """
 
@@ -37,15 +37,16 @@ ProviderT_co = TypeVar("ProviderT_co", covariant=True)
 
 
 class AsyncPayments(Generic[ProviderT_co]):
-    """One account: one publisher's agreement with one gateway. Made by ``AsyncAccounts.add``.
+    """One account: one publisher's agreement with one gateway. ``AsyncAccounts.add`` makes it.
 
-    Every call that moves money takes an ``operation_id`` chosen by the host: the same id moves it at
-    most once, whatever is retried, lost, killed or repeated. Errors are those of ``prenopay.errors``;
-    ``TransportError``, ``ProviderError`` and ``LedgerError`` may come from any of them.
+    Every call that moves money takes an ``operation_id`` that the host chooses. The same id moves the money at
+    most once, even if calls are retried, lost, killed or repeated. Amounts are ``Money`` in minor units (öre).
+    Errors are those of ``prenopay.errors``; every call may raise ``TransportError``, ``ProviderError`` and
+    ``LedgerError``.
     """
 
     def __init__(self, provider: ProviderT_co, account: Account) -> None:
-        """Work for ``account``, whose gateway ``provider`` is."""
+        """Work for ``account`` with its gateway's ``provider``."""
         if not isinstance(provider, PaymentProvider):
             message = f"a provider inherits PaymentProvider; {type(provider).__name__} does not"
             raise TypeError(message)
@@ -57,12 +58,12 @@ class AsyncPayments(Generic[ProviderT_co]):
     # Taking a payment
 
     async def create(self, order: Order, *, operation_id: str) -> Payment:
-        """Make the order payable: returns the payment with the page the payer goes to.
+        """Make the order payable, and return the payment with the page for the payer.
 
-        The same id with the same order returns the same payment. Raises ``InvalidOrder`` for what
-        cannot be expressed (nothing is written), ``IdReused`` for another order under the same id,
-        ``Rejected`` and ``Unauthenticated`` when the gateway refuses, and ``OutcomeUnknown`` when no
-        answer came: call again with the same id, at once or later.
+        The same id with the same order returns the same payment. Raises ``InvalidOrder`` for an order that cannot
+        be expressed (nothing is written), ``IdReused`` for another order under the same id, ``Rejected`` and
+        ``Unauthenticated`` if the gateway refuses. Raises ``OutcomeUnknown`` if no answer came: call again with
+        the same id, at once or later.
         """
         return await creating.create(self._account, order, operation_id)
 
@@ -73,10 +74,10 @@ class AsyncPayments(Generic[ProviderT_co]):
         *,
         operation_id: str,
     ) -> Payment:
-        """Close an open payment's page and make a new one in its place, such as a new link for a new amount.
+        """Close an open payment's page and make a payment with a new page, such as a new link for a new amount.
 
-        The old page is closed first, so that never both can be paid. Raises ``Conflict`` where the old
-        payment was paid or cannot be closed now, and otherwise as ``create``.
+        The old page is closed first, so that the payer cannot pay both. Raises ``Conflict`` if the old payment was
+        paid or cannot be closed now, and the errors of ``create``.
         """
         return await creating.replace(self._account, payment_id, order, operation_id)
 
@@ -103,14 +104,14 @@ class AsyncPayments(Generic[ProviderT_co]):
         )
 
     async def order(self, payment_id: str) -> Order:
-        """Return the order as it was given; its payer is gone once erased."""
+        """Return the order as it was given, without the payer once that was erased; raises ``NotFound``."""
         return await self._account.read(rows.load_order, self.account, payment_id)
 
     async def draw_qr(self: AsyncPayments[DrawsQr], payment_id: str, *, image: str = "svg") -> bytes:
-        """Let the gateway draw the QR code of an open payment's ``app_switch``; ``image`` is ``svg`` or ``png``.
+        """Ask the gateway to draw the QR code of an open payment's ``app_switch``; ``image`` is ``svg`` or ``png``.
 
-        Raises ``Conflict`` for a payment that has none, or is no longer open. Drawing it here costs no
-        call: ``app_switch.qr_content`` is what the code says.
+        Raises ``Conflict`` for a payment that has no code or is no longer open. A host that draws the code itself
+        needs no call: ``app_switch.qr_content`` is the text in it.
         """
         payment = await self.get(payment_id)
         if payment.app_switch is None or not payment.is_open:
@@ -119,16 +120,16 @@ class AsyncPayments(Generic[ProviderT_co]):
         return await self.provider.draw_qr(self._account.send(), payment.app_switch.token, image=image)
 
     async def timeline(self, payment_id: str) -> tuple[TimelineEntry, ...]:
-        """Return everything that happened to the payment, oldest first."""
+        """Return everything that happened to the payment, oldest first; raises ``NotFound``."""
         return await self._account.read(rows.timeline, self.account, payment_id)
 
     # Seeing what became of it
 
     async def observe(self, payment_id: str, *, source: str = "host") -> Payment:
-        """Ask the gateway, write down what it says, tell the host, and return the payment.
+        """Ask the gateway, write down its answer, notify the host, and return the payment.
 
-        The browser's return, the callback and the sweep all end here: no other way changes a state.
-        Takes what was reserved where the order says ``CaptureMode.AUTOMATIC``.
+        The browser's return, the callback and the sweep all end here: nothing else changes a state. Takes reserved
+        money if the order says ``CaptureMode.AUTOMATIC``. Raises ``NotFound``.
         """
         return await looking.observe(self._account, payment_id, source=source)
 
@@ -143,11 +144,11 @@ class AsyncPayments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Take reserved money: all that is left, or ``amount`` (VAT included), or what ``lines`` add up to.
+        """Take reserved money: all that is left, or ``amount`` (VAT included), or the sum of ``lines``.
 
-        Returns the operation, whose ``outcome`` says how it ended; ``UNKNOWN`` is settled by
-        ``resolve``, the sweep, or the same call again. Raises ``Conflict`` when the payment cannot be
-        captured now, ``InvalidOrder`` for an amount that cannot be.
+        Returns the operation; its ``outcome`` says how it ended. ``resolve``, the sweep, or the same call again
+        settles ``UNKNOWN``. Raises ``Conflict`` if the payment cannot be captured now, ``InvalidOrder`` for an
+        impossible amount, ``IdReused`` for other parameters under the same id.
         """
         return await changing.change(
             self._account,
@@ -166,7 +167,11 @@ class AsyncPayments(Generic[ProviderT_co]):
         operation_id: str,
         description: str = "",
     ) -> Operation:
-        """End the payment before money is taken: closes an open page, or releases what is reserved."""
+        """End the payment before money is taken: close an open page, or release reserved money.
+
+        Raises ``Conflict`` if the payment cannot be cancelled now, ``IdReused`` for other parameters under the
+        same id.
+        """
         return await changing.change(
             self._account,
             OperationKind.CANCEL,
@@ -184,11 +189,12 @@ class AsyncPayments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Give money back: all that was captured, or ``amount`` (VAT included), or what ``lines`` add up to.
+        """Give money back: all that was captured, or ``amount`` (VAT included), or the sum of ``lines``.
 
-        ``PENDING`` means accepted and settled later, by a callback or the sweep. Raises ``Conflict`` when
-        nothing is left to refund or the payment cannot be refunded now, ``InvalidOrder`` for an amount
-        that cannot be.
+        ``PENDING`` means that the gateway accepted it; a callback or the sweep settles it later.
+
+        Raises ``Conflict`` if nothing is left to refund or the payment cannot be refunded now, ``InvalidOrder`` for an
+        impossible amount, ``IdReused`` for other parameters under the same id.
         """
         return await changing.change(
             self._account,
@@ -209,9 +215,9 @@ class AsyncPayments(Generic[ProviderT_co]):
         lines: tuple[OrderLine, ...] = (),
         description: str = "",
     ) -> Operation:
-        """Change amount (VAT included) and lines of a payment nobody has paid yet; refresh a seamless page after.
+        """Change amount (VAT included) and lines of a payment that nobody has paid; then refresh a seamless page.
 
-        Raises ``Conflict`` when the payment is no longer open, ``InvalidOrder`` for an amount that cannot be.
+        Raises ``Conflict`` if the payment is no longer open, ``InvalidOrder`` for an impossible amount.
         """
         return await changing.change(
             self._account,
@@ -244,15 +250,15 @@ class AsyncPayments(Generic[ProviderT_co]):
         capture: CaptureMode = CaptureMode.AUTOMATIC,
         language: str = "sv-SE",
     ) -> Operation:
-        """Take ``amount`` (VAT included) on a mandate, the payer absent.
+        """Take ``amount`` (VAT included) on a mandate while the payer is absent.
 
-        Returns the operation: ``DECLINED`` has the decline with its advice, ``PENDING`` is settled later,
-        ``UNKNOWN`` stays so until the gateway or a person can prove what happened; it is never sent again
-        under a new reference. ``period`` names what is paid for (``2026-11``): one period is taken once,
-        whatever the operation ids. A new try after a decline takes a new operation id.
+        Returns the operation. ``DECLINED`` has the decline with its advice; ``PENDING`` is settled later.
+        ``UNKNOWN`` stays until the gateway or a person can prove what happened. The charge is never sent again
+        under a new reference. ``period`` names what is paid for (``2026-11``): one period is paid once, whatever
+        the operation ids. A new try after a decline needs a new operation id.
 
-        Raises ``MandateUnusable``, ``CeilingReached`` (the card schemes forbid another draw now) or
-        ``Conflict``, all before anything is sent, and ``InvalidOrder``.
+        Raises ``MandateUnusable``, ``CeilingReached`` (the card schemes forbid another draw now), ``Conflict`` or
+        ``InvalidOrder``, each before anything is sent.
         """
         order = Order(
             amount=amount,
@@ -275,16 +281,16 @@ class AsyncPayments(Generic[ProviderT_co]):
         person: str,
         reason: str,
     ) -> Operation:
-        """Settle an operation whose outcome no gateway can tell, by what a person found out; kept for good.
+        """Settle an operation of unknown outcome by what a person found out. The decision is kept for good.
 
-        ``provider_reference`` is the gateway's id of the payment that came of it, which is read and compared
-        with our reference; ``None`` says that nothing happened. Raises ``Conflict`` where that payment
-        is not this operation's, or the outcome is known, and for a
-        payout with a reference: ``resolve`` looks those up.
+        ``provider_reference`` is the gateway's id of the payment that the operation made. prenopay reads that
+        payment and compares it with our reference. ``None`` says that nothing happened. Raises ``Conflict`` if
+        that payment is not this operation's, if the outcome is known, and for a payout with a reference
+        (``resolve`` looks payouts up). Raises ``InvalidOrder`` without a person or a reason.
         """
         if not person.strip() or not reason.strip():
             field = "reason" if person.strip() else "person"
-            message = f"{field}: who settles an operation by hand leaves a name and a reason"
+            message = f"{field}: must not be empty: give the person's name and the reason"
             raise InvalidOrder(message, field=field)
         made = await self.operation(operation_id)
         if made.subject.kind is not SubjectKind.PAYOUT:
@@ -296,9 +302,7 @@ class AsyncPayments(Generic[ProviderT_co]):
                 reason=reason,
             )
         if provider_reference is not None:
-            message = (
-                f"operation {operation_id!r} is a payout, which resolve looks up by our reference {made.reference}"
-            )
+            message = f"operation {operation_id!r} is a payout: resolve looks it up by our reference {made.reference}"
             raise Conflict(message).about(account=self.account, operation_id=operation_id)
         await payouts.settle_by_hand(self._account, operation_id, person=person, reason=reason)
         return await self.operation(operation_id)
@@ -308,10 +312,10 @@ class AsyncPayments(Generic[ProviderT_co]):
     async def pay_out(self: AsyncPayments[PaysOut], order: PayoutOrder, *, operation_id: str) -> Payout:
         """Send money to someone, from the merchant's account.
 
-        The same id with the same order sends it once. Returns the payout, ``PENDING`` until the gateway
-        has paid: ``payout`` or ``payouts`` show it, callbacks and the sweep move it on. Raises
-        ``InvalidOrder``, ``IdReused``, and what the gateway's trouble was; with ``OutcomeUnknown`` it
-        may have been sent, which the sweep finds out.
+        The same id with the same order sends it once. Returns the payout; it is ``PENDING`` until the gateway has
+        paid. ``payout`` and ``payouts`` show it, callbacks and the sweep update it. Raises ``InvalidOrder``,
+        ``IdReused``, and the gateway's errors. After ``OutcomeUnknown`` it may have been sent, and the sweep finds
+        out.
         """
         return await payouts.pay_out(self._account, order, operation_id)
 
@@ -324,7 +328,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         return await payouts.find(self._account, limit)
 
     async def resolve_payout(self, operation_id: str) -> Payout:
-        """Look up a payout whose outcome is open; it is sent again only if the gateway does not have it."""
+        """Look up a payout whose outcome is open. It is sent again only if the gateway does not have it."""
         return await payouts.resolve(self._account, operation_id)
 
     # Settling what was left open
@@ -338,9 +342,9 @@ class AsyncPayments(Generic[ProviderT_co]):
         return await self._account.read(operations.open_ones, self.account, limit)
 
     async def resolve(self, operation_id: str) -> Operation:
-        """Settle an operation whose outcome is open: look up what happened, send again only if nothing did.
+        """Settle an operation whose outcome is open: look it up, and send it again only if nothing happened.
 
-        Returns the operation, still ``UNKNOWN`` or ``PENDING`` if the gateway cannot say yet.
+        Returns the operation. It is still ``UNKNOWN`` or ``PENDING`` if the gateway cannot say yet.
         """
         made = await self.operation(operation_id)
         if made.subject.kind is SubjectKind.PAYOUT:
@@ -349,19 +353,19 @@ class AsyncPayments(Generic[ProviderT_co]):
         return await resolving.resolve(self._account, operation_id)
 
     async def expire(self, payment_id: str) -> Payment:
-        """End a payment that nobody paid in time; closes the gateway's page first, so that nobody still can.
+        """End a payment that nobody paid in time. The gateway's page is closed first, so that nobody can pay later.
 
-        Raises ``Conflict`` while the page cannot be closed, for example because the payer is inside a
-        banking app at this moment.
+        Raises ``Conflict`` while the page cannot be closed, for example because the payer is inside a banking app
+        at this moment.
         """
         return await creating.expire(self._account, payment_id)
 
     # Looking after the account
 
     async def probe(self) -> tuple[Probe, ...]:
-        """Check, without side effects, that the gateway is reached, takes our credentials, and agrees on the time."""
+        """Check without side effects that we reach the gateway, that it knows us, and that the clocks agree."""
         return await probe.probe(self._account)
 
     async def erase_payer(self, payment_id: str) -> None:
-        """Forget who paid (GDPR): the payer's data and stored callbacks go, the history of money stays."""
+        """Forget who paid (GDPR): the payer's data and stored callbacks are erased, the history of money stays."""
         await self._account.transact(rows.erase_payer, self.account, payment_id, now=self._account.now())

@@ -1,4 +1,4 @@
-"""Every statement about payouts: a payout is its operation and one row with the signed instruction."""
+"""Every SQL statement about payouts: a payout is its operation and one row with the signed instruction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["StoredPayout", "empty_body", "facts", "find", "insert_payout", "load
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPayout:
-    """A payout with the signed instruction, which is empty once it has ended."""
+    """A payout with its signed instruction, which is empty once the payout has ended."""
 
     payout: Payout
     body: bytes = field(repr=False)
@@ -30,7 +30,7 @@ def load(connection: Connection, account: str, operation_id: str) -> StoredPayou
 
 
 def load_by_id(connection: Connection, account: str, payout_id: str) -> StoredPayout:
-    """Return the payout that is known by its own id; raises ``NotFound``."""
+    """Return the payout by its own id; raises ``NotFound``."""
     return _one(connection, account, payout_id, _payouts().where(schema.payouts.c.payout_id == payout_id))
 
 
@@ -59,13 +59,13 @@ def insert_payout(
 
 
 def rewrite(connection: Connection, payout_id: str, body: bytes) -> None:
-    """Store an instruction that was signed again, because the first certainly never left."""
+    """Store an instruction that was signed again, because the first one certainly never left."""
     table = schema.payouts
     connection.execute(update(table).where(table.c.payout_id == payout_id).values(body=body))
 
 
 def empty_body(connection: Connection, payout_id: str) -> None:
-    """Forget the instruction of a payout that has ended: it names the payee."""
+    """Erase the instruction of a payout that has ended, because it names the payee."""
     rewrite(connection, payout_id, b"")
 
 

@@ -35,7 +35,7 @@ class _Sending:
 
 
 async def pay_out(account: Account, order: PayoutOrder, operation_id: str) -> Payout:
-    """Sign, write down, send, and return how it is."""
+    """Sign, write down and send a payout, and return it."""
     gateway = _require(account)
     intent = account.intent(OperationKind.PAYOUT, operation_id)
     subject = ids.subject(SubjectKind.PAYOUT, intent.now, account.ports.entropy)
@@ -77,7 +77,7 @@ async def hear(account: Account, subject: Subject) -> None:
 
 
 async def _ask(account: Account, gateway: PaysOut, sending: _Sending) -> None:
-    """Send or look up, and write down what became of it; raises what the gateway's trouble is."""
+    """Send or look up, and write down the result; raises the gateway's error."""
     begun, send, is_accepted = (
         sending.begun,
         account.send(sending.begun),
@@ -107,16 +107,16 @@ def _begin(
     subject: Subject,
     order: PayoutOrder,
 ) -> _Sending:
-    """Sign the instruction and write it down, or find the payout begun before under its operation id.
+    """Sign the instruction and write it down, or find the payout that its operation id began before.
 
-    One that certainly never left is signed again, under its own id. Raises ``IdReused`` when the id was used
-    for something else, ``Conflict`` when someone starts it right now, ``InvalidOrder``.
+    A payout that certainly never left is signed again, under its own id. Raises ``IdReused`` if the id was used
+    for something else, ``Conflict`` if someone starts it right now, ``InvalidOrder``.
     """
     digest = codec.digest("payout", order)
     repeated = operations.repeated(connection, intent, digest)
     if repeated is not None:
         stored = rows.lock(connection, account.name, intent.operation_id)
-        repeated = operations.load(connection, account.name, intent.operation_id)  # as it is under the lock
+        repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
         begun = operations.again(connection, intent, repeated)
         if begun.ours and not begun.maybe_sent:
             rows.rewrite(connection, stored.payout.payout_id, _signed(account, gateway, begun, order))
@@ -148,7 +148,7 @@ def _signed(account: Account, gateway: PaysOut, begun: Begun, order: PayoutOrder
 
 
 def _claim(connection: Connection, account: Account, operation_id: str) -> _Sending | None:
-    """Take an open payout to look at it; ``None`` for one that has ended, or that someone else has."""
+    """Claim an open payout to look it up; ``None`` if it has ended, or if someone else has it."""
     stored, now = rows.lock(connection, account.name, operation_id), account.now()
     claimed = operations.claim(connection, account.name, operation_id, now, now + account.claimed_for)
     if claimed is None:
@@ -162,7 +162,7 @@ def _failed(connection: Connection, account: Account, sending: _Sending, error: 
 
 
 def _conclude(connection: Connection, account: Account, sending: _Sending, reply: Reply) -> News:
-    """Write down how the payout is, and what there is to report."""
+    """Write down what became of the payout, and its events."""
     payout_id, operation_id = sending.stored.payout.payout_id, sending.stored.payout.operation_id
     was_open = operations.load(connection, account.name, operation_id).is_open
     ended = operations.settle(

@@ -37,14 +37,14 @@ class ProviderConfig(ABC, Generic[ProviderT_co]):
     environment: Environment
 
     def __post_init__(self) -> None:
-        """Refuse an account name that cannot be part of a URL."""
+        """Refuse an account name that cannot be part of a URL. Raises ``ConfigurationError``."""
         fits = self.account and all(each.isascii() and (each.isalnum() or each in "-_.") for each in self.account)
         if not fits or len(self.account) > _NAME_MOST:
             message = f"account: use 1 to {_NAME_MOST} letters, digits, '-', '_' or '.', not {self.account!r}"
             raise ConfigurationError(message)
 
     def tls(self) -> ssl.SSLContext | None:
-        """Return the TLS context to use, if the account has a certificate of its own; called once."""
+        """Return the TLS context, if the account has a certificate of its own; called once."""
         return None
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What a provider is asked and what it answers: the values of its verbs, the same for every gateway."""
+"""The values of a provider's verbs: what it is asked and what it answers. They are the same for every gateway."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ __all__ = [
 
 
 class Environment(StrEnum):
-    """Which of the gateway's worlds an account lives in. There is no default on purpose."""
+    """Which of the gateway's environments an account uses. There is no default, on purpose."""
 
     TEST = "test"
     PRODUCTION = "production"
 
 
 class ReferenceAlphabet(StrEnum):
-    """The signs a gateway takes in the references we make."""
+    """The characters that a gateway accepts in the references that we make."""
 
     DIGITS = "0123456789"
     HEX = "0123456789ABCDEF"
     CAPITALS_AND_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-    """Crockford's base 32: capitals and digits without I, L, O and U, so that people read it back right."""
+    """Crockford's base 32: capitals and digits without I, L, O and U, so that people copy it correctly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,20 +66,20 @@ class ReferenceRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the provider takes, per verb, as data: docs, checks and conformance tests read it."""
+    """What the provider accepts, per verb, as data: docs, checks and conformance tests read it."""
 
     currencies: frozenset[str]
     reference: ReferenceRule
     resend_window: timedelta | None
-    """How long the same reference may be sent again after a lost answer (``None``: for ever)."""
+    """How long the same reference may be sent again after a lost answer (``None``: forever)."""
     page_lives: timedelta
     """How long the payer can pay after ``create``."""
     partial_capture: bool = True
     partial_refund: bool = True
     deadline_seconds: float = 30.0
-    """The bound on one use case, retries and look-ups included."""
+    """The limit of one use case in seconds, retries and look-ups included."""
     not_supported: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
-    """For verbs the provider has no protocol for: what to use instead."""
+    """What to use instead, for each verb that the provider has no protocol for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +100,14 @@ class CreateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRequest:
-    """What capture, cancel, refund and update are given.
+    """What capture, cancel, refund and update are given. Amounts are in minor units and include VAT.
 
-    ``provider_reference`` is the stored payment's; ``reference`` is this operation's own, the same on
-    every try. The verb looks first whether ``reference`` has been acted on already; ``again`` says
-    that an earlier try may have reached the gateway. ``page_only``, of a cancel: close the page if nobody
-    has paid; money that is reserved is not released, and ``Conflict`` says that it was paid.
+    ``provider_reference`` is the gateway's name of the payment. ``reference`` is the name of this operation, the
+    same on every try. The verb first checks whether ``reference`` was acted on before; ``again`` says that an
+    earlier try may have reached the gateway.
+
+    ``page_only`` (cancel only): close the page if nobody has paid. Reserved money is not released; raise
+    ``Conflict`` if the payment was paid.
     """
 
     payment_id: str
@@ -122,7 +124,7 @@ class ChangeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutRequest:
-    """What ``write_payout`` is given; ``asked_at`` is the time that goes into the instruction."""
+    """What ``write_payout`` is given. ``asked_at`` is the time that the instruction states."""
 
     order: PayoutOrder
     payout_id: str
@@ -145,8 +147,8 @@ class Created:
 class ChargeRequest:
     """What ``charge`` is given: the order to collect, the token, and our reference, the same on every try.
 
-    ``again``: an earlier try may have reached the gateway. ``token`` is ``None`` where the method was removed
-    since: an earlier try can be looked for, and nothing can be sent.
+    ``again``: an earlier try may have reached the gateway. ``token`` is ``None`` if the method was removed
+    meanwhile: the verb may look for an earlier try, but cannot send.
     """
 
     order: Order
@@ -158,7 +160,7 @@ class ChargeRequest:
     again: bool = False
 
     def token_to_send(self) -> Secret:
-        """Return the token; raises ``Conflict`` where the method was removed."""
+        """Return the token; raises ``Conflict`` if the method was removed."""
         if self.token is None:
             message = "charge: the stored method was removed, so nothing can be sent"
             raise Conflict(message, advice="charge another method, under a new operation id")
@@ -167,10 +169,10 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charged:
-    """How a charge ended: ``observation`` where the gateway made a payment of it, ``decline`` where it said no.
+    """How a charge ended: ``observation`` if the gateway made a payment of it, ``decline`` if the gateway refused.
 
-    A declined charge may have both. Whether the method must rest then is read off ``decline.suspends``.
-    ``NOT_ATTEMPTED``: an earlier try was looked for, the gateway has none, and it cannot be made again.
+    A declined charge may have both. ``decline.suspends`` says whether the method must rest. ``NOT_ATTEMPTED``
+    means that the gateway has no earlier try, and that the charge cannot be sent again.
     """
 
     outcome: Outcome
@@ -198,7 +200,7 @@ class TransactionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTransaction:
-    """One movement as the gateway lists it. ``reference`` is ours where the gateway repeats it."""
+    """One movement in the gateway's list. ``reference`` is ours, if the gateway repeats it."""
 
     kind: TransactionKind
     number: str
@@ -206,12 +208,12 @@ class ProviderTransaction:
     reference: str | None
     created_at: datetime | None
     decline: Decline | None = None
-    """Set for a movement that was tried and failed."""
+    """Set if the movement was tried and failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try of the payer's that failed."""
+    """One failed try of the payer."""
 
     number: str
     created_at: datetime | None
@@ -221,13 +223,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What the gateway says of a payment at one moment, in our words: cumulative totals, never deltas.
+    """What the gateway says about a payment at one moment, in our words: cumulative totals, never deltas.
 
-    ``submitted`` is what the gateway believes was asked for (the integrity check compares it with the
-    order); ``fee`` and ``discount`` are what it added or took off. ``reference`` and
-    ``order_reference`` are our own as the gateway repeats them, ``None`` where it does not.
-    ``refunded`` is ``None`` where refunds are objects of their own (``RefundsApart``): what was given
-    back is then what ``transactions`` lists, each by its number once.
+    ``submitted`` is the amount that the gateway believes was asked for; the integrity check compares it with the
+    order. ``fee`` and ``discount`` are what the gateway added or took off. ``reference`` and ``order_reference``
+    are ours as the gateway repeats them, ``None`` if it does not. Amounts are in minor units and include VAT.
+
+    ``refunded`` is ``None`` if refunds are objects of their own (``RefundsApart``). Then ``transactions`` lists
+    what was given back, each number once.
     """
 
     provider_reference: str
@@ -262,9 +265,9 @@ class Probe:
     found: str
     fix: str = ""
     gateway_time: datetime | None = None
-    """What the gateway says the time is; the core compares it with ours."""
+    """The gateway's time; the core compares it with ours."""
     expires_at: datetime | None = None
-    """When what was checked stops working; the core says so a month ahead."""
+    """When a checked thing, such as a certificate, stops working; the core warns a month ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +284,7 @@ class MandateSeen:
 class Inspection:
     """How a stored gateway body is read, for people and scripts: amounts in minor units, secrets masked.
 
-    ``None`` means that the body says nothing of it. ``note`` explains what is not obvious.
+    ``None`` means that the body does not say. ``note`` explains what is not obvious.
     """
 
     kind: str

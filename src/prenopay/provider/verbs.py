@@ -1,12 +1,12 @@
-"""What a payment provider is: one class, one protocol per thing it can do, and the values it deals in.
+"""What a payment provider is: one class, and one protocol for each thing it can do.
 
-A provider author sees no client library, no event loop, no clock and no database. Each verb is
-three steps: *encode* the request, ``await send(request)``, *read* the answer. It returns a value or
-raises one of ``prenopay.errors``; it never retries, never sleeps and keeps no state.
+A provider author sees no client library, no event loop, no clock and no database. Each verb is three steps:
+*encode* the request, ``await send(request)``, *read* the answer. It returns a value or raises an error of
+``prenopay.errors``. It never retries, never sleeps and keeps no state.
 
-What a provider can do it declares by inheriting the protocol (``class Mine(PaymentProvider,
-Captures, Refunds)``): a verb that is missing then fails when the class is built, and calling
-``payments.capture(…)`` on a provider that cannot capture is an error to the type checker.
+A provider declares what it can do: it inherits the protocol (``class Mine(PaymentProvider, Captures, Refunds)``).
+Then a missing verb fails when the class is built. A type checker reports an error for ``payments.capture(…)`` on a
+provider that cannot capture.
 """
 
 from __future__ import annotations
@@ -62,19 +62,19 @@ class PaymentProvider(ABC):
 
     @abstractmethod
     def check_order(self, order: Order) -> None:
-        """Raise ``InvalidOrder`` for what cannot be expressed to the gateway."""
+        """Raise ``InvalidOrder`` for an order that the gateway cannot express."""
 
     @abstractmethod
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """Make the payment known to the gateway.
 
-        Sending the same ``request`` again must make at most one payment that a payer can pay.
-        Raises ``DuplicateReference`` where the gateway says it has seen the reference.
+        If the same ``request`` is sent again, there must be at most one payment that a payer can pay. Raises
+        ``DuplicateReference`` if the gateway says that it has seen the reference.
         """
 
     @abstractmethod
     async def observe(self, send: Send, provider_reference: str) -> Observation:
-        """Read the payment's present state from the gateway, authenticated."""
+        """Read the payment's present state from the gateway, with our credentials."""
 
     @abstractmethod
     def next_check(self, state: PaymentState, age: timedelta) -> timedelta | None:
@@ -90,7 +90,7 @@ class Captures(Protocol):
 
     @abstractmethod
     async def capture(self, send: Send, request: ChangeRequest) -> Reply:
-        """Take ``request.amount``."""
+        """Take ``request.amount`` (VAT included)."""
         ...
 
 
@@ -99,7 +99,7 @@ class Cancels(Protocol):
 
     @abstractmethod
     async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
-        """Close an open payment, or release what is reserved and not yet taken."""
+        """Close an open payment, or release money that is reserved and not yet taken."""
         ...
 
 
@@ -108,7 +108,7 @@ class Refunds(Protocol):
 
     @abstractmethod
     async def refund(self, send: Send, request: ChangeRequest) -> Reply:
-        """Give back ``request.amount``."""
+        """Give back ``request.amount`` (VAT included)."""
         ...
 
 
@@ -117,42 +117,46 @@ class StoresMandates(Protocol):
 
     @abstractmethod
     async def observe_methods(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
-        """Read the payer's stored methods that still work; ``UnsupportedOperation`` where payers are not known."""
+        """Read the payer's stored methods that still work.
+
+        Raises ``UnsupportedOperation`` if the gateway does not know payers.
+        """
         ...
 
     @abstractmethod
     async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
-        """Remove one stored method; one that is gone already is no error."""
+        """Remove one stored method. A method that is gone already is not an error."""
         ...
 
     @abstractmethod
     async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
-        """Remove every stored method of the payer, those of other systems of the merchant included.
+        """Remove every stored method of the payer, also those of the merchant's other systems.
 
-        Raises ``UnsupportedOperation`` where payers are not known: then each known method is removed by itself.
+        Raises ``UnsupportedOperation`` if the gateway does not know payers. Then each known method is removed on
+        its own.
         """
         ...
 
 
 class ChargesMandates(StoresMandates, Protocol):
-    """Takes money on a stored method, the payer absent."""
+    """Takes money on a stored method while the payer is absent."""
 
     @abstractmethod
     async def charge(self, send: Send, request: ChargeRequest) -> Charged:
-        """Charge once. A decline is a result; raises ``OutcomeUnknown`` where it cannot be told.
+        """Charge once. A decline is a result; raises ``OutcomeUnknown`` if the outcome cannot be known.
 
-        ``request.again``: an earlier try under this reference may have moved the money. Unless the
-        gateway is known to refuse a repeated reference, it must not be sent: raise ``OutcomeUnknown``.
+        ``request.again``: an earlier try under this reference may have moved the money. Send again only if the
+        gateway is known to refuse a repeated reference; otherwise raise ``OutcomeUnknown``.
         """
         ...
 
 
 class RefundsApart(Refunds, Protocol):
-    """Its refunds are objects of their own: observing the payment says nothing of them."""
+    """Keeps refunds as objects of their own: observing the payment does not show them."""
 
     @abstractmethod
     async def observe_refund(self, send: Send, reference: str, currency: str) -> Reply:
-        """Read how the refund of our ``reference`` stands; one the gateway does not have is ``PENDING``."""
+        """Return the state of the refund with our ``reference``; it is ``PENDING`` if the gateway does not have it."""
         ...
 
 
@@ -170,20 +174,20 @@ class PaysOut(Protocol):
 
     @abstractmethod
     def write_payout(self, request: PayoutRequest) -> bytes:
-        """Return the signed instruction, which is stored and only ever sent as these bytes.
+        """Return the signed instruction. It is stored, and only these bytes are ever sent.
 
-        Raises ``InvalidOrder`` for what cannot be expressed.
+        Raises ``InvalidOrder`` for an order that the gateway cannot express.
         """
         ...
 
     @abstractmethod
     async def pay_out(self, send: Send, reference: str, body: bytes, *, again: bool) -> Reply:
-        """Send the instruction, at most once: ``again`` means to look first whether it was taken before."""
+        """Send the instruction at most once. ``again``: check first whether the gateway accepted it before."""
         ...
 
     @abstractmethod
     async def observe_payout(self, send: Send, reference: str) -> Reply:
-        """Read how the payout stands."""
+        """Return the state of the payout."""
         ...
 
 
@@ -192,21 +196,21 @@ class Updates(Protocol):
 
     @abstractmethod
     async def update(self, send: Send, request: ChangeRequest) -> Reply:
-        """Make ``request.amount`` and ``request.lines`` the payment's."""
+        """Change the payment to ``request.amount`` (VAT included) and ``request.lines``."""
         ...
 
 
 class ReceivesCallbacks(Protocol):
-    """Hears of changes from the gateway."""
+    """Reads the gateway's callbacks."""
 
     @abstractmethod
     def read_callback(self, request: CallbackRequest) -> Heard:
-        """Say what the callback speaks of, or what is wrong with it; never raises for bad bodies."""
+        """Return what the callback is about, or what is wrong with it. Never raises for a bad body."""
         ...
 
     @abstractmethod
     def callback_reply(self, *, accepted: bool) -> CallbackReply:
-        """Return what this gateway wants to hear."""
+        """Return the reply that this gateway expects."""
         ...
 
 
@@ -216,4 +220,4 @@ VERBS: Final[Mapping[OperationKind, tuple[type, str]]] = {
     OperationKind.REFUND: (Refunds, "refund"),
     OperationKind.UPDATE: (Updates, "update"),
 }
-"""Which protocol stands behind which kind of change."""
+"""The protocol and the method of each kind of change."""

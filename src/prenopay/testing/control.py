@@ -34,7 +34,7 @@ from prenopay.testing.faults import Fault, FaultPlan
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer, read_json
 from prenopay.testing.transcript import Transcript
 
-__all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "Controlled", "call_with"]
+__all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "Controlled", "PayerRefused", "call_with"]
 
 CONTROL_PREFIX: Final = "/__emulator__/"
 _YEARS: Final = 10 * 365 * 24 * 60 * 60
@@ -46,6 +46,10 @@ R = TypeVar("R")
 
 class ControlRefused(ValueError):
     """What was asked of the emulator cannot be done; the message says why."""
+
+
+class PayerRefused(ControlRefused):
+    """No payer could do this now; the message says why."""
 
 
 class Controlled(Protocol):

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol, final
@@ -19,7 +20,7 @@ from prenopay.ports import HttpRequest
 from prenopay.provider import PaymentProvider, ProviderConfig
 from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post, RetrySchedule
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.control import ControlRefused
+from prenopay.testing.control import ControlRefused, PayerRefused
 from prenopay.testing.faults import Fault, FaultPlan, meet
 from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, Outcome
 from prenopay.testing.transcript import Transcript
@@ -47,11 +48,8 @@ __all__ = [
     "StrangeStatus",
     "Totals",
     "an_order",
+    "refusing",
 ]
-
-
-class PayerRefused(ControlRefused):
-    """No payer could do this now; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +210,17 @@ class Gateway(ABC):
             message = f"the gateway has no payment {payment!r}"
             raise PayerRefused(message)
         return books[payment]
+
+
+@contextmanager
+def refusing() -> Generator[None]:
+    """Raise ``PayerRefused`` for what an emulator refuses, such as a payment that it does not have."""
+    try:
+        yield
+    except PayerRefused:
+        raise
+    except ControlRefused as error:
+        raise PayerRefused(str(error)) from error
 
 
 class GatewayMaker(Protocol):

@@ -1,4 +1,4 @@
-"""Callbacks as plain values: an HTTP call without a framework, the reply to it, and the addresses that we hand out."""
+"""Callbacks as plain values: an HTTP request without a framework, the reply to it, and the URLs that we hand out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 BODY_LIMIT_BYTES: Final = 64 * 1024
-"""No gateway's callback comes near this; a longer body is refused before it is read whole."""
+"""A longer body is refused before it is read whole. No gateway's callback comes near this."""
 
 _MAC_BYTES: Final = 16
 _KEY_LEAST: Final = 32
@@ -35,7 +35,7 @@ _ACCOUNT_PARTS: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackRequest:
-    """What came in: the raw body as bytes, never parsed or re-encoded by a framework."""
+    """A callback as it came in: the raw body as bytes, never parsed or encoded again by a framework."""
 
     path: str = field(repr=False)
     body: bytes = field(repr=False)
@@ -47,9 +47,9 @@ class CallbackRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackReply:
-    """What to answer the gateway: sent as it is, after the callback is safely stored.
+    """The reply to the gateway. The callback is stored safely by now: send the reply as it is.
 
-    ``address`` says what to work on after the reply has left, if anything.
+    ``address`` says what to work on after the reply was sent, if anything.
     """
 
     status: int
@@ -60,7 +60,7 @@ class CallbackReply:
 
 @dataclass(frozen=True, slots=True)
 class CallbackAddress:
-    """Whose callback it is, by the path: the account, and the subject unless the address is the account's own."""
+    """Whose callback it is, by its path: the account and the subject. An account's own address has no subject."""
 
     account: str
     subject: Subject | None = None
@@ -68,11 +68,11 @@ class CallbackAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What a provider reads out of a callback. Nothing in it is believed: it says where to look.
+    """What a provider reads in a callback. Nothing in it is trusted: it only says where to look.
 
-    ``names`` are the gateway's names (or our references) of what changed: at a subject's own address
-    they are compared with that subject, at an account's address they are the only clue. ``problem``
-    says why the body is not one of this gateway's; it is for people.
+    ``names`` are the gateway's names (or our references) of what changed. At a subject's own address they are
+    compared with that subject. At an account's address they are the only clue. ``problem`` says why the body is
+    not one of this gateway's; it is for people.
     """
 
     names: tuple[str, ...] = ()
@@ -82,11 +82,13 @@ class Heard:
 class CallbackUrls:
     """Makes and checks callback URLs that are capabilities.
 
-    A subject has ``{base}/{account}/{kind}/{id}/{mac}``. An account has ``{base}/{account}/{mac}``, for
-    gateways that take one address for everything. The MAC is HMAC-SHA256 under the host's key, so a
-    forged path is refused before any database or network work. Several keys may be valid at once: the
-    first signs, all verify. To rotate, put the new key first. Drop the old one when its payments have
-    ended (a payment page lives 28 days) and the addresses of accounts are registered again.
+    The URL of a subject is ``{base}/{account}/{kind}/{id}/{mac}``. The URL of an account is
+    ``{base}/{account}/{mac}``, for gateways that take one address for everything. The MAC is HMAC-SHA256 under the
+    host's key, so a forged path is refused before any database or network work.
+
+    Several keys may be valid at once: the first makes URLs, all of them verify. To rotate, put the new key first.
+    Drop the old key when its payments have ended (a payment page lives 28 days) and the addresses of accounts are
+    registered again.
     """
 
     def __init__(self, base_url: str, keys: Sequence[Secret | str]) -> None:
@@ -112,7 +114,7 @@ class CallbackUrls:
         self._keys = tuple(key.reveal().encode() for key in secrets)
 
     def url(self, account: str, subject: Subject | None = None) -> str:
-        """Return the URL that the gateway is given for one subject, or for all of an account."""
+        """Return the callback URL of one subject, or of a whole account."""
         parts = _parts(account, subject)
         return "/".join([self.base_url, *parts, _mac(self._keys[0], parts)])
 
@@ -150,10 +152,10 @@ def source_address(
     request: CallbackRequest,
     trusted_proxies: Sequence[str],
 ) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address a callback came from, walking back over proxies that are trusted by name.
+    """Return the address that a callback came from, behind the proxies that are trusted.
 
-    ``X-Forwarded-For`` is read from the right, and only as far as each hop that wrote it is trusted;
-    ``None`` where an address cannot be read.
+    ``X-Forwarded-For`` is read from the right, and only while the hop that wrote the entry is in
+    ``trusted_proxies``. Returns ``None`` if an address cannot be read.
     """
     proxies = [ipaddress.ip_network(network) for network in trusted_proxies]
     forwarded = next((value for name, value in request.headers.items() if name.lower() == "x-forwarded-for"), "")
@@ -165,7 +167,7 @@ def source_address(
         except ValueError:
             return None
         if isinstance(address, ipaddress.IPv6Address):
-            # A socket for both shows a caller that came by IPv4 as mapped. A zone ("%eth0") means nothing elsewhere,
+            # A socket for IPv4 and IPv6 shows an IPv4 caller as mapped. A zone ("%eth0") means nothing elsewhere,
             # and may be any text of any length.
             address = address.ipv4_mapped or ipaddress.IPv6Address(int(address))
         if not hops or not any(address in network for network in proxies):

@@ -1,4 +1,4 @@
-"""What happened to a subject, in one normalised value: the host hears it once it is durable, in order."""
+"""What happened to a subject, as one value for all gateways. The host receives it once it is durable, in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EventKind(StrEnum):
 
     AUTHORIZED = "payment.authorized"
     CAPTURED = "payment.captured"
-    """Money arrived: open access. ``amount`` is what arrived now, ``captured`` the total."""
+    """Money arrived: open access. ``amount`` is what arrived now, ``captured`` is the total."""
     REFUNDED = "payment.refunded"
     CANCELLED = "payment.cancelled"
     DECLINED = "payment.declined"
@@ -28,17 +28,17 @@ class EventKind(StrEnum):
     ATTEMPT_DECLINED = "payment.attempt_declined"
     """The payer tried and was refused; the payment is still open."""
     FLAGGED = "payment.flagged"
-    """A person should look: see ``flag``."""
+    """A person must look at the payment: see ``flag``."""
     MANDATE_ACTIVE = "mandate.active"
     """The payer's method is stored and may be charged: see ``mandate_id``."""
     MANDATE_EXPIRING = "mandate.expiring"
-    """The card runs out soon: ask the payer for another."""
+    """The card expires soon: ask the payer for another."""
     MANDATE_SUSPENDED = "mandate.suspended"
-    """A decline says that the method must not be charged (for now): ask the payer. See ``decline``."""
+    """A decline forbids charges on the method, for now or for good: ask the payer. See ``decline``."""
     MANDATE_ENDED = "mandate.ended"
-    """Replaced, removed or gone at the gateway: see ``detail``."""
+    """The mandate was replaced or removed, or the gateway no longer has it: see ``detail``."""
     OPERATION_DECLINED = "operation.declined"
-    """A capture, cancel or refund was refused in the end: see ``operation_id`` and ``decline``."""
+    """The gateway refused a capture, cancel or refund in the end: see ``operation_id`` and ``decline``."""
     PAYOUT_PAID = "payout.paid"
     """The payee has the money: see ``amount`` and ``operation_id``."""
     PAYOUT_DECLINED = "payout.declined"
@@ -47,15 +47,15 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One change of one subject. The host hears it at least once, and in order per subject.
+    """One change of one subject. The host receives it at least once, and in order per subject.
 
-    ``event_id`` is stable over repeats: remember it where a handler must act once only. ``number`` counts
-    a subject's events from 1. Amounts are in minor units and include VAT. ``raw`` is the gateway's answer
-    behind the event, redacted: for support, not for decisions.
+    ``event_id`` is the same when an event is delivered again: remember it if a handler must act only once.
+    ``number`` counts a subject's events from 1. Amounts are in minor units (öre) and include VAT. ``raw`` is the
+    gateway's answer behind the event, with secrets masked: for support, not for decisions.
 
-    ``state``, ``captured`` and ``refunded`` are the payment's, and ``None`` for other subjects; ``amount`` is
-    ``None`` for a mandate. An event of a mandate has the ``payment_id`` and ``order_reference`` of the payment
-    that stored it. Both are empty where there is no payment.
+    ``state``, ``captured`` and ``refunded`` are those of the payment, and ``None`` for other subjects. ``amount``
+    is ``None`` for a mandate. An event of a mandate has the ``payment_id`` and ``order_reference`` of the payment
+    that stored it. Both are empty if there is no payment.
     """
 
     event_id: str
@@ -85,7 +85,7 @@ class Event:
 
 
 EventHandler: TypeAlias = Callable[[Event], None]
-"""The host's handler in blocking code. Raising means: not done, notify me again later."""
+"""The host's handler in blocking code. If it raises, the event is delivered again later."""
 
 AsyncEventHandler: TypeAlias = Callable[[Event], Awaitable[None]]
-"""The host's handler in async code. Raising means: not done, notify me again later."""
+"""The host's handler in async code. If it raises, the event is delivered again later."""

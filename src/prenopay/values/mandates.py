@@ -1,6 +1,6 @@
-"""A payer's standing consent, whatever the rail: what was agreed, how it is shown, where it stands.
+"""A payer's stored method and consent on any rail: what the payer agreed to, how it is shown, its state.
 
-The secret token inside it never stands in these values: the ledger keeps it apart, encrypted.
+These values never hold the secret token. The ledger stores the token apart, encrypted.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ class MandateKind(StrEnum):
 
 
 class MandateState(StrEnum):
-    """Where a mandate stands."""
+    """The state of a mandate."""
 
     PROPOSED = "proposed"
     """The payer was asked; nothing is stored yet."""
     PENDING = "pending"
-    """The payer agreed; the gateway has not said so yet."""
+    """The payer agreed; the gateway has not confirmed it yet."""
     ACTIVE = "active"
     SUSPENDED = "suspended"
-    """Not charged until something changes: a decline said never, or a ceiling was reached."""
+    """Not charged until something changes: a decline forbids it, or a ceiling was reached."""
     EXPIRING = "expiring"
     """Works, but not for long: ask the payer for another."""
     EXPIRED = "expired"
     REPLACED = "replaced"
     REVOKED = "revoked"
-    """The payer took it back."""
+    """The payer withdrew the consent, or the gateway no longer has the method."""
     DELETED = "deleted"
 
     @property
@@ -75,17 +75,17 @@ class ConsentKind(StrEnum):
     FIXED = "fixed"
     """The amount that was named, every time."""
     VARIABLE = "variable"
-    """Amounts that vary, up to the most that was named, if any."""
+    """Amounts that vary, up to ``most`` if it is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What the payer agreed to: kept as evidence, for as long as the mandate and its charges are.
+    """What the payer agreed to. It is evidence: it is kept as long as the mandate and its charges.
 
-    ``text_version`` names the text that was shown, ``channel`` where (``web``, ``phone``, ``import``).
-    ``most`` is the fixed amount, or the bound of a variable one; it includes VAT. ``until`` is the last
-    day on which the method may be remembered (``None``: until the payer takes it back).
-    Raises ``InvalidOrder``.
+    ``text_version`` names the text that was shown. ``channel`` says where it was shown (``web``, ``phone``,
+    ``import``). ``most`` is the amount of a ``FIXED`` consent, or the highest amount of a ``VARIABLE`` one, VAT
+    included. ``until`` is the last day on which the method may be stored (``None``: until the payer withdraws the
+    consent). Raises ``InvalidOrder``.
     """
 
     kind: ConsentKind = ConsentKind.VARIABLE
@@ -113,11 +113,11 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreMethod:
-    """Asks that the method the payer pays with is stored, for later charges.
+    """Asks to store the method that the payer pays with, for later charges.
 
-    ``asks_in_page`` lets the gateway's page ask the payer with a checkbox of its own, where it can;
-    otherwise the host has asked, and ``consent`` says how. ``replaces`` is the mandate that the new
-    one takes the place of once it works.
+    With ``asks_in_page`` the gateway's page asks the payer with a checkbox of its own, where it can. Otherwise the
+    host has asked, and ``consent`` says how. ``replaces`` names an older mandate: the new one replaces it as soon
+    as the new one works. Raises ``InvalidOrder``.
     """
 
     consent: Consent
@@ -133,10 +133,10 @@ class StoreMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodSeen:
-    """A stored method as the gateway names it; ``token`` is the secret, ``display`` is for people.
+    """A stored method as the gateway names it. ``token`` is the secret, ``display`` is for people.
 
-    ``card_key`` is the same for two tokens of one card (card-scheme ceilings count per card), empty
-    where the gateway says too little.
+    ``card_key`` is the same for two tokens of one card, because card-scheme ceilings count per card. It is empty
+    if the gateway does not say enough.
     """
 
     kind: MandateKind
@@ -152,9 +152,8 @@ class MethodSeen:
 class Mandate:
     """A stored method and the consent behind it. Charge it while ``state.is_chargeable``.
 
-    ``display`` is for the payer (``Visa •••• 0004, 12/27``). ``payment_id`` is the payment during which
-    it was stored, ``replaced_by`` the mandate that took its place; ``reason`` says why it is suspended
-    or over.
+    ``display`` is for the payer (``Visa •••• 0004, 12/27``). ``payment_id`` is the payment that stored it.
+    ``replaced_by`` is the mandate that replaced it. ``reason`` says why it is suspended or has ended.
     """
 
     mandate_id: str
@@ -188,7 +187,7 @@ class MandateChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportProblem:
-    """Why one line of a file of tokens was not taken: the line, the column, what to do."""
+    """Why one line of a token file was refused: the line, the column, and what to do."""
 
     line: int
     column: str
@@ -197,7 +196,7 @@ class ImportProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What an import did, or (``dry_run``) would do: nothing is taken while there are ``problems``."""
+    """What an import did, or (``dry_run``) would do. Nothing is imported while there are ``problems``."""
 
     dry_run: bool
     added: int

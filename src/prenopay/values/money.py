@@ -25,22 +25,23 @@ _MINOR_DIGITS: Final = {
 }
 """Currencies whose minor unit is not a hundredth (ISO 4217 table A.1)."""
 _MOST_DIGITS: Final = 15
-"""What a person types is not longer; with it every database column holds the minor units."""
+"""The most digits of an amount that a person types. Every database column can hold such an amount."""
 
 
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in whole minor units: ``Money(14900, "SEK")`` is 149 kronor.
 
-    Raises ``TypeError`` for anything but an ``int`` (floats and bools included), for arithmetic with
-    anything but money, and ``ValueError`` for arithmetic or order between two currencies.
+    Raises ``TypeError`` for an amount that is not an ``int`` (a float or a bool), and for arithmetic with anything
+    but money. Raises ``ValueError`` for an amount beyond 64 bits, for a currency that is not three capital letters
+    (ISO 4217), and for arithmetic or order between two currencies.
     """
 
     minor: int
     currency: str
 
     def __post_init__(self) -> None:
-        """Refuse what is not a whole number of minor units of a currency."""
+        """Refuse an amount that is not a whole number of minor units of a currency."""
         if type(self.minor) is not int:
             message = (
                 f"Money takes whole minor units as int, not {self.minor!r} ({type(self.minor).__name__}); "
@@ -48,7 +49,7 @@ class Money:
             )
             raise TypeError(message)
         if abs(self.minor) > _MOST:
-            message = f"{self.minor} is more than any ledger holds"
+            message = f"{self.minor} does not fit in the 64 bits of a database column"
             raise ValueError(message)
         if type(self.currency) is not str or not _CURRENCY.fullmatch(self.currency):
             message = f"currency must be three capital letters (ISO 4217), not {self.currency!r}"
@@ -56,12 +57,16 @@ class Money:
 
     @classmethod
     def zero(cls, currency: str) -> Money:
-        """Return nothing, in ``currency``."""
+        """Return an amount of zero in ``currency``."""
         return cls(0, currency)
 
     @classmethod
     def from_decimal(cls, amount: Decimal | str, currency: str) -> Money:
-        """Read what a person typed in major units (``"149.50"``); refuses parts of a minor unit."""
+        """Return the amount that a person typed in major units (``"149.50"``).
+
+        Raises ``ValueError`` for a text that is not an amount, for too many digits, and for parts of a minor unit.
+        Raises ``TypeError`` for anything but a ``Decimal`` or a text.
+        """
         if not isinstance(amount, Decimal | str):
             message = f"from_decimal reads a Decimal or a text, not {type(amount).__name__}"
             raise TypeError(message)
@@ -80,11 +85,14 @@ class Money:
         return cls(minor.numerator, currency)
 
     def to_decimal(self) -> Decimal:
-        """Return the amount in major units, exactly, whatever the thread's decimal context."""
+        """Return the exact amount in major units. The thread's decimal context does not matter."""
         return Decimal(f"{self.minor}E-{_minor_digits(self.currency)}")
 
     def allocate(self, weights: Sequence[int]) -> tuple[Money, ...]:
-        """Divide by ``weights`` without loss: the parts add up, and differ from exact by under one unit."""
+        """Divide by ``weights``. The parts add up, and each is within one minor unit of its exact share.
+
+        Raises ``ValueError`` for weights that are negative, not whole, or all zero.
+        """
         if any(type(weight) is not int or weight < 0 for weight in weights) or not sum(weights):
             message = f"weights must be whole numbers, none negative and not all zero: {weights!r}"
             raise ValueError(message)
@@ -99,7 +107,7 @@ class Money:
         return tuple(Money(sign * part, self.currency) for part in parts)
 
     def vat_share(self, percent: Decimal | int) -> Money:
-        """Return the VAT that this amount, which includes it, holds at ``percent`` (half rounds away from zero)."""
+        """Return the VAT inside this amount, which includes VAT at ``percent``; a half rounds away from zero."""
         if isinstance(percent, bool) or not isinstance(percent, Decimal | int):
             message = f"a VAT rate is an int or a Decimal, not {type(percent).__name__}"
             raise TypeError(message)

@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 _MOST_LINES: Final = 500
-"""A limit on everything: no publisher's order has more lines, and a payment page shows far fewer."""
+"""The most lines of an order. No publisher's order has more, and a payment page shows far fewer."""
 _NUMBER_MOST: Final = 1_000_000_000
-"""More of anything, or a higher VAT rate, is a mistake."""
+"""A larger number or a higher VAT rate is a mistake."""
 
 
 class Instrument(StrEnum):
-    """A way to pay, in our word. A gateway may name others: they stay readable as plain text."""
+    """A way to pay, in prenopay's word. Other names that a gateway uses stay readable as plain text."""
 
     CARD = "card"
     SWISH = "swish"
@@ -60,7 +60,7 @@ class CaptureMode(StrEnum):
     AUTOMATIC = "automatic"
     """At once, by prenopay: for what is delivered at once, such as a digital subscription."""
     MANUAL = "manual"
-    """When the host calls ``capture``: for goods, which law and card rules want shipped first."""
+    """When the host calls ``capture``: for goods, because law and card rules want them shipped first."""
 
 
 class Initiator(StrEnum):
@@ -78,7 +78,7 @@ class PageStyle(StrEnum):
     SEAMLESS = "seamless"
     """The gateway's script draws the page inside one of the host's own pages."""
     PHONE = "phone"
-    """The request goes to the app on the payer's phone (``payer.phone``), which the payer opens by hand."""
+    """The request goes to the app on the payer's phone (``payer.phone``); the payer opens the app by hand."""
 
 
 class LineKind(StrEnum):
@@ -116,10 +116,10 @@ class ShippedTo(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
-    """One line of an order. ``amount`` is for the whole line and includes VAT (in öre).
+    """One line of an order. ``amount`` is for the whole line and includes VAT, in minor units (öre).
 
-    ``quantity`` has at most four decimals; ``vat_percent`` is a rate such as ``6`` or ``25``;
-    ``vat`` is worked out from it when left out. A discount has a negative amount.
+    ``quantity`` has at most four decimals. ``vat_percent`` is a rate such as ``6`` or ``25``; ``vat`` is computed
+    from it when left out. A discount has a negative amount. Raises ``InvalidOrder``.
     """
 
     name: str
@@ -138,10 +138,10 @@ class OrderLine:
     item_url: str = ""
     image_url: str = ""
     only_with: tuple[str, ...] = ()
-    """Instruments a fee or discount belongs to, in the gateway's own words (invoice kinds)."""
+    """The instruments that a fee or discount belongs to, in the gateway's own words (invoice kinds)."""
 
     def __post_init__(self) -> None:
-        """Refuse lines whose numbers cannot be right, naming the field."""
+        """Refuse a line whose numbers cannot be right; the error names the field."""
         _require(bool(self.name.strip()), "lines.name", "every order line needs a name")
         _require(isinstance(self.amount, Money), "lines.amount", "must be Money in minor units")
         for name, number, decimals in (("quantity", self.quantity, 4), ("vat_percent", self.vat_percent, 2)):
@@ -160,7 +160,7 @@ class OrderLine:
 
     @property
     def price_of_one(self) -> Money:
-        """``unit_price``, or the line divided by its quantity where that was left out."""
+        """``unit_price``; if it was left out, the line's amount divided by its quantity."""
         if self.unit_price is not None:
             return self.unit_price
         exact = Decimal(self.amount.minor) / Decimal(self.quantity)
@@ -187,9 +187,9 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayerHistory:
-    """What the host knows of the payer's account with it: raises the odds that 3-D Secure asks nothing.
+    """What the host knows about the payer's account with it; it makes a 3-D Secure question less likely.
 
-    Days are whole days since the event; ``None`` means not known, ``0`` means during this purchase.
+    Days are whole days since the event. ``None`` means not known, ``0`` means during this purchase.
     """
 
     account_age_days: int | None = None
@@ -203,10 +203,10 @@ class PayerHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
-    """Who pays. Everything is optional; more facts raise the odds of a frictionless 3-D Secure.
+    """Who pays. Every field is optional; more facts make a 3-D Secure question less likely.
 
-    ``reference`` is the host's stable pseudonym for the payer: never an e-mail or personal number,
-    and never shared by two people, because the gateway keys stored cards by it.
+    ``reference`` is the host's stable pseudonym for the payer. Never use an e-mail address or a personal number,
+    and never share one between two people: the gateway finds stored cards by it.
     """
 
     reference: str = ""
@@ -230,7 +230,7 @@ class Payer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskFacts:
-    """What the host knows of this purchase, for the issuer's judgement."""
+    """What the host knows about this purchase, which helps the issuer to judge the risk."""
 
     delivery_email: str = field(default="", repr=False)
     delivery_time: DeliveryTime | None = None
@@ -247,12 +247,12 @@ class RiskFacts:
 class Order:
     """What the host asks to be paid.
 
-    ``amount`` includes VAT. When ``lines`` are given they must add up to ``amount``; ``vat`` is then
-    their sum, and otherwise what the host states (zero when left out).
+    ``amount`` includes VAT, in minor units (öre). If there are ``lines``, they must add up to ``amount``, and the
+    VAT is the sum of theirs. Without lines the VAT is ``vat`` (zero when left out).
 
-    ``instruments`` restricts *and* orders the payment menu (empty: the whole menu); ``only_instrument``
-    locks it to one, where the agreement allows. ``extra`` is merged into the request last: a way to use
-    a gateway field that prenopay has no word for.
+    ``instruments`` restricts *and* orders the payment menu (empty: the whole menu). ``only_instrument`` locks the
+    menu to one instrument, where the agreement allows it. ``extra`` is merged into the request last: use it for a
+    gateway field that prenopay has no word for.
 
     Raises ``InvalidOrder`` (a ``ValueError``) whose ``field`` names what is wrong.
     """
@@ -260,10 +260,10 @@ class Order:
     amount: Money
     description: str
     return_url: str
-    """Where the payer comes back to; empty only where the merchant starts the payment."""
+    """The URL that the payer comes back to. It may be empty only if the merchant starts the payment."""
     cancel_url: str = ""
     payment_page_url: str = ""
-    """Seamless only: the host's page that holds the payment frame, to which apps and 3-D Secure return."""
+    """Seamless only: the host's page with the payment frame. Apps and 3-D Secure return to it."""
     order_reference: str = ""
     lines: tuple[OrderLine, ...] = ()
     vat: Money | None = None
@@ -278,41 +278,41 @@ class Order:
     age_limit: int | None = None
     payer_user_agent: str = ""
     store: StoreMethod | None = None
-    """Store the method for later charges; with an ``amount`` of zero it is stored without a purchase."""
+    """Stores the method for later charges. With an ``amount`` of zero it is stored without a purchase."""
     pay_with: str = ""
-    """A ``ONE_CLICK`` mandate of the payer's, offered in the gateway's page: the payer says yes there."""
+    """A ``ONE_CLICK`` mandate of the payer. The gateway's page offers it, and the payer accepts it there."""
     initiator: Initiator = Initiator.PAYER
     paid_by_staff: bool = False
-    """Card details are typed by the merchant's staff, from the phone or a letter (MOTO), where agreed."""
+    """The merchant's staff types the card details, from the phone or a letter (MOTO), where the agreement allows it."""
     metadata: Mapping[str, str | int | bool | Decimal] = field(
         default_factory=dict[str, str | int | bool | Decimal],
         hash=False,
     )
     valid_for: timedelta | None = None
-    """After this the sweep closes an unpaid order (default: as long as the gateway keeps its page open)."""
+    """How long the payer may pay; then the sweep closes the order (default: as long as the gateway's page is open)."""
     extra: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
     def __post_init__(self) -> None:
         """Refuse an order that cannot be right, before anything is stored or sent."""
         _require(isinstance(self.amount, Money), "amount", "must be Money in minor units, such as Money(14900, 'SEK')")
-        least = 0 if self.store else 1  # nothing is paid where a method is only stored
+        least = 0 if self.store else 1  # an order that only stores a method may have an amount of zero
         _require(self.amount.minor >= least, "amount", f"must be more than zero, not {self.amount}")
         if self.store or self.pay_with:
             known = self.payer is not None and bool(self.payer.reference)
             _require(known, "payer.reference", "a stored method belongs to someone: name the payer")
         if self.is_verification:
-            _require(not self.lines, "lines", "nothing is bought where a method is only stored")
-            _require(not self.pay_with, "pay_with", "nothing is paid where a method is only stored")
-        _require(bool(self.description.strip()), "description", "the payer must be told what is paid for")
+            _require(not self.lines, "lines", "must be empty: an amount of zero stores the method only")
+            _require(not self.pay_with, "pay_with", "must be empty: an amount of zero stores the method only")
+        _require(bool(self.description.strip()), "description", "must not be empty: say what the payer pays for")
         comes_back = bool(self.return_url) or self.initiator is Initiator.MERCHANT
-        _require(comes_back, "return_url", "the payer must have somewhere to come back to")
+        _require(comes_back, "return_url", "must not be empty: name the URL that the payer comes back to")
         _require(len(self.lines) <= _MOST_LINES, "lines", f"at most {_MOST_LINES} lines, not {len(self.lines)}")
         if self.vat is not None:
             _require(isinstance(self.vat, Money), "vat", "must be Money in minor units")
             in_amount = self.vat.currency == self.amount.currency and 0 <= self.vat.minor <= self.amount.minor
             _require(in_amount, "vat", f"{self.vat} is not a part of {self.amount}")
         if self.valid_for is not None:
-            _require(self.valid_for > timedelta(0), "valid_for", "must be more than nothing")
+            _require(self.valid_for > timedelta(0), "valid_for", "must be more than zero")
         if self.lines:
             are_lines = all(isinstance(line, OrderLine) for line in self.lines)
             _require(are_lines, "lines", "every line must be an OrderLine")
@@ -333,11 +333,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutOrder:
-    """Money the host wants sent to someone: a prize, a freelancer's fee, a refund that came too late.
+    """Money that the host sends to someone: a prize, a freelancer's fee, a refund that came too late.
 
-    ``amount`` is what arrives; there is no VAT in it. ``payee_personal_number`` (12 digits) makes the
-    gateway check that the phone is that person's. ``reference`` is the host's own, shown in its bank's
-    reports. Raises ``InvalidOrder``.
+    ``amount`` is what arrives, in minor units (öre); there is no VAT in it. If ``payee_personal_number`` (12
+    digits) is given, the gateway checks that the phone belongs to that person. ``reference`` is the host's own;
+    the reports of its bank show it. Raises ``InvalidOrder``.
     """
 
     amount: Money
@@ -347,15 +347,18 @@ class PayoutOrder:
     reference: str
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be right, before anything is stored or sent."""
+        """Refuse an order that cannot be right, before anything is stored or sent."""
         _require(isinstance(self.amount, Money), "amount", "must be Money in minor units, such as Money(14900, 'SEK')")
         _require(self.amount.minor > 0, "amount", f"must be more than zero, not {self.amount}")
-        _require(bool(self.payee_phone.strip()), "payee_phone", "someone must receive the money")
-        _require(bool(self.reference.strip()), "reference", "the bank's reports must be able to name it")
+        _require(bool(self.payee_phone.strip()), "payee_phone", "must not be empty: this phone gets the money")
+        _require(bool(self.reference.strip()), "reference", "must not be empty: the bank's reports show it")
 
 
 def sums_of(lines: tuple[OrderLine, ...]) -> tuple[Money, Money]:
-    """Return amount and VAT of ``lines``; a line for some instruments only is added by the gateway, so not here."""
+    """Return amount and VAT of ``lines``.
+
+    A line with ``only_with`` does not count, because the gateway adds it later.
+    """
     nothing = Money.zero(lines[0].amount.currency)
     counted = [line for line in lines if not line.only_with]
     return sum((line.amount for line in counted), nothing), sum((line.vat_amount for line in counted), nothing)

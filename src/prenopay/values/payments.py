@@ -53,15 +53,15 @@ class OperationId(str):
 
     @classmethod
     def of(cls, *parts: str | int) -> Self:
-        """Join what names the operation, such as ``of("refund", order_number, 1)``."""
+        """Join the parts that name the operation, such as ``of("refund", order_number, 1)``."""
         return cls(":".join(str(part) for part in parts))
 
 
 class PaymentState(StrEnum):
-    """Where a payment stands. Refunds are sums, not states."""
+    """The state of a payment. Refunds are sums, not states."""
 
     CREATED = "created"
-    """Written down here, not yet known to be at the gateway."""
+    """Stored here; not yet known to be at the gateway."""
     PENDING = "pending"
     """Open at the gateway: the payer may pay."""
     AUTHORIZED = "authorized"
@@ -75,7 +75,7 @@ class PaymentState(StrEnum):
     EXPIRED = "expired"
     """Ended because nobody paid in time."""
     UNKNOWN = "unknown"
-    """Sent, no answer: settled by ``resolve`` or the sweep."""
+    """The request was sent and no answer came: ``resolve`` or the sweep settles it."""
 
 
 class Action(StrEnum):
@@ -96,23 +96,23 @@ class OperationKind(StrEnum):
     CANCEL = "cancel"
     REFUND = "refund"
     CHARGE = "charge"
-    """Takes money on a mandate, the payer absent."""
+    """Takes money on a mandate while the payer is absent."""
     PAYOUT = "payout"
     """Sends money to someone."""
 
 
 class Outcome(StrEnum):
-    """How an operation ended, or has not yet."""
+    """How an operation ended, or that it has not ended yet."""
 
     SUCCEEDED = "succeeded"
     PENDING = "pending"
-    """Accepted; the result comes later (a callback or the sweep brings it)."""
+    """Accepted; a callback or the sweep brings the result later."""
     DECLINED = "declined"
     """Tried, and refused by issuer, bank or gateway: see ``decline``."""
     NOT_ATTEMPTED = "not_attempted"
     """Certainly nothing happened: the same id may be used again."""
     UNKNOWN = "unknown"
-    """Sent, no answer (yet): ``resolve`` looks it up."""
+    """Sent, and no answer came (yet): ``resolve`` looks it up."""
 
 
 class DeclineKind(StrEnum):
@@ -188,9 +188,9 @@ class Decline:
 
     @property
     def suspends(self) -> bool:
-        """Whether the stored method must rest: until ``not_before``, or for good where none is given.
+        """Whether the stored method must rest: until ``not_before``, or for good if it is ``None``.
 
-        A ceiling without a known end does not suspend: the method would rest for good.
+        A ceiling with an unknown end does not suspend the method, because the method would rest for good.
         """
         if self.code is DeclineCode.LIMIT_EXCEEDED:
             return self.not_before is not None
@@ -211,7 +211,7 @@ class FlagKind(StrEnum):
     UNCERTAIN = "uncertain"
     """The gateway itself does not know whether money moved: ask the payer to look, and the bank."""
     CONTRADICTION = "contradiction"
-    """The gateway reports totals that cannot be, such as more refunded than captured."""
+    """The gateway reports impossible totals, such as more refunded than captured."""
     UNREADABLE_STATUS = "unreadable_status"
     """The gateway reports a status that prenopay does not know."""
     FOREIGN_CALLBACK = "foreign_callback"
@@ -243,10 +243,10 @@ class SeamlessView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSwitch:
-    """How the payer's banking app gets to the payment, where the gateway has no page of its own.
+    """How the payer's banking app opens the payment, if the gateway has no page of its own.
 
-    On a phone the payer follows ``app_url``; on a desktop ``qr_content`` is shown as a QR code and the
-    page waits. Whoever has ``token`` can open the payment in the app: show it to the payer only.
+    On a phone the payer follows ``app_url``. On a desktop the host shows ``qr_content`` as a QR code, and the page
+    waits. Anyone with ``token`` can open the payment in the app: show it only to the payer.
     """
 
     token: str = field(repr=False)
@@ -258,10 +258,10 @@ class AppSwitch:
 class Payment:
     """One attempt to collect an order, as the books have it.
 
-    ``amount`` is what was ordered, ``due`` the same after a fee or discount that the gateway added
-    (then flagged ``ADJUSTED``). The others are cumulative: ``captured`` is all that was ever taken,
-    ``refunded`` all that was ever given back. All include VAT. Open access when ``is_paid``; a state alone never says
-    how much arrived.
+    ``amount`` is what was ordered. ``due`` is the same after a fee or discount that the gateway added (then the
+    payment is flagged ``ADJUSTED``). The other amounts are cumulative: ``captured`` is all money ever taken,
+    ``refunded`` is all money ever given back. All are in minor units (öre) and include VAT. Open access when
+    ``is_paid``: a state alone does not say how much arrived.
     """
 
     payment_id: str
@@ -291,7 +291,7 @@ class Payment:
 
     @property
     def is_paid(self) -> bool:
-        """Whether the whole order has been taken (what was refunded since does not change that)."""
+        """Whether the whole order was taken. Later refunds do not change that."""
         return self.state is PaymentState.CAPTURED and self.captured >= self.due and not self.quarantined
 
     @property
@@ -302,10 +302,10 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One thing asked of the gateway, and how it ended.
+    """One request to the gateway that changes something, and how it ended.
 
-    ``amount`` includes VAT (``None`` for a cancel); ``reference`` is what the gateway knows it by.
-    ``subject`` is what it was asked for: a payment, or a payout.
+    ``amount`` is in minor units (öre) and includes VAT (``None`` for a cancel). ``reference`` is its name at the
+    gateway. ``subject`` is what it changes: a payment or a payout.
     """
 
     operation_id: str
@@ -323,7 +323,7 @@ class Operation:
 
     @property
     def payment_id(self) -> str:
-        """The payment it was asked for; empty for a payout."""
+        """The payment that it changes; empty for a payout."""
         return self.subject.id if self.subject.kind is SubjectKind.PAYMENT else ""
 
     @property
@@ -334,10 +334,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payout:
-    """Money sent to someone, and how that ended. ``reference`` is what the gateway knows it by.
+    """Money sent to someone, and how that ended. ``reference`` is its name at the gateway.
 
-    ``amount`` is what arrives; there is no VAT in it.
-    ``DECLINED`` means that it did not leave; ``UNKNOWN`` stays so until the gateway can say.
+    ``amount`` is what arrives, in minor units (öre); there is no VAT in it. ``DECLINED`` means that the money did
+    not leave. ``UNKNOWN`` stays until the gateway can say.
     """
 
     payout_id: str

@@ -1,7 +1,7 @@
 """Takes callbacks over ASGI: mount the app in Starlette, FastAPI, Django or any other ASGI host.
 
-The app stores the callback and replies to the gateway. Then, in the same call, prenopay looks at the
-payment. If that fails, the callback stays in the inbox for the sweep.
+The callback is stored, and the gateway gets its reply. Only then, in the same call, prenopay looks at the payment.
+If that fails, the callback stays in the inbox for the sweep.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class CallbackApp:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Read the body, and stop where it is too large. Return ``None`` if the caller hung up."""
+    """Read the body, up to one byte more than the limit; ``None`` if the caller hung up."""
     body = bytearray()
     while True:
         message = await receive()
@@ -74,7 +74,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 async def _answer(send: Send, reply: CallbackReply) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    if reply.status != HTTPStatus.NO_CONTENT:  # a 204 has neither length nor type
+    if reply.status != HTTPStatus.NO_CONTENT:  # it has neither
         headers.append((b"content-length", str(len(reply.body)).encode()))
         headers.append((b"content-type", b"text/plain; charset=utf-8"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -82,7 +82,7 @@ async def _answer(send: Send, reply: CallbackReply) -> None:
 
 
 async def _live(receive: Receive, send: Send) -> None:
-    """Confirm startup and shutdown: there is nothing to do for either."""
+    """Acknowledge start and stop; there is nothing to do for either."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

@@ -1,7 +1,7 @@
 """Takes callbacks over WSGI: mount the app in Flask, Django or any other WSGI host.
 
-The app stores the callback and replies to the gateway. When the server closes the finished reply,
-prenopay looks at the payment. If that fails, the callback stays in the inbox for the sweep.
+The callback is stored and answered. prenopay looks at the payment when the server closes the finished reply. If
+that fails, the callback stays in the inbox for the sweep.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = ["CallbackApp"]
 _log = logging.getLogger("prenopay")
 
 _LENGTH_DIGITS: Final = 18
-"""A number with more digits is not a length; the body would be too large in any case."""
-_NOT_WHOLE: Final = CallbackReply(status=400, body=b"the body is incomplete\n")
+"""A longer number is not a length. The body would be too large anyway."""
+_NOT_WHOLE: Final = CallbackReply(status=400, body=b"the body is not whole\n")
 
 
 class CallbackApp:
@@ -60,14 +60,14 @@ class CallbackApp:
 
 def _answer(reply: CallbackReply, start_response: StartResponse, method: str) -> list[bytes]:
     headers = list(reply.headers)
-    if reply.status != HTTPStatus.NO_CONTENT:  # a 204 has neither length nor type
+    if reply.status != HTTPStatus.NO_CONTENT:  # it has neither
         headers += [("content-length", str(len(reply.body))), ("content-type", "text/plain; charset=utf-8")]
     start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
     return [] if method == "HEAD" else [reply.body]
 
 
 class _ReplyThenWork:
-    """The reply's body. The server closes it after it has sent the reply; then the work begins."""
+    """The body of the reply. The server closes it when the reply has left, and then the work begins."""
 
     def __init__(self, accounts: Accounts, reply: CallbackReply, body: list[bytes]) -> None:
         self._accounts = accounts
@@ -88,7 +88,7 @@ class _ReplyThenWork:
 
 
 def _read(environ: dict[str, Any]) -> bytes | None:
-    """Read the body, and stop where it is too large. Return ``None`` if the caller hung up before its end."""
+    """Read the body, up to one byte more than the limit; ``None`` if the caller hung up before its end."""
     most = BODY_LIMIT_BYTES + 1
     stated = environ.get("CONTENT_LENGTH") or "0"
     if not stated.isdecimal():

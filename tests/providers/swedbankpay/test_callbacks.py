@@ -34,7 +34,8 @@ def claim(body: bytes, *, peer: str = "203.0.113.9", forwarded: str = "", source
 
 @pytest.mark.parametrize("body", _BODIES)
 def test_a_callback_of_any_version_names_its_order_from_any_address(body: Json) -> None:
-    assert Heard(names=(body.get("paymentOrder", body.get("paymentorder"))["id"],)) == claim(json.dumps(body).encode())
+    named = body.get("paymentOrder") or body["paymentorder"]
+    assert Heard(names=(named["id"],)) == claim(json.dumps(body).encode())
     assert claim(json.dumps(body).encode(), peer="").names
 
 

@@ -1,4 +1,4 @@
-"""The gateway's own documented samples, where a folder of them is at hand: read, and written, as they stand."""
+"""The gateway's own documented samples, if a folder of them is given: each is read, and written again."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ _BY_NODE = {
 
 
 def expected_of(sample: Sample) -> tuple[str, PaymentState | None]:
-    """Say of what kind a sample is and which state it tells of; "refused" for what is none of ours to read."""
+    """Return a sample's kind and the state that it reports; "refused" for what prenopay does not read."""
     members = sample.members
     if sample.kind == "callback":
         return "callback", None

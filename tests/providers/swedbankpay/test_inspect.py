@@ -79,6 +79,8 @@ _FAILED_CHANGE = {"type": "Capture", "number": 1, "problem": problem("creditcard
     [
         (order(failedAttempts={"failedAttemptList": _TRIES}), _PENDING, DeclineCode.TIMED_OUT),
         (order("Paid", paid=paid(), failedAttempts={"failedAttemptList": _TRIES}), _AUTHORIZED, None),
+        ({"failedAttempts": {"failedAttemptList": _TRIES}}, _PENDING, DeclineCode.TIMED_OUT),
+        ({"failedAttempts": {"failedAttemptList": _TRIES[:1]}}, _PENDING, DeclineCode.DECLINED),
         (
             order(
                 "Failed", rels=(), operation="Recur", failed={"problem": problem("creditcard/acquirererrordonotretry")}

@@ -120,7 +120,7 @@ _GONE = [
 ]
 
 _TROUBLE: list[tuple[HttpResponse | Exception, type[PrenopayError]]] = [
-    (answer(b"", 404), Conflict),  # of whatever stands in front of the gateway
+    (answer(b"", 404), Conflict),  # from a proxy in front of the gateway
     (answer(b"<html>", 404), Conflict),
     (answer(b"", 401), Unauthenticated),
     (answer(problem("forbidden"), 403), Conflict),

@@ -88,7 +88,7 @@ _DAYS = {"this": 0, "weeks": 7, "month": 45, "long": 90}
 
 
 def account_of(asked: Json) -> SwedbankPay:
-    """Return the account whose settings stand in a request."""
+    """Return the account whose settings a request has."""
     urls, payee = asked["urls"], asked["payeeInfo"]
     return config(
         host_urls=tuple(urls.get("hostUrls", ())),

@@ -137,7 +137,8 @@ def test_a_refund_names_the_banks_reference_of_the_payment() -> None:
     assert expected == body_of(script.sent[1])
     give_back(script, description=" ")
     assert not {"message", "payerPaymentReference"} & set(body_of(script.sent[3]))
-    for fields in ({"description": "100 %"}, {"amount": Money(100, "EUR")}):
+    wrong: tuple[Json, ...] = ({"description": "100 %"}, {"amount": Money(100, "EUR")})
+    for fields in wrong:
         with pytest.raises(InvalidOrder):
             run_blocking(provider().refund(Script(_PAID), change(100, **{"amount": sek(100), **fields})))
 

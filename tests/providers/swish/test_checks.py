@@ -14,6 +14,7 @@ from prenopay.errors import (
     InvalidOrder,
     NotSent,
     OutcomeUnknown,
+    PrenopayError,
     ProviderUnavailable,
     Rejected,
     TransportError,
@@ -62,35 +63,25 @@ def test_nobodys_payment_proves_certificate_and_enrolment(
     )
 
 
-def test_a_certificate_tells_when_it_ends() -> None:
-    found = probe(MISSING)["certificate"]
-    assert found.expires_at == issued().leaf.not_valid_after_utc
-    assert "Testbanken Customer CA1 v2 for Swish" in found.found
-    assert "prenopay swish csr" in found.fix
+_LEAF_ONLY = issued().leaf_pem + issued().key_pem
 
 
-def test_a_small_key_is_told() -> None:
-    found = probe(MISSING)["certificate: key"]
-    assert not found.ok
-    assert "4096" in found.fix
-
-
-def test_a_missing_chain_is_told_with_what_to_append() -> None:
-    found = probe(MISSING, certificate=issued().leaf_pem + issued().key_pem)["certificate: chain"]
-    assert not found.ok
-    assert "append the two certificates" in found.fix
-
-
-def test_another_number_is_told() -> None:
-    found = probe(MISSING, certificate=issued("1231181189").whole_pem)["certificate: number"]
-    assert not found.ok
-    assert "set number to 1231181189" in found.fix
-
-
-def test_a_technical_supplier_may_act_for_others() -> None:
-    found = probe(MISSING, certificate=issued("9871065216").whole_pem)["certificate: number"]
-    assert found.ok
-    assert NUMBER in found.found
+@pytest.mark.parametrize(
+    ("certificate", "name", "ok", "found", "fix"),
+    [
+        (issued().whole_pem, "certificate", True, "Testbanken Customer CA1 v2 for Swish", "prenopay swish csr"),
+        (issued().whole_pem, "certificate: key", False, "RSA with", "4096"),
+        (_LEAF_ONLY, "certificate: chain", False, "none", "append the two certificates"),
+        (issued("1231181189").whole_pem, "certificate: number", False, NUMBER, "set number to 1231181189"),
+        (issued("9871065216").whole_pem, "certificate: number", True, NUMBER, ""),  # a technical supplier
+    ],
+)
+def test_a_certificate_is_examined(certificate: bytes, name: str, ok: bool, found: str, fix: str) -> None:  # noqa: FBT001 - a table
+    probes = probe(MISSING, certificate=certificate)
+    assert ok == probes[name].ok
+    assert found in probes[name].found
+    assert fix in probes[name].fix
+    assert probes["certificate"].expires_at == issued().leaf.not_valid_after_utc
 
 
 def test_a_signing_certificate_is_looked_through_too() -> None:
@@ -117,48 +108,32 @@ def test_any_other_answer_names_the_fix(given: HttpResponse, fix: str) -> None:
     assert fix in found.fix
 
 
+_REFUSED, _OTHER = ("refused the certificate", "both issuing certificates"), "certificate of the other environment"
+
+
 @pytest.mark.parametrize(
-    ("trouble", "found", "fix"),
+    ("kind", "trouble", "found", "fix"),
     [
+        (NotSent, "ConnectError: [SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] sslv3 alert handshake failure", *_REFUSED),
+        (OutcomeUnknown, "ReadError: [SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] certificate required", *_REFUSED),
         (
-            NotSent("probe: (ConnectError: [SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] sslv3 alert handshake failure)"),
-            "refused the certificate",
-            "both issuing certificates",
-        ),
-        (
-            OutcomeUnknown("probe: (ReadError: [SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] certificate required)"),
-            "refused the certificate",
-            "both issuing certificates",
-        ),
-        (
-            NotSent("probe: (ConnectError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get)"),
+            NotSent,
+            "ConnectError: [SSL: CERTIFICATE_VERIFY_FAILED] unable to get",
             "does not trust",
             "root certificates",
         ),
-        (
-            NotSent("probe: (ConnectError: [SSL: SSLV3_ALERT_CERTIFICATE_EXPIRED] sslv3 alert certificate expired)"),
-            "has expired",
-            "renew",
-        ),
-        (
-            OutcomeUnknown("probe: (ReadError: [SSL: SSLV3_ALERT_BAD_RECORD_MAC] bad record mac)"),
-            "certificate of the other environment",
-            "environment",
-        ),
-        (
-            OutcomeUnknown("probe: (ReadError: [Errno 104] Connection reset by peer)"),
-            "certificate of the other environment",
-            "chain",
-        ),
-        (NotSent("probe: (ConnectError: [Errno -2] Name or service not known)"), "name is not found", "DNS"),
-        (NotSent("probe: (ConnectTimeout: timed out)"), "timed out", "port 443"),
+        (NotSent, "ConnectError: [SSL: SSLV3_ALERT_CERTIFICATE_EXPIRED] certificate expired", "has expired", "renew"),
+        (OutcomeUnknown, "ReadError: [SSL: SSLV3_ALERT_BAD_RECORD_MAC] bad record mac", _OTHER, "environment"),
+        (OutcomeUnknown, "ReadError: [Errno 104] Connection reset by peer", _OTHER, "chain"),
+        (NotSent, "ConnectError: [Errno -2] Name or service not known", "name is not found", "DNS"),
+        (NotSent, "ConnectTimeout: timed out", "timed out", "port 443"),
     ],
 )
-def test_a_connection_that_fails_is_explained(trouble: TransportError, found: str, fix: str) -> None:
-    told = probe(trouble)["connection"]
-    assert not told.ok
-    assert found in told.found
-    assert fix in told.fix
+def test_a_connection_that_fails_is_explained(kind: type[TransportError], trouble: str, found: str, fix: str) -> None:
+    seen = probe(kind(f"probe: ({trouble})"))["connection"]
+    assert not seen.ok
+    assert found in seen.found
+    assert fix in seen.fix
 
 
 @pytest.mark.parametrize(
@@ -198,10 +173,6 @@ def test_the_sweep_looks_while_there_is_something_to_see(
 # QR codes
 
 
-def draw(step: HttpResponse, image: str = "svg") -> bytes:
-    return run_blocking(provider().draw_qr(Script(step), TOKEN, image=image))
-
-
 @pytest.mark.parametrize(
     ("image", "asked"),
     [("svg", {"token": TOKEN, "format": "svg"}), ("png", {"token": TOKEN, "format": "png", "size": 300})],
@@ -215,15 +186,18 @@ def test_the_service_draws(image: str, asked: dict[str, object], status: int) ->
     assert asked == body_of(sent)
 
 
-def test_what_cannot_be_drawn_says_why() -> None:
-    with pytest.raises(InvalidOrder, match="svg"):
-        draw(answer(b""), "jpg")
-    with pytest.raises(Rejected):
-        draw(answer(b"", 400))
-    with pytest.raises(ProviderUnavailable):
-        draw(answer(b"", 500))
-    with pytest.raises(UnexpectedAnswer):
-        draw(answer(b""))
+@pytest.mark.parametrize(
+    ("step", "image", "kind"),
+    [
+        (answer(b""), "jpg", InvalidOrder),
+        (answer(b"", 400), "svg", Rejected),
+        (answer(b"", 500), "svg", ProviderUnavailable),
+        (answer(b""), "svg", UnexpectedAnswer),
+    ],
+)
+def test_what_cannot_be_drawn_says_why(step: HttpResponse, image: str, kind: type[PrenopayError]) -> None:
+    with pytest.raises(kind):
+        run_blocking(provider().draw_qr(Script(step), TOKEN, image=image))
 
 
 def test_a_code_can_be_drawn_here() -> None:

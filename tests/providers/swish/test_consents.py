@@ -1,13 +1,14 @@
-"""Standing consents, experimental: what is sent, what is read, and every refusal."""
+"""Standing consents and charges on them, experimental: what is sent, what is read, and every refusal."""
 
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from prenopay import Accounts, Money, Order, Payer, PaymentState, Secret
+from prenopay import Accounts, Advice, Decline, DeclineCode, Money, Order, Payer, PaymentState, Secret
 from prenopay._blocking import run_blocking
 from prenopay.errors import (
     Conflict,
@@ -22,16 +23,18 @@ from prenopay.errors import (
     UnsupportedOperation,
 )
 from prenopay.ports import HttpResponse
-from prenopay.provider import ChargesMandates, Created, Environment, Observation
+from prenopay.provider import Charged, ChargesMandates, Created, Environment, Observation
 from prenopay.providers.swish import Swish, SwishRecurring, SwishRecurringProvider
 from prenopay.values.callbacks import CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, StoreMethod
-from prenopay.values.orders import PageStyle
+from prenopay.values.orders import CaptureMode, Initiator, PageStyle
 from prenopay.values.payments import Action, Operation, Outcome
 from tests.providers.swedbankpay.samples import CONSENT as AGREED
 
 from .authority import NUMBER, issued
 from .samples import (
+    API,
+    BANKS,
     CALLBACK,
     HOST,
     MISSING,
@@ -52,6 +55,8 @@ from .samples import (
     config,
     consent,
     errors,
+    made,
+    made_with_token,
     payment,
     provider,
     recurring,
@@ -101,22 +106,18 @@ def test_it_is_off_unless_asked_for() -> None:
 
 
 def test_once_on_it_is_a_capability_like_any_other() -> None:
-    assert ChargesMandates in type(OURS).__mro__
-    assert {"capture", "update"} == set(OURS.limits.not_supported)
-    assert isinstance(config(recurring=True).provider(), SwishRecurringProvider)
+    pem = issued().whole_pem
+    account = SwishRecurring(account="swish", environment=Environment.TEST, number=NUMBER, certificate=pem)
 
-
-def test_type_checkers_know_an_account_that_can_charge() -> None:
-    account = SwishRecurring(
-        account="swish", environment=Environment.TEST, number=NUMBER, certificate=issued().whole_pem
-    )
-
-    def draw(accounts: Accounts, mandate_id: str) -> Operation:
+    def draw(accounts: Accounts, mandate_id: str) -> Operation:  # type checkers know that it can charge
         return accounts.add(account).charge(mandate_id, sek(100), operation_id="1", description="En månad")
 
-    assert account.recurring
-    assert isinstance(account.provider(), SwishRecurringProvider)
     assert draw.__annotations__["return"] == "Operation"
+    assert account.recurring
+    for each in (OURS, account.provider(), config(recurring=True).provider()):
+        assert isinstance(each, SwishRecurringProvider)
+        assert ChargesMandates in type(each).__mro__
+        assert {"capture", "update"} == set(each.limits.not_supported)
 
 
 # Asking for a consent
@@ -155,9 +156,7 @@ def test_a_consent_is_asked_in_the_app(number: str) -> None:
     assert TOKEN not in repr(created)
 
 
-def test_without_a_token_no_app_can_open_it() -> None:
-    with pytest.raises(UnexpectedAnswer, match="no token"):
-        ask(Script(_MADE))
+_MATCHED = Payer(reference="R", phone="+46701234567", personal_number="197501082387", must_match_personal_number=True)
 
 
 @pytest.mark.parametrize(
@@ -166,35 +165,30 @@ def test_without_a_token_no_app_can_open_it() -> None:
         (storing(store=StoreMethod(consent=AGREED)), "store.kinds"),
         (storing(store=StoreMethod(consent=AGREED, kinds=(MandateKind.CONSENT, MandateKind.ONE_CLICK))), "store.kinds"),
         (storing(amount=sek(100)), "amount"),
+        (storing(amount=Money(0, "EUR")), "amount"),
         (storing(page=PageStyle.SEAMLESS), "page"),
         (storing(instruments=("card",)), "instruments"),
         (storing(return_url="/thanks"), "return_url"),
         (storing(age_limit=18), "age_limit"),
         (storing_by_phone(payer=Payer(reference="R-77")), "payer.phone"),
-        (
-            storing_by_phone(
-                payer=Payer(
-                    reference="R", phone="+46701234567", personal_number="197501082387", must_match_personal_number=True
-                )
-            ),
-            "payer.must_match_personal_number",
-        ),
+        (storing_by_phone(payer=_MATCHED), "payer.must_match_personal_number"),
         (storing(payer=Payer(reference="R", personal_number="750108-2387")), "payer.personal_number"),
         (storing(order_reference="å å"), "order_reference"),
         (storing(extra={"new": object()}), "order"),
     ],
 )
-def test_what_a_consent_cannot_hold(order: Order, field: str) -> None:
+def test_what_a_consent_cannot_express(order: Order, field: str) -> None:
     with pytest.raises(InvalidOrder) as refused:
         OURS.check_order(order)
     assert field == refused.value.field
 
 
-def test_what_it_can_hold_and_other_orders_are_let_through() -> None:
+def test_other_orders_are_accepted_as_they_are() -> None:
     for order in (storing(), storing_by_phone(), asked(), asked(**by_phone()), charge_of().order):
         OURS.check_order(order)
-    with pytest.raises(InvalidOrder, match="EUR"):
-        OURS.check_order(storing(amount=Money(0, "EUR")))
+    script = Script(made_with_token())
+    assert ask(script, asked()).app_switch is not None
+    assert script.calls == [("PUT", f"{API}/v2/paymentrequests/{UUID}")]
 
 
 @pytest.mark.parametrize(
@@ -207,10 +201,11 @@ def test_what_it_can_hold_and_other_orders_are_let_through() -> None:
         (errors("ACMT03"), Refused),
         (answer(b"", 503), ProviderUnavailable),
         (answer(b"<html>", 302), UnexpectedAnswer),
+        (_MADE, UnexpectedAnswer),  # without a token no app can open it
     ],
 )
 def test_a_refused_consent_is_an_error(refused: HttpResponse, error: type[PrenopayError]) -> None:
-    with pytest.raises(error):
+    with pytest.raises(error, match="ask consent"):
         ask(Script(refused))
 
 
@@ -224,44 +219,41 @@ def test_what_never_arrived_is_asked_for_again_under_the_same_id() -> None:
 
 
 @pytest.mark.parametrize("status", ["PENDING", "ACTIVE", "DECLINED"])
-def test_a_phone_that_was_asked_is_not_asked_again(status: str) -> None:
-    for script, again in (
-        (Script(answer(consent(status))), True),
-        (Script(errors("RP09"), answer(consent(status))), False),
-    ):
+def test_a_consent_that_arrived_is_not_requested_again(status: str) -> None:
+    found = answer(consent(status))
+    for script, again in ((Script(found), True), (Script(errors("RP09"), found), False)):
         created = ask(script, storing_by_phone(), again=again)
         assert created.observation.raw_status == status
         assert script.calls[-1] == ("GET", _CONSENT)
+    if status == "ACTIVE":  # in the app, too, it was signed all the same
+        created = ask(Script(found), again=True)
+        assert (created.observation.state, created.app_switch) == (PaymentState.CAPTURED, None)
 
 
-@pytest.mark.parametrize("ended", [_DONE, MISSING, answer(b"", 410)])
-def test_a_consent_whose_token_was_lost_is_ended_and_begun_anew(ended: HttpResponse) -> None:
-    script = Script(answer(consent("PENDING")), ended)
-    with pytest.raises(DuplicateReference):
-        ask(script, again=True)
-    assert script.calls == [("GET", _CONSENT), ("DELETE", _CONSENT)]
+_PENDING_CONSENT = answer(consent("PENDING"))
+_READ, _ENDED = ("GET", _CONSENT), ("DELETE", _CONSENT)
 
 
-def test_one_that_ended_by_itself_is_not_ended_again() -> None:
-    script = Script(answer(consent("DECLINED")))
-    with pytest.raises(DuplicateReference):
-        ask(script, again=True)
-    assert script.calls == [("GET", _CONSENT)]
-
-
-def test_one_that_was_signed_all_the_same_is_kept() -> None:
-    created = ask(Script(answer(consent())), again=True)
-    assert (created.observation.state, created.app_switch) == (PaymentState.CAPTURED, None)
-
-
-def test_while_it_cannot_be_ended_no_other_is_asked_for() -> None:
-    with pytest.raises(ProviderUnavailable):
-        ask(Script(answer(consent("PENDING")), answer(b"", 503)), again=True)
-
-
-def test_an_id_that_is_anothers_is_left() -> None:
-    with pytest.raises(DuplicateReference):
-        ask(Script(errors("RP09"), MISSING))
+@pytest.mark.parametrize(
+    ("again", "steps", "calls", "kind"),
+    [
+        *((True, [_PENDING_CONSENT, end], [_READ, _ENDED], DuplicateReference) for end in (_DONE, MISSING)),
+        (True, [_PENDING_CONSENT, answer(b"", 410)], [_READ, _ENDED], DuplicateReference),
+        (True, [answer(consent("DECLINED"))], [_READ], DuplicateReference),  # it has ended already
+        (True, [_PENDING_CONSENT, answer(b"", 503)], [_READ, _ENDED], ProviderUnavailable),  # and so no other is sent
+        (False, [errors("RP09"), MISSING], [("POST", f"{_CONSENT}/token"), _READ], DuplicateReference),
+    ],
+)
+def test_a_consent_whose_token_was_lost_is_ended(
+    again: bool,  # noqa: FBT001 - a case
+    steps: list[HttpResponse],
+    calls: list[tuple[str, str]],
+    kind: type[PrenopayError],
+) -> None:
+    script = Script(*steps)
+    with pytest.raises(kind):
+        ask(script, again=again)
+    assert calls == script.calls
 
 
 # Reading a consent
@@ -279,31 +271,24 @@ def test_a_signed_consent_is_a_method_to_charge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "state", "is_known"),
+    ("given", "state", "is_known"),
     [
-        ("PENDING", PaymentState.PENDING, True),
-        ("CREATED", PaymentState.PENDING, True),
-        ("something", PaymentState.PENDING, False),
-        ("DECLINED", PaymentState.DECLINED, True),
-        ("EXPIRED", PaymentState.EXPIRED, True),
-        ("CANCELLED", PaymentState.CANCELLED, True),
-        ("REVOKED", PaymentState.CANCELLED, True),
-        ("DELETED", PaymentState.CANCELLED, True),
+        *((answer(consent(status, payer=None)), PaymentState.PENDING, True) for status in ("PENDING", "CREATED")),
+        (answer(consent("something", payer=None)), PaymentState.PENDING, False),
+        (MISSING, PaymentState.PENDING, True),  # until its time is over
+        (answer(consent("DECLINED")), PaymentState.DECLINED, True),
+        (answer(consent("EXPIRED")), PaymentState.EXPIRED, True),
+        *((answer(consent(status)), PaymentState.CANCELLED, True) for status in ("CANCELLED", "REVOKED", "DELETED")),
     ],
 )
-def test_no_other_consent_is_charged(status: str, state: PaymentState, is_known: bool) -> None:  # noqa: FBT001 - a table
-    observed = look(Script(answer(consent(status, payer=None))), f"consent:{UUID}")
+def test_no_other_consent_is_charged(given: HttpResponse, state: PaymentState, is_known: bool) -> None:  # noqa: FBT001 - a table
+    observed = look(Script(given), f"consent:{UUID}")
     assert (state, is_known, ()) == (observed.state, observed.status_is_known, observed.methods)
     assert (observed.decline is not None) is (state is PaymentState.DECLINED)
 
 
-def test_a_consent_that_is_not_there_waits_for_its_time_to_be_over() -> None:
-    observed = look(Script(MISSING), f"consent:{UUID}")
-    assert (observed.state, observed.methods) == (PaymentState.PENDING, ())
-    script = Script(MISSING, MISSING)
-    reply = run_blocking(OURS.cancel(script, change(provider_reference=f"consent:{UUID}")))
-    assert reply.outcome is Outcome.SUCCEEDED
-    assert script.calls == [("GET", _CONSENT), ("DELETE", _CONSENT)]
+def test_a_consent_may_lack_its_id() -> None:
+    assert look(Script(answer({"status": "active"})), f"consent:{UUID}").methods[0].display == "Swish"
 
 
 @pytest.mark.parametrize(
@@ -314,10 +299,6 @@ def test_a_consent_that_cannot_be_ours_is_refused(body: Json | bytes) -> None:
         look(Script(answer(body)), f"consent:{UUID}")
 
 
-def test_a_consent_may_leave_out_its_id() -> None:
-    assert look(Script(answer({"status": "active"})), f"consent:{UUID}").methods[0].display == "Swish"
-
-
 # Ending a consent
 
 
@@ -326,26 +307,24 @@ def remove(script: Script, kind: MandateKind = MandateKind.CONSENT) -> None:
 
 
 @pytest.mark.parametrize(
-    "steps",
+    ("steps", "kind"),
     [
-        [_DONE],
-        [MISSING],
-        [errors("RP07"), answer(consent("REVOKED"))],
-        [errors("PA01"), MISSING],
+        ([_DONE], None),
+        ([MISSING], None),
+        ([errors("RP07"), answer(consent("REVOKED"))], None),
+        ([errors("PA01"), MISSING], None),
+        ([errors("RP07"), answer(consent())], Conflict),
+        ([answer(b"", 500)], ProviderUnavailable),
     ],
 )
-def test_a_consent_is_removed_and_one_that_is_gone_is_no_error(steps: list[HttpResponse]) -> None:
+def test_a_consent_is_removed_and_one_that_is_gone_is_no_error(
+    steps: list[HttpResponse], kind: type[PrenopayError] | None
+) -> None:
     script = Script(*steps)
-    remove(script)
-    assert script.calls[0] == ("DELETE", _CONSENT)
+    with nullcontext() if kind is None else pytest.raises(kind):
+        remove(script)
+    assert script.calls[0] == _ENDED
     assert script.sent[0].retry_safe
-
-
-def test_a_consent_that_stays_is_an_error() -> None:
-    with pytest.raises(Conflict):
-        remove(Script(errors("RP07"), answer(consent())))
-    with pytest.raises(ProviderUnavailable):
-        remove(Script(answer(b"", 500)))
     with pytest.raises(InvalidOrder):
         remove(Script(), MandateKind.ONE_CLICK)
 
@@ -357,15 +336,20 @@ def test_swish_knows_no_payers() -> None:
         run_blocking(OURS.remove_all_methods(Script(), "R-77", reason="moved"))
 
 
-def test_an_unsigned_consent_is_cancelled() -> None:
-    script = Script(answer(consent("PENDING")), _DONE)
+@pytest.mark.parametrize(
+    ("steps", "calls"),
+    [
+        ([_PENDING_CONSENT, _DONE], [_READ, _ENDED]),
+        ([MISSING, MISSING], [_READ, _ENDED]),
+        ([answer(consent("REVOKED"))], [_READ]),
+    ],
+)
+def test_an_unsigned_consent_is_cancelled(steps: list[HttpResponse], calls: list[tuple[str, str]]) -> None:
+    script = Script(*steps)
     reply = run_blocking(OURS.cancel(script, change(provider_reference=f"consent:{UUID}")))
-    assert script.calls == [("GET", _CONSENT), ("DELETE", _CONSENT)]
+    assert calls == script.calls
     assert reply.observation is not None
     assert (reply.outcome, reply.observation.state) == (Outcome.SUCCEEDED, PaymentState.CANCELLED)
-
-    again = run_blocking(OURS.cancel(Script(answer(consent("REVOKED"))), change(provider_reference=f"consent:{UUID}")))
-    assert again.outcome is Outcome.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -421,14 +405,193 @@ def test_consents_and_charges_are_inspected() -> None:
         return Swish.inspect(json.dumps(body).encode())
 
     signed, waiting, odd = seen(consent()), seen(consent("PENDING")), seen(consent("X"))
-    assert (signed.kind, signed.state, signed.mandates[0].display) == (
-        "consent",
-        PaymentState.CAPTURED,
-        "Swish •••• 4567",
-    )
+    shown = (signed.kind, signed.state, signed.mandates[0].display)
+    assert shown == ("consent", PaymentState.CAPTURED, "Swish •••• 4567")
     assert (waiting.state, waiting.mandates, waiting.note) == (PaymentState.PENDING, (), "")
     assert "unknown status 'X'" in odd.note
     taken, timed_out = seen(charged("PAID")), seen(charged("ERROR", errorCode="TM01"))
     assert (taken.kind, taken.provider_reference, taken.captured) == ("charge", REFUND, 14900)
     assert (timed_out.state, timed_out.captured) == (PaymentState.DECLINED, 0)
     assert RETURN not in repr(signed)
+
+
+_CHARGE = f"{HOST}/recurring/merchant/v1/payments/single/{REFUND}"
+
+
+def charge(script: Script, **fields: Any) -> Charged:
+    return run_blocking(OURS.charge(script, charge_of(**fields)))
+
+
+# Charging
+
+
+def test_money_is_taken_on_a_consent() -> None:
+    script = Script(_MADE)
+    found = charge(script, minor=14950)
+
+    assert script.calls == [("POST", _CHARGE)]
+    (sent,) = script.sent
+    assert (sent.label, sent.retry_safe) == ("charge", False)
+    assert body_of(sent) == {
+        "consentId": UUID,
+        "callbackUrl": CALLBACK,
+        "payee": {"alias": NUMBER},
+        "amount": {"value": 149.5, "currency": "SEK"},
+        "message": "En månad",
+    }
+    observed = found.observation
+    assert observed is not None
+    assert (found.outcome, found.decline) == (Outcome.PENDING, None)
+    assert (observed.provider_reference, observed.reference) == (f"recurring:{REFUND}", REFUND)
+    assert (observed.state, observed.submitted, observed.captured) == (PaymentState.PENDING, sek(14950), sek(0))
+
+
+def test_a_charge_that_never_arrived_is_sent_again_under_the_same_id() -> None:
+    script = Script(MISSING, _MADE)
+    assert charge(script, again=True).outcome is Outcome.PENDING
+    assert [("GET", f"{_CHARGE}/status"), ("POST", _CHARGE)] == script.calls
+    assert charge(Script(MISSING), again=True, token=None).outcome is Outcome.NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"amount": Money(100, "NOK")}, "amount"), ({"description": "a" * 51}, "description")]
+)
+def test_what_a_charge_cannot_express(changes: Json, field: str) -> None:
+    values: Json = {"amount": sek(14900), "description": "En månad", **changes}
+    with pytest.raises(InvalidOrder) as refused:
+        OURS.check_order(Order(return_url="", initiator=Initiator.MERCHANT, capture=CaptureMode.AUTOMATIC, **values))
+    assert field == refused.value.field
+    with pytest.raises(InvalidOrder):
+        charge(Script(), kind=MandateKind.UNSCHEDULED)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (charged("CREATED"), Outcome.PENDING),
+        (charged("something"), Outcome.PENDING),
+        (charged("PAID"), Outcome.SUCCEEDED),
+        (charged("DECLINED"), Outcome.DECLINED),
+        (charged("ERROR", errorCode="RF07"), Outcome.DECLINED),
+        (charged("ERROR", errorCode="DS24"), Outcome.UNKNOWN),
+    ],
+)
+def test_what_a_look_finds_is_what_was_charged(body: Json, outcome: Outcome) -> None:
+    for script, again in ((Script(answer(body)), True), (Script(errors("RP09"), answer(body)), False)):
+        found = charge(script, again=again)
+        assert outcome is found.outcome
+        assert found.observation is not None
+        assert (found.decline is not None) is (outcome in {Outcome.DECLINED, Outcome.UNKNOWN})
+        assert script.calls[-1] == ("GET", f"{_CHARGE}/status")
+
+
+_OTHER = charged("PAID", amount={"value": "1.00", "currency": "SEK"})
+
+
+@pytest.mark.parametrize(
+    ("again", "steps"),
+    [
+        (False, [errors("RP09"), MISSING]),
+        (False, [errors("RP09"), answer(charged("PAID", amount=1))]),
+        (True, [answer(_OTHER)]),
+    ],
+)
+def test_an_id_that_is_used_for_another_charge_is_an_error(again: bool, steps: list[HttpResponse]) -> None:  # noqa: FBT001 - a case
+    with pytest.raises((DuplicateReference, UnexpectedAnswer)):
+        charge(Script(*steps), again=again)
+
+
+@pytest.mark.parametrize(("code", "ours"), [("RF07", DeclineCode.DECLINED), ("ACMT03", DeclineCode.PAYER_NOT_ENROLLED)])
+def test_a_no_at_once_is_a_decline(code: str, ours: DeclineCode) -> None:
+    found = charge(Script(errors(code)))
+    assert found.decline is not None
+    assert (Outcome.DECLINED, None, ours) == (found.outcome, found.observation, found.decline.code)
+
+
+@pytest.mark.parametrize("refused", [errors("PA01"), MISSING, errors("PA01", status=400), errors("RP04", status=404)])
+@pytest.mark.parametrize("found", [answer(consent("REVOKED")), answer(consent("PENDING")), MISSING])
+def test_a_consent_that_is_not_active_is_a_decline(refused: HttpResponse, found: HttpResponse) -> None:
+    script = Script(refused, found)
+    ended = charge(script)
+
+    assert script.calls == [("POST", _CHARGE), ("GET", _CONSENT)]
+    assert ended.decline is not None
+    assert (ended.outcome, ended.decline.code) == (Outcome.DECLINED, DeclineCode.MANDATE_INACTIVE)
+    assert ended.decline.suspends
+    assert UUID not in repr(ended)
+    with pytest.raises((Refused, Conflict)):  # while the consent is active the refusal is about something else
+        charge(Script(refused, answer(consent())))
+
+
+@pytest.mark.parametrize(
+    ("refused", "error"),
+    [
+        (errors("PA01", status=403), Unauthenticated),
+        (errors("PA01", "AM03"), Refused),
+        (errors("AM03"), Refused),
+        (answer(b"", 401), Unauthenticated),
+        (answer(b"", 429), RateLimited),
+        (answer(b"", 503), ProviderUnavailable),
+        (errors("DS24"), ProviderUnavailable),
+        (answer(b"", 302), UnexpectedAnswer),
+    ],
+)
+def test_other_refusals_are_errors_and_nothing_more_is_sent(refused: HttpResponse, error: type[PrenopayError]) -> None:
+    script = Script(refused)
+    with pytest.raises(error):
+        charge(script)
+    assert len(script.sent) == 1
+
+
+# Reading a charge
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "taken"),
+    [
+        (charged("CREATED"), PaymentState.PENDING, 0),
+        (charged("DEBITED"), PaymentState.PENDING, 0),
+        (charged("PAID"), PaymentState.CAPTURED, 14900),
+        (charged("PAID", amount="149.00", currency="SEK", id=None), PaymentState.CAPTURED, 14900),
+        (charged("ERROR", errorCode="DS24"), PaymentState.UNKNOWN, 0),
+        (charged("ERROR", errorCode="XX99"), PaymentState.DECLINED, 0),
+        (charged("CANCELLED"), PaymentState.DECLINED, 0),
+    ],
+)
+def test_a_charge_stands(body: Json, state: PaymentState, taken: int) -> None:
+    script = Script(answer(body))
+    observed = look(script, f"recurring:{REFUND}")
+    assert [("GET", f"{_CHARGE}/status")] == script.calls
+    assert (state, sek(taken), sek(14900)) == (observed.state, observed.captured, observed.submitted)
+    assert (observed.provider_reference, observed.reference) == (f"recurring:{REFUND}", REFUND)
+    assert observed.status_is_known
+    assert observed.allowed_actions == ({Action.REFUND} if taken else set())
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [("TM01", Advice.RETRY_LATER), ("RP08", Advice.NEW_METHOD), ("RF07", Advice.NEW_METHOD), ("VR01", Advice.NEVER)],
+)
+def test_a_charge_that_failed_was_declined_and_never_expires(code: str, advice: Advice) -> None:
+    observed = look(Script(answer(charged("ERROR", errorCode=code))), f"recurring:{REFUND}")
+    assert isinstance(observed.decline, Decline)
+    assert (PaymentState.DECLINED, advice) == (observed.state, observed.decline.advice)
+
+
+@pytest.mark.parametrize(
+    "body", [charged(id=UUID), charged(payeeAlias="1230000025"), charged(amount=None), charged(""), b"<html>"]
+)
+def test_a_charge_that_cannot_be_ours_is_refused(body: Json | bytes) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        look(Script(answer(body)), f"recurring:{REFUND}")
+
+
+def test_a_charge_is_refunded_under_the_banks_reference() -> None:
+    script = Script(answer(charged("PAID")), made("refunds", "F0" * 16))
+    request = change(14900, provider_reference=f"recurring:{REFUND}", reference="F0" * 16)
+    assert run_blocking(OURS.refund(script, request)).outcome is Outcome.PENDING
+    assert body_of(script.sent[1])["originalPaymentReference"] == BANKS
+    with pytest.raises(Conflict, match="no bank reference"):
+        run_blocking(OURS.refund(Script(answer(charged("PAID", paymentReference=None))), request))
+    with pytest.raises(Conflict, match="no charge"):
+        look(Script(MISSING), f"recurring:{REFUND}")

@@ -1,4 +1,4 @@
-"""The gateway's own documented samples, where a folder of them is at hand: read, and written, as they stand."""
+"""The gateway's own documented samples, if a folder of them is given: each is read, and written again."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _MADE = {"paymentrequests": "payment", "refunds": "refund", "payouts": "payout"}
 
 
 def expected_of(name: str) -> tuple[str, PaymentState | None]:
-    """Say of what kind a sample is and which state it tells of; "refused" for what is none of ours to read."""
+    """Return a sample's kind and the state that it reports; "refused" for what prenopay does not read."""
     kind, decoded = index()[name], load(name)
     if name.startswith("rec_"):
         return "refused", None

@@ -1,4 +1,4 @@
-"""Payouts: what is signed is what is sent, byte for byte, once; and how they stand."""
+"""Payouts: what is signed is what is sent, byte for byte, once; and how they end."""
 
 from __future__ import annotations
 

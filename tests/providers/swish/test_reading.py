@@ -42,25 +42,26 @@ def observe(given: HttpResponse | Json | bytes, **fields: Any) -> Observation:
     return observed
 
 
-_STATES: list[tuple[Json, PaymentState, int, set[Action], bool]] = [
-    (payment(), PaymentState.PENDING, 0, {Action.CANCEL}, True),
-    (payment("created", payeeAlias=None, id=UUID.lower()), PaymentState.PENDING, 0, {Action.CANCEL}, True),
-    (payment("CREATED", paymentReference=BANKS), PaymentState.PENDING, 0, {Action.CANCEL}, True),
-    (payment("PENDING"), PaymentState.PENDING, 0, {Action.CANCEL}, False),
-    (payment("SOMETHING"), PaymentState.PENDING, 0, {Action.CANCEL}, False),
-    (payment("PAID"), PaymentState.CAPTURED, 14900, {Action.REFUND}, True),
-    (payment("DECLINED"), PaymentState.DECLINED, 0, set(), True),
-    (payment("CANCELLED", paymentReference=BANKS), PaymentState.CANCELLED, 0, set(), True),
-    (failed("RF07", paymentReference=BANKS), PaymentState.DECLINED, 0, set(), True),
-    *((failed(code), PaymentState.DECLINED, 0, set[Action](), True) for code in ("BANKIDCL", "VR01", "XX99", "")),
-    (failed("TM01", payerAlias=None), PaymentState.EXPIRED, 0, set(), True),
-    (failed("RP08"), PaymentState.CANCELLED, 0, set(), True),
-    (failed("DS24"), PaymentState.UNKNOWN, 0, set(), True),
+_CANCEL, _REFUND, _NONE = frozenset({Action.CANCEL}), frozenset({Action.REFUND}), frozenset[Action]()
+_STATES: list[tuple[Json, PaymentState, int, frozenset[Action], bool]] = [
+    (payment(), PaymentState.PENDING, 0, _CANCEL, True),
+    (payment("created", payeeAlias=None, id=UUID.lower()), PaymentState.PENDING, 0, _CANCEL, True),
+    (payment("CREATED", paymentReference=BANKS), PaymentState.PENDING, 0, _CANCEL, True),
+    (payment("PENDING"), PaymentState.PENDING, 0, _CANCEL, False),
+    (payment("SOMETHING"), PaymentState.PENDING, 0, _CANCEL, False),
+    (payment("PAID"), PaymentState.CAPTURED, 14900, _REFUND, True),
+    (payment("DECLINED"), PaymentState.DECLINED, 0, _NONE, True),
+    (payment("CANCELLED", paymentReference=BANKS), PaymentState.CANCELLED, 0, _NONE, True),
+    (failed("RF07", paymentReference=BANKS), PaymentState.DECLINED, 0, _NONE, True),
+    *((failed(code), PaymentState.DECLINED, 0, _NONE, True) for code in ("BANKIDCL", "VR01", "XX99", "")),
+    (failed("TM01", payerAlias=None), PaymentState.EXPIRED, 0, _NONE, True),
+    (failed("RP08"), PaymentState.CANCELLED, 0, _NONE, True),
+    (failed("DS24"), PaymentState.UNKNOWN, 0, _NONE, True),
 ]
 
 
 @pytest.mark.parametrize("row", _STATES)
-def test_every_status_is_a_state(row: tuple[Json, PaymentState, int, set[Action], bool]) -> None:
+def test_every_status_is_a_state(row: tuple[Json, PaymentState, int, frozenset[Action], bool]) -> None:
     found, state, taken, actions, known = row
     seen = observe(found)
     sums = (seen.authorized, seen.captured, seen.refunded, seen.cancelled, seen.submitted)

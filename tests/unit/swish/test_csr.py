@@ -1,4 +1,4 @@
-"""``prenopay swish csr``: a key for its owner's eyes, a request for the portal, and nothing ever overwritten."""
+"""``prenopay swish csr``: a key for its owner, a request for the portal, and no file ever overwritten."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_both_or_neither_are_written(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("number", "organisation", "option"),
     [("12", "556000-0000", "--number"), ("1234679304", " ", "--organisation"), ("1234679304", "x" * 65, "--org")],
 )
-def test_what_cannot_stand_in_a_request_is_refused(
+def test_what_cannot_be_in_a_request_is_refused(
     tmp_path: Path, number: str, organisation: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(tmp_path, number=number, organisation=organisation) == 2

@@ -1,4 +1,4 @@
-"""Messages and references: what fits, and what is left of what does not where the host asks for that."""
+"""Messages and references: what fits, and what is left after cleaning if the host asks for it."""
 
 from __future__ import annotations
 

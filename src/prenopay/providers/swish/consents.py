@@ -190,7 +190,7 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         raise DuplicateReference(message, advice="request the consent again, under a new reference")
 
     async def _consent(self, send: Send, consent_id: str, call: str) -> Observation | None:
-        """Read a consent as a payment of zero, which succeeds when the payer signs; ``None`` if there is none."""
+        """Read a consent as a payment of zero, which succeeds with the payer's signature; ``None`` if there is none."""
         answer = await send(written("GET", f"{self._recurring}/consents/{consent_id}", call, retry_safe=True))
         if answer.status in _GONE:
             return None

@@ -31,6 +31,8 @@ __all__ = [
     "check_charge",
     "check_consent",
     "check_order",
+    "clean_message",
+    "clean_reference",
     "consent_body",
     "message",
     "msisdn",
@@ -52,13 +54,13 @@ _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://?[^/?#\s]")
 """A URL of a web page, or of an app to which the payer returns."""
 _QR_SIZE: Final = 300
 """The smallest size that the service draws (QR manual, section 4)."""
-MESSAGE_MOST: Final = 50
-REFERENCE_MOST: Final = 35
+_MESSAGE_MOST: Final = 50
+_REFERENCE_MOST: Final = 35
 """36 in newer copies of the developer site."""
 
 _LETTERS: Final = "A-Za-zÅÄÖåäö0-9"
 _IN_MESSAGE: Final = re.compile(rf"[{_LETTERS} :;.,?!()]")
-_REFERENCE: Final = re.compile(rf"[A-Za-z0-9-]{{1,{REFERENCE_MOST}}}")
+_REFERENCE: Final = re.compile(rf"[A-Za-z0-9-]{{1,{_REFERENCE_MOST}}}")
 _OUR_LETTERS: Final = frozenset("ÅÄÖåäö")
 _INSTEAD: Final = {
     "&": " och ",
@@ -145,7 +147,7 @@ def payment_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
 
 
 def consent_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
-    """Return the body that requests a consent: from a phone number, or from whoever opens it in the app.
+    """Return the body that requests a consent: from a phone number, or from the payer who opens it in the app.
 
     For the latter, one intermediary wants the personal number, so it is sent if it is known. Experimental.
     """
@@ -310,8 +312,8 @@ def message(text: str, *, field: str, clean: bool) -> str:
             "use others, or set clean_texts"
         )
         raise InvalidOrder(why, field=field)
-    if len(text) > MESSAGE_MOST:
-        why = f"{field}: at most {MESSAGE_MOST} characters, not {len(text)}; shorten it, or set clean_texts"
+    if len(text) > _MESSAGE_MOST:
+        why = f"{field}: at most {_MESSAGE_MOST} characters, not {len(text)}; shorten it, or set clean_texts"
         raise InvalidOrder(why, field=field)
     if not text.strip():
         why = f"{field}: it holds nothing that Swish takes"
@@ -323,7 +325,7 @@ def reference(text: str, *, field: str, clean: bool) -> str:
     """Return ``text`` as a merchant's reference; raises ``InvalidOrder`` if it does not fit."""
     text = clean_reference(text) if clean else text
     if not _REFERENCE.fullmatch(text):
-        why = f"{field}: Swish takes 1 to {REFERENCE_MOST} letters a to z, digits and '-' only, not {text!r}"
+        why = f"{field}: Swish takes 1 to {_REFERENCE_MOST} letters a to z, digits and '-' only, not {text!r}"
         raise InvalidOrder(why, field=field)
     return text
 
@@ -332,13 +334,13 @@ def clean_message(text: str) -> str:
     """Return ``text`` with the characters that Swish does not take replaced or left out, cut to fit."""
     plain = "".join(map(_plain, unicodedata.normalize("NFC", text)))
     kept = "".join(each if _IN_MESSAGE.fullmatch(each) else " " for each in plain)
-    return " ".join(kept.split())[:MESSAGE_MOST].rstrip()
+    return " ".join(kept.split())[:_MESSAGE_MOST].rstrip()
 
 
 def clean_reference(text: str) -> str:
     """Return ``text`` with ``-`` for the characters that Swish does not take, cut to fit."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:REFERENCE_MOST].rstrip("-")
+    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:_REFERENCE_MOST].rstrip("-")
 
 
 def _plain(character: str) -> str:

@@ -61,7 +61,7 @@ ALLOWED: Final = {
 }
 """What can be done in which state."""
 _NOT_KEPT: Final = frozenset({"callbackurl", "callbackidentifier"})
-"""Whoever has these can send us callbacks."""
+"""Anyone who has these can send us callbacks."""
 
 
 def observation_of(payment: _wire.Payment, raw: Mapping[str, Any], *, with_order_reference: bool) -> Observation:

@@ -509,7 +509,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     def _charge(self, body: Mapping[str, Any]) -> _Payment:
         made, result = self._add(body, is_charge=True), self._result
         if not any((each["token"], each["kind"]) == (body["token"], body["kind"]) for each in self._methods):
-            result = {"outcome": Outcome.DECLINED, "declined": DeclineCode.MANDATE_INACTIVE}
+            result |= {"outcome": Outcome.DECLINED, "declined": DeclineCode.MANDATE_INACTIVE}
         made.instrument = Instrument.CARD.value
         self._move(made, "authorized", made.amount, **result)
         if result["declined"] is not None:

@@ -17,6 +17,7 @@ from prenopay.errors import (
     InvalidOrder,
     NotSent,
     OutcomeUnknown,
+    ProviderError,
     ProviderUnavailable,
     RateLimited,
     Rejected,
@@ -288,7 +289,7 @@ class MockProvider(
     async def probe(self, send: Send) -> tuple[Probe, ...]:
         """Ask for the time: a gateway that is well says it."""
         answer = await send(self._request("GET", "health", "probe"))
-        ok = answer.status == 200  # noqa: PLR2004 - HTTP
+        ok = answer.status == _OK
         fix = "" if ok else "look for a script of the test's: the mock refuses nobody by itself"
         credentials = Probe(name="credentials", ok=ok, found=f"HTTP {answer.status}; a mock needs none", fix=fix)
         now = _read("probe", lambda: datetime.fromisoformat(str(_object(answer).get("now")))) if ok else None
@@ -383,41 +384,31 @@ def _personal(order: Order) -> list[str]:
 _STATES: Final = {each.value: each for each in PaymentState if each is not PaymentState.UNKNOWN}
 
 
-_SAYS: Final = {
-    401: "the credentials are refused",
-    403: "the credentials are refused",
-    429: "too many requests",
-}
+_ERRORS: Final[dict[int, type[ProviderError]]] = {401: Unauthenticated, 403: Unauthenticated, 409: Conflict}
+_OK, _TOO_MANY, _WRONG, _FAILED = 200, 429, 400, 500
 
 
 def _raise_for(answer: HttpResponse, label: str) -> None:
     """Raise what a status that is no success means."""
     status = answer.status
-    message = f"{label}: {_SAYS.get(status, f'the mock answers {status}')}"
-    match status:
-        case 200:
-            return
-        case 401 | 403:
-            raise Unauthenticated(message, http_status=status)
-        case 409:
-            message = f"{label}: {_error(answer)}"
-            raise Conflict(message, http_status=status)
-        case 429:
-            after = answer.header("retry-after") or ""
-            raise RateLimited(message, http_status=status, retry_after=float(after) if after.isdecimal() else None)
-        case _ if 400 <= status < 500:  # noqa: PLR2004 - HTTP
-            raise Rejected(message, http_status=status, provider_code="mock-refused")
-        case _ if status >= 500:  # noqa: PLR2004 - HTTP
-            raise ProviderUnavailable(message, http_status=status)
-        case _:
-            raise UnexpectedAnswer(message, http_status=status)
+    if status == _OK:
+        return
+    message, after = f"{label}: {_error(answer)}", answer.header("retry-after") or ""
+    if status == _TOO_MANY:
+        raise RateLimited(message, http_status=status, retry_after=float(after) if after.isdecimal() else None)
+    if _WRONG <= status < _FAILED and status not in _ERRORS:
+        raise Rejected(message, http_status=status, provider_code="mock-refused")
+    raise _ERRORS.get(status, ProviderUnavailable if status >= _FAILED else UnexpectedAnswer)(
+        message, http_status=status
+    )
 
 
 def _error(answer: HttpResponse) -> str:
+    """Return what the mock says, or what its status says where a script answered in its place."""
     try:
         return str(_object(answer)["error"])
     except (ValueError, KeyError):
-        return "not possible now"
+        return f"the mock answers {answer.status}"
 
 
 def _object(answer: HttpResponse) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.blocking import Accounts, Payments
@@ -43,6 +43,14 @@ CALLBACK_KEY: Final = "a-key-that-signs-addresses-in-tests"
 """Signs callback addresses; no secret, tests only."""
 TOKEN_KEY: Final = "a-key-that-seals-tokens-in-tests-only"  # noqa: S105 - it protects nothing
 """Seals stored methods; no secret, tests only."""
+
+
+class _Ports(TypedDict):
+    callback_url: str
+    callback_keys: list[str]
+    token_keys: list[str]
+    sender: MockSender
+    clock: VirtualClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,7 @@ def mock_accounts(
     handler = None if on_event is None else telling.blocking(on_event)
     gateways = {MockProvider.name: config.gateway}
     with config.gateway.in_use(), _on(database) as url:
-        accounts = _open(url, handler, config.gateway)
+        accounts = Accounts.open(url, on_event=handler, **_ports(config.gateway))
         callbacks = Callbacks(gateways)
         callbacks.connect(to_accounts(accounts))
         try:
@@ -123,7 +131,7 @@ async def mock_accounts_async(
     handler = None if on_event is None else telling.awaiting(on_event)
     gateways = {MockProvider.name: config.gateway}
     with config.gateway.in_use(), _on(database) as url:
-        accounts = _open_async(url, handler, config.gateway)
+        accounts = AsyncAccounts.open(url, on_event=handler, **_ports(config.gateway))
         callbacks = AsyncCallbacks(gateways, accounts)
         try:
             yield AsyncMockShop(
@@ -152,28 +160,14 @@ def _config(account: str | None, mock: Mock | None) -> Mock:
     return mock
 
 
-def _open(database: str, handler: EventHandler | None, gateway: MockGateway) -> Accounts:
-    return Accounts.open(
-        database,
-        callback_url=CALLBACK_URL,
-        callback_keys=[CALLBACK_KEY],
-        token_keys=[TOKEN_KEY],
-        on_event=handler,
-        sender=MockSender(),
-        clock=gateway.clock,
-    )
-
-
-def _open_async(database: str, handler: AsyncEventHandler | None, gateway: MockGateway) -> AsyncAccounts:
-    return AsyncAccounts.open(
-        database,
-        callback_url=CALLBACK_URL,
-        callback_keys=[CALLBACK_KEY],
-        token_keys=[TOKEN_KEY],
-        on_event=handler,
-        sender=MockSender(),
-        clock=gateway.clock,
-    )
+def _ports(gateway: MockGateway) -> _Ports:
+    return {
+        "callback_url": CALLBACK_URL,
+        "callback_keys": [CALLBACK_KEY],
+        "token_keys": [TOKEN_KEY],
+        "sender": MockSender(),
+        "clock": gateway.clock,
+    }
 
 
 @contextmanager

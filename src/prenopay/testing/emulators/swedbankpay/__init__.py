@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prenopay.testing.control import PayerRefused
 from prenopay.testing.emulators.swedbankpay.behaviour import (
     AWKWARD,
     AsynchronousReversal,
@@ -28,7 +29,7 @@ from prenopay.testing.emulators.swedbankpay.orders import (
     TransactionKind,
     TransactionRecord,
 )
-from prenopay.testing.emulators.swedbankpay.payer import PayerAnswer, PayerRefused, PayerResult, TrustlyAnswer
+from prenopay.testing.emulators.swedbankpay.payer import PayerAnswer, PayerResult, TrustlyAnswer
 from prenopay.testing.emulators.swedbankpay.register import ChargeRecord, OrderRecord, Totals
 
 __all__ = [

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import Final, cast
+from typing import Final
 from urllib.parse import urlsplit
 
 from prenopay.ports import HttpRequest
 from prenopay.provider import Environment, Secret
 from prenopay.providers.swedbankpay import RepeatedReference, SwedbankPay
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,
     TEST_CARDS,
@@ -40,14 +38,14 @@ from prenopay.testing.gateway import (
     OldMethod,
     OldMethods,
     Ordered,
-    PayerRefused,
     Payers,
     Portal,
     StoredMethods,
     StrangeStatus,
     Totals,
+    refusing,
 )
-from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest
+from prenopay.testing.http import Emulator, EmulatorAnswer, EmulatorRequest, JsonObject, as_object, read_json
 from prenopay.testing.transcript import Transcript
 from prenopay.values.mandates import MandateKind
 from prenopay.values.orders import Payer
@@ -145,27 +143,27 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
 
     def pays(self, payment: str) -> None:
         """Pay by a test card."""
-        with _refusing():
+        with refusing():
             self.emulator.pay_by_card(payment)
 
     def declines(self, payment: str) -> None:
         """Say no to 3-D Secure; the page stays open for another try."""
-        with _refusing():
+        with refusing():
             self.emulator.pay_by_card(payment, pan=_ASKING[0].number, answer=PayerAnswer.DECLINE)
 
     def waits(self, payment: str) -> None:
         """Leave the bank's question open, for at most fifteen minutes."""
-        with _refusing():
+        with refusing():
             self.emulator.pay_by_card(payment, pan=_ASKING[0].number, answer=PayerAnswer.LEAVE)
 
     def vanishes(self, payment: str) -> None:
         """Open the page and close the browser."""
-        with _refusing():
+        with refusing():
             self.emulator.walk_away(payment)
 
     def pays_somehow(self, payment: str, chance: Random) -> None:
         """Pay by one of the test cards, by Swish or from a bank account."""
-        with _refusing():
+        with refusing():
             if _perhaps(chance, 0.2):
                 self.emulator.pay_by(payment, chance.choice(("Swish", "Trustly")), msisdn=self.payer().phone)
             else:
@@ -174,7 +172,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
 
     def cancels(self, payment: str) -> None:
         """Press the cancel link of the page."""
-        with _refusing():
+        with refusing():
             self.emulator.cancel(payment)
 
     def unanswered(self) -> tuple[str, ...]:
@@ -184,7 +182,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
     def answers(self, payment: str, chance: Random) -> bool:
         """Answer what bank or app still asks: yes mostly, no, or too late."""
         said = chance.choice((PayerAnswer.APPROVE, PayerAnswer.APPROVE, PayerAnswer.DECLINE, PayerAnswer.TIME_OUT))
-        with _refusing():
+        with refusing():
             self.emulator.answer(payment, said)
         return said is PayerAnswer.APPROVE
 
@@ -250,10 +248,10 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         what = _CALLS.get(parts.path.rpartition("/")[2]) if is_asked and parts.path.startswith(_ORDERS) else None
         if what is None:
             return None
-        body = _object(json.loads(request.body))
-        order, transaction = _object(body.get("paymentorder")), _object(body.get("transaction"))
+        body = _in(read_json(request.body))
+        order, transaction = _in(body.get("paymentorder")), _in(body.get("transaction"))
         asked = transaction or order
-        reference = transaction.get("payeeReference") or _object(order.get("payeeInfo")).get("payeeReference")
+        reference = transaction.get("payeeReference") or _in(order.get("payeeInfo")).get("payeeReference")
         amount = asked.get("amount")
         return Asked(
             what=what,
@@ -394,20 +392,9 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         return self.emulator.behaviour.discount_amount
 
 
-@contextmanager
-def _refusing() -> Generator[None]:
-    """Turn the emulator's refusal into the one that every gateway has."""
-    try:
-        yield
-    except PayerRefused:
-        raise
-    except ControlRefused as error:
-        raise PayerRefused(str(error)) from error
-
-
 def _perhaps(chance: Random, odds: float) -> bool:
     return chance.random() < odds
 
 
-def _object(value: object) -> dict[str, object]:
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+def _in(value: object) -> JsonObject:
+    return as_object(value) or {}

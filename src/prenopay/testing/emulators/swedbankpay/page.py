@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
+from prenopay.testing.control import PayerRefused
 from prenopay.testing.emulators.pages import (
     Html,
     Language,
@@ -33,7 +34,6 @@ from prenopay.testing.emulators.swedbankpay.orders import Attempt, PaymentOrder,
 from prenopay.testing.emulators.swedbankpay.payer import (
     Payer,
     PayerAnswer,
-    PayerRefused,
     PayerResult,
     is_swedish_mobile,
 )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, NoReturn, assert_never
 
-from prenopay.testing.control import ControlRefused
+from prenopay.testing.control import ControlRefused, PayerRefused
 from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel
 from prenopay.testing.emulators.swedbankpay.cards import (
     INSTRUMENTS,
@@ -65,10 +65,6 @@ class TrustlyAnswer(StrEnum):
 
     SETTLE = "settle"
     FAIL = "fail"
-
-
-class PayerRefused(ControlRefused):
-    """No payer could do this now; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

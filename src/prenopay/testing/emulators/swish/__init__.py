@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prenopay.testing.control import PayerRefused
 from prenopay.testing.emulators.swish.authority import (
     IssuedCertificate,
     KeyPurpose,
@@ -32,7 +33,7 @@ from prenopay.testing.emulators.swish.emulator import (
     SwishEmulator,
     serve_swish,
 )
-from prenopay.testing.emulators.swish.payer import DEFAULT_PAYER, PayerRefused
+from prenopay.testing.emulators.swish.payer import DEFAULT_PAYER
 from prenopay.testing.emulators.swish.register import (
     DEFAULT_NUMBER,
     ChargeRecord,

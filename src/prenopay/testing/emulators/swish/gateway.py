@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
-from typing import Final, cast
+from typing import Final
 from urllib.parse import urlsplit
 
 from prenopay.ports import HttpRequest
@@ -19,7 +17,6 @@ from prenopay.provider import Environment
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.provider import SwishProvider
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.swish import (
     AWKWARD,
     IssuedCertificate,
@@ -35,14 +32,14 @@ from prenopay.testing.gateway import (
     History,
     Move,
     Ordered,
-    PayerRefused,
     Payers,
     Payouts,
     StoredMethods,
     StrangeStatus,
     Totals,
+    refusing,
 )
-from prenopay.testing.http import Emulator
+from prenopay.testing.http import Emulator, as_object, read_json
 from prenopay.testing.transcript import Transcript
 from prenopay.values.mandates import Consent, MandateKind, StoreMethod
 from prenopay.values.money import Money
@@ -124,7 +121,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
 
     def pays(self, payment: str) -> None:
         """Sign a payment, or a standing consent, with BankID."""
-        with _refusing():
+        with refusing():
             if payment.startswith(_CONSENT):
                 self.emulator.sign_consent(payment.removeprefix(_CONSENT))
             else:
@@ -132,7 +129,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
 
     def declines(self, payment: str) -> None:
         """Say no in the app: the payment, or the consent, has ended."""
-        with _refusing():
+        with refusing():
             if payment.startswith(_CONSENT):
                 self.emulator.sign_consent(payment.removeprefix(_CONSENT), agrees=False)
             else:
@@ -140,7 +137,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
 
     def waits(self, payment: str) -> None:
         """Leave the app open; Swish gives up after some minutes of the virtual clock."""
-        with _refusing():
+        with refusing():
             if payment.removeprefix(_CONSENT) not in {consent.id for consent in self.emulator.consents}:
                 self.emulator.payment(payment)
 
@@ -155,7 +152,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
 
     def cancels(self, payment: str) -> None:
         """Scan the code, and say no in the app."""
-        with _refusing():
+        with refusing():
             self.emulator.scan(payment)
             self.emulator.decline(payment)
 
@@ -238,8 +235,8 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         what = next((what for word, what in _CALLS.items() if f"/{word}" in parts.path), None)
         if parts.netloc not in self._hosts or request.method not in {"POST", "PUT"} or what is None:
             return None
-        body = _object(json.loads(request.body))
-        asked = _object(body.get("payload")) or body
+        body = as_object(read_json(request.body)) or {}
+        asked = as_object(body.get("payload")) or body
         return Asked(
             what=what,
             text=str(asked.get("message", "")),
@@ -350,20 +347,5 @@ def _lines(issued: IssuedCertificate) -> frozenset[str]:
     return frozenset(line for line in issued.key_pem.decode().splitlines() if len(line) == _WHOLE_LINE)
 
 
-@contextmanager
-def _refusing() -> Generator[None]:
-    """Turn the emulator's refusal into the one that every gateway has."""
-    try:
-        yield
-    except PayerRefused:
-        raise
-    except ControlRefused as error:
-        raise PayerRefused(str(error)) from error
-
-
 def _minor(amount: Decimal) -> int:
     return round(amount * 100)
-
-
-def _object(value: object) -> dict[str, object]:
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}

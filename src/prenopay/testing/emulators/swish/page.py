@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from prenopay.testing.control import PayerRefused
 from prenopay.testing.emulators.pages import Html, Language, html, money_text, page, redirect, stylesheet, swedish
-from prenopay.testing.emulators.swish.payer import DEFAULT_PAYER, Payer, PayerRefused
+from prenopay.testing.emulators.swish.payer import DEFAULT_PAYER, Payer
 from prenopay.testing.emulators.swish.register import PHONE_PATH, Payment, Register, Status
 from prenopay.testing.emulators.swish.requests import minor, swedish_time
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prenopay.testing.control import ControlRefused
+from prenopay.testing.control import PayerRefused
 from prenopay.testing.emulators.swish.documents import notify
 from prenopay.testing.emulators.swish.problems import text_of
 from prenopay.testing.emulators.swish.register import Item, Payment, PaymentRecord, Register, Status, payment_record
@@ -12,10 +12,6 @@ from prenopay.testing.emulators.swish.requests import age_on
 
 DEFAULT_PAYER: Final = "46701740605"
 """Who scans when nobody says who; one of the numbers that are kept for stories (070-174 06 05 to 99)."""
-
-
-class PayerRefused(ControlRefused):
-    """No payer could do this now; the message says why."""
 
 
 class Payer:
