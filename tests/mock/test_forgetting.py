@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from prenopay import CaptureMode, Money, Outcome
+from prenopay.testing.gateway import an_order
 from prenopay.testing.mock import Manner, Mock, MockGateway, MockShop, mock_accounts
-from prenopay.testing.conformance import an_order
 
 _REMEMBERS = timedelta(hours=24)
 
