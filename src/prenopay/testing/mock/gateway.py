@@ -171,12 +171,22 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     Payments are named by the gateway's reference (``payment.provider_reference``).
     """
 
-    def __init__(self, *, clock: VirtualClock | None = None, page_lives: timedelta = timedelta(days=1)) -> None:
-        """Keep time by ``clock``; a payer can pay for ``page_lives``."""
+    def __init__(
+        self,
+        *,
+        clock: VirtualClock | None = None,
+        page_lives: timedelta = timedelta(days=1),
+        forgets_after: timedelta | None = None,
+    ) -> None:
+        """Keep time by ``clock``; a payer can pay for ``page_lives``.
+
+        After ``forgets_after`` a reference is neither recognized nor shown: sent again, it moves the money again.
+        """
         self._name = f"mock-{next(_numbers)}"
         super().__init__(f"{self._name}.invalid", clock=clock)
         _LIVING[self.host] = self
         self.page_lives: timedelta = page_lives
+        self.forgets_after: timedelta | None = forgets_after
         self._scripts = Scripts()
         self._seen: list[MockSeen] = []
         self._payments: dict[str, _Payment] = {}
@@ -437,22 +447,22 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         body, reference = self._body, str(self._body.get("reference", ""))
         match self._call:
             case Call.CREATE:
-                return (self._by_reference(reference) or self._add(body)).shown()
+                return self._show(self._by_reference(reference) or self._add(body))
             case Call.CHARGE:
-                return (self._by_reference(reference) or self._charge(body)).shown()
+                return self._show(self._by_reference(reference) or self._charge(body))
             case Call.OBSERVE:
                 found = self._by_reference(name) if self._path[0] == "charges" else self._find(name)
-                return None if found is None else found.shown()
+                return None if found is None else self._show(found)
             case Call.OBSERVE_REFUND:
                 moves = (each for payment in self._payments.values() for each in payment.moves)
-                return next((each for each in moves if each["reference"] == name), _UNDER_WAY)
+                return next((each for each in moves if self._refers(each, name)), _UNDER_WAY)
             case Call.OBSERVE_METHODS:
                 return {"methods": [each for each in self._methods if each["payer"] == name]}
             case Call.REMOVE_METHOD:
                 self._methods = [each for each in self._methods if not body.items() <= each.items()]
                 return {}
             case Call.PAY_OUT:
-                return self._payouts.setdefault(reference, {**body, **self._result})
+                return self._payouts.setdefault(reference, self._event({**body, **self._result}))
             case Call.OBSERVE_PAYOUT:
                 return self._payouts.get(name, _UNDER_WAY)
             case Call.PROBE | Call.DRAW_QR:
@@ -472,7 +482,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         if call is Call.PAY_OUT:
             return reference in self._payouts
         payment = self._payments.get(self._path[1]) if call in _VERBS else None
-        return payment is not None and any(each["reference"] == reference for each in payment.moves)
+        return payment is not None and any(self._refers(each, str(reference)) for each in payment.moves)
 
     @property
     def _result(self) -> _Shown:
@@ -482,11 +492,11 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
 
     def _change(self, verb: str, found: _Payment) -> _Shown:
         body, result = self._body, self._result
-        known = next((each for each in found.moves if each["reference"] == body["reference"]), None)
+        known = next((each for each in found.moves if self._refers(each, body["reference"])), None)
         if known is not None:
-            return found.shown() | {"outcome": known["outcome"], "declined": known["declined"]}
+            return self._show(found) | {"outcome": known["outcome"], "declined": known["declined"]}
         if verb == "cancel" and found.state is PaymentState.CANCELLED:
-            return found.shown() | {"outcome": Outcome.SUCCEEDED, "declined": None}
+            return self._show(found) | {"outcome": Outcome.SUCCEEDED, "declined": None}
         if verb not in found.actions or (body["page_only"] and found.state is not PaymentState.PENDING):
             allowed = ", ".join(sorted(found.actions)) or "nothing"
             message = f"{verb} is not possible now: the payment is {found.state}, the mock allows {allowed}"
@@ -504,7 +514,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
             self._move(found, _VERBS[verb], amount, reference=body["reference"], **result)
         if self._is_unheard:
             self._tell(found)
-        return found.shown() | result
+        return self._show(found) | result
 
     def _charge(self, body: Mapping[str, Any]) -> _Payment:
         made, result = self._add(body, is_charge=True), self._result
@@ -588,7 +598,22 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         return found
 
     def _by_reference(self, reference: str) -> _Payment | None:
-        return next((each for each in self._payments.values() if each.reference == reference), None)
+        made = (each for each in self._payments.values() if self._remembers(each.created_at))
+        return next((each for each in made if each.reference == reference), None)
+
+    def _refers(self, move: _Shown, reference: str) -> bool:
+        return move["reference"] == reference and self._remembers(datetime.fromisoformat(move["at"]))
+
+    def _remembers(self, at: datetime) -> bool:
+        return self.forgets_after is None or self.clock.now() - at < self.forgets_after
+
+    def _show(self, payment: _Payment) -> _Shown:
+        """Return what the API shows of a payment; a reference that is forgotten is not shown."""
+        moves = [
+            each if self._remembers(datetime.fromisoformat(each["at"])) else {**each, "reference": ""}
+            for each in payment.moves
+        ]
+        return payment.shown() | {"transactions": moves}
 
     def _number(self) -> int:
         self._made += 1

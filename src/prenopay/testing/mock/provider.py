@@ -97,13 +97,15 @@ class Mock(ProviderConfig["MockProvider"]):
 
     ``refunds_apart`` keeps refunds as objects of their own, as Swish does. ``finds_charges`` lets a charge
     whose answer was lost be found again; real card gateways cannot, so such a charge stays unknown until a
-    person settles it. Raises ``ConfigurationError``.
+    person settles it. ``resend_window`` is what the provider declares, by default the gateway's ``forgets_after``.
+    Raises ``ConfigurationError``.
     """
 
     environment: Environment = Environment.TEST
     gateway: MockGateway = field(default_factory=MockGateway, repr=False)
     refunds_apart: bool = False
     finds_charges: bool = False
+    resend_window: timedelta | None = None
     deadline_seconds: float = 30.0
 
     def __post_init__(self) -> None:
@@ -150,7 +152,7 @@ class MockProvider(
         self.limits: Limits = Limits(
             currencies=_CURRENCIES,
             reference=ReferenceRule(alphabet=ReferenceAlphabet.CAPITALS_AND_DIGITS, length=20),
-            resend_window=None,
+            resend_window=config.resend_window or config.gateway.forgets_after,
             page_lives=config.gateway.page_lives,
             deadline_seconds=config.deadline_seconds,
         )
