@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,7 @@ _REMEMBERS = timedelta(hours=24)
 
 def lost_refund(shop: MockShop, manner: Manner) -> str:
     """Lose a refund of 50 kronor; return the gateway's name of its payment."""
-    payment = shop.payments.create(an_order(capture=CaptureMode.AUTOMATIC), operation_id="order:1")
+    payment = shop.payments.create(replace(an_order(), capture=CaptureMode.AUTOMATIC), operation_id="order:1")
     shop.payer.approve(payment)
     shop.gateway.script("refund", manner)
     shop.payments.refund(payment.payment_id, Money(5000, "SEK"), operation_id="refund:1")
