@@ -419,9 +419,9 @@ class FakeGateway(Gateway):
     ) -> None:
         """Answer at ``host``; keep time by ``clock``; send callbacks again by ``schedule``."""
         self.host: str = host
-        self.clock = clock or VirtualClock()
-        self.faults = FaultPlan()
-        self.callbacks = CallbackQueue(self.clock, schedule=schedule)
+        self.clock: VirtualClock = clock or VirtualClock()
+        self.faults: FaultPlan = FaultPlan()
+        self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=schedule)
         self.lock: threading.RLock = threading.RLock()
         """Hold it while you change what ``answer`` reads."""
         self._transcript = Transcript()

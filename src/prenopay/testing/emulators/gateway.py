@@ -57,8 +57,8 @@ class Memory(Generic[B]):
         self.clock: VirtualClock = clock or VirtualClock()
         self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
         self.behaviour: B = behaviour
-        self.lock = threading.RLock()
-        self.random = random.Random(seed)  # noqa: S311 - ids of play money, which must replay
+        self.lock: threading.RLock = threading.RLock()
+        self.random: random.Random = random.Random(seed)  # noqa: S311 - ids of play money, which must replay
         self._used: dict[tuple[str, str], Used] = {}
         self._to_come: list[tuple[datetime, int, Callable[[], None]]] = []
         self._promised = 0

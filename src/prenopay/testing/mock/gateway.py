@@ -312,7 +312,21 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
             found.payer_is_gone = True
             return found.state
 
-    pays, declines, waits, vanishes = approve, decline, wait, vanish
+    def pays(self, payment: str) -> PaymentState:
+        """Pay; see ``approve``."""
+        return self.approve(payment)
+
+    def declines(self, payment: str) -> PaymentState:
+        """Say no; see ``decline``."""
+        return self.decline(payment)
+
+    def waits(self, payment: str) -> PaymentState:
+        """Open the page; see ``wait``."""
+        return self.wait(payment)
+
+    def vanishes(self, payment: str) -> PaymentState:
+        """Close the browser; see ``vanish``."""
+        return self.vanish(payment)
 
     def forge_callback(self, *, to: str, naming: str) -> Callback:
         """Queue a callback to the address of the payment ``to`` whose body names another."""

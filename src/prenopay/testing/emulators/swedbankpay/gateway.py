@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from prenopay.ports import HttpRequest
 from prenopay.provider import Environment, Secret
 from prenopay.providers.swedbankpay import RepeatedReference, SwedbankPay
+from prenopay.testing.callbacks import CallbackQueue
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,
@@ -29,6 +30,7 @@ from prenopay.testing.emulators.swedbankpay import (
     TokenKind,
     TransactionKind,
 )
+from prenopay.testing.faults import FaultPlan
 from prenopay.testing.gateway import (
     Asked,
     Behaviours,
@@ -98,9 +100,9 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         self.emulator: SwedbankPayEmulator = emulator or SwedbankPayEmulator(
             clock=clock, seed=seed, merchants=MERCHANTS
         )
-        self.clock = self.emulator.clock
-        self.faults = self.emulator.faults
-        self.callbacks = self.emulator.callbacks
+        self.clock: VirtualClock = self.emulator.clock
+        self.faults: FaultPlan = self.emulator.faults
+        self.callbacks: CallbackQueue = self.emulator.callbacks
         self._hosts = frozenset(self.emulator.mounts)
         self._accounts: list[str] = []
         self._repeated = RepeatedReference.UNKNOWN

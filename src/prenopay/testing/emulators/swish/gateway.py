@@ -16,6 +16,7 @@ from prenopay.ports import HttpRequest
 from prenopay.provider import Environment
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.provider import SwishProvider
+from prenopay.testing.callbacks import CallbackQueue
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import (
     AWKWARD,
@@ -24,6 +25,7 @@ from prenopay.testing.emulators.swish import (
     SwishAuthority,
     SwishEmulator,
 )
+from prenopay.testing.faults import FaultPlan
 from prenopay.testing.gateway import (
     Asked,
     Banks,
@@ -74,9 +76,9 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         """
         self.emulator: SwishEmulator = emulator or SwishEmulator(clock=clock, seed=seed, authority=_authority())
         self._certificate = certificate
-        self.clock = self.emulator.clock
-        self.faults = self.emulator.faults
-        self.callbacks = self.emulator.callbacks
+        self.clock: VirtualClock = self.emulator.clock
+        self.faults: FaultPlan = self.emulator.faults
+        self.callbacks: CallbackQueue = self.emulator.callbacks
         self._hosts = frozenset(self.emulator.mounts)
 
     @property
