@@ -38,9 +38,8 @@ __all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "Controlled", "Pa
 
 CONTROL_PREFIX: Final = "/__emulator__/"
 _YEARS: Final = 10 * 365 * 24 * 60 * 60
-"""How many seconds one call pushes the clock at most: no story needs more, and time must not end."""
+"""The most seconds that one call may push the clock: enough for every test, and never past the last date."""
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -57,14 +56,14 @@ class Controlled(Protocol):
 
     clock: VirtualClock
     faults: FaultPlan
-    """What is to go wrong."""
+    """The faults to come."""
     callbacks: CallbackQueue
-    """What it has to tell hosts."""
+    """The callbacks to hosts."""
     transcript: Transcript
-    """What it was asked."""
+    """The calls so far."""
 
     def settle(self) -> None:
-        """Let happen what was due by now."""
+        """Do what is due by now."""
         ...
 
     def describe_orders(self) -> list[JsonObject]:
@@ -181,7 +180,7 @@ class ControlPanel:
 def call_with(act: Callable[..., R], given: Mapping[str, object], *first: object) -> R:
     """Call ``act`` with ``first`` and what ``given`` has for its other parameters, each read by its type.
 
-    What it has no parameter for is left out. Raises ``ControlRefused`` for what is missing or of another type.
+    Members without a parameter are left out. Raises ``ControlRefused`` for one that is missing or of another type.
     """
     hints = get_type_hints(act)
     parameters = list(inspect.signature(act).parameters.values())[len(first) :]
@@ -190,7 +189,7 @@ def call_with(act: Callable[..., R], given: Mapping[str, object], *first: object
 
 
 def _read(body: Mapping[str, object], name: str, kind: Any) -> Any:
-    """Return the member ``name``, which must be there and be of ``kind`` (of ``int | None``, an int)."""
+    """Return the member ``name``; it must be given and be of ``kind`` (an int for ``int | None``)."""
     kind = next((each for each in get_args(kind) if each is not type(None)), kind)
     value: Any = body.get(name)
     if issubclass(kind, StrEnum):

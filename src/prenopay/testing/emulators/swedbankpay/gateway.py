@@ -68,7 +68,7 @@ _DECLINES: Final = ("acquirerinsufficientfunds", "acquirererrordonotretry", "acq
 _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not card.is_network_token)
 _PLAIN: Final = tuple(card for card in TEST_CARDS if not card.is_challenged and card.brand in {"Visa", "MasterCard"})
 _REVERSAL_TAKES: Final = 400_000
-"""Seconds, at most, until a reversal that was only accepted is there: days, as some instruments take."""
+"""The most seconds until an accepted reversal is done: days, as with some instruments."""
 _DONE: Final = frozenset({200, 201, 202})
 _MOVES: Final = {
     TransactionKind.AUTHORIZATION: "authorize",
@@ -176,7 +176,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
             self.emulator.cancel(payment)
 
     def unanswered(self) -> tuple[str, ...]:
-        """Return the orders of which bank or app still waits for an answer."""
+        """Return the orders for which bank or app still waits for an answer."""
         return tuple(order.id for order in self.emulator.orders if order.open_attempts)
 
     def answers(self, payment: str, chance: Random) -> bool:
@@ -278,12 +278,12 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         return None if totals is None else totals.captured - totals.refunded
 
     def failed_back(self) -> set[str]:
-        """Return the orders of which a reversal failed later."""
+        """Return the orders with a reversal that failed later."""
         orders = self.emulator.orders
         return {order.id for order in orders if TransactionKind.REVERSAL in order.failed_operations}
 
     def methods_by_payment(self) -> Counter[str]:
-        """Return how many tokens each order made that can still be charged."""
+        """Return, for each order, how many of the tokens it made can still be charged."""
         return Counter(token.made_by for token in self.emulator.tokens() if token.is_active)
 
     # Stored methods
@@ -373,12 +373,12 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         self._repeated = RepeatedReference.REFUSED if refused else RepeatedReference.UNKNOWN
 
     def calm(self) -> None:
-        """Say statuses again that everybody knows."""
+        """Use known statuses again."""
         self.emulator.behaviour = replace(self.emulator.behaviour, unknown_status="")
 
     @property
     def hides_status(self) -> bool:
-        """Whether it says a status that nobody knows."""
+        """Whether it uses an unknown status."""
         return bool(self.emulator.behaviour.unknown_status)
 
     @property
