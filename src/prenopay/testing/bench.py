@@ -103,11 +103,7 @@ class OpenMock(Protocol):
     """Opens blocking accounts with the mock of the test."""
 
     def __call__(
-        self,
-        *,
-        on_event: EventHandler | None = None,
-        database: str = "",
-        tell_twice: bool = True,
+        self, *, on_event: EventHandler | None = None, database: str = "", tell_twice: bool = True
     ) -> MockShop:
         """See ``mock_accounts``."""
         ...
@@ -117,11 +113,7 @@ class OpenMockAsync(Protocol):
     """Opens async accounts with the mock of the test."""
 
     def __call__(
-        self,
-        *,
-        on_event: AsyncEventHandler | None = None,
-        database: str = "",
-        tell_twice: bool = True,
+        self, *, on_event: AsyncEventHandler | None = None, database: str = "", tell_twice: bool = True
     ) -> AbstractAsyncContextManager[AsyncMockShop]:
         """See ``mock_accounts_async``."""
         ...
@@ -137,12 +129,7 @@ def mock_shops(bench: Bench, gateway: MockGateway) -> Generator[OpenMock]:
     bench.knows(CALLBACK_KEY, TOKEN_KEY)
     with ExitStack() as stack:
 
-        def opened(
-            *,
-            on_event: EventHandler | None = None,
-            database: str = "",
-            tell_twice: bool = True,
-        ) -> MockShop:
+        def opened(*, on_event: EventHandler | None = None, database: str = "", tell_twice: bool = True) -> MockShop:
             config = _mock_of(database, bench, gateway)
             opening = mock_accounts(on_event=on_event, mock=config, database=database, tell_twice=tell_twice)
             shop = stack.enter_context(opening)
@@ -160,10 +147,7 @@ def mock_shops_async(bench: Bench, gateway: MockGateway) -> OpenMockAsync:
 
     @asynccontextmanager
     async def opening(
-        *,
-        on_event: AsyncEventHandler | None = None,
-        database: str = "",
-        tell_twice: bool = True,
+        *, on_event: AsyncEventHandler | None = None, database: str = "", tell_twice: bool = True
     ) -> AsyncGenerator[AsyncMockShop]:
         config = _mock_of(database, bench, gateway)
         opened = mock_accounts_async(on_event=on_event, mock=config, database=database, tell_twice=tell_twice)
@@ -222,9 +206,4 @@ def served_swedbankpay(emulator: SwedbankPayEmulator) -> Generator[SwedbankPaySe
 def served_swish(emulator: SwishEmulator, certificate: IssuedCertificate) -> Generator[SwishServer]:
     """Serve over mutual TLS until the block ends; callbacks go where ``Callbacks.connect`` says."""
     with serve_swish(emulator, deliver_callbacks=False) as served:
-        yield SwishServer(
-            url=served.api.url,
-            phone_url=served.phone.url,
-            emulator=emulator,
-            certificate=certificate,
-        )
+        yield SwishServer(url=served.api.url, phone_url=served.phone.url, emulator=emulator, certificate=certificate)

@@ -11,14 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, assert_never
 
-from prenopay.testing.http import (
-    Dropped,
-    EmulatorAnswer,
-    HalfBody,
-    Headers,
-    Outcome,
-    Refused,
-)
+from prenopay.testing.http import Dropped, EmulatorAnswer, HalfBody, Headers, Outcome, Refused
 
 __all__ = ["LOST", "Fault", "FaultBody", "FaultKind", "FaultPlan", "meet"]
 

@@ -410,13 +410,7 @@ class FakeGateway(Gateway):
     ``faults``, and is written down in ``transcript``.
     """
 
-    def __init__(
-        self,
-        host: str,
-        *,
-        clock: VirtualClock | None = None,
-        schedule: RetrySchedule | None = None,
-    ) -> None:
+    def __init__(self, host: str, *, clock: VirtualClock | None = None, schedule: RetrySchedule | None = None) -> None:
         """Answer at ``host``; keep time by ``clock``; send callbacks again by ``schedule``."""
         self.host: str = host
         self.clock = clock or VirtualClock()

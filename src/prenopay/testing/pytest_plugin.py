@@ -255,10 +255,7 @@ def swedbankpay_server(swedbankpay_emulator: SwedbankPayEmulator) -> Iterator[Sw
 
 
 @pytest.fixture
-def swish_server(
-    swish_emulator: SwishEmulator,
-    prenopay_swish_certificate: IssuedCertificate,
-) -> Iterator[SwishServer]:
+def swish_server(swish_emulator: SwishEmulator, prenopay_swish_certificate: IssuedCertificate) -> Iterator[SwishServer]:
     """Serve the emulated Swish over mutual TLS; ``swish_server.account()`` are the settings for it."""
     from prenopay.testing.bench import served_swish
 

@@ -199,16 +199,7 @@ def changes_something(request: HttpRequest) -> bool:
 # The host
 
 
-class Everything(
-    PaymentProvider,
-    Captures,
-    Cancels,
-    Refunds,
-    Updates,
-    ChargesMandates,
-    ReceivesCallbacks,
-    PaysOut,
-):
+class Everything(PaymentProvider, Captures, Cancels, Refunds, Updates, ChargesMandates, ReceivesCallbacks, PaysOut):
     """Stands for the provider in types: a rule calls only the verbs that it says it needs."""
 
 

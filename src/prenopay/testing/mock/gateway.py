@@ -358,11 +358,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
             return tuple(Secret(each["token"]) for each in self._methods if each["payer"] == payer_reference)
 
     def store_card(
-        self,
-        payer_reference: str,
-        *,
-        kind: MandateKind = MandateKind.UNSCHEDULED,
-        expires: date | None = None,
+        self, payer_reference: str, *, kind: MandateKind = MandateKind.UNSCHEDULED, expires: date | None = None
     ) -> Secret:
         """Store a card of a payer's as another system would have; return its token."""
         with self.lock:

@@ -75,7 +75,7 @@ _SVG: Final = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><title>mock</title><path d="M0 0h1v1H0z"/></svg>'
 )
 _PNG: Final = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 )
 """One black pixel: nobody reads the mock's QR codes."""
 _KINDS: Final = {
@@ -130,15 +130,7 @@ class Mock(ProviderConfig["MockProvider"]):
 
 
 class MockProvider(
-    PaymentProvider,
-    Captures,
-    Cancels,
-    Refunds,
-    Updates,
-    ChargesMandates,
-    ReceivesCallbacks,
-    PaysOut,
-    DrawsQr,
+    PaymentProvider, Captures, Cancels, Refunds, Updates, ChargesMandates, ReceivesCallbacks, PaysOut, DrawsQr
 ):
     """Payments of one account with the mock."""
 

@@ -23,17 +23,7 @@ from prenopay.values.payments import FlagKind, Outcome
 
 __all__ = ["Answers", "with_unknown_members"]
 
-BROKEN: Final = (
-    b"",
-    b"{}",
-    b"[]",
-    b"null",
-    b"0",
-    b"\xff\xfe",
-    b"<html></html>",
-    b'{"id": null}',
-    b"[" * 5000,
-)
+BROKEN: Final = (b"", b"{}", b"[]", b"null", b"0", b"\xff\xfe", b"<html></html>", b'{"id": null}', b"[" * 5000)
 STATUSES: Final = (301, 400, 401, 403, 404, 409, 418, 422, 429, 500, 502, 503, 504)
 _SERVER_ERRORS: Final = 500
 _WAIT_SECONDS: Final = 7

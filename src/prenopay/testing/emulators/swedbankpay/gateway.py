@@ -88,11 +88,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
     """Swedbank Pay. Accounts belong to the emulator's merchants in turn, in the order in which they are asked for."""
 
     def __init__(
-        self,
-        emulator: SwedbankPayEmulator | None = None,
-        *,
-        clock: VirtualClock | None = None,
-        seed: int = 0,
+        self, emulator: SwedbankPayEmulator | None = None, *, clock: VirtualClock | None = None, seed: int = 0
     ) -> None:
         """Speak for ``emulator``, or for a new one with two merchants, ``clock`` and ``seed``."""
         self.emulator: SwedbankPayEmulator = emulator or SwedbankPayEmulator(
@@ -192,10 +188,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         """Return what each order adds up to."""
         return {
             name: Totals(
-                authorized=each.authorized,
-                captured=each.captured,
-                refunded=each.reversed,
-                cancelled=each.cancelled,
+                authorized=each.authorized, captured=each.captured, refunded=each.reversed, cancelled=each.cancelled
             )
             for name, each in self.emulator.books().items()
         }
@@ -324,12 +317,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
 
     def _post_by_hand(self, payment: str, what: str, amount: int) -> bool:
         self._by_hand += 1
-        body = {
-            "description": "by hand",
-            "amount": amount,
-            "vatAmount": 0,
-            "payeeReference": f"HAND{self._by_hand}",
-        }
+        body = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": f"HAND{self._by_hand}"}
         return self._asks_by_hand("POST", payment, f"{payment}/{what}", {"transaction": body})
 
     def _asks_by_hand(self, method: str, payment: str, path: str, body: dict[str, object]) -> bool:
@@ -346,7 +334,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
                 ),
                 body=json.dumps(body).encode(),
                 origin=f"https://{next(iter(self.emulator.mounts))}",
-            ),
+            )
         )
         return isinstance(outcome, EmulatorAnswer) and outcome.status in _DONE
 

@@ -31,12 +31,7 @@ from prenopay.testing.emulators.swedbankpay.cards import (
     swish_decline,
 )
 from prenopay.testing.emulators.swedbankpay.orders import Attempt, PaymentOrder, Status, TokenRecord
-from prenopay.testing.emulators.swedbankpay.payer import (
-    Payer,
-    PayerAnswer,
-    PayerResult,
-    is_swedish_mobile,
-)
+from prenopay.testing.emulators.swedbankpay.payer import Payer, PayerAnswer, PayerResult, is_swedish_mobile
 from prenopay.testing.emulators.swedbankpay.register import PAGE_PATH, Register
 from prenopay.testing.emulators.swedbankpay.tokens import asks_consent, stored_choices
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_list, write_json

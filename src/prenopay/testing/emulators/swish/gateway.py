@@ -17,13 +17,7 @@ from prenopay.provider import Environment
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.provider import SwishProvider
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swish import (
-    AWKWARD,
-    IssuedCertificate,
-    Status,
-    SwishAuthority,
-    SwishEmulator,
-)
+from prenopay.testing.emulators.swish import AWKWARD, IssuedCertificate, Status, SwishAuthority, SwishEmulator
 from prenopay.testing.gateway import (
     Asked,
     Banks,
