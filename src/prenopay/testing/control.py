@@ -26,15 +26,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, Protocol, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_type_hints
 
-from prenopay.testing.callbacks import Callback, CallbackQueue, Manner
-from prenopay.testing.clock import VirtualClock
-from prenopay.testing.faults import Fault, FaultPlan
+from prenopay.testing.callbacks import Callback, Manner
+from prenopay.testing.faults import Fault
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer, read_json
-from prenopay.testing.transcript import Transcript
 
-__all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "Controlled", "PayerRefused", "call_with"]
+if TYPE_CHECKING:
+    from prenopay.testing.emulators.gateway import EmulatedGateway
+
+__all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "PayerRefused", "call_with"]
 
 CONTROL_PREFIX: Final = "/__emulator__/"
 _YEARS: Final = 10 * 365 * 24 * 60 * 60
@@ -51,42 +52,10 @@ class PayerRefused(ControlRefused):
     """No payer could do this now; the message says why."""
 
 
-class Controlled(Protocol):
-    """What the control API needs of an emulator."""
-
-    clock: VirtualClock
-    faults: FaultPlan
-    """The faults to come."""
-    callbacks: CallbackQueue
-    """The callbacks to hosts."""
-    transcript: Transcript
-    """The calls so far."""
-
-    def settle(self) -> None:
-        """Do what is due by now."""
-        ...
-
-    def describe_orders(self) -> list[JsonObject]:
-        """Return every order as JSON."""
-        ...
-
-    def describe_order(self, order: str) -> JsonObject:
-        """Return one order as JSON; raises ``ControlRefused`` if there is none."""
-        ...
-
-    def act_as_payer(self, action: str, order: str, arguments: Mapping[str, object]) -> JsonObject:
-        """Do what a payer does; raises ``ControlRefused`` where a payer could not."""
-        ...
-
-    def forge_callback(self, order: str, *, naming: str) -> Callback:
-        """Queue a callback to the order's address that names another."""
-        ...
-
-
 class ControlPanel:
     """Answers the control API of one emulator."""
 
-    def __init__(self, emulator: Controlled) -> None:
+    def __init__(self, emulator: EmulatedGateway[Any]) -> None:
         """Control ``emulator``."""
         self._emulator = emulator
         self._routes: dict[tuple[str, str], Callable[[JsonObject], object]] = {

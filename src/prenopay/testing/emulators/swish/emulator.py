@@ -167,11 +167,7 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
 
     def mounts_for(self, number: str) -> dict[str, Emulator]:
         """Return the hosts, with calls as if they presented the certificate of ``number``; empty for none."""
-        return dict.fromkeys((*API_HOSTS, *QR_HOSTS), self.presenting(number))
-
-    def presenting(self, number: str) -> Presenting:
-        """Return this emulator as a caller with the certificate of ``number`` sees it."""
-        return Presenting(self, number)
+        return dict.fromkeys((*API_HOSTS, *QR_HOSTS), Presenting(self, number))
 
     @property
     def phone(self) -> PhoneFace:
