@@ -1,4 +1,4 @@
-"""``prenopay mandates``: stored methods shown, taken over and sealed anew; no token is ever printed."""
+"""``prenopay mandates``: stored methods shown, taken over and sealed again; no token is ever printed."""
 
 from __future__ import annotations
 

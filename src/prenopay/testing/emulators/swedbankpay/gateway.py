@@ -70,7 +70,7 @@ _DECLINES: Final = ("acquirerinsufficientfunds", "acquirererrordonotretry", "acq
 _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not card.is_network_token)
 _PLAIN: Final = tuple(card for card in TEST_CARDS if not card.is_challenged and card.brand in {"Visa", "MasterCard"})
 _REVERSAL_TAKES: Final = 400_000
-"""Seconds, at most, until a reversal that was only accepted is there: days, as some instruments take."""
+"""The most seconds until an accepted reversal is done: days, as with some instruments."""
 _DONE: Final = frozenset({200, 201, 202})
 _MOVES: Final = {
     TransactionKind.AUTHORIZATION: "authorize",
@@ -90,11 +90,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
     """Swedbank Pay. Accounts belong to the emulator's merchants in turn, in the order in which they are asked for."""
 
     def __init__(
-        self,
-        emulator: SwedbankPayEmulator | None = None,
-        *,
-        clock: VirtualClock | None = None,
-        seed: int = 0,
+        self, emulator: SwedbankPayEmulator | None = None, *, clock: VirtualClock | None = None, seed: int = 0
     ) -> None:
         """Speak for ``emulator``, or for a new one with two merchants, ``clock`` and ``seed``."""
         self.emulator: SwedbankPayEmulator = emulator or SwedbankPayEmulator(
@@ -178,7 +174,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
             self.emulator.cancel(payment)
 
     def unanswered(self) -> tuple[str, ...]:
-        """Return the orders of which bank or app still waits for an answer."""
+        """Return the orders for which bank or app still waits for an answer."""
         return tuple(order.id for order in self.emulator.orders if order.open_attempts)
 
     def answers(self, payment: str, chance: Random) -> bool:
@@ -194,10 +190,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         """Return what each order adds up to."""
         return {
             name: Totals(
-                authorized=each.authorized,
-                captured=each.captured,
-                refunded=each.reversed,
-                cancelled=each.cancelled,
+                authorized=each.authorized, captured=each.captured, refunded=each.reversed, cancelled=each.cancelled
             )
             for name, each in self.emulator.books().items()
         }
@@ -280,12 +273,12 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         return None if totals is None else totals.captured - totals.refunded
 
     def failed_back(self) -> set[str]:
-        """Return the orders of which a reversal failed later."""
+        """Return the orders with a reversal that failed later."""
         orders = self.emulator.orders
         return {order.id for order in orders if TransactionKind.REVERSAL in order.failed_operations}
 
     def methods_by_payment(self) -> Counter[str]:
-        """Return how many tokens each order made that can still be charged."""
+        """Return, for each order, how many of the tokens it made can still be charged."""
         return Counter(token.made_by for token in self.emulator.tokens() if token.is_active)
 
     # Stored methods
@@ -326,12 +319,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
 
     def _post_by_hand(self, payment: str, what: str, amount: int) -> bool:
         self._by_hand += 1
-        body = {
-            "description": "by hand",
-            "amount": amount,
-            "vatAmount": 0,
-            "payeeReference": f"HAND{self._by_hand}",
-        }
+        body = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": f"HAND{self._by_hand}"}
         return self._asks_by_hand("POST", payment, f"{payment}/{what}", {"transaction": body})
 
     def _asks_by_hand(self, method: str, payment: str, path: str, body: dict[str, object]) -> bool:
@@ -348,7 +336,7 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
                 ),
                 body=json.dumps(body).encode(),
                 origin=f"https://{next(iter(self.emulator.mounts))}",
-            ),
+            )
         )
         return isinstance(outcome, EmulatorAnswer) and outcome.status in _DONE
 
@@ -375,12 +363,12 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
         self._repeated = RepeatedReference.REFUSED if refused else RepeatedReference.UNKNOWN
 
     def calm(self) -> None:
-        """Say statuses again that everybody knows."""
+        """Use known statuses again."""
         self.emulator.behaviour = replace(self.emulator.behaviour, unknown_status="")
 
     @property
     def hides_status(self) -> bool:
-        """Whether it says a status that nobody knows."""
+        """Whether it uses an unknown status."""
         return bool(self.emulator.behaviour.unknown_status)
 
     @property

@@ -18,13 +18,7 @@ from prenopay.providers.swish import Swish
 from prenopay.providers.swish.provider import SwishProvider
 from prenopay.testing.callbacks import CallbackQueue
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swish import (
-    AWKWARD,
-    IssuedCertificate,
-    Status,
-    SwishAuthority,
-    SwishEmulator,
-)
+from prenopay.testing.emulators.swish import AWKWARD, IssuedCertificate, Status, SwishAuthority, SwishEmulator
 from prenopay.testing.faults import FaultPlan
 from prenopay.testing.gateway import (
     Asked,
@@ -50,9 +44,9 @@ from prenopay.values.orders import Order, Payer, PayoutOrder
 __all__ = ["EmulatedSwish", "SwishConsents", "SwishGateway"]
 
 _CONSENT: Final = "consent:"
-"""How prenopay names a standing consent, which is signed where a payment is paid."""
+"""Begins the name of a standing consent in prenopay; the payer signs it instead of paying."""
 _CHARGE: Final = "recurring:"
-"""How prenopay names a charge on a consent."""
+"""Begins the name of a charge on a consent in prenopay."""
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _CALLS: Final = {"paymentrequests": "authorize", "refunds": "refund", "payouts": "pay out"}
 _REFUSED_BY_BANK: Final = "RF07"
@@ -178,7 +172,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
     # What the gateway has
 
     def books(self) -> dict[str, Totals]:
-        """Return what payments come to; consents and charges are there under prenopay's names of them."""
+        """Return what payments come to; consents and charges have prenopay's names."""
         payments = {
             name: Totals(authorized=each.paid, captured=each.paid, refunded=each.refunded)
             for name, each in self.emulator.books().items()
@@ -287,7 +281,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
             self.emulator.behaviour = AWKWARD
 
     def calm(self) -> None:
-        """Nothing to give up: everything that Swish does comes to rest."""
+        """Do nothing: no behaviour of Swish keeps a payment open forever."""
         return
 
 
@@ -308,7 +302,7 @@ class SwishConsents(SwishGateway, StoredMethods):
         self.emulator.fail_next_charge()
 
     def storing_order(self) -> Order:
-        """Return an order of nothing that asks for a consent."""
+        """Return an order without money that asks for a consent."""
         consent = Consent(text_version="terms-1", agreed_at=datetime(2026, 1, 2, tzinfo=UTC), channel="web")
         return Order(
             amount=Money(0, "SEK"),
