@@ -24,13 +24,13 @@ ROOT: Final = Path(__file__).parents[1]
 VARIABLE: Final = "PRENOPAY_PLANT"
 """Names the bug that is planted in a run of pytest."""
 PATHS: Final = ("tests/behaviour", "tests/swish", "tests/conformance", "tests/unit", "tests/properties")
-_BUGS: Final = "tests.simulation.test_planted_bugs"
+_BUGS: Final = "tests.simulation.planted"
 
 
 def bugs() -> dict[str, Any]:
     """Return every bug by its name, with the function that plants it."""
     planted: dict[str, Any] = importlib.import_module(_BUGS).PLANTED
-    return {name: bug[0] if isinstance(bug, tuple) else bug for name, bug in planted.items()}
+    return {name: plant for name, (_what, plant) in planted.items()}
 
 
 class Planter:

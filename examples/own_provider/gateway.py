@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ __all__ = ["API_KEY", "NordpayGateway"]
 
 API_KEY: Final = "nordpay-key-of-an-invented-merchant"
 _HOST: Final = "test.nordpay.example"
+_PAGE_LIVES: Final = timedelta(hours=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class _Payment:
     amount: int
     currency: str
     callback_url: str
+    closes_at: datetime
     status: str = "open"
     reason: str = ""
     paid: int = 0
@@ -56,8 +59,15 @@ class NordpayGateway(FakeGateway, History, StrangeStatus):
 
     # What the provider asks
 
+    def settle(self) -> None:
+        """Close the pages whose time is over."""
+        for payment in self._payments.values():
+            if payment.status == "open" and payment.closes_at <= self.clock.now():
+                payment.status = "closed"
+
     def answer(self, request: EmulatorRequest) -> EmulatorAnswer:
         """Act on one call."""
+        self.settle()
         if request.header("authorization") != f"Bearer {API_KEY}":
             return json_answer(401, {"error": "who are you?"})
         match request.method, request.path.strip("/").split("/"):
@@ -86,6 +96,7 @@ class NordpayGateway(FakeGateway, History, StrangeStatus):
             amount=int(body["amount"]),
             currency=str(body["currency"]),
             callback_url=str(body["callback_url"]),
+            closes_at=self.clock.now() + _PAGE_LIVES,
         )
         self._payments[reference] = made
         return made.shown(201)
@@ -124,6 +135,7 @@ class NordpayGateway(FakeGateway, History, StrangeStatus):
         self._notify(self._payments[to], naming)
 
     def _open(self, reference: str) -> _Payment:
+        self.settle()
         found = self._payments.get(reference)
         if found is None or found.status != "open":
             message = f"{reference} is {'unknown' if found is None else found.status}"
@@ -184,6 +196,7 @@ class NordpayGateway(FakeGateway, History, StrangeStatus):
 
     def payable(self) -> list[str]:
         """Return the payments that are open."""
+        self.settle()
         return [name for name, each in self._payments.items() if each.status == "open"]
 
     def find(self, reference: str) -> str | None:

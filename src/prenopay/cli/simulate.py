@@ -30,6 +30,8 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", metavar="M", type=_positive, default=12, help="steps in each life (default 12)")
     parser.add_argument("--only", metavar="LIST", type=_numbers, help="take these steps alone, such as 3,7,9")
     parser.add_argument("--calm", metavar="LIST", type=_numbers, default=(), help="let nothing go wrong in these steps")
+    which = "a gateway to live with: an entry point of prenopay.gateways, or module:Class (default: those that ship)"
+    parser.add_argument("--gateway", metavar="NAME", action="append", default=[], help=which)
     parser.set_defaults(run=_simulate)
 
 
@@ -48,7 +50,12 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _simulate(options: argparse.Namespace) -> int:
     # Loaded when it is run: the command line names no gateway, and starts fast.
     simulation: Any = importlib.import_module("prenopay.testing.simulation")
-    asked = {"steps": options.steps, "only": options.only, "calm": frozenset(options.calm)}
+    asked = {
+        "steps": options.steps,
+        "only": options.only,
+        "calm": frozenset(options.calm),
+        "gateways": tuple(options.gateway),
+    }
     try:
         simulation.Schedule(seed=options.first_seed, **asked)
     except ValueError as error:
@@ -64,7 +71,7 @@ def _simulate(options: argparse.Namespace) -> int:
         else:
             _print(result, enough=simulation.enough_seeds(options.steps), asked=options.seeds)
         sys.stdout.flush()
-    except BrokenPipeError:  # a broken promise is one, whoever reads of it
+    except BrokenPipeError:  # a broken promise is one, though nobody reads the report
         print_no_more()
     if result.stopped_at is not None:
         return _STOPPED

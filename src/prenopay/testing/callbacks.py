@@ -146,6 +146,11 @@ class CallbackQueue:
             self._waiting.append(callback)
             return callback
 
+    def withdraw(self, callback: Callback) -> None:
+        """Take a callback that waits off the queue."""
+        with self._lock:
+            self._waiting.remove(callback)
+
     def behave(self, manner: Manner, *, times: int = 1) -> None:
         """Take on a manner; ``times`` says how many callbacks are dropped or duplicated."""
         with self._lock:

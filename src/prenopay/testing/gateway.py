@@ -36,6 +36,7 @@ __all__ = [
     "Gateway",
     "GatewayMaker",
     "History",
+    "MethodEnds",
     "Move",
     "OldMethod",
     "OldMethods",
@@ -401,6 +402,14 @@ class OldMethods(ABC):
     @abstractmethod
     def store_method(self, payer_reference: str, chance: Random) -> OldMethod:
         """Store a method for a payer, as another system did; it belongs to the first account that was asked for."""
+
+
+class MethodEnds(ABC):
+    """Payers and their banks can end stored methods, past prenopay."""
+
+    @abstractmethod
+    def ends_method(self, chance: Random) -> bool:
+        """End one of the methods that can still be charged; returns whether there was one."""
 
 
 class FakeGateway(Gateway):

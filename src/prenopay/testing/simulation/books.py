@@ -1,29 +1,21 @@
-"""Prenopay's books as they stand on disk, read past the library: a few columns, in one look."""
+"""Prenopay's books as they are on disk, read past the library: a few columns, in one look."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from sqlalchemy import Engine, Table
 
 from prenopay.books import schema
-from prenopay.testing.simulation.gateways import Sums
+from prenopay.testing.gateway import Totals
 
-__all__ = [
-    "Books",
-    "Depths",
-    "MandateRow",
-    "OperationRow",
-    "PaymentRow",
-    "PayoutRow",
-    "read_books",
-    "read_depths",
-    "remains",
-]
+__all__ = ["Books", "Depths", "MandateRow", "OperationRow", "PaymentRow", "read_books", "read_depths", "remains"]
 
 _DISAGREEING: Final = f"""
 SELECT payment_id FROM {schema.payments.name} AS payments
@@ -33,6 +25,14 @@ WHERE (authorized, captured, cancelled, refunded) != (
     FROM {schema.movements.name} AS movements WHERE movements.payment_id = payments.payment_id
 )
 """  # noqa: S608 - our own names
+_NEVER_DUE: Final = (
+    (schema.operations, "outcome IN ('unknown', 'pending')"),
+    (schema.deliveries, "delivered_at IS NULL"),
+    (schema.inbox, "done_at IS NULL"),
+)
+"""What is not done, and must be due at some time."""
+_MAY_TAKE: Final = timedelta(hours=1)
+"""Nothing that was due so long ago is left by a sweep, and nobody owns anything for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,42 +52,41 @@ class PaymentRow:
     cancelled: int
     quarantined: bool
     capture_mode: str
-    due: int
+    actions: str
 
     @property
-    def sums(self) -> Sums:
-        """Its totals."""
-        return Sums(self.authorized, self.captured, self.refunded, self.cancelled)
+    def totals(self) -> Totals:
+        """What it adds up to."""
+        return Totals(
+            authorized=self.authorized, captured=self.captured, refunded=self.refunded, cancelled=self.cancelled
+        )
 
     @property
     def is_open(self) -> bool:
         """Whether it may still be paid."""
         return self.state in {"created", "pending", "unknown"}
 
+    @property
+    def allowed_actions(self) -> list[str]:
+        """What can be done next."""
+        return sorted(json.loads(self.actions))
+
 
 @dataclass(frozen=True, slots=True)
 class OperationRow:
-    """One operation."""
+    """One operation; ``subject_id`` is the payment or the payout that it is about."""
 
     account: str
     operation_id: str
     kind: str
-    payment_id: str
+    subject_id: str
     outcome: str
+    amount: int | None
 
     @property
     def is_open(self) -> bool:
         """Whether its outcome is still to come."""
         return self.outcome in {"unknown", "pending"}
-
-
-@dataclass(frozen=True, slots=True)
-class PayoutRow:
-    """One payout."""
-
-    operation_id: str
-    reference: str
-    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +98,38 @@ class MandateRow:
     payer_reference: str
     state: str
     payment_id: str | None
+    expires: str | None
+    is_renewed: bool
+    """Whether the network renews the card by itself."""
+
+    @property
+    def is_chargeable(self) -> bool:
+        """Whether it may be drawn on."""
+        return self.state in {"active", "expiring"}
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it never comes back."""
+        return self.state in {"expired", "replaced", "revoked", "deleted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """Everything the checks need, as it stood at one moment."""
+    """Everything the checks need, as it was at one moment."""
 
     payments: tuple[PaymentRow, ...]
     operations: tuple[OperationRow, ...]
-    payouts: tuple[PayoutRow, ...]
     mandates: tuple[MandateRow, ...]
     flags: frozenset[tuple[str, str]]
-    events: frozenset[str]
-    waiting_callbacks: int
+    events: dict[str, str]
+    """The subject of every event."""
+    waiting: frozenset[tuple[str, str]]
+    """Accounts and subjects whose callbacks wait; the subject of an account's own address is empty."""
+
+    @property
+    def lost_charges(self) -> list[OperationRow]:
+        """Charges of which nobody knows what became."""
+        return [row for row in self.operations if row.kind == "charge" and row.outcome == "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,55 +138,68 @@ class Depths:
 
     disagreeing: tuple[str, ...]
     """Payments whose totals are not the sums of their movements."""
+    forgotten: tuple[str, ...]
+    """Rows that stay due or claimed, or are not done and never due again."""
     tokens: frozenset[str]
     """Mandates whose token is kept."""
     journal_mode: str
     synchronous: int
     contents: bytes = field(repr=False)
-    """The whole database, as it stands in its file."""
+    """The whole database, as it is in its file."""
 
 
 def read_books(engine: Engine) -> Books:
     """Return the books."""
     with _reading(engine) as connection:
 
-        def rows(table: Table, columns: str, where: str = "") -> list[Any]:
-            query = f"SELECT {columns} FROM {table.name}{where} ORDER BY rowid"  # noqa: S608 - our own names
+        def rows(table: Table, columns: str, where: str = "1") -> list[Any]:
+            query = f"SELECT {columns} FROM {table.name} WHERE {where} ORDER BY rowid"  # noqa: S608 - our own names
             return connection.execute(query).fetchall()
 
         payments = rows(
             schema.payments,
             "payment_id, account, provider_reference, order_reference, state, amount, authorized, captured,"
-            " refunded, cancelled, quarantined, capture_mode, due",
+            " refunded, cancelled, quarantined, capture_mode, allowed_actions",
         )
-        operations = rows(
-            schema.operations, "account, operation_id, kind, subject_id, outcome", " WHERE kind != 'payout'"
+        operations = rows(schema.operations, "account, operation_id, kind, subject_id, outcome, amount")
+        mandates = rows(
+            schema.mandates,
+            "account, mandate_id, payer_reference, state, payment_id, expires, network_tokenized",
         )
-        payouts = rows(schema.operations, "operation_id, reference, outcome", " WHERE kind = 'payout'")
-        mandates = rows(schema.mandates, "account, mandate_id, payer_reference, state, payment_id")
-        flags = rows(schema.flags, "payment_id, kind")
-        events = rows(schema.events, "event_id")
-        waiting = rows(schema.inbox, "next_at")
-    return Books(
-        payments=tuple(PaymentRow(*row) for row in payments),
-        operations=tuple(OperationRow(*row) for row in operations),
-        payouts=tuple(PayoutRow(*row) for row in payouts),
-        mandates=tuple(MandateRow(*row) for row in mandates),
-        flags=frozenset((row[0], row[1]) for row in flags),
-        events=frozenset(row[0] for row in events),
-        waiting_callbacks=sum(row[0] is not None for row in waiting),
-    )
+        return Books(
+            payments=tuple(PaymentRow(*row) for row in payments),
+            operations=tuple(OperationRow(*row) for row in operations),
+            mandates=tuple(MandateRow(*row) for row in mandates),
+            flags=frozenset((row[0], row[1]) for row in rows(schema.flags, "payment_id, kind")),
+            events=dict(rows(schema.events, "event_id, subject_id")),
+            waiting=frozenset(rows(schema.inbox, "account, subject_id", "done_at IS NULL")),
+        )
 
 
-def read_depths(engine: Engine) -> Depths:
-    """Return what is looked at at rest."""
+def read_depths(engine: Engine, now: datetime) -> Depths:
+    """Return what is looked at at rest, after a sweep."""
     with _reading(engine) as connection:
 
-        def column(query: str) -> list[Any]:
-            return [row[0] for row in connection.execute(query)]
+        def column(query: str, *values: str) -> list[Any]:
+            return [row[0] for row in connection.execute(query, values)]
+
+        def forgotten() -> Generator[str]:
+            early, late = (_stored(now + margin) for margin in (-_MAY_TAKE, _MAY_TAKE))
+            for table in schema.metadata.sorted_tables:
+                key = table.primary_key.columns.keys()[-1]
+                select = f"SELECT {key} FROM {table.name} WHERE"  # noqa: S608 - our own names
+                if "next_at" in table.c:
+                    for row in column(f"{select} next_at < ?", early):
+                        yield f"{row} in {table.name} is due since long ago"
+                    for row in column(f"{select} claimed_until > ?", late):
+                        yield f"{row} in {table.name} is claimed for long"
+                for _table, what in filter(lambda each: each[0] is table, _NEVER_DUE):
+                    for row in column(f"{select} next_at IS NULL AND {what}"):
+                        yield f"{row} in {table.name} is not done, and never due again"
 
         return Depths(
             disagreeing=tuple(column(_DISAGREEING)),
+            forgotten=tuple(forgotten()),
             tokens=frozenset(column(f"SELECT mandate_id FROM {schema.tokens.name}")),  # noqa: S608 - our own name
             journal_mode=column("PRAGMA journal_mode")[0],
             synchronous=column("PRAGMA synchronous")[0],
@@ -193,8 +224,13 @@ def remains(engine: Engine, secrets: Sequence[str], payment_ids: Sequence[str]) 
         )
 
 
+def _stored(moment: datetime) -> str:
+    """Return a time as SQLite has it."""
+    return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+
+
 @contextmanager
 def _reading(engine: Engine) -> Generator[sqlite3.Connection]:
-    """Lend what the driver made: what stands in the books is asked of the database alone."""
+    """Lend what the driver made: what is in the books is asked of the database alone."""
     with engine.connect() as connection:
         yield cast("sqlite3.Connection", connection.connection.driver_connection)

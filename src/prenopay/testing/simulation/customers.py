@@ -2,172 +2,172 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from random import Random
-from typing import Final
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
 
-from prenopay.testing.control import ControlRefused
-from prenopay.testing.emulators.swedbankpay import TEST_CARDS, PayerAnswer
-from prenopay.testing.simulation.books import Books, PaymentRow
-from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, text_of
-from prenopay.testing.simulation.moment import AGREED, PEOPLE, STRANGER, Did, Moment, Person, sek
+from prenopay.accounts.accounts import AsyncAccounts
+from prenopay.provider import StoresMandates
+from prenopay.testing.gateway import PayerRefused, Payers, StoredMethods
+from prenopay.testing.simulation.books import PaymentRow
+from prenopay.testing.simulation.gateways import Place, text_of
+from prenopay.testing.simulation.moment import Did, Moment, step
 from prenopay.testing.simulation.notebook import Wish
-from prenopay.testing.simulation.process import Process
+from prenopay.testing.simulation.people import AGREED, PEOPLE, Person, sek
 from prenopay.testing.simulation.weather import perhaps
-from prenopay.testing.simulation.world import World
 from prenopay.values.mandates import Consent, StoreMethod
-from prenopay.values.orders import CaptureMode, Order, OrderLine, Payer
+from prenopay.values.orders import CaptureMode, Order, OrderLine
 
-__all__ = ["answer", "buy", "come_back", "order_of", "pay"]
+__all__ = ["order"]
 
-_ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not card.is_network_token)
-_PLAIN: Final = tuple(card for card in TEST_CARDS if not card.is_challenged and card.brand in {"Visa", "MasterCard"})
+_VALID_FOR: Final = timedelta(hours=2)
 
 
-async def buy(at: Moment) -> Did | None:
-    """A reader orders something."""
-    world, chance, books = at.world, at.chance, at.books
-    account = chance.choice(sorted(world.names))
-    number = world.notebook.next_number("authorize", account)
-    operation_id = f"order:{number}"
-    before = [row.order_reference for row in books.payments if row.account == account]
-    reference = chance.choice(before) if before and perhaps(chance, 0.12) else f"K-{number}"
-    amount = 10_000 + 100 * number + chance.randint(1, 99)
-    is_cards = account in CARD_ACCOUNTS
-    capture = chance.choice((CaptureMode.AUTOMATIC, CaptureMode.MANUAL)) if is_cards else CaptureMode.AUTOMATIC
-    stores = is_cards and perhaps(chance, 0.6)
-    valid_for = timedelta(hours=2) if is_cards and perhaps(chance, 0.2) else None
-    person, agreed_at = chance.choice(PEOPLE), world.clock.now()
+@step("buy", 2, of=lambda at: list(at.world.gateways.places.values()))
+async def buy(at: Moment, place: Place) -> Did:
+    """A reader orders something, and may have a method stored, in place of an older one now and then."""
+    before = [row.order_reference for row in at.books.payments if row.account == place.name]
+    person = at.chance.choice(PEOPLE)
+    return await order(
+        at,
+        place,
+        person,
+        place.capture_mode(at.chance, CaptureMode.AUTOMATIC, CaptureMode.MANUAL),
+        reference=at.chance.choice(before) if before and perhaps(at.chance, 0.12) else None,
+        store=_store(at, place, person),
+        valid_for=_VALID_FOR if perhaps(at.chance, 0.2) else None,
+    )
 
-    async def ask(process: Process, more: int) -> object:
-        order = order_of(
-            text_of(account, operation_id),
-            amount + more,
-            reference,
-            capture,
-            person=person,
-            store=_agreed(agreed_at) if stores else None,
-            valid_for=valid_for,
-        )
-        return await process.account(account).create(order, operation_id=operation_id)
+
+def _store(at: Moment, place: Place, person: Person) -> StoreMethod | None:
+    if not (place.has(StoresMandates, StoredMethods) and perhaps(at.chance, 0.5)):
+        return None
+    now = at.world.clock.now()
+    until = now.date() + timedelta(days=at.chance.choice((1, 20))) if perhaps(at.chance, 0.3) else None
+    consent = Consent(text_version="terms-2026-01", agreed_at=now, channel="web", most=sek(AGREED), until=until)
+    whose = place.name, person.reference
+    mine = [row for row in at.books.mandates if (row.account, row.payer_reference) == whose and row.is_chargeable]
+    replaces = at.chance.choice(mine).mandate_id if mine and perhaps(at.chance, 0.5) else None
+    return StoreMethod(consent=consent, replaces=replaces)
+
+
+async def order(
+    at: Moment,
+    place: Place,
+    person: Person,
+    capture: CaptureMode,
+    *,
+    reference: str | None = None,
+    store: StoreMethod | None = None,
+    valid_for: timedelta | None = None,
+    replaces: str = "",
+) -> Did:
+    """Have the host order something, in place of the open payment ``replaces`` if one is named."""
+    number = at.world.notebook.next_number("authorize", place.name)
+    operation_id, amount = f"order:{number}", sek(10_000 + 100 * number + at.chance.randint(1, 99))
+    reference = reference or f"K-{number}"
+    wanted = replace(
+        place.gateway.order(amount),
+        description=text_of(place.name, operation_id),
+        lines=(OrderLine(name="One month", amount=amount, vat_percent=6),),
+        order_reference=reference,
+        payer=person.paying(place.gateway.payer()),
+        capture=capture,
+    )
+    if store is not None:
+        wanted = _storing(place, wanted, store)
+    if valid_for is not None and place.takes(brief := replace(wanted, valid_for=valid_for)):
+        wanted = brief
+
+    async def ask(process: AsyncAccounts, more: int) -> object:
+        account: Any = process[place.name]
+        if replaces:
+            return await account.replace(replaces, _dearer(wanted, more), operation_id=operation_id)
+        return await account.create(_dearer(wanted, more), operation_id=operation_id)
 
     wish = Wish(
         operation_id=operation_id,
         what="authorize",
-        account=account,
+        account=place.name,
         ask=ask,
-        amount=amount,
+        amount=wanted.amount.minor,
         order_reference=reference,
         payer=person.reference,
-        is_automatic=capture is CaptureMode.AUTOMATIC,
-        stores=stores,
+        replaces=replaces,
+        until=None if store is None else store.consent.until,
+        stores=wanted.store is not None,
     )
-    came = await world.asks(wish)
-    return Did(f"{account} {operation_id} of {amount}: {came}", came.well)
+    came = await at.world.asks(wish)
+    return Did(f"{place.name} {operation_id} of {wish.amount}: {came}", came.well)
 
 
-def _agreed(at: datetime) -> StoreMethod:
-    return StoreMethod(consent=Consent(text_version="terms-2026-01", agreed_at=at, channel="web", most=sek(AGREED)))
-
-
-def order_of(
-    text: str,
-    amount: int,
-    reference: str,
-    capture: CaptureMode,
-    *,
-    person: Person,
-    store: StoreMethod | None = None,
-    valid_for: timedelta | None = None,
-) -> Order:
-    """Return what somebody orders."""
-    return Order(
-        amount=sek(amount),
-        description=text,
-        lines=(OrderLine(name="One month", amount=sek(amount), vat_percent=6),),
-        order_reference=reference,
-        return_url="https://shop.example/return",
-        cancel_url="https://shop.example/cancelled",
-        capture=capture,
-        payer=Payer(
-            reference=person.reference,
-            first_name=person.first,
-            last_name=person.last,
-            email=person.email,
-            phone=person.phone,
-            personal_number=person.personal_number,
-        ),
-        store=store,
-        valid_for=valid_for,
+def _storing(place: Place, wanted: Order, store: StoreMethod) -> Order:
+    """Return the order with the payer's method stored: of nothing, where methods are stored without a purchase."""
+    assert isinstance(place.gateway, StoredMethods), "asked for only there"
+    apart = place.gateway.storing_order()
+    if apart is None or apart.store is None:
+        return replace(wanted, store=store)
+    return replace(
+        apart,
+        description=wanted.description,
+        order_reference=wanted.order_reference,
+        payer=wanted.payer,
+        store=replace(apart.store, consent=store.consent, replaces=store.replaces),
     )
 
 
-async def pay(at: Moment) -> Did | None:
+def _dearer(wanted: Order, more: int) -> Order:
+    """Return another order: dearer by ``more``, or of nothing with another text."""
+    if not more:
+        return wanted
+    if not wanted.amount:
+        return replace(wanted, description=f"{wanted.description} {more}")
+    amount = wanted.amount + sek(more)
+    return replace(wanted, amount=amount, lines=tuple(replace(line, amount=amount) for line in wanted.lines))
+
+
+def _payable(at: Moment) -> list[PaymentRow]:
+    """Return what can be paid, first of all what the books call over."""
+    payable = at.world.gateways.payable()
+    rows = [row for row in at.books.payments if row.name in payable]
+    return [row for row in rows if not row.is_open] * 3 + rows
+
+
+@step("pay", 10, of=_payable)
+async def pay(at: Moment, row: PaymentRow) -> Did:
     """A payer does something with an open payment: mostly pays it."""
-    world, chance, books = at.world, at.chance, at.books
-    row = _payable(world, chance, books)
-    if row is None or row.name is None:
-        return None
-    does = chance.choices(("approve", "decline", "cancel", "leave", "vanish"), (12, 2, 1, 2, 1))[0]
+    does = at.chance.choices(("pays", "declines", "cancels", "waits", "vanishes"), (12, 2, 1, 4, 1))[0]
+    gateway, name = at.world.gateways.places[row.account].gateway, row.name or ""
     try:
-        if row.account in CARD_ACCOUNTS:
-            _pays_cards(world, chance, row.name, does)
-        elif does == "approve":
-            world.swish.approve(row.name, msisdn=STRANGER.msisdn)
-        elif does in {"decline", "cancel"}:
-            world.swish.scan(row.name, STRANGER.msisdn)
-            world.swish.decline(row.name)
-    except ControlRefused as error:
+        if isinstance(gateway, Payers) and does == "pays":
+            gateway.pays_somehow(name, at.chance)
+        elif isinstance(gateway, Payers) and does == "cancels":
+            gateway.cancels(name)
+        else:
+            getattr(gateway, "declines" if does == "cancels" else does)(name)
+    except PayerRefused as error:
         return Did(f"{row.payment_id} {does}: could not ({error})", well=False)
-    return Did(f"{row.payment_id} {does}", does == "approve")
+    return Did(f"{row.payment_id} {does}", does == "pays")
 
 
-def _payable(world: World, chance: Random, books: Books) -> PaymentRow | None:
-    """Return a payment whose page is open at the gateway, whatever the books say of it."""
-    open_pages = world.gateways.open_pages()
-    rows = [row for row in books.payments if row.name in open_pages]
-    unexpected = [row for row in rows if not row.is_open]
-    return chance.choice(unexpected * 3 + rows) if rows else None
+def _unanswered(at: Moment) -> list[tuple[Payers, str]]:
+    gateways = at.world.gateways.each(Payers)  # type: ignore[type-abstract]  # an ability
+    return [(gateway, name) for gateway in gateways for name in gateway.unanswered()]
 
 
-def _pays_cards(world: World, chance: Random, name: str, does: str) -> None:
-    asked, plain = chance.choice(_ASKING).number, chance.choice(_PLAIN).number
-    match does:
-        case "approve" if perhaps(chance, 0.2):
-            world.cards.pay_by(name, chance.choice(("Swish", "Trustly")), msisdn=STRANGER.phone)
-        case "approve":
-            world.cards.pay_by_card(name, pan=chance.choice((asked, plain)))
-        case "decline":
-            world.cards.pay_by_card(name, pan=asked, answer=PayerAnswer.DECLINE)
-        case "leave":
-            world.cards.pay_by_card(name, pan=asked, answer=PayerAnswer.LEAVE)
-        case "cancel":
-            world.cards.cancel(name)
-        case _:
-            world.cards.walk_away(name)
-
-
-async def answer(at: Moment) -> Did | None:
+@step("answer", 5, Payers, of=_unanswered)
+async def answer(at: Moment, waiting: tuple[Payers, str]) -> Did:
     """A payer who left the app or the bank open answers it at last."""
-    world, chance = at.world, at.chance
-    waiting = [order for order in world.cards.orders if order.open_attempts]
-    if not waiting:
-        return None
-    order = chance.choice(waiting)
-    said = chance.choice((PayerAnswer.APPROVE, PayerAnswer.APPROVE, PayerAnswer.DECLINE, PayerAnswer.TIME_OUT))
+    gateway, name = waiting
     try:
-        world.cards.answer(order.id, said)
-    except ControlRefused as error:
-        return Did(f"{order.payee_reference} {said}: could not ({error})", well=False)
-    return Did(f"{order.payee_reference} {said}", said is PayerAnswer.APPROVE)
+        said = gateway.answers(name, at.chance)
+    except PayerRefused as error:
+        return Did(f"{name}: could not ({error})", well=False)
+    return Did(f"{name}: {'yes' if said else 'no'}", said)
 
 
-async def come_back(at: Moment) -> Did | None:
+@step("come back", 4, of=lambda at: [row for row in at.books.payments if row.name is not None])
+async def come_back(at: Moment, row: PaymentRow) -> Did:
     """The browser comes back from the gateway's page, and the host looks."""
-    world, chance, books = at.world, at.chance, at.books
-    rows = [row for row in books.payments if row.name is not None]
-    if not rows:
-        return None
-    row = chance.choice(rows)
-    came = await world.tries(lambda: world.process.account(row.account).observe(row.payment_id))
+    came = await at.world.tries(lambda: at.world.account(row.account).observe(row.payment_id))
     return Did(f"{row.payment_id}: {came}", came.well)

@@ -1,245 +1,179 @@
-"""What the gateways did, in plain numbers: the truth that prenopay's books are held against.
-
-Read from the emulators' own books and from requests as they left. Nothing here asks prenopay.
-"""
+"""Which gateways a run has, what each of them can do, and what they did: the truth that the books are compared with."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
-from urllib.parse import urlsplit
+from importlib.metadata import EntryPoint, entry_points
+from itertools import combinations_with_replacement
+from random import Random
+from typing import Any, Final, TypeVar, cast
 
+from prenopay.errors import ConfigurationError, InvalidOrder
 from prenopay.ports import HttpRequest
-from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator, TransactionKind
-from prenopay.testing.emulators.swedbankpay.api import describe_call
-from prenopay.testing.emulators.swish import Status, SwishEmulator
-from prenopay.testing.emulators.swish.requests import minor
+from prenopay.provider import Captures, PaymentProvider, ProviderConfig
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.faults import Fault
-from prenopay.testing.http import EmulatorRequest
+from prenopay.testing.gateway import Asked, Behaviours, Gateway, GatewayMaker, History, Move, Ordered, Totals
+from prenopay.values.orders import CaptureMode, Order
 
-__all__ = [
-    "CARDS",
-    "CARD_ACCOUNTS",
-    "FOREIGN_NAMES",
-    "OTHER_CARDS",
-    "SWISH",
-    "Asked",
-    "Gateways",
-    "Move",
-    "Ordered",
-    "Sums",
-    "asked_in",
-    "text_of",
-]
+__all__ = ["GROUP", "Gateways", "Place", "find_gateways", "text_of"]
 
-CARDS: Final = "cards"
-OTHER_CARDS: Final = "cards-two"
-"""The same gateway under another merchant's agreement."""
-SWISH: Final = "swish"
-CARD_ACCOUNTS: Final = (CARDS, OTHER_CARDS)
-"""The accounts' names."""
-_NOBODYS_ORDER: Final = "/psp/paymentorders/5adc265f-f87f-4313-577e-08d3dca1a26c"
-FOREIGN_NAMES: Final = {**dict.fromkeys(CARD_ACCOUNTS, _NOBODYS_ORDER), SWISH: "AB" * 16}
-"""What false callbacks name, account by account: payments that are nobody's here."""
+GatewayT = TypeVar("GatewayT")
 
-_MOVES: Final = {
-    TransactionKind.AUTHORIZATION: "authorize",
-    TransactionKind.SALE: "authorize",
-    TransactionKind.CAPTURE: "capture",
-    TransactionKind.CANCELLATION: "cancel",
-    TransactionKind.REVERSAL: "refund",
-}
-_CALLS: Final = {"create": "authorize", "charge": "authorize", "reversal": "refund"}
-_SWISH_CALLS: Final = {"paymentrequests": "authorize", "refunds": "refund", "payouts": "pay out"}
+GROUP: Final = "prenopay.gateways"
+"""The entry points that name gateways to simulate: classes that inherit ``Gateway`` and ``History``."""
+_OURS: Final = "prenopay"
+
+
+def find_gateways(names: Sequence[str] = ()) -> dict[str, GatewayMaker]:
+    """Return gateways by name; without names, those that ship with prenopay.
+
+    A name is an entry point's (``prenopay.gateways``), or ``module:Class``. Raises ``ConfigurationError``.
+    """
+    known = {point.name: point for point in entry_points(group=GROUP)}
+    ours = sorted(name for name, point in known.items() if point.dist is None or point.dist.name == _OURS)
+    found: dict[str, GatewayMaker] = {}
+    for name in names or ours:
+        point = EntryPoint(name.rpartition(":")[2].lower(), name, GROUP) if ":" in name else known.get(name)
+        if point is None:
+            message = f"there is no gateway {name!r}; there are: {', '.join(sorted(known)) or 'none'}, or module:Class"
+            raise ConfigurationError(message)
+        found[point.name] = _load(name, point)
+    return found
+
+
+def _load(name: str, point: EntryPoint) -> GatewayMaker:
+    try:
+        maker = point.load()
+    except (ImportError, AttributeError) as error:
+        message = f"gateway {name!r} cannot be imported: {error}"
+        raise ConfigurationError(message) from error
+    if not (isinstance(maker, type) and issubclass(maker, Gateway) and issubclass(maker, History)):
+        message = f"gateway {name!r} cannot be simulated: {point.value} must inherit Gateway and History"
+        raise ConfigurationError(message)
+    made: Any = maker
+    return cast("GatewayMaker", made)
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
-    """What one payment comes to at its gateway, in öre."""
+class Place:
+    """One account at one gateway."""
 
-    authorized: int = 0
-    captured: int = 0
-    refunded: int = 0
-    cancelled: int = 0
+    name: str
+    gateway: Gateway
+    config: ProviderConfig[PaymentProvider]
+    provider: PaymentProvider
 
     @property
-    def kept(self) -> int:
-        """What is reserved and neither taken nor released."""
-        return self.authorized - self.captured - self.cancelled
+    def history(self) -> History:
+        """The gateway as one that tells what it did."""
+        assert isinstance(self.gateway, History), "checked where it was found"
+        return self.gateway
 
+    def has(self, *needs: type) -> bool:
+        """Whether the provider has these verbs, and the gateway these abilities."""
+        return set(needs) <= {*type(self.provider).__mro__, *type(self.gateway).__mro__}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """One movement of money at a gateway, under the reference that it was asked for with."""
+    def takes(self, order: Order) -> bool:
+        """Whether the provider can express ``order``."""
+        try:
+            self.provider.check_order(order)
+        except InvalidOrder:
+            return False
+        return True
 
-    what: str
-    payment: str
-    reference: str
-    amount: int
-    vat: int | None = None
-    """``None`` at a gateway that knows no VAT."""
-    is_charge: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ordered:
-    """What the gateway was asked to take from the payer."""
-
-    amount: int
-    vat: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a request on the wire asked for: ``text`` is the description, which names the host's operation."""
-
-    what: str
-    text: str
-    reference: str
-    amount: int | None
+    def capture_mode(self, chance: Random, *modes: CaptureMode) -> CaptureMode:
+        """Choose a mode; where nothing is captured there is only one."""
+        mode = chance.choice(modes)
+        return mode if self.has(Captures) else CaptureMode.AUTOMATIC
 
 
 class Gateways:
-    """Both gateways of one world."""
+    """The gateways of one life, and the accounts at them."""
 
-    def __init__(self, cards: SwedbankPayEmulator, swish: SwishEmulator) -> None:
-        """Read from the two emulators."""
-        self.cards: SwedbankPayEmulator = cards
-        self.swish: SwishEmulator = swish
+    def __init__(self, makers: Mapping[str, GatewayMaker], clock: VirtualClock, seed: int, chance: Random) -> None:
+        """Make one gateway or two, as ``seed`` says, or two accounts at one; ``chance`` decides how they behave."""
+        names = sorted(makers)
+        casts = [each for many in (1, 2) for each in combinations_with_replacement(names, many)]
+        self.all: dict[str, Gateway] = {}
+        self.places: dict[str, Place] = {}
+        for name in casts[seed % len(casts)]:
+            if name not in self.all:
+                self.all[name] = makers[name](clock=clock, seed=seed)
+                if isinstance(behaving := self.all[name], Behaviours):
+                    behaving.vary(chance)
+            account = f"{name}-two" if name in self.places else name
+            config = self.all[name].account(account)
+            self.places[account] = Place(account, self.all[name], config, config.provider())
+
+    def having(self, *needs: type) -> list[Place]:
+        """Return the accounts that have all of ``needs``: verbs of the provider, abilities of the gateway."""
+        return [place for place in self.places.values() if place.has(*needs)]
+
+    def each(self, ability: type[GatewayT]) -> list[GatewayT]:
+        """Return the gateways that have an ability."""
+        return [gateway for gateway in self.all.values() if isinstance(gateway, ability)]
 
     def plan(self, fault: Fault) -> None:
         """Have the next call meet ``fault``, whichever gateway it goes to."""
-        for emulator in (self.cards, self.swish):
-            emulator.faults.add(fault)
+        for gateway in self.all.values():
+            gateway.faults.add(fault)
 
     def forget_plans(self) -> None:
         """Take back what was planned for the gateway that was not called."""
-        for emulator in (self.cards, self.swish):
-            emulator.faults.clear()
+        for gateway in self.all.values():
+            gateway.faults.clear()
 
-    def sums(self) -> dict[str, Sums]:
-        """Return what every payment comes to, by the gateway's name of it."""
-        cards = {
-            order.id: Sums(
-                order.totals.authorized,
-                order.totals.captured,
-                order.totals.reversed,
-                order.totals.cancelled,
-            )
-            for order in self.cards.orders
-        }
-        swish = {each.id: each.totals for each in self.swish.payments}
-        return cards | {name: Sums(each.paid, each.paid, each.refunded) for name, each in swish.items()}
+    # What they did. All of it by the gateways' names of payments
 
-    def open_pages(self) -> set[str]:
-        """Return the gateway's names of what nobody has paid yet."""
-        cards = {order.id for order in self.cards.orders if not order.totals.authorized}
-        return cards | {each.id for each in self.swish.payments if not each.totals.paid}
-
-    def ordered(self) -> dict[str, Ordered]:
-        """Return what every payment is for, by the gateway's name of it."""
-        cards = {order.id: Ordered(order.amount, order.vat_amount) for order in self.cards.orders}
-        return cards | {each.id: Ordered(minor(each.amount)) for each in self.swish.payments}
-
-    def payable(self) -> set[str]:
-        """Return the gateway's names of the payments that somebody could pay now."""
-        cards = {order.id for order in self.cards.orders if order.is_payable}
-        return cards | {each.id for each in self.swish.payments if each.status is Status.CREATED}
-
-    def failed_back(self) -> set[str]:
-        """Return the names of payments of which a refund was accepted and failed later."""
-        return {order.id for order in self.cards.orders if TransactionKind.REVERSAL in order.failed_operations}
-
-    def live_tokens(self) -> Counter[str]:
-        """Return how many methods each payment stored that still can be charged, by the gateway's names."""
-        return Counter(token.made_by for token in self.cards.tokens() if token.is_active)
-
-    def left_to_refund(self, name: str) -> int | None:
-        """Return what can still be given back, what is on its way taken off; ``None`` for what nobody knows."""
-        swish = next((each.totals for each in self.swish.payments if each.id == name), None)
-        if swish is not None:
-            return swish.paid - swish.refunded - swish.refunding
-        sums = self.sums().get(name)
-        return None if sums is None else sums.captured - sums.refunded
+    def totals(self) -> dict[str, Totals]:
+        """Return what every payment adds up to."""
+        return {name: totals for gateway in self.all.values() for name, totals in gateway.books().items()}
 
     def moves(self) -> list[Move]:
         """Return every movement of money there ever was."""
-        return [*self._card_moves(), *self._swish_moves()]
+        return [move for gateway in self._histories for move in gateway.moves()]
 
-    def _card_moves(self) -> list[Move]:
-        charges = {charge.order for charge in self.cards.charges()}
-        return [
-            Move(
-                what=_MOVES[each.kind],
-                payment=order.id,
-                reference=each.payee_reference or order.payee_reference,
-                amount=each.amount,
-                vat=each.vat_amount,
-                is_charge=order.id in charges,
-            )
-            for order in self.cards.orders
-            for each in order.transactions
-            if each.kind in _MOVES
-        ]
+    def ordered(self) -> dict[str, Ordered]:
+        """Return what every payment is for."""
+        return {name: ordered for gateway in self._histories for name, ordered in gateway.ordered().items()}
 
-    def _swish_moves(self) -> list[Move]:
-        payments = [
-            Move(what="authorize", payment=each.id, reference=each.id, amount=each.totals.paid)
-            for each in self.swish.payments
-            if each.paid is not None
-        ]
-        back = [
-            Move(what="refund", payment=each.payment, reference=each.id, amount=minor(each.amount))
-            for each in self.swish.refunds
-            if each.status is Status.PAID
-        ]
-        out = [
-            Move(what="pay out", payment=each.id, reference=each.id, amount=minor(each.amount))
-            for each in self.swish.payouts
-            if each.status is Status.PAID
-        ]
-        return [*payments, *back, *out]
+    def payable(self) -> set[str]:
+        """Return the payments that somebody could pay now."""
+        return {name for gateway in self._histories for name in gateway.payable()}
+
+    def failed_back(self) -> set[str]:
+        """Return the payments of which a refund was accepted and failed later."""
+        return {name for gateway in self._histories for name in gateway.failed_back()}
+
+    def methods_by_payment(self) -> dict[str, int]:
+        """Return how many methods each payment stored that can still be charged."""
+        return {name: count for gateway in self._histories for name, count in gateway.methods_by_payment().items()}
+
+    def asked_in(self, request: HttpRequest) -> Asked | None:
+        """Return what a request asks for, if it is one that moves money."""
+        return next(filter(None, (gateway.asked_in(request) for gateway in self._histories)), None)
+
+    def left_to_refund(self, payment: str) -> int | None:
+        """Return what can still be given back, without what is on its way; ``None`` for an unknown payment."""
+        answers = (gateway.left_to_refund(payment) for gateway in self._histories)
+        return next((left for left in answers if left is not None), None)
 
     def secrets(self) -> set[str]:
-        """Return what the gateways hold and nobody may ever see in a log: tokens, and addresses of payment pages."""
-        pages = {order.page_path.rsplit("/", 1)[-1] for order in self.cards.orders}
-        apps = {each.token for each in self.swish.payments}
-        return (pages | apps | self.tokens()) - {""}
+        """Return what no log and no database may hold."""
+        return {secret for gateway in self.all.values() for secret in gateway.secrets()} - {""}
 
-    def tokens(self) -> set[str]:
-        """Return the tokens of stored methods, live or not."""
-        return {each.token for each in self.cards.tokens()}
+    def unloggable(self) -> set[str]:
+        """Return what no log may show: secrets, what is known of payers, and links that open payments."""
+        shown = {each for gateway in self.all.values() for each in (*gateway.personal(), *gateway.links())}
+        return self.secrets() | shown - {""}
+
+    @property
+    def _histories(self) -> list[Any]:
+        return self.each(History)
 
 
 def text_of(account: str, operation_id: str) -> str:
     """Return what an operation is described as on the wire: accounts share operation ids, and texts they do not."""
-    return operation_id if account == CARDS else f"{operation_id} {account}"
-
-
-def asked_in(request: HttpRequest) -> Asked | None:
-    """Return what a request asks for, if it is one that moves money."""
-    if request.method not in {"POST", "PUT"} or not request.body:
-        return None
-    path = urlsplit(request.url).path
-    body = _object(json.loads(request.body))
-    for word, what in _SWISH_CALLS.items():
-        if f"/{word}" in path:
-            inner = _object(body.get("payload")) or body
-            reference = str(inner.get("payoutInstructionUUID") or path.rsplit("/", 1)[-1])
-            asked = round(float(str(inner.get("amount"))) * 100)
-            return Asked(what=what, text=str(inner.get("message", "")), reference=reference, amount=asked)
-    call, reference = describe_call(EmulatorRequest(method=request.method, target=path, body=request.body))
-    inner = _object(body.get("transaction")) or _object(body.get("paymentorder"))
-    amount = inner.get("amount")
-    return Asked(
-        what=_CALLS.get(call, call),
-        text=str(inner.get("description", "")),
-        reference=reference,
-        amount=amount if isinstance(amount, int) else None,
-    )
-
-
-def _object(value: object) -> dict[str, object]:
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    return f"{operation_id} {account}"

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import Final
 
 from prenopay.accounts.sweep import SweepReport
+from prenopay.provider import Captures
 from prenopay.testing.callbacks import Manner
+from prenopay.testing.gateway import Behaviours, GatewayMaker
 from prenopay.testing.simulation import staff, steps
 from prenopay.testing.simulation.books import Books
-from prenopay.testing.simulation.gateways import CARD_ACCOUNTS
 from prenopay.testing.simulation.moment import Moment
 from prenopay.testing.simulation.promises import after_step, at_the_end
-from prenopay.testing.simulation.rest import overdue
+from prenopay.testing.simulation.rest import overdue, what_is_next
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, Trouble, forecast
 from prenopay.testing.simulation.world import Listener, World
@@ -54,6 +55,8 @@ class Schedule:
     steps: int
     only: tuple[int, ...] | None = None
     calm: frozenset[int] = frozenset()
+    gateways: tuple[str, ...] = ()
+    """The names of the gateways that lives have; empty: those that ship with prenopay."""
 
     def __post_init__(self) -> None:
         """Refuse steps that there are none of; raises ``ValueError``."""
@@ -78,6 +81,7 @@ class Schedule:
     def replay(self) -> str:
         """The command that lives this life again."""
         parts = [f"prenopay simulate --first-seed {self.seed} --seeds 1 --steps {self.steps}"]
+        parts += [f"--gateway {name}" for name in self.gateways]
         if self.only is not None:
             parts.append(f"--only {','.join(map(str, self.only)) or 'none'}")
         if self.calm:
@@ -96,11 +100,17 @@ class Life:
     payments: int
 
 
-def live(schedule: Schedule, stores: Stores, listener: Listener, reached: Counter[str]) -> Life:
-    """Live through ``schedule``; what was reached is counted in ``reached``."""
+def live(
+    schedule: Schedule,
+    makers: Mapping[str, GatewayMaker],
+    stores: Stores,
+    listener: Listener,
+    reached: Counter[str],
+) -> Life:
+    """Live through ``schedule`` at the gateways of ``makers``; what was reached is counted in ``reached``."""
     try:
-        world = World(schedule.seed, stores, listener, reached)
-    except Exception as error:  # noqa: BLE001 - a finding too, and told with its seed
+        world = World(schedule.seed, makers, stores, listener, reached)
+    except Exception as error:  # noqa: BLE001 - a finding too, and reported with its seed
         found = f"unexpected: {type(error).__name__}: {error}, before the first step"
         return Life(schedule=schedule, broken=(found,), transcript=(), digest="", payments=0)
     try:
@@ -120,10 +130,13 @@ def _through(world: World, schedule: Schedule) -> list[str]:
     try:
         books = world.books()
         for number in schedule.numbers:
-            _step(world, schedule, number, books)
+            is_interrupted = _step(world, schedule, number, books)
             books = world.books()
             _count(world, books)
-            if broken := after_step(world, books):
+            broken = after_step(world, books)
+            if is_interrupted and not broken:
+                broken = world.run(what_is_next(world, books))
+            if broken:
                 return broken
         world.note("calm")
         return _to_rest(world)
@@ -132,7 +145,8 @@ def _through(world: World, schedule: Schedule) -> list[str]:
         return [f"unexpected: {type(error).__name__}: {error} ({at.filename.rsplit('/', 1)[-1]}:{at.lineno})"]
 
 
-def _step(world: World, schedule: Schedule, number: int, books: Books) -> None:
+def _step(world: World, schedule: Schedule, number: int, books: Books) -> bool:
+    """Take one step; return whether something else happened while it was under way."""
     chance = _chance(schedule.seed, number, "step")
     troubles = schedule.troubles(number)
 
@@ -140,7 +154,7 @@ def _step(world: World, schedule: Schedule, number: int, books: Books) -> None:
         said = await steps.meanwhile(world, _chance(schedule.seed, number, "meanwhile"))
         world.note(f"     meanwhile {said}")
 
-    world.run(world.sender.deliver_late())
+    world.run(world.deliver_late())
     world.weather.turn(troubles, meanwhile)
     world.under_way = None
     try:
@@ -150,22 +164,25 @@ def _step(world: World, schedule: Schedule, number: int, books: Books) -> None:
         line = "crashed"
         world.crashed()
     finally:
+        is_interrupted = world.weather.is_interrupted
         world.weather.turn(())
         world.under_way = None
         world.gateways.forget_plans()
     planned = f"  [{'; '.join(map(str, troubles))}]" if troubles else ""
     world.note(f"{number:4} {line}{planned}")
+    return is_interrupted
 
 
 def _to_rest(world: World) -> list[str]:
     """Let nothing go wrong any more, let time pass, and check everything."""
     chance = _chance(world.seed, 0, "rest")
-    world.cards.behaviour = replace(world.cards.behaviour, unknown_status="")
+    for gateway in world.gateways.each(Behaviours):  # type: ignore[type-abstract]  # an ability
+        gateway.calm()
     world.crashed()
     broken, began = list[str](), world.clock.now()
     for number, pause in enumerate(_CALM, start=1):
         world.clock.advance(pause)
-        world.run(world.sender.deliver_late())
+        world.run(world.deliver_late())
         report = world.run(_round(world, chance, number))
         books = world.books()
         _count(world, books)
@@ -176,44 +193,47 @@ def _to_rest(world: World) -> list[str]:
         # A sweep names what it ended as certainly not done; what it names again and again is lost.
         broken = at_the_end(world, books)
         broken += [f"never lost: the last sweep failed with {failure}" for failure in report.failures]
+        broken += world.run(what_is_next(world, books))
         if not broken:
             break
     return broken
 
 
 async def _round(world: World, chance: Random, number: int) -> SweepReport:
-    for emulator in (world.cards, world.swish):
-        emulator.callbacks.behave(Manner.RELEASE)
+    for gateway in world.gateways.all.values():
+        gateway.callbacks.behave(Manner.RELEASE)
         if world.loses_callbacks:
-            emulator.callbacks.behave(Manner.DROP, times=1000)
+            gateway.callbacks.behave(Manner.DROP, times=1000)
     if world.repeats_what_failed and number <= _PEOPLE_COME:
         for wish in [each for each in world.notebook.wishes.values() if not each.answered]:
             await world.asks_again(wish)
     await world.deliver_callbacks()
-    report = await world.process.accounts.sweep()
+    report = await world.process.sweep()
     if number >= _PEOPLE_COME:
         await _people_finish(world, chance)
     if number > _PEOPLE_COME:
         accounts = {row.name: row.account for row in world.books().payments}
-        for name in sorted(world.notebook.by_hand & world.notebook.names.keys()):  # nobody tells of those
-            await world.tries(partial(world.process.account(accounts[name]).observe, world.notebook.names[name]))
+        for name in sorted(world.notebook.by_hand & world.notebook.names.keys()):  # nobody reports those
+            await world.tries(partial(world.account(accounts[name]).observe, world.notebook.names[name]))
     return report
 
 
 async def _people_finish(world: World, chance: Random) -> None:
-    """A person settles charges that no gateway can tell of, and ends what is only reserved."""
-    while any(row.kind == "charge" and row.outcome == "unknown" for row in world.books().operations):
-        did = await staff.settle_by_hand(Moment(world=world, chance=chance, books=world.books()))
-        world.note(f"     settled by hand {did.said if did is not None else 'nothing'}")
-        if did is None or not did.well:
+    """A person settles charges that no gateway can find, and ends what is only reserved."""
+    at = Moment(world=world, chance=chance, books=world.books())
+    while at.books.lost_charges:
+        did = await staff.settle_by_hand(at, chance.choice(at.books.lost_charges))
+        world.note(f"     settled by hand {did.said}")
+        if not did.well:
             break
-    for row in world.books().payments:
-        if row.account in CARD_ACCOUNTS and row.sums.kept > 0 and not row.quarantined:
-            await staff.end(world, chance, row)
+        at = Moment(world=world, chance=chance, books=world.books())
+    for row in at.payments(Captures):
+        if row.totals.kept > 0 and not row.quarantined:
+            await staff.end(at, row)
 
 
 def _count(world: World, books: Books) -> None:
-    """Count what stands in the books and was not seen there before."""
+    """Count what is in the books and was not seen there before."""
     now = {(row.payment_id, f"state: {row.state}") for row in books.payments}
     now |= {(f"{row.account} {row.operation_id}", f"outcome: {row.outcome}") for row in books.operations}
     now |= {(row.mandate_id, f"mandate: {row.state}") for row in books.mandates}

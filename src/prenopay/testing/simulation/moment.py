@@ -1,31 +1,39 @@
-"""When a step of a life is taken, what came of it, and the people it is about."""
+"""What a step of a life is: what it can be about, and what is then done; every one has its name and weight here.
+
+A step takes the world as it finds it and its own chance, so that a schedule from which others were taken out
+is still a schedule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from prenopay.testing.simulation.books import Books
+from prenopay.testing.simulation.books import Books, MandateRow, PaymentRow
 from prenopay.testing.simulation.world import World
-from prenopay.values.money import Money
 
-__all__ = ["AGREED", "MISUSED", "PEOPLE", "STRANGER", "Did", "Moment", "Person", "Step", "sek"]
-
-AGREED: Final = 50_000
-"""What may be drawn at most, in öre, as everybody agrees who stores a card on a page."""
-MISUSED: Final = "misuse:"
-"""How the ids begin of operations that must be refused."""
+__all__ = ["STEPS", "Did", "Moment", "Step", "step"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a step is taken: the world, the step's own chance, and the books as they stand."""
+    """When a step is taken: the world, the step's own chance, and the books as they are."""
 
     world: World
     chance: Random
     books: Books
+
+    def payments(self, *needs: type) -> list[PaymentRow]:
+        """Return the payments at gateways that have all of ``needs``."""
+        places = {place.name for place in self.world.gateways.having(*needs)}
+        return [row for row in self.books.payments if row.account in places]
+
+    def mandates(self, *needs: type) -> list[MandateRow]:
+        """Return the stored methods at gateways that have all of ``needs``."""
+        places = {place.name for place in self.world.gateways.having(*needs)}
+        return [row for row in self.books.mandates if row.account in places]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,69 +44,40 @@ class Did:
     well: bool = True
 
 
-Step: TypeAlias = Callable[[Moment], Awaitable[Did | None]]
+Act: TypeAlias = Callable[[Moment, Any], Awaitable[Did]]
+Choices: TypeAlias = Callable[[Moment], Sequence[Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """An invented person with published test numbers. None of it may ever be seen in a log."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step: how often it is tried against the others, what it needs of a gateway, what it can be about now."""
 
-    reference: str
-    first: str
-    last: str
-    email: str
-    phone: str
-    personal_number: str
+    act: Act
+    weight: float
+    needs: tuple[type, ...]
+    choices: Choices
 
-    @property
-    def msisdn(self) -> str:
-        """The phone's number as Swish writes it."""
-        return self.phone.removeprefix("+")
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What of the person is nobody's business; a first name is also a word."""
-        return (self.last, self.email, self.phone, self.msisdn, self.personal_number)
+    async def take(self, at: Moment) -> Did | None:
+        """Do it with one of its choices; ``None`` where there is none."""
+        choices = self.choices(at)
+        return await self.act(at, at.chance.choice(choices)) if choices else None
 
 
-PEOPLE: Final = (
-    Person(
-        reference="reader-1",
-        first="Leia",
-        last="Ahlström",
-        email="leia@example.com",
-        phone="+46739000001",
-        personal_number="199710202392",
-    ),
-    Person(
-        reference="reader-2",
-        first="Olle",
-        last="Björkegren",
-        email="olle@example.com",
-        phone="+46739000002",
-        personal_number="199001022384",
-    ),
-    Person(
-        reference="reader-3",
-        first="Siv",
-        last="Cederlöf",
-        email="siv@example.com",
-        phone="+46739000003",
-        personal_number="198105052388",
-    ),
-)
-"""Who pays: few enough that one of them has several cards, and several tries at one period."""
-STRANGER: Final = Person(
-    reference="somebody",
-    first="Tore",
-    last="Dahlqvist",
-    email="tore@example.com",
-    phone="+46739000004",
-    personal_number="197203042382",
-)
-"""Whose phone pays by Swish, whoever ordered, and who is paid out to."""
+STEPS: Final[dict[str, Step]] = {}
+"""Every step by its name."""
 
 
-def sek(minor: int) -> Money:
-    """Return so many öre."""
-    return Money(minor, "SEK")
+def _always(_at: Moment) -> Sequence[None]:
+    return (None,)
+
+
+def step(
+    name: str, weight: float, *needs: type, of: Choices = _always, steps: dict[str, Step] = STEPS
+) -> Callable[[Act], Act]:
+    """Make a function a step. ``needs``: verbs of the provider, abilities of the gateway; ``of``: its choices."""
+
+    def made(act: Act) -> Act:
+        steps[name] = Step(act, weight, needs, of)
+        return act
+
+    return made

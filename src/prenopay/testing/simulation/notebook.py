@@ -1,22 +1,21 @@
-"""What the host knows by itself: what it asked for, what left on the wire for it, and what it was told.
+"""What the host knows by itself: what it asked for, what left on the wire for it, and what it was notified of.
 
 It stands for the host's own database: it survives crashes, and it is what the promises are checked with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import date, datetime
 
+from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.ports import HttpRequest
-from prenopay.testing.simulation.gateways import Asked, Gateways, asked_in, text_of
+from prenopay.testing.gateway import Asked, Totals
+from prenopay.testing.simulation.gateways import Gateways, text_of
 from prenopay.values.events import Event
 from prenopay.values.payments import Outcome
-
-if TYPE_CHECKING:
-    from prenopay.testing.simulation.process import Process
 
 __all__ = ["Notebook", "Wish"]
 
@@ -28,7 +27,7 @@ class Wish:
     operation_id: str
     what: str
     account: str
-    ask: Callable[[Process, int], Awaitable[object]] = field(repr=False)
+    ask: Callable[[AsyncAccounts, int], Awaitable[object]] = field(repr=False)
     amount: int | None = None
     order_reference: str = ""
     payment_id: str = ""
@@ -37,7 +36,8 @@ class Wish:
     period: str = ""
     replaces: str = ""
     """The payment that a new one takes the place of."""
-    is_automatic: bool = False
+    until: date | None = None
+    """The last day on which the method that is stored may be remembered."""
     stores: bool = False
     answered: bool = False
 
@@ -51,7 +51,7 @@ class Notebook:
     """What one host wrote down. ``broken`` collects the promises that were seen broken on the way."""
 
     def __init__(self, gateways: Gateways) -> None:
-        """Begin empty; what is heard is held against ``gateways`` at once."""
+        """Begin empty; what leaves is compared with ``gateways`` at once."""
         self.wishes: dict[str, Wish] = {}
         """What was asked for, by its text."""
         self.blocked: dict[str, datetime] = {}
@@ -61,15 +61,17 @@ class Notebook:
         self.references: dict[tuple[str, str], set[str]] = {}
         """What asks were for, and the host's name of them, with the gateway references they went out under."""
         self.heard: dict[str, Event] = {}
-        self.told: dict[str, int] = {}
-        """How many events of each payment were acted on."""
+        self.numbers: dict[str, int] = {}
+        """How many events of each subject were acted on."""
+        self.owed: dict[str, Totals] = {}
+        """What the gateway had of a payment when a callback was taken: from its answer on the books have it too."""
         self.names: dict[str, str] = {}
-        """Payment ids, by the gateway's names."""
+        """Payment ids, by the gateways' names."""
         self.ended_unnamed: set[str] = set()
         """Payments that were ended before it was known whether the gateway has them."""
         self.tampered: set[str] = set()
         self.by_hand: set[str] = set()
-        """Payments, by the gateway's names, that somebody moved money of without prenopay."""
+        """Payments, by the gateways' names, that somebody moved money of without prenopay."""
         self.misused: int = 0
         """How often something was asked for that must be refused under a new id."""
         self.foreign: set[str] = set()
@@ -78,10 +80,11 @@ class Notebook:
         """Reprs and errors that a host might log."""
         self.broken: list[str] = []
         self._gateways = gateways
+        self._in_hand: set[str] = set()
 
     def witness(self, request: HttpRequest) -> Asked | None:
         """Remember under which reference a request asks for what, and return that."""
-        asked = asked_in(request)
+        asked = self._gateways.asked_in(request)
         if asked is None:
             return None
         known = self.references.setdefault((asked.what, asked.text), set())
@@ -91,7 +94,7 @@ class Notebook:
         return asked
 
     def _refund_is_within_bounds(self, asked: Asked) -> None:
-        """Whoever asks for all that is left must not be given what is on its way back already."""
+        """Who asks for all that is left must not be given what is on its way back already."""
         wish = self.wishes.get(asked.text)
         if wish is None or wish.amount is not None:
             return
@@ -113,18 +116,33 @@ class Notebook:
                 least[order] = min(wish.amount, least.get(order, wish.amount))
         return least
 
+    def sent(self, account: str, operation_id: str) -> set[str]:
+        """Return the references under which an operation asked for a payment."""
+        return self.references.get(("authorize", text_of(account, operation_id)), set())
+
+    @contextmanager
+    def in_hand(self, event: Event) -> Generator[None]:
+        """Hold an event while the host's handler has it: no other process is handed it meanwhile."""
+        if event.event_id in self._in_hand:
+            self.broken.append(f"told once: {event.event_id} was handed to two processes at once")
+        self._in_hand.add(event.event_id)
+        try:
+            yield
+        finally:
+            self._in_hand.discard(event.event_id)
+
     def hear(self, event: Event) -> None:
-        """Act on an event, once; everything about it is held against what the gateways did."""
+        """Act on an event, once, and see that the events of a subject come in order."""
         before = self.heard.get(event.event_id)
         if before is not None:
             if before != event:
-                self.broken.append(f"told once: {event.event_id} was told with another content the second time")
+                self.broken.append(f"told once: {event.event_id} came with another content the second time")
             return
-        number = self.told.get(event.subject.id, 0)
+        number = self.numbers.get(event.subject.id, 0)
         if event.number != number + 1:
             self.broken.append(
                 f"in order: {event.subject} told {event.kind.value} as number {event.number} after number {number}"
             )
         self.heard[event.event_id] = event
-        self.told[event.subject.id] = event.number
+        self.numbers[event.subject.id] = event.number
         self.shown.append(repr(event) + repr(event.raw))

@@ -2,144 +2,172 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
+from prenopay.provider import ReceivesCallbacks
 from prenopay.testing.callbacks import Manner
-from prenopay.testing.http import EmulatorRequest
-from prenopay.testing.simulation.gateways import CARD_ACCOUNTS, FOREIGN_NAMES
-from prenopay.testing.simulation.moment import Did, Moment
-from prenopay.testing.simulation.process import MERCHANTS
-from prenopay.testing.simulation.world import World
+from prenopay.testing.control import ControlRefused
+from prenopay.testing.gateway import Behaviours, Gateway, MethodEnds, Portal, Totals
+from prenopay.testing.simulation.books import PaymentRow
+from prenopay.testing.simulation.moment import Did, Moment, step
 from prenopay.values.subjects import Subject
 
-__all__ = ["callbacks", "forge", "portal", "restart", "sweep", "tamper", "time"]
+__all__: list[str] = []
 
 _PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000, 2_600_000)
 """In seconds: from a moment to a month in which nobody swept."""
+_AGAIN_AFTER: Final = timedelta(seconds=1)
 
 
-async def callbacks(at: Moment) -> Did | None:
+def _manners(at: Moment) -> list[Manner | None]:
+    """Return how callbacks may come now, if any may."""
+    queues = [gateway.callbacks for gateway in at.world.gateways.all.values()]
+    for queue in queues:
+        queue.behave(Manner.RELEASE)
+    if not any(queue.due() for queue in queues):
+        return []
+    return (
+        [Manner.DROP]
+        if at.world.loses_callbacks
+        else [None, None, Manner.DROP, Manner.DUPLICATE, Manner.REORDER, Manner.HOLD]
+    )
+
+
+@step("callbacks", 4, ReceivesCallbacks, of=_manners)
+async def callbacks(at: Moment, manner: Manner | None) -> Did:
     """The gateways' callbacks come, or do not, or come twice, or in another order."""
-    world, chance = at.world, at.chance
-    emulators = (world.cards, world.swish)
-    manner = chance.choice((None, None, Manner.DROP, Manner.DUPLICATE, Manner.REORDER, Manner.HOLD))
-    if world.loses_callbacks:
-        manner = Manner.DROP
-    for emulator in emulators:
-        emulator.callbacks.behave(Manner.RELEASE)
-        if manner is not None and emulator.callbacks.waiting:
-            emulator.callbacks.behave(manner, times=3 if world.loses_callbacks else 1)
-    if not any(emulator.callbacks.due() for emulator in emulators):
-        return None
-    count = await world.deliver_callbacks()
+    for gateway in at.world.gateways.all.values():
+        if manner is not None and gateway.callbacks.waiting:
+            gateway.callbacks.behave(manner, times=3 if at.world.loses_callbacks else 1)
+    due = [(gateway.callbacks, each) for gateway in at.world.gateways.all.values() for each in gateway.callbacks.due()]
+    count = await at.world.deliver_callbacks()
+    if manner is Manner.DUPLICATE:
+        for queue, each in due:  # and once more, when more has happened
+            again_at = at.world.clock.now() + _AGAIN_AFTER
+            queue.put(each.url, each.body, headers=each.headers, about=each.about, due=again_at)
     return Did(f"{manner or 'as they are'}: {count}", count > 0)
 
 
-async def forge(at: Moment) -> Did | None:
-    """Somebody who knows an address sends a false callback: naming another payment, lying about this one, rubbish."""
-    world, chance, books = at.world, at.chance, at.books
-    rows = [row for row in books.payments if row.name is not None]
-    if not rows:
-        return None
-    row, how = chance.choice(rows), chance.choice(("another", "itself", "rubbish"))
-    assert row.name is not None, "chosen so"
-    emulator = world.cards if row.account in CARD_ACCOUNTS else world.swish
+def _named(at: Moment) -> list[PaymentRow]:
+    return [row for row in at.payments(ReceivesCallbacks) if row.name is not None]
+
+
+@step("forge", 1.5, ReceivesCallbacks, of=_named)
+async def forge(at: Moment, row: PaymentRow) -> Did:
+    """Who knows an address sends a false callback: of another payment, of this one, an earlier one again, rubbish."""
+    how = at.chance.choice(("another", "itself", "again", "again", "rubbish"))
+    gateway = at.world.gateways.places[row.account].gateway
+    url = at.world.process.callback_urls.url(row.account, Subject.payment(row.payment_id))
+    earlier = [each.callback for each in gateway.callbacks.attempts if each.callback.url == url]
     if how == "rubbish":
-        url = world.process.accounts.callback_urls.url(row.account, Subject.payment(row.payment_id))
-        emulator.callbacks.put(url, b"{]")
-    else:
-        emulator.forge_callback(row.name, naming=row.name if how == "itself" else FOREIGN_NAMES[row.account])
-    emulator.callbacks.behave(Manner.RELEASE)
-    await world.deliver_callbacks()
+        gateway.callbacks.put(url, b"{]")
+    elif how == "again" and earlier:
+        one = at.chance.choice(earlier)
+        gateway.callbacks.put(url, one.body, headers=one.headers, about=one.about)
+    elif not _forged(gateway, row, naming=gateway.nobodys if how == "another" else row.name):
+        return Did(f"{how}, to {row.payment_id}: could not", well=False)
+    gateway.callbacks.behave(Manner.RELEASE)
+    await at.world.deliver_callbacks()
     return Did(f"{how}, to {row.payment_id}")
 
 
-async def sweep(at: Moment) -> Did | None:
+@step("tell account", 1, ReceivesCallbacks, of=_named)
+async def tell_account(at: Moment, row: PaymentRow) -> Did:
+    """A callback comes to the account's own address: of a payment, of one that is nobody's, or rubbish."""
+    how = at.chance.choice(("itself", "itself", "nobody", "rubbish"))
+    gateway = at.world.gateways.places[row.account].gateway
+    queue, before = gateway.callbacks, len(gateway.callbacks.waiting)
+    if not _forged(gateway, row, naming=gateway.nobodys if how == "nobody" else row.name):
+        return Did(f"{how}, by {row.payment_id}: could not", well=False)
+    for made in queue.waiting[before:]:
+        queue.withdraw(made)
+        body = b"{]" if how == "rubbish" else made.body
+        queue.put(at.world.process.callback_urls.url(row.account), body, headers=made.headers, about=made.about)
+    queue.behave(Manner.RELEASE)
+    await at.world.deliver_callbacks()
+    return Did(f"{how}, by {row.payment_id}")
+
+
+def _forged(gateway: Gateway, row: PaymentRow, *, naming: str | None) -> bool:
+    try:
+        gateway.forge_callback(to=row.name or "", naming=naming or "")
+    except ControlRefused:  # it sends none of this one
+        return False
+    return True
+
+
+@step("sweep", 1)
+async def sweep(at: Moment, _anything: object) -> Did:
     """The host's sweep runs."""
-    came = await at.world.tries(at.world.process.accounts.sweep)
+    came = await at.world.tries(at.world.process.sweep)
     return Did(str(came), came.well)
 
 
-async def time(at: Moment) -> Did | None:
+@step("time", 2, of=lambda at: at.books.payments or at.books.mandates)
+async def time(at: Moment, _anything: object) -> Did:
     """Time passes: seconds, mostly; weeks, now and then."""
-    world, chance, books = at.world, at.chance, at.books
-    if not books.payments:
-        return None
-    seconds = chance.choices(_PAUSES, (3, 4, 6, 8, 6, 3, 3, 2, 1))[0] + chance.randint(0, 9)
-    world.clock.advance(timedelta(seconds=seconds))
-    came = await world.tries(world.process.accounts.sweep)
+    seconds = at.chance.choices(_PAUSES, (3, 4, 6, 8, 6, 3, 3, 2, 1))[0] + at.chance.randint(0, 9)
+    at.world.clock.advance(timedelta(seconds=seconds))
+    came = await at.world.tries(at.world.process.sweep)
     return Did(f"{seconds} s, then a sweep: {came}", came.well)
 
 
-async def restart(at: Moment) -> Did | None:
+@step("restart", 0.3, of=lambda at: at.books.payments)
+async def restart(at: Moment, _anything: object) -> Did:
     """The host's process is stopped and started."""
-    world, books = at.world, at.books
-    if not books.payments:
-        return None
-    world.crashed()
+    at.world.crashed()
     return Did("done")
 
 
 # By other hands
 
 
-async def tamper(at: Moment) -> Did | None:
-    """Somebody changes an order at the gateway, past prenopay."""
-    world, chance, books = at.world, at.chance, at.books
-    rows = [row for row in books.payments if row.account in CARD_ACCOUNTS and row.state == "pending" and row.name]
-    if not rows or world.cards.behaviour.discount_amount:
-        return None
-    row = chance.choice(rows)
-    item = {
-        "reference": "1", "name": "Other", "type": "PRODUCT", "class": "none", "quantity": 1, "quantityUnit": "pcs",
-        "unitPrice": 100, "vatPercent": 0, "amount": 100, "vatAmount": 0,
-    }  # fmt: skip
-    changed = {"operation": "UpdateOrder", "amount": 100, "vatAmount": 0, "orderItems": [item]}
-    done = _by_hand(world, row.account, "PATCH", str(row.name), {"paymentorder": changed})
+def _tamperable(at: Moment) -> list[PaymentRow]:
+    """Return open payments whose amount a discount on the page does not change as well."""
+
+    def has_discount(row: PaymentRow) -> bool:
+        gateway = at.world.gateways.places[row.account].gateway
+        return isinstance(gateway, Behaviours) and bool(gateway.discount)
+
+    return [row for row in at.payments(Portal) if row.state == "pending" and row.name and not has_discount(row)]
+
+
+@step("tamper", 0.5, Portal, of=_tamperable)
+async def tamper(at: Moment, row: PaymentRow) -> Did:
+    """Somebody changes a payment at the gateway, past prenopay."""
+    gateway: Any = at.world.gateways.places[row.account].gateway
+    done = gateway.tampers(row.name)
     if done:
-        world.notebook.tampered.add(str(row.name))
+        at.world.notebook.tampered.add(row.name or "")
     return Did(f"{row.payment_id}: {'done' if done else 'refused'}", done)
 
 
-async def portal(at: Moment) -> Did | None:
+def _movable(at: Moment) -> list[tuple[Portal, str, Totals]]:
+    """Return our payments with money that can be moved in a portal."""
+    names = {row.name for row in at.books.payments}
+    return [
+        (gateway, name, totals)
+        for gateway in at.world.gateways.all.values()
+        if isinstance(gateway, Portal)
+        for name, totals in gateway.books().items()
+        if name in names and (totals.kept or totals.captured > totals.refunded)
+    ]
+
+
+@step("portal", 0.6, Portal, of=_movable)
+async def portal(at: Moment, movable: tuple[Portal, str, Totals]) -> Did:
     """Staff take or give back money in the gateway's portal, past prenopay."""
-    world, chance, books = at.world, at.chance, at.books
-    accounts = {row.name: row.account for row in books.payments}
-    orders = [order for order in world.cards.orders if order.totals.authorized and order.id in accounts]
-    if not orders:
-        return None
-    order = chance.choice(orders)
-    totals = order.totals
-    back = totals.captured - totals.reversed
-    left = totals.authorized - totals.captured - totals.cancelled
-    what, most = ("reversals", back) if back else ("captures", left)
-    if not most:
-        return None
-    body = {
-        "description": "by hand",
-        "amount": chance.randint(1, most),
-        "vatAmount": 0,
-        "payeeReference": f"HAND{chance.randint(0, 10**9)}",
-    }
-    world.notebook.by_hand.add(order.id)
-    done = _by_hand(world, accounts[order.id], "POST", f"{order.id}/{what}", {"transaction": body})
-    return Did(f"{what} of {order.payee_reference}: {'done' if done else 'refused'}", done)
+    gateway, name, totals = movable
+    back = totals.captured - totals.refunded
+    amount = at.chance.randint(1, back or totals.kept)
+    at.world.notebook.by_hand.add(name)
+    done = gateway.gives_back_by_hand(name, amount) if back else gateway.takes_by_hand(name, amount)
+    return Did(f"{'gives back' if back else 'takes'} {amount} of {name}: {'done' if done else 'refused'}", done)
 
 
-def _by_hand(world: World, account: str, method: str, path: str, body: dict[str, object]) -> bool:
-    outcome = world.cards.handle(
-        EmulatorRequest(
-            method=method,
-            target=path,
-            headers=(
-                ("authorization", f"Bearer {MERCHANTS[account].access_token}"),
-                ("content-type", "application/json;version=3.1"),
-                ("accept", "application/json;version=3.1"),
-            ),
-            body=json.dumps(body).encode(),
-            origin="https://api.externalintegration.payex.com",
-        ),
-    )
-    return getattr(outcome, "status", 0) in {200, 201, 202}
+@step("end method", 0.4, MethodEnds, of=lambda at: at.world.gateways.each(MethodEnds))
+async def end_method(at: Moment, gateway: MethodEnds) -> Did:
+    """A payer, or the payer's bank, ends a stored method at the gateway, past prenopay."""
+    done = gateway.ends_method(at.chance)
+    return Did("done" if done else "there is none", done)

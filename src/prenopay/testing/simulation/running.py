@@ -6,14 +6,18 @@ import gc
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.gateway import GatewayMaker
+from prenopay.testing.simulation.gateways import Place, find_gateways
 from prenopay.testing.simulation.life import Life, Schedule, live
 from prenopay.testing.simulation.misuse import WAYS
-from prenopay.testing.simulation.steps import MEANWHILE, STEPS
+from prenopay.testing.simulation.moment import STEPS
+from prenopay.testing.simulation.steps import MEANWHILE
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import POSSIBLE
 from prenopay.testing.simulation.world import Listener
@@ -22,7 +26,7 @@ from prenopay.values.payments import FlagKind, Outcome, PaymentState
 __all__ = ["DEFAULT_STEPS", "ENOUGH_SEEDS", "Result", "declared", "enough_seeds", "relive", "simulate"]
 
 DEFAULT_STEPS: Final = 12
-ENOUGH_SEEDS: Final = 1_100
+ENOUGH_SEEDS: Final = 1_500
 """From so many seeds of ``DEFAULT_STEPS`` on, everything that is declared must have been reached, or the run fails."""
 _ALLOCATIONS: Final = 50_000
 _RUNS_MOST: Final = 150
@@ -36,8 +40,10 @@ _REACHED_FLAGS: Final = (
     FlagKind.FOREIGN_CALLBACK,
     FlagKind.MALFORMED_CALLBACK,
 )
-"""The others need a gateway that contradicts itself, which the emulators never do by themselves."""
-_REACHED_MANDATES: Final = ("proposed", "active", "suspended", "deleted")
+"""The others need a gateway that contradicts itself, which those that ship never do by themselves."""
+_REACHED_MANDATES: Final = (
+    "proposed", "active", "expiring", "expired", "suspended", "replaced", "revoked", "deleted",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +72,41 @@ class Result:
         return self.broken is None and not self.missing
 
 
-def declared() -> tuple[str, ...]:
-    """Return the names of everything that a run of ``ENOUGH_SEEDS`` must reach."""
+def declared(gateways: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names of everything that a run of ``ENOUGH_SEEDS`` must reach at ``gateways``.
+
+    Of gateways that do not ship with prenopay that is what they declare; what they can come to is theirs to say.
+    """
+    makers = find_gateways(gateways)
+    places = [_place(name, make) for name, make in makers.items()]
+
+    def possible(needs: tuple[type, ...]) -> bool:
+        return any(place.has(*needs) for place in places)
+
+    steps = (name for name, step in STEPS.items() if possible(step.needs))
+    ways = (name for name, way in WAYS.items() if possible(way.needs))
+    meanwhile = (name for name in MEANWHILE if name not in STEPS or possible(STEPS[name].needs))
+    must = (
+        *(f"step: {name} succeeded" for name in steps),
+        *(f"misuse: {name}" for name in ways),
+        *(f"meanwhile: {name}" for name in meanwhile),
+        *dict.fromkeys(trouble.name for trouble in POSSIBLE),
+    )
+    if gateways:
+        return must
     return (
-        *(f"step: {name} succeeded" for name in STEPS),
-        *(f"misuse: {name}" for name in WAYS),
-        *(f"meanwhile: {name}" for name in MEANWHILE),
-        *(f"{port}: {kind}" for port, kinds in POSSIBLE.items() for kind in dict.fromkeys(kinds)),
+        *must,
         *(f"state: {state}" for state in PaymentState),
         *(f"outcome: {outcome}" for outcome in Outcome),
         *(f"flag: {flag}" for flag in _REACHED_FLAGS),
         *(f"mandate: {state}" for state in _REACHED_MANDATES),
     )
+
+
+def _place(name: str, make: GatewayMaker) -> Place:
+    gateway = make(clock=VirtualClock(), seed=0)
+    config = gateway.account(name)
+    return Place(name, gateway, config, config.provider())
 
 
 def simulate(
@@ -87,26 +116,34 @@ def simulate(
     steps: int = DEFAULT_STEPS,
     only: tuple[int, ...] | None = None,
     calm: frozenset[int] = frozenset(),
+    gateways: Sequence[str] = (),
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Result:
     """Live ``seeds`` lives of ``steps`` steps, until one breaks a promise; that one is then made short.
 
-    ``progress`` is told how many lives are over; the rest is ``Schedule``'s, which raises ``ValueError``.
+    ``gateways`` names them: entry points of ``prenopay.gateways``, or ``module:Class`` (none: those that ship with
+    prenopay); ``ConfigurationError`` is raised for one that is not there. ``progress`` is called with how many
+    lives are over; the rest is ``Schedule``'s, which raises ``ValueError``.
     """
-    schedule = Schedule(seed=first_seed, steps=steps, only=only, calm=calm)
+    schedule = Schedule(seed=first_seed, steps=steps, only=only, calm=calm, gateways=tuple(gateways))
+    must, makers = declared(gateways), find_gateways(gateways)
     reached: Counter[str] = Counter()
     payments, lived, broken, spent, stopped, began = 0, 0, None, 0, False, time.perf_counter()
     with _stage() as (stores, listener):
+
+        def again(schedule: Schedule) -> Life:
+            return live(schedule, makers, stores, listener, Counter())
+
         try:
             for seed in range(first_seed, first_seed + seeds):
-                life = live(replace(schedule, seed=seed), stores, listener, reached)
+                life = live(replace(schedule, seed=seed), makers, stores, listener, reached)
                 payments, lived = payments + life.payments, lived + 1
                 progress(lived)
                 if life.broken:
                     broken = life
-                    broken, spent = (life, 0) if only is not None else _shortened(life, stores, listener)
+                    broken, spent = (life, 0) if only is not None else _shortened(life, again)
                     break
-        except KeyboardInterrupt:  # hours of lives are worth telling of
+        except KeyboardInterrupt:  # hours of lives are worth a report
             stopped = broken is None
         seconds = time.perf_counter() - began
     whole = only is None and not calm and not stopped and broken is None
@@ -115,15 +152,11 @@ def simulate(
         payments=payments,
         seconds=seconds,
         reached=dict(sorted(reached.items())),
-        missing=_missing(reached) if whole and seeds >= enough_seeds(steps) else (),
+        missing=tuple(name for name in must if not reached[name]) if whole and seeds >= enough_seeds(steps) else (),
         broken=broken,
         shortened_in=spent,
         stopped_at=first_seed + lived if stopped else None,
     )
-
-
-def _missing(reached: Counter[str]) -> tuple[str, ...]:
-    return tuple(name for name in declared() if not reached[name])
 
 
 def enough_seeds(steps: int) -> int:
@@ -133,8 +166,9 @@ def enough_seeds(steps: int) -> int:
 
 def relive(schedule: Schedule) -> Life:
     """Live one life alone."""
+    makers = find_gateways(schedule.gateways)
     with _stage() as (stores, listener):
-        return live(schedule, stores, listener, Counter())
+        return live(schedule, makers, stores, listener, Counter())
 
 
 @contextmanager
@@ -156,7 +190,7 @@ def _stage() -> Generator[tuple[Stores, Listener]]:
         log.level, log.propagate = before
 
 
-def _shortened(life: Life, stores: Stores, listener: Listener) -> tuple[Life, int]:
+def _shortened(life: Life, live_again: Callable[[Schedule], Life]) -> tuple[Life, int]:
     """Leave out steps, and what went wrong in them, for as long as the same promise is broken."""
     promise, spent = _promise(life), 0
 
@@ -165,7 +199,7 @@ def _shortened(life: Life, stores: Stores, listener: Listener) -> tuple[Life, in
         if spent >= _RUNS_MOST:
             return None
         spent += 1
-        again = live(schedule, stores, listener, Counter())
+        again = live_again(schedule)
         return again if again.broken and _promise(again) == promise else None
 
     numbers = tuple(life.schedule.numbers)

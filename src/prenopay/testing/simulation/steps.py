@@ -1,8 +1,4 @@
-"""Every step with how often it is tried, and how one is chosen.
-
-Every step takes the world as it finds it and its own chance; it says what it did, or ``None`` where it
-could do nothing. So a schedule from which steps were taken out is still a schedule.
-"""
+"""How steps are chosen, and what else happens while one waits."""
 
 from __future__ import annotations
 
@@ -12,48 +8,18 @@ from random import Random
 from typing import Final
 
 from prenopay.testing.simulation import customers, misuse, outside, staff
-from prenopay.testing.simulation.moment import Did, Moment, Step
+from prenopay.testing.simulation.moment import STEPS, Did, Moment
 from prenopay.testing.simulation.world import World
 
-__all__ = ["MEANWHILE", "STEPS", "happen", "meanwhile"]
+__all__ = ["MEANWHILE", "happen", "meanwhile"]
 
+_WHO: Final = (customers, staff, outside, misuse)
+"""Who takes steps: imported so that they are in ``STEPS``."""
 _LEANINGS: Final = (0.25, 1, 1, 5)
 _OFTEN: Final = 0.5
-
-STEPS: Final[dict[str, tuple[Step, float]]] = {
-    "buy": (customers.buy, 2),
-    "pay": (customers.pay, 6),
-    "answer": (customers.answer, 5),
-    "come back": (customers.come_back, 3),
-    "repeat": (staff.repeat, 2),
-    "capture": (staff.capture, 4),
-    "refund": (staff.refund, 3.5),
-    "cancel": (staff.cancel, 0.8),
-    "update": (staff.update, 0.6),
-    "replace": (staff.replace_link, 0.4),
-    "expire": (staff.expire, 0.5),
-    "resolve": (staff.resolve, 1.5),
-    "settle by hand": (staff.settle_by_hand, 5),
-    "erase": (staff.erase, 0.4),
-    "charge": (staff.charge, 9),
-    "refresh": (staff.refresh, 0.8),
-    "remove": (staff.remove, 1),
-    "take over": (staff.take_over, 0.7),
-    "pay out": (staff.pay_out, 0.7),
-    "callbacks": (outside.callbacks, 4),
-    "forge": (outside.forge, 0.7),
-    "sweep": (outside.sweep, 1),
-    "time": (outside.time, 2),
-    "restart": (outside.restart, 0.3),
-    "tamper": (outside.tamper, 0.3),
-    "portal": (outside.portal, 0.4),
-    "misuse": (misuse.misuse, 2),
-}
-"""Every step, with how often it is tried against the others."""
 _LOOKS: Final = ("repeat", "resolve", "time")
 """What people do while a request is on its way still."""
 _ANYBODY: Final = ("pay", "callbacks", "sweep", "repeat", "come back", "resolve", "refund", "capture", "remove")
-_OF_NO_CALLBACK: Final = tuple(name for name in _ANYBODY if name not in {"callbacks", "sweep"})
 _ANYBODY_TRIES: Final = 3
 _THE_SAME: Final = ("the same again", "the same looked up")
 MEANWHILE: Final = (*_ANYBODY, *_THE_SAME)
@@ -64,19 +30,19 @@ MEANWHILE: Final = (*_ANYBODY, *_THE_SAME)
 def _leanings(seed: int) -> dict[str, float]:
     """Return how often each step is tried in this world: lives that lean to a few things find more."""
     chance = Random(f"{seed}:leanings")  # noqa: S311 - a story, not a secret
-    return {name: weight * chance.choice(_LEANINGS) for name, (_step, weight) in STEPS.items()}
+    return {name: step.weight * chance.choice(_LEANINGS) for name, step in STEPS.items()}
 
 
 async def happen(at: Moment) -> tuple[str, str]:
-    """Do the first step that can be done, in an order that chance decides; return its name and what it did."""
+    """Take the first step that can be taken, in an order that chance decides; return its name and what it did."""
     leanings = _leanings(at.world.seed)
     order = sorted(STEPS, key=lambda name: -math.log(1 - at.chance.random()) / leanings[name])
     if not (at.books.payments or at.books.mandates):
         order.insert(0, "take over" if at.world.has_subscribers else "buy")
-    elif at.world.late and at.chance.random() < _OFTEN:
+    elif at.world.awaits_late and at.chance.random() < _OFTEN:
         order.insert(0, at.chance.choice(_LOOKS))
     for name in order:
-        did = await STEPS[name][0](at)
+        did = await STEPS[name].take(at)
         if did is not None:
             at.world.reached[f"step: {name}"] += 1
             at.world.reached[f"step: {name} succeeded"] += did.well
@@ -104,13 +70,13 @@ async def meanwhile(world: World, chance: Random) -> str:
 
 
 async def _by_anybody(world: World, chance: Random) -> tuple[str, Did | None]:
-    name, did, books = "", None, world.books()
-    # Two processes that work on one callback at a time are left out: one may fail after the other is done with it.
-    names = _ANYBODY if world.under_way is not None else _OF_NO_CALLBACK
-    for name in chance.sample(names, _ANYBODY_TRIES):
-        did = await STEPS[name][0](Moment(world=world, chance=chance, books=books))
+    name, did, at = "", None, Moment(world=world, chance=chance, books=world.books())
+    for name in (*(["pay"] * (chance.random() < _OFTEN)), *chance.sample(_ANYBODY, _ANYBODY_TRIES)):
+        did = await STEPS[name].take(at)
         if did is not None:
             break
+    if did is not None and name == "pay" and chance.random() < _OFTEN:
+        await STEPS["callbacks"].take(at)  # of the payment, while the step is still under way
     return name, did
 
 
@@ -120,9 +86,5 @@ async def _the_same(world: World, chance: Random) -> tuple[str, Did | None]:
     if chance.random() < _OFTEN:
         came = await world.asks_again(wish)
         return _THE_SAME[0], Did(f"{wish.text}: {came}")
-    account = world.process.account(wish.account)
-    if wish.what == "pay out":
-        came = await world.tries(lambda: account.resolve_payout(wish.operation_id))
-    else:
-        came = await world.tries(lambda: account.resolve(wish.operation_id))
+    came = await world.tries(lambda: world.account(wish.account).resolve(wish.operation_id))
     return _THE_SAME[1], Did(f"{wish.text}: {came}")

@@ -1,7 +1,8 @@
 """What goes wrong, and where: faults at the ports, which are the only places where the core waits.
 
-A fault names a port, the how-manieth call of it within a step, and what happens there. A crash is a
-``BaseException`` that no handler of the core's may catch: whoever meets it throws the process away.
+A trouble names a port, which call of it within a step, and what happens there. On the wire it is one of the
+faults of ``prenopay.testing.faults``, which the gateway meets; the manners are the simulation's own. A crash
+is a ``BaseException`` that no handler of the core's may catch: who meets it throws the process away.
 """
 
 from __future__ import annotations
@@ -13,23 +14,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
 from prenopay.errors import LedgerUnavailable, NotSent, OutcomeUnknown
 from prenopay.ports import HttpRequest, HttpResponse, HttpSender, Ledger
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.faults import Fault as WireFault, FaultKind
+from prenopay.testing.faults import Fault, FaultKind
 
 __all__ = [
     "POSSIBLE",
     "Crash",
     "FaultyLedger",
     "FaultySender",
+    "Kind",
+    "Manner",
     "Port",
     "Trouble",
-    "TroubleKind",
     "Weather",
     "forecast",
     "perhaps",
@@ -44,8 +46,8 @@ _ANY_TIME: Final = 1e6
 _LATE_MOST: Final = 8
 """Minutes: what is lost for ten never arrives."""
 _CALL_MOST: Final = 4
-_ANY_FAULT: Final = 0.7
-_SECOND_FAULT: Final = 0.2
+_ANY_TROUBLE: Final = 0.7
+_SECOND_TROUBLE: Final = 0.2
 
 
 class Crash(BaseException):
@@ -58,26 +60,16 @@ class Port(StrEnum):
     SEND = "send"
     COMMIT = "commit"
     READ = "read"
-    TELL = "tell"
+    HANDLER = "handler"
     """The host's event handler."""
 
 
-class TroubleKind(StrEnum):
-    """What goes wrong at a port."""
+class Manner(StrEnum):
+    """What goes wrong at a port without any fault of a gateway's."""
 
     CRASH_BEFORE = "crash before"
     """The process dies before a request left, a transaction was committed, the host acted."""
     CRASH_AFTER = "crash after"
-    LOST_BEFORE = "lost before"
-    """An error comes instead; nothing happened."""
-    LOST_AFTER = "lost after"
-    """An error comes although it happened."""
-    REFUSED = "refused"
-    SLOW = "slow"
-    HALF_BODY = "half a body"
-    ANSWERS_503_BEFORE = "503 before"
-    ANSWERS_503_AFTER = "503 after"
-    ANSWERS_429 = "429"
     LATE = "delivered late"
     """The caller hears nothing, and the gateway gets the request minutes later."""
     MEANWHILE_BEFORE = "meanwhile before"
@@ -85,71 +77,78 @@ class TroubleKind(StrEnum):
     MEANWHILE_AFTER = "meanwhile after"
 
 
-_EVERYWHERE: Final = (
-    TroubleKind.CRASH_BEFORE,
-    TroubleKind.CRASH_AFTER,
-    TroubleKind.LOST_BEFORE,
-    TroubleKind.LOST_AFTER,
-)
-_MEANWHILE: Final = (TroubleKind.MEANWHILE_BEFORE, TroubleKind.MEANWHILE_AFTER)
-POSSIBLE: Final[dict[Port, tuple[TroubleKind, ...]]] = {
-    Port.SEND: (*TroubleKind, TroubleKind.LOST_AFTER, TroubleKind.CRASH_AFTER, TroubleKind.LATE, *_MEANWHILE),
-    Port.COMMIT: (*_EVERYWHERE, *_MEANWHILE),
-    Port.READ: (TroubleKind.CRASH_BEFORE, TroubleKind.LOST_BEFORE, *_MEANWHILE),
-    Port.TELL: (*_EVERYWHERE, *_MEANWHILE),
-}
-"""Which troubles a port has; one that stands twice comes twice as often."""
-_ON_THE_WIRE: Final = {
-    TroubleKind.REFUSED: WireFault(kind=FaultKind.REFUSE),
-    TroubleKind.LOST_BEFORE: WireFault(kind=FaultKind.DROP_BEFORE),
-    TroubleKind.LOST_AFTER: WireFault(kind=FaultKind.DROP_AFTER),
-    TroubleKind.HALF_BODY: WireFault(kind=FaultKind.HALF_BODY),
-    TroubleKind.ANSWERS_503_BEFORE: WireFault(kind=FaultKind.STATUS_BEFORE, status=503),
-    TroubleKind.ANSWERS_503_AFTER: WireFault(kind=FaultKind.STATUS_AFTER, status=503),
-    TroubleKind.ANSWERS_429: WireFault(kind=FaultKind.STATUS_BEFORE, status=429),
-}
+Kind: TypeAlias = FaultKind | Manner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """One fault: the ``call``-th call of ``port`` (counted from 1) and, with ``times``, those after it."""
+    """What goes wrong at the ``call``-th call of ``port`` (counted from 1) and, with ``times``, at those after it."""
 
     port: Port
-    call: int
-    kind: TroubleKind
+    kind: Kind
+    status: int = 503
+    call: int = 0
     times: int = 1
     seconds: float = 0.0
 
     @property
     def name(self) -> str:
         """What the summary counts it as."""
-        return f"{self.port}: {self.kind}"
+        has_status = self.kind in {FaultKind.STATUS_BEFORE, FaultKind.STATUS_AFTER}
+        return f"{self.port}: {self.kind.replace('_', ' ')}" + (f" {self.status}" if has_status else "")
+
+    @property
+    def fault(self) -> Fault | None:
+        """The fault that a gateway meets, where it is one on the wire."""
+        if isinstance(self.kind, Manner):
+            return None
+        return Fault(kind=self.kind, status=self.status, seconds=self.seconds)
 
     def __str__(self) -> str:
         more = f" {self.times} times" if self.times > 1 else ""
         slow = f" by {self.seconds:g} s" if self.seconds else ""
-        return f"{self.kind}{slow} at {self.port} {self.call}{more}"
+        return f"{self.name}{slow}, call {self.call}{more}"
+
+
+def _at(port: Port, *kinds: Kind) -> tuple[Trouble, ...]:
+    return tuple(Trouble(port=port, kind=kind) for kind in kinds)
+
+
+_MEANWHILE: Final = (Manner.MEANWHILE_BEFORE, Manner.MEANWHILE_AFTER)
+_EVERYWHERE: Final = (
+    Manner.CRASH_BEFORE,
+    Manner.CRASH_AFTER,
+    FaultKind.DROP_BEFORE,
+    FaultKind.DROP_AFTER,
+    *_MEANWHILE,
+)
+"""``DROP_BEFORE`` at a commit or a handler: an error comes instead, and nothing happened; ``DROP_AFTER``: it did."""
+POSSIBLE: Final = (
+    *_at(Port.SEND, *FaultKind, *Manner, FaultKind.DROP_AFTER, Manner.CRASH_AFTER, Manner.LATE, *_MEANWHILE),
+    Trouble(port=Port.SEND, kind=FaultKind.STATUS_BEFORE, status=429),
+    *_at(Port.COMMIT, *_EVERYWHERE),
+    *_at(Port.READ, Manner.CRASH_BEFORE, FaultKind.DROP_BEFORE, *_MEANWHILE),
+    *_at(Port.HANDLER, *_EVERYWHERE),
+)
+"""Everything that can go wrong; what is here twice comes twice as often."""
+_AT: Final = {port: [each for each in POSSIBLE if each.port is port] for port in Port}
+_PORTS: Final = (Port.SEND, Port.SEND, Port.SEND, Port.COMMIT, Port.COMMIT, Port.HANDLER, Port.READ)
 
 
 def forecast(chance: Random) -> tuple[Trouble, ...]:
     """Return what goes wrong during one step."""
-    many = int(perhaps(chance, _ANY_FAULT)) * (1 + int(perhaps(chance, _SECOND_FAULT)))
+    many = int(perhaps(chance, _ANY_TROUBLE)) * (1 + int(perhaps(chance, _SECOND_TROUBLE)))
     return tuple(_trouble(chance) for _ in range(many))
 
 
 def _trouble(chance: Random) -> Trouble:
-    port = chance.choice((Port.SEND, Port.SEND, Port.SEND, Port.COMMIT, Port.COMMIT, Port.TELL, Port.READ))
-    kind = chance.choice(POSSIBLE[port])
+    trouble = chance.choice(_AT[chance.choice(_PORTS)])
     slow = chance.choice(_SLOW_SECONDS)
     call = min(chance.randint(1, _CALL_MOST), chance.randint(1, _CALL_MOST))
     times = chance.choice((1, 1, 9))
-    return Trouble(
-        port=port,
-        call=call,
-        kind=kind,
-        times=times if kind in _ON_THE_WIRE and port is Port.SEND else 1,
-        seconds=slow if kind is TroubleKind.SLOW else 0.0,
-    )
+    is_slow = trouble.kind is FaultKind.DELAY
+    is_repeated = trouble.port is Port.SEND and trouble.fault is not None and not is_slow
+    return replace(trouble, call=call, times=times if is_repeated else 1, seconds=slow if is_slow else 0.0)
 
 
 def perhaps(chance: Random, odds: float) -> bool:
@@ -175,11 +174,6 @@ class Weather:
         self._calls.clear()
         self._meanwhile = meanwhile
         self.is_interrupted = False
-
-    @property
-    def is_fair(self) -> bool:
-        """Whether nothing goes wrong now."""
-        return not self._planned
 
     def strike(self, port: Port) -> Trouble | None:
         """Count a call of ``port`` and return what happens to it."""
@@ -210,28 +204,30 @@ class Weather:
             self._planned, self._calls = planned, calls
 
     async def around(self, port: Port, act: Callable[[], Awaitable[T]]) -> T:
-        """Do ``act``, unless the weather is against it: for reads and for the host's handler."""
+        """Do ``act``, unless the weather is against it: for reads, appends and the host's handler."""
         trouble = self.strike(port)
         if trouble is None:
             return await act()
-        if trouble.kind is TroubleKind.CRASH_BEFORE:
-            raise Crash
-        if trouble.kind is TroubleKind.LOST_BEFORE:
-            raise _no_database(port)
-        if trouble.kind is TroubleKind.MEANWHILE_BEFORE:
-            await self.meanwhile()
+        match trouble.kind:
+            case Manner.CRASH_BEFORE:
+                raise Crash
+            case FaultKind.DROP_BEFORE:
+                raise _failure(port)
+            case Manner.MEANWHILE_BEFORE:
+                await self.meanwhile()
         result = await act()
-        if trouble.kind is TroubleKind.MEANWHILE_AFTER:
-            await self.meanwhile()
-        if trouble.kind is TroubleKind.CRASH_AFTER:
-            raise Crash
-        if trouble.kind is TroubleKind.LOST_AFTER:
-            raise _no_database(port)
+        match trouble.kind:
+            case Manner.MEANWHILE_AFTER:
+                await self.meanwhile()
+            case Manner.CRASH_AFTER:
+                raise Crash
+            case FaultKind.DROP_AFTER:
+                raise _failure(port)
         return result
 
 
 class FaultySender:
-    """Sends to the emulators through the weather; ``witness`` sees each request before it leaves.
+    """Sends to the gateways through the weather; ``witness`` sees each request before it leaves.
 
     ``late`` is what is still on its way, with when it arrives: before anything else that reaches a gateway then.
     """
@@ -242,11 +238,11 @@ class FaultySender:
         weather: Weather,
         clock: VirtualClock,
         *,
-        plan: Callable[[WireFault], None],
+        plan: Callable[[Fault], None],
         witness: Callable[[HttpRequest], datetime | None],
         late: list[tuple[datetime, HttpRequest]],
     ) -> None:
-        """Send through ``sender``; ``plan`` has the emulators meet the next call with a fault of theirs.
+        """Send through ``sender``; ``plan`` has the gateways meet the next call with a fault.
 
         ``witness`` says until when a request may still arrive, where it is one that may.
         """
@@ -258,35 +254,32 @@ class FaultySender:
         self._late = late
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
-        """Return the emulator's answer, or what came instead."""
+        """Return the gateway's answer, or what came instead."""
         trouble = self._weather.strike(Port.SEND)
-        if trouble is not None and trouble.kind is TroubleKind.CRASH_BEFORE:
+        kind = None if trouble is None else trouble.kind
+        if kind is Manner.CRASH_BEFORE:
             raise Crash
-        if trouble is not None and trouble.kind is TroubleKind.MEANWHILE_BEFORE:
+        if kind is Manner.MEANWHILE_BEFORE:
             await self._weather.meanwhile()
         await self.deliver_late()
         latest = self._witness(request)
-        if trouble is not None and trouble.kind is TroubleKind.LATE and latest is None:  # nothing would come of it
-            self._weather.postpone(trouble)
-            trouble = None
-        if trouble is not None and trouble.kind is TroubleKind.LATE and latest is not None:
-            self._delay(request, latest)
-            self._clock.advance(timedelta(seconds=timeout))
-            message = f"{request.label}: no answer came"
-            raise OutcomeUnknown(message)
-        if trouble is not None and trouble.kind is TroubleKind.SLOW:
-            self._plan(WireFault(kind=FaultKind.DELAY, seconds=trouble.seconds))
-        elif trouble is not None and trouble.kind in _ON_THE_WIRE:
-            self._plan(_ON_THE_WIRE[trouble.kind])
+        if trouble is not None and kind is Manner.LATE:
+            if latest is not None:
+                self._delay(request, latest)
+                self._clock.advance(timedelta(seconds=timeout))
+                message = f"{request.label}: no answer came"
+                raise OutcomeUnknown(message)
+            self._weather.postpone(trouble)  # nothing would come of it
+        if trouble is not None and trouble.fault is not None:
+            self._plan(trouble.fault)
         try:
             answer = await self._sender.send(request, timeout=timeout)
         except (NotSent, OutcomeUnknown):
-            # A lost answer is noticed only when the time is up.
             self._clock_runs(trouble, timeout)
             raise
-        if trouble is not None and trouble.kind is TroubleKind.CRASH_AFTER:
+        if kind is Manner.CRASH_AFTER:
             raise Crash
-        if trouble is not None and trouble.kind is TroubleKind.MEANWHILE_AFTER:
+        if kind is Manner.MEANWHILE_AFTER:
             await self._weather.meanwhile()
         return answer
 
@@ -304,7 +297,8 @@ class FaultySender:
             self._late.append((arrives, request))
 
     def _clock_runs(self, trouble: Trouble | None, timeout: float) -> None:
-        if trouble is not None and trouble.call % 2 and trouble.kind is not TroubleKind.SLOW:
+        """Let time pass now and then: a lost answer is noticed only when the time is up."""
+        if trouble is not None and trouble.call % 2 and trouble.kind is not FaultKind.DELAY:
             self._clock.advance(timedelta(seconds=timeout / 4))
 
 
@@ -319,29 +313,24 @@ class FaultyLedger:
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a transaction that may be undone, or whose end may be lost."""
         trouble = self._weather.strike(Port.COMMIT)
-        if trouble is None:
-            return await self._ledger.transact(work)
-        match trouble.kind:
-            case TroubleKind.MEANWHILE_BEFORE:
-                await self._weather.meanwhile()
-                return await self._ledger.transact(work)
-            case TroubleKind.MEANWHILE_AFTER:
-                done = await self._ledger.transact(work)
-                await self._weather.meanwhile()
-                return done
-            case TroubleKind.CRASH_BEFORE | TroubleKind.LOST_BEFORE:
+        kind = None if trouble is None else trouble.kind
+        if kind is Manner.MEANWHILE_BEFORE:
+            await self._weather.meanwhile()
 
-                def undone(connection: Connection) -> T:
-                    work(connection)
-                    raise Crash if trouble.kind is TroubleKind.CRASH_BEFORE else _no_database(Port.COMMIT)
+        def undone(connection: Connection) -> T:
+            work(connection)
+            raise Crash if kind is Manner.CRASH_BEFORE else _failure(Port.COMMIT)
 
-                return await self._ledger.transact(undone)
-            case TroubleKind.CRASH_AFTER:
-                await self._ledger.transact(work)
+        fails_first = kind in {Manner.CRASH_BEFORE, FaultKind.DROP_BEFORE}
+        done = await self._ledger.transact(undone if fails_first else work)
+        match kind:
+            case Manner.MEANWHILE_AFTER:
+                await self._weather.meanwhile()
+            case Manner.CRASH_AFTER:
                 raise Crash
-            case _:
-                await self._ledger.transact(work)
-                raise _no_database(Port.COMMIT)
+            case FaultKind.DROP_AFTER:
+                raise _failure(Port.COMMIT)
+        return done
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a reading transaction, unless the database cannot be reached."""
@@ -352,7 +341,7 @@ class FaultyLedger:
         await self._weather.around(Port.COMMIT, lambda: self._ledger.append(add, row))
 
 
-def _no_database(port: Port) -> Exception:
-    if port is Port.TELL:
+def _failure(port: Port) -> Exception:
+    if port is Port.HANDLER:
         return RuntimeError("the host's handler failed")
     return LedgerUnavailable("the database did not answer")

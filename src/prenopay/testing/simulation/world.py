@@ -6,52 +6,44 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from random import Random
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
 from prenopay._blocking import run_blocking
+from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.books.engine import AwaitingLedger, BlockingLedger
+from prenopay.books.vault import Vault
 from prenopay.errors import IdReused, PrenopayError
-from prenopay.ports import HttpRequest, Ledger
-from prenopay.providers.swedbankpay import RepeatedReference
+from prenopay.ports import HttpRequest, HttpResponse, Ledger
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swedbankpay import (
-    AWKWARD,
-    AsynchronousReversal,
-    Behaviour,
-    DeclineChannel,
-    DuplicateAnswer,
-    SwedbankPayEmulator,
-)
-from prenopay.testing.emulators.swish import AWKWARD as AWKWARD_SWISH, SwishEmulator
+from prenopay.testing.gateway import Behaviours, Gateway, GatewayMaker, OldMethods, Totals
 from prenopay.testing.http import EmulatorSender
 from prenopay.testing.simulation.books import Books, read_books
-from prenopay.testing.simulation.gateways import CARDS, FOREIGN_NAMES, OTHER_CARDS, SWISH, Gateways, text_of
+from prenopay.testing.simulation.gateways import Gateways, Place, text_of
 from prenopay.testing.simulation.notebook import Notebook, Wish
-from prenopay.testing.simulation.process import MERCHANTS, Process, authority, start
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, FaultyLedger, FaultySender, Port, Weather, perhaps
-from prenopay.values.callbacks import CallbackRequest
+from prenopay.values.callbacks import CallbackAddress, CallbackRequest, CallbackUrls
 from prenopay.values.events import Event
 from prenopay.values.payments import Operation
 
-__all__ = ["Came", "Listener", "World", "shown"]
+__all__ = ["SECRETS", "Came", "Listener", "World", "shown"]
 
 T = TypeVar("T")
 
-_ACCOUNTS: Final = tuple(map(frozenset, ([CARDS], [CARDS, SWISH], [CARDS], [SWISH], [CARDS, OTHER_CARDS])))
-"""Which accounts a world has, seed by seed."""
+_CALLBACK_KEY: Final = "a-key-for-the-simulation-that-is-long-enough"
+_SEALING_KEY: Final = "a-key-that-seals-tokens-for-the-simulation"
+SECRETS: Final = (_CALLBACK_KEY, _SEALING_KEY)
+"""What the host gives prenopay, which must never show it."""
 _AWAITING_EVERY: Final = 16
 """So many seeds have one that awaits: threads cost time, and the core is the same in both colours."""
-_REVERSAL_TAKES: Final = 400_000
-"""Seconds, at most, until a reversal that was only accepted is there: days, as some instruments take."""
 _TAKEN: Final = range(200, 300)
 _OF_EVERY_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _TRIES_MOST: Final = 6
@@ -87,9 +79,20 @@ class Listener(logging.Handler):
         self.lines.append(f"{self.format(record)} {more} {error}")
 
 
+class _SeededEntropy:
+    """Randomness that is the same each time."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+
+    def token_bytes(self, count: int) -> bytes:
+        """Return ``count`` bytes that a seed decides."""
+        return self._chance.randbytes(count)
+
+
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What came of a use case: the error's name, or how what it returned stands."""
+    """What came of a use case: the error's name, or the outcome or state of what it returned."""
 
     word: str
     answered: bool = False
@@ -107,28 +110,27 @@ class Came:
 class World:
     """Everything there is in one life; ``close`` it."""
 
-    def __init__(self, seed: int, stores: Stores, listener: Listener, reached: Counter[str]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        makers: Mapping[str, GatewayMaker],
+        stores: Stores,
+        listener: Listener,
+        reached: Counter[str],
+    ) -> None:
         """Set the stage as ``seed`` says."""
         self.seed: int = seed
         self.reached: Counter[str] = reached
         chance = Random(f"{seed}")  # noqa: S311 - a story, not a secret
         self.on_disk: bool = seed % 2 == 1
-        self.is_awaiting: bool = seed % _AWAITING_EVERY == _AWAITING_EVERY - 3
-        self.names: frozenset[str] = _ACCOUNTS[seed % len(_ACCOUNTS)]
         self.clock: VirtualClock = VirtualClock()
-        self.entropy: Random = Random(f"{seed}:entropy")  # noqa: S311 - a story, not a secret
-        self.repeated: RepeatedReference
-        cards, self.repeated = _cards_behaviour(chance)
-        swish = AWKWARD_SWISH if perhaps(chance, 0.3) else None
-        self.cards: SwedbankPayEmulator = SwedbankPayEmulator(
-            clock=self.clock, seed=seed, behaviour=cards, merchants=MERCHANTS.values()
-        )
-        self.swish: SwishEmulator = SwishEmulator(clock=self.clock, seed=seed, behaviour=swish, authority=authority())
+        self.gateways: Gateways = Gateways(makers, self.clock, seed, chance)
         self.repeats_what_failed: bool = perhaps(chance, 0.5)
         self.loses_callbacks: bool = perhaps(chance, 0.25)
-        self.has_subscribers: bool = perhaps(chance, 0.3)
-        """Whether it begins with cards that another system stored."""
-        self.gateways: Gateways = Gateways(self.cards, self.swish)
+        self.works_later: bool = perhaps(chance, 0.3)
+        """Whether callbacks are only stored when they come, and worked on by the sweep."""
+        self.has_subscribers: bool = perhaps(chance, 0.3) and bool(self.gateways.having(OldMethods))
+        """Whether it begins with methods that another system stored."""
         self.notebook: Notebook = Notebook(self.gateways)
         self.weather: Weather = Weather(reached)
         self.engine: Engine = stores.fresh(on_disk=self.on_disk)
@@ -139,59 +141,87 @@ class World:
         """Which states and outcomes of what were counted in ``reached``."""
         self.under_way: Wish | None = None
         """What the present step asks for."""
-        self.late: list[tuple[datetime, HttpRequest]] = []
-        """What is still on its way to a gateway, and when it arrives."""
-        self._first_sent: dict[tuple[str, str], datetime] = {}
         self.callback_tries: Counter[str] = Counter()
-        self._runner = asyncio.Runner() if self.is_awaiting else None
-        self.process: Process = self.restarted()
-        self._other: Process | None = None
+        self._entropy = _SeededEntropy(Random(f"{seed}:entropy"))  # noqa: S311 - a story, not a secret
+        self._late: list[tuple[datetime, HttpRequest]] = []
+        self._first_sent: dict[tuple[str, str], datetime] = {}
+        self._wire = EmulatorSender(
+            {host: each for gateway in self.gateways.all.values() for host, each in gateway.mounts.items()}
+        )
+        is_awaiting = seed % _AWAITING_EVERY == _AWAITING_EVERY - 3
+        self._runner = asyncio.Runner() if is_awaiting else None
+        self.process: AsyncAccounts = self._started(self.weather)
+        self._other: AsyncAccounts | None = None
+
+    # Processes
 
     @property
-    def other(self) -> Process:
+    def other(self) -> AsyncAccounts:
         """Another process on the same books, in fair weather."""
         if self._other is None:
-            self._other = self.restarted(calm=True)
+            self._other = self._started(Weather(self.reached))
         return self._other
 
-    def restarted(self, *, calm: bool = False) -> Process:
-        """Start a process; with ``calm``, one that no weather touches."""
-        weather = Weather(self.reached) if calm else self.weather
-        ledger: Ledger = AwaitingLedger(self.engine) if self.is_awaiting else BlockingLedger(self.engine)
+    def account(self, name: str) -> Any:
+        """Return the use cases of an account, in the process that runs now; what it can do, its place says."""
+        return self.process[name]
 
-        async def on_event(event: Event) -> None:
-            async def act() -> None:
-                self.notebook.hear(event)
-
-            await weather.around(Port.TELL, act)
-
-        self.sender: FaultySender = FaultySender(
-            EmulatorSender({**self.cards.mounts, **self.swish.mounts}),
-            weather,
-            self.clock,
-            plan=self.gateways.plan,
-            witness=self._witness,
-            late=self.late,
-        )
-        return start(
-            ledger=FaultyLedger(ledger, weather),
-            sender=self.sender,
-            clock=self.clock,
-            entropy=self.entropy,
-            on_event=on_event,
-            names=self.names,
-            repeated=self.repeated,
-        )
+    def crashed(self) -> None:
+        """Start a new process after a crash: the books and the notebook are all that is left."""
+        if self.on_disk:
+            self.engine.dispose()
+        self.process = self._started(self.weather)
 
     def run(self, work: Coroutine[object, None, T]) -> T:
         """Drive ``work`` to its end, in this world's colour."""
         return run_blocking(work) if self._runner is None else self._runner.run(work)
 
-    def crashed(self) -> None:
-        """Start anew after a crash: the books and the notebook are all that is left."""
-        if self.on_disk:
-            self.engine.dispose()
-        self.process = self.restarted()
+    def _started(self, weather: Weather) -> AsyncAccounts:
+        ledger: Ledger = BlockingLedger(self.engine) if self._runner is None else AwaitingLedger(self.engine)
+
+        async def on_event(event: Event) -> None:
+            async def act() -> None:
+                self.notebook.hear(event)
+
+            with self.notebook.in_hand(event):
+                await weather.around(Port.HANDLER, act)
+
+        accounts = AsyncAccounts(
+            ledger=FaultyLedger(ledger, weather),
+            sender=self._sender(weather),
+            clock=self.clock,
+            entropy=self._entropy,
+            callback_urls=CallbackUrls("https://shop.example/callbacks", [_CALLBACK_KEY]),
+            on_event=on_event,
+            vault=Vault([_SEALING_KEY]),
+        )
+        for place in self.gateways.places.values():
+            accounts.add(place.config)
+        return accounts
+
+    def _sender(self, weather: Weather) -> FaultySender:
+        return FaultySender(
+            self._wire, weather, self.clock, plan=self.gateways.plan, witness=self._witness, late=self._late
+        )
+
+    def _witness(self, request: HttpRequest) -> datetime | None:
+        """Note what a request asks for; return until when it may arrive, if it moves money."""
+        asked = self.notebook.witness(request)
+        if asked is None:
+            return None
+        first = self._first_sent.setdefault((asked.what, asked.reference), self.clock.now())
+        return first + _ON_ITS_WAY
+
+    @property
+    def awaits_late(self) -> bool:
+        """Whether a request is still on its way to a gateway."""
+        return bool(self._late)
+
+    async def deliver_late(self) -> None:
+        """Let arrive at the gateways what was on its way until now."""
+        await self._sender(Weather(Counter())).deliver_late()
+
+    # What the host does
 
     def books(self) -> Books:
         """Return prenopay's books; learn the gateways' names of payments on the way."""
@@ -221,14 +251,6 @@ class World:
         wish.answered = True
         return answer
 
-    def _witness(self, request: HttpRequest) -> datetime | None:
-        """Note what a request asks for; return until when it may arrive, if it moves money."""
-        asked = self.notebook.witness(request)
-        if asked is None:
-            return None
-        first = self._first_sent.setdefault((asked.what, asked.reference), self.clock.now())
-        return first + _ON_ITS_WAY
-
     async def tries(self, use_case: Callable[[], Awaitable[object]]) -> Came:
         """Call a use case as a host does that expects errors of prenopay's, and no others."""
         try:
@@ -242,56 +264,83 @@ class World:
         word = str(getattr(answer, "outcome", getattr(answer, "state", "done")))
         return Came(word, answered=True, answer=answer)
 
+    # Callbacks
+
     async def deliver_callbacks(self) -> int:
         """Hand over the callbacks that are due; what the host does not take comes again."""
         count = 0
-        for emulator in (self.cards, self.swish):
-            waiting = _taken(emulator)
+        for gateway in self.gateways.all.values():
+            waiting = _due_callbacks(gateway)
             count += len(waiting)
             while waiting:
                 url, request = waiting[0]
                 try:
-                    taken = await self._receive(request)
+                    taken = await self._receive(gateway, request)
                 except Crash:
                     for each_url, each in waiting:
-                        self._comes_again(emulator, each_url, each)
+                        self._comes_again(gateway, each_url, each)
                     raise
                 waiting.pop(0)
                 if not taken:
-                    self._comes_again(emulator, url, request)
+                    self._comes_again(gateway, url, request)
         return count
 
-    async def _receive(self, request: CallbackRequest) -> bool:
-        reply = await self.process.accounts.receive(request)
+    async def _receive(self, gateway: Gateway, request: CallbackRequest) -> bool:
+        totals = self.gateways.totals()
+        reply = await self.process.receive(request)
         taken, address = reply.status in _TAKEN, reply.address
         if address is not None:
-            if taken and FOREIGN_NAMES[address.account].encode() in request.body:
-                self.notebook.foreign.add(str(address.subject))
-            await self.tries(lambda: self.process.accounts.work(address))
-            if taken and self.weather.is_fair:
-                self._has_looked(str(address.subject))
+            if taken:
+                self._owes(gateway, address, request, totals)
+            if not self.works_later:
+                await self.tries(lambda: self.process.work(address))
         return taken
 
-    def _has_looked(self, payment_id: str) -> None:
-        """Hold the books against the gateway, now that a callback said that something happened."""
-        if self.cards.behaviour.unknown_status:
-            return  # what it comes to cannot be read now
-        books, sums = self.books(), self.gateways.sums()
-        for row in books.payments:
-            theirs = sums.get(row.name or "")
-            if row.payment_id != payment_id or row.quarantined or theirs is None or books.waiting_callbacks:
-                continue
-            if row.sums != theirs:
-                self.notebook.broken.append(
-                    f"never lost: a callback of {payment_id} came, the books have {row.sums}, the gateway {theirs}"
-                )
+    def _owes(
+        self, gateway: Gateway, address: CallbackAddress, request: CallbackRequest, totals: Mapping[str, Totals]
+    ) -> None:
+        """Remember what the gateway had when a callback was taken: once it is answered, the books must have it."""
+        named = [name for name in totals if name.encode() in request.body]
+        if address.subject is not None:
+            if gateway.nobodys.encode() in request.body:
+                self.notebook.foreign.add(address.subject.id)
+            named = [name for name in totals if self.notebook.names.get(name) == address.subject.id]
+        for name in named:
+            if name in self.notebook.names:
+                self.notebook.owed[name] = totals[name]
 
-    def _comes_again(self, emulator: SwedbankPayEmulator | SwishEmulator, url: str, request: CallbackRequest) -> None:
+    def _comes_again(self, gateway: Gateway, url: str, request: CallbackRequest) -> None:
         key = hashlib.sha256(url.encode() + request.body).hexdigest()
         self.callback_tries[key] += 1
         if self.callback_tries[key] < _TRIES_MOST:
             headers = tuple(request.headers.items())
-            emulator.callbacks.put(url, request.body, due=self.clock.now() + _AGAIN_AFTER, headers=headers)
+            gateway.callbacks.put(url, request.body, due=self.clock.now() + _AGAIN_AFTER, headers=headers)
+
+    # What is known of it all
+
+    @property
+    def hides_status(self) -> bool:
+        """Whether a gateway says a status that nobody knows, so that its payments cannot be read."""
+        return any(gateway.hides_status for gateway in self.gateways.each(Behaviours))  # type: ignore[type-abstract]  # an ability
+
+    def ends_of_consents(self, books: Books) -> dict[str, date]:
+        """Return the last day on which each mandate may be remembered, where its payer named one."""
+        wishes = (
+            (row.subject_id, self.notebook.wishes.get(text_of(row.account, row.operation_id)))
+            for row in books.operations
+            if row.kind == "create"
+        )
+        ends = {payment_id: wish.until for payment_id, wish in wishes if wish is not None and wish.until is not None}
+        return {row.mandate_id: ends[row.payment_id] for row in books.mandates if row.payment_id in ends}
+
+    async def actions_of(self, place: Place, payment: str) -> list[str]:
+        """Ask the gateway itself what can be done next with a payment."""
+
+        async def send(request: HttpRequest) -> HttpResponse:
+            return await self._wire.send(request, timeout=place.provider.limits.deadline_seconds)
+
+        seen = await place.provider.observe(send, payment)
+        return sorted(action.value for action in seen.allowed_actions)
 
     def note(self, line: str) -> None:
         """Add a line to the transcript."""
@@ -305,13 +354,13 @@ class World:
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
     def close(self) -> None:
-        """Let go of what this life held."""
+        """Close what this life held."""
         if self._runner is not None:
             self._runner.close()
 
 
-def _taken(emulator: SwedbankPayEmulator | SwishEmulator) -> list[tuple[str, CallbackRequest]]:
-    """Take the callbacks that are due off the emulator's queue, as if each was answered well."""
+def _due_callbacks(gateway: Gateway) -> list[tuple[str, CallbackRequest]]:
+    """Take the callbacks that are due off the gateway's queue, as if each was answered well."""
     taken: list[tuple[str, CallbackRequest]] = []
 
     def post(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int:
@@ -319,27 +368,5 @@ def _taken(emulator: SwedbankPayEmulator | SwishEmulator) -> list[tuple[str, Cal
         taken.append((url, CallbackRequest(path=path, body=body, headers=dict(headers), peer="127.0.0.1")))
         return HTTPStatus.OK
 
-    emulator.deliver_callbacks(post)
+    gateway.deliver_callbacks(post)
     return taken
-
-
-def _cards_behaviour(chance: Random) -> tuple[Behaviour, RepeatedReference]:
-    """Return a gateway as the documents allow it, and the setting that goes with it."""
-    behaviour = AWKWARD if perhaps(chance, 0.25) else Behaviour()
-    duplicate = chance.choice(list(DuplicateAnswer))
-    refused = perhaps(chance, 0.4)
-    slow_refunds = AsynchronousReversal(
-        after=timedelta(seconds=chance.randint(30, _REVERSAL_TAKES)), succeeds=perhaps(chance, 0.6)
-    )
-    changed = replace(
-        behaviour,
-        duplicate_reference=duplicate,
-        duplicate_charge=DuplicateAnswer.CONFLICT if refused else chance.choice(["accept", None]),
-        decline_channel=chance.choice(list(DeclineChannel)),
-        asynchronous_reversal=slow_refunds if perhaps(chance, 0.35) else None,
-        fee_amount=1900 if perhaps(chance, 0.1) else 0,
-        discount_amount=900 if perhaps(chance, 0.1) else 0,
-        unknown_status="Odd" if perhaps(chance, 0.02) else "",
-        post_purchase_callbacks=perhaps(chance, 0.3),
-    )
-    return changed, RepeatedReference.REFUSED if refused else RepeatedReference.UNKNOWN

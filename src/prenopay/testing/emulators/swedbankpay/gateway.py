@@ -36,6 +36,7 @@ from prenopay.testing.gateway import (
     Behaviours,
     Gateway,
     History,
+    MethodEnds,
     Move,
     OldMethod,
     OldMethods,
@@ -86,7 +87,9 @@ _OTHER_ITEM: Final = {
 }  # fmt: skip
 
 
-class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, StrangeStatus, Behaviours, OldMethods):
+class SwedbankPayGateway(
+    Gateway, History, Payers, Portal, StoredMethods, StrangeStatus, Behaviours, OldMethods, MethodEnds
+):
     """Swedbank Pay. Accounts belong to the emulator's merchants in turn, in the order in which they are asked for."""
 
     def __init__(
@@ -301,6 +304,13 @@ class SwedbankPayGateway(Gateway, History, Payers, Portal, StoredMethods, Strang
             token=stored.token,
             display=f"{card.brand} {card.number[-4:]}",
         )
+
+    def ends_method(self, chance: Random) -> bool:
+        """Have the issuer close a card."""
+        stored = self.tokens()
+        if stored:
+            self.emulator.archive_token(chance.choice(stored))
+        return bool(stored)
 
     # What staff do in the portal
 

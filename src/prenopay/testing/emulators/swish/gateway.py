@@ -26,6 +26,7 @@ from prenopay.testing.gateway import (
     Behaviours,
     Gateway,
     History,
+    MethodEnds,
     Move,
     Ordered,
     Payers,
@@ -47,6 +48,7 @@ _CONSENT: Final = "consent:"
 """Begins the name of a standing consent in prenopay; the payer signs it instead of paying."""
 _CHARGE: Final = "recurring:"
 """Begins the name of a charge on a consent in prenopay."""
+_CHARGES: Final = "/payments/single/"
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _CALLS: Final = {"paymentrequests": "authorize", "refunds": "refund", "payouts": "pay out"}
 _REFUSED_BY_BANK: Final = "RF07"
@@ -285,7 +287,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         return
 
 
-class SwishConsents(SwishGateway, StoredMethods):
+class SwishConsents(SwishGateway, StoredMethods, MethodEnds):
     """Swish with standing consents: signed in the app, where no money moves, and charged from then on."""
 
     def account(self, name: str, *, base_url: str = "") -> Swish:
@@ -300,6 +302,63 @@ class SwishConsents(SwishGateway, StoredMethods):
         """Have the payer's bank refuse the next charge."""
         del chance
         self.emulator.fail_next_charge()
+
+    def ends_method(self, chance: Random) -> bool:
+        """Have a payer take a consent back in the app."""
+        signed = self.tokens()
+        if signed:
+            self.emulator.revoke_consent(chance.choice(signed))
+        return bool(signed)
+
+    # What it did: consents and charges, under prenopay's names of them
+
+    def moves(self) -> list[Move]:
+        """Return what Swish moved; what it took on a consent is a charge."""
+        charges = {each.id for each in self.emulator.charges}
+        return [
+            replace(move, payment=f"{_CHARGE}{move.payment}", is_charge=move.what == "authorize")
+            if move.payment in charges
+            else move
+            for move in super().moves()
+        ]
+
+    def asked_in(self, request: HttpRequest) -> Asked | None:
+        """Return what a request asks for: charges too."""
+        path = urlsplit(request.url).path
+        if _CHARGES not in path or request.method != "POST" or urlsplit(request.url).netloc not in self._hosts:
+            return super().asked_in(request)
+        body = as_object(read_json(request.body)) or {}
+        amount = as_object(body.get("amount")) or {}
+        return Asked(
+            what="authorize",
+            text=str(body.get("message", "")),
+            reference=path.rpartition("/")[2],
+            amount=_minor(Decimal(str(amount.get("value")))),
+        )
+
+    def ordered(self) -> dict[str, Ordered]:
+        """Return what each payment request and each charge is for."""
+        charges = {each.id for each in self.emulator.charges}
+        return {f"{_CHARGE}{name}" if name in charges else name: each for name, each in super().ordered().items()}
+
+    def payable(self) -> set[str]:
+        """Return the payment requests that are open, and the consents that can be signed."""
+        return super().payable() | {
+            f"{_CONSENT}{each.id}" for each in self.emulator.consents if each.status == "PENDING"
+        }
+
+    def find(self, reference: str) -> str | None:
+        """Return the payment request, the charge or the consent of this id."""
+        names = (reference, f"{_CHARGE}{reference}", f"{_CONSENT}{reference}")
+        return next((name for name in names if name in self.books()), None)
+
+    def left_to_refund(self, payment: str) -> int | None:
+        """Return what was paid or charged, without what went back or is on its way back."""
+        return super().left_to_refund(payment.removeprefix(_CHARGE))
+
+    def methods_by_payment(self) -> dict[str, int]:
+        """Return the consents that can be charged."""
+        return {f"{_CONSENT}{name}": 1 for name in self.tokens()}
 
     def storing_order(self) -> Order:
         """Return an order without money that asks for a consent."""
