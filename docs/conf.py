@@ -46,7 +46,7 @@ nitpick_ignore_regex = [
         r"prenopay\.testing\.emulators\.swish\.(objects\.(Payment|Payout|Refund)|recurring\.(Charge|Consent))",
     ),
     # type variables have no page
-    ("py:.*", r"(.*\.)?(ProviderT_co|ProviderT|RowT|RuleT|ServedT|B|T|W)"),
+    ("py:.*", r"(.*\.)?(ProviderT_co|ProviderT|RowT|RuleT|ServedT|B|R|T|W)"),
 ]
 
 html_theme = "furo"

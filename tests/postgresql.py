@@ -57,7 +57,7 @@ class Server:
             connection.execute(_EMPTY.encode())
 
     def stop(self) -> None:
-        """Stop at once, whoever is connected: nothing here is worth keeping."""
+        """Stop at once, even while somebody is connected: nothing here is worth keeping."""
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(timeout=60)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from prenopay import Environment, Secret
-from prenopay.ports import HttpRequest
+from prenopay.provider import HttpRequest
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.gateway import Asked, FakeGateway, History, Move, Ordered, PayerRefused, StrangeStatus, Totals
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer

@@ -12,7 +12,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, cast
 
-from prenopay import Environment, Money, Order, Outcome, PaymentState, Secret
+from prenopay import (
+    Action,
+    Advice,
+    CallbackReply,
+    CallbackRequest,
+    Decline,
+    DeclineCode,
+    DeclineKind,
+    Environment,
+    Money,
+    Order,
+    Outcome,
+    PageStyle,
+    PaymentState,
+    Secret,
+)
 from prenopay.errors import (
     Conflict,
     InvalidOrder,
@@ -22,12 +37,14 @@ from prenopay.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import (
     Cancels,
     ChangeRequest,
     Created,
     CreateRequest,
+    Heard,
+    HttpRequest,
+    HttpResponse,
     Inspection,
     Limits,
     Observation,
@@ -39,10 +56,8 @@ from prenopay.provider import (
     ReferenceRule,
     Refunds,
     Reply,
+    Send,
 )
-from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
-from prenopay.values.orders import PageStyle
-from prenopay.values.payments import Action, Advice, Decline, DeclineCode, DeclineKind
 
 __all__ = ["Nordpay", "NordpayProvider"]
 

@@ -1,4 +1,4 @@
-"""Makes a value of any public type from its fields' types, with a marked text wherever something secret may stand."""
+"""Makes a value of any public type from its fields' types, with a marked text wherever something secret may be."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET_FIELDS = frozenset(
         *("home_phone", "work_phone", "personal_number", "delivery_email", "pick_up_name"),
     },
 )
-"""Fields of public values that never show, whoever prints the value."""
+"""Fields of public values that never show when the value is printed."""
 
 SHOWN_ALL_THE_SAME = frozenset(
     {
@@ -37,7 +37,7 @@ SHOWN_ALL_THE_SAME = frozenset(
         *(("Settings", "callback_url"), ("Settings", "path")),
     },
 )
-"""What a gateway is told, a token masked before it gets there, the public address without a MAC, a file's name."""
+"""What a gateway gets, a token masked before it gets there, the public address without a MAC, a file's name."""
 
 
 def example(kind: type[Any], count: int = 0, *, marked: bool = False) -> Any:

@@ -43,7 +43,7 @@ INVENTED = '''
         async def give(self: AsyncWhole[Coin], coin: Coin, *, twice: bool = False) -> Report:
             """Give ``coin``.
 
-            More is said only once.
+            More is asked only once.
             """
             return await self._give(coin, twice=twice)
 

@@ -160,7 +160,7 @@ class Desk:
 
 
 def kept(ran: Ran) -> Ran:
-    """Check what holds for every run: no secret is shown, and what is wrong is said in one line."""
+    """Check what holds for every run: no secret is shown, and one line says what is wrong."""
     shown = ran.out + ran.err
     assert [secret for secret in SECRETS if secret in shown] == []
     assert "Traceback" not in shown

@@ -1,4 +1,4 @@
-"""``prenopay doctor`` finds what is wrong with an account, says what to mend, and harms nothing."""
+"""``prenopay doctor`` finds what is wrong with an account, says what to fix, and harms nothing."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def free_port() -> int:
 
 
 def found(desk: Desk, name: str) -> tuple[bool, str, str]:
-    """Run it, and return of one thing whether it is well, what was found, and what to mend."""
+    """Run it, and return whether one thing is well, what was found, and what to fix."""
     ran = desk.run("doctor", "--json")
     (probe,) = [probe for probe in ran.json["accounts"]["cards"] if probe["name"] == name]
     assert (ran.code, ran.json["ok"]) == ((0, True) if _all_well(ran.json) else (1, False))

@@ -1,4 +1,4 @@
-"""``prenopay mandates``: stored methods shown, taken over and sealed anew; no token is ever printed."""
+"""``prenopay mandates``: stored methods shown, taken over and sealed again; no token is ever printed."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_tokens_are_sealed_under_the_newest_key(desk: Desk, monkeypatch: pytest.
     assert desk.run("mandates", "reseal", "cards", "--json").json == {"sealed": 1}
     desk.write_text(text)
     ran = desk.run("mandates", "reseal", "cards")
-    assert (ran.code, "put the key it was sealed with back" in ran.err) == (2, True)
+    assert (ran.code, "put the key that sealed it back" in ran.err) == (2, True)
 
 
 def test_an_account_that_stores_nothing_says_so(desk: Desk) -> None:

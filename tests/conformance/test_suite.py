@@ -1,4 +1,4 @@
-"""The suite itself: which rules apply is said, and what is missing is asked for."""
+"""The suite itself: it says which rules apply, and asks for what is missing."""
 
 from __future__ import annotations
 

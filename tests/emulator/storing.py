@@ -21,7 +21,7 @@ def verify(**changes: object) -> dict[str, Any]:
 
 
 def stored(merchant: Merchant, reference: str = "S1", **changes: object) -> dict[str, Any]:
-    """Pay an order that stores an unscheduled token by card, and return that token as the order tells of it."""
+    """Pay an order that stores an unscheduled token by card, and return that token as the order shows it."""
     order = merchant.order(reference, **{"generateUnscheduledToken": True, "payer": PAYER, **changes})
     merchant.emulator.pay_by_card(order)
     (token,) = merchant.get(order, "paid").order["paid"]["tokens"]

@@ -44,7 +44,7 @@ class Shop:
     made: int = 0
 
     def send(self, method: str, path: str, body: object = None, *, media: str = "application/json") -> Outcome:
-        """Call, and return what happened on the wire."""
+        """Call, and return the outcome on the wire."""
         return self.emulator.handle(
             EmulatorRequest(
                 method=method,

@@ -12,7 +12,7 @@ from prenopay.values.callbacks import CallbackRequest
 
 
 class _Host:
-    """Takes callbacks with the statuses it is told to answer."""
+    """Takes callbacks, and answers with the given statuses."""
 
     def __init__(self, *statuses: int | None) -> None:
         self.statuses = list(statuses)

@@ -1,4 +1,4 @@
-"""A payment request's life: who ends it how, what GET says of it, what is told, and when time ends it."""
+"""A payment request's life: who ends it and how, what GET shows, what callbacks report, and when time ends it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def authority() -> SwishAuthority:
 
 @dataclass
 class Payer:
-    """Signs and sends payouts."""
+    """A merchant whose payouts are signed and sent."""
 
     authority: SwishAuthority
     behaviour: Behaviour = field(default_factory=Behaviour)

@@ -1,4 +1,4 @@
-"""Refunds: held against their payment, moving on their own, told of twice."""
+"""Refunds: compared with their payment, moving on their own, reported twice."""
 
 from __future__ import annotations
 

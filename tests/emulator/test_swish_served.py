@@ -42,7 +42,7 @@ def authority() -> SwishAuthority:
 
 
 class Host:
-    """A shop's HTTPS server: what it was told, and by which server name it was called."""
+    """A shop's HTTPS server: what it received, and by which server name it was called."""
 
     def __init__(self, port: int) -> None:
         self.port = port

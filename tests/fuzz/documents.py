@@ -15,7 +15,7 @@ __all__ = ["CARD_CALLBACKS", "CARD_DOCUMENTS", "SETTINGS", "SWISH_CALLBACKS", "S
 
 
 class Documents(list[Any]):
-    """Documents to draw from, which do not all stand in what a failing test prints."""
+    """Documents to draw from; a failing test does not print them all."""
 
     def __repr__(self) -> str:
         return "documents"

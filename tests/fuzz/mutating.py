@@ -13,13 +13,13 @@ __all__ = ["HEADERS", "STATUSES", "bent_bytes", "bent_documents", "written"]
 
 
 class Raw(str):
-    """JSON text that stands in a document as it is, so that what no writer writes can be said."""
+    """JSON text that goes into a document as it is, for what no writer would write."""
 
     __slots__ = ()
 
 
 _AGAIN: Final = "\x01again"
-"""Ends the name of a member that is to stand twice; it is not written."""
+"""Ends the name of a member that is written twice; it is not written itself."""
 _DEPTH_MOST: Final = 300
 
 _NUMBERS: Final = (0, -1, 1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63) - 1, 10**25, 10**400, 1.5, 1e308, 149.005)

@@ -197,7 +197,7 @@ class Doors:
         return self._of[account].create(an_order(), operation_id=f"order:{self._made}")
 
     def seen(self, account: str, answer: HttpResponse) -> None:
-        """Look at a new payment, whose own name stands in the answer where the samples have theirs."""
+        """Look at a new payment, with its own name in the answer where the samples have theirs."""
         payment = self.bought(account)
         theirs = card.ORDER_ID if account == "cards" else swish.UUID
         body = answer.body.replace(theirs.encode(), str(payment.provider_reference).encode())

@@ -375,7 +375,7 @@ def test_a_ledger_is_on_sqlite_where_no_server_is_given(tmp_path: Path) -> None:
     [
         ("sqlite:///shop.db", "not sqlite://…"),
         ("mysql://shop:hemligt@db/shop", "not mysql://…"),
-        ("shop.db", "not what is no URL"),
+        ("shop.db", "not a text that is no URL"),
     ],
 )
 def test_a_server_that_is_no_postgresql_is_refused_by_name(given: str, said: str, tmp_path: Path) -> None:

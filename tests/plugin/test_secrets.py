@@ -141,7 +141,7 @@ def test_a_record_that_cannot_be_written_is_reported_as_logging_does(monkeypatch
     logger = logging.getLogger("host.wrong")
     logger.propagate = False
     with listening(heard.append):
-        logger.warning("%d signs", "no number")
+        logger.warning("%d characters", "no number")
     assert ([record.name for record in reported], heard) == (["host.wrong"], [])
 
 

@@ -22,7 +22,7 @@ NOQA = re.compile(r"#\s*noqa(?P<codes>:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?(?P<rest>
 BROAD = re.compile(r"except\s*(?::|\(?\s*(?:Base)?Exception\b)")
 
 NEEDS_NO_REASON = ("ARG", "ANN", "ASYNC109", "A002", "D", "FBT001", "PLC0415", "S", "SLF001", "T201")
-"""In tests, docs and examples: rules whose exception is explained by where it stands."""
+"""In tests, docs and examples: rules whose exception is explained by its place."""
 
 
 def comments(file: Path) -> list[tuple[int, str]]:

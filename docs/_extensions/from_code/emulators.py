@@ -10,7 +10,7 @@ __all__ = ["magic_amounts", "published_cards"]
 
 
 def magic_amounts(_texts: Texts) -> str:
-    """Return the order amounts that a card payment declines, and how prenopay reads each."""
+    """Return the amounts of card orders that the emulator declines, and how prenopay reads each decline."""
     words = {amount: row[0] for amount, row in cards._BY_AMOUNT.items()}  # noqa: SLF001
     words[cards._NEEDS_AUTHENTICATION] = "authenticationrequired"  # noqa: SLF001
     words[cards._DO_NOT_RETRY] = "acquirererrordonotretry"  # noqa: SLF001

@@ -133,7 +133,7 @@ def _value(member: Enum) -> str:
 
 
 def control_calls(texts: Texts) -> str:
-    """Return every call of the control API; the page says what its body and answer hold."""
+    """Return every call of the control API; the page describes its body and its answer."""
     panel = control.ControlPanel(SwishEmulator())
     routes = [*panel._routes, ("GET", "orders/{id}")]  # noqa: SLF001 - the table of the routes is what is documented
     rows = [
@@ -172,7 +172,7 @@ def swedbankpay_descriptions(_texts: Texts) -> str:
 
 
 def charge_words(_texts: Texts) -> str:
-    """Return the words that a planned decline of a charge takes."""
+    """Return the words for a planned decline of a charge."""
     rows = [(code(word), str(status), title or _NOTHING) for word, (status, title, _) in cards.CARD_WORDS.items()]
     return table(("Word", "HTTP status", "Cause"), rows)
 

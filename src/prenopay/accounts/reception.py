@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 
 from prenopay._redaction import scrub
 from prenopay.account import Account
-from prenopay.books import inbox
+from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
 from prenopay.errors import LedgerUnavailable, NotFound, Unverified
-from prenopay.payments import looking, resolving, rows as payments
+from prenopay.payments import resolving, rows as payments
 from prenopay.payouts import use_cases as payouts
 from prenopay.ports import Clock, Ledger
 from prenopay.provider.verbs import ReceivesCallbacks
@@ -51,6 +51,12 @@ _HEARS: Final[Mapping[SubjectKind, Callable[[Account, Subject], Awaitable[None]]
     SubjectKind.PAYMENT: resolving.hear,
     SubjectKind.PAYOUT: payouts.hear,
 }
+"""Looks at a subject, and answers the callbacks to its own address."""
+_LOOKS: Final[Mapping[SubjectKind, Callable[[Account, Subject], Awaitable[None]]]] = {
+    SubjectKind.PAYMENT: resolving.look,
+    SubjectKind.PAYOUT: payouts.look,
+}
+"""Looks at a subject that a callback names."""
 
 
 class Reception:
@@ -135,13 +141,8 @@ class Reception:
     async def _hear_account(self, account: Account) -> None:
         """Look at every subject that callbacks to the account's own address name."""
         began = account.now()
-        subjects = await account.read(_named, account)
-        for subject in subjects:
-            seen = await account.read(looking.view, account, subject.id)
-            if seen.unanswered is not None:
-                await resolving.resolve(account, seen.unanswered)
-            else:
-                await looking.look(account, seen, source="callback")
+        for subject in await account.read(_named, account):
+            await _LOOKS[subject.kind](account, subject)
         await account.transact(inbox.done, account.name, None, received_until=began, now=account.now())
 
     async def _make_room(self, account: str) -> None:
@@ -168,10 +169,13 @@ def _names_people(address: CallbackAddress) -> bool:
 
 
 def _named(connection: Connection, account: Account) -> tuple[Subject, ...]:
-    """Return the payments that the waiting callbacks of an account's own address name."""
+    """Return the subjects that the waiting callbacks of an account's own address name."""
     waiting = inbox.of_subject(connection, account.name, None, account.now())
     names = sorted({name for callback in waiting for name in callback.names})
-    return payments.find_by_name(connection, account.name, names) if names else ()
+    if not names:
+        return ()
+    called = payments.find_by_name(connection, account.name, names)
+    return tuple(dict.fromkeys((*called, *operations.subjects_of(connection, account.name, names))))
 
 
 def _failed(connection: Connection, account: Account, subject: Subject | None, why: str) -> None:

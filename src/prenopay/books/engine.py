@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -22,9 +22,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.pool import StaticPool
 
 from prenopay.errors import ConfigurationError, LedgerUnavailable
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "our_errors"]
 

@@ -9,7 +9,7 @@ Callers lock the subject first. Nothing here sends, and nothing here decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -44,6 +44,7 @@ __all__ = [
     "repeated",
     "require_settleable",
     "settle",
+    "subjects_of",
     "under_way",
 ]
 
@@ -294,6 +295,15 @@ def of_subject(connection: Connection, subject: Subject) -> tuple[StoredOperatio
     table = schema.operations
     query = select(table).where(table.c.subject_id == subject.id).order_by(table.c.created_at, table.c.operation_id)
     return tuple(_stored(row) for row in connection.execute(query))
+
+
+def subjects_of(connection: Connection, account: str, references: Sequence[str]) -> tuple[Subject, ...]:
+    """Return the subjects of the operations that the gateway knows by one of ``references``."""
+    table = schema.operations
+    query = select(table.c.subject_kind, table.c.subject_id).where(
+        table.c.account == account, table.c.reference.in_(references)
+    )
+    return tuple(Subject(SubjectKind(row.subject_kind), row.subject_id) for row in connection.execute(query))
 
 
 def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:

@@ -15,7 +15,7 @@ from prenopay.payments.looking import View
 from prenopay.values.payments import Operation, OperationKind, Outcome
 from prenopay.values.subjects import Subject
 
-__all__ = ["hear", "resolve"]
+__all__ = ["hear", "look", "resolve"]
 
 
 async def resolve(account: Account, operation_id: str) -> Operation:
@@ -27,6 +27,15 @@ async def resolve(account: Account, operation_id: str) -> Operation:
         finally:
             await account.transact(operations.look_again, claimed, now=account.now())
     return (await account.read(operations.load, account.name, operation_id)).operation
+
+
+async def look(account: Account, subject: Subject) -> None:
+    """Look at a payment that a callback to the account's own address names."""
+    seen = await account.read(looking.view, account, subject.id)
+    if seen.unanswered is not None:
+        await resolve(account, seen.unanswered)
+    else:
+        await looking.look(account, seen, source="callback")
 
 
 async def hear(account: Account, subject: Subject) -> None:

@@ -126,16 +126,10 @@ def find(
 
 
 def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> tuple[Subject, ...]:
-    """Return the payments with one of ``names``: the gateway's name of the payment, or a reference of ours."""
-    payments, made = schema.payments, schema.operations
-    named = select(payments.c.payment_id).where(payments.c.account == account, payments.c.provider_reference.in_(names))
-    referred = (
-        select(made.c.subject_id)
-        .join(payments, payments.c.payment_id == made.c.subject_id)
-        .where(made.c.account == account, made.c.reference.in_(names))
-    )
-    found = {*connection.scalars(named), *connection.scalars(referred)}
-    return tuple(Subject.payment(payment_id) for payment_id in sorted(found))
+    """Return the payments that the gateway calls by one of ``names``."""
+    table = schema.payments
+    query = select(table.c.payment_id).where(table.c.account == account, table.c.provider_reference.in_(names))
+    return tuple(Subject.payment(payment_id) for payment_id in connection.scalars(query))
 
 
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:

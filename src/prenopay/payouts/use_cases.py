@@ -21,7 +21,7 @@ from prenopay.values.orders import PayoutOrder
 from prenopay.values.payments import OperationKind, Outcome, Payout
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["find", "get", "hear", "pay_out", "resolve", "settle_by_hand"]
+__all__ = ["find", "get", "hear", "look", "pay_out", "resolve", "settle_by_hand"]
 
 _EVENTS: Final = {Outcome.SUCCEEDED: EventKind.PAYOUT_PAID, Outcome.DECLINED: EventKind.PAYOUT_DECLINED}
 
@@ -68,11 +68,16 @@ async def settle_by_hand(account: Account, operation_id: str, *, person: str, re
     await account.transact(_settle_by_hand, account, operation_id, person=person, reason=reason)
 
 
+async def look(account: Account, subject: Subject) -> None:
+    """Look up a payout that is known by its own id."""
+    stored = await account.read(rows.load_by_id, account.name, subject.id)
+    await resolve(account, stored.payout.operation_id)
+
+
 async def hear(account: Account, subject: Subject) -> None:
     """Look up the payout that callbacks are about, and answer them."""
     began = account.now()
-    stored = await account.read(rows.load_by_id, account.name, subject.id)
-    await resolve(account, stored.payout.operation_id)
+    await look(account, subject)
     await account.transact(inbox.done, account.name, subject, received_until=began, now=account.now())
 
 

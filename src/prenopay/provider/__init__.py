@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prenopay._redaction import Secret
+from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider.config import HttpProviderConfig, ProviderConfig
 from prenopay.provider.values import (
     Attempt,
@@ -38,7 +39,8 @@ from prenopay.provider.verbs import (
     StoresMandates,
     Updates,
 )
-from prenopay.values.callbacks import Heard
+from prenopay.values.callbacks import Heard, source_address
+from prenopay.values.mandates import MandateKind, MethodSeen
 
 __all__ = [
     "VERBS",
@@ -55,9 +57,13 @@ __all__ = [
     "Environment",
     "Heard",
     "HttpProviderConfig",
+    "HttpRequest",
+    "HttpResponse",
     "Inspection",
     "Limits",
+    "MandateKind",
     "MandateSeen",
+    "MethodSeen",
     "Observation",
     "PaymentProvider",
     "PayoutRequest",
@@ -72,7 +78,9 @@ __all__ = [
     "RefundsApart",
     "Reply",
     "Secret",
+    "Send",
     "StoresMandates",
     "TransactionKind",
     "Updates",
+    "source_address",
 ]

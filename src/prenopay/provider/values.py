@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from prenopay._redaction import MASK, Secret
 from prenopay.errors import Conflict
@@ -14,9 +13,6 @@ from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.money import Money
 from prenopay.values.orders import Order, OrderLine, PayoutOrder
 from prenopay.values.payments import Action, AppSwitch, Decline, Outcome, PaymentState, SeamlessView
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "Attempt",

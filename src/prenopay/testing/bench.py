@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from prenopay.accounts.accounts import AsyncAccounts
-from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.testing.clock import VirtualClock
@@ -18,9 +17,8 @@ from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
 from prenopay.testing.emulators.swish import IssuedCertificate, SwishEmulator, serve_swish
 from prenopay.testing.emulators.swish.gateway import SwishGateway
 from prenopay.testing.gateway import Gateway
-from prenopay.testing.http import Emulator, EmulatorSender
-from prenopay.testing.mock import Mock, MockGateway, mock_accounts, mock_accounts_async
-from prenopay.testing.mock.gateway import living_mocks
+from prenopay.testing.http import Emulator
+from prenopay.testing.mock import Mock, MockGateway, MockSender, mock_accounts, mock_accounts_async
 from prenopay.testing.mock.shop import CALLBACK_KEY, TOKEN_KEY, AsyncMockShop, MockShop
 from prenopay.testing.payer import AsyncTestPayer, TestPayer
 from prenopay.testing.secrets import ways_to_write
@@ -41,26 +39,15 @@ __all__ = [
 ]
 
 
-class BenchSender:
+class BenchSender(MockSender):
     """Sends in process to the gateways of the test, and to every mock: the ``sender=`` of ``Accounts.open``."""
-
-    def __init__(self, mounts: dict[str, Emulator]) -> None:
-        """Send to ``mounts``, which may grow later."""
-        self._mounts = mounts
-
-    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
-        """Return the gateway's answer, or raise what a real wire would have raised."""
-        return await EmulatorSender(living_mocks() | self._mounts).send(request, timeout=timeout)
-
-    async def aclose(self) -> None:
-        """There is nothing to close."""
 
 
 class Bench:
     """What the fixtures of one test share. A gateway that is asked for is put on it."""
 
     def __init__(self, clock: VirtualClock) -> None:
-        """Let all keep time by ``clock``."""
+        """Run everything on ``clock``."""
         self.clock: VirtualClock = clock
         self._gateways: dict[str, Gateway] = {}
         self._mounts: dict[str, Emulator] = {}
@@ -68,7 +55,7 @@ class Bench:
         self._personal: list[Callable[[], Iterable[str]]] = []
         self._transcripts: list[Callable[[], object]] = []
         self.mocks: dict[str, MockGateway] = {}
-        """Which mock the shop on each database is with."""
+        """The mock that the shop on each database uses."""
         self.sender: BenchSender = BenchSender(self._mounts)
         self.callbacks: Callbacks = Callbacks(self._gateways)
         self.payer: TestPayer = TestPayer(self._gateways, deliver=self.callbacks.deliver)
@@ -82,7 +69,7 @@ class Bench:
         return AsyncTestPayer(self._gateways, deliver=callbacks.deliver)
 
     def add(self, provider: str, gateway: Gateway) -> None:
-        """Put a gateway on the bench. Payer and callbacks are with the first of each provider."""
+        """Put a gateway on the bench. Payer and callbacks use the first gateway of each provider."""
         self._gateways.setdefault(provider, gateway)
         self._mounts.update(gateway.mounts)
         self._secrets.append(gateway.secrets)
@@ -94,12 +81,12 @@ class Bench:
         self._secrets.append(secrets)
 
     def knows(self, *secrets: str) -> None:
-        """Add secrets that no gateway knows of: callback keys, token keys, personal numbers."""
+        """Add secrets that no gateway has: callback keys, token keys, personal numbers."""
         self._secrets.append(lambda: secrets)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Everything that must not be seen, as of now; of payers, in every way in which it is written."""
+        """Everything that must not be seen at this moment; payers' data in every way of writing it."""
         personal = ways_to_write(each for known in self._personal for each in known())
         return tuple(dict.fromkeys([*(secret for known in self._secrets for secret in known()), *personal]))
 
@@ -116,11 +103,7 @@ class OpenMock(Protocol):
     """Opens blocking accounts with the mock of the test."""
 
     def __call__(
-        self,
-        *,
-        on_event: EventHandler | None = None,
-        database: str = "",
-        tell_twice: bool = True,
+        self, *, on_event: EventHandler | None = None, database: str = "", tell_twice: bool = True
     ) -> MockShop:
         """See ``mock_accounts``."""
         ...
@@ -130,11 +113,7 @@ class OpenMockAsync(Protocol):
     """Opens async accounts with the mock of the test."""
 
     def __call__(
-        self,
-        *,
-        on_event: AsyncEventHandler | None = None,
-        database: str = "",
-        tell_twice: bool = True,
+        self, *, on_event: AsyncEventHandler | None = None, database: str = "", tell_twice: bool = True
     ) -> AbstractAsyncContextManager[AsyncMockShop]:
         """See ``mock_accounts_async``."""
         ...
@@ -144,18 +123,13 @@ class OpenMockAsync(Protocol):
 def mock_shops(bench: Bench, gateway: MockGateway) -> Generator[OpenMock]:
     """Yield a function that opens shops; close them at the end.
 
-    The first shop is with ``gateway``, and so is every other on the same database: the callbacks of the bench go
-    to the last of these. A shop on another database is another host, with a gateway, a payer and callbacks of its own.
+    The first shop uses ``gateway``, and so does every other shop on the same database: the bench delivers its
+    callbacks to the last of them. A shop on another database is another host, with its own gateway and payer.
     """
     bench.knows(CALLBACK_KEY, TOKEN_KEY)
     with ExitStack() as stack:
 
-        def opened(
-            *,
-            on_event: EventHandler | None = None,
-            database: str = "",
-            tell_twice: bool = True,
-        ) -> MockShop:
+        def opened(*, on_event: EventHandler | None = None, database: str = "", tell_twice: bool = True) -> MockShop:
             config = _mock_of(database, bench, gateway)
             opening = mock_accounts(on_event=on_event, mock=config, database=database, tell_twice=tell_twice)
             shop = stack.enter_context(opening)
@@ -168,15 +142,12 @@ def mock_shops(bench: Bench, gateway: MockGateway) -> Generator[OpenMock]:
 
 
 def mock_shops_async(bench: Bench, gateway: MockGateway) -> OpenMockAsync:
-    """Return a function that opens shops as async context managers, each with the gateway that ``mock_shops`` says."""
+    """Return a function that opens shops as async context managers, with the same gateways as in ``mock_shops``."""
     bench.knows(CALLBACK_KEY, TOKEN_KEY)
 
     @asynccontextmanager
     async def opening(
-        *,
-        on_event: AsyncEventHandler | None = None,
-        database: str = "",
-        tell_twice: bool = True,
+        *, on_event: AsyncEventHandler | None = None, database: str = "", tell_twice: bool = True
     ) -> AsyncGenerator[AsyncMockShop]:
         config = _mock_of(database, bench, gateway)
         opened = mock_accounts_async(on_event=on_event, mock=config, database=database, tell_twice=tell_twice)
@@ -235,9 +206,4 @@ def served_swedbankpay(emulator: SwedbankPayEmulator) -> Generator[SwedbankPaySe
 def served_swish(emulator: SwishEmulator, certificate: IssuedCertificate) -> Generator[SwishServer]:
     """Serve over mutual TLS until the block ends; callbacks go where ``Callbacks.connect`` says."""
     with serve_swish(emulator, deliver_callbacks=False) as served:
-        yield SwishServer(
-            url=served.api.url,
-            phone_url=served.phone.url,
-            emulator=emulator,
-            certificate=certificate,
-        )
+        yield SwishServer(url=served.api.url, phone_url=served.phone.url, emulator=emulator, certificate=certificate)

@@ -1,4 +1,4 @@
-"""Callbacks on their way out: queued over the clock, retried on a schedule, and ill-mannered on request."""
+"""The callbacks of a gateway: queued by the clock, retried on a schedule, and misbehaving on request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Post: TypeAlias = Callable[[str, bytes, tuple[tuple[str, str], ...]], int | None
 """Delivers (url, body, headers) and returns the status of the answer, or ``None`` when none came."""
 
 _POST_SECONDS: Final = 10.0
-"""A host that has not answered by then has not answered: the gateways want it fast."""
+"""How long a host may take to answer: the gateways want an answer fast."""
 _TWICE: Final = 2
 _log = logging.getLogger("prenopay.testing")
 _GOOD: Final = frozenset(range(200, 300))
@@ -42,10 +42,10 @@ _GOOD: Final = frozenset(range(200, 300))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySchedule:
-    """When a callback that was not taken is sent again. Swedbank Pay's times are the ones given here.
+    """When a callback that the host did not take is sent again. The defaults are Swedbank Pay's.
 
-    Its text can be read two ways: each time counted ``from_first`` try, or from the try before.
-    A status ``taken_by`` the host ends it: any 2xx, where the gateway says no more.
+    The gateway's text can be read in two ways: each time counts ``from_first`` try, or from the try before it.
+    A status in ``taken_by`` ends the retries: any 2xx, unless the gateway says otherwise.
     """
 
     seconds: tuple[int, ...] = (30, 60, 360, 432, 864, 1265)
@@ -75,9 +75,9 @@ class Callback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackAttempt:
-    """One delivery: to whom, when, and what was answered. ``lost`` ones never left.
+    """One delivery: to whom, when, and what was answered.
 
-    ``taken`` says whether the host's answer means that it has it.
+    ``lost`` means that it never left, ``taken`` that the host's answer accepts it.
     """
 
     callback: Callback
@@ -98,7 +98,7 @@ class Manner(StrEnum):
     DUPLICATE = "duplicate"
     """The next ones come twice."""
     REORDER = "reorder"
-    """What is due at the next delivery comes last first."""
+    """What is due at the next delivery comes in reverse order."""
 
 
 class CallbackQueue:
@@ -172,11 +172,11 @@ class CallbackQueue:
             return tuple(self._due(now or self._clock.now()))
 
     def deliver(self, post: Post) -> tuple[CallbackAttempt, ...]:
-        """Deliver what is due through ``post``; what is not taken is queued again by the schedule.
+        """Deliver what is due through ``post``; what is not taken is retried on the schedule.
 
-        ``post`` runs outside the queue's lock: the host may call the emulator from within. What it raises is
-        raised, as test clients hand on what the host's code raises: that callback comes again by the schedule,
-        and what was still to leave waits.
+        ``post`` runs outside the queue's lock, so that the host may call the emulator from it. An error in ``post``
+        is raised, because test clients raise what the host's code raises. That callback is retried on the
+        schedule, and the callbacks behind it wait.
         """
         made: list[CallbackAttempt] = []
         leaving = self._take_due()
@@ -267,9 +267,9 @@ def post_over_http(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) 
 def posting_without_name(tls: ssl.SSLContext) -> Post:
     """Return a ``Post`` whose TLS does not say which host it wants (no SNI), and still checks the name it gets.
 
-    A host that serves several names from one address answers it with the certificate of its default.
+    A host with several names at one address then answers with the certificate of its default name.
     """
-    tls.check_hostname = False  # Python checks only the name that it sends; ours is checked below
+    tls.check_hostname = False  # Python checks only a name that it sends; the name is checked below
 
     def post(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int | None:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""The emulators' time: stands still until it is pushed, or runs with the system's at a distance."""
+"""The emulators' time: it moves only when it is pushed, or it runs with the system's clock at an offset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 __all__ = ["VirtualClock"]
 
 _STORY_BEGINS: Final = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-"""Where virtual time starts when nobody says: a fixed moment, so that two runs tell the same story."""
+"""Where virtual time starts by default: a fixed moment, so that two runs are the same."""
 
 
 class VirtualClock:
@@ -56,7 +56,7 @@ class VirtualClock:
             self._move(step)
 
     def set(self, moment: datetime) -> None:
-        """Make it ``moment`` (aware). The time of day may go back; ``monotonic`` never does."""
+        """Set the time of day to ``moment`` (aware). It may go back; ``monotonic`` never does."""
         if moment.tzinfo is None:
             message = f"the clock takes aware moments only, not {moment!r}"
             raise ValueError(message)

@@ -26,21 +26,21 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, Protocol, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_type_hints
 
-from prenopay.testing.callbacks import Callback, CallbackQueue, Manner
-from prenopay.testing.clock import VirtualClock
-from prenopay.testing.faults import Fault, FaultPlan
+from prenopay.testing.callbacks import Callback, Manner
+from prenopay.testing.faults import Fault
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer, read_json
-from prenopay.testing.transcript import Transcript
 
-__all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "Controlled", "PayerRefused", "call_with"]
+if TYPE_CHECKING:
+    from prenopay.testing.emulators.gateway import EmulatedGateway
+
+__all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "PayerRefused", "call_with"]
 
 CONTROL_PREFIX: Final = "/__emulator__/"
 _YEARS: Final = 10 * 365 * 24 * 60 * 60
-"""How many seconds one call pushes the clock at most: no story needs more, and time must not end."""
+"""The most seconds that one call may push the clock: enough for every test, and never past the last date."""
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -52,42 +52,10 @@ class PayerRefused(ControlRefused):
     """No payer could do this now; the message says why."""
 
 
-class Controlled(Protocol):
-    """What the control API needs of an emulator."""
-
-    clock: VirtualClock
-    faults: FaultPlan
-    """What is to go wrong."""
-    callbacks: CallbackQueue
-    """What it has to tell hosts."""
-    transcript: Transcript
-    """What it was asked."""
-
-    def settle(self) -> None:
-        """Let happen what was due by now."""
-        ...
-
-    def describe_orders(self) -> list[JsonObject]:
-        """Return every order as JSON."""
-        ...
-
-    def describe_order(self, order: str) -> JsonObject:
-        """Return one order as JSON; raises ``ControlRefused`` if there is none."""
-        ...
-
-    def act_as_payer(self, action: str, order: str, arguments: Mapping[str, object]) -> JsonObject:
-        """Do what a payer does; raises ``ControlRefused`` where a payer could not."""
-        ...
-
-    def forge_callback(self, order: str, *, naming: str) -> Callback:
-        """Queue a callback to the order's address that names another."""
-        ...
-
-
 class ControlPanel:
     """Answers the control API of one emulator."""
 
-    def __init__(self, emulator: Controlled) -> None:
+    def __init__(self, emulator: EmulatedGateway[Any]) -> None:
         """Control ``emulator``."""
         self._emulator = emulator
         self._routes: dict[tuple[str, str], Callable[[JsonObject], object]] = {
@@ -181,7 +149,7 @@ class ControlPanel:
 def call_with(act: Callable[..., R], given: Mapping[str, object], *first: object) -> R:
     """Call ``act`` with ``first`` and what ``given`` has for its other parameters, each read by its type.
 
-    What it has no parameter for is left out. Raises ``ControlRefused`` for what is missing or of another type.
+    Members without a parameter are left out. Raises ``ControlRefused`` for one that is missing or of another type.
     """
     hints = get_type_hints(act)
     parameters = list(inspect.signature(act).parameters.values())[len(first) :]
@@ -190,7 +158,7 @@ def call_with(act: Callable[..., R], given: Mapping[str, object], *first: object
 
 
 def _read(body: Mapping[str, object], name: str, kind: Any) -> Any:
-    """Return the member ``name``, which must be there and be of ``kind`` (of ``int | None``, an int)."""
+    """Return the member ``name``; it must be given and be of ``kind`` (an int for ``int | None``)."""
     kind = next((each for each in get_args(kind) if each is not type(None)), kind)
     value: Any = body.get(name)
     if issubclass(kind, StrEnum):

@@ -1,6 +1,6 @@
 """Faults on request, as data: which calls they hit, how often, and what then happens to request and answer.
 
-Every gateway in ``prenopay.testing`` and every test of a lost answer speaks in these words.
+Every gateway in ``prenopay.testing`` and every test of a lost answer uses these words.
 """
 
 from __future__ import annotations
@@ -11,14 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, assert_never
 
-from prenopay.testing.http import (
-    Dropped,
-    EmulatorAnswer,
-    HalfBody,
-    Headers,
-    Outcome,
-    Refused,
-)
+from prenopay.testing.http import Dropped, EmulatorAnswer, HalfBody, Headers, Outcome, Refused
 
 __all__ = ["LOST", "Fault", "FaultBody", "FaultKind", "FaultPlan", "meet"]
 
@@ -48,7 +41,7 @@ class FaultKind(StrEnum):
 
     @property
     def acts(self) -> bool:
-        """Whether the gateway does what it was asked for all the same."""
+        """Whether the gateway still does what it was asked."""
         return self not in {FaultKind.REFUSE, FaultKind.DROP_BEFORE, FaultKind.STATUS_BEFORE}
 
 
@@ -157,7 +150,7 @@ class FaultPlan:
 
 
 def meet(fault: Fault | None, act: Callable[[], EmulatorAnswer]) -> Outcome:
-    """Let ``act`` meet ``fault``: return what the caller gets."""
+    """Call ``act`` as ``fault`` says, and return what the caller gets."""
     if fault is None:
         return act()
     match fault.kind:

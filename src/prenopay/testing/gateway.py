@@ -1,9 +1,9 @@
-"""What a test needs of a gateway: the mock, an emulator, or a provider author's own small fake.
+"""What a test needs from a gateway: the mock, an emulator, or a provider author's own small fake.
 
 ``Gateway`` is what the conformance suite, the fixtures and the simulation drive. Most gateways inherit
-``FakeGateway``, which already meets planned faults and writes down what was asked. Whatever only some gateways
-have is a class of its own; a gateway says that it has it by inheriting the class. Payments are named by the
-gateway's name of them (``Payment.provider_reference``); amounts are in minor units with VAT included.
+``FakeGateway``, which already meets planned faults and writes down what was asked. A feature that only some
+gateways have is a class; a gateway declares the feature by inheriting it. Payments are named as the gateway names
+them (``Payment.provider_reference``); amounts are in minor units with VAT included.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What one payment adds up to at its gateway, in minor units. Money that was taken at once was authorized too."""
+    """What one payment adds up to at its gateway, in minor units. Money taken at once counts as authorized too."""
 
     authorized: int = 0
     captured: int = 0
@@ -123,11 +123,11 @@ class Gateway(ABC):
     """
 
     clock: VirtualClock
-    """The gateway's time; the host under test gets the same clock."""
+    """The gateway's time; the host under test has the same clock."""
     faults: FaultPlan
     """What goes wrong with the calls to come."""
     callbacks: CallbackQueue
-    """What the gateway still has to tell hosts."""
+    """The callbacks to hosts."""
 
     @property
     @abstractmethod
@@ -148,7 +148,7 @@ class Gateway(ABC):
 
     @abstractmethod
     def books(self) -> Mapping[str, Totals]:
-        """Return every payment that the gateway has, also those that prenopay never heard of."""
+        """Return every payment that the gateway has, including those that prenopay does not know."""
 
     @abstractmethod
     def secrets(self) -> Iterable[str]:
@@ -170,7 +170,7 @@ class Gateway(ABC):
         return self._found(payment)
 
     def settle(self) -> None:
-        """Let happen what is due by now."""
+        """Do what is due by now."""
         for emulator in {id(each): each for each in self.mounts.values()}.values():
             emulator.settle()
 
@@ -194,7 +194,7 @@ class Gateway(ABC):
 
     @property
     def nobodys(self) -> str:
-        """A name as the gateway writes them, of a payment that it does not have."""
+        """A name in the gateway's form, of a payment that it does not have."""
         return "nobodys-payment"
 
     def order(self, amount: Money | None = None) -> Order:
@@ -225,7 +225,7 @@ def refusing() -> Generator[None]:
 
 
 class GatewayMaker(Protocol):
-    """Makes a gateway; the class itself, as a rule. ``seed`` decides every id and number."""
+    """Makes a gateway; usually it is the class itself. ``seed`` decides every id and number."""
 
     def __call__(self, *, clock: VirtualClock, seed: int) -> Gateway:
         """Return a new gateway that keeps time by ``clock``."""
@@ -247,7 +247,7 @@ class StoredMethods(ABC):
         """Have the next charge declined; ``chance`` chooses why, where there are several reasons."""
 
     def storing_order(self) -> Order | None:
-        """Return an order that has the payer's method stored; ``None`` where ``order`` can simply be asked to."""
+        """Return an order that stores the payer's method; ``None`` where ``order`` with a ``store`` does."""
         return None
 
 
@@ -264,11 +264,11 @@ class Payouts(ABC):
 
 
 class StrangeStatus(ABC):
-    """Answers about a payment name its status, so that they can name one that nobody knows."""
+    """Answers about a payment name its status, so that a test can make it unknown."""
 
     @abstractmethod
     def with_strange_status(self, body: bytes) -> bytes:
-        """Return the body of an answer about a payment, with a status that nobody knows."""
+        """Return the body of an answer about a payment, with an unknown status."""
 
 
 # What only the simulation asks for. It leaves out what a gateway does not have
@@ -283,7 +283,7 @@ class History(ABC):
 
     @abstractmethod
     def asked_in(self, request: HttpRequest) -> Asked | None:
-        """Return what a request to this gateway asks for; ``None`` for one that moves no money, or is another's."""
+        """Return what a request to this gateway asks for; ``None`` if it moves no money or is for another."""
 
     @abstractmethod
     def ordered(self) -> Mapping[str, Ordered]:
@@ -302,11 +302,11 @@ class History(ABC):
         """Return what can still be given back, without what is on its way; ``None`` for an unknown payment."""
 
     def failed_back(self) -> Iterable[str]:
-        """Return the payments of which a refund was accepted and failed later."""
+        """Return the payments with a refund that was accepted and failed later."""
         return ()
 
     def methods_by_payment(self) -> Mapping[str, int]:
-        """Return how many methods each payment stored that can still be charged."""
+        """Return, for each payment, how many of the methods it stored can still be charged."""
         return {}
 
 
@@ -322,7 +322,7 @@ class Payers(ABC):
         """The payer presses the cancel link, or says no in the app. Raises ``PayerRefused``."""
 
     def unanswered(self) -> Iterable[str]:
-        """Return the payments of which bank or app still waits for the payer's answer."""
+        """Return the payments for which bank or app still waits for the payer's answer."""
         return ()
 
     def answers(self, payment: str, chance: Random) -> bool:
@@ -332,7 +332,7 @@ class Payers(ABC):
 
 
 class Portal(ABC):
-    """Staff can change payments in the gateway's portal, past prenopay. Each returns whether it was done."""
+    """Staff can change payments in the gateway's portal, without prenopay. Each returns whether it was done."""
 
     @abstractmethod
     def takes_by_hand(self, payment: str, amount: int) -> bool:
@@ -368,7 +368,7 @@ class Behaviours(ABC):
 
     @abstractmethod
     def calm(self) -> object:
-        """Give up the behaviour with which nothing can ever come to rest, such as a status that nobody knows."""
+        """End the behaviour that keeps payments open forever, such as an unknown status."""
 
     @property
     def hides_status(self) -> bool:
@@ -419,18 +419,12 @@ class FakeGateway(Gateway):
     ``faults``, and is written down in ``transcript``.
     """
 
-    def __init__(
-        self,
-        host: str,
-        *,
-        clock: VirtualClock | None = None,
-        schedule: RetrySchedule | None = None,
-    ) -> None:
+    def __init__(self, host: str, *, clock: VirtualClock | None = None, schedule: RetrySchedule | None = None) -> None:
         """Answer at ``host``; keep time by ``clock``; send callbacks again by ``schedule``."""
         self.host: str = host
-        self.clock = clock or VirtualClock()
-        self.faults = FaultPlan()
-        self.callbacks = CallbackQueue(self.clock, schedule=schedule)
+        self.clock: VirtualClock = clock or VirtualClock()
+        self.faults: FaultPlan = FaultPlan()
+        self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=schedule)
         self.lock: threading.RLock = threading.RLock()
         """Hold it while you change what ``answer`` reads."""
         self._transcript = Transcript()
@@ -440,7 +434,7 @@ class FakeGateway(Gateway):
         """Act on one call, and return the answer."""
 
     def describe(self, request: EmulatorRequest) -> tuple[str, str]:
-        """Return what faults and transcripts call a call, and our reference in it; both may be empty."""
+        """Return the call's name for faults and transcripts, and our reference in it; both may be empty."""
         del request
         return "", ""
 
@@ -469,7 +463,7 @@ class FakeGateway(Gateway):
             return outcome
 
     def settle(self) -> None:
-        """Let happen what is due by now: nothing, unless you write it."""
+        """Do what is due by now: nothing, unless you write it."""
 
     def call_back(self, url: str, body: bytes, *, about: str = "") -> Callback:
         """Queue a callback that is due now."""

@@ -60,7 +60,7 @@ class EmulatorRequest:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters; of one that is repeated, the last."""
+        """The query's parameters; the last value of a repeated one."""
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
     @property
@@ -97,7 +97,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """The connection died without an answer; whether the request was acted on, the caller cannot see."""
+    """The connection died without an answer; the caller cannot see whether the request was acted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Emulator(Protocol):
 
     @property
     def callbacks(self) -> CallbackQueue:
-        """What it has to tell hosts."""
+        """The callbacks to hosts."""
         ...
 
     def handle(self, request: EmulatorRequest) -> Outcome:
@@ -128,7 +128,7 @@ class Emulator(Protocol):
         ...
 
     def settle(self) -> None:
-        """Let happen what was due by now."""
+        """Do what is due by now."""
         ...
 
 
@@ -136,7 +136,7 @@ class EmulatorSender:
     """A ``prenopay.ports.HttpSender`` that calls the emulator mounted at a request's host (``name`` or ``name:port``).
 
     It never suspends, so it serves blocking and awaiting use cases alike. A delayed answer pushes the
-    emulator's clock; one that is later than the timeout is lost, after it was acted on.
+    emulator's clock; one that is later than the timeout is lost, although the request was acted on.
     """
 
     def __init__(self, mounts: Mapping[str, Emulator]) -> None:

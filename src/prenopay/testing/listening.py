@@ -1,4 +1,4 @@
-"""Hears everything that is logged in this process, and lets others hear no more than before."""
+"""Listens to everything that is logged in this process; other handlers get no more than before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 __all__ = ["Logged", "listening"]
 
 _EVERYTHING: Final = 1
-"""Below every level there is, and a level that nobody else sets: so it is known by its number."""
+"""Below every level there is. Nobody else sets it, so the number marks what is set here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,10 @@ class Logged:
 
 @contextmanager
 def listening(keep: Callable[[Logged], None]) -> Generator[None]:
-    """Hand everything that is logged to ``keep``, from DEBUG up, whichever way it takes.
+    """Hand everything that is logged to ``keep``, from DEBUG up.
 
-    Loggers that have a level of their own are heard from that level up, except prenopay's. Of loggers that do
-    not pass their records on (``propagate=False``), those are heard that are there when the block begins.
+    A logger with its own level is heard from that level up, except prenopay's. A logger that does not pass its
+    records on (``propagate=False``) is heard if it exists when the block begins.
     """
     root = logging.getLogger()
     known = [each for each in root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
@@ -71,7 +71,7 @@ class _Listener(logging.Handler):
 
 
 class _AsBefore(logging.Filter):
-    """Lets a handler have what it had before everything was listened to."""
+    """Gives a handler only the records that it got before the listening began."""
 
     def __init__(self, raised: dict[logging.Logger, int]) -> None:
         super().__init__()

@@ -10,28 +10,11 @@ from prenopay.values.payments import Payment
 __all__ = ["AsyncTestPayer", "TestPayer"]
 
 
-class TestPayer:
-    """Acts on payments of several gateways, each under its provider's name; callbacks that follow are delivered.
+class _Payer:
+    __test__ = False  # pytest would take it for a test
 
-    Raises ``PayerRefused`` for what no payer could do now.
-    """
-
-    __test__ = False  # its name is no test to pytest
-
-    def __init__(self, gateways: Mapping[str, Gateway], *, deliver: Callable[[], object]) -> None:
-        """Pay at ``gateways`` (``{"swish": SwishGateway(emulator)}``); ``deliver`` lets callbacks arrive."""
+    def __init__(self, gateways: Mapping[str, Gateway]) -> None:
         self._gateways = gateways
-        self._deliver = deliver
-
-    def approve(self, payment: Payment) -> None:
-        """Pay."""
-        self._at(payment).pays(_name(payment))
-        self._deliver()
-
-    def decline(self, payment: Payment) -> None:
-        """Say no to bank or app."""
-        self._at(payment).declines(_name(payment))
-        self._deliver()
 
     def wait(self, payment: Payment) -> None:
         """Open page or app and do nothing yet; nobody is notified."""
@@ -50,31 +33,45 @@ class TestPayer:
         return gateway
 
 
-class AsyncTestPayer:
-    """The same for async code: what is followed by callbacks is awaited."""
+class TestPayer(_Payer):
+    """Acts on payments of several gateways, each under its provider's name; callbacks that follow are delivered.
+
+    Raises ``PayerRefused`` for what no payer could do now.
+    """
+
+    def __init__(self, gateways: Mapping[str, Gateway], *, deliver: Callable[[], object]) -> None:
+        """Pay at ``gateways`` (``{"swish": SwishGateway(emulator)}``); ``deliver`` lets callbacks arrive."""
+        super().__init__(gateways)
+        self._deliver = deliver
+
+    def approve(self, payment: Payment) -> None:
+        """Pay."""
+        self._at(payment).pays(_name(payment))
+        self._deliver()
+
+    def decline(self, payment: Payment) -> None:
+        """Say no to bank or app."""
+        self._at(payment).declines(_name(payment))
+        self._deliver()
+
+
+class AsyncTestPayer(_Payer):
+    """The same for async code: what leads to callbacks is awaited."""
 
     def __init__(self, gateways: Mapping[str, Gateway], *, deliver: Callable[[], Awaitable[object]]) -> None:
         """Pay at ``gateways``; ``deliver`` lets callbacks arrive."""
-        self._payer = TestPayer(gateways, deliver=lambda: None)
+        super().__init__(gateways)
         self._deliver = deliver
 
     async def approve(self, payment: Payment) -> None:
         """Pay."""
-        self._payer.approve(payment)
+        self._at(payment).pays(_name(payment))
         await self._deliver()
 
     async def decline(self, payment: Payment) -> None:
         """Say no to bank or app."""
-        self._payer.decline(payment)
+        self._at(payment).declines(_name(payment))
         await self._deliver()
-
-    def wait(self, payment: Payment) -> None:
-        """Open page or app and do nothing yet; nobody is notified."""
-        self._payer.wait(payment)
-
-    def vanish(self, payment: Payment) -> None:
-        """Close the browser: nobody is notified, and only the sweep finds out."""
-        self._payer.vanish(payment)
 
 
 def _name(payment: Payment) -> str:

@@ -1,7 +1,6 @@
 """Fixtures for a host's own tests, active in pytest wherever prenopay is installed; loaded when asked for.
 
-A fixture of the same name in a ``conftest.py`` goes before the one here. What each gives says the
-reference, ``docs/reference/fixtures.md``.
+A fixture of the same name in a ``conftest.py`` replaces the one here. ``docs/reference/fixtures.md`` describes each.
 """
 
 from __future__ import annotations
@@ -77,10 +76,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a server that is no PostgreSQL, before any test runs."""
+    """Refuse a server that is not PostgreSQL, before any test runs."""
     kind, there_is_one, _ = str(config.getoption(_OPTION)).partition("://")
     if kind and not (there_is_one and kind in {"postgresql", "postgresql+psycopg"}):
-        said = f"{kind}://…" if there_is_one else "what is no URL"  # the rest may hold a password
+        said = f"{kind}://…" if there_is_one else "a text that is no URL"  # the rest may hold a password
         message = f"{_SERVER} takes postgresql://user@host/name, not {said}; tests run on SQLite without it"
         raise pytest.UsageError(message)
 
@@ -97,7 +96,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def prenopay_clock() -> VirtualClock:
-    """Return the clock of every gateway here; another in a ``conftest.py`` is that of them all."""
+    """Return the clock of every gateway here; a ``conftest.py`` may replace it for all of them."""
     from prenopay.testing.clock import VirtualClock
 
     return VirtualClock()
@@ -105,7 +104,7 @@ def prenopay_clock() -> VirtualClock:
 
 @pytest.fixture
 def virtual_clock(prenopay_clock: VirtualClock) -> VirtualClock:
-    """Return the clock of every gateway here, which stands still until pushed; give it to ``Accounts.open``."""
+    """Return the clock of every gateway here, which moves only when pushed; give it to ``Accounts.open``."""
     return prenopay_clock
 
 
@@ -131,13 +130,13 @@ def callbacks(prenopay_bench: Bench) -> Callbacks:
 
 @pytest.fixture
 def callbacks_async(prenopay_bench: Bench) -> Callable[[AsyncAccounts | AsyncPost], AsyncCallbacks]:
-    """Return what connects a host in async code, its accounts or its client; the callbacks are then awaited."""
+    """Return a function that connects a host in async code: its accounts or its client. Its callbacks are awaited."""
     return prenopay_bench.callbacks_async
 
 
 @pytest.fixture
 def payer_async(prenopay_bench: Bench) -> Callable[[AsyncCallbacks], AsyncTestPayer]:
-    """Return what makes a payer of such callbacks, who is awaited too."""
+    """Return a function that makes a payer from such callbacks, whose methods are awaited too."""
     return prenopay_bench.payer_async
 
 
@@ -152,7 +151,7 @@ def prenopay_sender(prenopay_bench: Bench) -> BenchSender:
 
 @pytest.fixture
 def prenopay_mock_gateway(prenopay_bench: Bench) -> Iterator[MockGateway]:
-    """Return the mock gateway of the test; a script that it never met fails the test."""
+    """Return the mock gateway of the test; a script that met no call fails the test."""
     from prenopay.testing.mock import MockGateway
 
     gateway = MockGateway(clock=prenopay_bench.clock)
@@ -256,10 +255,7 @@ def swedbankpay_server(swedbankpay_emulator: SwedbankPayEmulator) -> Iterator[Sw
 
 
 @pytest.fixture
-def swish_server(
-    swish_emulator: SwishEmulator,
-    prenopay_swish_certificate: IssuedCertificate,
-) -> Iterator[SwishServer]:
+def swish_server(swish_emulator: SwishEmulator, prenopay_swish_certificate: IssuedCertificate) -> Iterator[SwishServer]:
     """Serve the emulated Swish over mutual TLS; ``swish_server.account()`` are the settings for it."""
     from prenopay.testing.bench import served_swish
 
@@ -278,7 +274,7 @@ def assert_no_secrets(prenopay_bench: Bench, caplog: pytest.LogCaptureFixture) -
 
     level = caplog.handler.level
     for name in (None, "prenopay"):
-        # At the end caplog puts back the levels it met first; let those be the ones of before.
+        # At the end caplog restores the levels that it saw first: show it the present ones before the listening.
         caplog.set_level(logging.getLogger(name).level, logger=name)
     caplog.handler.setLevel(level)
     heard: list[Logged] = []
@@ -293,7 +289,7 @@ def assert_no_secrets(prenopay_bench: Bench, caplog: pytest.LogCaptureFixture) -
 
 @pytest.fixture(scope="session")
 def prenopay_postgresql(pytestconfig: pytest.Config) -> Iterator[PostgresqlSchema]:
-    """Make a schema of the run's own on the server that was given, with tables."""
+    """Make a schema with tables, for this run alone, on the given server."""
     from prenopay.testing.databases import postgresql_schema
 
     server = str(pytestconfig.getoption(_OPTION))
@@ -307,7 +303,7 @@ def prenopay_postgresql(pytestconfig: pytest.Config) -> Iterator[PostgresqlSchem
 @pytest.fixture
 def prenopay_ledger_kind(request: pytest.FixtureRequest) -> str:
     """Return which kind of database this run of the test is on."""
-    kind: str = getattr(request, "param", "sqlite")  # unittest's test cases, and getfixturevalue, cannot have it twice
+    kind: str = getattr(request, "param", "sqlite")  # unittest and getfixturevalue cannot parametrize
     return kind
 
 

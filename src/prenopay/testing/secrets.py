@@ -29,7 +29,7 @@ class SecretSeeker:
     """``assert_no_secrets(*things)``: raises ``SecretsSeen`` if a secret shows in them, or in what was logged."""
 
     def __init__(self, bench: Bench, logged: Callable[[], Iterable[Logged]]) -> None:
-        """Seek what ``bench`` knows, in what ``logged`` returns among others."""
+        """Look for the secrets of ``bench``; ``logged`` returns the log."""
         self._bench = bench
         self._logged = logged
 
@@ -62,7 +62,7 @@ class SecretSeeker:
 
 
 def ways_to_write(values: Iterable[str]) -> tuple[str, ...]:
-    """Return each phone number, personal number or e-mail address in every way that a host may have it.
+    """Return each phone number, personal number or e-mail address in every way that a host may write it.
 
     As it was given, and its digits alone; phone numbers with country code and in the national form, personal
     numbers with ten digits (which are part of those with twelve) and with a hyphen.

@@ -1,11 +1,11 @@
-"""Serves an emulator on a real socket: keep-alive, TLS if wanted, and faults that happen on the wire.
+"""Serves an emulator on a real socket: keep-alive, TLS if wanted, and faults on the wire.
 
 ::
 
     with serve(emulator) as served:
         print(served.url)  # http://127.0.0.1:49152
 
-While it serves, a thread of its own delivers the emulator's callbacks over real HTTP.
+While it serves, another thread delivers the emulator's callbacks over real HTTP.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ ServedT = TypeVar("ServedT")
 _BODY_LIMIT_BYTES: Final = 1024 * 1024
 """The largest order with 500 lines is a third of this."""
 _IDLE_SECONDS: Final = 30.0
-"""How long a kept-alive connection may say nothing."""
+"""How long a kept-alive connection may be idle."""
 _LOOK_SECONDS: Final = 0.05
-"""How often the thread looks for callbacks that are due: soon to a person, nothing to a processor."""
+"""How often the thread looks for callbacks that are due: at once to a person, rarely to a processor."""
 _LENGTH_REQUIRED: Final = EmulatorAnswer(status=411)
 _TOO_LARGE: Final = EmulatorAnswer(status=413)
 
@@ -59,7 +59,7 @@ def serve(
 ) -> Generator[Served, None, None]:
     """Serve ``emulator`` until the block ends; port 0 takes any that is free. ``post`` delivers its callbacks.
 
-    On leaving, every connection is hung up and every thread has ended.
+    At the end, every connection is closed and every thread has ended.
     """
     server = _Server(emulator, host, port, tls)
     threads = [threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _LOOK_SECONDS}, name="emulator")]
@@ -95,7 +95,7 @@ def serve_until_interrupted(
 
 
 class _Server(ThreadingHTTPServer):
-    """Knows its emulator and its open connections; its threads are waited for at the end."""
+    """Knows its emulator and its open connections; waits for its threads at the end."""
 
     daemon_threads = False
 
@@ -136,20 +136,20 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """Say nothing of callers who went away; show everything else."""
+        """Ignore callers who went away; show everything else."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError | ssl.SSLError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Turns one HTTP call into an ``EmulatorRequest``, and the outcome into what happens on the wire."""
+    """Turns one HTTP call into an ``EmulatorRequest``, and sends the outcome."""
 
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_SECONDS
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Every method goes the same way."""
+        """Handle every method in the same way."""
         refusal = self._refusal()
         if refusal is not None:
             self.close_connection = True
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _answer(self, answer: EmulatorAnswer, *, share: int = 1) -> None:
-        """Send ``answer``, or of its body only the first part of ``share``."""
+        """Send ``answer``; with a ``share`` of 2, only half of its body."""
         self.send_response_only(answer.status)  # without the system's date: the emulator has its own
         for name, value in answer.headers:
             self.send_header(name, value)

@@ -16,7 +16,7 @@ __all__ = ["Seen", "Transcript"]
 class Seen:
     """One call: ``call`` is the emulator's name for it, ``reference`` the one its body carried.
 
-    ``outcome`` is what the caller got: a status, or the way the answer went missing.
+    ``outcome`` is what the caller got: a status, or how the answer was lost.
     """
 
     number: int
@@ -45,11 +45,6 @@ class Transcript:
     def calls(self, call: str) -> tuple[Seen, ...]:
         """Return those that the emulator calls ``call``."""
         return tuple(seen for seen in self.seen if seen.call == call)
-
-    def clear(self) -> None:
-        """Forget them."""
-        with self._lock:
-            self._seen.clear()
 
     def add(self, request: EmulatorRequest, outcome: Outcome, *, at: datetime, call: str, reference: str) -> None:
         """Write one down."""

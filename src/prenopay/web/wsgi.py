@@ -24,7 +24,7 @@ _log = logging.getLogger("prenopay")
 
 _LENGTH_DIGITS: Final = 18
 """A longer number is not a length. The body would be too large anyway."""
-_NOT_WHOLE: Final = CallbackReply(status=400, body=b"the body is not whole\n")
+_NOT_WHOLE: Final = CallbackReply(status=400, body=b"the body is incomplete\n")
 
 
 class CallbackApp:

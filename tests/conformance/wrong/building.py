@@ -34,7 +34,7 @@ def with_config(right: type[Any] = MockGateway, /, **members: Any) -> MakeGatewa
 
 
 def at(right: type[Any], provider: type) -> MakeGateway:
-    """Return what makes that gateway, with ``provider`` in the place of the right one."""
+    """Return what makes that gateway, with ``provider`` instead of the right one."""
     return with_config(right, provider=property(lambda config: partial(provider, config)))
 
 

@@ -25,7 +25,7 @@ class GivesNoAddress(MockProvider):
 
 
 class BelievesCallbacks(MockProvider):
-    """Once something was told, it must have been paid."""
+    """Believes that a payment was paid once a callback came."""
 
     told = False
 

@@ -32,7 +32,7 @@ __all__ = ["charge"]
 
 _LABEL: Final = "charge"
 _UNCERTAIN: Final = (ProviderUnavailable, UnexpectedAnswer, DuplicateReference)
-"""Errors after which the money may be reserved all the same."""
+"""Errors after which the money may still have been reserved."""
 
 
 async def charge(send: Send, calls: Calls, config: SwedbankPayAccount[object], request: ChargeRequest) -> Charged:

@@ -276,7 +276,7 @@ def error_of(problem: Problem, http_status: int, *, retry_after: float | None, c
         return RateLimited(text, retry_after=retry_after, advice="wait, then repeat with the same id", **details)  # type: ignore[arg-type]  # the dict holds the arguments by name
     if _is_duplicate(problem, http_status):
         return DuplicateReference(text, advice="look up what became of it", **details)  # type: ignore[arg-type]  # as above
-    # A server that failed may have acted all the same, whatever type it gave.
+    # A server that failed may still have acted, whatever type it gave.
     meaning = meaning_of(problem) if http_status < 500 else None  # noqa: PLR2004 - server errors
     verdict = meaning.verdict if meaning is not None else _verdict_of_status(http_status)
     kind, advice = _ERRORS[verdict]

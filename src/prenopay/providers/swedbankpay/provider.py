@@ -87,7 +87,7 @@ class SwedbankPayProvider(
         self.limits: Limits = Limits(
             currencies=encoding.CURRENCIES,
             reference=config.reference_format.value,
-            resend_window=None,  # the docs make a reference unique without an end, and an order lists it for ever
+            resend_window=None,  # the docs set no time after which a reference is free, and an order lists it for ever
             page_lives=_PAGE_LIVES,
             partial_capture=True,
             partial_refund=True,

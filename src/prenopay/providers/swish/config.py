@@ -40,7 +40,7 @@ _QR_PATH: Final = "/qrg-swish/api/v1"
 _NUMBER: Final = re.compile(r"123[0-9]{7}")
 _PEM: Final = b"-----BEGIN "
 _SIZE_MOST: Final = 256 * 1024
-"""A leaf, its chain and a 4096-bit key have some 12 kB; a larger file is another one."""
+"""A leaf, its chain and a 4096-bit key have some 12 kB; a larger file is something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ _ALL: Final = 10_000
 _ATTRIBUTE: Final = "prenopay_needs"
 
 Answer = Callable[[HttpRequest], HttpResponse]
-"""Answers in place of the gateway, which is not asked; may raise what the port may."""
+"""Answers instead of the gateway; may raise what the port may."""
 Edit = Callable[[HttpRequest, HttpResponse], HttpResponse]
 """Returns what arrives of the gateway's answer."""
 
@@ -74,7 +74,7 @@ Edit = Callable[[HttpRequest, HttpResponse], HttpResponse]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a rule is about: the protocols that the provider inherits, and the limits that are true.
+    """What a rule needs: protocols that the provider inherits, and limits that are true.
 
     ``gateway``: what the gateway must inherit, or the rule cannot be tried.
     """
@@ -103,7 +103,7 @@ class Needs:
 
 
 def needs(*protocols: type, limits: tuple[str, ...] = (), gateway: tuple[type, ...] = ()) -> Callable[[RuleT], RuleT]:
-    """Say beside a rule what it needs; see ``Needs``."""
+    """Declare what a rule needs; see ``Needs``."""
     wanted = Needs(protocols=protocols, limits=limits, gateway=gateway)
 
     def mark(rule: RuleT) -> RuleT:
@@ -138,7 +138,7 @@ def rules_of(suite: type, provider: PaymentProvider) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-# What happens on the wire beside the gateway's own faults
+# The wire, apart from the gateway's own faults
 
 
 class Wire:
@@ -171,7 +171,7 @@ class Wire:
 
     @contextmanager
     def edited(self, edit: Edit) -> Generator[None]:
-        """Let what arrives be what ``edit`` makes of it."""
+        """Pass every answer through ``edit``."""
         self._edit = edit
         try:
             yield
@@ -180,7 +180,7 @@ class Wire:
 
 
 def answering(status: int, body: bytes = b"", *, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """Return what answers everything so, whatever is asked."""
+    """Return an ``Answer`` that is the same to every request."""
     answer = HttpResponse(status=status, headers=(("content-type", "application/json"), *headers), body=body)
     return lambda _request: answer
 
@@ -199,16 +199,7 @@ def changes_something(request: HttpRequest) -> bool:
 # The host
 
 
-class Everything(
-    PaymentProvider,
-    Captures,
-    Cancels,
-    Refunds,
-    Updates,
-    ChargesMandates,
-    ReceivesCallbacks,
-    PaysOut,
-):
+class Everything(PaymentProvider, Captures, Cancels, Refunds, Updates, ChargesMandates, ReceivesCallbacks, PaysOut):
     """Stands for the provider in types: a rule calls only the verbs that it says it needs."""
 
 
@@ -224,7 +215,7 @@ class Stage:
     """One process of a host, with everything a rule does to it and looks at. Made by ``staged``."""
 
     def __init__(self, gateway: Gateway, log: list[str]) -> None:
-        """Stand at ``gateway``; ``log`` fills with what is logged."""
+        """Use ``gateway``; ``log`` collects what is logged."""
         self.gateway: Gateway = gateway
         self.config: ProviderConfig[PaymentProvider] = gateway.account(ACCOUNT)
         self.wire: Wire = Wire(EmulatorSender(gateway.mounts))
@@ -276,7 +267,7 @@ class Stage:
         return self._run(use_case(self._payments))
 
     def tries(self, use_case: Callable[[], object]) -> PrenopayError | None:
-        """Call, and return the error, if it was one of prenopay's; any other is raised: that is a fault."""
+        """Call, and return the error, if it is one of prenopay's; any other is raised: it is a bug."""
         try:
             use_case()
         except PrenopayError as error:
@@ -325,7 +316,7 @@ class Stage:
         return self.do(lambda payments: payments.get(payment.payment_id))
 
     def seen_at_gateway(self, payment: Payment) -> Observation:
-        """Let the provider look at a payment, past the books."""
+        """Have the provider look at a payment, without the books."""
         return self._run(self._look(_named(payment)))
 
     async def _look(self, provider_reference: str) -> Observation:
@@ -335,7 +326,7 @@ class Stage:
         return await self.wire.send(request, timeout=self.provider.limits.deadline_seconds)
 
     def cancel_at_gateway(self, payment: Payment) -> Reply:
-        """Let the provider cancel a payment, past the books, which would refuse what they know to be too late."""
+        """Have the provider cancel a payment, without the books, which would refuse what is too late."""
         rule = self.provider.limits.reference
         request = ChangeRequest(
             payment_id=payment.payment_id,
@@ -392,7 +383,7 @@ class Stage:
 
     @contextmanager
     def losing(self, fault: FaultKind, verb: str) -> Generator[None]:
-        """Let every change that the provider's ``verb`` asks for meet ``fault``; fails if nothing met it."""
+        """Have every change of the provider's ``verb`` meet ``fault``; fails if none met it."""
         with self.meeting(*(Fault(kind=fault, method=method) for method in _CHANGES)) as left:
             yield
             assert left() < len(_CHANGES) * _ALL, (
@@ -402,7 +393,7 @@ class Stage:
 
     @contextmanager
     def meeting(self, *faults: Fault) -> Generator[Callable[[], int]]:
-        """Let every call that ``faults`` hit meet them; yields what tells how many hits are left."""
+        """Have every call that ``faults`` hit meet them; yields a function that counts the hits that are left."""
         plan = self.gateway.faults
         plan.add(*(replace(fault, times=_ALL) for fault in faults))
         try:
@@ -458,7 +449,7 @@ class Stage:
         return sum(max(each.captured, each.authorized - each.cancelled) for each in every)
 
     def books_agree(self) -> None:
-        """Every payment's totals are the gateway's."""
+        """Check that every payment's totals are the gateway's."""
         theirs = self.gateway.books()
         for payment in self.every_payment():
             if payment.provider_reference is None:

@@ -58,13 +58,7 @@ class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts,
             yield stage
 
     @contextmanager
-    def staged_for(
-        self,
-        rule: Callable[..., object],
-        *,
-        colour: str = "blocking",
-        database: str,
-    ) -> Generator[Stage]:
+    def staged_for(self, rule: Callable[..., object], *, colour: str = "blocking", database: str) -> Generator[Stage]:
         """Set the stage for ``rule``: skips what does not apply, fails where the gateway lacks what the rule needs."""
         wanted = needs_of(rule)
         with _one_gateway(self) as gateway, staged(gateway, colour=colour, database=database) as stage:

@@ -1,8 +1,8 @@
 """One checker for every request: a table says which fields there are, and what each must look like.
 
 A row names its rule, whether the field must be given, and the gateway's problem for a breach. A rule takes
-the path and the value of a field and yields what is wrong. Tables are plain mappings, so one row is switched by
-itself: ``{**TABLE, "amount": may(anything)}``.
+the path and the value of a field and yields what is wrong. Tables are plain mappings, so one row can be
+replaced: ``{**TABLE, "amount": may(anything)}``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 
 INT32_MOST: Final = 2**31 - 1
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Where plain http may be let through, so that a shop under development can be tried."""
+"""Where plain http may be allowed, so that a shop under development can be tried."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What every emulated gateway is: a memory with a clock, and one object that answers calls, faults and control."""
+"""What all emulated gateways share: a memory with a clock, and an object that answers calls and is controlled."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Memory(Generic[B]):
         self.clock: VirtualClock = clock or VirtualClock()
         self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
         self.behaviour: B = behaviour
-        self.lock = threading.RLock()
-        self.random = random.Random(seed)  # noqa: S311 - ids of play money, which must replay
+        self.lock: threading.RLock = threading.RLock()
+        self.random: random.Random = random.Random(seed)  # noqa: S311 - ids of play money, which must replay
         self._used: dict[tuple[str, str], Used] = {}
         self._to_come: list[tuple[datetime, int, Callable[[], None]]] = []
         self._promised = 0
@@ -69,12 +69,12 @@ class Memory(Generic[B]):
         return self._moment or self.clock.now()
 
     def later(self, delay: timedelta, act: Callable[[], None]) -> None:
-        """Have ``act`` happen after ``delay``."""
+        """Call ``act`` after ``delay``."""
         self._promised += 1
         heapq.heappush(self._to_come, (self.now() + delay, self._promised, act))
 
     def settle(self) -> None:
-        """Let happen what was due by now, in order, each thing at its own time."""
+        """Do what is due by now, in order, each thing at its own time."""
         while self._to_come and self._to_come[0][0] <= self.clock.now():
             self._moment, _, act = heapq.heappop(self._to_come)
             try:
@@ -143,7 +143,7 @@ class EmulatedGateway(ABC, Generic[B]):
             return outcome
 
     def settle(self) -> None:
-        """Let happen what was due by now."""
+        """Do what is due by now."""
         with self._memory.lock:
             self._memory.settle()
 
@@ -183,7 +183,7 @@ class EmulatedGateway(ABC, Generic[B]):
 
     @abstractmethod
     def _named(self, request: EmulatorRequest) -> tuple[str, str]:
-        """Return the call's name for faults and transcripts, and the reference it carries; judge nothing."""
+        """Return the call's name for faults and transcripts, and the reference it carries; refuse nothing."""
 
     @abstractmethod
     def _answer(self, request: EmulatorRequest) -> EmulatorAnswer:
@@ -198,7 +198,7 @@ class EmulatedGateway(ABC, Generic[B]):
         """Return the result of a payer action on ``order`` as JSON."""
 
     def _kept_out(self, request: EmulatorRequest) -> Outcome | None:
-        """Return what happens to a caller who does not get as far as the gateway."""
+        """Return the outcome for a caller who does not reach the gateway."""
         return None
 
     def _dated_answer(self, request: EmulatorRequest) -> EmulatorAnswer:

@@ -1,4 +1,4 @@
-"""The mock gateway: a small gateway in this process, moved by its API on one side, by payer and script on the other.
+"""The mock gateway: a small gateway in this process, driven by its API on one side, by payer and scripts on the other.
 
 Its API is JSON at a host of its own, which ``MockSender`` reaches::
 
@@ -10,7 +10,7 @@ Its API is JSON at a host of its own, which ``MockSender`` reaches::
     POST /payouts                              GET /payouts/{reference}
     GET  /health
 
-What is asked again under the same reference is answered from memory.
+A repeated reference is answered from memory.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from prenopay.values.payments import Action, DeclineCode, Outcome, PaymentState
 if TYPE_CHECKING:
     from prenopay.testing.mock.provider import Mock
 
-__all__ = ["MockGateway", "MockSeen", "MockSender", "living_mocks"]
+__all__ = ["MockGateway", "MockSeen", "MockSender"]
 
 _MEDIA: Final = "application/json"
 _CARD_LIVES: Final = timedelta(days=730)
@@ -62,27 +62,27 @@ _STATE: Final = re.compile(rb'("state": ")[a-z]+"')
 _VERBS: Final = {"capture": "captured", "cancel": "cancelled", "refund": "refunded", "update": ""}
 _numbers: Final = itertools.count(1)
 _LIVING: Final[WeakValueDictionary[str, MockGateway]] = WeakValueDictionary()
+"""Every mock that is still in use, by its host."""
 
 
 class MockSender:
     """Reaches every ``MockGateway`` of this process: the ``sender=`` of ``Accounts.open``."""
 
+    def __init__(self, mounts: Mapping[str, Emulator] | None = None) -> None:
+        """Reach the gateways in ``mounts`` too, which may grow later."""
+        self._mounts: Mapping[str, Emulator] = {} if mounts is None else mounts
+
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
-        """Return the mock's answer, or raise what a real wire would have raised."""
-        return await EmulatorSender(living_mocks()).send(request, timeout=timeout)
+        """Return the gateway's answer, or raise what a real wire would have raised."""
+        return await EmulatorSender({**dict(_LIVING.items()), **self._mounts}).send(request, timeout=timeout)
 
     async def aclose(self) -> None:
         """There is nothing to close."""
 
 
-def living_mocks() -> dict[str, Emulator]:
-    """Return every ``MockGateway`` that somebody still uses, by its host."""
-    return dict(_LIVING)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MockSeen:
-    """One call that the mock was asked: ``reference`` is ours, ``manner`` how it ended."""
+    """One call to the mock: ``reference`` is ours, ``manner`` how it ended."""
 
     number: int
     at: datetime
@@ -97,7 +97,7 @@ _Shown: TypeAlias = dict[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class _Payment:
-    """One payment: ``name`` is the gateway's, ``reference`` ours, ``order`` what it was asked for with."""
+    """One payment: ``name`` is the gateway's, ``reference`` ours, ``order`` the body that made it."""
 
     name: str
     reference: str
@@ -125,7 +125,7 @@ class _Payment:
         return Totals(**{kind: self.sum(kind) for kind in ("authorized", "captured", "refunded", "cancelled")})
 
     def left_to(self, verb: str) -> int:
-        """What can still be refunded, or else captured or released: without what is on its way."""
+        """What can still be refunded, or else captured or released; what is on its way does not count."""
         gone = (Outcome.SUCCEEDED, Outcome.PENDING)
         if verb == "refund":
             return self.sum("captured") - self.sum("refunded", *gone)
@@ -171,12 +171,22 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     Payments are named by the gateway's reference (``payment.provider_reference``).
     """
 
-    def __init__(self, *, clock: VirtualClock | None = None, page_lives: timedelta = timedelta(days=1)) -> None:
-        """Keep time by ``clock``; a payer can pay for ``page_lives``."""
+    def __init__(
+        self,
+        *,
+        clock: VirtualClock | None = None,
+        page_lives: timedelta = timedelta(days=1),
+        forgets_after: timedelta | None = None,
+    ) -> None:
+        """Keep time by ``clock``; a payer can pay for ``page_lives``.
+
+        After ``forgets_after`` a reference is neither recognized nor shown: sent again, it moves the money again.
+        """
         self._name = f"mock-{next(_numbers)}"
         super().__init__(f"{self._name}.invalid", clock=clock)
         _LIVING[self.host] = self
         self.page_lives: timedelta = page_lives
+        self.forgets_after: timedelta | None = forgets_after
         self._scripts = Scripts()
         self._seen: list[MockSeen] = []
         self._payments: dict[str, _Payment] = {}
@@ -184,14 +194,14 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         self._payouts: dict[str, _Shown] = {}
         self._made = 0
         self._users = 0
-        # Of the call that is being answered:
+        # About the call that is being answered:
         self._call: Call | None = None
         self._path: list[str] = []
         self._body: Mapping[str, Any] = {}
         self._ends = Scripted()
         self._is_unheard = False
         self._refused = ""
-        """The request that was refused last: sent again by itself, it is refused again."""
+        """The last request that was refused: when it is retried, it is refused again."""
 
     def account(self, name: str) -> Mock:
         """Return an account with this gateway."""
@@ -226,9 +236,9 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         after: int = 0,
         times: int = 1,
     ) -> None:
-        """Let the next ``times`` calls end in ``manner``, or as ``decline``, after so many that pass.
+        """End the next ``times`` calls in ``manner``, or as ``decline``, once ``after`` calls have passed.
 
-        Raises ``ValueError`` for words it does not know, with those it does, and for an end that the call cannot have.
+        Raises ``ValueError`` for an unknown word (it lists the known ones) and for an end that the call cannot have.
         """
         code = None if decline is None else chosen(DeclineCode, decline, field="decline")
         if manner is None:
@@ -267,7 +277,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     # What a payer does
 
     def approve(self, payment: str, *, instrument: str = Instrument.CARD.value) -> PaymentState:
-        """Pay. The amount or a script may let the bank say no; Swish takes the money at once, others reserve it."""
+        """Pay. The amount or a script may make the bank say no; Swish takes the money at once, others reserve it."""
         with self.lock:
             found = self._payable(payment)
             paid_by = str(found.order["only_instrument"] or instrument)
@@ -284,7 +294,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
             return found.state
 
     def decline(self, payment: str, *, code: DeclineCode | str = DeclineCode.CANCELLED_BY_PAYER) -> PaymentState:
-        """Say no. The page stays open for another try; a payment by Swish alone has ended."""
+        """Say no. The page stays open for another try; a payment by Swish alone ends."""
         why = chosen(DeclineCode, code, field="code")
         with self.lock:
             found = self._payable(payment)
@@ -296,13 +306,27 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
             return self._payable(payment).state
 
     def vanish(self, payment: str) -> PaymentState:
-        """Close the browser for good: nobody is told, and only the sweep finds out, when the page's time is over."""
+        """Close the browser for good: nobody is notified, and only the sweep finds out when the page's time is over."""
         with self.lock:
             found = self._payable(payment)
             found.payer_is_gone = True
             return found.state
 
-    pays, declines, waits, vanishes = approve, decline, wait, vanish
+    def pays(self, payment: str) -> PaymentState:
+        """Pay; see ``approve``."""
+        return self.approve(payment)
+
+    def declines(self, payment: str) -> PaymentState:
+        """Say no; see ``decline``."""
+        return self.decline(payment)
+
+    def waits(self, payment: str) -> PaymentState:
+        """Open the page; see ``wait``."""
+        return self.wait(payment)
+
+    def vanishes(self, payment: str) -> PaymentState:
+        """Close the browser; see ``vanish``."""
+        return self.vanish(payment)
 
     def forge_callback(self, *, to: str, naming: str) -> Callback:
         """Queue a callback to the address of the payment ``to`` whose body names another."""
@@ -313,7 +337,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
 
     @property
     def seen(self) -> tuple[MockSeen, ...]:
-        """Every call that a script or an amount could decide, in order; what was answered from memory is none."""
+        """Every call that a script or an amount could decide, in order; calls answered from memory are left out."""
         with self.lock:
             return tuple(self._seen)
 
@@ -333,7 +357,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
             return tuple(each for payment in self._payments.values() for each in payment.order["personal"])
 
     def find(self, reference: str) -> str | None:
-        """Return the gateway's name of the payment of our ``reference``, as a person finds it in a portal."""
+        """Return the gateway's name of the payment with our ``reference``, as a person finds it in a portal."""
         with self.lock:
             found = self._by_reference(reference)
             return None if found is None else found.name
@@ -348,11 +372,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
             return tuple(Secret(each["token"]) for each in self._methods if each["payer"] == payer_reference)
 
     def store_card(
-        self,
-        payer_reference: str,
-        *,
-        kind: MandateKind = MandateKind.UNSCHEDULED,
-        expires: date | None = None,
+        self, payer_reference: str, *, kind: MandateKind = MandateKind.UNSCHEDULED, expires: date | None = None
     ) -> Secret:
         """Store a card of a payer's as another system would have; return its token."""
         with self.lock:
@@ -369,7 +389,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         self.script(Call.CHARGE, decline=codes[0] if chance is None else chance.choice(codes))
 
     def payer(self) -> Payer:
-        """Return a payer with everything that anybody may ask for."""
+        """Return a payer with every field that a provider may ask for."""
         return Payer(reference="R-77", email="leia@example.com", phone="+46739000001", personal_number="199710202392")
 
     def payout_order(self, amount: Money | None = None) -> PayoutOrder:
@@ -404,7 +424,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         return call or "", str(self._body.get("reference") or self._path[-1])
 
     def planned(self, request: EmulatorRequest, call: str) -> Fault | None:
-        """Return the fault that is planned, or what script or amount make of the call."""
+        """Return the planned fault, or the one that a script or the amount chooses."""
         self._ends, number = Scripted(), request.header("request-id")
         if number and number == self._refused:
             return Fault(kind=FaultKind.REFUSE)
@@ -437,22 +457,22 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         body, reference = self._body, str(self._body.get("reference", ""))
         match self._call:
             case Call.CREATE:
-                return (self._by_reference(reference) or self._add(body)).shown()
+                return self._show(self._by_reference(reference) or self._add(body))
             case Call.CHARGE:
-                return (self._by_reference(reference) or self._charge(body)).shown()
+                return self._show(self._by_reference(reference) or self._charge(body))
             case Call.OBSERVE:
                 found = self._by_reference(name) if self._path[0] == "charges" else self._find(name)
-                return None if found is None else found.shown()
+                return None if found is None else self._show(found)
             case Call.OBSERVE_REFUND:
                 moves = (each for payment in self._payments.values() for each in payment.moves)
-                return next((each for each in moves if each["reference"] == name), _UNDER_WAY)
+                return next((each for each in moves if self._refers(each, name)), _UNDER_WAY)
             case Call.OBSERVE_METHODS:
                 return {"methods": [each for each in self._methods if each["payer"] == name]}
             case Call.REMOVE_METHOD:
                 self._methods = [each for each in self._methods if not body.items() <= each.items()]
                 return {}
             case Call.PAY_OUT:
-                return self._payouts.setdefault(reference, {**body, **self._result})
+                return self._payouts.setdefault(reference, self._event({**body, **self._result}))
             case Call.OBSERVE_PAYOUT:
                 return self._payouts.get(name, _UNDER_WAY)
             case Call.PROBE | Call.DRAW_QR:
@@ -472,21 +492,21 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         if call is Call.PAY_OUT:
             return reference in self._payouts
         payment = self._payments.get(self._path[1]) if call in _VERBS else None
-        return payment is not None and any(each["reference"] == reference for each in payment.moves)
+        return payment is not None and any(self._refers(each, str(reference)) for each in payment.moves)
 
     @property
     def _result(self) -> _Shown:
-        """How script or amount let the present call end."""
+        """How a script or the amount ends the present call."""
         outcomes = {Manner.DECLINE: Outcome.DECLINED, Manner.PENDING: Outcome.PENDING}
         return {"outcome": outcomes.get(self._ends.manner, Outcome.SUCCEEDED), "declined": self._ends.code}
 
     def _change(self, verb: str, found: _Payment) -> _Shown:
         body, result = self._body, self._result
-        known = next((each for each in found.moves if each["reference"] == body["reference"]), None)
+        known = next((each for each in found.moves if self._refers(each, body["reference"])), None)
         if known is not None:
-            return found.shown() | {"outcome": known["outcome"], "declined": known["declined"]}
+            return self._show(found) | {"outcome": known["outcome"], "declined": known["declined"]}
         if verb == "cancel" and found.state is PaymentState.CANCELLED:
-            return found.shown() | {"outcome": Outcome.SUCCEEDED, "declined": None}
+            return self._show(found) | {"outcome": Outcome.SUCCEEDED, "declined": None}
         if verb not in found.actions or (body["page_only"] and found.state is not PaymentState.PENDING):
             allowed = ", ".join(sorted(found.actions)) or "nothing"
             message = f"{verb} is not possible now: the payment is {found.state}, the mock allows {allowed}"
@@ -504,7 +524,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
             self._move(found, _VERBS[verb], amount, reference=body["reference"], **result)
         if self._is_unheard:
             self._tell(found)
-        return found.shown() | result
+        return self._show(found) | result
 
     def _charge(self, body: Mapping[str, Any]) -> _Payment:
         made, result = self._add(body, is_charge=True), self._result
@@ -588,7 +608,22 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         return found
 
     def _by_reference(self, reference: str) -> _Payment | None:
-        return next((each for each in self._payments.values() if each.reference == reference), None)
+        made = (each for each in self._payments.values() if self._remembers(each.created_at))
+        return next((each for each in made if each.reference == reference), None)
+
+    def _refers(self, move: _Shown, reference: str) -> bool:
+        return move["reference"] == reference and self._remembers(datetime.fromisoformat(move["at"]))
+
+    def _remembers(self, at: datetime) -> bool:
+        return self.forgets_after is None or self.clock.now() - at < self.forgets_after
+
+    def _show(self, payment: _Payment) -> _Shown:
+        """Return what the API shows of a payment; a reference that is forgotten is not shown."""
+        moves = [
+            each if self._remembers(datetime.fromisoformat(each["at"])) else {**each, "reference": ""}
+            for each in payment.moves
+        ]
+        return payment.shown() | {"transactions": moves}
 
     def _number(self) -> int:
         self._made += 1
@@ -596,7 +631,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
 
 
 _UNDER_WAY: Final[_Shown] = {"outcome": Outcome.PENDING, "declined": None}
-"""What is said of a refund or a payout that is not here: it may still be on its way."""
+"""The answer about an unknown refund or payout: it may still be on its way."""
 _CALLS: Final = {
     ("POST", "payments"): Call.CREATE,
     ("GET", "payments"): Call.OBSERVE,

@@ -68,7 +68,7 @@ class Manner(StrEnum):
     LOST_AFTER = "lost_after"
     """``OutcomeUnknown``: it was done, and the answer was lost."""
     UNAVAILABLE = "unavailable"
-    """``ProviderUnavailable`` (503); nothing happened, which nobody can know."""
+    """``ProviderUnavailable`` (503); nothing happened, but the caller cannot know."""
     UNREADABLE = "unreadable"
     """``UnexpectedAnswer``: it was done, and the answer makes no sense."""
     RATE_LIMITED = "rate_limited"
@@ -118,11 +118,11 @@ DECLINES: Final[dict[DeclineCode, tuple[DeclineKind, Advice]]] = {
     DeclineCode.REFUND_REFUSED: (_HARD, Advice.NEVER),
     DeclineCode.UNAVAILABLE: (_SOFT, Advice.RETRY_LATER),
 }
-"""What the mock says with each decline: whether it is for good, and what to do next."""
+"""Whether each decline is final, and what to do next."""
 
 
 def chosen(choices: type[ChoiceT], value: str, *, field: str) -> ChoiceT:
-    """Return the choice that ``value`` names; raises ``ValueError`` with all of them for what names none."""
+    """Return the choice that ``value`` names; raises ``ValueError`` with all choices for any other value."""
     try:
         return choices(value)
     except ValueError:
@@ -208,10 +208,10 @@ class _Planned:
 
 
 class Scripts:
-    """What is planned for the calls to come. A script goes before an amount.
+    """What is planned for the calls to come. A script takes precedence over an amount.
 
-    An amount that declines always does. The other amounts hit the first call under each reference: the same call
-    made again goes through, where it is made at all (a lost charge is not). The gateway's lock guards it.
+    An amount that declines does so every time. The other amounts hit the first call under each reference, and the
+    same call again goes through. (A lost charge is never sent again.) The gateway's lock guards the scripts.
     """
 
     def __init__(self) -> None:
@@ -220,7 +220,7 @@ class Scripts:
         self._hit: set[tuple[Call, str]] = set()
 
     def plan(self, call: Call, ends: Scripted, *, after: int, times: int) -> None:
-        """Let ``times`` calls end like this, once ``after`` of them have passed."""
+        """End ``times`` calls like this, once ``after`` calls have passed."""
         if after < 0 or times < 1:
             message = "a script needs after >= 0 and times >= 1"
             raise ValueError(message)
@@ -230,7 +230,7 @@ class Scripts:
         self._planned.append(_Planned(call, ends, after, times))
 
     def clear(self) -> None:
-        """Plan nothing any more."""
+        """Forget every script."""
         self._planned.clear()
 
     def require_met(self) -> None:

@@ -1,4 +1,4 @@
-"""The mock as a payment provider: every capability there is, asked of a ``MockGateway`` over its JSON API."""
+"""The mock as a payment provider: every capability there is, through the JSON API of a ``MockGateway``."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ _SVG: Final = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><title>mock</title><path d="M0 0h1v1H0z"/></svg>'
 )
 _PNG: Final = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 )
-"""One black pixel: a QR code is not for reading here."""
+"""One black pixel: nobody reads the mock's QR codes."""
 _KINDS: Final = {
     "authorized": TransactionKind.AUTHORIZATION,
     "captured": TransactionKind.CAPTURE,
@@ -97,13 +97,15 @@ class Mock(ProviderConfig["MockProvider"]):
 
     ``refunds_apart`` keeps refunds as objects of their own, as Swish does. ``finds_charges`` lets a charge
     whose answer was lost be found again; real card gateways cannot, so such a charge stays unknown until a
-    person settles it. Raises ``ConfigurationError``.
+    person settles it. ``resend_window`` is what the provider declares, by default the gateway's ``forgets_after``.
+    Raises ``ConfigurationError``.
     """
 
     environment: Environment = Environment.TEST
     gateway: MockGateway = field(default_factory=MockGateway, repr=False)
     refunds_apart: bool = False
     finds_charges: bool = False
+    resend_window: timedelta | None = None
     deadline_seconds: float = 30.0
 
     def __post_init__(self) -> None:
@@ -128,15 +130,7 @@ class Mock(ProviderConfig["MockProvider"]):
 
 
 class MockProvider(
-    PaymentProvider,
-    Captures,
-    Cancels,
-    Refunds,
-    Updates,
-    ChargesMandates,
-    ReceivesCallbacks,
-    PaysOut,
-    DrawsQr,
+    PaymentProvider, Captures, Cancels, Refunds, Updates, ChargesMandates, ReceivesCallbacks, PaysOut, DrawsQr
 ):
     """Payments of one account with the mock."""
 
@@ -150,7 +144,7 @@ class MockProvider(
         self.limits: Limits = Limits(
             currencies=_CURRENCIES,
             reference=ReferenceRule(alphabet=ReferenceAlphabet.CAPITALS_AND_DIGITS, length=20),
-            resend_window=None,
+            resend_window=config.resend_window or config.gateway.forgets_after,
             page_lives=config.gateway.page_lives,
             deadline_seconds=config.deadline_seconds,
         )
@@ -158,7 +152,7 @@ class MockProvider(
     # Taking a payment
 
     def check_order(self, order: Order) -> None:
-        """Raise ``InvalidOrder`` for a currency that is not Nordic, nor the euro."""
+        """Raise ``InvalidOrder`` for a currency that is neither Nordic nor the euro."""
         _require_currency(order.amount)
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
@@ -287,10 +281,10 @@ class MockProvider(
         return _SVG if image == "svg" else _PNG
 
     async def probe(self, send: Send) -> tuple[Probe, ...]:
-        """Ask for the time: a gateway that is well says it."""
+        """Ask for the time: a working gateway answers."""
         answer = await send(self._request("GET", "health", "probe"))
         ok = answer.status == _OK
-        fix = "" if ok else "look for a script of the test's: the mock refuses nobody by itself"
+        fix = "" if ok else "look for a script in the test: the mock refuses nobody by itself"
         credentials = Probe(name="credentials", ok=ok, found=f"HTTP {answer.status}; a mock needs none", fix=fix)
         now = _read("probe", lambda: datetime.fromisoformat(str(_object(answer).get("now")))) if ok else None
         return (credentials, Probe(name="clock", ok=ok, found="", fix=fix, gateway_time=now))
@@ -389,7 +383,7 @@ _OK, _TOO_MANY, _WRONG, _FAILED = 200, 429, 400, 500
 
 
 def _raise_for(answer: HttpResponse, label: str) -> None:
-    """Raise what a status that is no success means."""
+    """Raise the error that a failed status means."""
     status = answer.status
     if status == _OK:
         return
@@ -404,7 +398,7 @@ def _raise_for(answer: HttpResponse, label: str) -> None:
 
 
 def _error(answer: HttpResponse) -> str:
-    """Return what the mock says, or what its status says where a script answered in its place."""
+    """Return the mock's error text, or its status where a fault answered instead."""
     try:
         return str(_object(answer)["error"])
     except (ValueError, KeyError):

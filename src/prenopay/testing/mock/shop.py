@@ -4,7 +4,7 @@
 
     with mock_accounts(on_event=host.hear) as shop:
         payment = shop.payments.create(order, operation_id="order:1")
-        shop.payer.approve(payment)  # pays; the callback arrives, and the host has been told
+        shop.payer.approve(payment)  # pays; the callback arrives, and the host is notified
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ __all__ = [
 CALLBACK_URL: Final = "https://shop.example/callbacks"
 """Where the shop says that it takes callbacks."""
 CALLBACK_KEY: Final = "a-key-that-signs-addresses-in-tests"
-"""Signs callback addresses; no secret, tests only."""
+"""The key of callback addresses; no secret, tests only."""
 TOKEN_KEY: Final = "a-key-that-seals-tokens-in-tests-only"  # noqa: S105 - it protects nothing
-"""Seals stored methods; no secret, tests only."""
+"""The key of stored methods; no secret, tests only."""
 
 
 class _Ports(TypedDict):
@@ -55,7 +55,7 @@ class _Ports(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MockShop:
-    """What a test of blocking code holds in its hands."""
+    """What a test of blocking code works with."""
 
     accounts: Accounts
     payments: Payments[MockProvider]
@@ -68,7 +68,7 @@ class MockShop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsyncMockShop:
-    """What a test of async code holds in its hands."""
+    """What a test of async code works with."""
 
     accounts: AsyncAccounts
     payments: AsyncPayments[MockProvider]
@@ -88,10 +88,10 @@ def mock_accounts(
     database: str = "",
     tell_twice: bool = True,
 ) -> Generator[MockShop]:
-    """Open accounts with one mock account; ``mock`` says how strict it is, ``database`` where the tables are.
+    """Open accounts with one mock account; ``mock`` has its settings, ``database`` is where the tables are.
 
-    ``tell_twice``: every third event, and the first that says an order is paid, are told twice. Raises
-    ``ConfigurationError`` for an argument that cannot be meant. On leaving without an error, raises
+    With ``tell_twice`` every third event, and the first that says an order is paid, comes twice. Raises
+    ``ConfigurationError`` for an argument that makes no sense. When the block ends without an error, raises
     ``NotIdempotent`` if ``on_event`` took an event and raised at its repeat, ``EventsNotTaken`` if it raised and
     never took an event, ``ScriptUnused`` if a script met no call.
     """

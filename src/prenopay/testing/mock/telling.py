@@ -1,4 +1,4 @@
-"""Tells a host's handler some events twice, as any restart may, and notes what it does not take."""
+"""Sends a host's handler some events twice, as a restart may, and notes what it does not take."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _EVERY: Final = 3
 
 
 class NotIdempotent(AssertionError):
-    """The host's handler took an event, and raised when it was told the same one again."""
+    """The host's handler took an event, and raised when the same event came again."""
 
 
 class EventsNotTaken(AssertionError):
-    """The host's handler raised when it was told an event, and the test ended before it took it."""
+    """The host's handler raised at an event, and the test ended before it took the event."""
 
 
 class ToldTwice:
-    """Which events are told twice: every third, and the first that says that an order is paid.
+    """Which events come twice: every third, and the first that says that an order is paid.
 
-    ``Event.event_id`` is the same both times. With ``repeats=False`` each is told once, and only what the
+    ``Event.event_id`` is the same both times. With ``repeats=False`` each comes once, and only what the
     handler did not take is noted.
     """
 
     def __init__(self, *, repeats: bool = True) -> None:
-        """Have told nothing."""
+        """Begin without events."""
         self._lock = threading.Lock()
         self._repeats = repeats
         self._told = 0
@@ -73,15 +73,15 @@ class ToldTwice:
         """Raise ``NotIdempotent`` if the handler refused a repeat, ``EventsNotTaken`` if it never took an event."""
         if self._failed:
             message = (
-                f"on_event took an event and raised when told again: {'; '.join(self._failed)}. "
+                f"on_event took an event and raised when it came again: {'; '.join(self._failed)}. "
                 "Events come at least once: remember event.event_id and do nothing the second time"
             )
             raise NotIdempotent(message)
         if self._untaken:
             told = "; ".join(_in_words(event, error) for event, error in self._untaken.values())
             message = (
-                f"on_event raised, and never took: {told}. Where it is meant to raise at first, let it be told again "
-                "before the test ends: clock.advance(timedelta(days=1)), then accounts.sweep()"
+                f"on_event raised, and never took: {told}. Where it is meant to raise at first, let the event come "
+                "again before the test ends: clock.advance(timedelta(days=1)), then accounts.sweep()"
             )
             raise EventsNotTaken(message) from next(iter(self._untaken.values()))[1]
 

@@ -1,4 +1,4 @@
-"""Answers of a time to come, and broken ones: what is new is let be, what cannot be read is never believed."""
+"""Future answers and broken ones: what is new is ignored, and what cannot be read is never believed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,7 @@ from prenopay.values.payments import FlagKind, Outcome
 
 __all__ = ["Answers", "with_unknown_members"]
 
-BROKEN: Final = (
-    b"",
-    b"{}",
-    b"[]",
-    b"null",
-    b"0",
-    b"\xff\xfe",
-    b"<html></html>",
-    b'{"id": null}',
-    b"[" * 5000,
-)
+BROKEN: Final = (b"", b"{}", b"[]", b"null", b"0", b"\xff\xfe", b"<html></html>", b'{"id": null}', b"[" * 5000)
 STATUSES: Final = (301, 400, 401, 403, 404, 409, 418, 422, 429, 500, 502, 503, 504)
 _SERVER_ERRORS: Final = 500
 _WAIT_SECONDS: Final = 7
@@ -42,10 +32,10 @@ _QUOTE, _ESCAPE, _OPEN, _CLOSE = b'"\\{}'
 
 
 class Answers:
-    """What a gateway may come to say."""
+    """What a gateway may answer one day."""
 
     def test_members_that_nobody_knows_are_let_be(self, stage: Stage) -> None:
-        """With unknown members in every JSON object of every answer, a whole life goes as it always does."""
+        """With unknown members in every JSON object of every answer, a payment goes as usual."""
         with stage.wire.edited(with_unknown_members):
             payment = stage.taken()
             assert payment.is_paid, f"the books say {payment!r}"
@@ -58,7 +48,7 @@ class Answers:
 
     @needs(gateway=(StrangeStatus,))
     def test_a_status_that_nobody_knows_ends_nothing(self, stage: Stage) -> None:
-        """A status of a time to come is flagged and waited out: it neither ends a payment nor makes money."""
+        """An unknown status is flagged and waited out: it neither ends a payment nor makes money."""
         payment = stage.bought(capture=CaptureMode.AUTOMATIC)
         gateway = stage.gateway
         assert isinstance(gateway, StrangeStatus)
@@ -107,12 +97,12 @@ class Answers:
         assert sum(payment.captured.minor for payment in stage.every_payment()) == 0
 
     def test_a_request_that_is_wrong_is_rejected(self, stage: Stage) -> None:
-        """A 400 or 422 without a word raises ``Rejected``, or ``Unauthenticated`` if it refuses what logs in."""
+        """A 400 or 422 without a body raises ``Rejected``, or ``Unauthenticated`` if it refuses what logs in."""
         for status in (400, 422):
             _is_told(stage, status, Rejected, Unauthenticated)
 
     def test_credentials_that_are_refused_are_unauthenticated(self, stage: Stage) -> None:
-        """A 401, or a 403 without a word, raises ``Unauthenticated``: nothing happened, and a person must look."""
+        """A 401, or a 403 without a body, raises ``Unauthenticated``: nothing happened, and a person must look."""
         for status in (401, 403):
             _is_told(stage, status, Unauthenticated)
 
@@ -128,7 +118,7 @@ class Answers:
         assert error.retry_after == _WAIT_SECONDS, f"Retry-After says {_WAIT_SECONDS}, retry_after {error.retry_after}"
 
     def test_inspect_makes_up_no_reading(self, stage: Stage) -> None:
-        """``inspect`` raises ``ValueError`` for a body that is none of the gateway's."""
+        """``inspect`` raises ``ValueError`` for a body that is not the gateway's."""
         read = [body[:20] for body in (*BROKEN, b'{"colour": "green"}') if _inspected(stage, body) is not None]
         assert read == [], "inspect must raise ValueError for what is none of the gateway's bodies"
 
@@ -150,7 +140,7 @@ class Answers:
 
 
 def _is_told(stage: Stage, status: int, *meant: type[ProviderError]) -> PrenopayError | None:
-    """Have a create answered with ``status``; it must raise one that is ``meant``, and leave nothing open."""
+    """Answer a create with ``status``; it must raise an error that is ``meant``, and leave nothing open."""
     operation_id = f"order:{status}"
     headers = (("retry-after", str(_WAIT_SECONDS)),)
     with stage.wire.answered(answering(status, headers=headers)):
@@ -171,7 +161,7 @@ def with_unknown_members(_request: HttpRequest, answer: HttpResponse) -> HttpRes
 
 
 def _into_every_object(body: bytes) -> bytes:
-    """Text by text, so that numbers stay as they were written."""
+    """Work on the bytes, so that numbers stay as they were written."""
     made = bytearray()
     inside_text = escaped = False
     for place, byte in enumerate(body):

@@ -31,7 +31,7 @@ class Changing:
 
     @needs(Captures, limits=("partial_capture",))
     def test_captures_in_parts_add_up(self, stage: Stage) -> None:
-        """Two captures of a part each take the sum, and no more than is reserved is taken."""
+        """Two partial captures take their sum, and never more than is reserved."""
         payment = stage.reserved()
         first, second = stage.money(stage.due // 3), stage.money(stage.due // 4)
         stage.do(lambda payments: payments.capture(payment.payment_id, first, operation_id="capture:1"))
@@ -85,7 +85,7 @@ class Changing:
 
     @needs(Refunds, limits=("partial_refund",))
     def test_refunds_in_parts_add_up(self, stage: Stage) -> None:
-        """Two refunds of a part each give back the sum."""
+        """Two partial refunds give back their sum."""
         payment = stage.taken()
         first, second = stage.money(stage.due // 3), stage.money(stage.due // 4)
         _refund(stage, payment.payment_id, "refund:1", first)

@@ -1,4 +1,4 @@
-"""Lost answers: whatever is lost, before or after the gateway acted, one thing asked for moves money once."""
+"""Lost answers: whatever is lost, before or after the gateway acted, one request moves money once."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from prenopay.values.payments import Operation, Outcome, PaymentState
 __all__ = ["LostAnswers"]
 
 OPEN: Final = (FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER, FaultKind.UNREADABLE, FaultKind.STATUS_AFTER)
-"""After these the caller cannot know whether the gateway acted. (Half a body is to it as a lost answer.)"""
+"""After these the caller cannot know whether the gateway acted. (To the caller, half a body is a lost answer.)"""
 _NOT_YET_KNOWN: Final = frozenset({Outcome.UNKNOWN, Outcome.PENDING, Outcome.SUCCEEDED})
-"""What may be said of them: a provider that looks by itself may know already."""
+"""The outcomes that they may have: a provider that looks by itself may know already."""
 _MARGIN_SECONDS: Final = 1.0
 
 

@@ -58,7 +58,7 @@ class Mandates:
 
     @needs(StoresMandates, gateway=(StoredMethods,))
     def test_a_method_is_stored(self, stage: Stage) -> None:
-        """An order that asks for it leaves one active mandate, with what people call the method."""
+        """An order that asks for it leaves one active mandate, with a name that people know it by."""
         mandate = stored(stage)
 
         assert mandate.state is MandateState.ACTIVE

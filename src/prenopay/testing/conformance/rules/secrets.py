@@ -23,10 +23,10 @@ _SQLITE = "sqlite:///"
 
 
 class Secrets:
-    """Credentials are seen by the gateway alone, personal data by nobody who was not given it."""
+    """Only the gateway sees credentials, and only those who were given personal data see it."""
 
     def test_logs_show_nothing_secret(self, stage: Stage) -> None:
-        """At DEBUG, from any logger, with every field of every record."""
+        """No secret is logged: at DEBUG, by any logger, in any field of a record."""
         _live(stage)
 
         logging.getLogger(stage.provider.name).debug("the rule hears every logger")
@@ -34,7 +34,7 @@ class Secrets:
         assert _leaks(stage, stage.log) == []
 
     def test_values_and_events_show_nothing_secret(self, stage: Stage) -> None:
-        """In the ``repr`` of every public value, of the config and of events with their raw answers."""
+        """No secret is in the ``repr`` of a public value, of the config, or of an event with its raw answer."""
         _live(stage)
         shown: list[object] = [stage.config, stage.provider.limits, *stage.events]
         shown += [event.raw for event in stage.events]
@@ -45,7 +45,7 @@ class Secrets:
         assert _leaks(stage, map(repr, shown)) == []
 
     def test_errors_show_nothing_secret(self, stage: Stage) -> None:
-        """Not even when the gateway says back, as text, all that it was sent."""
+        """No secret is in an error, even when the gateway repeats all that it was sent."""
 
         def echo(request: HttpRequest) -> HttpResponse:
             said = f"refused: {dict(request.headers)} {request.url} {request.body.decode(errors='replace')}"
@@ -60,7 +60,7 @@ class Secrets:
         assert _leaks(stage, stage.log) == []
 
     def test_the_database_holds_no_credentials(self, stage: Stage) -> None:
-        """No credential of the account, no key of the host, in any table or in the file's bytes."""
+        """No credential of the account and no key of the host is in any table or in the file's bytes."""
         _live(stage)
 
         rows = _dump(stage)
@@ -72,7 +72,7 @@ class Secrets:
     def test_the_database_holds_no_token(self, stage: Stage) -> None:
         """Tokens of stored methods are sealed before they are written, and are seen nowhere else.
 
-        Where the payment that stored a method and the method have one name, the merchant gave it: it is no secret.
+        Where a token is also the name of the payment that stored it, the merchant chose it: it is no secret.
         """
         stored(stage)
         gateway = stage.gateway
@@ -135,7 +135,7 @@ def _file_of(stage: Stage) -> str:
 
 
 def _live(stage: Stage) -> None:
-    """Live through a purchase, its callbacks, a refund and a payout, as far as there are such things."""
+    """Make a purchase with its callbacks, a refund and a payout, as far as there are such things."""
     payment = stage.taken(payer=stage.gateway.payer())
     stage.deliver()
     if Refunds in type(stage.provider).__mro__:

@@ -84,7 +84,7 @@ _PATCHED: Final = {
     "SetInstrument": "set-instrument",
 }
 _FAILURES_MOST: Final = 5
-"""So many failed captures, or reversals, in a row lock the order until support opens it."""
+"""This many failed captures, or reversals, in a row lock the order until support opens it."""
 _SWISH_REVERSIBLE: Final = timedelta(days=396)
 """Thirteen months: after that Swish gives nothing back."""
 
@@ -142,7 +142,7 @@ class _Change:
 
 
 class Api:
-    """Answers merchants' calls; ``Refusal`` is raised for what cannot be."""
+    """Answers merchants' calls."""
 
     def __init__(self, register: Register, hosts: Hosts) -> None:
         """Answer from ``register``."""
@@ -229,7 +229,7 @@ class Api:
         """Make a payment order that is open for the payer."""
         order = self._register.new_order(merchant, request, version=version, user_agent=user_agent)
         if order.is_typed_by_staff and not merchant.has_moto:
-            raise no_agreement(why="The agreement has no payments that staff type.")
+            raise no_agreement(why="The agreement does not let staff type cards.")
         if order.text("paymentToken"):
             usable_token(self._register, merchant, request, TokenKind.PAYMENT)
         if not order.menu:
@@ -243,7 +243,7 @@ class Api:
     def _again(
         self, reference: str, field: str, duplicate: DuplicateAnswer | Literal["accept"] | None = None
     ) -> Callable[[Used, bool], EmulatorAnswer | None]:
-        """Return what the payee gets who used ``reference`` for anything before."""
+        """Return how a payee is answered who used ``reference`` before."""
         manner = duplicate or self._register.behaviour.duplicate_reference
 
         def again(used: Used, is_same: bool) -> EmulatorAnswer | None:  # noqa: FBT001 - read in place
@@ -361,7 +361,7 @@ class Api:
         return False
 
     def _allow(self, change: _Change) -> None:
-        """Fail ``change``, on the record, unless the order's sums and the acquirer allow it."""
+        """Refuse ``change``, and record the failure, unless the order's sums and the acquirer allow it."""
         order, kind = change.order, change.kind
         age = self._register.now() - change.purchase.transaction.created
         is_reversal = kind is TransactionKind.REVERSAL
@@ -444,7 +444,7 @@ class Api:
         return found[1]
 
     def _body(self, request: EmulatorRequest, *names: str) -> JsonObject:
-        """Return the first of the objects ``names`` in the body; others are refused."""
+        """Return the object under the first of ``names``; refuse members with any other name."""
         body = json_body(request)
         unknown = [key for key in body if key.lower() not in names]
         if unknown and self._register.behaviour.refuse_unknown_members:

@@ -1,4 +1,4 @@
-"""The emulator's switches: everything the gateway's documentation leaves open, or does in more than one way.
+"""The emulator's switches: all that the gateway's documentation leaves open, or describes in more than one way.
 
 The defaults are what the documentation says, and what real traffic shows where it says nothing.
 """
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class DuplicateAnswer(StrEnum):
-    """What a ``payeeReference`` that was used before gets. Only ``REPLAY`` is kind."""
+    """The answer to a ``payeeReference`` that was used before. Only ``REPLAY`` is lenient."""
 
     CONFLICT = "conflict"
     """409, and nothing happens."""
@@ -39,7 +39,7 @@ class DuplicateAnswer(StrEnum):
 
 
 class MissingVersion(StrEnum):
-    """What a request that names no API version gets."""
+    """The answer to a request that names no API version."""
 
     REFUSE = "refuse"
     """400, so that a client that forgot the header is caught."""
@@ -48,7 +48,7 @@ class MissingVersion(StrEnum):
 
 
 class Brand(StrEnum):
-    """Whose domain is in absolute links."""
+    """The domain in absolute links."""
 
     PAYEX = "payex.com"
     SWEDBANK_PAY = "swedbankpay.com"
@@ -56,19 +56,19 @@ class Brand(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsynchronousReversal:
-    """Reversals answer 202 and settle later; a failure shows without a reference, as it does in truth."""
+    """Reversals answer 202 and settle later; a failure shows without a reference, as at the real gateway."""
 
     after: timedelta = timedelta(days=2)
     succeeds: bool = True
 
 
 class DeclineChannel(StrEnum):
-    """How a declined charge is reported. The documents describe both, and say when of neither."""
+    """How a declined charge is reported. The documents describe both, but not when each is used."""
 
     FAILED_ORDER = "failed_order"
     """As an order that is ``Failed`` (docs: validate-status, status-models)."""
     PROBLEM = "problem"
-    """As a problem with its own HTTP status; the order's id is never told (docs: problems)."""
+    """As a problem with its own HTTP status; the order's id is never given (docs: problems)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class TrustlyCharge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLimits:
-    """How many failures of a card suspend it: in a day, in thirty days (docs: problems, MIT)."""
+    """How many failures of a card, in a day and in thirty days, suspend it (docs: problems, MIT)."""
 
     mastercard_daily: int = 10
     mastercard_monthly: int = 35
@@ -117,7 +117,7 @@ class Behaviour:
     stray_members: bool = False
     """Put ``paymentTokenGenerated: false`` into nodes of things that never happened."""
     noise: bool = False
-    """Add members, operations and history that no client has heard of."""
+    """Add members, operations and history that no client knows."""
     wallet_paid_is_short: bool = False
     """Google Pay and Click to Pay leave ``transactionType`` and the submitted amount out of ``paid``."""
     unknown_status: str = ""
@@ -138,11 +138,11 @@ class Behaviour:
 
     # Stored payment details
     missing_token_status: Literal[404, 400] = 404
-    """What a token that does not exist gets: 404 in the documents, 400 in older recordings."""
+    """The status for a token that does not exist: 404 in the documents, 400 in older recordings."""
     inactive_name: Literal["", "UnscheduledToken"] = ""
-    """The name in the problem of an inactive token; empty for the field's own. The one sample has another's."""
+    """The name in the problem of an inactive token; empty for the field's own. The one sample names another field."""
     unknown_payer: Literal["notfound", "empty"] = "notfound"
-    """What asking for the tokens of a payer without any gets: 404, or an empty list; not documented."""
+    """The answer about a payer without tokens: 404, or an empty list; not documented."""
     capital_types: bool = False
     """Write the types in ``paid.tokens`` with a capital; the samples do both."""
     one_click_suffix: Literal["Payment", "OneClick"] = "Payment"
@@ -156,7 +156,7 @@ class Behaviour:
     failed_type_is_bare: bool = False
     """Write only the last word of the problem's type in ``failed``, as one sample does."""
     duplicate_charge: DuplicateAnswer | Literal["accept"] | None = None
-    """What a repeated ``payeeReference`` of a charge gets; ``None``: as any other. Not documented.
+    """The answer to a repeated ``payeeReference`` of a charge; ``None``: as to any other. Not documented.
 
     ``"accept"`` does not notice, and charges once more.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,7 +19,7 @@ MONTH: Final = timedelta(days=30)
 _SEK, _NOK = frozenset({"SEK"}), frozenset({"NOK"})
 _ALL: Final = frozenset({"SEK", "NOK", "DKK", "EUR"})
 _OTHER_NAMES: Final = {"CreditAccount": "CreditAccount-CreditAccountSe"}
-"""Names that the gateway takes in requests for another of its own."""
+"""Other names that the gateway takes in requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +92,6 @@ class CardUsed:
     """Whether 3-D Secure asks the payer."""
     is_network_token: bool
 
-    def until(self, expiry: str) -> CardUsed:
-        """Return the card with another date."""
-        return replace(self, expiry=expiry)
-
-    def as_network_token(self) -> CardUsed:
-        """Return the card with a network token in its place."""
-        return replace(self, is_network_token=True)
-
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
@@ -151,10 +143,10 @@ TEST_CARDS: Final = (
     TestCard("4571994016401817", "Visa/Dankort"),
     TestCard("4571994016471869", "Visa/Dankort"),
 )
-"""All of them. Any other number might be somebody's, so it is refused before it is looked at twice."""
+"""All of them. Any other number might be a real card, so it is refused at once."""
 
 PLAIN_CARD: Final = TEST_CARDS[2]
-"""A Visa that 3-D Secure does not ask about: what is used when nobody says which."""
+"""A Visa that 3-D Secure does not ask about: the default card."""
 
 
 def find_card(number: str) -> TestCard | None:
@@ -210,7 +202,7 @@ CARD_WORDS: Final[dict[str, tuple[int, str, str]]] = {
     **dict.fromkeys(("acquirergatewayerror", "badgateway"), (502, "ACQUIRER_HOST_OFFLINE", "91")),
     "acquirergatewaytimeout": (504, "ACQUIRER_TIMEOUT", ""),
 }
-"""What can be said of a card without its holder there: word, HTTP status, cause, response code (docs: problems)."""
+"""How a card can be declined without its holder: word, HTTP status, cause, response code (docs: problems)."""
 _SWISH_BY_DESCRIPTION: Final = {"RF07": "swishdeclined", "TM01": "swishtimeout", "BANKIDCL": "bankidcancelled"}
 _SWISH: Final = {
     "bankidcancelled": (409, "BankID was cancelled"),
@@ -219,11 +211,6 @@ _SWISH: Final = {
     "usercancelled": (403, "Cancelled in the app"),
 }
 _COMPONENT: Final = FieldProblem("Component", "pospay-ecommerce-financial-service")
-
-
-def is_magic_amount(amount: int) -> bool:
-    """Say whether a card payment of this amount is declined on purpose."""
-    return amount_decline(amount) is not None
 
 
 def card_decline(amount: int, card: CardUsed, *, failures: Sequence[datetime], now: datetime) -> JsonObject | None:
@@ -245,7 +232,7 @@ def card_decline(amount: int, card: CardUsed, *, failures: Sequence[datetime], n
 
 
 def amount_decline(amount: int) -> JsonObject | None:
-    """Return why the acquirer declines this amount, or ``None``, whatever the card has been through."""
+    """Return why the acquirer declines this amount, or ``None``, without regard to the card's history."""
     if amount == _SUSPENDED_BY:
         return card_refusal("authenticationrequired")
     if amount == _DO_NOT_RETRY:
@@ -261,7 +248,7 @@ def amount_decline(amount: int) -> JsonObject | None:
 
 
 def card_refusal(word: str) -> JsonObject:
-    """Return the problem that the documents name ``word``; raises ``KeyError`` for a word of nobody's."""
+    """Return the problem that the documents name ``word``; raises ``KeyError`` for an unknown word."""
     status, cause, response = CARD_WORDS[word]
     coded = FieldProblem(cause, f"response-code: {response}")
     match word:

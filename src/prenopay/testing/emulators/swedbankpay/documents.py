@@ -1,4 +1,4 @@
-"""A payment order as it is answered: its members, the parts behind links, what can be done with it now; by version."""
+"""A payment order as JSON, by version: its members, the parts behind links, and what can be done with it now."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Hosts:
         return frozenset(self._branded(host, brand) for host in (self.api, self.page) for brand in Brand)
 
     def origins(self, request: EmulatorRequest, brand: Brand) -> tuple[str, str]:
-        """Return the origins of API and page links: on a socket, where the caller reached us."""
+        """Return the origins of API and page links: on a socket, the origin that the caller used."""
         if urlsplit(request.origin).netloc not in self.all():
             return request.origin, request.origin
         return f"https://{self._branded(self.api, brand)}", f"https://{self._branded(self.page, brand)}"
@@ -90,7 +90,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """How one answer shows an order: in which version, with which origins in its links, and what expanded."""
+    """How one answer shows an order: in which version, with which origins in its links, and which parts expanded."""
 
     version: str
     behaviour: Behaviour
@@ -221,7 +221,7 @@ def _operations(order: PaymentOrder, view: View) -> list[JsonObject]:
 
 
 def _offered(order: PaymentOrder) -> list[str]:
-    """Return what can be done with the order now: a rel that is missing means that it cannot."""
+    """Return what can be done with the order now: a rel that is missing cannot be done."""
     if order.is_charge and order.status is Status.INITIALIZED:
         return []
     pages = _pages(order)
@@ -344,7 +344,7 @@ def _cancelled(order: PaymentOrder, behaviour: Behaviour) -> JsonObject:
 def _moved(
     order: PaymentOrder, kind: TransactionKind, behaviour: Behaviour
 ) -> tuple[JsonObject, TransactionRecord | None]:
-    """Return what is said of the latest movement of ``kind``, and that movement."""
+    """Return the members about the latest movement of ``kind``, and that movement."""
     latest = next((entry for entry in reversed(order.transactions) if entry.kind is kind), None)
     if order.purchase is None or latest is None:
         return {}, None

@@ -102,13 +102,13 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
 
     @property
     def orders(self) -> tuple[OrderRecord, ...]:
-        """Every order as it stands, in the order of creation."""
+        """Every order as it is now, in the order of creation."""
         with self._register.lock:
             self._register.settle()
             return tuple(record_of(self._register, order) for order in self._register.orders.values())
 
     def order(self, order: str) -> OrderRecord:
-        """Return one order as it stands."""
+        """Return one order as it is now."""
         with self._register.lock:
             return record_of(self._register, self._register.find(order))
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from prenopay.ports import HttpRequest
 from prenopay.provider import Environment, Secret
 from prenopay.providers.swedbankpay import RepeatedReference, SwedbankPay
+from prenopay.testing.callbacks import CallbackQueue
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,
@@ -29,6 +30,7 @@ from prenopay.testing.emulators.swedbankpay import (
     TokenKind,
     TransactionKind,
 )
+from prenopay.testing.faults import FaultPlan
 from prenopay.testing.gateway import (
     Asked,
     Behaviours,
@@ -69,7 +71,7 @@ _DECLINES: Final = ("acquirerinsufficientfunds", "acquirererrordonotretry", "acq
 _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not card.is_network_token)
 _PLAIN: Final = tuple(card for card in TEST_CARDS if not card.is_challenged and card.brand in {"Visa", "MasterCard"})
 _REVERSAL_TAKES: Final = 400_000
-"""Seconds, at most, until a reversal that was only accepted is there: days, as some instruments take."""
+"""The most seconds until an accepted reversal is done: days, as with some instruments."""
 _DONE: Final = frozenset({200, 201, 202})
 _MOVES: Final = {
     TransactionKind.AUTHORIZATION: "authorize",
@@ -91,19 +93,15 @@ class SwedbankPayGateway(
     """Swedbank Pay. Accounts belong to the emulator's merchants in turn, in the order in which they are asked for."""
 
     def __init__(
-        self,
-        emulator: SwedbankPayEmulator | None = None,
-        *,
-        clock: VirtualClock | None = None,
-        seed: int = 0,
+        self, emulator: SwedbankPayEmulator | None = None, *, clock: VirtualClock | None = None, seed: int = 0
     ) -> None:
         """Speak for ``emulator``, or for a new one with two merchants, ``clock`` and ``seed``."""
         self.emulator: SwedbankPayEmulator = emulator or SwedbankPayEmulator(
             clock=clock, seed=seed, merchants=MERCHANTS
         )
-        self.clock = self.emulator.clock
-        self.faults = self.emulator.faults
-        self.callbacks = self.emulator.callbacks
+        self.clock: VirtualClock = self.emulator.clock
+        self.faults: FaultPlan = self.emulator.faults
+        self.callbacks: CallbackQueue = self.emulator.callbacks
         self._hosts = frozenset(self.emulator.mounts)
         self._accounts: list[str] = []
         self._repeated = RepeatedReference.UNKNOWN
@@ -179,7 +177,7 @@ class SwedbankPayGateway(
             self.emulator.cancel(payment)
 
     def unanswered(self) -> tuple[str, ...]:
-        """Return the orders of which bank or app still waits for an answer."""
+        """Return the orders for which bank or app still waits for an answer."""
         return tuple(order.id for order in self.emulator.orders if order.open_attempts)
 
     def answers(self, payment: str, chance: Random) -> bool:
@@ -195,10 +193,7 @@ class SwedbankPayGateway(
         """Return what each order adds up to."""
         return {
             name: Totals(
-                authorized=each.authorized,
-                captured=each.captured,
-                refunded=each.reversed,
-                cancelled=each.cancelled,
+                authorized=each.authorized, captured=each.captured, refunded=each.reversed, cancelled=each.cancelled
             )
             for name, each in self.emulator.books().items()
         }
@@ -281,12 +276,12 @@ class SwedbankPayGateway(
         return None if totals is None else totals.captured - totals.refunded
 
     def failed_back(self) -> set[str]:
-        """Return the orders of which a reversal failed later."""
+        """Return the orders with a reversal that failed later."""
         orders = self.emulator.orders
         return {order.id for order in orders if TransactionKind.REVERSAL in order.failed_operations}
 
     def methods_by_payment(self) -> Counter[str]:
-        """Return how many tokens each order made that can still be charged."""
+        """Return, for each order, how many of the tokens it made can still be charged."""
         return Counter(token.made_by for token in self.emulator.tokens() if token.is_active)
 
     # Stored methods
@@ -334,12 +329,7 @@ class SwedbankPayGateway(
 
     def _post_by_hand(self, payment: str, what: str, amount: int) -> bool:
         self._by_hand += 1
-        body = {
-            "description": "by hand",
-            "amount": amount,
-            "vatAmount": 0,
-            "payeeReference": f"HAND{self._by_hand}",
-        }
+        body = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": f"HAND{self._by_hand}"}
         return self._asks_by_hand("POST", payment, f"{payment}/{what}", {"transaction": body})
 
     def _asks_by_hand(self, method: str, payment: str, path: str, body: dict[str, object]) -> bool:
@@ -356,7 +346,7 @@ class SwedbankPayGateway(
                 ),
                 body=json.dumps(body).encode(),
                 origin=f"https://{next(iter(self.emulator.mounts))}",
-            ),
+            )
         )
         return isinstance(outcome, EmulatorAnswer) and outcome.status in _DONE
 
@@ -383,12 +373,12 @@ class SwedbankPayGateway(
         self._repeated = RepeatedReference.REFUSED if refused else RepeatedReference.UNKNOWN
 
     def calm(self) -> None:
-        """Say statuses again that everybody knows."""
+        """Use known statuses again."""
         self.emulator.behaviour = replace(self.emulator.behaviour, unknown_status="")
 
     @property
     def hides_status(self) -> bool:
-        """Whether it says a status that nobody knows."""
+        """Whether it uses an unknown status."""
         return bool(self.emulator.behaviour.unknown_status)
 
     @property

@@ -146,7 +146,7 @@ class TransactionKind(StrEnum):
 
 
 class AttemptState(StrEnum):
-    """How one try of the payer's stands."""
+    """The state of one try to pay."""
 
     OPEN = "open"
     PAID = "paid"

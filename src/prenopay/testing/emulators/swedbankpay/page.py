@@ -25,18 +25,13 @@ from prenopay.testing.emulators.swedbankpay.cards import (
     TEST_CARDS,
     Instrument,
     TestCard,
+    amount_decline,
     find_card,
     is_good_until,
-    is_magic_amount,
     swish_decline,
 )
 from prenopay.testing.emulators.swedbankpay.orders import Attempt, PaymentOrder, Status, TokenRecord
-from prenopay.testing.emulators.swedbankpay.payer import (
-    Payer,
-    PayerAnswer,
-    PayerResult,
-    is_swedish_mobile,
-)
+from prenopay.testing.emulators.swedbankpay.payer import Payer, PayerAnswer, PayerResult, is_swedish_mobile
 from prenopay.testing.emulators.swedbankpay.register import PAGE_PATH, Register
 from prenopay.testing.emulators.swedbankpay.tokens import asks_consent, stored_choices
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_list, write_json
@@ -74,7 +69,7 @@ _FIELDS: Final = {
         "Write a Swedish mobile number, such as 073-900 00 01.",
     ),
 }
-"""What is typed on the page: label, hint, and what is said where it is wrong."""
+"""What is typed on the page: label, hint, and the message where it is wrong."""
 _ENGLISH: Final = Language("en", {})
 _SWEDISH: Final = swedish(__package__ or "")
 
@@ -509,7 +504,7 @@ def _card_fields(visit: _Visit, query: dict[str, str], error: str) -> Html:
     return html(
         '{staff}{magic}{number}<div class="pair">{expiry}{code}</div>',
         staff=html(staff, say=say) if order.is_typed_by_staff else None,
-        magic=_magic_note(visit, visit.price) if is_magic_amount(order.amount) else None,
+        magic=_magic_note(visit, visit.price) if amount_decline(order.amount) else None,
         number=_field(say, "pan", _spaced(card), error),
         expiry=_field(say, "expiry", f"{card.expiry[:3]}{card.expiry[-2:]}", error),
         code=_field(say, "cvc", card.cvc, error),
@@ -528,7 +523,7 @@ def _magic_note(visit: _Visit, what: str) -> Html:
 
 
 def _field(say: Language, name: str, value: str, error: str) -> Html:
-    """Return a field with its label; one that is wrong is empty: no number that was typed comes back."""
+    """Return a field with its label; one that is wrong is empty: a number that was typed never comes back."""
     (label, hint, wrong), is_wrong, is_phone = _FIELDS[name], error == name, name == "msisdn"
     told = " ".join([f"{name}-hint"] * bool(hint) + [f"{name}-error"] * is_wrong)
     keeps = not is_wrong or name in {"expiry", "cvc"}  # these are the test card's, and say nothing

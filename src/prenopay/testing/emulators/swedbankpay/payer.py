@@ -69,7 +69,7 @@ class TrustlyAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayerResult:
-    """How the order stands after what the payer did.
+    """The order's state after what the payer did.
 
     ``problem`` is the type of the failed attempt's problem, ``next_url`` where the browser goes now
     (empty while it stays on the payment page).
@@ -183,7 +183,7 @@ class Payer:
             found = self._register.find(order)
             attempt = next((entry for entry in found.open_attempts if entry.is_by_merchant), None)
             if attempt is None:
-                message = f"{found.id} is no charge that waits for its bank"
+                message = f"{found.id}: no charge waits for its bank"
                 raise ControlRefused(message)
             _end_account(self._register, found, attempt, answer)
             return found.status
@@ -352,7 +352,7 @@ def _charge_card(register: Register, order: PaymentOrder, attempt: Attempt, card
 
 
 def _kept_away(register: Register, payee_id: str, card: CardUsed) -> JsonObject | None:
-    """Return why the gateway does not even ask."""
+    """Return why the gateway does not even ask the acquirer, if so."""
     if register.reattempts.is_blocked(payee_id, card, register.now()):
         return card_refusal("acquirererrordonotretry")
     windows = register.reattempts.windows(payee_id, card, register.behaviour.attempt_limits, register.now())
@@ -376,7 +376,7 @@ def _end_account(register: Register, order: PaymentOrder, attempt: Attempt, answ
 
 
 def end_attempts(register: Register, order: PaymentOrder) -> list[Attempt]:
-    """End what is still open; returns what that was."""
+    """End the tries that are still open, and return them."""
     ended = order.open_attempts
     for attempt in ended:
         attempt.state, attempt.ended = AttemptState.ABORTED, register.now()

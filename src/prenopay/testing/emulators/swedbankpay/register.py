@@ -83,7 +83,7 @@ class Vault:
 
 
 class Reattempts:
-    """The failures of every card at every payee, the schemes' limits, and cards that are kept away.
+    """The failures of every card at every payee, the schemes' limits, and blocked cards.
 
     The counts are the gateway's own (docs: problems, "Do Not Try Again & Excessive Reattempts"): per agreement
     and card number, so that another token for the same card changes nothing.
@@ -99,7 +99,7 @@ class Reattempts:
         return self._failures.setdefault((payee_id, card.masked), [])
 
     def fail(self, payee_id: str, card: CardUsed, now: datetime, *, blocks: bool) -> None:
-        """Count a failure; one that ``blocks`` keeps the card away for thirty days."""
+        """Count a failure; one that ``blocks`` blocks the card for thirty days."""
         self.failures(payee_id, card).append(now)
         if blocks:
             self._blocked[payee_id, card.masked] = now + MONTH
@@ -228,7 +228,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRecord:
-    """One payment order as it stands."""
+    """One payment order as it is now."""
 
     id: str
     operation: str
@@ -254,7 +254,7 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeRecord:
-    """One charge of a token as it stands. ``problem`` is the type of what declined it."""
+    """One charge of a token as it is now. ``problem`` is the type of what declined it."""
 
     order: str
     operation: str
@@ -272,7 +272,7 @@ class ChargeRecord:
 
 
 def record_of(register: Register, order: PaymentOrder) -> OrderRecord:
-    """Return the order as a value; its page may be closed because time went by."""
+    """Return the order as a value; its page may be closed because its time is over."""
     is_open = not order.is_charge and not register.page_has_expired(order)
     return snapshot(
         OrderRecord,

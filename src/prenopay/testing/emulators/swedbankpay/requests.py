@@ -49,7 +49,7 @@ _INSTRUMENTS: Final = list_of(_INSTRUMENT)
 _ITEM_TYPES: Final = ("PRODUCT", "SERVICE", "SHIPPING_FEE", "PAYMENT_FEE", "DISCOUNT", "VALUE_CODE", "OTHER")
 _MAY_BE_NEGATIVE: Final = frozenset({"PAYMENT_FEE", "DISCOUNT", "VALUE_CODE"})
 _said: Final = text(longest=2000)
-"""Any text; those without a documented bound get this one."""
+"""Any text; fields without a documented bound get this one."""
 _blank: Final = text(longest=2000, may_be_empty=True)
 _email: Final = text(pattern=r"[^@\s]+@[^@\s]+")
 _msisdn: Final = text(pattern=r"\+[0-9]{8,15}")
@@ -220,7 +220,7 @@ ARCHIVERS: Final = {
     "online": ArchivedBy.SWEDBANK_PAY,
     "tokenissuer": ArchivedBy.TOKEN_ISSUER,
 }
-"""Who says so → who is named: the documents list other words in requests than in answers."""
+"""The word in a request → the word in answers: the documents list different ones."""
 
 
 def _archiver(path: str, value: object) -> Iterator[Breach]:
@@ -237,7 +237,7 @@ RENAME: Final[Table] = {"displayName": must(_said)}
 
 
 def between_order_fields(order: JsonObject, *, version: str) -> Iterator[Breach]:
-    """Yield what is wrong between the fields of a create request that are right one by one."""
+    """Yield the contradictions between the fields of a create request that are each right alone."""
     yield from between_items(order, path="PaymentOrder")
     if order.get("operation") in CHARGES:
         return
@@ -245,7 +245,7 @@ def between_order_fields(order: JsonObject, *, version: str) -> Iterator[Breach]
     if not urls.get("cancelUrl") and not urls.get("paymentUrl"):
         why = "A redirect page needs cancelUrl, a seamless view needs paymentUrl; one of them must be given."
         yield Breach("PaymentOrder.Urls.CancelUrl", why)
-    # Whoever stores, or pays with what is stored, must say whose it is (docs: payer, token-handling).
+    # An order that stores, or is paid with what is stored, must name the payer (docs: payer, token-handling).
     if not (as_object(order.get("payer")) or {}).get("payerReference"):
         for name in filter(order.get, (*GENERATE.values(), "paymentToken")):
             yield Breach(f"PaymentOrder.{pascal(name)}", "It needs Payer.PayerReference.")

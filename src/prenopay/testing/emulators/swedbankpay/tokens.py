@@ -1,4 +1,4 @@
-"""Stored payment details: how orders make and offer tokens, how merchants read and end them, what befalls them."""
+"""Stored payment details: how orders make and offer tokens, how merchants read and end them, what happens to them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _OF_PAYER: Final = ("payerownedtokens", "payerownedpaymenttokens")
 """The second is in a sample's links (docs: network-tokenization)."""
 _OF_KIND: Final = {f"{kind.value}tokens": kind for kind in TokenKind}
 TOKEN_PATHS: Final = frozenset({*_OF_PAYER, *_OF_KIND})
-"""What comes below payment orders for the older API, in lower case: their case does not count."""
+"""The older API's paths below payment orders, in lower case: their case does not matter."""
 _MENU_MOST: Final = 3
-"""So many stored cards are shown to a payer (docs: one-click-payments)."""
+"""The most stored cards that a payer is shown (docs: one-click-payments)."""
 _ISSUER: Final = "Emulated bank"
 
 
@@ -50,7 +50,7 @@ def asks_consent(order: PaymentOrder) -> bool:
 
 
 def stored_choices(register: Register, order: PaymentOrder) -> tuple[TokenRecord, ...]:
-    """Return what the page offers the payer of what is stored: the named one, or the newest."""
+    """Return the stored methods that the page offers the payer: the named one, or the newest."""
     payee_id, payer, wanted = order.merchant.payee_id, order.payer_reference, order.text("paymentToken")
     if wanted:
         named = register.vault.find(payee_id, wanted, TokenKind.PAYMENT)
@@ -123,7 +123,7 @@ def _active(register: Register, merchant: Merchant, token: str, kind: TokenKind)
 
 
 class TokenApi:
-    """Answers both APIs; raises ``Refusal`` for what cannot be."""
+    """Answers both APIs; raises ``Refusal``."""
 
     def __init__(self, register: Register, hosts: Hosts) -> None:
         """Work on ``register``."""
@@ -236,7 +236,7 @@ def _owned_token(stored: TokenRecord, origin: str, *, linked: bool) -> JsonObjec
 
 
 def _deleted_token(stored: TokenRecord) -> JsonObject:
-    """Return what deleting one token answers: for each kind another shape."""
+    """Return the answer to deleting one token: each kind has another shape."""
     if stored.kind is TokenKind.RECURRENCE:
         return {"token": stored.token, "isDeleted": True}
     return {"paymentToken" if stored.kind is TokenKind.PAYMENT else "token": stored.token, **_owned_members(stored)}
@@ -277,7 +277,7 @@ def _payer_tokens(
 
 
 def _payer_token(stored: TokenRecord, origin: str, behaviour: Behaviour, *, part: str = "") -> JsonObject:
-    """Return one token; ``part`` is what was changed. Its id then leaves out where payers live, as the samples do."""
+    """Return one token; ``part`` is what was changed. Its id then lacks the path of payers, as in the samples."""
     path = _path(stored, behaviour)
     return {
         "id": f"{path.removeprefix(PAYERS_PATH)}/{part}" if part else path,
@@ -358,7 +358,7 @@ def card_typed(number: str, expiry: str, register: Register, error: type[Control
 
 
 class TokenKeeper:
-    """Changes what is stored, and what will be said of it; raises ``ControlRefused`` where nobody could."""
+    """Changes what is stored, and plans declines; raises ``ControlRefused`` for what nobody could do."""
 
     _register: Register
     merchants: tuple[Merchant, ...]
@@ -388,11 +388,11 @@ class TokenKeeper:
             return self._register.vault.keep(replace(self._kept(token), archived_by=by, archive_reason=reason))
 
     def expire_card(self, token: str) -> TokenRecord:
-        """Let the card behind a token have expired last month."""
+        """Make the card behind a token have expired last month."""
         with self._register.lock:
             stored, card = self._with_card(token)
             last_month = self._register.now().replace(day=1) - timedelta(days=1)
-            return self._register.vault.keep(replace(stored, card=card.until(f"{last_month:%m/%Y}")))
+            return self._register.vault.keep(replace(stored, card=replace(card, expiry=f"{last_month:%m/%Y}")))
 
     def replace_card(self, token: str, pan: str, expiry: str) -> TokenRecord:
         """Put the card that the issuer sent instead behind a network token, without telling anybody.
@@ -407,8 +407,8 @@ class TokenKeeper:
                     "store one of the test cards whose is_network_token is true"
                 )
                 raise ControlRefused(message)
-            new = card_typed(pan, expiry, self._register, ControlRefused).as_network_token()
-            return self._register.vault.replace_card(stored, new)
+            new = card_typed(pan, expiry, self._register, ControlRefused)
+            return self._register.vault.replace_card(stored, replace(new, is_network_token=True))
 
     def decline_next_charge(
         self, problem: str = "acquirerinsufficientfunds", *, channel: DeclineChannel | None = None, times: int = 1

@@ -160,7 +160,7 @@ class Api:
         return register.once((kind, name), request, make, again)
 
     def _caller(self, request: EmulatorRequest) -> SwishMerchant:
-        """Return whose certificate it is; one that is good but of nobody with an agreement gets 401."""
+        """Return whose certificate it is; a good one of somebody without an agreement gets 401."""
         caller = self._register.merchants.get(request.client_name)
         if caller is None:
             raise Refusal(401)

@@ -93,7 +93,7 @@ class IssuedCertificate:
 class SwishAuthority:
     """A certificate authority of its own, in memory: nothing it makes is valid anywhere else.
 
-    Keys of one size are made once a process and lent to every number (making 4096 bits takes seconds);
+    A process makes one key of each size and lends it to every number (making 4096 bits takes seconds);
     ``issue(…, own_key=True)`` makes a new one. Nothing stays on disk.
     """
 
@@ -117,7 +117,7 @@ class SwishAuthority:
 
     @property
     def server_root_pem(self) -> bytes:
-        """The root to trust when calling the emulator: another one, as in truth."""
+        """The root to trust when calling the emulator: not the merchants' root, as with the real Swish."""
         return _pem(self._server_root)
 
     @property
@@ -182,13 +182,13 @@ class SwishAuthority:
         context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1_2, most
         load_pair(context, certificate, key)
         if client_certificate:
-            # Only the root: a caller who leaves the intermediates out leads nowhere.
+            # Only the root: a chain without its intermediates cannot be verified.
             context.load_verify_locations(cadata=self.root_pem.decode())
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
     def server_pair(self, *, hosts: Iterable[str] = ("localhost", "127.0.0.1")) -> tuple[bytes, bytes]:
-        """Return certificate and key as PEM for a server that those who trust ``server_root_pem`` believe."""
+        """Return certificate and key as PEM for a server; who trusts ``server_root_pem`` trusts it."""
         names = [_general_name(host) for host in hosts]
         key = _new_authority_key()
         begins = self._now - timedelta(days=1)
@@ -214,7 +214,7 @@ class SwishAuthority:
         issuer: x509.Certificate | None = None,
         by: ec.EllipticCurvePrivateKey | None = None,
     ) -> x509.Certificate:
-        """Return an authority's certificate; without an ``issuer`` it is its own."""
+        """Return an authority's certificate, self-signed without an ``issuer``."""
         begins = self._now - timedelta(days=1)
         ends = begins + _AUTHORITY_LIVES
         is_ca = (x509.BasicConstraints(ca=True, path_length=None), True)
@@ -230,7 +230,7 @@ class SwishAuthority:
         begins: datetime | None = None,
         ends: datetime | None = None,
     ) -> x509.Certificate:
-        """Return a leaf with the extensions of the test bundle's, and no others: no KeyUsage, no EKU."""
+        """Return a leaf with the extensions of the test bundle, and no others: no KeyUsage, no EKU."""
         begins = begins or self._now - timedelta(days=1)
         policy = x509.CertificatePolicies([x509.PolicyInformation(_POLICY, None)])
         subject, ends = _name(number, organisation), ends or begins + _VALID
@@ -256,7 +256,7 @@ def _builder(
     ends: datetime,
     *extensions: tuple[x509.ExtensionType, bool],
 ) -> x509.CertificateBuilder:
-    """Return a certificate to be signed; without an ``issuer`` it is its own."""
+    """Return a certificate to be signed, by itself without an ``issuer``."""
     own = x509.SubjectKeyIdentifier.from_public_key(key)
     above = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value if issuer else own
     built = (
@@ -309,7 +309,7 @@ _MAKING: Final = threading.Lock()
 
 @functools.cache
 def _lent_key(size: int, _: KeyPurpose) -> rsa.RSAPrivateKey:
-    """Return the key that this process lends: what signs payouts has another than what speaks TLS."""
+    """Return the key that this process lends: signing payouts takes another than TLS."""
     return _new_key(size)
 
 
@@ -318,7 +318,7 @@ def _new_key(size: int) -> rsa.RSAPrivateKey:
 
 
 def _new_authority_key() -> ec.EllipticCurvePrivateKey:
-    """Make an authority's key: elliptic and quick, because only the kind of the leaves' keys matters to anybody."""
+    """Make an authority's key: elliptic and quick, because only the kind of the leaves' keys matters."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
@@ -328,7 +328,7 @@ def _private_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def load_pair(context: ssl.SSLContext, certificates_pem: bytes, key_pem: bytes) -> None:
-    """Have ``context`` present the certificates: ``ssl`` reads files only, so there is one for a moment."""
+    """Have ``context`` present the certificates: ``ssl`` reads only files, so there is one for a moment."""
     descriptor, name = tempfile.mkstemp(suffix=".pem")  # made with mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -345,8 +345,8 @@ def is_payout_signature(key: rsa.RSAPublicKey, payload: bytes, signature: str) -
     """Say whether ``signature`` (base64) is Swish's double hash of ``payload``.
 
     That is RSASSA-PKCS1-v1_5 with SHA-512 over the 64 bytes of SHA-512 over the payload: the digest is
-    hashed again. The guide is short on it (MSS user guide 2.0, §11.2); four clients that the simulator
-    accepts do it so. A signature over the payload itself, or over a bare digest, is refused.
+    hashed again. The guide says little about it (MSS user guide 2.0, §11.2); four clients that the simulator
+    accepts do it this way. A signature over the payload itself, or over a bare digest, is refused.
     """
     try:
         signed = base64.b64decode(signature, validate=True)

@@ -1,4 +1,4 @@
-"""The emulator's switches: everything about Swish that its texts leave open, or that was seen in more than one way.
+"""The emulator's switches: all that Swish's texts leave open, or that was seen in more than one way.
 
 The defaults are strict and like production: the payer must act, numbers must belong to the caller's
 certificate, refunds are compared with the payment. ``MSS`` behaves as Getswish's own simulator does.
@@ -6,7 +6,6 @@ certificate, refunds are compared with the payment. ``MSS`` behaves as Getswish'
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -84,7 +83,7 @@ class RemainingStyle(StrEnum):
 
 
 class CallbackAddresses(StrEnum):
-    """Which ``callbackUrl`` is taken."""
+    """Which ``callbackUrl`` is accepted."""
 
     HTTPS = "https"
     """``https://``, on any port."""
@@ -105,10 +104,6 @@ class MessageSigns(Enum):
     WIDE = (rf"[{_LETTERS}À-ÿ :;.,?!()\"=#$%&*+/<'@^¡¢£€¥¿Š§šŽžŒœŸ-]*",) * 2
     """A newer copy of the developer site."""
 
-    def allow(self, message: str, *, payment: bool) -> bool:
-        """Say whether every character is allowed."""
-        return re.fullmatch(self.value[0 if payment else 1], message) is not None
-
 
 class ReferenceSigns(Enum):
     """What a merchant's own reference may look like."""
@@ -117,10 +112,6 @@ class ReferenceSigns(Enum):
     """MSS user guide 2.0."""
     DEVELOPER_SITE = r"[A-Za-z0-9 \-_.+*/]{1,36}"
 
-    def allow(self, reference: str) -> bool:
-        """Say whether the reference is allowed."""
-        return re.fullmatch(self.value, reference) is not None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
@@ -128,7 +119,7 @@ class Behaviour:
 
     # Requests
     numbers_are_checked: bool = True
-    """403 PA01 unless the merchant's number is the certificate's; what others made cannot be seen."""
+    """403 PA01 unless the merchant's number is the certificate's; the objects of others cannot be seen."""
     minimum_amount: Decimal = Decimal("0.01")
     """Older texts say 1.00 (MSS user guide 2.0, tips); below it is AM06."""
     payout_ceiling: Decimal = Decimal(150_000)
@@ -140,12 +131,12 @@ class Behaviour:
     unknown_members: Literal["refuse", "ignore"] = "refuse"
     """400 for a member that no text names, so that a typo is caught. ``null`` always counts as absent."""
     identical_repeat: Literal["RP09", "replay"] = "RP09"
-    """What the same ``instructionUUID`` with the same body gets; ``replay`` is the first answer again."""
+    """The answer to the same ``instructionUUID`` with the same body; ``replay`` is the first answer again."""
     refund_in_progress: Literal["RP09", "RF09"] = "RP09"
-    """What the UUID of a refund that is not yet final gets."""
+    """The answer to the UUID of a refund that is not final yet."""
     errors_listed: Literal["all", "first"] = "all"
     field_error_code: str = "PA01"
-    """For fields whose code no text tells: ageLimit, payerSSN's form, callbackIdentifier."""
+    """For fields whose code is in no text: ageLimit, payerSSN's form, callbackIdentifier."""
     message_codes: bool = True
     """A message that is exactly a code makes that failure happen (MSS user guide 2.0, §5.4, §8.5)."""
     one_open_request_per_payer: bool = True
@@ -153,11 +144,11 @@ class Behaviour:
     refunds_are_linked: bool = True
     """Compare refunds with the payment (RF02, RF03, RF04, RF06, RF08); the simulator takes any reference."""
     refund_pause: timedelta = timedelta(0)
-    """Refunds that come closer than this get 429; Getswish asks for one second."""
+    """Refunds closer together than this get 429; Getswish asks for one second."""
 
     # What the payer does, and when it is too late
     pays_itself_after: timedelta | None = None
-    """Without a payer: what the simulator does after four seconds."""
+    """Every request is paid after this time, without a payer; the simulator does it after four seconds."""
     payer_may_act_for: timedelta = timedelta(minutes=3)
     gives_up_after: timedelta = timedelta(minutes=5, seconds=30)
     """Then the request ends as TM01; between the two it is open, and nobody can pay it."""
@@ -196,7 +187,7 @@ class Behaviour:
     payout_signers: Literal["any", "signing_only"] = "any"
     """Whether a merchant's TLS certificate may sign payouts."""
     payout_parameter_status: Literal[400, 403, 422] = 422
-    """With which status payouts say PA01; no text shows it."""
+    """The status of PA01 for payouts; no text shows it."""
     bad_signature: Literal["PA01", "401"] = "PA01"
     payee_ssn_required: bool = True
 

@@ -36,7 +36,7 @@ def document_of(item: Item, behaviour: Behaviour) -> JsonObject:
 
 
 def _common(item: Item, behaviour: Behaviour, payer: str, payee: str, dates: DateStyle) -> JsonObject:
-    """Return the members that all three have; a payment's error says nothing of the call."""
+    """Return the members that all three have; the text of a payment's error does not depend on the call."""
     call = Call.REFUND if isinstance(item, Refund) else Call.PAYOUT if isinstance(item, Payout) else None
     return {
         "paymentReference": item.payment_reference,

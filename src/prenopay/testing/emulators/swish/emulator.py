@@ -92,16 +92,12 @@ class Presenting:
         return self._emulator.handle(replace(request, client_name=self._number))
 
     def settle(self) -> None:
-        """Let happen what was due by now."""
+        """Do what is due by now."""
         self._emulator.settle()
 
 
 class PhoneFace(Presenting):
     """What needs no certificate: the phone's pages, QR codes, and the control API."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        """Show ``emulator``."""
-        super().__init__(emulator, "")
 
     def handle(self, request: EmulatorRequest) -> Outcome:
         """Act on one call; what needs a certificate is served on another port."""
@@ -158,7 +154,7 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
 
     @property
     def authority(self) -> SwishAuthority:
-        """Whose certificates are good here; made when it is first wanted."""
+        """The authority whose certificates are accepted here; made when it is first needed."""
         with self._register.lock:
             if self._authority is None:
                 self._authority = SwishAuthority()
@@ -171,21 +167,17 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
 
     def mounts_for(self, number: str) -> dict[str, Emulator]:
         """Return the hosts, with calls as if they presented the certificate of ``number``; empty for none."""
-        return dict.fromkeys((*API_HOSTS, *QR_HOSTS), self.presenting(number))
-
-    def presenting(self, number: str) -> Presenting:
-        """Return this emulator as one sees it who presents the certificate of ``number``."""
-        return Presenting(self, number)
+        return dict.fromkeys((*API_HOSTS, *QR_HOSTS), Presenting(self, number))
 
     @property
     def phone(self) -> PhoneFace:
         """Its pages, QR codes and control API alone: what is served without client certificates."""
-        return PhoneFace(self)
+        return PhoneFace(self, "")
 
     # What banks and Swish's people do
 
     def fail_next_charge(self, code: str = "RF07") -> None:
-        """Let the next charge on a consent end with ``code``, once."""
+        """End the next charge on a consent with ``code``, once."""
         self._register.next_charge_code = code
 
     def enrol(self, *members: SwishMerchant | SwishPayer) -> None:
@@ -205,7 +197,7 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
 
     @property
     def payments(self) -> tuple[PaymentRecord, ...]:
-        """Every payment request as it stands, in the order of creation."""
+        """Every payment request as it is now, in the order of creation."""
         return self._records(payment_record, self._register.payments)
 
     @property
@@ -229,7 +221,7 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
         return self._records(charge_record, self._register.charges)
 
     def payment(self, payment: str) -> PaymentRecord:
-        """Return one payment request as it stands."""
+        """Return one payment request as it is now."""
         with self._register.lock:
             return payment_record(self._register.find(payment))
 
@@ -300,7 +292,7 @@ def serve_swish(
     """Serve mutual TLS for merchants and a plain port for the payer's phone, until the block ends.
 
     Callbacks go out over https without a server name, as Swish's do, to hosts that ``callback_trust``
-    trusts (as given, the well-known authorities).
+    trusts (by default, the well-known authorities).
     """
     tls = emulator.authority.server_tls(hosts=sorted({host, "localhost", "127.0.0.1"}), most=most)
     post: Post = posting_without_name(callback_trust or ssl.create_default_context())
@@ -312,7 +304,7 @@ def serve_swish(
 
 
 def _write_files(folder: Path, authority: SwishAuthority, number: str) -> dict[str, str]:
-    """Write what a merchant has in hand after a visit to the portal; returns where."""
+    """Write the files that a merchant gets from the portal; returns their paths."""
     tls, signing = authority.issue(number), authority.issue(number, purpose=KeyPurpose.SIGNING)
     contents = {
         "certificate": ("merchant.pem", tls.chain_pem),

@@ -16,14 +16,10 @@ from prenopay.ports import HttpRequest
 from prenopay.provider import Environment
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.provider import SwishProvider
+from prenopay.testing.callbacks import CallbackQueue
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swish import (
-    AWKWARD,
-    IssuedCertificate,
-    Status,
-    SwishAuthority,
-    SwishEmulator,
-)
+from prenopay.testing.emulators.swish import AWKWARD, IssuedCertificate, Status, SwishAuthority, SwishEmulator
+from prenopay.testing.faults import FaultPlan
 from prenopay.testing.gateway import (
     Asked,
     Banks,
@@ -49,9 +45,9 @@ from prenopay.values.orders import Order, Payer, PayoutOrder
 __all__ = ["EmulatedSwish", "SwishConsents", "SwishGateway"]
 
 _CONSENT: Final = "consent:"
-"""How prenopay names a standing consent, which is signed where a payment is paid."""
+"""Begins the name of a standing consent in prenopay; the payer signs it instead of paying."""
 _CHARGE: Final = "recurring:"
-"""How prenopay names a charge on a consent."""
+"""Begins the name of a charge on a consent in prenopay."""
 _CHARGES: Final = "/payments/single/"
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _CALLS: Final = {"paymentrequests": "authorize", "refunds": "refund", "payouts": "pay out"}
@@ -76,9 +72,9 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         """
         self.emulator: SwishEmulator = emulator or SwishEmulator(clock=clock, seed=seed, authority=_authority())
         self._certificate = certificate
-        self.clock = self.emulator.clock
-        self.faults = self.emulator.faults
-        self.callbacks = self.emulator.callbacks
+        self.clock: VirtualClock = self.emulator.clock
+        self.faults: FaultPlan = self.emulator.faults
+        self.callbacks: CallbackQueue = self.emulator.callbacks
         self._hosts = frozenset(self.emulator.mounts)
 
     @property
@@ -178,7 +174,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
     # What the gateway has
 
     def books(self) -> dict[str, Totals]:
-        """Return what payments come to; consents and charges are there under prenopay's names of them."""
+        """Return what payments come to; consents and charges have prenopay's names."""
         payments = {
             name: Totals(authorized=each.paid, captured=each.paid, refunded=each.refunded)
             for name, each in self.emulator.books().items()
@@ -287,7 +283,7 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
             self.emulator.behaviour = AWKWARD
 
     def calm(self) -> None:
-        """Nothing to give up: everything that Swish does comes to rest."""
+        """Do nothing: no behaviour of Swish keeps a payment open forever."""
         return
 
 
@@ -365,7 +361,7 @@ class SwishConsents(SwishGateway, StoredMethods, MethodEnds):
         return {f"{_CONSENT}{name}": 1 for name in self.tokens()}
 
     def storing_order(self) -> Order:
-        """Return an order of nothing that asks for a consent."""
+        """Return an order without money that asks for a consent."""
         consent = Consent(text_version="terms-1", agreed_at=datetime(2026, 1, 2, tzinfo=UTC), channel="web")
         return Order(
             amount=Money(0, "SEK"),

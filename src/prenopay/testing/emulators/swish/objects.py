@@ -205,7 +205,7 @@ def _refundable(register: Register, refund: Refund) -> Payment:
 
 
 def _pace(register: Register, caller: SwishMerchant) -> None:
-    """Ask a caller who hurries to wait, with 429."""
+    """Refuse refunds that come too fast, with 429."""
     now, last = register.now(), register.last_refund.get(caller.number)
     left = last + register.behaviour.refund_pause - now if last is not None else timedelta(0)
     if left > timedelta(0):
@@ -234,7 +234,7 @@ def _run_its_course(register: Register, item: Refund | Payout) -> None:
 
 
 def _months_later(moment: datetime, months: int) -> datetime:
-    """Return the same day so many months later; from the 29th on, the 28th, for every month has one."""
+    """Return the same day so many months later; after the 28th it is the 28th, which every month has."""
     year, month = divmod(moment.month - 1 + months, 12)
     return moment.replace(year=moment.year + year, month=month + 1, day=min(moment.day, 28))
 
@@ -316,10 +316,10 @@ _BAILS: Final = frozenset({"RF07", "FF10", "DS24", "TM01"})
 
 
 class Recurring:
-    """Consents, and charges on them. Experimental: no official text was at hand.
+    """Consents, and charges on them. Experimental: no official text was available.
 
     The paths and members are those of ``getswish`` 0.4.1, whose author calls them experimental too. Of the
-    states only ``ACTIVE`` is known; the others are guesses, to be met as unknown.
+    states only ``ACTIVE`` is known; the others are guesses, and clients must take them as unknown.
     """
 
     def __init__(self, register: Register) -> None:
@@ -424,7 +424,7 @@ class Recurring:
         charge.status = "ERROR" if charge.error_code else "PAID"
         if not charge.error_code:
             charge.payment_reference = register.new_reference()
-            # The payment that a charge comes to is in the books too, and can be refunded.
+            # A charge makes a payment, which is in the books too and can be refunded.
             register.payments[charge.id] = Payment(
                 id=charge.id,
                 merchant=consent.merchant,

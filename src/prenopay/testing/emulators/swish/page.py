@@ -193,7 +193,7 @@ def _end_page(say: Language, payment: Payment, callback_url: str, *, too_late: b
 
 
 def _unknown_page(say: Language) -> EmulatorAnswer:
-    """Return that there is nothing."""
+    """Return the page for a code without a request."""
     return _message_page(say, say["Not found"], say["There is no request with that code."], status=404)
 
 

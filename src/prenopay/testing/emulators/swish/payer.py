@@ -1,4 +1,4 @@
-"""What payers do with their phones, and what banks and time do to them."""
+"""What payers do on their phones, and how banks and timeouts end what they do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prenopay.testing.emulators.swish.register import Item, Payment, PaymentReco
 from prenopay.testing.emulators.swish.requests import age_on
 
 DEFAULT_PAYER: Final = "46701740605"
-"""Who scans when nobody says who; one of the numbers that are kept for stories (070-174 06 05 to 99)."""
+"""The default payer; one of the numbers that are reserved for fiction (070-174 06 05 to 99)."""
 
 
 class Payer:
@@ -20,7 +20,7 @@ class Payer:
     _register: Register
 
     def scan(self, payment: str, msisdn: str = DEFAULT_PAYER) -> PaymentRecord:
-        """Open a request by its token, from the phone with this number; then the merchant sees whose it is."""
+        """Open a request by its token, from the phone with this number; then the merchant sees the number."""
         with self._register.lock:
             found = self._actable(payment)
             if found.token:
@@ -31,7 +31,7 @@ class Payer:
             return payment_record(found)
 
     def approve(self, payment: str, *, msisdn: str = "", failing: str = "") -> PaymentRecord:
-        """Sign with BankID; the payment is paid, or the bank lets it end as ``failing``."""
+        """Sign with BankID; the payment is paid, or the bank ends it as ``failing``."""
         with self._register.lock:
             found = self._actable(payment)
             if found.token:
@@ -49,7 +49,7 @@ class Payer:
             return payment_record(found)
 
     def fail(self, item: str, code: str) -> None:
-        """Let an open payment, refund or payout end with ``code``."""
+        """End an open payment, refund or payout with ``code``."""
         with self._register.lock:
             found = self._register.find_any(item)
             if found.status.is_final:
@@ -101,7 +101,7 @@ class Payer:
 
 
 def await_payer(register: Register, payment: Payment) -> None:
-    """Wait for the payer, who has so long; the simulator's payer acts without being asked."""
+    """Wait for the payer, for a limited time; the simulator's payments pay themselves."""
     behaviour = register.behaviour
     if behaviour.pays_itself_after is not None:
         register.later(behaviour.pays_itself_after, lambda: _pay(register, payment))

@@ -67,12 +67,12 @@ _TEXTS: Final = {
 
 
 class Call(StrEnum):
-    """What is asked for, as far as codes differ."""
+    """The kind of call, as far as codes differ."""
 
     ECOM = "ecom"
     """A payment whose payer is named."""
     MCOM = "mcom"
-    """A payment for whoever has the token."""
+    """A payment for anybody who has the token."""
     REFUND = "refund"
     PAYOUT = "payout"
 
@@ -100,17 +100,17 @@ _LATER: Final = {
 
 
 def provokes_at_once(message: str, call: Call) -> str:
-    """Return the code that ``message``, as a whole, makes the request be refused with; empty for none."""
+    """Return the code with which ``message``, as a whole, has the request refused; empty for none."""
     return message if message in _AT_ONCE[call] else ""
 
 
 def provokes_later(message: str, call: Call) -> str:
-    """Return the code that ``message``, as a whole, makes the request end with; empty for none."""
+    """Return the code with which ``message``, as a whole, ends the request later; empty for none."""
     return message if message in _LATER[call] else ""
 
 
 def text_of(code: str, call: Call | None = None) -> str:
-    """Return what the answer says of a code; the code itself where there is no such."""
+    """Return the text of a code in answers; the code itself where it is unknown."""
     return _OTHER_TEXTS.get((call, code)) or _TEXTS.get(code, code)
 
 
@@ -162,5 +162,5 @@ def refuse_all(codes: Iterable[str], call: Call) -> None:
 
 
 def malformed(reason: str) -> Refusal:
-    """Return the refusal of what is no request at all; the body is ours, for no text shows Swish's."""
+    """Return the refusal of what is no request at all; the body is ours, because no text shows Swish's."""
     return Refusal(400, Problem("PA01", reason))

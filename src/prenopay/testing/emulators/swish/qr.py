@@ -26,7 +26,7 @@ def commerce_content(body: JsonObject) -> str:
     """Return what the code of a token says."""
     token = body.get("token")
     if not isinstance(token, str) or not token or body.keys() - _KNOBS - {"token"}:
-        reason = "A commerce code needs a token, and knows no more than format, size, border and transparent."
+        reason = "A commerce code needs a token; apart from it there may be only format, size, border and transparent."
         raise malformed(reason)
     return f"D{token}"
 

@@ -33,7 +33,7 @@ class SwishMerchant:
     """What refunds and payouts may take, together with what was paid; ``None`` is without limit."""
     may_pay_out: bool = True
     is_active: bool = True
-    """A supplier that is not gets UNKW."""
+    """An inactive supplier gets UNKW."""
     acts_for: frozenset[str] = field(default_factory=frozenset[str])
     """The merchants that named this supplier at their bank."""
 
@@ -44,12 +44,12 @@ class SwishPayer:
 
     msisdn: str
     ssn: str = ""
-    """Twelve digits; from it the age follows. Invent one that nobody has."""
+    """Twelve digits, which give the age. Invent one that nobody has."""
     is_enrolled: bool = True
 
 
 class Status(StrEnum):
-    """Where it stands. Payments know CREATED, PAID, DECLINED, ERROR and CANCELLED."""
+    """The state. Payments have CREATED, PAID, DECLINED, ERROR and CANCELLED."""
 
     CREATED = "CREATED"
     VALIDATED = "VALIDATED"
@@ -67,7 +67,7 @@ class Status(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class _Kept:
-    """What payments, refunds and payouts have in common; ``ends_as`` is the code it ends with instead of paid."""
+    """What payments, refunds and payouts have in common; ``ends_as`` is the code that ends it unpaid."""
 
     id: str
     merchant: SwishMerchant
@@ -259,7 +259,7 @@ class _Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRecord(_Record):
-    """One payment request as it stands."""
+    """One payment request as it is now."""
 
     payment_reference: str
     message: str
@@ -276,7 +276,7 @@ class PaymentRecord(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRecord(_Record):
-    """One refund as it stands; ``payment`` is the id of what it refunds, where Swish knows it."""
+    """One refund as it is now; ``payment`` is the id of what it refunds, where Swish knows it."""
 
     payment: str
     original_reference: str
@@ -284,14 +284,14 @@ class RefundRecord(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutRecord(_Record):
-    """One payout as it stands."""
+    """One payout as it is now."""
 
     payee_ssn: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRecord:
-    """One standing consent as it stands: PENDING, ACTIVE, DECLINED or REVOKED. ``id`` is what charges it."""
+    """One standing consent as it is now: PENDING, ACTIVE, DECLINED or REVOKED. ``id`` is what charges it."""
 
     id: str = field(repr=False)
     payee: str
@@ -302,7 +302,7 @@ class ConsentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeRecord:
-    """One charge on a consent as it stands: CREATED, PAID or ERROR."""
+    """One charge on a consent as it is now: CREATED, PAID or ERROR."""
 
     id: str
     consent: str = field(repr=False)

@@ -79,7 +79,7 @@ def payout_table(behaviour: Behaviour, now: datetime) -> Table:
 
 
 def envelope_table(behaviour: Behaviour) -> Table:
-    """Return the rows of what is around a payout's payload; the signature is judged apart."""
+    """Return the rows of what is around a payout's payload; the signature is checked separately."""
     return {
         "payload": may(anything),
         "signature": may(anything),
@@ -89,7 +89,7 @@ def envelope_table(behaviour: Behaviour) -> Table:
 
 
 def consent_table(behaviour: Behaviour, *, is_new: bool) -> Table:
-    """Return the rows of a consent, or of a change of where it calls."""
+    """Return the rows of a consent, or of a change of its callback address."""
     address = {
         "callbackUrl": must(_address(behaviour), "RP03"),
         "callbackIdentifier": may(_IDENTIFIER, behaviour.field_error_code),
@@ -112,7 +112,7 @@ def charge_table(behaviour: Behaviour) -> Table:
 
 
 def checked(body: JsonObject, table: Table, behaviour: Behaviour) -> tuple[JsonObject, list[str]]:
-    """Return the members that have a value, and the codes of all that is wrong; refuses members nobody knows."""
+    """Return the members that have a value, and the codes of all that is wrong; refuses unknown members."""
     given = {name: value for name, value in body.items() if value is not None}
     breaches = list(check(table, given))
     unknown = [breach.path for breach in breaches if breach.is_unknown_field]
@@ -129,7 +129,7 @@ def text_in(body: JsonObject, name: str) -> str:
 
 
 def amount_in(body: JsonObject) -> Decimal:
-    """Return the amount of a request that has a good one, and else zero."""
+    """Return the amount of a request; zero where it is malformed."""
     written = _written(body.get("amount"))
     return Decimal(written) if re.fullmatch(r"\d+(\.\d+)?", written) else Decimal(0)
 
@@ -200,7 +200,7 @@ def _past(now: datetime) -> Rule:
 
 
 def is_ssn(ssn: str) -> bool:
-    """Say whether twelve digits begin with a date; the check digit is not looked at."""
+    """Say whether twelve digits begin with a date; the check digit is not checked."""
     return re.fullmatch(r"[0-9]{12}", ssn) is not None and _born(ssn) is not None
 
 
