@@ -17,7 +17,6 @@ __all__: list[str] = []
 
 _PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000, 2_600_000)
 """In seconds: from a moment to a month in which nobody swept."""
-_AGAIN_AFTER: Final = timedelta(seconds=1)
 
 
 def _manners(at: Moment) -> list[Manner | None]:
@@ -40,12 +39,7 @@ async def callbacks(at: Moment, manner: Manner | None) -> Did:
     for gateway in at.world.gateways.all.values():
         if manner is not None and gateway.callbacks.waiting:
             gateway.callbacks.behave(manner, times=3 if at.world.loses_callbacks else 1)
-    due = [(gateway.callbacks, each) for gateway in at.world.gateways.all.values() for each in gateway.callbacks.due()]
     count = await at.world.deliver_callbacks()
-    if manner is Manner.DUPLICATE:
-        for queue, each in due:  # and once more, when more has happened
-            again_at = at.world.clock.now() + _AGAIN_AFTER
-            queue.put(each.url, each.body, headers=each.headers, about=each.about, due=again_at)
     return Did(f"{manner or 'as they are'}: {count}", count > 0)
 
 
@@ -53,17 +47,14 @@ def _named(at: Moment) -> list[PaymentRow]:
     return [row for row in at.payments(ReceivesCallbacks) if row.name is not None]
 
 
-@step("forge", 1.5, ReceivesCallbacks, of=_named)
+@step("forge", 1, ReceivesCallbacks, of=_named)
 async def forge(at: Moment, row: PaymentRow) -> Did:
-    """Who knows an address sends a false callback: of another payment, of this one, an earlier one again, rubbish."""
-    how = at.chance.choice(("another", "itself", "again", "again", "rubbish"))
+    """Who knows an address sends a false callback: naming another payment, lying about this one, rubbish."""
+    how = at.chance.choice(("another", "itself", "rubbish"))
     gateway = at.world.gateways.places[row.account].gateway
-    url = at.world.process.callback_urls.url(row.account, Subject.payment(row.payment_id))
-    earlier = [each.callback for each in gateway.callbacks.attempts if each.callback.url == url]
     if how == "rubbish":
+        url = at.world.process.callback_urls.url(row.account, Subject.payment(row.payment_id))
         gateway.callbacks.put(url, b"{]")
-    elif how == "again" and earlier:  # the same bytes, also where they report something new
-        _readdress(gateway, url, url, body=at.chance.choice(earlier).body)
     elif not _forged(gateway, row, naming=gateway.nobodys if how == "another" else row.name):
         return Did(f"{how}, to {row.payment_id}: could not", well=False)
     gateway.callbacks.behave(Manner.RELEASE)
@@ -88,15 +79,12 @@ async def tell_account(at: Moment, row: PaymentRow) -> Did:
     return Did(f"{how}, by {row.payment_id}")
 
 
-def _readdress(gateway: Gateway, url: str, to: str, *, body: bytes | None = None) -> None:
-    """Have everything that waits for ``url`` come to another address, or with another body."""
+def _readdress(gateway: Gateway, url: str, to: str) -> None:
+    """Have everything that waits for one address come to another."""
     queue = gateway.callbacks
-    waiting = [each for each in queue.waiting if each.url == url]
-    for each in waiting:
+    for each in [each for each in queue.waiting if each.url == url]:
         queue.withdraw(each)
-        queue.put(to, each.body if body is None else body, headers=each.headers, about=each.about)
-    if body is not None and not waiting:
-        queue.put(to, body)
+        queue.put(to, each.body, headers=each.headers, about=each.about)
 
 
 def _forged(gateway: Gateway, row: PaymentRow, *, naming: str | None) -> bool:

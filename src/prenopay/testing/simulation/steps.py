@@ -24,6 +24,8 @@ _LOOKS: Final = ("repeat", "resolve", "time")
 """What people do while a request is on its way still."""
 _ANYBODY: Final = ("pay", "callbacks", "sweep", "repeat", "come back", "resolve", "refund", "capture", "remove")
 _ANYBODY_TRIES: Final = 3
+_FIRST: Final[tuple[tuple[str, ...], ...]] = (("pay",), ("sweep",), (), ())
+"""What anybody does more often than the rest."""
 _THE_SAME: Final = ("the same again", "the same looked up")
 MEANWHILE: Final = (*_ANYBODY, *_THE_SAME)
 """What another process, or a payer, does while a step waits."""
@@ -75,7 +77,7 @@ async def meanwhile(world: World, chance: Random) -> str:
 
 async def _by_anybody(world: World, chance: Random) -> tuple[str, Did | None]:
     name, did, at = "", None, Moment(world=world, chance=chance, books=world.books())
-    for name in (*(["pay"] * (chance.random() < _OFTEN)), *chance.sample(_ANYBODY, _ANYBODY_TRIES)):
+    for name in (*chance.choice(_FIRST), *chance.sample(_ANYBODY, _ANYBODY_TRIES)):
         did = await STEPS[name].take(at)
         if did is not None:
             break
