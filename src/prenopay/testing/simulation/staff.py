@@ -261,16 +261,17 @@ async def remove(at: Moment, row: MandateRow) -> Did:
 
 @step("take over", 0.7, OldMethods, of=lambda at: at.world.gateways.each(OldMethods))
 async def take_over(at: Moment, gateway: OldMethods) -> Did:
-    """The host takes over methods that another system stored."""
-    person, expires = at.chance.choice(PEOPLE), at.chance.choice(_EXPIRE)
-    old = gateway.store_method(person.reference, at.chance)
-    agreed_at = at.world.clock.now().isoformat()
-    text = (
-        "payer_reference,kind,token,display,expires,text_version,agreed_at\n"
-        f"{person.reference},{old.kind.value},{old.token},{old.display},{expires},terms-2025-01,{agreed_at}\n"
-    )
-    came = await at.world.tries(lambda: at.world.account(old.account).mandates.take_over(text))
-    return Did(f"a method of {person.reference}: {came}", came.well)
+    """The host takes over a method or two that another system stored for a reader."""
+    person, agreed_at = at.chance.choice(PEOPLE), at.world.clock.now().isoformat()
+    stored = [gateway.store_method(person.reference, at.chance) for _ in range(at.chance.choice((1, 2)))]
+    lines = ["payer_reference,kind,token,display,expires,text_version,agreed_at"]
+    for old in stored:
+        expires = at.chance.choice(_EXPIRE)
+        lines.append(
+            f"{person.reference},{old.kind.value},{old.token},{old.display},{expires},terms-2025-01,{agreed_at}"
+        )
+    came = await at.world.tries(lambda: at.world.account(stored[0].account).mandates.take_over("\n".join(lines)))
+    return Did(f"{len(stored)} of {person.reference}: {came}", came.well)
 
 
 # Payouts
