@@ -17,7 +17,6 @@ __all__: list[str] = []
 
 _PAUSES: Final = (2, 20, 120, 700, 3_000, 20_000, 100_000, 300_000, 2_600_000)
 """In seconds: from a moment to a month in which nobody swept."""
-_AGAIN_AFTER: Final = timedelta(seconds=1)
 
 
 def _manners(at: Moment) -> list[Manner | None]:
@@ -40,12 +39,7 @@ async def callbacks(at: Moment, manner: Manner | None) -> Did:
     for gateway in at.world.gateways.all.values():
         if manner is not None and gateway.callbacks.waiting:
             gateway.callbacks.behave(manner, times=3 if at.world.loses_callbacks else 1)
-    due = [(gateway.callbacks, each) for gateway in at.world.gateways.all.values() for each in gateway.callbacks.due()]
     count = await at.world.deliver_callbacks()
-    if manner is Manner.DUPLICATE:
-        for queue, each in due:  # and once more, when more has happened
-            again_at = at.world.clock.now() + _AGAIN_AFTER
-            queue.put(each.url, each.body, headers=each.headers, about=each.about, due=again_at)
     return Did(f"{manner or 'as they are'}: {count}", count > 0)
 
 
@@ -53,18 +47,14 @@ def _named(at: Moment) -> list[PaymentRow]:
     return [row for row in at.payments(ReceivesCallbacks) if row.name is not None]
 
 
-@step("forge", 1.5, ReceivesCallbacks, of=_named)
+@step("forge", 1, ReceivesCallbacks, of=_named)
 async def forge(at: Moment, row: PaymentRow) -> Did:
-    """Who knows an address sends a false callback: of another payment, of this one, an earlier one again, rubbish."""
-    how = at.chance.choice(("another", "itself", "again", "again", "rubbish"))
+    """Who knows an address sends a false callback: naming another payment, lying about this one, rubbish."""
+    how = at.chance.choice(("another", "itself", "rubbish"))
     gateway = at.world.gateways.places[row.account].gateway
-    url = at.world.process.callback_urls.url(row.account, Subject.payment(row.payment_id))
-    earlier = [each.callback for each in gateway.callbacks.attempts if each.callback.url == url]
     if how == "rubbish":
+        url = at.world.process.callback_urls.url(row.account, Subject.payment(row.payment_id))
         gateway.callbacks.put(url, b"{]")
-    elif how == "again" and earlier:
-        one = at.chance.choice(earlier)
-        gateway.callbacks.put(url, one.body, headers=one.headers, about=one.about)
     elif not _forged(gateway, row, naming=gateway.nobodys if how == "another" else row.name):
         return Did(f"{how}, to {row.payment_id}: could not", well=False)
     gateway.callbacks.behave(Manner.RELEASE)
@@ -74,19 +64,27 @@ async def forge(at: Moment, row: PaymentRow) -> Did:
 
 @step("tell account", 1, ReceivesCallbacks, of=_named)
 async def tell_account(at: Moment, row: PaymentRow) -> Did:
-    """A callback comes to the account's own address: of a payment, of one that is nobody's, or rubbish."""
+    """What waits of a payment comes to the account's own address; or a false one does: of nobody's payment, rubbish."""
     how = at.chance.choice(("itself", "itself", "nobody", "rubbish"))
-    gateway = at.world.gateways.places[row.account].gateway
-    queue, before = gateway.callbacks, len(gateway.callbacks.waiting)
-    if not _forged(gateway, row, naming=gateway.nobodys if how == "nobody" else row.name):
+    gateway, urls = at.world.gateways.places[row.account].gateway, at.world.process.callback_urls
+    own, of_all = urls.url(row.account, Subject.payment(row.payment_id)), urls.url(row.account)
+    if how == "rubbish":
+        gateway.callbacks.put(of_all, b"{]")
+    elif not _forged(gateway, row, naming=gateway.nobodys if how == "nobody" else row.name):
         return Did(f"{how}, by {row.payment_id}: could not", well=False)
-    for made in queue.waiting[before:]:
-        queue.withdraw(made)
-        body = b"{]" if how == "rubbish" else made.body
-        queue.put(at.world.process.callback_urls.url(row.account), body, headers=made.headers, about=made.about)
-    queue.behave(Manner.RELEASE)
+    else:
+        _readdress(gateway, own, of_all)
+    gateway.callbacks.behave(Manner.RELEASE)
     await at.world.deliver_callbacks()
     return Did(f"{how}, by {row.payment_id}")
+
+
+def _readdress(gateway: Gateway, url: str, to: str) -> None:
+    """Have everything that waits for one address come to another."""
+    queue = gateway.callbacks
+    for each in [each for each in queue.waiting if each.url == url]:
+        queue.withdraw(each)
+        queue.put(to, each.body, headers=each.headers, about=each.about)
 
 
 def _forged(gateway: Gateway, row: PaymentRow, *, naming: str | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from datetime import timedelta
 from random import Random
 from typing import Final
 
@@ -17,10 +18,14 @@ _WHO: Final = (customers, staff, outside, misuse)
 """Who takes steps: imported so that they are in ``STEPS``."""
 _LEANINGS: Final = (0.25, 1, 1, 5)
 _OFTEN: Final = 0.5
+_A_MOMENT: Final = timedelta(milliseconds=1)
+"""What is done while something else waits is done later."""
 _LOOKS: Final = ("repeat", "resolve", "time")
 """What people do while a request is on its way still."""
 _ANYBODY: Final = ("pay", "callbacks", "sweep", "repeat", "come back", "resolve", "refund", "capture", "remove")
 _ANYBODY_TRIES: Final = 3
+_FIRST: Final[tuple[tuple[str, ...], ...]] = (("pay",), ("sweep",), (), ())
+"""What anybody does more often than the rest."""
 _THE_SAME: Final = ("the same again", "the same looked up")
 MEANWHILE: Final = (*_ANYBODY, *_THE_SAME)
 """What another process, or a payer, does while a step waits."""
@@ -57,6 +62,7 @@ async def meanwhile(world: World, chance: Random) -> str:
     """
     under_way, before = world.under_way, world.process
     world.process = world.other
+    world.clock.advance(_A_MOMENT)
     try:
         if under_way is not None and chance.random() < _OFTEN:
             name, did = await _the_same(world, chance)
@@ -71,7 +77,7 @@ async def meanwhile(world: World, chance: Random) -> str:
 
 async def _by_anybody(world: World, chance: Random) -> tuple[str, Did | None]:
     name, did, at = "", None, Moment(world=world, chance=chance, books=world.books())
-    for name in (*(["pay"] * (chance.random() < _OFTEN)), *chance.sample(_ANYBODY, _ANYBODY_TRIES)):
+    for name in (*chance.choice(_FIRST), *chance.sample(_ANYBODY, _ANYBODY_TRIES)):
         did = await STEPS[name].take(at)
         if did is not None:
             break

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from random import Random
@@ -129,6 +129,8 @@ class World:
         self.loses_callbacks: bool = perhaps(chance, 0.25)
         self.works_later: bool = perhaps(chance, 0.3)
         """Whether callbacks are only stored when they come, and worked on by the sweep."""
+        self.repeats_bytes: bool = perhaps(chance, 0.3)
+        """Whether the gateways send the same bytes for every change of a payment."""
         self.has_subscribers: bool = perhaps(chance, 0.3) and bool(self.gateways.having(OldMethods))
         """Whether it begins with methods that another system stored."""
         self.notebook: Notebook = Notebook(self.gateways)
@@ -142,6 +144,7 @@ class World:
         self.under_way: Wish | None = None
         """What the present step asks for."""
         self.callback_tries: Counter[str] = Counter()
+        self._first_bodies: dict[str, bytes] = {}
         self._entropy = _SeededEntropy(Random(f"{seed}:entropy"))  # noqa: S311 - a story, not a secret
         self._late: list[tuple[datetime, HttpRequest]] = []
         self._first_sent: dict[tuple[str, str], datetime] = {}
@@ -274,6 +277,9 @@ class World:
             count += len(waiting)
             while waiting:
                 url, request = waiting[0]
+                first = self._first_bodies.setdefault(url, request.body)
+                if self.repeats_bytes:
+                    request = replace(request, body=first)
                 try:
                     taken = await self._receive(gateway, request)
                 except Crash:
