@@ -40,7 +40,7 @@ nitpick_ignore_regex = [
     # modules that are not doors: nothing there is public, so it has no page
     ("py:.*", r"prenopay\.(?!errors|web|provider|testing)\w+\..*|prenopay\.providers\.\w+\.[a-z_]+\..*"),
     # classes of cryptography, and classes that stay inside the emulator or the provider
-    ("py:class", r"cryptography\..*|Credentials"),
+    ("py:class", r"cryptography\..*|Credentials|EmulatedGateway"),
     (
         "py:class",
         r"prenopay\.testing\.emulators\.swish\.(objects\.(Payment|Payout|Refund)|recurring\.(Charge|Consent))",

@@ -108,22 +108,23 @@ class Account:
         """Return a ``send`` whose calls together stay within one deadline.
 
         The gateway may promise to know a reference only for ``limits.resend_window``. If ``begun`` may have been
-        sent longer ago, only reads go out, because sending again could move the money twice.
+        sent longer ago when this request arrives, only reads go out: sending again could move the money twice.
         """
         clock, limits = self.ports.clock, self.gateway.limits
         deadline = clock.monotonic() + limits.deadline_seconds
         window = limits.resend_window
         first_sent_at = None if begun is None or not begun.maybe_sent else begun.operation.first_sent_at
-        looks_only = window is not None and first_sent_at is not None and self.now() - first_sent_at >= window
 
         async def send(request: HttpRequest) -> HttpResponse:
-            if looks_only and not request.retry_safe:
+            left = deadline - clock.monotonic()
+            arrives_by = self.now() + timedelta(seconds=max(left, 0))
+            forgotten = window is not None and first_sent_at is not None and arrives_by - first_sent_at >= window
+            if forgotten and not request.retry_safe:
                 message = (
                     f"{request.label}: an earlier try may have reached the gateway, which remembers a reference for "
                     f"{window} only, so nothing was sent again; find out what happened, then settle it by hand"
                 )
                 raise OutcomeUnknown(message)
-            left = deadline - clock.monotonic()
             if left <= 0:
                 message = f"{request.label}: the deadline passed before this was sent"
                 raise NotSent(message)
@@ -191,20 +192,22 @@ async def asked(account: Account, begun: Begun, ask: Callable[[str], Awaitable[T
 
 
 def failed(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> Outcome:
-    """Write down what ``error`` proves about the outcome, and return the outcome."""
+    """Write down what ``error`` proves about the outcome, and return the outcome as it is then.
+
+    Callers lock the subject first.
+    """
     now, made = account.now(), begun.operation.operation
     outcome = Outcome.UNKNOWN if outcomes.leaves_open(begun, error, now) else Outcome.NOT_ATTEMPTED
     if made.outcome is Outcome.PENDING:
         outcome = Outcome.PENDING  # the gateway has accepted it: an error while looking changes nothing
     if outcome is Outcome.NOT_ATTEMPTED and isinstance(error, DuplicateReference):
         _next_reference(connection, account, begun)  # another system has the old one: the next try needs its own
-    operations.settle(connection, begun.operation, outcome, now=now, error=str(error))
-    return outcome
+    return operations.settle(connection, begun.operation, outcome, now=now, error=str(error)).operation.outcome
 
 
 def _next_reference(connection: Connection, account: Account, begun: Begun) -> operations.StoredOperation:
     made = begun.operation.operation
-    return operations.next_reference(connection, account.intent(made.kind, made.operation_id))
+    return operations.next_reference(connection, account.intent(made.kind, made.operation_id), begun.operation)
 
 
 def redacted(observed: Observation) -> Observation:

@@ -17,7 +17,7 @@ from prenopay._redaction import scrub
 from prenopay.account import Account
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
-from prenopay.errors import LedgerUnavailable, NotFound, Unverified
+from prenopay.errors import LedgerUnavailable, NotFound, PrenopayError, Unverified
 from prenopay.payments import resolving, rows as payments
 from prenopay.payouts import use_cases as payouts
 from prenopay.ports import Clock, Ledger
@@ -139,10 +139,18 @@ class Reception:
         return await self.work(CallbackAddress(callback.account, callback.subject))
 
     async def _hear_account(self, account: Account) -> None:
-        """Look at every subject that callbacks to the account's own address name."""
-        began = account.now()
+        """Look at every subject that callbacks to the account's own address name.
+
+        One that cannot be looked at does not hold up the others. Its error is raised in the end.
+        """
+        began, errors = account.now(), []
         for subject in await account.read(_named, account):
-            await _LOOKS[subject.kind](account, subject)
+            try:
+                await _LOOKS[subject.kind](account, subject)
+            except PrenopayError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
         await account.transact(inbox.done, account.name, None, received_until=began, now=account.now())
 
     async def _make_room(self, account: str) -> None:

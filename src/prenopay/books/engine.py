@@ -21,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
+from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 
 __all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "our_errors"]
@@ -65,7 +66,7 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
         _refuse_network_file_system(Path(str(url.database)).resolve().parent)
     pool = {"poolclass": StaticPool} if in_memory else {}
     connect_args = {"check_same_thread": False, "timeout": patience}
-    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, **pool)
+    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, json_serializer=as_json, **pool)
 
     @event.listens_for(engine, "connect")
     def configure(connection: object, _record: object) -> None:
@@ -109,6 +110,7 @@ def _open_postgresql(url: URL) -> Engine:
             max_overflow=0,
             pool_pre_ping=True,
             hide_parameters=True,
+            json_serializer=as_json,
         )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         message = 'database: PostgreSQL needs the extra: pip install "prenopay[postgres]"'

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from prenopay.books import due, schema
+from prenopay.books.text import storable
 from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = ["Arrived", "Callback", "add", "done", "failed", "find", "forget", "of_subject", "replay", "rows", "waiting"]
@@ -94,9 +95,9 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
             "subject_id": "" if each.subject is None else each.subject.id,
             "digest": hashlib.sha256(each.body).hexdigest(),
             "body": each.body,
-            "peer": each.peer.encode(errors="replace").decode()[:60],
-            "note": each.note,
-            "names": [name[:_NAME_MOST] for name in each.names[:_NAMES_MOST]],
+            "peer": storable(each.peer)[:60],
+            "note": storable(each.note),
+            "names": [storable(name[:_NAME_MOST]) for name in each.names[:_NAMES_MOST]],
             "received_at": each.at,
             "next_at": each.at,
         }

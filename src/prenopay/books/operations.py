@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, due, ids, schema
@@ -213,12 +213,17 @@ def settle(
     error: str = "",
     look_again_in: timedelta | None = None,
 ) -> StoredOperation:
-    """Write down how an operation ended, and return it as it is then. A settled outcome does not change."""
+    """Write down how an operation ended, and return it as it is then. A settled outcome does not change.
+
+    What the gateway did (succeeded, declined) is written whoever saw it. Anything less is written only by the try
+    that still owns the operation: a try that was slow for too long cannot know what a later one has sent.
+    """
     table, ended = schema.operations, outcome not in OPEN
+    proven = outcome in {Outcome.SUCCEEDED, Outcome.DECLINED}
     next_at = None if ended else now + (look_again_in or due.pause(due.OPERATIONS, found.tries))
     row = connection.execute(
         update(table)
-        .where(_is(found.operation.account, found.operation.operation_id), table.c.outcome.in_(_OPEN_VALUES))
+        .where(_is_open(found) if proven else _is_open(found) & _is_owned(found))
         .values(
             outcome=outcome.value,
             decline=None if decline is None else codec.dump(decline),
@@ -235,21 +240,32 @@ def settle(
 
 
 def look_again(connection: Connection, found: StoredOperation, *, now: datetime) -> None:
-    """Release an operation that is still open, and say when to look at it next."""
+    """Release an operation that its try still owns, and say when to look at it next."""
     table = schema.operations
     connection.execute(
         update(table)
-        .where(_is(found.operation.account, found.operation.operation_id), table.c.outcome.in_(_OPEN_VALUES))
+        .where(_is_open(found) & _is_owned(found))
         .values(claimed_until=None, next_at=now + due.pause(due.OPERATIONS, found.tries)),
     )
 
 
-def next_reference(connection: Connection, intent: Intent) -> StoredOperation:
-    """Give an operation a new reference and return it, because the old reference certainly moved no money."""
-    found = load(connection, intent.account, intent.operation_id)
+def next_reference(connection: Connection, intent: Intent, found: StoredOperation) -> StoredOperation:
+    """Give an operation a new reference and return it, because the old reference certainly moved no money.
+
+    Raises ``Conflict`` if this try no longer owns the operation: the old reference is in use elsewhere.
+    """
     attempt = found.operation.attempts + 1
     reference = free_reference(connection, intent, first_attempt=attempt)
-    return _update(connection, found, reference=reference, attempts=attempt)
+    row = connection.execute(
+        update(schema.operations)
+        .where(_is_open(found) & _is_owned(found))
+        .values(reference=reference, attempts=attempt)
+        .returning(schema.operations),
+    ).one_or_none()
+    if row is None:
+        message = "this call took so long that another has continued the operation; repeat the call to see its result"
+        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
+    return _stored(row)
 
 
 def free_reference(connection: Connection, intent: Intent, *, first_attempt: int) -> str:
@@ -353,9 +369,19 @@ def decide_by_hand(
     )
 
 
-def _is(account: str, operation_id: str) -> Any:
+def _is(account: str, operation_id: str) -> ColumnElement[bool]:
     table = schema.operations
     return (table.c.account == account) & (table.c.operation_id == operation_id)
+
+
+def _is_open(found: StoredOperation) -> ColumnElement[bool]:
+    made = found.operation
+    return _is(made.account, made.operation_id) & schema.operations.c.outcome.in_(_OPEN_VALUES)
+
+
+def _is_owned(found: StoredOperation) -> ColumnElement[bool]:
+    """Whether nobody has claimed or released the operation since ``found`` was read."""
+    return schema.operations.c.claimed_until.is_not_distinct_from(found.claimed_until)
 
 
 def _amounts(amount: Money | None, vat: Money | None) -> dict[str, int | None]:

@@ -40,6 +40,7 @@ class Delivery:
 
     sequence: int
     tries: int
+    claimed_until: datetime
     event: Event
 
 
@@ -113,7 +114,7 @@ def claim(
     if row is None:
         return None
     connection.execute(update(deliveries).where(deliveries.c.sequence == row.sequence).values(claimed_until=until))
-    return Delivery(sequence=row.sequence, tries=row.tries, event=_event(row))
+    return Delivery(sequence=row.sequence, tries=row.tries, claimed_until=until, event=_event(row))
 
 
 def delivered(connection: Connection, delivery: Delivery, *, now: datetime) -> None:
@@ -127,11 +128,14 @@ def delivered(connection: Connection, delivery: Delivery, *, now: datetime) -> N
 
 
 def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetime) -> None:
-    """Keep an event whose handler raised, and try again after a pause."""
+    """Keep an event whose handler raised, and try again after a pause.
+
+    Nothing changes if the handler took so long that another process has claimed the event, or delivered it.
+    """
     table = schema.deliveries
     connection.execute(
         update(table)
-        .where(table.c.sequence == delivery.sequence)
+        .where(table.c.sequence == delivery.sequence, table.c.claimed_until == delivery.claimed_until)
         .values(
             next_at=now + due.pause(due.EVENTS, delivery.tries),
             claimed_until=None,

@@ -21,6 +21,7 @@ from prenopay.books.outcomes import STAYS_OPEN
 from prenopay.errors import (
     Conflict,
     DuplicateReference,
+    IdReused,
     InvalidOrder,
     PrenopayError,
     ProviderError,
@@ -39,7 +40,7 @@ from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, OrderLine
 from prenopay.values.payments import Action, Operation, OperationKind, Outcome, PaymentState
 
-__all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take_reserved"]
+__all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "require_trusted", "take_reserved"]
 
 _log = logging.getLogger("prenopay")
 
@@ -107,7 +108,7 @@ async def act(account: Account, started: Change) -> Ended:
     try:
         reply = await asked(account, begun, lambda reference: verb(send, replace(request, reference=reference)))
     except PrenopayError as error:
-        await account.transact(failed, account, begun, error)
+        await account.transact(_unanswered, account, begun, error)
         if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
             raise
         _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
@@ -145,7 +146,7 @@ def begin_capture(connection: Connection, account: Account, stored: StoredPaymen
         started = _begin(
             connection, account, intent, payment.payment_id, _Wanted(amount=None, lines=(), description="")
         )
-    except (Conflict, InvalidOrder, Quarantined) as error:  # nothing was written: the sweep tries again
+    except (Conflict, IdReused, InvalidOrder, Quarantined) as error:  # nothing was written: the sweep tries again
         _log.warning("automatic capture of %s waits for the sweep: %s", payment.payment_id, error)
         return None
     return started if started.begun.ours else None
@@ -174,6 +175,8 @@ def _begin(
             each for each in made if each.operation.operation_id == intent.operation_id
         )  # read again, under the lock
         if not repeated.begins_again(intent.now):
+            if repeated.operation.outcome is Outcome.UNKNOWN:
+                require_trusted(stored)
             return Change(begun=operations.again(connection, intent, repeated), stored=stored)
     _require_changeable(stored, made)
     amount, vat = _part(account, stored, made, intent.kind, wanted)
@@ -192,12 +195,18 @@ def _begin(
     return Change(begun=begun, stored=stored)
 
 
+def require_trusted(stored: StoredPayment) -> None:
+    """Raise ``Quarantined`` if the payment does not match its order: no change is sent until a person has looked."""
+    payment = stored.payment
+    if payment.quarantined:
+        message = "the gateway's payment does not match its order (see its flags): a person must look first"
+        raise Quarantined(message).about(account=payment.account, payment_id=payment.payment_id)
+
+
 def _require_changeable(stored: StoredPayment, made: tuple[StoredOperation, ...]) -> None:
     payment = stored.payment
     who = {"account": payment.account, "payment_id": payment.payment_id}
-    if payment.quarantined:
-        message = "the gateway's payment does not match its order (see its flags): a person must look first"
-        raise Quarantined(message).about(**who)
+    require_trusted(stored)
     if payment.provider_reference is None:
         message = "the gateway does not know this payment (yet): repeat the create with its operation id first"
         raise Conflict(message).about(**who)
@@ -246,6 +255,11 @@ def _request(account: Account, started: Change) -> ChangeRequest:
         again=started.begun.maybe_sent,
         page_only=closes_page_only(made),
     )
+
+
+def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
+    rows.lock(connection, account.name, begun.operation.operation.subject.id)
+    failed(connection, account, begun, error)
 
 
 async def _with_refund(account: Account, send: Send, started: Change, reply: Reply) -> Reply:

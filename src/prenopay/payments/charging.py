@@ -170,8 +170,10 @@ def _begin(
 
 
 def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
+    payment_id = begun.operation.operation.subject.id
+    rows.lock(connection, account.name, payment_id)
     outcome = failed(connection, account, begun, error)
-    observing.note_unanswered(connection, account, begun.operation.operation.subject.id, outcome)
+    observing.note_unanswered(connection, account, payment_id, outcome)
 
 
 def _conclude(
@@ -212,6 +214,9 @@ def _conclude_by_hand(
     person: str,
     reason: str,
 ) -> tuple[StoredOperation, StoredPayment, Change | None, News]:
+    rows.lock(connection, account.name, operation.operation.subject.id)
+    operation = operations.load(connection, account.name, operation.operation.operation_id)
+    operations.require_settleable(operation, now=account.now(), has_proof=answer.observation is not None)
     operations.decide_by_hand(
         connection, operation.operation, answer.outcome, person=person, reason=reason, now=account.now()
     )

@@ -167,8 +167,10 @@ def _opened(account: Account, sealed: bytes | None) -> Secret | None:
 
 
 def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
+    payment_id = begun.operation.operation.subject.id
+    rows.lock(connection, account.name, payment_id)
     outcome = failed(connection, account, begun, error)
-    observing.note_unanswered(connection, account, begun.operation.operation.subject.id, outcome)
+    observing.note_unanswered(connection, account, payment_id, outcome)
 
 
 def _conclude(

@@ -32,6 +32,10 @@ from prenopay.values.payments import Decline, Flag, FlagKind, OperationKind, Out
 
 __all__ = ["Applied", "apply", "decline_operation", "end", "flag", "note_unanswered"]
 
+_STATE_UNANSWERED: Final = {
+    Outcome.UNKNOWN: PaymentState.UNKNOWN,
+    Outcome.NOT_ATTEMPTED: PaymentState.CREATED,
+}
 _CLOCK_SKEW: Final = timedelta(seconds=300)
 """How far a gateway's clock may be behind ours when a failed refund is matched by its time."""
 _CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
@@ -159,8 +163,10 @@ def end(
 
 def note_unanswered(connection: Connection, account: Account, payment_id: str, outcome: Outcome) -> None:
     """Write down that a create has no answer (the payment is unknown), or never happened (it is created)."""
+    state = _STATE_UNANSWERED.get(outcome)
+    if state is None:
+        return
     stored = rows.lock(connection, account.name, payment_id)
-    state = PaymentState.UNKNOWN if outcome is Outcome.UNKNOWN else PaymentState.CREATED
     if stored.payment.state in {PaymentState.CREATED, PaymentState.UNKNOWN} and stored.payment.state is not state:
         rows.write(connection, stored, (), {"state": state.value})
 

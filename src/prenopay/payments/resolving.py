@@ -10,6 +10,7 @@ from prenopay.account import Account, News
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
 from prenopay.books.operations import StoredOperation
+from prenopay.errors import Conflict
 from prenopay.payments import changing, charging, creating, looking, rows
 from prenopay.payments.looking import View
 from prenopay.values.payments import Operation, OperationKind, Outcome
@@ -20,12 +21,7 @@ __all__ = ["hear", "look", "resolve"]
 
 async def resolve(account: Account, operation_id: str) -> Operation:
     """Settle an open operation on a payment, and return it; it is still open if the gateway cannot say yet."""
-    claimed = await account.transact(_claim, account, operation_id)
-    if claimed is not None:
-        try:
-            await _settle(account, claimed)
-        finally:
-            await account.transact(operations.look_again, claimed, now=account.now())
+    await _look_up(account, operation_id)
     return (await account.read(operations.load, account.name, operation_id)).operation
 
 
@@ -33,7 +29,7 @@ async def look(account: Account, subject: Subject) -> None:
     """Look at a payment that a callback to the account's own address names."""
     seen = await account.read(looking.view, account, subject.id)
     if seen.unanswered is not None:
-        await resolve(account, seen.unanswered)
+        await _answer_create(account, seen.unanswered)
     else:
         await looking.look(account, seen, source="callback")
 
@@ -48,9 +44,30 @@ async def hear(account: Account, subject: Subject) -> None:
         await looking.look(account, seen, source="callback", callbacks=callbacks)
         return
     if seen.unanswered is not None:
-        await resolve(account, seen.unanswered)  # until then nobody knows the gateway's name for the payment
+        await _answer_create(account, seen.unanswered)  # until then nobody knows the gateway's name for the payment
     news = await account.transact(_answer, account, subject, callbacks, began)
     await account.notify(news)
+
+
+async def _answer_create(account: Account, operation_id: str) -> None:
+    """Look up the operation that makes a payment; raises ``Conflict`` while someone else does."""
+    if not await _look_up(account, operation_id):
+        made = (await account.read(operations.load, account.name, operation_id)).operation
+        if made.outcome is Outcome.UNKNOWN:
+            message = "someone else makes this payment at this moment"
+            raise Conflict(message).about(account=account.name, operation_id=operation_id)
+
+
+async def _look_up(account: Account, operation_id: str) -> bool:
+    """Look up an open operation; return false if it has ended, or if someone else looks it up."""
+    claimed = await account.transact(_claim, account, operation_id)
+    if claimed is None:
+        return False
+    try:
+        await _settle(account, claimed)
+    finally:
+        await account.transact(operations.look_again, claimed, now=account.now())
+    return True
 
 
 async def _settle(account: Account, claimed: StoredOperation) -> None:
@@ -67,6 +84,7 @@ async def _settle(account: Account, claimed: StoredOperation) -> None:
         present = await account.read(operations.load, account.name, made.operation_id)
         if present.operation.outcome is Outcome.UNKNOWN:
             started = await account.read(changing.changed, account, present)
+            changing.require_trusted(started.stored)
             ended = await changing.act(account, started)
             await account.notify(ended.news)
 

@@ -11,7 +11,7 @@ from prenopay.account import Account, News, asked, failed
 from prenopay.books import codec, ids, inbox, operations
 from prenopay.books.operations import Begun
 from prenopay.books.outbox import NewEvent
-from prenopay.errors import PrenopayError
+from prenopay.errors import Conflict, PrenopayError
 from prenopay.payouts import rows
 from prenopay.payouts.rows import StoredPayout
 from prenopay.provider.values import PayoutRequest, Reply
@@ -57,9 +57,7 @@ async def find(account: Account, limit: int) -> tuple[Payout, ...]:
 
 async def resolve(account: Account, operation_id: str) -> Payout:
     """Look up an open payout; send it again, as the same bytes, only if the gateway does not have it."""
-    sending = await account.transact(_claim, account, operation_id)
-    if sending is not None:
-        await _ask(account, _require(account), sending)
+    await _look_up(account, operation_id)
     return await get(account, operation_id)
 
 
@@ -69,9 +67,12 @@ async def settle_by_hand(account: Account, operation_id: str, *, person: str, re
 
 
 async def look(account: Account, subject: Subject) -> None:
-    """Look up a payout that is known by its own id."""
+    """Look up a payout that is known by its own id; raises ``Conflict`` while someone else looks it up."""
     stored = await account.read(rows.load_by_id, account.name, subject.id)
-    await resolve(account, stored.payout.operation_id)
+    operation_id = stored.payout.operation_id
+    if not await _look_up(account, operation_id) and (await get(account, operation_id)).outcome in operations.OPEN:
+        message = "someone else looks up this payout at this moment"
+        raise Conflict(message).about(account=account.name, operation_id=operation_id)
 
 
 async def hear(account: Account, subject: Subject) -> None:
@@ -79,6 +80,14 @@ async def hear(account: Account, subject: Subject) -> None:
     began = account.now()
     await look(account, subject)
     await account.transact(inbox.done, account.name, subject, received_until=began, now=account.now())
+
+
+async def _look_up(account: Account, operation_id: str) -> bool:
+    """Look up a payout; return false if it has ended, or if someone else looks it up."""
+    sending = await account.transact(_claim, account, operation_id)
+    if sending is not None:
+        await _ask(account, _require(account), sending)
+    return sending is not None
 
 
 async def _ask(account: Account, gateway: PaysOut, sending: _Sending) -> None:
@@ -162,6 +171,7 @@ def _claim(connection: Connection, account: Account, operation_id: str) -> _Send
 
 
 def _failed(connection: Connection, account: Account, sending: _Sending, error: PrenopayError) -> None:
+    rows.lock(connection, account.name, sending.stored.payout.operation_id)
     if failed(connection, account, sending.begun, error) is Outcome.NOT_ATTEMPTED:
         rows.empty_body(connection, sending.stored.payout.payout_id)
 
@@ -169,6 +179,7 @@ def _failed(connection: Connection, account: Account, sending: _Sending, error: 
 def _conclude(connection: Connection, account: Account, sending: _Sending, reply: Reply) -> News:
     """Write down what became of the payout, and its events."""
     payout_id, operation_id = sending.stored.payout.payout_id, sending.stored.payout.operation_id
+    rows.lock(connection, account.name, operation_id)
     was_open = operations.load(connection, account.name, operation_id).is_open
     ended = operations.settle(
         connection, sending.begun.operation, reply.outcome, now=account.now(), decline=reply.decline

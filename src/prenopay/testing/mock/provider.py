@@ -312,6 +312,7 @@ class MockProvider(
             label=label,
             headers=(("request-id", str(next(_requests))),),
             body=b"" if body is None else json.dumps(body).encode(),
+            retry_safe=method == "GET",
         )
 
     def _observed(self, payment: Mapping[str, Any]) -> Observation:
