@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from prenopay import CallbackRequest, CaptureMode, FlagKind, Payment, PaymentState, Secret
+from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import Manner, hand_over
 from prenopay.testing.emulators.swedbankpay import AWKWARD
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.http import EmulatorSender
 from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackUrls
 from prenopay.values.subjects import Subject
 from tests.behaviour.shop import CALLBACK_URL, Shop, an_order
@@ -248,3 +251,41 @@ def test_a_good_callback_from_the_gateways_address_raises_no_flag(shop: Shop) ->
 
     seen = pinned.get(payment.payment_id)
     assert (seen.state, seen.flags) == (PaymentState.AUTHORIZED, ())
+
+
+class _Interrupted(EmulatorSender):
+    """Lets something happen once, while an answer is on its way."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(shop.emulator.mounts)
+        self.happens: Callable[[], None] | None = None
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
+        answer = await super().send(request, timeout=timeout)
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+        return answer
+
+
+def test_a_callback_that_comes_during_a_look_is_not_answered_by_that_look(shop: Shop) -> None:
+    payment = shop.bought(capture=CaptureMode.MANUAL)
+    sender, web = _Interrupted(shop), Shop("blocking", shop.database, emulator=shop.emulator)
+    looking = shop.restarted(sender=sender)
+
+    def payer_pays() -> None:
+        shop.pay(payment)
+        shop.later(seconds=1)
+        web.accounts.receive(to(shop, payment, genuine(payment)))
+
+    reply = looking.accounts.receive(to(shop, payment, b"{}"))
+    sender.happens = payer_pays
+    looking.accounts.work(reply.address)  # what it reads is older than what the payer did
+
+    assert looking.payments.get(payment.payment_id).state is PaymentState.PENDING
+    later, first = looking.accounts.callbacks()
+    assert (later.done_at, first.done_at is None) == (None, False)
+    looking.accounts.sweep()
+    assert looking.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
+    looking.close()
+    web.close()

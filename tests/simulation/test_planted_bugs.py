@@ -16,12 +16,54 @@ from tests.simulation.planted import PLANTED
 
 SEEDS: Final = 400
 STEPS: Final = 12
-FIRST: Final[dict[str, int]] = {}
+FIRST: Final = {
+    "random reference": 0,
+    "resent under a new reference": 0,
+    "part takes all": 0,
+    "refunds under way forgotten": 41,
+    "refunds done forgotten": 7,
+    "id used for something else": 1,
+    "accounts mixed": 3,
+    "tries not kept apart": 18,
+    "replaced page stays open": 80,
+    "lost answer is a failure": 0,
+    "resolved without a look": 0,
+    "claimed and forgotten": 86,
+    "integrity unchecked": 12,
+    "late money dropped": 283,
+    "older answer overrules": 575,
+    "sweep sees no open payments": 2,
+    "callback believed": 6,
+    "callbacks ignored": 12,
+    "look skipped after the first money": 82,
+    "repeat opens nothing": 95,
+    "account address ignored": 27,
+    "address unchecked": 1,
+    "told before the commit": 2,
+    "marked before the handler": 23,
+    "event claimed twice": 151,
+    "told again after weeks": 43,
+    "events tell the total": 0,
+    "end untold": 23,
+    "mandate without payment untold": 0,
+    "payout untold": 18,
+    "period charged again": 7,
+    "period charged on another card": 7,
+    "gone method charged": 1,
+    "end of consent ignored": 3,
+    "suspension lost": 8,
+    "token in a log": 0,
+    "tokens in plain": 0,
+    "nobody forgotten": 31,
+}
 """The first seed that finds each bug: there the search begins, to save the time of the ones before."""
+
+ELSEWHERE: Final = {"callback during a look answered"}
+"""Bugs for which too much has to come together in a life: ``tests/behaviour/test_callbacks.py`` finds this one."""
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", FIRST)
 def test_a_planted_bug_is_found_made_short_and_found_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     PLANTED[name][1](monkeypatch)
 
@@ -33,6 +75,11 @@ def test_a_planted_bug_is_found_made_short_and_found_again(name: str, monkeypatc
     assert len(again.schedule.numbers) < STEPS, "it was made shorter"
     monkeypatch.undo()
     assert relive(result.broken.schedule).broken == (), "it is the bug that breaks the promise"
+
+
+def test_every_bug_is_looked_for_here_or_where_it_says() -> None:
+    assert FIRST.keys() | ELSEWHERE == PLANTED.keys()
+    assert not FIRST.keys() & ELSEWHERE
 
 
 def test_every_bug_has_its_turn() -> None:
