@@ -200,7 +200,7 @@ def test_a_host_s_own_tables_and_migrations_are_left_alone(bare_database: str) -
 
 
 def test_a_database_without_tables_is_refused_with_the_fix(bare_database: str) -> None:
-    with pytest.raises(LedgerUnavailable, match=r"has schema none.*run: prenopay db upgrade"):
+    with pytest.raises(LedgerUnavailable, match=r"has no tables of prenopay.*run: prenopay db upgrade"):
         Accounts.open(bare_database, callback_url="https://shop.example", callback_keys=["k" * 32])
 
 

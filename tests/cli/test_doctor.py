@@ -246,7 +246,7 @@ def test_a_database_without_tables_is_refused_with_the_cure(shop: Desk) -> None:
     shop.write(database=f"sqlite:///{shop.folder}/empty.db")
     ran = shop.run("doctor")
     assert ran.code == 2
-    assert "the database has schema none" in ran.err
+    assert "the database has no tables of prenopay" in ran.err
     assert "prenopay db upgrade" in ran.err
 
 

@@ -169,7 +169,7 @@ def test_upgrading_twice_is_upgrading_once(url: str) -> None:
 
 def test_a_database_without_tables_says_what_to_run(url: str) -> None:
     opened = open_engine(url)
-    with pytest.raises(LedgerUnavailable, match=r"has schema none, .* run: prenopay db upgrade"):
+    with pytest.raises(LedgerUnavailable, match=r"has no tables of prenopay, .* run: prenopay db upgrade"):
         require_schema(opened)
     opened.dispose()
 

@@ -35,8 +35,8 @@ def require_schema(engine: Engine) -> None:
     found = schema_version(engine)
     if found != schema.SCHEMA_VERSION:
         message = (
-            f"the database has schema {found or 'none'}, this prenopay needs {schema.SCHEMA_VERSION}; "
-            "run: prenopay db upgrade"
+            f"the database has {f'schema {found}' if found else 'no tables of prenopay'}, this prenopay needs "
+            f"{schema.SCHEMA_VERSION}; run: prenopay db upgrade, or call upgrade_database(url)"
         )
         raise LedgerUnavailable(message)
 
