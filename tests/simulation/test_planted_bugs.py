@@ -50,7 +50,7 @@ FIRST: Final = {
     "period charged again": 7,
     "period charged on another card": 7,
     "gone method charged": 1,
-    "end of consent ignored": 3,
+    "end of consent ignored": 1,
     "suspension lost": 8,
     "token in a log": 0,
     "tokens in plain": 0,

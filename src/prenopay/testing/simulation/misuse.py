@@ -26,13 +26,13 @@ __all__ = ["MISUSED", "WAYS"]
 MISUSED: Final = "misuse:"
 """How the ids begin of operations that must be refused."""
 WAYS: Final[dict[str, Step]] = {}
-"""Every way to misuse prenopay, by its name."""
+"""Every way to misuse prenopay, by its name; the greater its weight, the rarer it can be done, and the sooner it is."""
 _RARE_FIRST: Final = 0.7
 
 _way = partial(step, steps=WAYS)
 
 
-@step("misuse", 2)
+@step("misuse", 3)
 async def misuse(at: Moment, _anything: object) -> Did:
     """Somebody asks for what must be refused."""
     names = at.chance.sample(list(WAYS), len(WAYS))
@@ -76,7 +76,7 @@ async def false_address(at: Moment, row: PaymentRow) -> Did:
     return Did(f"{subject or row.account}: {reply.status}")
 
 
-@_way("false proof", 1, ChargesMandates, of=lambda at: at.books.lost_charges)
+@_way("false proof", 2, ChargesMandates, of=lambda at: at.books.lost_charges)
 async def false_proof(at: Moment, row: OperationRow) -> Did:
     """A lost charge is settled with a payment that is another's."""
     place = at.world.gateways.places[row.account]
@@ -121,7 +121,7 @@ def _past_consent(at: Moment) -> list[MandateRow]:
     return [row for row in _drawable(at) if row.mandate_id in ends and ends[row.mandate_id] < today]
 
 
-@_way("after the consent's end", 1, ChargesMandates, of=_past_consent)
+@_way("after the consent's end", 2, ChargesMandates, of=_past_consent)
 async def past_consent(at: Moment, row: MandateRow) -> Did:
     """A method is drawn on after the last day on which the payer wanted it remembered."""
     return await _drawn(at, row)
@@ -157,7 +157,7 @@ def _after_lost(at: Moment) -> list[MandateRow]:
     return [row for row in _chargeable(at) if row.mandate_id in drawn]
 
 
-@_way("after a lost one", 1, ChargesMandates, of=_after_lost)
+@_way("after a lost one", 2, ChargesMandates, of=_after_lost)
 async def after_a_lost_one(at: Moment, row: MandateRow) -> Did:
     """A stored method is drawn on while nobody knows what became of its last draw."""
     return await _drawn(at, row)
