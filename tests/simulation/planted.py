@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import pytest
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, true, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -371,6 +371,22 @@ def event_claimed_twice(patch: pytest.MonkeyPatch) -> None:
     _everywhere(patch, original, claim)
 
 
+def slow_try_overrules(patch: pytest.MonkeyPatch) -> None:
+    """A try that stopped for too long writes down what it believes, whatever another has sent since."""
+    patch.setattr(operations, "_is_owned", lambda _found: true())
+
+
+def late_failure_repeats(patch: pytest.MonkeyPatch) -> None:
+    """A handler's failure counts, although another process has delivered the event since."""
+
+    def failed(connection: Any, delivery: Any, why: str, *, now: datetime) -> None:
+        table = schema.deliveries
+        again = {"next_at": now, "claimed_until": None, "last_error": why}
+        connection.execute(update(table).where(table.c.sequence == delivery.sequence).values(again))
+
+    patch.setattr(outbox, "failed", failed)
+
+
 def told_again_after_weeks(patch: pytest.MonkeyPatch) -> None:
     """What the host's handler could not do is handed to it again after weeks."""
     patch.setattr(due, "EVENTS", (_TWENTY_DAYS,))
@@ -516,6 +532,8 @@ PLANTED: Final[dict[str, tuple[str, Plant]]] = dict(
         told_before_the_commit,
         marked_before_the_handler,
         event_claimed_twice,
+        slow_try_overrules,
+        late_failure_repeats,
         told_again_after_weeks,
         events_tell_the_total,
         end_untold,

@@ -40,7 +40,7 @@ from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, OrderLine
 from prenopay.values.payments import Action, Operation, OperationKind, Outcome, PaymentState
 
-__all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "require_trusted", "take_reserved"]
+__all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take_reserved"]
 
 _log = logging.getLogger("prenopay")
 
@@ -176,7 +176,7 @@ def _begin(
         )  # read again, under the lock
         if not repeated.begins_again(intent.now):
             if repeated.operation.outcome is Outcome.UNKNOWN:
-                require_trusted(stored)
+                _require_trusted(stored)
             return Change(begun=operations.again(connection, intent, repeated), stored=stored)
     _require_changeable(stored, made)
     amount, vat = _part(account, stored, made, intent.kind, wanted)
@@ -195,7 +195,7 @@ def _begin(
     return Change(begun=begun, stored=stored)
 
 
-def require_trusted(stored: StoredPayment) -> None:
+def _require_trusted(stored: StoredPayment) -> None:
     """Raise ``Quarantined`` if the payment does not match its order: no change is sent until a person has looked."""
     payment = stored.payment
     if payment.quarantined:
@@ -206,7 +206,7 @@ def require_trusted(stored: StoredPayment) -> None:
 def _require_changeable(stored: StoredPayment, made: tuple[StoredOperation, ...]) -> None:
     payment = stored.payment
     who = {"account": payment.account, "payment_id": payment.payment_id}
-    require_trusted(stored)
+    _require_trusted(stored)
     if payment.provider_reference is None:
         message = "the gateway does not know this payment (yet): repeat the create with its operation id first"
         raise Conflict(message).about(**who)

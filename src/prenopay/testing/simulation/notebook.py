@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.ports import HttpRequest
@@ -18,6 +19,9 @@ from prenopay.values.events import Event
 from prenopay.values.payments import Outcome
 
 __all__ = ["Notebook", "Wish"]
+
+_HANDLER_MAY_TAKE: Final = timedelta(minutes=5)
+"""Until then an event belongs to the process that has it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +84,7 @@ class Notebook:
         """Reprs and errors that a host might log."""
         self.broken: list[str] = []
         self._gateways = gateways
-        self._in_hand: set[str] = set()
+        self._in_hand: dict[str, datetime] = {}
 
     def witness(self, request: HttpRequest) -> Asked | None:
         """Remember under which reference a request asks for what, and return that."""
@@ -121,20 +125,22 @@ class Notebook:
         return self.references.get(("authorize", text_of(account, operation_id)), set())
 
     @contextmanager
-    def in_hand(self, event: Event) -> Generator[None]:
-        """Hold an event while the host's handler has it: no other process is handed it meanwhile."""
-        if event.event_id in self._in_hand:
+    def in_hand(self, event: Event, now: datetime) -> Generator[None]:
+        """Hold an event while the host's handler has it: for five minutes, no other process is handed it."""
+        if now < self._in_hand.get(event.event_id, now):
             self.broken.append(f"told once: {event.event_id} was handed to two processes at once")
-        self._in_hand.add(event.event_id)
+        self._in_hand[event.event_id] = now + _HANDLER_MAY_TAKE
         try:
             yield
         finally:
-            self._in_hand.discard(event.event_id)
+            self._in_hand.pop(event.event_id, None)
 
     def hear(self, event: Event) -> None:
         """Act on an event, once, and see that the events of a subject come in order."""
         before = self.heard.get(event.event_id)
         if before is not None:
+            if event.number < self.numbers[event.subject.id]:
+                self.broken.append(f"in order: {event.event_id} came again after a later event")
             if before != event:
                 self.broken.append(f"told once: {event.event_id} came with another content the second time")
             return

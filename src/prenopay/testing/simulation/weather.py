@@ -42,12 +42,15 @@ RowT = TypeVar("RowT")
 
 _SLOW_SECONDS: Final = (4.0, 29.0, 31.0, 400.0)
 """Slow, nearly too slow, and two answers that come after everybody stopped waiting."""
+_STALL: Final = timedelta(minutes=7)
+"""Longer than a try owns its operation, and longer than a handler keeps its event."""
 _ANY_TIME: Final = 1e6
 _LATE_MOST: Final = 8
 """Minutes: what is lost for ten never arrives."""
 _CALL_MOST: Final = 4
 _ANY_TROUBLE: Final = 0.7
 _SECOND_TROUBLE: Final = 0.2
+_STALLED: Final = 0.4
 
 
 class Crash(BaseException):
@@ -75,6 +78,8 @@ class Manner(StrEnum):
     MEANWHILE_BEFORE = "meanwhile before"
     """Something else happens while the core waits: by another process, the payer, a callback."""
     MEANWHILE_AFTER = "meanwhile after"
+    STALLED = "stalled"
+    """The process stops for minutes, and something else happens; then it goes on, and fails before it acts."""
 
 
 Kind: TypeAlias = FaultKind | Manner
@@ -120,6 +125,7 @@ _EVERYWHERE: Final = (
     Manner.CRASH_AFTER,
     FaultKind.DROP_BEFORE,
     FaultKind.DROP_AFTER,
+    Manner.STALLED,
     *_MEANWHILE,
 )
 """``DROP_BEFORE`` at a commit or a handler: an error comes instead, and nothing happened; ``DROP_AFTER``: it did."""
@@ -127,18 +133,21 @@ POSSIBLE: Final = (
     *_at(Port.SEND, *FaultKind, *Manner, FaultKind.DROP_AFTER, Manner.CRASH_AFTER, Manner.LATE, *_MEANWHILE),
     Trouble(port=Port.SEND, kind=FaultKind.STATUS_BEFORE, status=429),
     *_at(Port.COMMIT, *_EVERYWHERE),
-    *_at(Port.READ, Manner.CRASH_BEFORE, FaultKind.DROP_BEFORE, *_MEANWHILE),
+    *_at(Port.READ, Manner.CRASH_BEFORE, FaultKind.DROP_BEFORE, Manner.STALLED, *_MEANWHILE),
     *_at(Port.HANDLER, *_EVERYWHERE),
 )
 """Everything that can go wrong; what is here twice comes twice as often."""
-_AT: Final = {port: [each for each in POSSIBLE if each.port is port] for port in Port}
+_AT: Final = {
+    port: [each for each in POSSIBLE if each.port is port and each.kind is not Manner.STALLED] for port in Port
+}
 _PORTS: Final = (Port.SEND, Port.SEND, Port.SEND, Port.COMMIT, Port.COMMIT, Port.HANDLER, Port.READ)
 
 
 def forecast(chance: Random) -> tuple[Trouble, ...]:
     """Return what goes wrong during one step."""
     many = int(perhaps(chance, _ANY_TROUBLE)) * (1 + int(perhaps(chance, _SECOND_TROUBLE)))
-    return tuple(_trouble(chance) for _ in range(many))
+    troubles = [_trouble(chance) for _ in range(many)]
+    return tuple(_perhaps_stalled(each, chance) for each in troubles)
 
 
 def _trouble(chance: Random) -> Trouble:
@@ -151,6 +160,13 @@ def _trouble(chance: Random) -> Trouble:
     return replace(trouble, call=call, times=times if is_repeated else 1, seconds=slow if is_slow else 0.0)
 
 
+def _perhaps_stalled(trouble: Trouble, chance: Random) -> Trouble:
+    """Let what fails before it acts fail late, now and then."""
+    if trouble.kind is FaultKind.DROP_BEFORE and perhaps(chance, _STALLED):
+        return replace(trouble, kind=Manner.STALLED, times=1)
+    return trouble
+
+
 def perhaps(chance: Random, odds: float) -> bool:
     """Say yes so often: ``odds`` of 0.25 are one in four."""
     return chance.random() < odds
@@ -159,9 +175,10 @@ def perhaps(chance: Random, odds: float) -> bool:
 class Weather:
     """What goes wrong during the present step, and a count of all that did."""
 
-    def __init__(self, reached: Counter[str]) -> None:
-        """Count what happens in ``reached``."""
+    def __init__(self, reached: Counter[str], clock: VirtualClock) -> None:
+        """Count what happens in ``reached``; ``clock`` goes on while a process stops."""
         self._reached = reached
+        self._clock = clock
         self._planned: Sequence[Trouble] = ()
         self._calls: Counter[Port] = Counter()
         self._meanwhile: Callable[[], Awaitable[None]] | None = None
@@ -184,6 +201,11 @@ class Weather:
                 self._reached[trouble.name] += 1
                 return trouble
         return None
+
+    async def stall(self) -> None:
+        """Stop for longer than any claim lasts, while something else happens."""
+        self._clock.advance(_STALL)
+        await self.meanwhile()
 
     def postpone(self, trouble: Trouble) -> None:
         """Let the next call of the step be struck instead of the present one."""
@@ -212,6 +234,9 @@ class Weather:
             case Manner.CRASH_BEFORE:
                 raise Crash
             case FaultKind.DROP_BEFORE:
+                raise _failure(port)
+            case Manner.STALLED:
+                await self.stall()
                 raise _failure(port)
             case Manner.MEANWHILE_BEFORE:
                 await self.meanwhile()
@@ -261,6 +286,10 @@ class FaultySender:
             raise Crash
         if kind is Manner.MEANWHILE_BEFORE:
             await self._weather.meanwhile()
+        if kind is Manner.STALLED:
+            await self._weather.stall()
+            message = f"{request.label}: the connection was lost while the process stopped"
+            raise NotSent(message)
         await self.deliver_late()
         latest = self._witness(request)
         if trouble is not None and kind is Manner.LATE:
@@ -316,6 +345,9 @@ class FaultyLedger:
         kind = None if trouble is None else trouble.kind
         if kind is Manner.MEANWHILE_BEFORE:
             await self._weather.meanwhile()
+        if kind is Manner.STALLED:
+            await self._weather.stall()
+            raise _failure(Port.COMMIT)
 
         def undone(connection: Connection) -> T:
             work(connection)

@@ -134,7 +134,7 @@ class World:
         self.has_subscribers: bool = perhaps(chance, 0.3) and bool(self.gateways.having(OldMethods))
         """Whether it begins with methods that another system stored."""
         self.notebook: Notebook = Notebook(self.gateways)
-        self.weather: Weather = Weather(reached)
+        self.weather: Weather = Weather(reached, self.clock)
         self.engine: Engine = stores.fresh(on_disk=self.on_disk)
         self.listener: Listener = listener
         self.listener.lines.clear()
@@ -162,7 +162,7 @@ class World:
     def other(self) -> AsyncAccounts:
         """Another process on the same books, in fair weather."""
         if self._other is None:
-            self._other = self._started(Weather(self.reached))
+            self._other = self._started(Weather(self.reached, self.clock))
         return self._other
 
     def account(self, name: str) -> Any:
@@ -186,7 +186,7 @@ class World:
             async def act() -> None:
                 self.notebook.hear(event)
 
-            with self.notebook.in_hand(event):
+            with self.notebook.in_hand(event, self.clock.now()):
                 await weather.around(Port.HANDLER, act)
 
         accounts = AsyncAccounts(
@@ -222,7 +222,7 @@ class World:
 
     async def deliver_late(self) -> None:
         """Let arrive at the gateways what was on its way until now."""
-        await self._sender(Weather(Counter())).deliver_late()
+        await self._sender(Weather(Counter(), self.clock)).deliver_late()
 
     # What the host does
 
