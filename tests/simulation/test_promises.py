@@ -11,7 +11,7 @@ import pytest
 from prenopay import cli
 from prenopay.errors import InvalidOrder
 from prenopay.mandates.use_cases import AsyncMandates
-from prenopay.testing.simulation import Schedule, declared, enough_seeds, relive, simulate
+from prenopay.testing.simulation import ENOUGH_SEEDS, Schedule, declared, enough_seeds, relive, simulate
 from prenopay.testing.simulation.weather import POSSIBLE, Port, forecast
 from prenopay.values.mandates import Mandate
 
@@ -30,13 +30,12 @@ def test_every_promise_is_kept_through_three_hundred_lives(capsys: pytest.Captur
 
 @pytest.mark.nightly
 def test_every_promise_is_kept_and_everything_reached_in_many_lives(capsys: pytest.CaptureFixture[str]) -> None:
-    seeds = enough_seeds(STEPS)
-    code = cli.main(["simulate", "--seeds", str(seeds), "--steps", str(STEPS), "--json"])
+    code = cli.main(["simulate", "--seeds", str(ENOUGH_SEEDS), "--json"])
 
     found = json.loads(capsys.readouterr().out)
     assert found["broken"] == [], found["replay"]
     assert found["missing"] == []
-    assert (code, found["seeds"]) == (0, seeds)
+    assert (code, found["seeds"]) == (0, ENOUGH_SEEDS)
     assert set(declared()) <= found["reached"].keys()
 
 

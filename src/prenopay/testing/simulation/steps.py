@@ -22,6 +22,8 @@ _A_MOMENT: Final = timedelta(milliseconds=1)
 """What is done while something else waits is done later."""
 _LOOKS: Final = ("repeat", "resolve", "time")
 """What people do while a request is on its way still."""
+_SETTLE: Final = ("misuse", "settle by hand", "remove")
+"""What people do while nobody knows what became of a charge."""
 _ANYBODY: Final = ("pay", "callbacks", "sweep", "repeat", "come back", "resolve", "refund", "capture", "remove")
 _ANYBODY_TRIES: Final = 3
 _FIRST: Final[tuple[tuple[str, ...], ...]] = (("pay",), ("sweep",), (), ())
@@ -46,6 +48,8 @@ async def happen(at: Moment) -> tuple[str, str]:
         order.insert(0, "take over" if at.world.has_subscribers else "buy")
     elif at.world.awaits_late and at.chance.random() < _OFTEN:
         order.insert(0, at.chance.choice(_LOOKS))
+    elif at.books.lost_charges and at.chance.random() < _OFTEN:
+        order.insert(0, at.chance.choice(_SETTLE))
     for name in order:
         did = await STEPS[name].take(at)
         if did is not None:
