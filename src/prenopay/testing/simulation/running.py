@@ -26,7 +26,7 @@ from prenopay.values.payments import FlagKind, Outcome, PaymentState
 __all__ = ["DEFAULT_STEPS", "ENOUGH_SEEDS", "Result", "declared", "enough_seeds", "relive", "simulate"]
 
 DEFAULT_STEPS: Final = 12
-ENOUGH_SEEDS: Final = 1_500
+ENOUGH_SEEDS: Final = 2_500
 """From so many seeds of ``DEFAULT_STEPS`` on, everything that is declared must have been reached, or the run fails."""
 _ALLOCATIONS: Final = 50_000
 _RUNS_MOST: Final = 150
