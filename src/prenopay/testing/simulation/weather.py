@@ -240,6 +240,8 @@ class Weather:
                 raise _failure(port)
             case Manner.MEANWHILE_BEFORE:
                 await self.meanwhile()
+            case _:
+                pass
         result = await act()
         match trouble.kind:
             case Manner.MEANWHILE_AFTER:
@@ -248,6 +250,8 @@ class Weather:
                 raise Crash
             case FaultKind.DROP_AFTER:
                 raise _failure(port)
+            case _:
+                pass
         return result
 
 
@@ -362,6 +366,8 @@ class FaultyLedger:
                 raise Crash
             case FaultKind.DROP_AFTER:
                 raise _failure(Port.COMMIT)
+            case _:
+                pass
         return done
 
     async def read(self, work: Callable[[Connection], T]) -> T:
