@@ -83,7 +83,8 @@ def test_the_wheel_asks_for_no_test_tool(metadata: Message) -> None:
 def test_every_entry_point_leads_somewhere(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     points = configparser.ConfigParser()
     points.read_string(wheel.read(f"{DIST_INFO}/entry_points.txt").decode())
-    assert set(points.sections()) == {"console_scripts", "prenopay.emulators", "prenopay.providers", "pytest11"}
+    groups = {"prenopay.emulators", "prenopay.gateways", "prenopay.providers"}
+    assert set(points.sections()) == {"console_scripts", "pytest11", *groups}
     assert points["pytest11"]["prenopay"] == "prenopay.testing.pytest_plugin"
     assert points["console_scripts"]["prenopay"] == "prenopay.cli:main"
     named = [value for section in points.sections() for value in points[section].values()]

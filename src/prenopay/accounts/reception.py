@@ -143,7 +143,7 @@ class Reception:
 
         One that cannot be looked at does not hold up the others. Its error is raised in the end.
         """
-        began, errors = account.now(), []
+        began, errors = account.now(), list[PrenopayError]()
         for subject in await account.read(_named, account):
             try:
                 await _LOOKS[subject.kind](account, subject)

@@ -215,7 +215,7 @@ def settle(
 ) -> StoredOperation:
     """Write down how an operation ended, and return it as it is then. A settled outcome does not change.
 
-    What the gateway did (succeeded, declined) is written whoever saw it. Anything less is written only by the try
+    What the gateway did (succeeded, declined) is written by any try. Anything less is written only by the try
     that still owns the operation: a try that was slow for too long cannot know what a later one has sent.
     """
     table, ended = schema.operations, outcome not in OPEN

@@ -153,7 +153,8 @@ class Gateways:
 
     def asked_in(self, request: HttpRequest) -> Asked | None:
         """Return what a request asks for, if it is one that moves money."""
-        return next(filter(None, (gateway.asked_in(request) for gateway in self._histories)), None)
+        answers = (gateway.asked_in(request) for gateway in self._histories)
+        return next((asked for asked in answers if asked is not None), None)
 
     def left_to_refund(self, payment: str) -> int | None:
         """Return what can still be given back, without what is on its way; ``None`` for an unknown payment."""
