@@ -171,8 +171,8 @@ class Gateways:
         return self.secrets() | shown - {""}
 
     @property
-    def _histories(self) -> list[Any]:
-        return self.each(History)
+    def _histories(self) -> list[History]:
+        return self.each(History)  # type: ignore[type-abstract]  # an ability is asked for by its class
 
 
 def text_of(account: str, operation_id: str) -> str:
