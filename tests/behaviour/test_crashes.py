@@ -13,12 +13,13 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from prenopay import Accounts, CaptureMode, Event, Outcome, PaymentState
+from prenopay import CaptureMode, Event, Outcome, PaymentState
 from prenopay.errors import PrenopayError
 from prenopay.ports import HttpRequest, HttpResponse, HttpSender
 from prenopay.testing.emulators.swedbankpay import DuplicateAnswer
 from prenopay.testing.http import EmulatorSender
 from tests.behaviour.shop import Shop, sek
+from tests.rewiring import core_of
 
 T = TypeVar("T")
 
@@ -70,8 +71,7 @@ class MortalSender:
 
 def guarded(process: Shop, guard: Guard) -> None:
     """Put ``guard`` around every transaction of a process, no matter which part of the core asks for it."""
-    accounts = process.accounts.target
-    core: Any = accounts._accounts if isinstance(accounts, Accounts) else accounts
+    core = core_of(process.accounts.target)
     for name in ("transact", "read", "append"):
         work = getattr(core._ledger, name)
         setattr(core._ledger, name, partial(_around, guard, work))

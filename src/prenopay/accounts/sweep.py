@@ -6,7 +6,7 @@ If nothing is due it costs one reading transaction, for any number of accounts.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -94,8 +94,8 @@ async def sweep(
     for name in sorted({row.account for row in waiting.get("mandates", ())}):
         await _mandates(present, name)
     if "tokens" in waiting:
-        await _tokens(present)
-    looked = await _payments(present) if "payments" in waiting else 0
+        await _claimed(present, "tokens", "stored method", mandates.finish_removal)
+    looked = await _claimed(present, "payments", "payment", _payment) if "payments" in waiting else 0
     return SweepReport(
         callbacks=len(waiting.get("callbacks", ())),
         operations=len(waiting.get("operations", ())),
@@ -136,25 +136,15 @@ async def _mandates(present: _Sweep, name: str) -> None:
         present.failed(f"stored methods of {name}", error)
 
 
-async def _tokens(present: _Sweep) -> None:
-    """Remove tokens at the gateway whose removal is not done yet."""
-    for row in await present.claim("tokens"):
-        try:
-            await mandates.finish_removal(present.accounts[row.account], row.key)
-        except Exception as error:  # noqa: BLE001 - what is left is tried again by a later sweep
-            present.failed(f"stored method {row.key}", error)
-            await present.postpone("tokens", row)
-
-
-async def _payments(present: _Sweep) -> int:
-    """Look at the payments that are due; return how many there were."""
-    claimed = await present.claim("payments")
+async def _claimed(present: _Sweep, kind: str, what: str, work: Callable[[Account, str], Awaitable[object]]) -> int:
+    """Do ``work`` for every row of a kind that is due; return how many there were. What fails is due again later."""
+    claimed = await present.claim(kind)
     for row in claimed:
         try:
-            await _payment(present.accounts[row.account], row.key)
-        except Exception as error:  # noqa: BLE001 - one payment's trouble never stops the sweep
-            present.failed(f"payment {row.key}", error)
-            await present.postpone("payments", row)
+            await work(present.accounts[row.account], row.key)
+        except Exception as error:  # noqa: BLE001 - one row's trouble never stops the sweep
+            present.failed(f"{what} {row.key}", error)
+            await present.postpone(kind, row)
     return len(claimed)
 
 

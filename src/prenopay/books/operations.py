@@ -42,6 +42,7 @@ __all__ = [
     "of_subject",
     "open_ones",
     "repeated",
+    "require_ended",
     "require_settleable",
     "settle",
     "subjects_of",
@@ -337,6 +338,13 @@ def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operati
 def under_way(operations: Iterable[StoredOperation], kind: OperationKind) -> tuple[Operation, ...]:
     """Return the operations of ``kind`` that may have happened, or may yet: asked for, and not settled."""
     return tuple(each.operation for each in operations if each.operation.kind is kind and each.is_open)
+
+
+def require_ended(connection: Connection, account: str, operation_id: str) -> None:
+    """Raise ``Conflict`` while an operation is open: for a caller who could not claim it."""
+    if load(connection, account, operation_id).is_open:
+        message = "someone else asks the gateway about this operation at this moment"
+        raise Conflict(message).about(account=account, operation_id=operation_id)
 
 
 def require_settleable(found: StoredOperation, *, now: datetime, has_proof: bool) -> None:

@@ -19,5 +19,4 @@ def storable(text: str) -> str:
 
 def as_json(value: object) -> str:
     """Write ``value`` as JSON without NUL and halves of surrogate pairs."""
-    written = json.dumps(value, ensure_ascii=False)
-    return _NUL_IN_JSON.sub(rf"\1{_UNKNOWN}", written).encode(errors="replace").decode()
+    return storable(_NUL_IN_JSON.sub(rf"\1{_UNKNOWN}", json.dumps(value, ensure_ascii=False)))

@@ -8,14 +8,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from prenopay.account import Account, News, asked, failed, redacted
+from prenopay.account import Account, News, asked, redacted
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, Begun, StoredOperation
 from prenopay.books.outcomes import STAYS_OPEN
 from prenopay.errors import Conflict, DuplicateReference, PrenopayError
 from prenopay.mandates import drawing, rows as mandates
 from prenopay.mandates.drawing import Drawing
-from prenopay.payments import observing, rows
+from prenopay.payments import observing, opening, rows
 from prenopay.payments.changing import Change, begin_capture
 from prenopay.payments.looking import finish
 from prenopay.payments.rows import StoredPayment
@@ -77,7 +77,7 @@ async def send(account: Account, written: Charge) -> Operation:
     try:
         answer = await asked(account, begun, lambda _reference: gateway.charge(sending, request))
     except PrenopayError as error:
-        await account.transact(_unanswered, account, begun, error)
+        await account.transact(opening.unanswered, account, begun, error)
         if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
             raise
         _log.warning("charge %s: outcome unknown: %s", made.operation_id, error)
@@ -144,36 +144,13 @@ def _begin(
     if repeated is not None and held is not None:
         begun = operations.again(connection, intent, repeated)
         return Charge(begun=begun, stored=held, order=order, mandate=mandate.mandate, token=token)
-    stored = rows.insert_payment(
-        connection,
-        order,
-        payment_id=subject.id,
-        account=account.name,
-        provider=account.gateway.name,
-        expires_at=None,
-        now=intent.now,
-    )
-    begun = operations.begin(
-        connection,
-        intent,
-        subject,
-        digest=digest,
-        currency=order.amount.currency,
-        amount=order.amount,
-        vat=order.vat_amount,
-        parameters=parameters,
+    stored, begun = opening.begin(
+        connection, account, intent, subject, order, digest=digest, expires_at=None, parameters=parameters
     )
     mandates.note_charge(
         connection, mandate, payment_id=subject.id, operation_id=intent.operation_id, period=period, now=intent.now
     )
     return Charge(begun=begun, stored=stored, order=order, mandate=mandate.mandate, token=token)
-
-
-def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
-    payment_id = begun.operation.operation.subject.id
-    rows.lock(connection, account.name, payment_id)
-    outcome = failed(connection, account, begun, error)
-    observing.note_unanswered(connection, account, payment_id, outcome)
 
 
 def _conclude(
@@ -200,7 +177,7 @@ def _conclude(
         look_again_in=account.claimed_for,
     )
     if ended.operation.outcome is Outcome.NOT_ATTEMPTED:
-        observing.note_unanswered(connection, account, made.subject.id, ended.operation.outcome)
+        observing.note_unanswered(connection, stored, ended.operation.outcome)
     return ended, stored, begin_capture(connection, account, stored), news
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay._redaction import Secret
-from prenopay.account import Account, News, asked, failed, redacted
+from prenopay.account import Account, News, asked, redacted
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import Begun, StoredOperation
 from prenopay.errors import Conflict, OutcomeUnknown, PrenopayError
@@ -18,6 +18,7 @@ from prenopay.mandates.use_cases import require_storing
 from prenopay.payments import changing, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
 from prenopay.payments.looking import observe
+from prenopay.payments.opening import begin, unanswered
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created, CreateRequest
 from prenopay.provider.verbs import Cancels
@@ -78,7 +79,7 @@ async def make(account: Account, making: Making) -> Payment:
     try:
         created = await asked(account, begun, ask)
     except PrenopayError as error:
-        await account.transact(_unanswered, account, begun, error)
+        await account.transact(unanswered, account, begun, error)
         raise
     payment, news = await account.transact(_conclude, account, making, created, read_at)
     await account.notify(news)
@@ -130,24 +131,8 @@ def _begin(
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
         begun = operations.again(connection, intent, repeated, amount=order.amount, vat=order.vat_amount)
         return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
-    stored = rows.insert_payment(
-        connection,
-        order,
-        payment_id=subject.id,
-        account=account.name,
-        provider=account.gateway.name,
-        expires_at=intent.now + (order.valid_for or account.gateway.limits.page_lives),
-        now=intent.now,
-    )
-    begun = operations.begin(
-        connection,
-        intent,
-        subject,
-        digest=digest,
-        currency=order.amount.currency,
-        amount=order.amount,
-        vat=order.vat_amount,
-    )
+    expires_at = intent.now + (order.valid_for or account.gateway.limits.page_lives)
+    stored, begun = begin(connection, account, intent, subject, order, digest=digest, expires_at=expires_at)
     if order.store is not None and order.payer is not None:
         methods.propose(connection, account, order.store, payment_id=subject.id, payer_reference=order.payer.reference)
     return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
@@ -164,13 +149,6 @@ def _offered(connection: Connection, order: Order) -> bytes | None:
 
 def _opened(account: Account, sealed: bytes | None) -> Secret | None:
     return None if sealed is None else account.ports.vault.unseal(sealed)
-
-
-def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
-    payment_id = begun.operation.operation.subject.id
-    rows.lock(connection, account.name, payment_id)
-    outcome = failed(connection, account, begun, error)
-    observing.note_unanswered(connection, account, payment_id, outcome)
 
 
 def _conclude(

@@ -95,7 +95,7 @@ class _Changes:
     def flag(self, kind: FlagKind, detail: str) -> None:
         """Mark the payment for a person, once for each kind and detail."""
         payment = self.stored.payment
-        if any(each.kind is kind and each.detail == detail for each in (*payment.flags, *self.flags)):
+        if _is_flagged((*payment.flags, *self.flags), kind, detail):
             return
         self.flags.append(rows.add_flag(self.connection, payment.payment_id, kind, detail, now=self.now))
         self.happened(EventKind.FLAGGED, flag=kind, detail=detail)
@@ -161,19 +161,17 @@ def end(
     )
 
 
-def note_unanswered(connection: Connection, account: Account, payment_id: str, outcome: Outcome) -> None:
-    """Write down that a create has no answer (the payment is unknown), or never happened (it is created)."""
-    state = _STATE_UNANSWERED.get(outcome)
-    if state is None:
-        return
-    stored = rows.lock(connection, account.name, payment_id)
-    if stored.payment.state in {PaymentState.CREATED, PaymentState.UNKNOWN} and stored.payment.state is not state:
+def note_unanswered(connection: Connection, stored: StoredPayment, outcome: Outcome) -> None:
+    """Write down on a locked payment that its create has no answer (it is unknown), or never happened (created)."""
+    present = stored.payment.state
+    state = _STATE_UNANSWERED.get(outcome, present)
+    if present in {PaymentState.CREATED, PaymentState.UNKNOWN} and present is not state:
         rows.write(connection, stored, (), {"state": state.value})
 
 
 def flag(connection: Connection, account: Account, stored: StoredPayment, kind: FlagKind, detail: str) -> News:
     """Mark a locked payment for a person, once for each kind and detail; return the subjects that have news."""
-    if any(each.kind is kind and each.detail == detail for each in stored.payment.flags):
+    if _is_flagged(stored.payment.flags, kind, detail):
         return ()
     rows.add_flag(connection, stored.payment.payment_id, kind, detail, now=account.now())
     event = NewEvent(kind=EventKind.FLAGGED, flag=kind, detail=detail)
@@ -186,6 +184,10 @@ def decline_operation(
     """Report that the gateway refused a change that the host, or the automatic capture, had asked for."""
     event = NewEvent(kind=EventKind.OPERATION_DECLINED, operation_id=operation_id, decline=why)
     return account.append_events(connection, stored.subject, [event], facts=rows.facts(stored))
+
+
+def _is_flagged(flags: Sequence[Flag], kind: FlagKind, detail: str) -> bool:
+    return any(each.kind is kind and each.detail == detail for each in flags)
 
 
 def _mismatch(stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation]) -> str | None:

@@ -10,7 +10,6 @@ from prenopay.account import Account, News
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
 from prenopay.books.operations import StoredOperation
-from prenopay.errors import Conflict
 from prenopay.payments import changing, charging, creating, looking, rows
 from prenopay.payments.looking import View
 from prenopay.values.payments import Operation, OperationKind, Outcome
@@ -52,10 +51,7 @@ async def hear(account: Account, subject: Subject) -> None:
 async def _answer_create(account: Account, operation_id: str) -> None:
     """Look up the operation that makes a payment; raises ``Conflict`` while someone else does."""
     if not await _look_up(account, operation_id):
-        made = (await account.read(operations.load, account.name, operation_id)).operation
-        if made.outcome is Outcome.UNKNOWN:
-            message = "someone else makes this payment at this moment"
-            raise Conflict(message).about(account=account.name, operation_id=operation_id)
+        await account.read(operations.require_ended, account.name, operation_id)
 
 
 async def _look_up(account: Account, operation_id: str) -> bool:

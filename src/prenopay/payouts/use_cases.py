@@ -11,7 +11,7 @@ from prenopay.account import Account, News, asked, failed
 from prenopay.books import codec, ids, inbox, operations
 from prenopay.books.operations import Begun
 from prenopay.books.outbox import NewEvent
-from prenopay.errors import Conflict, PrenopayError
+from prenopay.errors import PrenopayError
 from prenopay.payouts import rows
 from prenopay.payouts.rows import StoredPayout
 from prenopay.provider.values import PayoutRequest, Reply
@@ -69,10 +69,8 @@ async def settle_by_hand(account: Account, operation_id: str, *, person: str, re
 async def look(account: Account, subject: Subject) -> None:
     """Look up a payout that is known by its own id; raises ``Conflict`` while someone else looks it up."""
     stored = await account.read(rows.load_by_id, account.name, subject.id)
-    operation_id = stored.payout.operation_id
-    if not await _look_up(account, operation_id) and (await get(account, operation_id)).outcome in operations.OPEN:
-        message = "someone else looks up this payout at this moment"
-        raise Conflict(message).about(account=account.name, operation_id=operation_id)
+    if not await _look_up(account, stored.payout.operation_id):
+        await account.read(operations.require_ended, account.name, stored.payout.operation_id)
 
 
 async def hear(account: Account, subject: Subject) -> None:

@@ -45,8 +45,7 @@ from prenopay.testing.http import (
 )
 from prenopay.testing.mock.outcomes import Call, Manner, Scripted, Scripts, chosen
 from prenopay.values.mandates import MandateKind
-from prenopay.values.money import Money
-from prenopay.values.orders import Instrument, Payer, PayoutOrder
+from prenopay.values.orders import Instrument, Payer
 from prenopay.values.payments import Action, DeclineCode, Outcome, PaymentState
 
 if TYPE_CHECKING:
@@ -391,16 +390,6 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
     def payer(self) -> Payer:
         """Return a payer with every field that a provider may ask for."""
         return Payer(reference="R-77", email="leia@example.com", phone="+46739000001", personal_number="199710202392")
-
-    def payout_order(self, amount: Money | None = None) -> PayoutOrder:
-        """Return a payout to somebody."""
-        return PayoutOrder(
-            amount=amount or Money(25000, "SEK"),
-            payee_phone="070-174 06 06",
-            payee_personal_number="199710202392",
-            description="Vinst i korsordet",
-            reference="VINST-1",
-        )
 
     def paid_out(self) -> int:
         """Return what was sent, or is about to be."""

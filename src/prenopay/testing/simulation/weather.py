@@ -225,16 +225,25 @@ class Weather:
         finally:
             self._planned, self._calls = planned, calls
 
-    async def around(self, port: Port, act: Callable[[], Awaitable[T]]) -> T:
-        """Do ``act``, unless the weather is against it: for reads, appends and the host's handler."""
+    async def around(
+        self,
+        port: Port,
+        act: Callable[[], Awaitable[T]],
+        undo: Callable[[BaseException], Awaitable[T]] | None = None,
+    ) -> T:
+        """Do ``act``, unless the weather is against it: for commits, reads, appends and the host's handler.
+
+        ``undo`` acts, raises what it is given, and leaves nothing behind.
+        """
         trouble = self.strike(port)
         if trouble is None:
             return await act()
         match trouble.kind:
-            case Manner.CRASH_BEFORE:
-                raise Crash
-            case FaultKind.DROP_BEFORE:
-                raise _failure(port)
+            case Manner.CRASH_BEFORE | FaultKind.DROP_BEFORE:
+                failure = Crash() if trouble.kind is Manner.CRASH_BEFORE else _failure(port)
+                if undo is None:
+                    raise failure
+                return await undo(failure)
             case Manner.STALLED:
                 await self.stall()
                 raise _failure(port)
@@ -345,30 +354,15 @@ class FaultyLedger:
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a transaction that may be undone, or whose end may be lost."""
-        trouble = self._weather.strike(Port.COMMIT)
-        kind = None if trouble is None else trouble.kind
-        if kind is Manner.MEANWHILE_BEFORE:
-            await self._weather.meanwhile()
-        if kind is Manner.STALLED:
-            await self._weather.stall()
-            raise _failure(Port.COMMIT)
 
-        def undone(connection: Connection) -> T:
-            work(connection)
-            raise Crash if kind is Manner.CRASH_BEFORE else _failure(Port.COMMIT)
+        def undo(failure: BaseException) -> Awaitable[T]:
+            def undone(connection: Connection) -> T:
+                work(connection)
+                raise failure
 
-        fails_first = kind in {Manner.CRASH_BEFORE, FaultKind.DROP_BEFORE}
-        done = await self._ledger.transact(undone if fails_first else work)
-        match kind:
-            case Manner.MEANWHILE_AFTER:
-                await self._weather.meanwhile()
-            case Manner.CRASH_AFTER:
-                raise Crash
-            case FaultKind.DROP_AFTER:
-                raise _failure(Port.COMMIT)
-            case _:
-                pass
-        return done
+            return self._ledger.transact(undone)
+
+        return await self._weather.around(Port.COMMIT, lambda: self._ledger.transact(work), undo)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a reading transaction, unless the database cannot be reached."""

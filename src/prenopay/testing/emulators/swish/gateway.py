@@ -40,7 +40,7 @@ from prenopay.testing.http import Emulator, as_object, read_json
 from prenopay.testing.transcript import Transcript
 from prenopay.values.mandates import Consent, MandateKind, StoreMethod
 from prenopay.values.money import Money
-from prenopay.values.orders import Order, Payer, PayoutOrder
+from prenopay.values.orders import Order, Payer
 
 __all__ = ["EmulatedSwish", "SwishConsents", "SwishGateway"]
 
@@ -260,16 +260,6 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         return None if totals is None else totals.paid - totals.refunded - totals.refunding
 
     # Payouts
-
-    def payout_order(self, amount: Money | None = None) -> PayoutOrder:
-        """Return a payout to somebody with the app."""
-        return PayoutOrder(
-            amount=amount or Money(25000, "SEK"),
-            payee_phone="070-174 06 06",
-            payee_personal_number="199710202392",
-            description="Vinst i korsordet",
-            reference="VINST-1",
-        )
 
     def paid_out(self) -> int:
         """Return what was sent, or is about to be."""
