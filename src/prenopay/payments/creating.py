@@ -175,15 +175,13 @@ async def _close(account: Account, payment: Payment) -> Payment:
     """Close a payment's page; raises ``Conflict`` while it cannot be closed."""
     payment_id = payment.payment_id
     page_closed_at = payment.created_at + account.gateway.limits.page_lives + _GATEWAY_CLOSES_WITHIN
-    is_unanswered = False
     if Action.CANCEL in payment.allowed_actions and account.can(Cancels):
-        closing = await changing.change(account, OperationKind.CANCEL, payment_id, expiry_operation_id(payment_id))
-        is_unanswered = closing.outcome is Outcome.UNKNOWN
+        await changing.change(account, OperationKind.CANCEL, payment_id, expiry_operation_id(payment_id))
         payment = await _get(account, payment_id)
     why = ""
     if payment.state is PaymentState.UNKNOWN:
         why = "the gateway does not know whether this was paid (see its flags): a person must look first"
-    elif payment.is_open and (is_unanswered or account.now() < page_closed_at):
+    elif payment.is_open and account.now() < page_closed_at:
         why = "the payment's page cannot be closed now; the sweep tries again"
     if why:
         raise Conflict(why).about(account=account.name, payment_id=payment_id)

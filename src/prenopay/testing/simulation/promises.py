@@ -30,8 +30,9 @@ _NOTHING: Final = Totals()
 
 def after_step(world: World, books: Books) -> list[str]:
     """Return what was broken by now."""
-    found_late = world.notebook.ended_unnamed
-    return _checked(world, books, world.gateways.moves(), world.gateways.totals(), found_late=found_late)
+    being_closed = {row.subject_id for row in books.operations if row.kind == "cancel" and row.outcome == "unknown"}
+    open_for_now = being_closed | world.notebook.ended_unnamed
+    return _checked(world, books, world.gateways.moves(), world.gateways.totals(), open_for_now=open_for_now)
 
 
 def at_the_end(world: World, books: Books) -> list[str]:
@@ -53,15 +54,18 @@ def _checked(
     moves: list[Move],
     totals: Mapping[str, Totals],
     *,
-    found_late: set[str] | None = None,
+    open_for_now: set[str] | None = None,
 ) -> list[str]:
-    """Check; ``found_late`` are payments whose pages may have been found after their end, and be open for a while."""
+    """Check; ``open_for_now`` are ended payments whose pages may be open for a while.
+
+    Either the page was found after the end, or the gateway has not answered yet that it closed the page.
+    """
     return [
         *world.notebook.broken,
         *_misused(books),
         *_twice(world, moves),
         *_other_amounts(world, moves),
-        *_still_payable(world, books, totals, found_late),
+        *_still_payable(world, books, totals, open_for_now),
         *_set_aside(world, books),
         *_dishonest(world, books, moves),
         *_ahead_of_the_gateway(books, totals),
@@ -126,10 +130,10 @@ def _right_amounts(world: World, wish: Wish, move: Move) -> set[int | None]:
 
 
 def _still_payable(
-    world: World, books: Books, totals: Mapping[str, Totals], found_late: set[str] | None
+    world: World, books: Books, totals: Mapping[str, Totals], open_for_now: set[str] | None
 ) -> Iterator[str]:
     """What was cancelled, ended or replaced can be paid by nobody; what was cancelled keeps nothing reserved."""
-    ended = [row for row in books.payments if row.state in _ENDED and row.payment_id not in (found_late or ())]
+    ended = [row for row in books.payments if row.state in _ENDED and row.payment_id not in (open_for_now or ())]
     cancelled = [row for row in books.operations if row.kind == "cancel" and row.outcome == "succeeded"]
     replacing = [wish for wish in world.notebook.wishes.values() if wish.replaces and wish.answered]
     if not cancelled and not replacing and not ended:
