@@ -81,6 +81,12 @@ class Visitor:
         """Wait for the page's main heading."""
         self.page.get_by_role("heading", level=1, name=heading).wait_for()
 
+    def arrive(self, address: str) -> None:
+        """Wait until the page's address contains ``address``, whatever a second click breaks off on the way."""
+        from playwright.sync_api import expect  # noqa: PLC0415 - loaded only where a browser is
+
+        expect(self.page).to_have_url(re.compile(re.escape(address)), timeout=PATIENCE_SECONDS * 1000)
+
     @property
     def number(self) -> str:
         """Return the number of the order on the page."""
