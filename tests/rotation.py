@@ -1,9 +1,10 @@
 """One behaviour, four stores: a test of it runs on one of them, chosen by its name, unless it asks for every one.
 
-A store is a colour on a database. What differs between stores lies in few lines, which the conformance suite and the
-tests marked ``every_store`` cross on all four: one test for each use case, and every test of locking, of races and
-of the tables. Any other behaviour is the same code on each store. Its test runs on one, and the next test on another.
-``PRENOPAY_FULL=1`` runs every test on every store.
+A store is a colour on a database. What differs between stores lies in few lines, which the tests marked
+``every_store`` cross on all four: one test for each use case, and every test of locking, of races and of the tables.
+A rule of the conformance suite is marked ``two_stores``: each provider meets it in both colours and on both databases,
+on two stores of the four. Any other behaviour is the same code on each store. Its test runs on one, and the next test
+on another. ``PRENOPAY_FULL=1`` runs every test on every store.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Iterable
 import pytest
 
 STORES = ("sqlite-blocking", "sqlite-awaiting", "postgresql-blocking", "postgresql-awaiting")
+OTHER_IN_BOTH = dict(zip(STORES, reversed(STORES), strict=True))
+"""For each store, the one with the other colour and the other database."""
 
 
 def store_of(item: pytest.Item) -> str | None:
@@ -35,12 +38,14 @@ def turn_of(name: str) -> str:
     return STORES[zlib.crc32(name_without_store(name).encode()) % len(STORES)]
 
 
+def stores_for(item: pytest.Item) -> set[str]:
+    """Return the stores that a test runs on."""
+    if item.get_closest_marker("every_store") is not None:
+        return set(STORES)
+    turn = turn_of(item.nodeid)
+    return {turn, OTHER_IN_BOTH[turn]} if item.get_closest_marker("two_stores") is not None else {turn}
+
+
 def out_of_turn(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     """Return the tests that another store's run of the same test speaks for."""
-    return [
-        item
-        for item in items
-        if (store := store_of(item)) is not None
-        and item.get_closest_marker("every_store") is None
-        and store != turn_of(item.nodeid)
-    ]
+    return [item for item in items if (store := store_of(item)) is not None and store not in stores_for(item)]

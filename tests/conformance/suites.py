@@ -1,4 +1,4 @@
-"""Who is tried where: the full product of colours and databases, or one of each for another agreement."""
+"""Who is tried where: in both colours and on both databases, or in one of each for another agreement."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 from prenopay.testing.conformance import ProviderSuite
 
 
-@pytest.mark.every_store
+@pytest.mark.two_stores
 class OnBothDatabases(ProviderSuite):
-    """The suite in both colours on SQLite and on PostgreSQL."""
+    """The suite in both colours and on both databases: each rule on two stores of the four."""
 
     @pytest.fixture
     def database(self, database: str) -> str:  # the one of tests/conftest.py, in both kinds

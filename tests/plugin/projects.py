@@ -13,7 +13,7 @@ INI = """
 filterwarnings =
     error
     ignore:Using `httpx` with `starlette.testclient`
-addopts = -ra -p no:cacheprovider
+addopts = -ra -p no:cacheprovider -p no:hypothesispytest
 """
 
 

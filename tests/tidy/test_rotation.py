@@ -9,11 +9,11 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from tests.rotation import STORES, name_without_store, turn_of
+from tests.rotation import OTHER_IN_BOTH, STORES, name_without_store, turn_of
 
 from .sources import ROOT
 
-FOLDERS = ("tests/behaviour", "tests/swish")
+FOLDERS = ("tests/behaviour", "tests/swish", "tests/conformance")
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +33,18 @@ def test_the_turns_cover_every_store(collected: str) -> None:
             stores[name_without_store(name)].add(f"{match[2]}-{match[1]}")
 
     everywhere = [name for name, found in stores.items() if found == set(STORES)]
+    crossed = [found for found in stores.values() if len(found) == 2]
     rotated = {name: found for name, found in stores.items() if len(found) == 1}
-    assert len(everywhere) + len(rotated) == len(stores)
+    assert len(everywhere) + len(crossed) + len(rotated) == len(stores)
+    assert all(found == {first, OTHER_IN_BOTH[first]} for found in crossed for first in found)
+    assert len(crossed) > 200, "the rules of the conformance suite, for each provider"
     assert len(everywhere) > 25, "one smoke test for each use case, and what is about locks"
     share = Counter(store for found in rotated.values() for store in found)
     assert share.keys() == set(STORES)
     assert min(share.values()) > len(rotated) / 6, share
     left_out = re.search(r"\((\d+) deselected\)", collected)
     assert left_out is not None
-    assert int(left_out[1]) == 3 * len(rotated)
+    assert int(left_out[1]) == 3 * len(rotated) + 2 * len(crossed)
 
 
 def test_a_turn_depends_on_the_name_alone() -> None:
