@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.postgresql import start_server
 
 
 @contextmanager
-def _databases(kind: str) -> Iterator[Iterator[str]]:
+def _databases(kind: str) -> Generator[Iterator[str]]:
     with tempfile.TemporaryDirectory(prefix="prenopay-chaos-") as folder:
         if kind == "sqlite":
             yield _files(Path(folder))

@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -29,6 +29,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from prenopay import Accounts, Outcome
+from prenopay._blocking import run_blocking
 from prenopay._transport import BlockingSender
 from prenopay.errors import PrenopayError
 from prenopay.testing.callbacks import Post
@@ -93,16 +94,13 @@ def tell(database: str, *, seed: int, seconds: float) -> Ended:
             stage.stopping.set()
             for hand in hands:
                 hand.join()
-        accounts = _repaired(stage)
-        try:
-            found = broken(database, stage.cards, stage.swish, stage.settings.diary)
-        finally:
-            accounts.close()
+        _repair(stage)
+        found = broken(database, stage.cards, stage.swish, stage.settings.diary)
         return Ended(broken=found, happened=stage.happened + counted(database))
 
 
 @contextmanager
-def _staged(database: str, folder: Path, seed: int) -> Iterator[_Stage]:
+def _staged(database: str, folder: Path, seed: int) -> Generator[_Stage]:
     times, chance = Times(time.monotonic()), random.Random(seed)
     cards = SwedbankPayGateway(clock=FastClock(times), seed=seed)
     swish = SwishGateway(clock=FastClock(times), seed=seed)
@@ -179,7 +177,7 @@ def _trouble(stage: _Stage, folder: Path, seconds: float) -> None:
         until = time.monotonic() + seconds
         try:
             while time.monotonic() < until:
-                time.sleep(stage.chance.uniform(0.1, 0.6))
+                time.sleep(stage.chance.uniform(0.1, 1.2))
                 _thaw(pids, frozen, by=time.monotonic())
                 number = stage.chance.randrange(WORKERS)
                 if stage.chance.random() < 0.3:
@@ -225,17 +223,17 @@ def _thaw(pids: dict[int, int], frozen: dict[int, float], *, by: float) -> None:
         del frozen[number]
 
 
-def _repaired(stage: _Stage) -> Accounts:
+def _repair(stage: _Stage) -> None:
     """Open the last process. Nothing goes wrong any more: repeat, sweep, and settle by hand what only a person can."""
     for gateway in stage.gateways:
         gateway.faults.clear()
-    clock = _Last(stage)
+    clock, sender = _Last(stage), Hurried(BlockingSender, stage.settings)
     diary = Diary(stage.settings.diary, "last")
     accounts = Accounts.open(
         stage.settings.database,
         callback_url=CALLBACK_URL,
         on_event=diary.received,
-        sender=Hurried(BlockingSender, stage.settings),
+        sender=sender,
         clock=clock,
         **KEYS,
     )
@@ -245,7 +243,8 @@ def _repaired(stage: _Stage) -> Accounts:
         accounts.sweep()
         for payments, gateway in zip(names, stage.gateways, strict=True):
             _settle(payments, gateway, stage.happened)
-    return accounts
+    accounts.close()
+    run_blocking(sender.aclose())
 
 
 def _settle(payments: Any, gateway: Any, happened: Counter[str]) -> None:

@@ -13,7 +13,7 @@ __all__ = ["CARDS", "LOOKS_BACK", "MONTHLY", "PERIODS", "SWISH", "account_of", "
 
 CARDS: Final = "cards"
 SWISH: Final = "swish"
-LOOKS_BACK: Final = 25
+LOOKS_BACK: Final = 15
 """How many of the latest orders are worked on."""
 MONTHLY: Final = Money(9900, "SEK")
 PERIODS: Final = ("2026-02", "2026-03", "2026-04")

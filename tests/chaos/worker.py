@@ -49,7 +49,7 @@ _HANDS: Final = 3
 """How many things one process does at the same moment."""
 _FAILS: Final = 0.05
 """How often the host's handler fails."""
-_ORDERS_A_SECOND: Final = 4
+_ORDERS_A_SECOND: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +295,7 @@ class _Bridge:
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_arguments: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
         """Nobody reads it."""
 
 
@@ -303,7 +303,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def handle_error(self, *_arguments: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """The sender sends it again."""
 
 
