@@ -177,7 +177,7 @@ def _trouble(stage: _Stage, folder: Path, seconds: float) -> None:
         until = time.monotonic() + seconds
         try:
             while time.monotonic() < until:
-                time.sleep(stage.chance.uniform(0.1, 1.2))
+                stage.stopping.wait(stage.chance.uniform(0.1, 1.2))
                 _thaw(pids, frozen, by=time.monotonic())
                 number = stage.chance.randrange(WORKERS)
                 if stage.chance.random() < 0.3:

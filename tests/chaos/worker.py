@@ -1,4 +1,4 @@
-"""A host's process: it buys, takes, gives back, draws and sweeps without end, until it is killed.
+"""A host's process: it buys, takes, gives back, draws and sweeps until it is killed.
 
 ``python -m tests.chaos.worker FILE`` reads its settings, and forks one worker for each line of standard input. It
 answers with the worker's process id. A fork takes milliseconds, an interpreter takes seconds to start.
@@ -75,7 +75,7 @@ def _tls(config: HttpProviderConfig[PaymentProvider]) -> ssl.SSLContext | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What one worker is told: its number, its chance, its colour, and what its clock is wrong by."""
+    """What one worker needs to know: its name, its chance, its colour, and what its clock is wrong by."""
 
     name: str
     seed: int
