@@ -11,7 +11,17 @@ from urllib.parse import urlsplit
 from prenopay import Environment, Secret
 from prenopay.provider import HttpRequest
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.gateway import Asked, FakeGateway, History, Move, Ordered, PayerRefused, StrangeStatus, Totals
+from prenopay.testing.gateway import (
+    Asked,
+    FakeGateway,
+    History,
+    Move,
+    Ordered,
+    PayerRefused,
+    SharedAgreement,
+    StrangeStatus,
+    Totals,
+)
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
 
 from .provider import Nordpay
@@ -45,7 +55,7 @@ class _Payment:
         return json_answer(status, {name: getattr(self, name) for name in names} | {"page": page})
 
 
-class NordpayGateway(FakeGateway, History, StrangeStatus):
+class NordpayGateway(FakeGateway, History, StrangeStatus, SharedAgreement):
     """One Nordpay with one merchant. ``FakeGateway`` meets planned faults and writes down what is asked."""
 
     def __init__(self, *, clock: VirtualClock | None = None, seed: int = 0) -> None:
@@ -133,6 +143,15 @@ class NordpayGateway(FakeGateway, History, StrangeStatus):
     def forge_callback(self, *, to: str, naming: str) -> None:
         """Queue a callback to one payment's address that names another."""
         self._notify(self._payments[to], naming)
+
+    def take_reference(self, request: HttpRequest) -> str | None:
+        """Another shop of the merchant makes a payment under this reference; refunds have a payment of their own."""
+        asked = self.asked_in(request)
+        if asked is None or asked.what != "authorize" or asked.reference in self._payments:
+            return None
+        theirs = json.loads(request.body) | {"callback_url": "https://other.example/callbacks"}
+        self._put(asked.reference, theirs | {"amount": theirs["amount"] + 100})
+        return asked.reference
 
     def _open(self, reference: str) -> _Payment:
         self.settle()

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 from typing import Protocol, final
 
@@ -36,6 +37,7 @@ __all__ = [
     "Gateway",
     "GatewayMaker",
     "History",
+    "LaggingLists",
     "MethodEnds",
     "Move",
     "OldMethod",
@@ -45,6 +47,7 @@ __all__ = [
     "Payers",
     "Payouts",
     "Portal",
+    "SharedAgreement",
     "StoredMethods",
     "StrangeStatus",
     "Totals",
@@ -416,6 +419,26 @@ class MethodEnds(ABC):
     @abstractmethod
     def ends_method(self, chance: Random) -> bool:
         """End one of the methods that can still be charged; returns whether there was one."""
+
+
+class LaggingLists(ABC):
+    """The list of a payer's stored methods can lag behind what was stored and removed."""
+
+    @abstractmethod
+    def lag(self, until: datetime, *, is_empty: bool) -> object:
+        """Until then, list what was stored when this was called, or nothing. Charges and removals do not lag."""
+
+
+class SharedAgreement(ABC):
+    """Another shop has the same agreement, and may choose the references that we choose."""
+
+    @abstractmethod
+    def take_reference(self, request: HttpRequest) -> str | None:
+        """The other shop makes an object of its own under the reference of ``request``, which has not arrived yet.
+
+        Its amount and its order are others. Returns the payment or payout that it belongs to; ``None`` where the
+        request makes nothing that another shop could have made.
+        """
 
 
 class FakeGateway(Gateway):

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from weakref import WeakValueDictionary
 
 from prenopay._redaction import Secret
@@ -33,7 +33,16 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import Callback
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.faults import Fault, FaultKind
-from prenopay.testing.gateway import FakeGateway, PayerRefused, Payouts, StoredMethods, StrangeStatus, Totals
+from prenopay.testing.gateway import (
+    FakeGateway,
+    LaggingLists,
+    PayerRefused,
+    Payouts,
+    SharedAgreement,
+    StoredMethods,
+    StrangeStatus,
+    Totals,
+)
 from prenopay.testing.http import (
     Emulator,
     EmulatorAnswer,
@@ -54,6 +63,7 @@ if TYPE_CHECKING:
 __all__ = ["MockGateway", "MockSeen", "MockSender"]
 
 _MEDIA: Final = "application/json"
+_ELSEWHERE: Final = "https://other.example/callbacks"
 _CARD_LIVES: Final = timedelta(days=730)
 _AT_ONCE: Final = Instrument.SWISH.value
 """The instrument that takes the money where others reserve it."""
@@ -164,7 +174,7 @@ class _Payment:
         }
 
 
-class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
+class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus, LaggingLists, SharedAgreement):
     """A gateway in this process; several accounts may share one. Safe to use from several threads.
 
     Payments are named by the gateway's reference (``payment.provider_reference``).
@@ -190,6 +200,8 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         self._seen: list[MockSeen] = []
         self._payments: dict[str, _Payment] = {}
         self._methods: list[_Shown] = []
+        self._listed: tuple[datetime, list[_Shown]] | None = None
+        """What the list shows until when, while it lags."""
         self._payouts: dict[str, _Shown] = {}
         self._made = 0
         self._users = 0
@@ -382,6 +394,27 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         with self.lock:
             self._methods = [each for each in self._methods if each["payer"] != payer_reference]
 
+    def lag(self, until: datetime, *, is_empty: bool) -> None:
+        """Until then, list what is stored now, or nothing."""
+        with self.lock:
+            self._listed = until, [] if is_empty else list(self._methods)
+
+    def take_reference(self, request: HttpRequest) -> str | None:
+        """Make a payment, a charge or a payout of another shop, one krona dearer."""
+        body = as_object(read_json(request.body)) or {} if request.body else {}
+        call = _CALLS.get((request.method, urlsplit(request.url).path.strip("/")))
+        if call not in {Call.CREATE, Call.CHARGE, Call.PAY_OUT}:
+            return None
+        amount = body["amount"]
+        assert isinstance(amount, int), "the mock's bodies have whole öre"
+        theirs = body | {"amount": amount + 100, "callback_url": _ELSEWHERE, "order_reference": "other"}
+        with self.lock:
+            if call is Call.PAY_OUT:
+                result = {"outcome": Outcome.SUCCEEDED, "declined": None}
+                self._payouts[str(body["reference"])] = self._event({**theirs, **result})
+                return str(body["reference"])
+            return self._add(theirs, is_charge=call is Call.CHARGE).name
+
     def decline_next_charge(self, chance: Random | None = None) -> None:
         """Script a decline of the next charge."""
         codes = (DeclineCode.INSUFFICIENT_FUNDS, DeclineCode.DO_NOT_RETRY)
@@ -456,7 +489,7 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
                 moves = (each for payment in self._payments.values() for each in payment.moves)
                 return next((each for each in moves if self._refers(each, name)), _UNDER_WAY)
             case Call.OBSERVE_METHODS:
-                return {"methods": [each for each in self._methods if each["payer"] == name]}
+                return {"methods": [each for each in self._lists() if each["payer"] == name]}
             case Call.REMOVE_METHOD:
                 self._methods = [each for each in self._methods if not body.items() <= each.items()]
                 return {}
@@ -472,6 +505,11 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
                 return self._change(verb.value, self._find(name))
 
     # One step down
+
+    def _lists(self) -> list[_Shown]:
+        if self._listed is not None and self.clock.now() < self._listed[0]:
+            return self._listed[1]
+        return self._methods
 
     def _is_known(self, call: Call) -> bool:
         """Whether the call is answered from memory, and no script meets it."""

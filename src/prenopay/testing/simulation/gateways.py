@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from itertools import combinations_with_replacement
@@ -14,7 +15,18 @@ from prenopay.ports import HttpRequest
 from prenopay.provider import Captures, PaymentProvider, ProviderConfig
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.faults import Fault
-from prenopay.testing.gateway import Asked, Behaviours, Gateway, GatewayMaker, History, Move, Ordered, Totals
+from prenopay.testing.gateway import (
+    Asked,
+    Behaviours,
+    Gateway,
+    GatewayMaker,
+    History,
+    Move,
+    Ordered,
+    PayerRefused,
+    SharedAgreement,
+    Totals,
+)
 from prenopay.values.orders import CaptureMode, Order
 
 __all__ = ["GROUP", "Gateways", "Place", "find_gateways", "text_of"]
@@ -98,6 +110,8 @@ class Gateways:
         casts = [each for many in (1, 2) for each in combinations_with_replacement(names, many)]
         self.all: dict[str, Gateway] = {}
         self.places: dict[str, Place] = {}
+        self.foreign: set[str] = set()
+        """Payments and payouts of another shop with one of our agreements."""
         for name in casts[seed % len(casts)]:
             if name not in self.all:
                 self.all[name] = makers[name](clock=clock, seed=seed)
@@ -125,15 +139,29 @@ class Gateways:
         for gateway in self.all.values():
             gateway.faults.clear()
 
-    # What they did. All of it by the gateways' names of payments
+    def take_reference(self, request: HttpRequest) -> bool:
+        """Let another shop use the reference of a request before it arrives; return whether it could."""
+        for gateway in self.each(SharedAgreement):  # type: ignore[type-abstract]  # an ability
+            taken = gateway.take_reference(request)
+            if taken is not None:
+                self.foreign.add(taken)
+                if isinstance(gateway, Gateway) and len(self.foreign) % 2:
+                    with suppress(PayerRefused):
+                        gateway.pays(taken)
+                return True
+        return False
+
+    # What they did. All of it by the gateways' names of payments, without those of another shop
 
     def totals(self) -> dict[str, Totals]:
         """Return what every payment adds up to."""
-        return {name: totals for gateway in self.all.values() for name, totals in gateway.books().items()}
+        found = {name: totals for gateway in self.all.values() for name, totals in gateway.books().items()}
+        return {name: totals for name, totals in found.items() if name not in self.foreign}
 
     def moves(self) -> list[Move]:
         """Return every movement of money there ever was."""
-        return [move for gateway in self._histories for move in gateway.moves()]
+        found = (move for gateway in self._histories for move in gateway.moves())
+        return [move for move in found if move.payment not in self.foreign]
 
     def ordered(self) -> dict[str, Ordered]:
         """Return what every payment is for."""
@@ -141,7 +169,7 @@ class Gateways:
 
     def payable(self) -> set[str]:
         """Return the payments that somebody could pay now."""
-        return {name for gateway in self._histories for name in gateway.payable()}
+        return {name for gateway in self._histories for name in gateway.payable()} - self.foreign
 
     def failed_back(self) -> set[str]:
         """Return the payments of which a refund was accepted and failed later."""

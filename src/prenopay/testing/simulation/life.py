@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from prenopay.testing.simulation.promises import after_step, at_the_end
 from prenopay.testing.simulation.rest import overdue, what_is_next
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, Trouble, forecast
-from prenopay.testing.simulation.world import Listener, World
+from prenopay.testing.simulation.world import Listener, World, is_awaiting
 
 __all__ = ["STEPS_MOST", "Life", "Schedule", "live"]
 
@@ -75,7 +76,9 @@ class Schedule:
 
     def troubles(self, number: int) -> tuple[Trouble, ...]:
         """Return what goes wrong in step ``number``."""
-        return () if number in self.calm else forecast(_chance(self.seed, number, "weather"))
+        if number in self.calm:
+            return ()
+        return forecast(_chance(self.seed, number, "weather"), is_awaiting=is_awaiting(self.seed))
 
     @property
     def replay(self) -> str:
@@ -156,14 +159,18 @@ def _step(world: World, schedule: Schedule, number: int, books: Books) -> bool:
 
     world.run(world.deliver_late())
     world.weather.turn(troubles, meanwhile)
-    world.under_way = None
+    world.under_way, name = None, ""
     try:
         name, said = world.run(steps.happen(Moment(world=world, chance=chance, books=books)))
         line = f"{name}: {said}"
     except Crash:
         line = "crashed"
         world.crashed()
+    except asyncio.CancelledError:
+        line = "cancelled"
     finally:
+        if world.weather.has_frozen:
+            world.reached[f"frozen: {name or 'crashed'}"] += 1
         is_interrupted = world.weather.is_interrupted
         world.weather.turn(())
         world.under_way = None
@@ -178,6 +185,7 @@ def _to_rest(world: World) -> list[str]:
     chance = _chance(world.seed, 0, "rest")
     for gateway in world.gateways.each(Behaviours):  # type: ignore[type-abstract]  # an ability
         gateway.calm()
+    world.spells.end(world.gateways.all)
     world.crashed()
     broken, began = list[str](), world.clock.now()
     for number, pause in enumerate(_CALM, start=1):

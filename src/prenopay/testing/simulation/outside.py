@@ -11,6 +11,7 @@ from prenopay.testing.control import ControlRefused
 from prenopay.testing.gateway import Behaviours, Gateway, MethodEnds, Portal, Totals
 from prenopay.testing.simulation.books import PaymentRow
 from prenopay.testing.simulation.moment import Did, Moment, step
+from prenopay.testing.simulation.spells import Spell, possible
 from prenopay.values.subjects import Subject
 
 __all__: list[str] = []
@@ -109,6 +110,13 @@ async def time(at: Moment, _anything: object) -> Did:
     at.world.clock.advance(timedelta(seconds=seconds))
     came = await at.world.tries(at.world.process.sweep)
     return Did(f"{seconds} s, then a sweep: {came}", came.well)
+
+
+@step("bad spell", 1, of=lambda at: possible(list(at.world.gateways.all.values())))
+async def bad_spell(at: Moment, spell: Spell) -> Did:
+    """Something begins to be wrong for a while."""
+    said = at.world.spells.begin(spell, at.world.gateways.all, at.chance)
+    return Did(said)
 
 
 @step("restart", 0.3, of=lambda at: at.books.payments)

@@ -143,7 +143,8 @@ async def settle_by_hand(at: Moment, row: OperationRow) -> Did:
     """A person looks for a lost charge in the gateway's portal, and writes down what is there."""
     history = at.world.gateways.places[row.account].history
     sent = sorted(at.world.notebook.sent(row.account, row.operation_id))
-    found = next(filter(None, map(history.find, sent)), None)
+    seen = (history.find(reference) for reference in sent)
+    found = next((name for name in seen if name is not None and name not in at.world.gateways.foreign), None)
     came = await at.world.tries(
         lambda: at.world.account(row.account).settle_by_hand(
             row.operation_id, provider_reference=found, person="Ann", reason="looked in the portal"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
+from contextlib import suppress
 from datetime import timedelta
 from random import Random
 from typing import Final
 
+from prenopay.testing.gateway import PayerRefused
 from prenopay.testing.simulation import customers, misuse, outside, staff
 from prenopay.testing.simulation.moment import STEPS, Did, Moment
 from prenopay.testing.simulation.world import World
@@ -29,7 +31,8 @@ _ANYBODY_TRIES: Final = 3
 _FIRST: Final[tuple[tuple[str, ...], ...]] = (("pay",), ("sweep",), (), ())
 """What anybody does more often than the rest."""
 _THE_SAME: Final = ("the same again", "the same looked up")
-MEANWHILE: Final = (*_ANYBODY, *_THE_SAME)
+PAID_AT_ONCE: Final = "paid at once"
+MEANWHILE: Final = (*_ANYBODY, *_THE_SAME, PAID_AT_ONCE)
 """What another process, or a payer, does while a step waits."""
 
 
@@ -81,6 +84,8 @@ async def meanwhile(world: World, chance: Random) -> str:
 
 async def _by_anybody(world: World, chance: Random) -> tuple[str, Did | None]:
     name, did, at = "", None, Moment(world=world, chance=chance, books=world.books())
+    if chance.random() < _OFTEN and (did := await _paid_at_once(at)) is not None:
+        return PAID_AT_ONCE, did
     for name in (*chance.choice(_FIRST), *chance.sample(_ANYBODY, _ANYBODY_TRIES)):
         did = await STEPS[name].take(at)
         if did is not None:
@@ -88,6 +93,20 @@ async def _by_anybody(world: World, chance: Random) -> tuple[str, Did | None]:
     if did is not None and name == "pay" and chance.random() < _OFTEN:
         await STEPS["callbacks"].take(at)  # of the payment, while the step is still under way
     return name, did
+
+
+async def _paid_at_once(at: Moment) -> Did | None:
+    """The payer pays, and the callback comes, before the answer to the request that made the payment is written."""
+    known = {row.name for row in at.books.payments}
+    unwritten = sorted(at.world.gateways.payable() - known - at.world.notebook.names.keys())
+    for gateway in at.world.gateways.all.values():
+        for name in unwritten:
+            if name in gateway.books():
+                with suppress(PayerRefused):
+                    gateway.pays(name)
+                    count = await at.world.deliver_callbacks()
+                    return Did(f"{name}, {count} callbacks")
+    return None
 
 
 async def _the_same(world: World, chance: Random) -> tuple[str, Did | None]:

@@ -2,11 +2,13 @@
 
 A trouble names a port, which call of it within a step, and what happens there. On the wire it is one of the
 faults of ``prenopay.testing.faults``, which the gateway meets; the manners are the simulation's own. A crash
-is a ``BaseException`` that no handler of the core's may catch: who meets it throws the process away.
+is a ``BaseException`` that no handler of the core's may catch: who meets it throws the process away. In code that
+awaits, a task is also cancelled where it waits, and its process lives on.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -51,6 +53,7 @@ _CALL_MOST: Final = 4
 _ANY_TROUBLE: Final = 0.7
 _SECOND_TROUBLE: Final = 0.2
 _STALLED: Final = 0.4
+_CANCELLED: Final = 0.8
 
 
 class Crash(BaseException):
@@ -80,6 +83,14 @@ class Manner(StrEnum):
     MEANWHILE_AFTER = "meanwhile after"
     STALLED = "stalled"
     """The process stops for minutes, and something else happens; then it goes on, and fails before it acts."""
+    FROZEN_BEFORE = "frozen before"
+    """The process stops for minutes, and another takes over; then it goes on as if nothing had happened."""
+    FROZEN_AFTER = "frozen after"
+    CANCELLED_BEFORE = "cancelled before"
+    """The task is cancelled where it waits, and the process lives on; only where calls are awaited."""
+    CANCELLED_AFTER = "cancelled after"
+    FOREIGN = "foreign object"
+    """Another shop with the same agreement has made an object of its own under the reference that now arrives."""
 
 
 Kind: TypeAlias = FaultKind | Manner
@@ -120,34 +131,39 @@ def _at(port: Port, *kinds: Kind) -> tuple[Trouble, ...]:
 
 
 _MEANWHILE: Final = (Manner.MEANWHILE_BEFORE, Manner.MEANWHILE_AFTER)
+_CANCEL: Final = {Manner.CRASH_BEFORE: Manner.CANCELLED_BEFORE, Manner.CRASH_AFTER: Manner.CANCELLED_AFTER}
 _EVERYWHERE: Final = (
     Manner.CRASH_BEFORE,
     Manner.CRASH_AFTER,
     FaultKind.DROP_BEFORE,
     FaultKind.DROP_AFTER,
     Manner.STALLED,
+    Manner.FROZEN_AFTER,
     *_MEANWHILE,
+    *_CANCEL.values(),
 )
 """``DROP_BEFORE`` at a commit or a handler: an error comes instead, and nothing happened; ``DROP_AFTER``: it did."""
 POSSIBLE: Final = (
     *_at(Port.SEND, *FaultKind, *Manner, FaultKind.DROP_AFTER, Manner.CRASH_AFTER, Manner.LATE, *_MEANWHILE),
     Trouble(port=Port.SEND, kind=FaultKind.STATUS_BEFORE, status=429),
-    *_at(Port.COMMIT, *_EVERYWHERE),
-    *_at(Port.READ, Manner.CRASH_BEFORE, FaultKind.DROP_BEFORE, Manner.STALLED, *_MEANWHILE),
+    *_at(Port.COMMIT, Manner.FROZEN_BEFORE, *_EVERYWHERE),
+    *_at(Port.READ, Manner.CRASH_BEFORE, FaultKind.DROP_BEFORE, Manner.STALLED, Manner.FROZEN_AFTER, *_MEANWHILE),
+    *_at(Port.READ, *_CANCEL.values()),
     *_at(Port.HANDLER, *_EVERYWHERE),
 )
 """Everything that can go wrong; what is here twice comes twice as often."""
+_IN_PLACE_OF_OTHERS: Final = {Manner.STALLED, *_CANCEL.values()}
 _AT: Final = {
-    port: [each for each in POSSIBLE if each.port is port and each.kind is not Manner.STALLED] for port in Port
+    port: [each for each in POSSIBLE if each.port is port and each.kind not in _IN_PLACE_OF_OTHERS] for port in Port
 }
 _PORTS: Final = (Port.SEND, Port.SEND, Port.SEND, Port.COMMIT, Port.COMMIT, Port.HANDLER, Port.READ)
 
 
-def forecast(chance: Random) -> tuple[Trouble, ...]:
-    """Return what goes wrong during one step."""
+def forecast(chance: Random, *, is_awaiting: bool = False) -> tuple[Trouble, ...]:
+    """Return what goes wrong during one step; ``is_awaiting``: in a process whose calls are awaited."""
     many = int(perhaps(chance, _ANY_TROUBLE)) * (1 + int(perhaps(chance, _SECOND_TROUBLE)))
     troubles = [_trouble(chance) for _ in range(many)]
-    return tuple(_perhaps_stalled(each, chance) for each in troubles)
+    return tuple(_perhaps_another(each, chance, is_awaiting=is_awaiting) for each in troubles)
 
 
 def _trouble(chance: Random) -> Trouble:
@@ -160,10 +176,12 @@ def _trouble(chance: Random) -> Trouble:
     return replace(trouble, call=call, times=times if is_repeated else 1, seconds=slow if is_slow else 0.0)
 
 
-def _perhaps_stalled(trouble: Trouble, chance: Random) -> Trouble:
-    """Let what fails before it acts fail late, now and then."""
+def _perhaps_another(trouble: Trouble, chance: Random, *, is_awaiting: bool) -> Trouble:
+    """Let what fails before it acts fail late, now and then; where calls are awaited, let tasks be cancelled."""
     if trouble.kind is FaultKind.DROP_BEFORE and perhaps(chance, _STALLED):
         return replace(trouble, kind=Manner.STALLED, times=1)
+    if is_awaiting and isinstance(trouble.kind, Manner) and trouble.kind in _CANCEL and perhaps(chance, _CANCELLED):
+        return replace(trouble, kind=_CANCEL[trouble.kind])
     return trouble
 
 
@@ -184,13 +202,15 @@ class Weather:
         self._meanwhile: Callable[[], Awaitable[None]] | None = None
         self.is_interrupted: bool = False
         """Whether something else happened within the present step."""
+        self.has_frozen: bool = False
+        """Whether the process stopped within the present step, and went on as if nothing had happened."""
 
     def turn(self, planned: Sequence[Trouble], meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
         """Begin a step in which ``planned`` goes wrong; without any, it is calm."""
         self._planned = planned
         self._calls.clear()
         self._meanwhile = meanwhile
-        self.is_interrupted = False
+        self.is_interrupted = self.has_frozen = False
 
     def strike(self, port: Port) -> Trouble | None:
         """Count a call of ``port`` and return what happens to it."""
@@ -206,6 +226,26 @@ class Weather:
         """Stop for longer than any claim lasts, while something else happens."""
         self._clock.advance(_STALL)
         await self.meanwhile()
+
+    async def pause(self, kind: Kind | None, *, after: bool) -> None:
+        """Do what does not fail by itself: let something else happen before or after the call, freeze, be cancelled."""
+        match kind:
+            case Manner.MEANWHILE_AFTER if after:
+                await self.meanwhile()
+            case Manner.MEANWHILE_BEFORE if not after:
+                await self.meanwhile()
+            case Manner.FROZEN_AFTER if after:
+                self.has_frozen = True
+                await self.stall()
+            case Manner.FROZEN_BEFORE if not after:
+                self.has_frozen = True
+                await self.stall()
+            case Manner.CRASH_AFTER if after:
+                raise Crash
+            case Manner.CANCELLED_AFTER if after:
+                raise asyncio.CancelledError
+            case _:
+                pass
 
     def postpone(self, trouble: Trouble) -> None:
         """Let the next call of the step be struck instead of the present one."""
@@ -238,29 +278,19 @@ class Weather:
         trouble = self.strike(port)
         if trouble is None:
             return await act()
-        match trouble.kind:
-            case Manner.CRASH_BEFORE | FaultKind.DROP_BEFORE:
-                failure = Crash() if trouble.kind is Manner.CRASH_BEFORE else _failure(port)
-                if undo is None:
-                    raise failure
-                return await undo(failure)
-            case Manner.STALLED:
-                await self.stall()
-                raise _failure(port)
-            case Manner.MEANWHILE_BEFORE:
-                await self.meanwhile()
-            case _:
-                pass
+        failure = _failure_before(trouble)
+        if trouble.kind is Manner.STALLED:
+            await self.stall()
+            raise _failure(port)
+        if failure is not None:
+            if undo is None:
+                raise failure
+            return await undo(failure)
+        await self.pause(trouble.kind, after=False)
         result = await act()
-        match trouble.kind:
-            case Manner.MEANWHILE_AFTER:
-                await self.meanwhile()
-            case Manner.CRASH_AFTER:
-                raise Crash
-            case FaultKind.DROP_AFTER:
-                raise _failure(port)
-            case _:
-                pass
+        await self.pause(trouble.kind, after=True)
+        if trouble.kind is FaultKind.DROP_AFTER:
+            raise _failure(port)
         return result
 
 
@@ -278,17 +308,22 @@ class FaultySender:
         *,
         plan: Callable[[Fault], None],
         witness: Callable[[HttpRequest], datetime | None],
+        lie: Callable[[HttpRequest], HttpResponse | None],
+        foreign: Callable[[HttpRequest], bool],
         late: list[tuple[datetime, HttpRequest]],
     ) -> None:
         """Send through ``sender``; ``plan`` has the gateways meet the next call with a fault.
 
-        ``witness`` says until when a request may still arrive, where it is one that may.
+        ``witness`` says until when a request may still arrive, where it is one that may. ``lie`` answers in place
+        of a gateway. ``foreign`` has another shop take the reference of a request, and says whether it did.
         """
         self._sender = sender
         self._weather = weather
         self._clock = clock
         self._plan = plan
         self._witness = witness
+        self._lie = lie
+        self._foreign = foreign
         self._late = late
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
@@ -297,10 +332,13 @@ class FaultySender:
         kind = None if trouble is None else trouble.kind
         if kind is Manner.CRASH_BEFORE:
             raise Crash
-        if kind is Manner.MEANWHILE_BEFORE:
-            await self._weather.meanwhile()
+        if kind is Manner.CANCELLED_BEFORE:
+            raise asyncio.CancelledError
         if kind is Manner.STALLED:
             await self._weather.stall()
+        latest = self._witness(request) if kind is Manner.FROZEN_BEFORE else None
+        await self._weather.pause(kind, after=False)
+        if kind is Manner.STALLED or (latest is not None and latest <= self._clock.now()):
             message = f"{request.label}: the connection was lost while the process stopped"
             raise NotSent(message)
         await self.deliver_late()
@@ -312,6 +350,11 @@ class FaultySender:
                 message = f"{request.label}: no answer came"
                 raise OutcomeUnknown(message)
             self._weather.postpone(trouble)  # nothing would come of it
+        if trouble is not None and kind is Manner.FOREIGN and not self._foreign(request):
+            self._weather.postpone(trouble)
+        lie = self._lie(request)
+        if lie is not None:
+            return lie
         if trouble is not None and trouble.fault is not None:
             self._plan(trouble.fault)
         try:
@@ -319,10 +362,7 @@ class FaultySender:
         except (NotSent, OutcomeUnknown):
             self._clock_runs(trouble, timeout)
             raise
-        if kind is Manner.CRASH_AFTER:
-            raise Crash
-        if kind is Manner.MEANWHILE_AFTER:
-            await self._weather.meanwhile()
+        await self._weather.pause(kind, after=True)
         return answer
 
     async def deliver_late(self) -> None:
@@ -371,6 +411,19 @@ class FaultyLedger:
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
         """Add ``row``; it is a commit like any other."""
         await self._weather.around(Port.COMMIT, lambda: self._ledger.append(add, row))
+
+
+def _failure_before(trouble: Trouble) -> BaseException | None:
+    """Return what comes instead of an act that does not happen."""
+    match trouble.kind:
+        case Manner.CRASH_BEFORE:
+            return Crash()
+        case Manner.CANCELLED_BEFORE:
+            return asyncio.CancelledError()
+        case FaultKind.DROP_BEFORE:
+            return _failure(trouble.port)
+        case _:
+            return None
 
 
 def _failure(port: Port) -> Exception:

@@ -28,16 +28,18 @@ from prenopay.testing.http import EmulatorSender
 from prenopay.testing.simulation.books import Books, read_books
 from prenopay.testing.simulation.gateways import Gateways, Place, text_of
 from prenopay.testing.simulation.notebook import Notebook, Wish
+from prenopay.testing.simulation.spells import Spells, WrongClock
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, FaultyLedger, FaultySender, Port, Weather, perhaps
 from prenopay.values.callbacks import CallbackAddress, CallbackRequest, CallbackUrls
 from prenopay.values.events import Event
 from prenopay.values.payments import Operation
 
-__all__ = ["SECRETS", "Came", "Listener", "World", "shown"]
+__all__ = ["SECRETS", "Came", "Listener", "World", "is_awaiting", "shown"]
 
 T = TypeVar("T")
 
+_SHOP: Final = "https://shop.example"
 _CALLBACK_KEY: Final = "a-key-for-the-simulation-that-is-long-enough"
 _SEALING_KEY: Final = "a-key-that-seals-tokens-for-the-simulation"
 SECRETS: Final = (_CALLBACK_KEY, _SEALING_KEY)
@@ -51,6 +53,11 @@ _NOT_WELL: Final = {"unknown", "declined", "not_attempted"}
 _ON_ITS_WAY: Final = timedelta(minutes=9)
 """How long after its first try a request may arrive: prenopay allows ten minutes, which a slow answer uses too."""
 _AGAIN_AFTER: Final = timedelta(minutes=1)
+
+
+def is_awaiting(seed: int) -> bool:
+    """Whether the calls of a life are awaited; else they block."""
+    return seed % _AWAITING_EVERY == _AWAITING_EVERY - 3
 
 
 def shown(error: BaseException) -> str:
@@ -135,6 +142,7 @@ class World:
         """Whether it begins with methods that another system stored."""
         self.notebook: Notebook = Notebook(self.gateways)
         self.weather: Weather = Weather(reached, self.clock)
+        self.spells: Spells = Spells(reached, self.clock)
         self.engine: Engine = stores.fresh(on_disk=self.on_disk)
         self.listener: Listener = listener
         self.listener.lines.clear()
@@ -151,8 +159,7 @@ class World:
         self._wire = EmulatorSender(
             {host: each for gateway in self.gateways.all.values() for host, each in gateway.mounts.items()}
         )
-        is_awaiting = seed % _AWAITING_EVERY == _AWAITING_EVERY - 3
-        self._runner = asyncio.Runner() if is_awaiting else None
+        self._runner = asyncio.Runner() if is_awaiting(seed) else None
         self.process: AsyncAccounts = self._started(self.weather)
         self._other: AsyncAccounts | None = None
 
@@ -162,7 +169,7 @@ class World:
     def other(self) -> AsyncAccounts:
         """Another process on the same books, in fair weather."""
         if self._other is None:
-            self._other = self._started(Weather(self.reached, self.clock))
+            self._other = self._started(Weather(self.reached, self.clock), is_the_host=False)
         return self._other
 
     def account(self, name: str) -> Any:
@@ -179,11 +186,12 @@ class World:
         """Drive ``work`` to its end, in this world's colour."""
         return run_blocking(work) if self._runner is None else self._runner.run(work)
 
-    def _started(self, weather: Weather) -> AsyncAccounts:
+    def _started(self, weather: Weather, *, is_the_host: bool = True) -> AsyncAccounts:
         ledger: Ledger = BlockingLedger(self.engine) if self._runner is None else AwaitingLedger(self.engine)
 
         async def on_event(event: Event) -> None:
             async def act() -> None:
+                self.spells.fail()
                 self.notebook.hear(event)
 
             with self.notebook.in_hand(event, self.clock.now()):
@@ -192,9 +200,9 @@ class World:
         accounts = AsyncAccounts(
             ledger=FaultyLedger(ledger, weather),
             sender=self._sender(weather),
-            clock=self.clock,
+            clock=WrongClock(self.clock, lambda: self.spells.off_by) if is_the_host else self.clock,
             entropy=self._entropy,
-            callback_urls=CallbackUrls("https://shop.example/callbacks", [_CALLBACK_KEY]),
+            callback_urls=CallbackUrls(f"{_SHOP}/callbacks", [_CALLBACK_KEY]),
             on_event=on_event,
             vault=Vault([_SEALING_KEY]),
         )
@@ -204,7 +212,14 @@ class World:
 
     def _sender(self, weather: Weather) -> FaultySender:
         return FaultySender(
-            self._wire, weather, self.clock, plan=self.gateways.plan, witness=self._witness, late=self._late
+            self._wire,
+            weather,
+            self.clock,
+            plan=self.gateways.plan,
+            witness=self._witness,
+            lie=self.spells.lie,
+            foreign=self.gateways.take_reference,
+            late=self._late,
         )
 
     def _witness(self, request: HttpRequest) -> datetime | None:
@@ -371,6 +386,8 @@ def _due_callbacks(gateway: Gateway) -> list[tuple[str, CallbackRequest]]:
 
     def post(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int:
         path = urlsplit(url).path
+        if not url.startswith(_SHOP):
+            return HTTPStatus.OK  # another shop's
         taken.append((url, CallbackRequest(path=path, body=body, headers=dict(headers), peer="127.0.0.1")))
         return HTTPStatus.OK
 

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 from urllib.parse import urlsplit
@@ -36,6 +36,7 @@ from prenopay.testing.gateway import (
     Behaviours,
     Gateway,
     History,
+    LaggingLists,
     MethodEnds,
     Move,
     OldMethod,
@@ -43,6 +44,7 @@ from prenopay.testing.gateway import (
     Ordered,
     Payers,
     Portal,
+    SharedAgreement,
     StoredMethods,
     StrangeStatus,
     Totals,
@@ -64,6 +66,7 @@ MERCHANTS: Final = (
     ),
 )
 """Who has an agreement with a gateway that is made without an emulator."""
+_ELSEWHERE_COSTS: Final = 77_700
 _NOBODYS: Final = "/psp/paymentorders/5adc265f-f87f-4313-577e-08d3dca1a26c"
 _ORDERS: Final = "/psp/paymentorders"
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
@@ -88,7 +91,17 @@ _OTHER_ITEM: Final = {
 
 
 class SwedbankPayGateway(
-    Gateway, History, Payers, Portal, StoredMethods, StrangeStatus, Behaviours, OldMethods, MethodEnds
+    Gateway,
+    History,
+    Payers,
+    Portal,
+    StoredMethods,
+    StrangeStatus,
+    Behaviours,
+    OldMethods,
+    MethodEnds,
+    LaggingLists,
+    SharedAgreement,
 ):
     """Swedbank Pay. Accounts belong to the emulator's merchants in turn, in the order in which they are asked for."""
 
@@ -312,6 +325,52 @@ class SwedbankPayGateway(
             self.emulator.archive_token(chance.choice(stored))
         return bool(stored)
 
+    def lag(self, until: datetime, *, is_empty: bool) -> None:
+        """Have the lists of tokens lag."""
+        self.emulator.lag_lists(until, is_empty=is_empty)
+
+    # What another shop with the same agreement does
+
+    def take_reference(self, request: HttpRequest) -> str | None:
+        """Make an order of the other shop under this ``payeeReference``, or a transaction of such an order."""
+        asked, body = self.asked_in(request), _in(read_json(request.body)) if request.body else {}
+        if asked is None or not asked.reference:
+            return None
+        order = _in(body.get("paymentorder"))
+        if order:
+            payee = str(_in(order.get("payeeInfo")).get("payeeId"))
+            return self._order_elsewhere(payee, asked.reference)
+        payee = self.emulator.order(urlsplit(request.url).path.rpartition("/")[0]).payee_id
+        theirs = self._order_elsewhere(payee, f"OTHER{self._next_by_hand()}")
+        if theirs is not None:
+            self.pays(theirs)
+            if asked.what == "refund":
+                self._post_by_hand(theirs, "captures", _ELSEWHERE_COSTS)
+            ending = next(ending for ending, what in _CALLS.items() if what == asked.what)
+            self._post_by_hand(theirs, ending, _ELSEWHERE_COSTS - 100, reference=asked.reference)
+        return theirs
+
+    def _order_elsewhere(self, payee: str, reference: str) -> str | None:
+        order = {
+            "operation": "Purchase",
+            "currency": "SEK",
+            "amount": _ELSEWHERE_COSTS,
+            "vatAmount": 0,
+            "description": "Another shop",
+            "userAgent": "other/1.0",
+            "language": "sv-SE",
+            "urls": {
+                "hostUrls": ["https://other.example"],
+                "completeUrl": "https://other.example/done",
+                "callbackUrl": "https://other.example/callbacks",
+            },
+            "payeeInfo": {"payeeId": payee, "payeeReference": reference, "orderReference": "other"},
+            "orderItems": [_OTHER_ITEM | {"amount": _ELSEWHERE_COSTS, "unitPrice": _ELSEWHERE_COSTS}],
+        }
+        known = set(self.ordered())
+        self._asks_by_hand("POST", payee, _ORDERS, {"paymentorder": order})
+        return next((name for name in self.ordered() if name not in known), None)
+
     # What staff do in the portal
 
     def takes_by_hand(self, payment: str, amount: int) -> bool:
@@ -325,15 +384,21 @@ class SwedbankPayGateway(
     def tampers(self, payment: str) -> bool:
         """Update the order to one krona for something else."""
         changed = {"operation": "UpdateOrder", "amount": 100, "vatAmount": 0, "orderItems": [_OTHER_ITEM]}
-        return self._asks_by_hand("PATCH", payment, payment, {"paymentorder": changed})
+        return self._asks_by_hand("PATCH", self.emulator.order(payment).payee_id, payment, {"paymentorder": changed})
 
-    def _post_by_hand(self, payment: str, what: str, amount: int) -> bool:
-        self._by_hand += 1
-        body = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": f"HAND{self._by_hand}"}
-        return self._asks_by_hand("POST", payment, f"{payment}/{what}", {"transaction": body})
-
-    def _asks_by_hand(self, method: str, payment: str, path: str, body: dict[str, object]) -> bool:
+    def _post_by_hand(self, payment: str, what: str, amount: int, *, reference: str = "") -> bool:
+        named = reference or f"HAND{self._next_by_hand()}"
+        body: dict[str, object] = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": named}
+        if what == "cancellations":
+            body = {"description": "by hand", "payeeReference": named}
         payee = self.emulator.order(payment).payee_id
+        return self._asks_by_hand("POST", payee, f"{payment}/{what}", {"transaction": body})
+
+    def _next_by_hand(self) -> int:
+        self._by_hand += 1
+        return self._by_hand
+
+    def _asks_by_hand(self, method: str, payee: str, path: str, body: dict[str, object]) -> bool:
         merchant = next(each for each in self.emulator.merchants if each.payee_id == payee)
         outcome = self.emulator.handle(
             EmulatorRequest(

@@ -55,6 +55,7 @@ class Vault:
     def __init__(self) -> None:
         """Begin empty."""
         self._tokens: dict[str, TokenRecord] = {}
+        self._listed: tuple[datetime, list[TokenRecord]] | None = None
 
     def __iter__(self) -> Iterator[TokenRecord]:
         return iter(list(self._tokens.values()))
@@ -80,6 +81,17 @@ class Vault:
             if other.is_active and other.card == stored.card:
                 self.keep(replace(other, card=card))
         return self.keep(replace(stored, card=card))
+
+
+    def lag(self, until: datetime, *, is_empty: bool) -> None:
+        """Until then, list what is stored now, or nothing."""
+        self._listed = until, [] if is_empty else list(self)
+
+    def listed(self, payee_id: str, payer_reference: str, now: datetime) -> list[TokenRecord]:
+        """Return everything stored for a payer as the lists show it."""
+        until, then = self._listed or (now, [])
+        shown = then if now < until else self
+        return [stored for stored in shown if (stored.payee_id, stored.payer_reference) == (payee_id, payer_reference)]
 
 
 class Reattempts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -138,7 +138,7 @@ class TokenApi:
         is_read, is_list = request.method == "GET", what in _OF_PAYER
         comment = "" if is_read else self._body(request, DELETE, "PayerOwnedTokens" if is_list else "Token")["comment"]
         if is_list:
-            tokens = self._active_of(merchant, name)
+            tokens = self._active_of(merchant, name, as_listed=is_read)
         else:
             tokens = [_active(self._register, merchant, name, _OF_KIND[what])]
         if not is_read:
@@ -159,7 +159,7 @@ class TokenApi:
                 changed = self._changed(request, merchant, name, part.lower())
                 return json_answer(200, _payer_token(changed, origin, behaviour, part=part.lower()))
             case "GET", [payer, *rest] if [part.lower() for part in rest] in ([], ["archives"]):
-                known = self._register.vault.of_payer(merchant.payee_id, unquote(payer))
+                known = self._register.vault.listed(merchant.payee_id, unquote(payer), self._register.now())
                 self._must_know(known)
                 tokens = [stored for stored in known if stored.is_active is not bool(rest)]
             case "PATCH", [payer, *rest] if [part.lower() for part in rest] == ["archives"]:
@@ -189,8 +189,9 @@ class TokenApi:
             raise not_found(what="such token")
         return stored
 
-    def _active_of(self, merchant: Merchant, payer: str) -> list[TokenRecord]:
-        known = self._register.vault.of_payer(merchant.payee_id, unquote(payer))
+    def _active_of(self, merchant: Merchant, payer: str, *, as_listed: bool = False) -> list[TokenRecord]:
+        vault, whose = self._register.vault, (merchant.payee_id, unquote(payer))
+        known = vault.listed(*whose, self._register.now()) if as_listed else vault.of_payer(*whose)
         active = [stored for stored in known if stored.is_active]
         self._must_know(active)
         return active
@@ -379,6 +380,11 @@ class TokenKeeper:
         """Store a bank account (Trustly) for a payer of the first merchant's, as if an order had done it."""
         with self._register.lock:
             return self._put(payer_reference, kind, None)
+
+    def lag_lists(self, until: datetime, *, is_empty: bool = False) -> None:
+        """Until then, have the lists of stored tokens show what is stored now, or nothing."""
+        with self._register.lock:
+            self._register.vault.lag(until, is_empty=is_empty)
 
     def archive_token(
         self, token: str, *, by: ArchivedBy = ArchivedBy.TOKEN_ISSUER, reason: str = "The card was closed"

@@ -19,6 +19,7 @@ from prenopay.providers.swish.provider import SwishProvider
 from prenopay.testing.callbacks import CallbackQueue
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import AWKWARD, IssuedCertificate, Status, SwishAuthority, SwishEmulator
+from prenopay.testing.emulators.swish.elsewhere import AnotherShop
 from prenopay.testing.faults import FaultPlan
 from prenopay.testing.gateway import (
     Asked,
@@ -31,6 +32,7 @@ from prenopay.testing.gateway import (
     Ordered,
     Payers,
     Payouts,
+    SharedAgreement,
     StoredMethods,
     StrangeStatus,
     Totals,
@@ -49,13 +51,14 @@ _CONSENT: Final = "consent:"
 _CHARGE: Final = "recurring:"
 """Begins the name of a charge on a consent in prenopay."""
 _CHARGES: Final = "/payments/single/"
+_CONSENTS: Final = "/consents/"
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _CALLS: Final = {"paymentrequests": "authorize", "refunds": "refund", "payouts": "pay out"}
 _REFUSED_BY_BANK: Final = "RF07"
 _WHOLE_LINE: Final = 64
 
 
-class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Behaviours):
+class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Behaviours, SharedAgreement):
     """Swish Handel, with one merchant: every account is the emulator's first merchant."""
 
     def __init__(
@@ -170,6 +173,25 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         if item:
             self.emulator.fail(item, _REFUSED_BY_BANK)
         return bool(item)
+
+    # What another shop with the same number does
+
+    def take_reference(self, request: HttpRequest) -> str | None:
+        """Make a payment, a refund or a payout of the other shop under this UUID."""
+        asked, other = self.asked_in(request), self._another_shop
+        match asked.what if asked else "":
+            case "authorize":
+                return other.sells(_reference_in(request))
+            case "refund":
+                return other.refunds(_reference_in(request))
+            case "pay out" if asked is not None:
+                return other.pays_out(asked.reference)
+            case _:
+                return None
+
+    @functools.cached_property
+    def _another_shop(self) -> AnotherShop:
+        return AnotherShop(self.emulator, self.account("another-shop").provider())
 
     # What the gateway has
 
@@ -288,6 +310,19 @@ class SwishConsents(SwishGateway, StoredMethods, MethodEnds):
         """Return the consents that can be charged."""
         return [each.id for each in self.emulator.consents if each.status == "ACTIVE"]
 
+    def take_reference(self, request: HttpRequest) -> str | None:
+        """Make an object of the other shop: a consent or a charge too."""
+        path, name = urlsplit(request.url).path, _reference_in(request)
+        if request.method != "POST" or urlsplit(request.url).netloc not in self._hosts:
+            return super().take_reference(request)
+        if _CHARGES in path:
+            made = self._another_shop.charges(name)
+            return None if made is None else f"{_CHARGE}{made}"
+        if _CONSENTS in path:
+            made = self._another_shop.asks_for_consent(path.partition(_CONSENTS)[2].partition("/")[0])
+            return None if made is None else f"{_CONSENT}{made}"
+        return super().take_reference(request)
+
     def decline_next_charge(self, chance: Random | None = None) -> None:
         """Have the payer's bank refuse the next charge."""
         del chance
@@ -390,6 +425,10 @@ def _issued(authority: SwishAuthority, number: str) -> IssuedCertificate:
 @functools.cache
 def _lines(issued: IssuedCertificate) -> frozenset[str]:
     return frozenset(line for line in issued.key_pem.decode().splitlines() if len(line) == _WHOLE_LINE)
+
+
+def _reference_in(request: HttpRequest) -> str:
+    return urlsplit(request.url).path.rpartition("/")[2]
 
 
 def _minor(amount: Decimal) -> int:
