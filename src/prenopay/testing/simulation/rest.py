@@ -239,7 +239,10 @@ def _suspensions_lost(world: World, books: Books) -> Iterator[str]:
 def _vat_astray(
     world: World, moves: list[Move], totals: Mapping[str, Totals], ordered: Mapping[str, Ordered]
 ) -> Iterator[str]:
-    """Yield payments whose parts do not have their share of the VAT, to half an öre: so whole ones have all of it."""
+    """Yield payments whose parts do not have their share of the VAT, to half an öre: so whole ones have all of it.
+
+    Captures share the VAT of the order. Refunds share that of the captures.
+    """
     vats: dict[tuple[str, str], int] = defaultdict(int)
     for move in moves:
         if move.vat is not None and move.what in {"capture", "refund"}:
@@ -250,9 +253,11 @@ def _vat_astray(
         done = whole.captured if what == "capture" else whole.refunded
         # With a fee the payer pays more than was ordered, and it has no VAT of its own.
         is_plain = whole.authorized <= order.amount or done == whole.authorized
-        right = (order.vat or 0) * min(done, order.amount)
-        if name not in unlike and is_plain and 2 * abs(vat * order.amount - right) > order.amount:
-            yield f"adds up: {what} of {done} of {name} has {vat} of VAT, the order of {order.amount} has {order.vat}"
+        of, vat_of = min(whole.captured, order.amount), vats.get((name, "capture"))
+        if what == "capture" or vat_of is None:
+            of, vat_of = order.amount, order.vat or 0
+        if name not in unlike and is_plain and 2 * abs(vat * of - vat_of * min(done, of)) > of:
+            yield f"adds up: {what} of {done} of {name} has {vat} of VAT, the {of} that it is a part of have {vat_of}"
 
 
 # Flagged
