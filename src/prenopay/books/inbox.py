@@ -87,7 +87,7 @@ class Arrived:
 
 
 def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
-    """Store callbacks, or count repeats."""
+    """Store callbacks, or count repeats. Two processes store the same ones in the same order."""
     values = [
         {
             "account": each.account,
@@ -103,6 +103,7 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
         }
         for each in arrived
     ]
+    values.sort(key=lambda row: (row["account"], row["subject_id"], row["digest"]))
     connection.execute(_STORE[connection.dialect.name], values)
 
 

@@ -134,7 +134,7 @@ def _begin(
     digest = codec.digest(intent.kind, order, *sorted(parameters.items()))
     repeated = operations.repeated(connection, intent, digest)
     held = None if repeated is None else rows.lock(connection, account.name, repeated.operation.subject.id)
-    mandate = mandates.lock(connection, account.name, mandate_id)
+    mandate = mandates.lock_to_charge(connection, account.name, mandate_id)
     if repeated is not None:
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
     if repeated is None or repeated.begins_again(intent.now):
