@@ -20,6 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from prenopay.books import due, schema
 from prenopay.books.text import storable
+from prenopay.books.words import word
 from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = ["Arrived", "Callback", "add", "done", "failed", "find", "forget", "of_subject", "replay", "rows", "waiting"]
@@ -95,8 +96,8 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
             "subject_id": "" if each.subject is None else each.subject.id,
             "digest": hashlib.sha256(each.body).hexdigest(),
             "body": each.body,
-            "peer": storable(each.peer)[:60],
-            "note": storable(each.note),
+            "peer": each.peer,
+            "note": each.note,
             "names": [storable(name[:_NAME_MOST]) for name in each.names[:_NAMES_MOST]],
             "received_at": each.at,
             "next_at": each.at,
@@ -207,7 +208,7 @@ def _callback(row: Row[Any]) -> Callback:
     return Callback(
         inbox_id=row.inbox_id,
         account=row.account,
-        subject=Subject(SubjectKind(row.subject_kind), row.subject_id) if row.subject_id else None,
+        subject=Subject(word(SubjectKind, row.subject_kind), row.subject_id) if row.subject_id else None,
         received_at=row.received_at,
         done_at=row.done_at,
         times=row.times,

@@ -6,7 +6,7 @@ each change of state is also a row that says who, when and why. The token is sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, up
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, due, locks, schema
+from prenopay.books.words import known, require_known, word
 from prenopay.errors import Conflict, NotFound
 from prenopay.mandates.aging import Standing, next_step_at
 from prenopay.mandates.ceilings import Draw
@@ -35,7 +36,6 @@ __all__ = [
     "keep_token",
     "load",
     "lock",
-    "lock_due",
     "lock_payer",
     "lock_payer_of_payment",
     "lock_to_charge",
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 _ENDED: Final = tuple(state.value for state in MandateState if state.has_ended)
-_TAKEN: Final = (Outcome.SUCCEEDED.value, Outcome.PENDING.value, Outcome.UNKNOWN.value)
+_NOT_TAKEN: Final = (Outcome.DECLINED.value, Outcome.NOT_ATTEMPTED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +106,16 @@ def load(connection: Connection, account: str, mandate_id: str) -> StoredMandate
 def lock(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
     """Return the mandate, and keep others from changing any mandate of its payer until the transaction ends.
 
-    Raises ``NotFound``.
+    Raises ``NotFound``, and as ``_require_known`` does.
     """
     table = schema.mandates
     payer = select(table.c.payer_reference).where(table.c.mandate_id == mandate_id, table.c.account == account)
     held = _lock(connection, table.c.account == account, table.c.payer_reference == payer.scalar_subquery())
-    found = next((each for each in held if each.mandate.mandate_id == mandate_id), None)
-    return load(connection, account, mandate_id) if found is None else found
+    row = next((each for each in held if each.mandate_id == mandate_id), None)
+    if row is None:
+        return load(connection, account, mandate_id)
+    _require_known(row)
+    return _stored(row)
 
 
 def lock_to_charge(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
@@ -135,14 +138,16 @@ def lock_tokens(connection: Connection, account: str) -> None:
 def lock_payer(connection: Connection, account: str, payer_reference: str) -> tuple[StoredMandate, ...]:
     """Return a payer's mandates by id, and keep others from changing them until the transaction ends."""
     table = schema.mandates
-    return _lock(connection, table.c.account == account, table.c.payer_reference == payer_reference)
+    held = _lock(connection, table.c.account == account, table.c.payer_reference == payer_reference)
+    return tuple(_stored(row) for row in held)
 
 
 def lock_payer_of_payment(connection: Connection, account: str, payment_id: str) -> tuple[StoredMandate, ...]:
     """Lock as ``lock_payer`` does, for the payer of the mandates that a payment proposed. It may have none."""
     table = schema.mandates
     payer = select(table.c.payer_reference).where(table.c.payment_id == payment_id).limit(1)
-    return _lock(connection, table.c.account == account, table.c.payer_reference == payer.scalar_subquery())
+    held = _lock(connection, table.c.account == account, table.c.payer_reference == payer.scalar_subquery())
+    return tuple(_stored(row) for row in held)
 
 
 def of_payer(connection: Connection, account: str, payer_reference: str) -> tuple[Mandate, ...]:
@@ -186,16 +191,9 @@ def history(connection: Connection, account: str, mandate_id: str) -> tuple[Mand
     table = schema.mandate_changes
     query = select(table).where(table.c.mandate_id == mandate_id).order_by(table.c.change_id)
     return tuple(
-        MandateChange(at=row.at, state=MandateState(row.state), actor=row.actor, reason=row.reason)
+        MandateChange(at=row.at, state=word(MandateState, row.state), actor=row.actor, reason=row.reason)
         for row in connection.execute(query)
     )
-
-
-def lock_due(connection: Connection, account: str, now: datetime, *, limit: int) -> tuple[StoredMandate, ...]:
-    """Return the mandates with a step that time has made due, and lock them."""
-    table = schema.mandates
-    query = select(table).where(table.c.account == account, table.c.next_at <= now).order_by(table.c.next_at)
-    return _all(connection, query.limit(limit).with_for_update(skip_locked=True))
 
 
 def insert_mandate(connection: Connection, mandate: Mandate, *, actor: str) -> None:
@@ -238,14 +236,25 @@ def change(
 ) -> Mandate | None:
     """Change a mandate's state and return it; ``None`` if it has ended, or is in that state already.
 
-    At ``resume_at`` a suspended mandate works again.
+    At ``resume_at`` a suspended mandate works again. Raises ``IllegalTransition`` for a state that only a newer
+    prenopay knows.
     """
     table = schema.mandates
-    values: dict[str, Any] = {"state": state.value, "reason": reason, "updated_at": now, "resume_at": resume_at}
+    values: dict[str, Any] = {
+        "state": state.value,
+        "reason": reason,
+        "updated_at": now,
+        "resume_at": resume_at,
+        "claimed_until": None,
+        "tries": 0,
+    }
     if replaced_by is not None:
         values["replaced_by"] = replaced_by
-    moved = _write(connection, mandate_id, values, table.c.state.not_in([*_ENDED, state.value]))
+    may_move = [each for each in known(MandateState) if each not in {*_ENDED, state.value}]
+    moved = _write(connection, mandate_id, values, table.c.state.in_(may_move))
     if moved is None:
+        present = connection.scalars(select(table.c.state).where(table.c.mandate_id == mandate_id))
+        require_known(f"mandate {mandate_id}", *(word(MandateState, each) for each in present))
         return None
     _append_change(connection, moved.mandate, actor=actor, reason=reason, now=now)
     return moved.mandate
@@ -386,11 +395,14 @@ def periods_taken(connection: Connection, mandate: Mandate, *, but: str) -> tupl
     query = (
         _charges(charges.c.operation_id, charges.c.mandate_id, charges.c.period, made.c.outcome)
         .where(charges.c.mandate_id.in_(of_the_payer), charges.c.operation_id != but)
-        .where(made.c.outcome.in_(_TAKEN), made.c.kind == OperationKind.CHARGE.value)
+        .where(made.c.outcome.not_in(_NOT_TAKEN), made.c.kind == OperationKind.CHARGE.value)
     )
     return tuple(
         Period(
-            operation_id=row.operation_id, mandate_id=row.mandate_id, period=row.period, outcome=Outcome(row.outcome)
+            operation_id=row.operation_id,
+            mandate_id=row.mandate_id,
+            period=row.period,
+            outcome=word(Outcome, row.outcome),
         )
         for row in connection.execute(query)
     )
@@ -399,10 +411,11 @@ def periods_taken(connection: Connection, mandate: Mandate, *, but: str) -> tupl
 # Rows
 
 
-def _lock(connection: Connection, *conditions: Any) -> tuple[StoredMandate, ...]:
+def _lock(connection: Connection, *conditions: Any) -> Sequence[Row[Any]]:
     """Lock mandates in the order of their ids, so that two transactions never wait for each other."""
     table = schema.mandates
-    return _all(connection, select(table).where(*conditions).order_by(table.c.mandate_id).with_for_update())
+    query = select(table).where(*conditions).order_by(table.c.mandate_id).with_for_update()
+    return connection.execute(query).all()
 
 
 def _charges(*columns: Any) -> Select[Any]:
@@ -444,6 +457,13 @@ def _all(connection: Connection, query: Select[Any]) -> tuple[StoredMandate, ...
     return tuple(_stored(row) for row in connection.execute(query).all())
 
 
+def _require_known(row: Row[Any]) -> None:
+    """Raise ``IllegalTransition`` or ``TypeError`` for a mandate that only a newer prenopay can read whole."""
+    stored = _stored(row)
+    require_known(f"mandate {row.mandate_id}", stored.mandate.kind, stored.mandate.state)
+    codec.load_as(Consent, row.consent)
+
+
 def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
     return StoredMandate(
         mandate=Mandate(
@@ -451,9 +471,9 @@ def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
             account=row.account,
             provider=row.provider,
             payer_reference=row.payer_reference,
-            kind=MandateKind(row.kind),
-            state=MandateState(row.state),
-            consent=codec.load_as(Consent, row.consent),
+            kind=word(MandateKind, row.kind),
+            state=word(MandateState, row.state),
+            consent=codec.load_shown(Consent, row.consent),
             instrument=row.instrument,
             display=row.display,
             expires=row.expires,
