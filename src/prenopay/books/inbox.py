@@ -8,7 +8,6 @@ change costs a customer.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -75,12 +74,14 @@ class Callback:
 class Arrived:
     """A callback that has just come in. ``note`` says what is wrong with it, if anything.
 
-    ``names`` are the body's names for what it is about.
+    ``body`` is what is kept of it, ``digest`` tells one from another, and ``names`` are the body's names for what it
+    is about.
     """
 
     account: str
     subject: Subject | None
     body: bytes = field(repr=False)
+    digest: str
     peer: str
     note: str
     names: tuple[str, ...]
@@ -94,7 +95,7 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
             "account": each.account,
             "subject_kind": "" if each.subject is None else each.subject.kind.value,
             "subject_id": "" if each.subject is None else each.subject.id,
-            "digest": hashlib.sha256(each.body).hexdigest(),
+            "digest": each.digest,
             "body": each.body,
             "peer": each.peer,
             "note": each.note,
