@@ -26,6 +26,7 @@ from prenopay.books import codec, due, inbox, operations, outbox, outcomes, sche
 from prenopay.books.operations import StoredOperation
 from prenopay.books.vault import Vault
 from prenopay.delivery import Host
+from prenopay.errors import Unauthenticated
 from prenopay.mandates import aging, drawing, methods, rows as mandates
 from prenopay.payments import amounts, creating, lifecycle, looking, movements, observing, reading, resolving, rows
 from prenopay.payments.lifecycle import ENDED, Step
@@ -166,6 +167,36 @@ def resolved_without_a_look(patch: pytest.MonkeyPatch) -> None:
     _everywhere(patch, resolving._settle, settle)
 
 
+def refused_key_settles(patch: pytest.MonkeyPatch) -> None:
+    """A look-up that is refused because of its key counts as an answer: nothing happened."""
+    _everywhere(patch, outcomes._SAW_NOTHING, tuple(each for each in outcomes._SAW_NOTHING if each is not Unauthenticated))
+
+
+def sweep_takes_no_claim(patch: pytest.MonkeyPatch) -> None:
+    """A sweep works on whatever is due, and says to nobody that it does."""
+    original = due.claim
+
+    def claim(connection: Any, *arguments: Any, **more: Any) -> Any:
+        with connection.begin_nested() as changes:
+            found = original(connection, *arguments, **more)
+            changes.rollback()
+        return found
+
+    _everywhere(patch, original, claim)
+
+
+def others_claims_ignored(patch: pytest.MonkeyPatch) -> None:
+    """An operation is claimed to be looked up, although another process has claimed it."""
+    original = operations.claim
+
+    def claim(*arguments: Any) -> Any:
+        with pytest.MonkeyPatch.context() as careless:
+            careless.setattr(due, "free", lambda _table, _now: true())
+            return original(*arguments)
+
+    _everywhere(patch, original, claim)
+
+
 def claimed_and_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Who takes something to work on has it for a hundred days, also when it crashes."""
     of_a_sweep, of_an_operation = due.claim, operations.claim
@@ -204,6 +235,25 @@ def late_money_dropped(patch: pytest.MonkeyPatch) -> None:
 
     _everywhere(patch, original, move_money)
     _everywhere(patch, advance, stay)
+
+
+def own_reference_unseen(patch: pytest.MonkeyPatch) -> None:
+    """An answer that has another reference where ours should be is taken for our payment's."""
+    _mismatch_without(patch, "reference")
+
+
+def order_reference_unseen(patch: pytest.MonkeyPatch) -> None:
+    """An answer about another order of the host's is taken for this one's."""
+    _mismatch_without(patch, "order_reference")
+
+
+def _mismatch_without(patch: pytest.MonkeyPatch, name: str) -> None:
+    original: Any = observing._mismatch
+
+    def mismatch(stored: Any, observed: Any, *more: Any) -> Any:
+        return original(stored, replace(observed, **{name: None}), *more)
+
+    _everywhere(patch, original, mismatch)
 
 
 def older_answer_overrules(patch: pytest.MonkeyPatch) -> None:
@@ -275,6 +325,21 @@ def callback_during_a_look_answered(patch: pytest.MonkeyPatch) -> None:
         original(connection, account, subject, received_until=max(received_until, now), now=now)
 
     _everywhere(patch, original, done)
+
+
+def callbacks_done_together(patch: pytest.MonkeyPatch) -> None:
+    """A look at one payment marks the waiting callbacks of all payments of the account as done."""
+
+    def done(connection: Any, account: str, _subject: Any, *, received_until: datetime, now: datetime) -> None:
+        table = schema.inbox
+        is_due = table.c.next_at.is_(None) | (table.c.next_at <= received_until)
+        connection.execute(
+            update(table)
+            .where(table.c.account == account, table.c.done_at.is_(None), is_due)
+            .values(done_at=now, next_at=None, claimed_until=None, last_error="")
+        )
+
+    _everywhere(patch, inbox.done, done)
 
 
 def repeat_opens_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -428,6 +493,17 @@ def payout_untold(patch: pytest.MonkeyPatch) -> None:
 # Stored methods
 
 
+def lock_covers_one_method(patch: pytest.MonkeyPatch) -> None:
+    """Who charges a stored method locks it, and not the other methods of the same payer."""
+
+    def lock(connection: Any, account: str, mandate_id: str) -> Any:
+        table = schema.mandates
+        mandates._lock(connection, table.c.account == account, table.c.mandate_id == mandate_id)
+        return mandates.load(connection, account, mandate_id)
+
+    _everywhere(patch, mandates.lock, lock)
+
+
 def period_charged_again(patch: pytest.MonkeyPatch) -> None:
     """One period can be charged under two operation ids."""
     _periods(patch, lambda _mandate, taken: replace(taken, period=""))
@@ -517,15 +593,21 @@ PLANTED: Final[dict[str, tuple[str, Plant]]] = dict(
         replaced_page_stays_open,
         lost_answer_is_a_failure,
         resolved_without_a_look,
+        refused_key_settles,
+        sweep_takes_no_claim,
+        others_claims_ignored,
         claimed_and_forgotten,
         integrity_unchecked,
         late_money_dropped,
+        own_reference_unseen,
+        order_reference_unseen,
         older_answer_overrules,
         sweep_sees_no_open_payments,
         callback_believed,
         callbacks_ignored,
         look_skipped_after_the_first_money,
         callback_during_a_look_answered,
+        callbacks_done_together,
         repeat_opens_nothing,
         account_address_ignored,
         address_unchecked,
@@ -539,6 +621,7 @@ PLANTED: Final[dict[str, tuple[str, Plant]]] = dict(
         end_untold,
         mandate_without_payment_untold,
         payout_untold,
+        lock_covers_one_method,
         period_charged_again,
         period_charged_on_another_card,
         gone_method_charged,

@@ -17,7 +17,7 @@ __all__ = ["SPELLS", "Spell", "Spells", "WrongClock"]
 
 _LASTS: Final = (300, 900, 4_000, 30_000, 150_000)
 """In seconds: from five minutes to two days."""
-_LIES: Final = (404, 405, 409, 410, 421, 422, 431, 451, 200)
+_LIES: Final = (401, 403, 404, 405, 409, 410, 421, 422, 431, 451, 200)
 """What answers in place of the gateway; 200 is a page of HTML."""
 _BODIES: Final[tuple[tuple[str, bytes], ...]] = (
     ("text/html", b"<html><head><title>Sorry</title></head><body><h1>Sorry</h1></body></html>"),
