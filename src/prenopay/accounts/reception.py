@@ -7,6 +7,7 @@ read. A body that names another payment, or cannot be read, leaves a flag for a 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
@@ -89,10 +90,13 @@ class Reception:
         gateway = cast("ReceivesCallbacks", account.gateway)
         too_large = len(request.body) > BODY_LIMIT_BYTES
         heard = Heard(problem="the body is too large") if too_large else gateway.read_callback(request)
+        heard_body = b"" if too_large or _names_people(address) else request.body
+        # What comes to the account's own address may be about anybody: it could not be found when a payer is erased.
         arrived = inbox.Arrived(
             account=address.account,
             subject=address.subject,
-            body=b"" if too_large or _names_people(address) else request.body,
+            body=b"" if address.subject is None else heard_body,
+            digest=hashlib.sha256(heard_body).hexdigest(),
             peer=request.peer,
             note=heard.problem,
             names=heard.names,

@@ -12,13 +12,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, inbox, operations, schema
+from prenopay.books import codec, inbox, locks, operations, schema
 from prenopay.books.words import require_known, word
 from prenopay.errors import IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
 from prenopay.provider.values import Attempt, Created, TransactionKind
 from prenopay.values.money import Money
-from prenopay.values.orders import CaptureMode, Order
+from prenopay.values.orders import CaptureMode, Order, Payer
 from prenopay.values.payments import (
     Action,
     AppSwitch,
@@ -79,6 +79,12 @@ class StoredPayment:
     def subject(self) -> Subject:
         """The payment as a subject."""
         return Subject.payment(self.payment.payment_id)
+
+    @property
+    def payer_reference(self) -> str:
+        """The host's name for the payer, if the order has one and the payer was not erased."""
+        payer = self.stored_order.get("payer")
+        return "" if payer is None else codec.load_as(Payer, payer).reference
 
     @property
     def order(self) -> Order:
@@ -152,10 +158,15 @@ def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...
 
 
 def other_paid(connection: Connection, payment: Payment) -> str | None:
-    """Return another payment of the same order that holds money, if any."""
+    """Return another payment of the same order that holds money, if any.
+
+    Others who ask this about the same order wait until the transaction ends. So of two payments that are paid at
+    the same moment, the later one finds the earlier.
+    """
     table = schema.payments
     if not payment.order_reference:
         return None
+    locks.hold(connection, "order", payment.account, payment.order_reference)
     query = select(table.c.payment_id).where(
         table.c.account == payment.account,
         table.c.order_reference == payment.order_reference,
@@ -398,7 +409,7 @@ def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
 
 def erase_payer(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
     """Erase what is known about the payer of one payment, and the bodies of its callbacks."""
-    stored = load(connection, account, payment_id)
+    stored = lock(connection, account, payment_id)
     connection.execute(
         update(schema.payers).where(schema.payers.c.payment_id == payment_id).values(data=None, erased_at=now),
     )
