@@ -26,7 +26,7 @@ from prenopay import (
     Secret,
 )
 from prenopay.errors import PrenopayError
-from prenopay.ports import HttpSender
+from prenopay.ports import Clock, HttpSender
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.testing.callbacks import hand_over
 from prenopay.testing.clock import VirtualClock
@@ -95,6 +95,7 @@ class Shop:
         *,
         emulator: SwedbankPayEmulator | None = None,
         sender: HttpSender | None = None,
+        clock: Clock | None = None,
         account: str = "cards",
         **settings: Any,
     ) -> None:
@@ -102,6 +103,7 @@ class Shop:
         self.database = database
         self.emulator = emulator or SwedbankPayEmulator(clock=VirtualClock())
         self.clock = self.emulator.clock
+        self._clock: Clock = clock or self.clock
         self.sender = sender or EmulatorSender(self.emulator.mounts)
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = self.events.append
@@ -128,7 +130,7 @@ class Shop:
             "callback_keys": [KEY],
             "token_keys": [TOKEN_KEY],
             "sender": self.sender,
-            "clock": self.clock,
+            "clock": self._clock,
             "on_event": lambda event: self.hear(event),  # noqa: PLW0108 - looked up each time, so that a test may change it
         }
         if self._runner is None:
