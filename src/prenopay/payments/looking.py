@@ -22,6 +22,7 @@ from prenopay.payments.reading import keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Observation
 from prenopay.values.payments import FlagKind, Operation, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.subjects import Subject
 
 __all__ = ["View", "finish", "flag_oddities", "look", "observe", "view"]
 
@@ -41,9 +42,12 @@ class View:
 
 
 def view(connection: Connection, account: Account, payment_id: str) -> View:
-    """Return what a look at a payment needs; raises ``NotFound``."""
+    """Return what a look at a payment needs; raises ``NotFound``.
+
+    The operations are read first. A commit between the two reads may then show an answer twice, and never hides one.
+    """
+    made = operations.of_subject(connection, Subject.payment(payment_id))
     stored = rows.load(connection, account.name, payment_id)
-    made = operations.of_subject(connection, stored.subject)
     refunds = operations.under_way(made, OperationKind.REFUND) if keeps_apart(account, OperationKind.REFUND) else ()
     return View(stored=stored, refunds=refunds, unanswered=_unanswered(made))
 
@@ -160,8 +164,9 @@ def _write(
 
 
 def _glance(connection: Connection, account: Account, payment_id: str) -> tuple[Payment, bool]:
+    made = operations.of_subject(connection, Subject.payment(payment_id))  # first, as in ``view``
     stored = rows.load(connection, account.name, payment_id)
-    return stored.payment, _is_taken(account, stored, operations.of_subject(connection, stored.subject))
+    return stored.payment, _is_taken(account, stored, made)
 
 
 def _is_taken(account: Account, stored: StoredPayment, made: tuple[StoredOperation, ...]) -> bool:
