@@ -98,7 +98,7 @@ async def settle_by_hand(
     observed, asked_version = None, (await account.read(rows.load, account.name, found.operation.subject.id)).version
     if provider_reference is not None:
         observed = await _proof(account, found.operation, provider_reference)
-    answer = Charged(outcome=_outcome_of(observed), observation=observed)
+    answer = Charged(outcome=_outcome_of(found.operation.kind, observed), observation=observed)
     ended, stored, capture, news = await account.transact(
         _conclude_by_hand, account, found, answer, asked_version=asked_version, person=person, reason=reason
     )
@@ -134,7 +134,7 @@ def _begin(
     digest = codec.digest(intent.kind, order, *sorted(parameters.items()))
     repeated = operations.repeated(connection, intent, digest)
     held = None if repeated is None else rows.lock(connection, account.name, repeated.operation.subject.id)
-    mandate = mandates.lock(connection, account.name, mandate_id)
+    mandate = mandates.lock_to_charge(connection, account.name, mandate_id)
     if repeated is not None:
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
     if repeated is None or repeated.begins_again(intent.now):
@@ -218,9 +218,9 @@ def _require(account: Account) -> ChargesMandates:
     return account.require(ChargesMandates, "charge", otherwise="the provider charges no stored methods")  # type: ignore[type-abstract]  # a verb is asked for by its protocol
 
 
-def _outcome_of(observed: Observation | None) -> Outcome:
+def _outcome_of(kind: OperationKind, observed: Observation | None) -> Outcome:
     if observed is None:
         return Outcome.NOT_ATTEMPTED
-    if observed.state in _ENDED_WELL:
+    if kind is OperationKind.CREATE or observed.state in _ENDED_WELL:
         return Outcome.SUCCEEDED
     return Outcome.DECLINED if observed.state is PaymentState.DECLINED else Outcome.PENDING
