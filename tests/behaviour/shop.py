@@ -26,7 +26,7 @@ from prenopay import (
     Secret,
 )
 from prenopay.errors import PrenopayError
-from prenopay.ports import HttpRequest, HttpResponse, HttpSender
+from prenopay.ports import Clock, HttpRequest, HttpResponse, HttpSender
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.testing.callbacks import hand_over
 from prenopay.testing.clock import VirtualClock
@@ -106,6 +106,7 @@ class Shop:
         *,
         emulator: SwedbankPayEmulator | None = None,
         sender: HttpSender | None = None,
+        clock: Clock | None = None,
         account: str = "cards",
         tells: bool = True,
         **settings: Any,
@@ -114,6 +115,7 @@ class Shop:
         self.database = database
         self.emulator = emulator or SwedbankPayEmulator(clock=VirtualClock())
         self.clock = self.emulator.clock
+        self._clock: Clock = clock or self.clock
         self.sender = sender or EmulatorSender(self.emulator.mounts)
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = self.events.append
@@ -141,7 +143,7 @@ class Shop:
             "callback_keys": [KEY],
             "token_keys": [TOKEN_KEY],
             "sender": self.sender,
-            "clock": self.clock,
+            "clock": self._clock,
             "on_event": self._told if self._tells else None,
         }
         if self._runner is None:

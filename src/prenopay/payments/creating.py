@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -15,9 +15,8 @@ from prenopay.books.operations import Begun, StoredOperation
 from prenopay.errors import Conflict, InvalidOrder, OutcomeUnknown, PrenopayError
 from prenopay.mandates import drawing, methods, rows as mandates
 from prenopay.mandates.use_cases import require_storing
-from prenopay.payments import changing, observing, rows
+from prenopay.payments import changing, looking, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
-from prenopay.payments.looking import observe
 from prenopay.payments.opening import begin, unanswered
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created, CreateRequest
@@ -63,7 +62,7 @@ async def make(account: Account, making: Making) -> Payment:
     """Make a written-down payment at the gateway. If it ended meanwhile, close its page before anybody sees it."""
     stored, begun, order = making.stored, making.begun, making.order
     callback_url, offered = account.callback_url(stored.subject), _opened(account, making.offered)
-    send, read_at, asked_under = account.send(begun), account.now(), list[str]()
+    send, asked_under = account.send(begun), list[str]()
 
     async def ask(reference: str) -> Created:
         asked_under.append(reference)
@@ -83,7 +82,7 @@ async def make(account: Account, making: Making) -> Payment:
         await account.transact(unanswered, account, begun, error)
         raise
     seen_before = "" if begun.maybe_sent else ", ".join(asked_under[:-1])
-    payment, news = await account.transact(_conclude, account, making, created, read_at, seen_before=seen_before)
+    payment, news = await account.transact(_conclude, account, making, created, seen_before)
     await account.notify(news)
     return await expire(account, payment.payment_id) if leaves_page(payment) else payment
 
@@ -106,7 +105,8 @@ async def replace(account: Account, payment_id: str, order: Order, operation_id:
 
 async def expire(account: Account, payment_id: str) -> Payment:
     """Look at the payment, close its page so that nobody can pay any more, and end the payment here."""
-    payment = await observe(account, payment_id, source="expiry")
+    seen = await account.read(looking.view, account, payment_id)
+    payment = await looking.look(account, seen, source="expiry")
     if leaves_page(payment) or (payment.is_open and payment.provider_reference is not None):
         payment = await _close(account, payment)
     ended = await account.transact(_expire, account, payment)
@@ -153,7 +153,7 @@ def _opened(account: Account, sealed: bytes | None) -> Secret | None:
 
 
 def _conclude(
-    connection: Connection, account: Account, making: Making, created: Created, read_at: datetime, *, seen_before: str
+    connection: Connection, account: Account, making: Making, created: Created, seen_before: str
 ) -> tuple[Payment, News]:
     """Write down what the gateway made of the order.
 
@@ -162,8 +162,8 @@ def _conclude(
     stored = rows.lock(connection, account.name, making.stored.payment.payment_id)
     stored = rows.name_at_gateway(connection, stored, created)
     operations.settle(connection, making.begun.operation, Outcome.SUCCEEDED, now=account.now())
-    observed = redacted(created.observation)
-    applied = observing.apply(connection, account, stored, observed, read_at=read_at, source="create")
+    observed, asked_version = redacted(created.observation), making.stored.version
+    applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="create")
     if not seen_before:
         return applied.stored.payment, applied.news
     detail = (
