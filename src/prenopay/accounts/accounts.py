@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
+from prenopay._arguments import check_arguments, refuse_setting
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
@@ -45,6 +46,7 @@ REACTIONS: Final[tuple[Reaction, ...]] = (methods.suspend,)
 """How subjects react to one another, inside the transaction."""
 
 
+@check_arguments(refuse_setting)
 class AsyncAccounts:
     """The accounts of one process. They share database, clock, callback keys and event handler."""
 
@@ -105,7 +107,7 @@ class AsyncAccounts:
         ``ConfigurationError``, and ``LedgerUnavailable`` if the tables are missing or old (``prenopay db
         upgrade``).
         """
-        urls = CallbackUrls(callback_url, callback_keys)
+        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
         on_hear = None if on_event is None else awaited(on_event)
         engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
@@ -120,7 +122,7 @@ class AsyncAccounts:
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
-            vault=Vault(token_keys),
+            vault=vault,
             connect=AwaitingSender if sender is own else None,
             closing=closing,
             together=SideBySideTasks(),
