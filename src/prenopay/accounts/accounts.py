@@ -13,9 +13,9 @@ from typing import Final, TypeAlias, TypeVar
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, SystemEntropy
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
-from prenopay.account import Account, Ports, Reaction
+from prenopay.account import Account, Ports, Reaction, Unwritten
 from prenopay.accounts.reception import Reception
-from prenopay.accounts.sweep import SweepReport, sweep
+from prenopay.accounts.sweep import ClockWatch, SweepReport, sweep
 from prenopay.books.engine import AwaitingLedger
 from prenopay.books.inbox import Callback
 from prenopay.books.upgrade import open_migrated
@@ -73,6 +73,8 @@ class AsyncAccounts:
         self._clock = clock
         self._entropy = entropy
         self._reactions = tuple(reactions)
+        self._unwritten: list[Unwritten] = []
+        self._watch = ClockWatch(clock)
         self._host = Host(ledger=ledger, clock=clock, on_event=on_event)
         self._payments: dict[str, AsyncPayments[object]] = {}
         self._accounts: dict[str, Account] = {}
@@ -110,7 +112,7 @@ class AsyncAccounts:
         return cls(
             ledger=ledger,
             sender=sender,
-            clock=clock or AwaitingClock(),
+            clock=clock or ledger.timed(AwaitingClock()),
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
@@ -145,6 +147,7 @@ class AsyncAccounts:
             vault=self._vault,
             host=self._host,
             reactions=self._reactions,
+            unwritten=self._unwritten,
         )
         account = Account(config.account, provider, ports)
         payments: AsyncPayments[ProviderT] = AsyncPayments(provider, account)
@@ -216,7 +219,16 @@ class AsyncAccounts:
 
         Run it as often as you like, and in several processes at once. One failure never stops it.
         """
-        return await sweep(self._ledger, self._clock, self._accounts, self._reception, host=self._host, limit=limit)
+        return await sweep(
+            self._ledger,
+            self._clock,
+            self._accounts,
+            self._reception,
+            host=self._host,
+            unwritten=self._unwritten,
+            watch=self._watch,
+            limit=limit,
+        )
 
     async def aclose(self) -> None:
         """Close the connections to database and gateways that ``open`` made."""

@@ -14,8 +14,9 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay._redaction import scrub
-from prenopay.account import Account
+from prenopay.account import Account, Unwritten
 from prenopay.accounts.reception import Reception
+from prenopay.asking import write_unwritten
 from prenopay.books import due, inbox, operations
 from prenopay.books.due import Due
 from prenopay.delivery import Host
@@ -28,10 +29,11 @@ from prenopay.values.callbacks import CallbackAddress
 from prenopay.values.payments import Payment
 from prenopay.values.subjects import SubjectKind
 
-__all__ = ["SweepReport", "sweep"]
+__all__ = ["ClockWatch", "SweepReport", "sweep"]
 
 _log = logging.getLogger("prenopay")
 
+_JUMP: Final = timedelta(minutes=1)
 _WORK_MAY_TAKE: Final = timedelta(minutes=2)
 """How long a sweep owns what it has claimed, before another may try."""
 
@@ -40,7 +42,8 @@ _WORK_MAY_TAKE: Final = timedelta(minutes=2)
 class SweepReport:
     """What one sweep did. ``failures`` are for people: each is kept and tried again.
 
-    An operation that certainly did not happen (``NOT_ATTEMPTED``) is named once; its ``error`` says why.
+    An operation that certainly did not happen (``NOT_ATTEMPTED``) is named once; its ``error`` says why. ``clock``
+    says if the time of day has jumped, or was wrong when something was written down.
     """
 
     callbacks: int
@@ -48,6 +51,27 @@ class SweepReport:
     payments: int
     delivered: int
     failures: tuple[str, ...]
+    clock: tuple[str, ...] = ()
+
+
+class ClockWatch:
+    """Compares the time of day with the running clock from one sweep to the next."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Watch ``clock`` from now on."""
+        self._clock = clock
+        self._last = clock.now(), clock.monotonic()
+
+    def look(self) -> tuple[str, ...]:
+        """Return what is odd, and log it."""
+        (then, ran), now, runs = self._last, self._clock.now(), self._clock.monotonic()
+        self._last = now, runs
+        jump = (now - then) - timedelta(seconds=runs - ran)
+        if abs(jump) < _JUMP:
+            return ()
+        odd = f"the time of day jumped by {jump} since the last sweep: the clock was set, or the machine was frozen"
+        _log.warning("sweep: %s", odd)
+        return (odd,)
 
 
 @dataclass(slots=True)
@@ -67,9 +91,10 @@ class _Sweep:
 
     async def claim(self, kind: str) -> tuple[Due, ...]:
         """Take what is due of one kind, so that no other sweep does."""
-        now, names = self.clock.now(), tuple(self.accounts)
+        names = tuple(self.accounts)
 
         def claim(connection: Connection) -> tuple[Due, ...]:
+            now = self.clock.now()
             return due.claim(connection, kind, names, now, until=now + _WORK_MAY_TAKE, limit=self.limit)
 
         return await self.ledger.transact(claim)
@@ -81,12 +106,24 @@ class _Sweep:
 
 
 async def sweep(
-    ledger: Ledger, clock: Clock, accounts: Mapping[str, Account], reception: Reception, *, host: Host, limit: int
+    ledger: Ledger,
+    clock: Clock,
+    accounts: Mapping[str, Account],
+    reception: Reception,
+    *,
+    host: Host,
+    unwritten: list[Unwritten],
+    watch: ClockWatch,
+    limit: int,
 ) -> SweepReport:
     """Do everything that is due; one failure never stops it."""
-    now, names = clock.now(), tuple(accounts)
-    waiting = await ledger.read(lambda connection: due.waiting(connection, names, now, limit=limit))
     present = _Sweep(ledger, clock, accounts, limit)
+    present.failures += await write_unwritten(ledger, unwritten)
+    names, odd = tuple(accounts), watch.look()
+    waiting, is_misdated = await ledger.read(lambda connection: _waiting(connection, clock, names, limit))
+    if is_misdated:
+        odd += (await _brought_back(ledger, clock, names),)
+        waiting, _ = await ledger.read(lambda connection: _waiting(connection, clock, names, limit))
     if "callbacks" in waiting:
         await _callbacks(present, reception, waiting["callbacks"])
     for row in waiting.get("operations", ()):
@@ -102,7 +139,23 @@ async def sweep(
         payments=looked,
         delivered=await host.deliver(names, limit=limit) if "events" in waiting else 0,
         failures=tuple(present.failures),
+        clock=odd,
     )
+
+
+def _waiting(
+    connection: Connection, clock: Clock, names: tuple[str, ...], limit: int
+) -> tuple[dict[str, tuple[Due, ...]], bool]:
+    now = clock.now()
+    return due.waiting(connection, names, now, limit=limit), due.misdated(connection, names, now)
+
+
+async def _brought_back(ledger: Ledger, clock: Clock, names: tuple[str, ...]) -> str:
+    """Make due what was written down while a clock was ahead, and say so."""
+    many = await ledger.transact(lambda connection: due.bring_back(connection, names, clock.now()))
+    odd = f"{many} rows were due later than they can be, because a clock was ahead: they are due now"
+    _log.warning("sweep: %s", odd)
+    return odd
 
 
 async def _callbacks(present: _Sweep, reception: Reception, waiting: tuple[Due, ...]) -> None:
