@@ -26,7 +26,7 @@ from prenopay import (
     Secret,
 )
 from prenopay.errors import PrenopayError
-from prenopay.ports import HttpSender
+from prenopay.ports import HttpRequest, HttpResponse, HttpSender
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.testing.callbacks import hand_over
 from prenopay.testing.clock import VirtualClock
@@ -64,6 +64,17 @@ def an_order(**changes: Any) -> Order:
 def transaction(**members: Any) -> dict[str, Any]:
     """Return the body of a capture, cancellation or reversal made by hand."""
     return {"transaction": {"description": "by hand", **members}}
+
+
+class Rewriter(EmulatorSender):
+    """Something between shop and gateway that changes answers: ``rewrite`` gets request and answer."""
+
+    def __init__(self, mounts: Any) -> None:
+        super().__init__(mounts)
+        self.rewrite: Callable[[HttpRequest, HttpResponse], HttpResponse] = lambda _request, answer: answer
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
+        return self.rewrite(request, await super().send(request, timeout=timeout))
 
 
 class Driven:

@@ -30,7 +30,7 @@ from prenopay.errors import (
     TransportError,
 )
 from prenopay.payments import observing, rows
-from prenopay.payments.amounts import part_of
+from prenopay.payments.amounts import Part, Parts, fitted, part_of
 from prenopay.payments.ending import closes_page_only, expired_if_so
 from prenopay.payments.reading import keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
@@ -238,10 +238,22 @@ def _part(
         kind,
         wanted.amount,
         wanted.lines,
-        order_vat=stored.order.vat_amount,
+        order=stored.order,
+        parts=Parts(captures=_parts(made, OperationKind.CAPTURE), refunds=_parts(made, OperationKind.REFUND)),
         being_refunded=sum(refunds, Money.zero(stored.payment.amount.currency)),
         whole_only=(kind is OperationKind.CAPTURE and not limits.partial_capture)
         or (kind is OperationKind.REFUND and not limits.partial_refund),
+    )
+
+
+def _parts(made: tuple[StoredOperation, ...], kind: OperationKind) -> tuple[Part, ...]:
+    """Return the captures or refunds that happened, or may have, with their VAT."""
+    asked = [each for each in made if each.operation.kind is kind]
+    return tuple(
+        Part(amount=each.operation.amount, vat=each.vat, lines=len(codec.load(each.parameters["lines"])))
+        for each in asked
+        if each.operation.amount is not None and each.vat is not None
+        if each.is_open or each.operation.succeeded
     )
 
 
@@ -257,7 +269,7 @@ def _request(account: Account, started: Change) -> ChangeRequest:
         reference=made.reference,
         amount=made.amount,
         vat=operation.vat,
-        lines=lines,
+        lines=fitted(lines, operation.vat),
         description=operation.parameters["description"] or payment.description,
         callback_url=account.callback_url(started.stored.subject),
         again=started.begun.maybe_sent,

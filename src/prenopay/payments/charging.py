@@ -127,7 +127,7 @@ async def settle_by_hand(
     observed, read_at = None, account.now()
     if provider_reference is not None:
         observed = await _proof(account, found, provider_reference)
-    answer = Charged(outcome=_outcome_of(observed), observation=observed)
+    answer = Charged(outcome=_outcome_of(found.operation.kind, observed), observation=observed)
     ended, stored, capture, news = await account.transact(
         _conclude_by_hand, account, found, answer, read_at=read_at, person=person, reason=reason
     )
@@ -163,7 +163,7 @@ def _begin(
     digest = codec.digest(intent.kind, order, *sorted(parameters.items()))
     repeated = operations.repeated(connection, intent, digest)
     held = None if repeated is None else rows.lock(connection, account.name, repeated.operation.subject.id)
-    mandate = mandates.lock(connection, account.name, mandate_id)
+    mandate = mandates.lock_to_charge(connection, account.name, mandate_id)
     if repeated is not None:
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
     if repeated is None or repeated.begins_again(intent.now):
@@ -256,9 +256,9 @@ def _require(account: Account) -> ChargesMandates:
     return account.require(ChargesMandates, "charge", otherwise="the provider charges no stored methods")  # type: ignore[type-abstract]  # a verb is asked for by its protocol
 
 
-def _outcome_of(observed: Observation | None) -> Outcome:
+def _outcome_of(kind: OperationKind, observed: Observation | None) -> Outcome:
     if observed is None:
         return Outcome.NOT_ATTEMPTED
-    if observed.state in _ENDED_WELL:
+    if kind is OperationKind.CREATE or observed.state in _ENDED_WELL:
         return Outcome.SUCCEEDED
     return Outcome.DECLINED if observed.state is PaymentState.DECLINED else Outcome.PENDING

@@ -13,7 +13,7 @@ from prenopay.account import Account, News, redacted
 from prenopay.asking import asked, concluded, written_down
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import Begun, StoredOperation
-from prenopay.errors import Conflict, OutcomeUnknown
+from prenopay.errors import Conflict, InvalidOrder, OutcomeUnknown
 from prenopay.mandates import drawing, methods, rows as mandates
 from prenopay.mandates.use_cases import require_storing
 from prenopay.payments import changing, observing, rows
@@ -84,7 +84,11 @@ async def make(account: Account, making: Making) -> Payment:
 
 async def replace(account: Account, payment_id: str, order: Order, operation_id: str) -> Payment:
     """Close an open payment's page, then make a new one."""
-    old = await _get(account, payment_id)
+    stored = await account.read(rows.load, account.name, payment_id)
+    old, payer = stored.payment, "" if order.payer is None else order.payer.reference
+    if payer and stored.payer_reference and payer != stored.payer_reference:
+        message = f"payer.reference: payment {payment_id} is another payer's, so this order does not replace it"
+        raise InvalidOrder(message, field="payer.reference").about(account=account.name, payment_id=payment_id)
     if old.is_open:
         await changing.change(account, OperationKind.CANCEL, payment_id, replacing_operation_id(payment_id))
         old = await _get(account, payment_id)
@@ -121,7 +125,7 @@ def _begin(
     digest = codec.digest(intent.kind, order)
     repeated = operations.repeated(connection, intent, digest)
     if repeated is None or repeated.begins_again(intent.now):
-        _check_offer(connection, account, order)
+        drawing.check_named(connection, account.name, order, intent.now)
     if repeated is not None:
         stored = rows.lock(connection, account.name, repeated.operation.subject.id)
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
@@ -132,11 +136,6 @@ def _begin(
     if order.store is not None and order.payer is not None:
         methods.propose(connection, account, order.store, payment_id=subject.id, payer_reference=order.payer.reference)
     return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
-
-
-def _check_offer(connection: Connection, account: Account, order: Order) -> None:
-    if order.pay_with:
-        drawing.check_offer(mandates.load(connection, account.name, order.pay_with).mandate, order, account.now())
 
 
 def _offered(connection: Connection, order: Order) -> bytes | None:

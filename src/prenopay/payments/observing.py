@@ -152,15 +152,15 @@ def end(
     """End a locked payment that nobody paid. A payment that has money, or has ended, does not change."""
     if not stored.payment.is_open:
         return Applied(stored=stored)
-    now = account.now()
+    now, payment_id = account.now(), stored.payment.payment_id
     values: dict[str, Any] = {"state": state.value, "next_at": None, "allowed_actions": [], "updated_at": now}
     if why is not None:
         values["decline"] = codec.dump(why)
     ended = rows.write(connection, stored, (), values)
     event = NewEvent(kind=_EVENT_OF_END[state], decline=why)
-    return Applied(
-        stored=ended, news=account.append_events(connection, stored.subject, [event], facts=rows.facts(ended))
-    )
+    news = account.append_events(connection, stored.subject, [event], facts=rows.facts(ended))
+    unborn = methods.note_seen(connection, account, payment_id, (), is_over=True, has_money=False)
+    return Applied(stored=ended, news=news + unborn)
 
 
 def note_unanswered(connection: Connection, stored: StoredPayment, outcome: Outcome) -> None:

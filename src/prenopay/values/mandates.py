@@ -116,8 +116,8 @@ class StoreMethod:
     """Asks to store the method that the payer pays with, for later charges.
 
     With ``asks_in_page`` the gateway's page asks the payer with a checkbox of its own, where it can. Otherwise the
-    host has asked, and ``consent`` says how. ``replaces`` names an older mandate: the new one replaces it as soon
-    as the new one works. Raises ``InvalidOrder``.
+    host has asked, and ``consent`` says how. ``replaces`` names an older mandate of the same payer: the new one
+    replaces it as soon as the new one works. Raises ``InvalidOrder``.
     """
 
     consent: Consent

@@ -35,7 +35,9 @@ __all__ = [
 _MOST_LINES: Final = 500
 """The most lines of an order. No publisher's order has more, and a payment page shows far fewer."""
 _NUMBER_MOST: Final = 1_000_000_000
-"""A larger number or a higher VAT rate is a mistake."""
+"""A larger number is a mistake."""
+_RATE_MOST: Final = 100
+"""A higher VAT rate is a mistake, such as 2500 for 25 percent."""
 
 
 class Instrument(StrEnum):
@@ -151,7 +153,13 @@ class OrderLine:
             fits = sane and Decimal(number) == round(Decimal(number), decimals)
             _require(fits, f"lines.{name}", f"{number} must be zero or more, with at most {decimals} decimals")
         _require(self.quantity > 0, "lines.quantity", "must be more than zero")
-        _require(self.vat is None or isinstance(self.vat, Money), "lines.vat", "must be Money in minor units")
+        _require(
+            self.vat_percent <= _RATE_MOST, "lines.vat_percent", f"{self.vat_percent} is not a VAT rate in percent"
+        )
+        if self.vat is not None:
+            _require(isinstance(self.vat, Money), "lines.vat", "must be Money in minor units")
+            least, most = sorted((0, self.amount.minor))
+            _require(least <= self.vat.minor <= most, "lines.vat", f"{self.vat} is not a part of {self.amount}")
 
     @property
     def vat_amount(self) -> Money:
@@ -365,11 +373,13 @@ def sums_of(lines: tuple[OrderLine, ...]) -> tuple[Money, Money]:
 
 
 def check_sums(amount: Money, vat: Money | None, lines: tuple[OrderLine, ...]) -> None:
-    """Raise ``InvalidOrder`` unless the lines add up to ``amount`` (and to ``vat`` where stated)."""
+    """Raise ``InvalidOrder`` unless the lines add up to ``amount`` (and to ``vat`` where stated), VAT included."""
     currencies = {line.amount.currency for line in lines} | {line.vat_amount.currency for line in lines}
     _require(currencies == {amount.currency}, "lines", f"every line must be in {amount.currency}")
     total, vat_total = sums_of(lines)
     _require(total == amount, "lines", f"the lines add up to {total}, the amount says {amount}")
+    in_amount = 0 <= vat_total.minor <= total.minor
+    _require(in_amount, "lines.vat", f"the VAT of the lines adds up to {vat_total}, which is not a part of {total}")
     if vat is not None:
         _require(vat_total == vat, "vat", f"the VAT of the lines adds up to {vat_total}, the order says {vat}")
 
