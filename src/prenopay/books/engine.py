@@ -284,13 +284,13 @@ async def _to_its_end(work: Callable[[], Awaitable[T]]) -> T:
     A task group waits for its tasks also after asyncio has cancelled the caller; a shield alone does not.
     """
     results: list[T] = []
-    errors: list[Exception] = []
+    errors: list[BaseException] = []
 
     async def carry_out() -> None:
         with anyio.CancelScope(shield=True):
             try:
                 results.append(await work())
-            except Exception as error:  # noqa: BLE001 - raised below, by the caller's own task
+            except BaseException as error:  # noqa: BLE001 - raised below, by the caller's own task
                 errors.append(error)
 
     with anyio.CancelScope(shield=True):
