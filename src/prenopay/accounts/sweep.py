@@ -20,7 +20,7 @@ from prenopay._redaction import scrub
 from prenopay.account import Account, Unwritten
 from prenopay.accounts import reception
 from prenopay.asking import write_unwritten
-from prenopay.books import due, inbox, operations
+from prenopay.books import due, inbox, operations, unserved
 from prenopay.books.due import Due
 from prenopay.delivery import Host
 from prenopay.mandates import use_cases as mandates
@@ -38,6 +38,8 @@ _log = logging.getLogger("prenopay")
 _JUMP: Final = timedelta(minutes=1)
 _WORK_MAY_TAKE: Final = timedelta(minutes=2)
 """How long a sweep owns what it has claimed, before another may try."""
+_OTHERS_SERVE_WITHIN: Final = timedelta(hours=1)
+"""Another process may serve the accounts that this one does not. It has done by then what was due."""
 _TURN_MAY_TAKE_SECONDS: Final = 60.0
 """When an account's turn is over: what is left is due at the next sweep. The last call may take its deadline longer."""
 
@@ -169,11 +171,14 @@ async def _brought_back(ledger: Ledger, clock: Clock, names: tuple[str, ...]) ->
 
 
 def _look(connection: Connection, names: Sequence[str], now: datetime) -> tuple[tuple[str, ...], list[str], bool]:
-    """Return the accounts that have something due, what this version must leave alone, and whether times are wrong."""
+    """Return the accounts that have something due, what nobody does, and whether times are wrong."""
     alone = [
         f"{count} {kind} of {account} have words of a newer prenopay: update this process"
         for account, kind, count in due.unread(connection, names, now)
     ]
+    left_out = unserved.find(connection, names, overdue_since=now - _OTHERS_SERVE_WITHIN)
+    fix = "was it renamed or left out? add it to the settings again under that name"
+    alone += [f"{each}; {fix}" for each in left_out]
     return due.busy(connection, names, now), alone, due.misdated(connection, names, now)
 
 

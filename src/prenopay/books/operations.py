@@ -12,7 +12,7 @@ Callers lock the subject first. Nothing here sends, and nothing here decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -38,7 +38,6 @@ __all__ = [
     "begin",
     "claim",
     "decide_by_hand",
-    "earlier_references",
     "find",
     "history",
     "load",
@@ -52,6 +51,7 @@ __all__ = [
     "require_ended",
     "require_settleable",
     "settle",
+    "some_unanswered",
     "subjects_of",
     "under_way",
 ]
@@ -335,12 +335,6 @@ def references(rule: ReferenceRule, found: StoredOperation) -> tuple[str, ...]:
     return (*earlier, made.reference)
 
 
-def earlier_references(rule: ReferenceRule, operations: Iterable[StoredOperation]) -> frozenset[str]:
-    """Return the references of earlier tries to make a payment. Those requests were closed since."""
-    creates = (each for each in operations if each.operation.kind is OperationKind.CREATE)
-    return frozenset(reference for each in creates for reference in references(rule, each)[:-1])
-
-
 def find(connection: Connection, account: str, operation_id: str) -> StoredOperation | None:
     """Return the operation; ``None`` if this account does not have it."""
     row = connection.execute(select(schema.operations).where(_is(account, operation_id))).one_or_none()
@@ -380,13 +374,26 @@ def history(connection: Connection, subject: Subject) -> tuple[StoredOperation, 
     return tuple(_stored(row) for row in connection.execute(query))
 
 
-def subjects_of(connection: Connection, account: str, references: Sequence[str]) -> tuple[Subject, ...]:
-    """Return the subjects of the operations that the gateway knows by one of ``references``."""
+def subjects_of(connection: Connection, account: str, references: Sequence[str]) -> dict[str, Subject]:
+    """Return the subjects of the operations that the gateway knows by one of ``references``, by reference."""
     table = schema.operations
-    query = select(table.c.subject_kind, table.c.subject_id).where(
+    query = select(table.c.reference, table.c.subject_kind, table.c.subject_id).where(
         table.c.account == account, table.c.reference.in_(references)
     )
-    return tuple(Subject(word(SubjectKind, row.subject_kind), row.subject_id) for row in connection.execute(query))
+    rows = connection.execute(query)
+    return {row.reference: Subject(word(SubjectKind, row.subject_kind), row.subject_id) for row in rows}
+
+
+def some_unanswered(connection: Connection, account: str, kinds: Collection[OperationKind]) -> bool:
+    """Return whether the answer to an operation of one of ``kinds`` is missing, or on its way."""
+    table = schema.operations
+    query = select(table.c.operation_id).where(
+        table.c.account == account,
+        table.c.next_at.is_not(None),
+        table.c.outcome == Outcome.UNKNOWN.value,
+        table.c.kind.in_([kind.value for kind in kinds]),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:

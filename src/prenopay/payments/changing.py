@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -105,7 +104,7 @@ async def act(account: Account, started: Change) -> Ended:
     """
     begun, made = started.begun, started.begun.operation.operation
     verb: Callable[[Send, ChangeRequest], Awaitable[Reply]] = getattr(account.gateway, VERBS[made.kind][1])
-    send, read_at = account.send(begun), account.now()
+    send = account.send(begun)
 
     async def ask(reference: str) -> Reply:
         if made.attempts > 1 and (found := await _found_before(account, send, started)) is not None:
@@ -122,7 +121,7 @@ async def act(account: Account, started: Change) -> Ended:
         return Ended(operation=open_still, stored=started.stored)
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
-    return await concluded(account, begun, reply, _conclude, started, reply, read_at)
+    return await concluded(account, begun, reply, _conclude, started, reply)
 
 
 async def take_reserved(account: Account, stored: StoredPayment, capture: Change | None) -> tuple[StoredPayment, News]:
@@ -303,14 +302,17 @@ async def _found_before(account: Account, send: Send, started: Change) -> Reply 
     return None
 
 
-def _conclude(connection: Connection, account: Account, started: Change, reply: Reply, read_at: datetime) -> Ended:
+def _conclude(connection: Connection, account: Account, started: Change, reply: Reply) -> Ended:
     """Write down what the gateway answered: the observation first, then how the operation ended."""
     operation, made = started.begun.operation, started.begun.operation.operation
     stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
     news: News = ()
     if reply.observation is not None:
         observed = redacted(expired_if_so(reply.observation, made))
-        applied = observing.apply(connection, account, stored, observed, read_at=read_at, source=made.kind.value)
+        asked_version = started.stored.version
+        applied = observing.apply(
+            connection, account, stored, observed, asked_version=asked_version, source=made.kind.value
+        )
         stored, news = applied.stored, applied.news
     outcome = reply.outcome
     if outcome is Outcome.SUCCEEDED and reply.observation is None and keeps_apart(account, made.kind):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -65,7 +64,7 @@ async def charge(account: Account, mandate_id: str, order: Order, *, operation_i
 async def send(account: Account, written: Charge) -> Operation:
     """Ask the gateway for a charge, take what was reserved, notify the host, and return how it ended."""
     gateway, begun, made = _require(account), written.begun, written.begun.operation.operation
-    read_at, sending = account.now(), account.send(begun)
+    asked_at, sending = account.now(), account.send(begun)
 
     async def ask(reference: str) -> Charged:
         request = ChargeRequest(
@@ -90,9 +89,12 @@ async def send(account: Account, written: Charge) -> Operation:
         _log.warning("charge %s: outcome unknown: %s", made.operation_id, error)
         return (await account.read(operations.load, account.name, made.operation_id)).operation
     sent_at = begun.operation.last_sent_at or begun.operation.first_sent_at
-    if answer.outcome is Outcome.NOT_ATTEMPTED and read_at - sent_at < FIRST_TRY_HAS_ENDED:
+    if answer.outcome is Outcome.NOT_ATTEMPTED and asked_at - sent_at < FIRST_TRY_HAS_ENDED:
         return made  # a charge that the gateway does not have may still be on its way
-    ended, stored, capture, news = await concluded(account, begun, answer, _conclude, begun.operation, answer, read_at)
+    asked_version = written.stored.version
+    ended, stored, capture, news = await concluded(
+        account, begun, answer, _conclude, begun.operation, answer, asked_version
+    )
     await finish(account, stored, capture, news)
     return ended.operation
 
@@ -124,12 +126,12 @@ async def settle_by_hand(
     """Write down what a person found out: the gateway's payment, or that there is none."""
     found = await account.read(operations.load, account.name, operation_id)
     operations.require_settleable(found, now=account.now(), has_proof=provider_reference is not None)
-    observed, read_at = None, account.now()
+    observed, asked_version = None, (await account.read(rows.load, account.name, found.operation.subject.id)).version
     if provider_reference is not None:
         observed = await _proof(account, found, provider_reference)
     answer = Charged(outcome=_outcome_of(found.operation.kind, observed), observation=observed)
     ended, stored, capture, news = await account.transact(
-        _conclude_by_hand, account, found, answer, read_at=read_at, person=person, reason=reason
+        _conclude_by_hand, account, found, answer, asked_version=asked_version, person=person, reason=reason
     )
     await finish(account, stored, capture, news)
     return ended.operation
@@ -183,7 +185,7 @@ def _begin(
 
 
 def _conclude(
-    connection: Connection, account: Account, operation: StoredOperation, answer: Charged, read_at: datetime
+    connection: Connection, account: Account, operation: StoredOperation, answer: Charged, asked_version: int
 ) -> tuple[StoredOperation, StoredPayment, Change | None, News]:
     """Write down what the gateway answered, and the capture of what it reserved."""
     made = operation.operation
@@ -195,7 +197,9 @@ def _conclude(
         if named is None:
             news += _note_second(connection, account, stored, observed)
         else:
-            applied = observing.apply(connection, account, named, observed, read_at=read_at, source=made.kind.value)
+            applied = observing.apply(
+                connection, account, named, observed, asked_version=asked_version, source=made.kind.value
+            )
             stored, news = applied.stored, applied.news
     before = operations.load(connection, account.name, made.operation_id)
     ended = operations.settle(
@@ -228,7 +232,7 @@ def _conclude_by_hand(
     operation: StoredOperation,
     answer: Charged,
     *,
-    read_at: datetime,
+    asked_version: int,
     person: str,
     reason: str,
 ) -> tuple[StoredOperation, StoredPayment, Change | None, News]:
@@ -236,7 +240,7 @@ def _conclude_by_hand(
     operation = operations.load(connection, account.name, operation.operation.operation_id)
     operations.require_settleable(operation, now=account.now(), has_proof=answer.observation is not None)
     operations.decide_by_hand(connection, operation, answer.outcome, person=person, reason=reason, now=account.now())
-    return _conclude(connection, account, operation, answer, read_at)
+    return _conclude(connection, account, operation, answer, asked_version)
 
 
 async def _proof(account: Account, found: StoredOperation, provider_reference: str) -> Observation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -16,15 +16,14 @@ from prenopay.books.operations import Begun, StoredOperation
 from prenopay.errors import Conflict, InvalidOrder, OutcomeUnknown
 from prenopay.mandates import drawing, methods, rows as mandates
 from prenopay.mandates.use_cases import require_storing
-from prenopay.payments import changing, observing, rows
+from prenopay.payments import changing, looking, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
-from prenopay.payments.looking import observe
 from prenopay.payments.opening import begin, name_if_first, unanswered
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created, CreateRequest
 from prenopay.provider.verbs import Cancels
 from prenopay.values.orders import Order
-from prenopay.values.payments import Action, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.payments import Action, FlagKind, OperationKind, Outcome, Payment, PaymentState
 from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = ["Making", "create", "expire", "make", "making", "replace"]
@@ -63,7 +62,7 @@ async def create(account: Account, order: Order, operation_id: str) -> Payment:
 async def make(account: Account, making: Making) -> Payment:
     """Make a written-down payment at the gateway. If it ended meanwhile, close its page before anybody sees it."""
     stored, begun, order = making.stored, making.begun, making.order
-    send, read_at = account.send(begun), account.now()
+    send = account.send(begun)
 
     async def ask(reference: str) -> Created:
         request = CreateRequest(
@@ -77,7 +76,11 @@ async def make(account: Account, making: Making) -> Payment:
         return await account.gateway.create_payment(send, request)
 
     created, answered = await asked(account, begun, ask, unanswered)
-    payment, news = await concluded(account, begun, created, _conclude, answered, created, read_at)
+    first = begun.operation.operation.reference
+    seen_before = first if answered.operation.reference != first and not begun.maybe_sent else ""
+    payment, news = await concluded(
+        account, begun, created, _conclude, answered, created, asked_version=stored.version, seen_before=seen_before
+    )
     await account.notify(news)
     return await expire(account, payment.payment_id) if leaves_page(payment) else payment
 
@@ -100,7 +103,8 @@ async def replace(account: Account, payment_id: str, order: Order, operation_id:
 
 async def expire(account: Account, payment_id: str) -> Payment:
     """Look at the payment, close its page so that nobody can pay any more, and end the payment here."""
-    payment = await observe(account, payment_id, source="expiry")
+    seen = await account.read(looking.view, account, payment_id)
+    payment = await looking.look(account, seen, source="expiry")
     if leaves_page(payment) or (payment.is_open and payment.provider_reference is not None):
         payment = await _close(account, payment)
     ended = await account.transact(_expire, account, payment)
@@ -147,19 +151,35 @@ def _opened(account: Account, sealed: bytes | None) -> Secret | None:
 
 
 def _conclude(
-    connection: Connection, account: Account, operation: StoredOperation, created: Created, read_at: datetime
+    connection: Connection,
+    account: Account,
+    operation: StoredOperation,
+    created: Created,
+    *,
+    asked_version: int,
+    seen_before: str,
 ) -> tuple[Payment, News]:
-    """Write down what the gateway made of the order. If another try has made it meanwhile, that one counts."""
+    """Write down what the gateway made of the order. If another try has made it meanwhile, that one counts.
+
+    ``seen_before`` is our first reference, if the gateway had it although these books have never sent it.
+    """
     stored = rows.lock(connection, account.name, operation.operation.subject.id)
     named = name_if_first(connection, stored, operation, created)
     if named is None:
         operations.require_ended(connection, account.name, operation.operation.operation_id)
         return stored.payment, ()
-    stored = named
     operations.settle(connection, operation, Outcome.SUCCEEDED, now=account.now())
     observed = redacted(created.observation)
-    applied = observing.apply(connection, account, stored, observed, read_at=read_at, source="create")
-    return applied.stored.payment, applied.news
+    applied = observing.apply(connection, account, named, observed, asked_version=asked_version, source="create")
+    if not seen_before:
+        return applied.stored.payment, applied.news
+    detail = (
+        f"the gateway had an order under {seen_before}, which these books have never sent (a restored copy?): look for "
+        "that order there, it may be paid"
+    )
+    news = observing.flag(connection, account, applied.stored, FlagKind.REFERENCE_SEEN, detail)
+    stored = rows.load(connection, account.name, applied.stored.payment.payment_id)
+    return stored.payment, (*applied.news, *news)
 
 
 def _expire(connection: Connection, account: Account, seen: Payment) -> observing.Applied | None:

@@ -71,7 +71,8 @@ class StoredPayment:
     payment: Payment
     capture_mode: CaptureMode
     version: int
-    observed_at: datetime | None
+    asked_version: int
+    """The version that the payment had when the gateway was asked for what the books have."""
     stored_order: Mapping[str, Any] = field(repr=False)
     """The order as it is stored, with the personal data unless it was erased."""
 
@@ -137,11 +138,13 @@ def find(
     return tuple(_stored(row, flags.get(row.payment_id, ())).payment for row in rows)
 
 
-def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> tuple[Subject, ...]:
-    """Return the payments that the gateway calls by one of ``names``."""
+def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> dict[str, Subject]:
+    """Return the payments that the gateway calls by one of ``names``, by name."""
     table = schema.payments
-    query = select(table.c.payment_id).where(table.c.account == account, table.c.provider_reference.in_(names))
-    return tuple(Subject.payment(payment_id) for payment_id in connection.scalars(query))
+    query = select(table.c.provider_reference, table.c.payment_id).where(
+        table.c.account == account, table.c.provider_reference.in_(names)
+    )
+    return {row.provider_reference: Subject.payment(row.payment_id) for row in connection.execute(query)}
 
 
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:
@@ -495,7 +498,7 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
         ),
         capture_mode=word(CaptureMode, row.capture_mode),
         version=row.version,
-        observed_at=row.observed_at,
+        asked_version=row.asked_version,
         stored_order={**row.order, **(personal or {})},
     )
 
