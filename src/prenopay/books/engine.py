@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
@@ -21,8 +21,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 
+from prenopay.books.clock import DatabaseClock
 from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError, LedgerUnavailable
+from prenopay.ports import Clock
 
 __all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "our_errors"]
 
@@ -163,6 +165,7 @@ class _Transactions:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._clock: DatabaseClock | None = None
         self._reader = engine.execution_options(prenopay_reads=True)
         # SQLite in memory has one connection, which two threads must not use at once.
         self._one_at_a_time = threading.RLock() if isinstance(engine.pool, StaticPool) else None
@@ -188,9 +191,18 @@ class _Transactions:
             for waiter in group:
                 waiter.done = True
 
+    def timed(self, host: Clock) -> Clock:
+        """Return the server's clock, which every transaction keeps right; the host's own for SQLite."""
+        if self.engine.dialect.name == "sqlite":
+            return host
+        self._clock = self._clock or DatabaseClock(host)
+        return self._clock
+
     def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         if self._one_at_a_time is None:
             with our_errors(), engine.begin() as connection:
+                if self._clock is not None:
+                    self._clock.measure(connection)
                 return work(connection)
         with self._one_at_a_time, our_errors(), engine.begin() as connection:
             return work(connection)
@@ -234,6 +246,7 @@ class BlockingLedger:
         """Use ``engine`` (see ``open_engine``)."""
         self.engine = engine
         self._transactions = _Transactions(engine)
+        self.timed = self._transactions.timed
         self._waiting: list[_Waiter] = []
         self._writing = False
         self._turn = threading.Condition()
@@ -272,16 +285,41 @@ class BlockingLedger:
         self.engine.dispose()
 
 
+async def _to_its_end(work: Callable[[], Awaitable[T]]) -> T:
+    """Await ``work`` in a task of its own, which no cancelled caller takes along.
+
+    A task group waits for its tasks also after asyncio has cancelled the caller; a shield alone does not.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    async def carry_out() -> None:
+        with anyio.CancelScope(shield=True):
+            try:
+                results.append(await work())
+            except BaseException as error:  # noqa: BLE001 - raised below, by the caller's own task
+                errors.append(error)
+
+    with anyio.CancelScope(shield=True):
+        async with anyio.create_task_group() as group:
+            group.start_soon(carry_out)
+    for error in errors:
+        raise error
+    return results[0]
+
+
 class AwaitingLedger:
     """Runs transactions on worker threads: one writer for SQLite, a small pool for PostgreSQL.
 
-    A transaction that has begun is finished, even if its task is cancelled.
+    A writing transaction is carried out to its end, even if its task is cancelled: only then the task learns of it.
+    So what a cancelled task does next sees what it had written.
     """
 
     def __init__(self, engine: Engine) -> None:
         """Use ``engine`` (see ``open_engine``)."""
         self.engine = engine
         self._transactions = _Transactions(engine)
+        self.timed = self._transactions.timed
         on_sqlite = engine.dialect.name == "sqlite"
         self._writers = 1 if on_sqlite else _POSTGRESQL_CONNECTIONS - _POSTGRESQL_READERS
         self._readers = _SQLITE_READERS if on_sqlite else _POSTGRESQL_READERS
@@ -290,7 +328,9 @@ class AwaitingLedger:
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a writing transaction."""
-        return await self._on_thread(self._write_limit, functools.partial(self._transactions.write, work))
+        return await _to_its_end(
+            functools.partial(self._on_thread, self._write_limit, functools.partial(self._transactions.write, work))
+        )
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a reading transaction."""

@@ -200,6 +200,7 @@ class Weather:
         self._planned: Sequence[Trouble] = ()
         self._calls: Counter[Port] = Counter()
         self._meanwhile: Callable[[], Awaitable[None]] | None = None
+        self._is_dead = False
         self.is_interrupted: bool = False
         """Whether something else happened within the present step."""
         self.has_frozen: bool = False
@@ -211,9 +212,17 @@ class Weather:
         self._calls.clear()
         self._meanwhile = meanwhile
         self.is_interrupted = self.has_frozen = False
+        self._is_dead = False
+
+    def crash(self) -> Crash:
+        """Return the end of the process: until the next step it can do nothing more."""
+        self._is_dead = True
+        return Crash()
 
     def strike(self, port: Port) -> Trouble | None:
         """Count a call of ``port`` and return what happens to it."""
+        if self._is_dead:
+            raise Crash
         self._calls[port] += 1
         number = self._calls[port]
         for trouble in self._planned:
@@ -241,7 +250,7 @@ class Weather:
                 self.has_frozen = True
                 await self.stall()
             case Manner.CRASH_AFTER if after:
-                raise Crash
+                raise self.crash()
             case Manner.CANCELLED_AFTER if after:
                 raise asyncio.CancelledError
             case _:
@@ -278,7 +287,7 @@ class Weather:
         trouble = self.strike(port)
         if trouble is None:
             return await act()
-        failure = _failure_before(trouble)
+        failure = self._failure_before(trouble)
         if trouble.kind is Manner.STALLED:
             await self.stall()
             raise _failure(port)
@@ -292,6 +301,18 @@ class Weather:
         if trouble.kind is FaultKind.DROP_AFTER:
             raise _failure(port)
         return result
+
+    def _failure_before(self, trouble: Trouble) -> BaseException | None:
+        """Return what comes instead of an act that does not happen."""
+        match trouble.kind:
+            case Manner.CRASH_BEFORE:
+                return self.crash()
+            case Manner.CANCELLED_BEFORE:
+                return asyncio.CancelledError()
+            case FaultKind.DROP_BEFORE:
+                return _failure(trouble.port)
+            case _:
+                return None
 
 
 class FaultySender:
@@ -331,7 +352,7 @@ class FaultySender:
         trouble = self._weather.strike(Port.SEND)
         kind = None if trouble is None else trouble.kind
         if kind is Manner.CRASH_BEFORE:
-            raise Crash
+            raise self._weather.crash()
         if kind is Manner.CANCELLED_BEFORE:
             raise asyncio.CancelledError
         if kind is Manner.STALLED:
@@ -411,19 +432,6 @@ class FaultyLedger:
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
         """Add ``row``; it is a commit like any other."""
         await self._weather.around(Port.COMMIT, lambda: self._ledger.append(add, row))
-
-
-def _failure_before(trouble: Trouble) -> BaseException | None:
-    """Return what comes instead of an act that does not happen."""
-    match trouble.kind:
-        case Manner.CRASH_BEFORE:
-            return Crash()
-        case Manner.CANCELLED_BEFORE:
-            return asyncio.CancelledError()
-        case FaultKind.DROP_BEFORE:
-            return _failure(trouble.port)
-        case _:
-            return None
 
 
 def _failure(port: Port) -> Exception:
