@@ -16,11 +16,13 @@ from prenopay.testing.simulation.notebook import Wish
 from prenopay.testing.simulation.people import AGREED, PEOPLE, Person, sek
 from prenopay.testing.simulation.weather import perhaps
 from prenopay.values.mandates import Consent, StoreMethod
-from prenopay.values.orders import CaptureMode, Order, OrderLine
+from prenopay.values.orders import CaptureMode, Order, OrderLine, PageStyle, Payer
 
 __all__ = ["order"]
 
 _VALID_FOR: Final = timedelta(hours=2)
+_BY_PHONE: Final = 0.3
+"""How often the gateway asks the payer's phone, where it can: then the payer may be faster than the answer."""
 
 
 @step("buy", 2, of=lambda at: list(at.world.gateways.places.values()))
@@ -76,6 +78,10 @@ async def order(
     )
     if store is not None:
         wanted = _storing(place, wanted, store)
+    direct = replace(wanted, page=PageStyle.PHONE, payer=replace(wanted.payer or Payer(), phone=person.phone))
+    is_by_phone = store is None and perhaps(at.chance, _BY_PHONE) and place.takes(direct)
+    if is_by_phone:
+        wanted = direct
     if valid_for is not None and place.takes(brief := replace(wanted, valid_for=valid_for)):
         wanted = brief
 
@@ -96,6 +102,7 @@ async def order(
         replaces=replaces,
         until=None if store is None else store.consent.until,
         stores=wanted.store is not None,
+        is_by_phone=is_by_phone,
     )
     came = await at.world.asks(wish)
     return Did(f"{place.name} {operation_id} of {wish.amount}: {came}", came.well)

@@ -43,6 +43,8 @@ class Wish:
     until: date | None = None
     """The last day on which the method that is stored may be remembered."""
     stores: bool = False
+    is_by_phone: bool = False
+    """Whether the gateway asks the payer by itself, before the host has an answer."""
     answered: bool = False
 
     @property

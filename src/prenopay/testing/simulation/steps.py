@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from contextlib import suppress
 from datetime import timedelta
 from random import Random
 from typing import Final
 
-from prenopay.testing.gateway import PayerRefused
 from prenopay.testing.simulation import customers, misuse, outside, staff
 from prenopay.testing.simulation.moment import STEPS, Did, Moment
+from prenopay.testing.simulation.notebook import Wish
 from prenopay.testing.simulation.world import World
 
 __all__ = ["MEANWHILE", "happen", "meanwhile"]
@@ -71,10 +70,13 @@ async def meanwhile(world: World, chance: Random) -> str:
     world.process = world.other
     world.clock.advance(_A_MOMENT)
     try:
-        if under_way is not None and chance.random() < _OFTEN:
+        at = Moment(world=world, chance=chance, books=world.books())
+        if under_way is not None and under_way.is_by_phone and (paid := await _paid_at_once(at, under_way)):
+            name, did = PAID_AT_ONCE, paid
+        elif under_way is not None and chance.random() < _OFTEN:
             name, did = await _the_same(world, chance)
         else:
-            name, did = await _by_anybody(world, chance)
+            name, did = await _by_anybody(at)
     finally:
         world.process, world.under_way = before, under_way
     if did is not None:
@@ -82,10 +84,8 @@ async def meanwhile(world: World, chance: Random) -> str:
     return f"{name}: {did.said if did is not None else 'nothing'}"
 
 
-async def _by_anybody(world: World, chance: Random) -> tuple[str, Did | None]:
-    name, did, at = "", None, Moment(world=world, chance=chance, books=world.books())
-    if chance.random() < _OFTEN and (did := await _paid_at_once(at)) is not None:
-        return PAID_AT_ONCE, did
+async def _by_anybody(at: Moment) -> tuple[str, Did | None]:
+    name, did, chance = "", None, at.chance
     for name in (*chance.choice(_FIRST), *chance.sample(_ANYBODY, _ANYBODY_TRIES)):
         did = await STEPS[name].take(at)
         if did is not None:
@@ -95,17 +95,14 @@ async def _by_anybody(world: World, chance: Random) -> tuple[str, Did | None]:
     return name, did
 
 
-async def _paid_at_once(at: Moment) -> Did | None:
+async def _paid_at_once(at: Moment, wish: Wish) -> Did | None:
     """The payer pays, and the callback comes, before the answer to the request that made the payment is written."""
-    known = {row.name for row in at.books.payments}
-    unwritten = sorted(at.world.gateways.payable() - known - at.world.notebook.names.keys())
-    for gateway in at.world.gateways.all.values():
-        for name in unwritten:
-            if name in gateway.books():
-                with suppress(PayerRefused):
-                    gateway.pays(name)
-                    count = await at.world.deliver_callbacks()
-                    return Did(f"{name}, {count} callbacks")
+    names = at.world.notebook.sent(wish.account, wish.operation_id)
+    gateway = at.world.gateways.places[wish.account].gateway
+    for name in sorted(names & at.world.gateways.payable()):
+        gateway.pays(name)
+        count = await at.world.deliver_callbacks()
+        return Did(f"{name}, {count} callbacks")
     return None
 
 
