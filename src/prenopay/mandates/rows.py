@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, update
 
 from prenopay.books import codec, due, schema
+from prenopay.books.postgresql import waits_for
 from prenopay.errors import NotFound
 from prenopay.mandates.aging import Standing, next_step_at
 from prenopay.mandates.ceilings import Draw
@@ -115,7 +116,8 @@ def lock(connection: Connection, account: str, mandate_id: str) -> StoredMandate
     table = schema.mandates
     payer = select(table.c.payer_reference).where(table.c.mandate_id == mandate_id).scalar_subquery()
     query = select(table).where(table.c.account == account, table.c.payer_reference == payer)
-    held = connection.execute(query.order_by(table.c.mandate_id).with_for_update()).all()
+    query = query.order_by(table.c.mandate_id).with_for_update()
+    held = connection.execute(query, execution_options=waits_for(f"the payer of mandate {mandate_id}")).all()
     row = next((row for row in held if row.mandate_id == mandate_id), None)
     return load(connection, account, mandate_id) if row is None else _stored(row)
 

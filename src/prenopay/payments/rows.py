@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select,
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, inbox, operations, schema
+from prenopay.books.postgresql import waits_for
 from prenopay.errors import IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
 from prenopay.provider.values import Attempt, Created, TransactionKind
@@ -95,7 +96,8 @@ def load(connection: Connection, account: str, payment_id: str) -> StoredPayment
 
 def lock(connection: Connection, account: str, payment_id: str) -> StoredPayment:
     """Return the payment, and keep others from changing it until the transaction ends."""
-    return _load(connection, account, payment_id, _payments().with_for_update(of=schema.payments))
+    query = _payments().with_for_update(of=schema.payments).execution_options(**waits_for(f"payment {payment_id}"))
+    return _load(connection, account, payment_id, query)
 
 
 def find(
