@@ -38,7 +38,7 @@ Generated from the async classes by ``tools/blocking_twin.py``: change those, th
 from __future__ import annotations
 
 from prenopay._blocking import run_blocking
-from prenopay._system import BlockingClock, SystemEntropy
+from prenopay._system import BlockingClock, SideBySideThreads, SystemEntropy
 from prenopay._transport import BlockingSender
 from prenopay.delivery import called
 from prenopay.books.engine import BlockingLedger
@@ -66,6 +66,7 @@ BODIES: Final = {
             vault=Vault(token_keys),
             connect=BlockingSender if sender is own else None,
             closing=closing,
+            together=SideBySideThreads(),
         )
         return cls(accounts)
     """,

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from prenopay._blocking import run_blocking
 from prenopay._redaction import Secret
-from prenopay._system import BlockingClock, SystemEntropy
+from prenopay._system import BlockingClock, SideBySideThreads, SystemEntropy
 from prenopay._transport import BlockingSender
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.accounts.sweep import SweepReport
@@ -330,6 +330,7 @@ class Accounts:
             vault=Vault(token_keys),
             connect=BlockingSender if sender is own else None,
             closing=closing,
+            together=SideBySideThreads(),
         )
         return cls(accounts)
 

@@ -289,3 +289,16 @@ def test_a_callback_that_comes_during_a_look_is_not_answered_by_that_look(shop: 
     assert looking.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
     looking.close()
     web.close()
+
+
+def test_what_comes_to_the_accounts_own_address_keeps_no_body(shop: Shop) -> None:
+    payments = [shop.bought(f"order:{number}", order_reference=f"K-{number}") for number in range(2)]
+    path = shop.accounts.callback_urls.url(shop.account_name).removeprefix("https://shop.example")
+    for payment in payments:
+        shop.pay(payment)
+        body = genuine(payment)
+        reply = shop.accounts.receive(CallbackRequest(path=path, body=body))
+    shop.accounts.work(reply.address)
+
+    assert [shop.payments.get(payment.payment_id).state for payment in payments] == [PaymentState.AUTHORIZED] * 2
+    assert [callback.body for callback in shop.accounts.callbacks()] == [b"", b""]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from prenopay._redaction import Secret
-from prenopay._system import AwaitingClock, SystemEntropy
+from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
 from prenopay.account import Account, Ports, Reaction
 from prenopay.accounts.reception import Reception
@@ -24,7 +24,7 @@ from prenopay.delivery import Host, awaited
 from prenopay.errors import ConfigurationError, NotFound
 from prenopay.mandates import methods
 from prenopay.payments.use_cases import AsyncPayments
-from prenopay.ports import Clock, Entropy, HttpSender, Ledger
+from prenopay.ports import Clock, Entropy, HttpSender, Ledger, Together
 from prenopay.provider.config import ProviderConfig
 from prenopay.provider.verbs import PaymentProvider
 from prenopay.values.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
@@ -58,11 +58,13 @@ class AsyncAccounts:
         connect: Connect | None = None,
         closing: Sequence[Callable[[], Awaitable[None]]] = (),
         reactions: Sequence[Reaction] = REACTIONS,
+        together: Together | None = None,
     ) -> None:
         """Wire the ports; hosts call ``open``.
 
         ``connect`` makes a sender for an account with a certificate of its own (``None``: all share
-        ``sender``); ``closing`` is what ``aclose`` closes.
+        ``sender``); ``closing`` is what ``aclose`` closes. ``together`` does the accounts' turns in a sweep
+        (``None``: one after another).
         """
         self._closing = list(closing)
         self._connect = connect
@@ -73,6 +75,7 @@ class AsyncAccounts:
         self._clock = clock
         self._entropy = entropy
         self._reactions = tuple(reactions)
+        self._together = together or OneByOne()
         self._host = Host(ledger=ledger, clock=clock, on_event=on_event)
         self._payments: dict[str, AsyncPayments[object]] = {}
         self._accounts: dict[str, Account] = {}
@@ -117,6 +120,7 @@ class AsyncAccounts:
             vault=Vault(token_keys),
             connect=AwaitingSender if sender is own else None,
             closing=closing,
+            together=SideBySideTasks(),
         )
 
     def add(self, config: ProviderConfig[ProviderT]) -> AsyncPayments[ProviderT]:
@@ -207,16 +211,21 @@ class AsyncAccounts:
 
         An event whose handler raises stays, and holds back later events of the same subject.
         """
-        return await self._host.deliver(self.names, subjects=() if subject is None else (subject,), limit=limit)
+        subjects = () if subject is None else (subject,)
+        return (await self._host.deliver(self.names, subjects=subjects, limit=limit)).taken
 
     # Keeping every promise
 
     async def sweep(self, *, limit: int = 200) -> SweepReport:
         """Do what is due: callbacks that failed, operations without an answer, silent payments, events.
 
-        Run it as often as you like, and in several processes at once. One failure never stops it.
+        Run it as often as you like, and in several processes at once. One failure never stops it, and no account
+        holds up another: each has a turn of at most a minute, beside the others. ``limit`` bounds each kind of work
+        for each account.
         """
-        return await sweep(self._ledger, self._clock, self._accounts, self._reception, host=self._host, limit=limit)
+        return await sweep(
+            self._ledger, self._clock, self._accounts, host=self._host, together=self._together, limit=limit
+        )
 
     async def aclose(self) -> None:
         """Close the connections to database and gateways that ``open`` made."""

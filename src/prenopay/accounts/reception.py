@@ -7,6 +7,7 @@ read. A body that names another payment, or cannot be read, leaves a flag for a 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
@@ -17,7 +18,7 @@ from prenopay._redaction import scrub
 from prenopay.account import Account
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
-from prenopay.errors import LedgerUnavailable, NotFound, PrenopayError, Unverified
+from prenopay.errors import LedgerUnavailable, NotFound, Unverified
 from prenopay.payments import resolving, rows as payments
 from prenopay.payouts import use_cases as payouts
 from prenopay.ports import Clock, Ledger
@@ -32,7 +33,7 @@ from prenopay.values.callbacks import (
 )
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["DOCTOR", "Reception"]
+__all__ = ["DOCTOR", "Reception", "work"]
 
 _log = logging.getLogger("prenopay")
 
@@ -86,10 +87,13 @@ class Reception:
         gateway = cast("ReceivesCallbacks", account.gateway)
         too_large = len(request.body) > BODY_LIMIT_BYTES
         heard = Heard(problem="the body is too large") if too_large else gateway.read_callback(request)
+        heard_body = b"" if too_large or _names_people(address) else request.body
+        # What comes to the account's own address may be about anybody: it could not be found when a payer is erased.
         arrived = inbox.Arrived(
             account=address.account,
             subject=address.subject,
-            body=b"" if too_large or _names_people(address) else request.body,
+            body=b"" if address.subject is None else heard_body,
+            digest=hashlib.sha256(heard_body).hexdigest(),
             peer=request.peer,
             note=heard.problem,
             names=heard.names,
@@ -106,19 +110,7 @@ class Reception:
 
     async def work(self, address: CallbackAddress) -> str:
         """Look at what callbacks are about; return what went wrong. What fails stays in the inbox for the sweep."""
-        account, subject = self._account(address.account), address.subject
-        try:
-            if subject is None:
-                await self._hear_account(account)
-            else:
-                await _HEARS[subject.kind](account, subject)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the callbacks are kept and tried again
-            why = scrub(f"{type(error).__name__}: {error}")
-            _log.warning("callbacks about %s wait: %s", subject or account.name, why)
-            if not isinstance(error, LedgerUnavailable):  # otherwise no row can be marked; the callbacks are due anyway
-                await account.transact(_failed, account, subject, why)
-            return why
-        return ""
+        return await work(self._account(address.account), address.subject)
 
     async def find(self, *, subject: Subject | None, open_only: bool, limit: int) -> tuple[Callback, ...]:
         """Return stored callbacks, newest first."""
@@ -138,21 +130,6 @@ class Reception:
             raise NotFound(message)
         return await self.work(CallbackAddress(callback.account, callback.subject))
 
-    async def _hear_account(self, account: Account) -> None:
-        """Look at every subject that callbacks to the account's own address name.
-
-        One that cannot be looked at does not hold up the others. Its error is raised in the end.
-        """
-        began, errors = account.now(), list[PrenopayError]()
-        for subject in await account.read(_named, account):
-            try:
-                await _LOOKS[subject.kind](account, subject)
-            except PrenopayError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
-        await account.transact(inbox.done, account.name, None, received_until=began, now=account.now())
-
     async def _make_room(self, account: str) -> None:
         """Limit the waiting callbacks. They are counted only now and then, because counting costs more than storing."""
         if self._room.get(account, 0) <= 0:
@@ -169,6 +146,38 @@ class Reception:
             message = f"there is no account {name!r} in this process"
             raise NotFound(message).about(account=name)
         return account
+
+
+async def work(account: Account, subject: Subject | None) -> str:
+    """Look at what an account's callbacks are about; return what went wrong. What fails stays for the sweep."""
+    try:
+        if subject is None:
+            await _hear_account(account)
+        else:
+            await _HEARS[subject.kind](account, subject)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the callbacks are kept and tried again
+        why = scrub(f"{type(error).__name__}: {error}")
+        _log.warning("callbacks about %s wait: %s", subject or account.name, why)
+        if not isinstance(error, LedgerUnavailable):  # otherwise no row can be marked; the callbacks are due anyway
+            await account.transact(_failed, account, subject, why)
+        return why
+    return ""
+
+
+async def _hear_account(account: Account) -> None:
+    """Look at every subject that callbacks to the account's own address name.
+
+    One that cannot be looked at does not hold up the others. Its error is raised in the end.
+    """
+    began, errors = account.now(), list[Exception]()
+    for subject in await account.read(_named, account):
+        try:
+            await _LOOKS[subject.kind](account, subject)
+        except Exception as error:  # noqa: BLE001 - raised below, when the others have been looked at
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    await account.transact(inbox.done, account.name, None, received_until=began, now=account.now())
 
 
 def _names_people(address: CallbackAddress) -> bool:

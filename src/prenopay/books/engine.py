@@ -329,9 +329,9 @@ class _InOneLoop:
 
     write_limit: anyio.CapacityLimiter
     read_limit: anyio.CapacityLimiter
+    turn: anyio.Lock = field(default_factory=anyio.Lock)
     waiting: list[_Waiter] = field(default_factory=list[_Waiter])
-    turns: dict[_Waiter, anyio.Event] = field(default_factory=dict[_Waiter, anyio.Event])
-    writing: bool = False
+    writing: threading.Lock = field(default_factory=threading.Lock)
 
 
 class AwaitingLedger:
@@ -363,30 +363,25 @@ class AwaitingLedger:
         return await _repeated(lambda: _on_thread(limit, functools.partial(self._transactions.read, work)))
 
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
-        """Add ``row`` in one commit with rows of other tasks that wait at the same time."""
+        """Add ``row`` in one commit with rows of other tasks that wait at the same time.
+
+        The first task that waits writes for all. No task depends on another: any of them may be cancelled.
+        """
         waiter, loop = _Waiter(add, row), self._loops.get()
         loop.waiting.append(waiter)
-        turn = loop.turns[waiter] = anyio.Event()
         with anyio.CancelScope(shield=True):
-            if loop.writing:
-                await turn.wait()
             while not waiter.done:
-                await self._write_waiting(loop)
+                async with loop.turn:
+                    if not waiter.done:
+                        await _on_thread(loop.write_limit, functools.partial(self._write_next_group, loop))
         waiter.finish()
 
-    async def _write_waiting(self, loop: _InOneLoop) -> None:
-        """Commit the rows that wait, wake their tasks, and pass the work on to a task that came meanwhile."""
-        loop.writing = True
-        group = _next_group(loop.waiting)
-        try:
-            await _on_thread(loop.write_limit, functools.partial(self._transactions.write_group, group))
-        finally:
-            loop.writing = False
-            for waiter in group:
-                loop.turns.pop(waiter).set()
-            if loop.waiting:
-                loop.writing = True
-                loop.turns[loop.waiting[0]].set()
+    def _write_next_group(self, loop: _InOneLoop) -> None:
+        """Commit rows that wait. The thread of a task that was cancelled finishes first."""
+        with loop.writing:
+            group = _next_group(loop.waiting)
+            if group:
+                self._transactions.write_group(group)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -8,7 +8,6 @@ change costs a customer.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +19,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from prenopay.books import due, schema
 from prenopay.books.text import storable
+from prenopay.books.words import word
 from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = ["Arrived", "Callback", "add", "done", "failed", "find", "forget", "of_subject", "replay", "rows", "waiting"]
@@ -74,12 +74,14 @@ class Callback:
 class Arrived:
     """A callback that has just come in. ``note`` says what is wrong with it, if anything.
 
-    ``names`` are the body's names for what it is about.
+    ``body`` is what is kept of it, ``digest`` tells one from another, and ``names`` are the body's names for what it
+    is about.
     """
 
     account: str
     subject: Subject | None
     body: bytes = field(repr=False)
+    digest: str
     peer: str
     note: str
     names: tuple[str, ...]
@@ -93,10 +95,10 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
             "account": each.account,
             "subject_kind": "" if each.subject is None else each.subject.kind.value,
             "subject_id": "" if each.subject is None else each.subject.id,
-            "digest": hashlib.sha256(each.body).hexdigest(),
+            "digest": each.digest,
             "body": each.body,
-            "peer": storable(each.peer)[:60],
-            "note": storable(each.note),
+            "peer": each.peer,
+            "note": each.note,
             "names": [storable(name[:_NAME_MOST]) for name in each.names[:_NAMES_MOST]],
             "received_at": each.at,
             "next_at": each.at,
@@ -206,7 +208,7 @@ def _callback(row: Row[Any]) -> Callback:
     return Callback(
         inbox_id=row.inbox_id,
         account=row.account,
-        subject=Subject(SubjectKind(row.subject_kind), row.subject_id) if row.subject_id else None,
+        subject=Subject(word(SubjectKind, row.subject_kind), row.subject_id) if row.subject_id else None,
         received_at=row.received_at,
         done_at=row.done_at,
         times=row.times,

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, due, ids, schema
+from prenopay.books.words import require_known, word
 from prenopay.errors import Conflict, IdReused, NotFound
 from prenopay.provider.values import ReferenceRule
 from prenopay.values.money import Money
@@ -36,6 +37,7 @@ __all__ = [
     "decide_by_hand",
     "earlier_references",
     "find",
+    "history",
     "load",
     "look_again",
     "next_reference",
@@ -201,7 +203,11 @@ def claim(
         .values(claimed_until=until, next_at=until, tries=table.c.tries + 1)
         .returning(table),
     ).one_or_none()
-    return None if row is None else _stored(row)
+    if row is None:
+        return None
+    claimed = _stored(row)
+    _require_known(claimed)
+    return claimed
 
 
 def settle(
@@ -308,7 +314,18 @@ def load(connection: Connection, account: str, operation_id: str) -> StoredOpera
 
 
 def of_subject(connection: Connection, subject: Subject) -> tuple[StoredOperation, ...]:
-    """Return every operation of a subject, oldest first."""
+    """Return every operation of a subject, oldest first, for a caller who acts on them.
+
+    Raises ``IllegalTransition`` if a newer prenopay began one of them in words that this version does not know.
+    """
+    found = history(connection, subject)
+    for each in found:
+        _require_known(each)
+    return found
+
+
+def history(connection: Connection, subject: Subject) -> tuple[StoredOperation, ...]:
+    """Return every operation of a subject, oldest first, for a caller who shows them."""
     table = schema.operations
     query = select(table).where(table.c.subject_id == subject.id).order_by(table.c.created_at, table.c.operation_id)
     return tuple(_stored(row) for row in connection.execute(query))
@@ -320,7 +337,7 @@ def subjects_of(connection: Connection, account: str, references: Sequence[str])
     query = select(table.c.subject_kind, table.c.subject_id).where(
         table.c.account == account, table.c.reference.in_(references)
     )
-    return tuple(Subject(SubjectKind(row.subject_kind), row.subject_id) for row in connection.execute(query))
+    return tuple(Subject(word(SubjectKind, row.subject_kind), row.subject_id) for row in connection.execute(query))
 
 
 def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:
@@ -377,6 +394,11 @@ def decide_by_hand(
     )
 
 
+def _require_known(found: StoredOperation) -> None:
+    made = found.operation
+    require_known(f"operation {made.operation_id!r}", made.kind, made.outcome, made.subject.kind)
+
+
 def _is(account: str, operation_id: str) -> ColumnElement[bool]:
     table = schema.operations
     return (table.c.account == account) & (table.c.operation_id == operation_id)
@@ -410,12 +432,12 @@ def _stored(row: Row[Any]) -> StoredOperation:
     return StoredOperation(
         operation=Operation(
             operation_id=row.operation_id,
-            kind=OperationKind(row.kind),
+            kind=word(OperationKind, row.kind),
             account=row.account,
-            subject=Subject(SubjectKind(row.subject_kind), row.subject_id),
+            subject=Subject(word(SubjectKind, row.subject_kind), row.subject_id),
             amount=None if row.amount is None else Money(row.amount, row.currency),
-            outcome=Outcome(row.outcome),
-            decline=None if row.decline is None else codec.load_as(Decline, row.decline),
+            outcome=word(Outcome, row.outcome),
+            decline=None if row.decline is None else codec.load_shown(Decline, row.decline),
             reference=row.reference,
             attempts=row.attempts,
             created_at=row.created_at,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from prenopay._blocking import run_blocking
 from prenopay.cli import settings
+from prenopay.cli.finding import add_account, find, names
 from prenopay.cli.output import print_json, print_table, print_values
 from prenopay.errors import ConfigurationError, NotFound, TransportError
 from prenopay.ports import HttpRequest
@@ -16,7 +17,7 @@ from prenopay.provider import Probe, ProviderConfig
 from prenopay.values.payments import Payment, PaymentState
 
 if TYPE_CHECKING:
-    from prenopay.blocking import Accounts, Payments
+    from prenopay.blocking import Accounts
 
 __all__ = ["add_commands", "opened"]
 
@@ -29,13 +30,14 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``payments``, ``inbox``, ``sweep`` and ``doctor``."""
     payments = commands.add_parser("payments", help="look at payments").add_subparsers(required=True, metavar="ACTION")
     listing = payments.add_parser("list", parents=[shared], help="list the newest payments")
-    listing.add_argument("--account", help="only this account")
+    add_account(listing, what="only this account")
     listing.add_argument("--order", metavar="REFERENCE", help="only payments for this order")
     listing.add_argument("--state", choices=[state.value for state in PaymentState], help="only payments in this state")
     listing.add_argument("--limit", type=_counted, default=50, help="at most this many for each account (default 50)")
     listing.set_defaults(run=_list_payments)
     showing = payments.add_parser("show", parents=[shared], help="show one payment and everything that happened to it")
     showing.add_argument("payment", metavar="PAYMENT", help="a payment id, pay_…")
+    add_account(showing, what="look in this account only")
     showing.set_defaults(run=_show_payment)
     inbox = commands.add_parser("inbox", help="look at callbacks").add_subparsers(required=True, metavar="ACTION")
     callbacks = inbox.add_parser("list", parents=[shared], help="list the newest callbacks")
@@ -93,7 +95,7 @@ def _list_payments(options: argparse.Namespace) -> int:
     state = PaymentState(options.state) if options.state else None
     with opened(options) as accounts:
         found: list[Payment] = []
-        for name in [options.account] if options.account else accounts.names:
+        for name in names(accounts, options.account):
             found += accounts[name].find(order_reference=options.order, state=state, limit=options.limit)
     found.sort(key=lambda payment: payment.created_at, reverse=True)
     if options.json:
@@ -120,7 +122,12 @@ def _list_payments(options: argparse.Namespace) -> int:
 
 def _show_payment(options: argparse.Namespace) -> int:
     with opened(options) as accounts:
-        payments, payment = _find(accounts, options.payment)
+        payments, payment = find(
+            accounts,
+            options.account,
+            lambda each: each.get(options.payment),
+            what=f"payment {options.payment!r}",
+        )
         timeline = payments.timeline(payment.payment_id)
     if options.json:
         print_json({"payment": payment, "timeline": timeline})
@@ -247,12 +254,3 @@ def _probe_callbacks(url: str) -> Probe:
         return Probe(name="callbacks", ok=True, found=f"{shown} answers")
     fix = "check that callback_url is where the callback app is mounted, and that callback_keys are the shop's"
     return Probe(name="callbacks", ok=False, found=f"{shown} answered {answer.status}", fix=fix)
-
-
-def _find(accounts: Accounts, payment_id: str) -> tuple[Payments[object], Payment]:
-    """Return the payment and the account that has it."""
-    for name in accounts.names:
-        with suppress(NotFound):
-            return accounts[name], accounts[name].get(payment_id)
-    message = f"there is no payment {payment_id!r} in any account in these settings"
-    raise NotFound(message)

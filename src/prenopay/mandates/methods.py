@@ -182,19 +182,18 @@ def suspend(connection: Connection, account: Account, subject: Subject, new: New
     return _happened(connection, account, suspended, NewEvent(kind=EventKind.MANDATE_SUSPENDED, decline=decline))
 
 
-def age(connection: Connection, account: Account, *, limit: int) -> News:
-    """Take the steps of mandates that time has made due; return the subjects that have news."""
-    now, news = account.now(), list[Subject]()
-    for stored in rows.lock_due(connection, account.name, now, limit=limit):
-        step, mandate = next_step(stored.standing, now), stored.mandate
-        if step is None:
-            continue
-        changed = rows.change(connection, mandate.mandate_id, step.state, actor=CLOCK, reason=step.why, now=now)
-        if step.removes_token:
-            rows.postpone_removal(connection, mandate.mandate_id, now)
-        if changed is not None and step.event is not None:
-            news += _happened(connection, account, changed, NewEvent(kind=step.event, detail=step.why))
-    return tuple(news)
+def age(connection: Connection, account: Account, mandate_id: str) -> News:
+    """Take the step of a mandate that time has made due; return the subjects that have news."""
+    now = account.now()
+    step = next_step(rows.lock(connection, account.name, mandate_id).standing, now)
+    if step is None:
+        return ()
+    changed = rows.change(connection, mandate_id, step.state, actor=CLOCK, reason=step.why, now=now)
+    if step.removes_token:
+        rows.postpone_removal(connection, mandate_id, now)
+    if changed is None or step.event is None:
+        return ()
+    return _happened(connection, account, changed, NewEvent(kind=step.event, detail=step.why))
 
 
 def may_be_offered(mandate: Mandate, now: datetime) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, up
 
 from prenopay.books import codec, due, schema
 from prenopay.books.postgresql import waits_for
+from prenopay.books.words import known, require_known, word
 from prenopay.errors import NotFound
 from prenopay.mandates.aging import Standing, next_step_at
 from prenopay.mandates.ceilings import Draw
@@ -36,7 +37,6 @@ __all__ = [
     "keep_token",
     "load",
     "lock",
-    "lock_due",
     "note_charge",
     "of_payer",
     "of_payer_with_tokens",
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 _ENDED: Final = tuple(state.value for state in MandateState if state.has_ended)
-_TAKEN: Final = (Outcome.SUCCEEDED.value, Outcome.PENDING.value, Outcome.UNKNOWN.value)
+_NOT_TAKEN: Final = (Outcome.DECLINED.value, Outcome.NOT_ATTEMPTED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,10 @@ def lock(connection: Connection, account: str, mandate_id: str) -> StoredMandate
     query = query.order_by(table.c.mandate_id).with_for_update()
     held = connection.execute(query, execution_options=waits_for(f"the payer of mandate {mandate_id}")).all()
     row = next((row for row in held if row.mandate_id == mandate_id), None)
-    return load(connection, account, mandate_id) if row is None else _stored(row)
+    if row is None:
+        return load(connection, account, mandate_id)
+    _require_known(row)
+    return _stored(row)
 
 
 def of_payment(connection: Connection, payment_id: str) -> tuple[StoredMandate, ...]:
@@ -169,16 +172,9 @@ def history(connection: Connection, account: str, mandate_id: str) -> tuple[Mand
     table = schema.mandate_changes
     query = select(table).where(table.c.mandate_id == mandate_id).order_by(table.c.change_id)
     return tuple(
-        MandateChange(at=row.at, state=MandateState(row.state), actor=row.actor, reason=row.reason)
+        MandateChange(at=row.at, state=word(MandateState, row.state), actor=row.actor, reason=row.reason)
         for row in connection.execute(query)
     )
-
-
-def lock_due(connection: Connection, account: str, now: datetime, *, limit: int) -> tuple[StoredMandate, ...]:
-    """Return the mandates with a step that time has made due, and lock them."""
-    table = schema.mandates
-    query = select(table).where(table.c.account == account, table.c.next_at <= now).order_by(table.c.next_at)
-    return _all(connection, query.limit(limit).with_for_update(skip_locked=True))
 
 
 def insert_mandate(connection: Connection, mandate: Mandate, *, actor: str) -> None:
@@ -221,14 +217,25 @@ def change(
 ) -> Mandate | None:
     """Change a mandate's state and return it; ``None`` if it has ended, or is in that state already.
 
-    At ``resume_at`` a suspended mandate works again.
+    At ``resume_at`` a suspended mandate works again. Raises ``IllegalTransition`` for a state that only a newer
+    prenopay knows.
     """
     table = schema.mandates
-    values: dict[str, Any] = {"state": state.value, "reason": reason, "updated_at": now, "resume_at": resume_at}
+    values: dict[str, Any] = {
+        "state": state.value,
+        "reason": reason,
+        "updated_at": now,
+        "resume_at": resume_at,
+        "claimed_until": None,
+        "tries": 0,
+    }
     if replaced_by is not None:
         values["replaced_by"] = replaced_by
-    moved = _write(connection, mandate_id, values, table.c.state.not_in([*_ENDED, state.value]))
+    may_move = [each for each in known(MandateState) if each not in {*_ENDED, state.value}]
+    moved = _write(connection, mandate_id, values, table.c.state.in_(may_move))
     if moved is None:
+        present = connection.scalars(select(table.c.state).where(table.c.mandate_id == mandate_id))
+        require_known(f"mandate {mandate_id}", *(word(MandateState, each) for each in present))
         return None
     _append_change(connection, moved.mandate, actor=actor, reason=reason, now=now)
     return moved.mandate
@@ -365,11 +372,14 @@ def periods_taken(connection: Connection, mandate: Mandate, *, but: str) -> tupl
     query = (
         _charges(charges.c.operation_id, charges.c.mandate_id, charges.c.period, made.c.outcome)
         .where(charges.c.mandate_id.in_(of_the_payer), charges.c.operation_id != but)
-        .where(made.c.outcome.in_(_TAKEN), made.c.kind == OperationKind.CHARGE.value)
+        .where(made.c.outcome.not_in(_NOT_TAKEN), made.c.kind == OperationKind.CHARGE.value)
     )
     return tuple(
         Period(
-            operation_id=row.operation_id, mandate_id=row.mandate_id, period=row.period, outcome=Outcome(row.outcome)
+            operation_id=row.operation_id,
+            mandate_id=row.mandate_id,
+            period=row.period,
+            outcome=word(Outcome, row.outcome),
         )
         for row in connection.execute(query)
     )
@@ -417,6 +427,13 @@ def _all(connection: Connection, query: Select[Any]) -> tuple[StoredMandate, ...
     return tuple(_stored(row) for row in connection.execute(query).all())
 
 
+def _require_known(row: Row[Any]) -> None:
+    """Raise ``IllegalTransition`` or ``TypeError`` for a mandate that only a newer prenopay can read whole."""
+    stored = _stored(row)
+    require_known(f"mandate {row.mandate_id}", stored.mandate.kind, stored.mandate.state)
+    codec.load_as(Consent, row.consent)
+
+
 def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
     return StoredMandate(
         mandate=Mandate(
@@ -424,9 +441,9 @@ def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
             account=row.account,
             provider=row.provider,
             payer_reference=row.payer_reference,
-            kind=MandateKind(row.kind),
-            state=MandateState(row.state),
-            consent=codec.load_as(Consent, row.consent),
+            kind=word(MandateKind, row.kind),
+            state=word(MandateState, row.state),
+            consent=codec.load_shown(Consent, row.consent),
             instrument=row.instrument,
             display=row.display,
             expires=row.expires,

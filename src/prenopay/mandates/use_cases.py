@@ -37,11 +37,9 @@ def require_storing(account: Account) -> StoresMandates:
     return gateway
 
 
-async def age(account: Account, *, limit: int) -> int:
-    """Take the steps of mandates that are due (cards expire, suspensions end); return how many subjects have news."""
-    news = await account.transact(methods.age, account, limit=limit)
-    await account.notify(news)
-    return len(news)
+async def age(account: Account, mandate_id: str) -> None:
+    """Take the step of a mandate that is due: its card expires, or its suspension ends."""
+    await account.notify(await account.transact(methods.age, account, mandate_id))
 
 
 async def finish_removal(account: Account, mandate_id: str) -> None:

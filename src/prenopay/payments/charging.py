@@ -98,7 +98,7 @@ async def settle_by_hand(
     observed, read_at = None, account.now()
     if provider_reference is not None:
         observed = await _proof(account, found.operation, provider_reference)
-    answer = Charged(outcome=_outcome_of(observed), observation=observed)
+    answer = Charged(outcome=_outcome_of(found.operation.kind, observed), observation=observed)
     ended, stored, capture, news = await account.transact(
         _conclude_by_hand, account, found, answer, read_at=read_at, person=person, reason=reason
     )
@@ -216,9 +216,9 @@ def _require(account: Account) -> ChargesMandates:
     return account.require(ChargesMandates, "charge", otherwise="the provider charges no stored methods")  # type: ignore[type-abstract]  # a verb is asked for by its protocol
 
 
-def _outcome_of(observed: Observation | None) -> Outcome:
+def _outcome_of(kind: OperationKind, observed: Observation | None) -> Outcome:
     if observed is None:
         return Outcome.NOT_ATTEMPTED
-    if observed.state in _ENDED_WELL:
+    if kind is OperationKind.CREATE or observed.state in _ENDED_WELL:
         return Outcome.SUCCEEDED
     return Outcome.DECLINED if observed.state is PaymentState.DECLINED else Outcome.PENDING

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, inbox, operations, schema
 from prenopay.books.postgresql import waits_for
+from prenopay.books.words import require_known, word
 from prenopay.errors import IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
 from prenopay.provider.values import Attempt, Created, TransactionKind
@@ -95,9 +96,14 @@ def load(connection: Connection, account: str, payment_id: str) -> StoredPayment
 
 
 def lock(connection: Connection, account: str, payment_id: str) -> StoredPayment:
-    """Return the payment, and keep others from changing it until the transaction ends."""
+    """Return the payment, and keep others from changing it until the transaction ends.
+
+    Raises ``IllegalTransition`` if a newer prenopay wrote its state in a word that this version does not know.
+    """
     query = _payments().with_for_update(of=schema.payments).execution_options(**waits_for(f"payment {payment_id}"))
-    return _load(connection, account, payment_id, query)
+    stored = _load(connection, account, payment_id, query)
+    require_known(f"payment {payment_id}", stored.payment.state, stored.capture_mode)
+    return stored
 
 
 def find(
@@ -175,7 +181,7 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
         column = table.c.subject_id if "subject_id" in table.c else table.c.payment_id
         return _rows(connection, table, column, payment_id)
 
-    for each in operations.of_subject(connection, stored.subject):
+    for each in operations.history(connection, stored.subject):
         made = each.operation
         add(made.created_at, f"operation.{made.kind}", f"asked: {made.operation_id}", made.amount)
         if made.settled_at is not None or made.outcome is not Outcome.UNKNOWN:
@@ -185,7 +191,7 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
         name = " · ".join(filter(None, [row.number and f"no. {row.number}", row.reference]))
         add(row.at, f"movement.{row.kind}", name, Money(row.amount, currency))
     for row in rows(schema.attempts):
-        decline = codec.load_as(Decline, row.decline)
+        decline = codec.load_shown(Decline, row.decline)
         add(row.at, "attempt.declined", f"{row.instrument or 'unknown'}: {decline.code.value}")
     for row in rows(schema.decisions):
         add(row.at, "decision", f"{row.outcome} by {row.person}: {row.reason}")
@@ -439,7 +445,7 @@ def _flags(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, t
     table = schema.flags
     found: dict[str, tuple[Flag, ...]] = {}
     for row in connection.execute(select(table).where(table.c.payment_id.in_(payment_ids)).order_by(table.c.flag_id)):
-        flag = Flag(kind=FlagKind(row.kind), detail=row.detail, raised_at=row.raised_at)
+        flag = Flag(kind=word(FlagKind, row.kind), detail=row.detail, raised_at=row.raised_at)
         found[row.payment_id] = (*found.get(row.payment_id, ()), flag)
     return found
 
@@ -455,7 +461,7 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
             provider=row.provider,
             order_reference=row.order_reference,
             provider_reference=row.provider_reference,
-            state=PaymentState(row.state),
+            state=word(PaymentState, row.state),
             amount=money(row.amount),
             due=money(row.due),
             authorized=money(row.authorized),
@@ -464,18 +470,20 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
             cancelled=money(row.cancelled),
             description=row.description,
             instrument=row.instrument,
-            allowed_actions=frozenset() if row.quarantined else frozenset(Action(name) for name in row.allowed_actions),
+            allowed_actions=frozenset()
+            if row.quarantined
+            else frozenset(word(Action, name) for name in row.allowed_actions),
             flags=flags,
             quarantined=row.quarantined,
-            decline=None if row.decline is None else codec.load_as(Decline, row.decline),
+            decline=None if row.decline is None else codec.load_shown(Decline, row.decline),
             created_at=row.created_at,
             updated_at=row.updated_at,
             expires_at=row.expires_at,
             redirect_url=row.redirect_url,
-            seamless_view=None if row.seamless_view is None else codec.load_as(SeamlessView, row.seamless_view),
-            app_switch=None if row.app_switch is None else codec.load_as(AppSwitch, row.app_switch),
+            seamless_view=None if row.seamless_view is None else codec.load_shown(SeamlessView, row.seamless_view),
+            app_switch=None if row.app_switch is None else codec.load_shown(AppSwitch, row.app_switch),
         ),
-        capture_mode=CaptureMode(row.capture_mode),
+        capture_mode=word(CaptureMode, row.capture_mode),
         version=row.version,
         observed_at=row.observed_at,
         stored_order={**row.order, **(personal or {})},
