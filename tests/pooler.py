@@ -45,7 +45,8 @@ def start_pooler(folder: Path, server: str) -> Pooler | str:
         f"* = host={there.host} port={there.port} user=postgres\n"
         "[pgbouncer]\n"
         f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = any\npool_mode = transaction\ndefault_pool_size = {_SESSIONS}\nserver_round_robin = 1\n",
+        f"auth_type = any\npool_mode = transaction\ndefault_pool_size = {_SESSIONS}\nserver_round_robin = 1\n"
+        "server_check_delay = 0\n",
         encoding="utf-8",
     )
     if user is not None:

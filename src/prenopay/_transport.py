@@ -120,7 +120,7 @@ class BlockingSender:
         start_afresh_in_children(self)
 
     def start_afresh(self) -> object:
-        """Connect anew in a forked process: two processes that share a connection read each other's answers."""
+        """Connect again in a forked process: two processes that share a connection read each other's answers."""
         parents, self._client = self._client, self._connected()
         return parents
 

@@ -143,17 +143,20 @@ def test_forgotten_locks_do_not_empty_the_pool(server: Server) -> None:
     with shop_on("blocking", server.url) as shop:
         payment, other = shop.bought("order:1"), shop.bought("order:2")
         with forgotten_lock(server, payment.payment_id):
-            stuck = partial(shop.tries, partial(shop.payments.observe, payment.payment_id))
+            enough = threading.Event()
+
+            def stuck() -> None:
+                while not enough.is_set():
+                    shop.tries(lambda: shop.payments.observe(payment.payment_id))
+
             waiting = [threading.Thread(target=stuck) for _ in range(STUCK)]
             for thread in waiting:
                 thread.start()
-            looks = 0
-            while all(thread.is_alive() for thread in waiting):
-                shop.payments.observe(other.payment_id)
-                looks += 1
+            errors = [shop.tries(lambda: shop.payments.observe(other.payment_id)) for _ in range(3)]
+            enough.set()
         for thread in waiting:
             thread.join(60)
-    assert looks > 1
+    assert errors == [None] * 3
 
 
 def test_a_deadlock_is_repeated(server: Server) -> None:

@@ -148,7 +148,7 @@ async def _repeated(once: Callable[[], Awaitable[T]]) -> T:
     """Run a transaction, and run it again if it lost against another one, or lost its connection.
 
     Nothing is sent inside a transaction, so that it may be repeated. Between two tries its connection is free for
-    others: whoever waits long for a lock holds up nobody else.
+    others: who waits long for a lock holds up nobody else.
     """
     tries = 1
     while True:

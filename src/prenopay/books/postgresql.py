@@ -1,8 +1,7 @@
 """PostgreSQL as hosts have it: behind a pooler, with other defaults, with locks that somebody forgot.
 
-Nothing is set on a session, because a pooler in transaction mode gives every transaction another one. What a
-transaction needs is said when it begins, in one round trip. What a server says about an error never includes the
-values in a row.
+Nothing is set on a session, because a pooler in transaction mode gives every transaction another one. A
+transaction states what it needs when it begins, in one round trip. Errors never show the values in a row.
 """
 
 from __future__ import annotations
