@@ -47,7 +47,7 @@ def main(colour: str, loop: str, database: str, url: str) -> None:
             made = payments.create(an_order(order_reference=name), operation_id=name)
             payment = run(made) if inspect.isawaitable(made) else made
         except PrenopayError as error:
-            said = {"error": type(error).__name__, "text": str(error)}
+            said: dict[str, object] = {"error": type(error).__name__, "text": str(error)}
         else:
             said = {"order": payment.provider_reference, "flags": len(payment.flags)}
         os.write(1, f"{json.dumps(said)}\n".encode())

@@ -38,7 +38,7 @@ def gateway(emulator: SwedbankPayEmulator) -> Iterator[Served]:
 
 def run_host(colour: str, loop: str, database: str, gateway: Served) -> list[dict[str, Any]]:
     """Run a host that forks; return what its processes said."""
-    command = [sys.executable, "-W", "ignore", HOST, colour, loop, database, gateway.url]
+    command = [sys.executable, "-W", "ignore", str(HOST), colour, loop, database, gateway.url]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 0, ended.stderr[-2000:]
     return [json.loads(line) for line in ended.stdout.splitlines()]

@@ -6,17 +6,18 @@ each change of state is also a row that says who, when and why. The token is sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, due, schema
+from prenopay.books import codec, due, locks, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import known, require_known, word
-from prenopay.errors import NotFound
+from prenopay.errors import Conflict, NotFound
 from prenopay.mandates.aging import Standing, next_step_at
 from prenopay.mandates.ceilings import Draw
 from prenopay.values.mandates import Consent, Mandate, MandateChange, MandateKind, MandateState, MethodSeen
@@ -29,7 +30,6 @@ __all__ = [
     "charged_mandate",
     "draws",
     "due_for_removal",
-    "exists",
     "find",
     "history",
     "holder_of_token",
@@ -37,10 +37,13 @@ __all__ = [
     "keep_token",
     "load",
     "lock",
+    "lock_payer",
+    "lock_payer_of_payment",
+    "lock_to_charge",
+    "lock_tokens",
     "note_charge",
     "of_payer",
     "of_payer_with_tokens",
-    "of_payment",
     "order_reference",
     "periods_taken",
     "postpone_removal",
@@ -101,34 +104,51 @@ def load(connection: Connection, account: str, mandate_id: str) -> StoredMandate
     return _stored(row)
 
 
-def exists(connection: Connection, account: str, mandate_id: str) -> bool:
-    """Whether this account has a mandate with that id."""
-    table = schema.mandates
-    query = select(table.c.mandate_id).where(table.c.mandate_id == mandate_id, table.c.account == account)
-    return connection.execute(query).first() is not None
-
-
 def lock(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
-    """Return the mandate, and keep others from drawing on its payer until the transaction ends.
+    """Return the mandate, and keep others from changing any mandate of its payer until the transaction ends.
 
-    Every mandate of the payer is locked, so that a period is paid once, through any of them.
+    Raises ``NotFound``, and as ``_require_known`` does.
     """
     table = schema.mandates
-    payer = select(table.c.payer_reference).where(table.c.mandate_id == mandate_id).scalar_subquery()
-    query = select(table).where(table.c.account == account, table.c.payer_reference == payer)
-    query = query.order_by(table.c.mandate_id).with_for_update()
-    held = connection.execute(query, execution_options=waits_for(f"the payer of mandate {mandate_id}")).all()
-    row = next((row for row in held if row.mandate_id == mandate_id), None)
+    payer = select(table.c.payer_reference).where(table.c.mandate_id == mandate_id, table.c.account == account)
+    held = _lock(connection, table.c.account == account, table.c.payer_reference == payer.scalar_subquery())
+    row = next((each for each in held if each.mandate_id == mandate_id), None)
     if row is None:
         return load(connection, account, mandate_id)
     _require_known(row)
     return _stored(row)
 
 
-def of_payment(connection: Connection, payment_id: str) -> tuple[StoredMandate, ...]:
-    """Return the mandates that were proposed with a payment, and lock them."""
+def lock_to_charge(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
+    """Return the mandate, and keep others from charging its payer or its card until the transaction ends.
+
+    A period is paid once through any mandate of the payer. The card schemes' ceilings count each draw on the
+    card, of any payer.
+    """
+    stored = lock(connection, account, mandate_id)
+    if stored.card_key:
+        locks.hold(connection, "card", account, stored.card_key)
+    return stored
+
+
+def lock_tokens(connection: Connection, account: str) -> None:
+    """Keep others from adding tokens that another system stored until the transaction ends."""
+    locks.hold(connection, "tokens", account)
+
+
+def lock_payer(connection: Connection, account: str, payer_reference: str) -> tuple[StoredMandate, ...]:
+    """Return a payer's mandates by id, and keep others from changing them until the transaction ends."""
     table = schema.mandates
-    return _all(connection, select(table).where(table.c.payment_id == payment_id).with_for_update())
+    held = _lock(connection, table.c.account == account, table.c.payer_reference == payer_reference)
+    return tuple(_stored(row) for row in held)
+
+
+def lock_payer_of_payment(connection: Connection, account: str, payment_id: str) -> tuple[StoredMandate, ...]:
+    """Lock as ``lock_payer`` does, for the payer of the mandates that a payment proposed. It may have none."""
+    table = schema.mandates
+    payer = select(table.c.payer_reference).where(table.c.payment_id == payment_id).limit(1)
+    held = _lock(connection, table.c.account == account, table.c.payer_reference == payer.scalar_subquery())
+    return tuple(_stored(row) for row in held)
 
 
 def of_payer(connection: Connection, account: str, payer_reference: str) -> tuple[Mandate, ...]:
@@ -271,18 +291,22 @@ def token(connection: Connection, mandate_id: str) -> bytes | None:
     return None if sealed is None else bytes(sealed)
 
 
-def holder_of_token(connection: Connection, account: str, fingerprint: str) -> str | None:
+def holder_of_token(connection: Connection, account: str, fingerprint: str) -> Mandate | None:
     """Return the mandate that holds a token, if any does."""
-    table = schema.tokens
-    query = select(table.c.mandate_id).where(table.c.account == account, table.c.fingerprint == fingerprint)
-    return connection.execute(query).scalar_one_or_none()
+    table, tokens = schema.mandates, schema.tokens
+    query = select(table).join(tokens, tokens.c.mandate_id == table.c.mandate_id)
+    found = _all(connection, query.where(tokens.c.account == account, tokens.c.fingerprint == fingerprint))
+    return found[0].mandate if found else None
 
 
 def keep_token(connection: Connection, mandate_id: str, account: str, fingerprint: str, sealed: bytes) -> None:
-    """Store a mandate's sealed token."""
-    connection.execute(
-        insert(schema.tokens).values(mandate_id=mandate_id, account=account, fingerprint=fingerprint, sealed=sealed),
-    )
+    """Store a mandate's sealed token; raises ``Conflict`` if another transaction stores the same token."""
+    row = {"mandate_id": mandate_id, "account": account, "fingerprint": fingerprint, "sealed": sealed}
+    try:
+        connection.execute(insert(schema.tokens).values(**row))
+    except IntegrityError as error:
+        message = f"the token of mandate {mandate_id} is being stored elsewhere at this moment: repeat the call"
+        raise Conflict(message).about(account=account) from error
 
 
 def remove_token(connection: Connection, mandate_id: str) -> None:
@@ -386,6 +410,13 @@ def periods_taken(connection: Connection, mandate: Mandate, *, but: str) -> tupl
 
 
 # Rows
+
+
+def _lock(connection: Connection, *conditions: Any) -> Sequence[Row[Any]]:
+    """Lock mandates in the order of their ids, so that two transactions never wait for each other."""
+    table = schema.mandates
+    query = select(table).where(*conditions).order_by(table.c.mandate_id).with_for_update()
+    return connection.execute(query, execution_options=waits_for("a stored method")).all()
 
 
 def _charges(*columns: Any) -> Select[Any]:

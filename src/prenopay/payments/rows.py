@@ -12,14 +12,14 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, inbox, operations, schema
+from prenopay.books import codec, inbox, locks, operations, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
 from prenopay.errors import IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
 from prenopay.provider.values import Attempt, Created, TransactionKind
 from prenopay.values.money import Money
-from prenopay.values.orders import CaptureMode, Order
+from prenopay.values.orders import CaptureMode, Order, Payer
 from prenopay.values.payments import (
     Action,
     AppSwitch,
@@ -72,7 +72,8 @@ class StoredPayment:
     payment: Payment
     capture_mode: CaptureMode
     version: int
-    observed_at: datetime | None
+    asked_version: int
+    """The version that the payment had when the gateway was asked for what the books have."""
     stored_order: Mapping[str, Any] = field(repr=False)
     """The order as it is stored, with the personal data unless it was erased."""
 
@@ -80,6 +81,12 @@ class StoredPayment:
     def subject(self) -> Subject:
         """The payment as a subject."""
         return Subject.payment(self.payment.payment_id)
+
+    @property
+    def payer_reference(self) -> str:
+        """The host's name for the payer, if the order has one and the payer was not erased."""
+        payer = self.stored_order.get("payer")
+        return "" if payer is None else codec.load_as(Payer, payer).reference
 
     @property
     def order(self) -> Order:
@@ -133,11 +140,13 @@ def find(
     return tuple(_stored(row, flags.get(row.payment_id, ())).payment for row in rows)
 
 
-def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> tuple[Subject, ...]:
-    """Return the payments that the gateway calls by one of ``names``."""
+def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> dict[str, Subject]:
+    """Return the payments that the gateway calls by one of ``names``, by name."""
     table = schema.payments
-    query = select(table.c.payment_id).where(table.c.account == account, table.c.provider_reference.in_(names))
-    return tuple(Subject.payment(payment_id) for payment_id in connection.scalars(query))
+    query = select(table.c.provider_reference, table.c.payment_id).where(
+        table.c.account == account, table.c.provider_reference.in_(names)
+    )
+    return {row.provider_reference: Subject.payment(row.payment_id) for row in connection.execute(query)}
 
 
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:
@@ -154,10 +163,15 @@ def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...
 
 
 def other_paid(connection: Connection, payment: Payment) -> str | None:
-    """Return another payment of the same order that holds money, if any."""
+    """Return another payment of the same order that holds money, if any.
+
+    Others who ask this about the same order wait until the transaction ends. So of two payments that are paid at
+    the same moment, the later one finds the earlier.
+    """
     table = schema.payments
     if not payment.order_reference:
         return None
+    locks.hold(connection, "order", payment.account, payment.order_reference)
     query = select(table.c.payment_id).where(
         table.c.account == payment.account,
         table.c.order_reference == payment.order_reference,
@@ -400,7 +414,7 @@ def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
 
 def erase_payer(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
     """Erase what is known about the payer of one payment, and the bodies of its callbacks."""
-    stored = load(connection, account, payment_id)
+    stored = lock(connection, account, payment_id)
     connection.execute(
         update(schema.payers).where(schema.payers.c.payment_id == payment_id).values(data=None, erased_at=now),
     )
@@ -485,7 +499,7 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
         ),
         capture_mode=word(CaptureMode, row.capture_mode),
         version=row.version,
-        observed_at=row.observed_at,
+        asked_version=row.asked_version,
         stored_order={**row.order, **(personal or {})},
     )
 
