@@ -26,7 +26,7 @@ from prenopay import (
     Secret,
 )
 from prenopay.errors import PrenopayError
-from prenopay.ports import HttpRequest, HttpResponse, HttpSender
+from prenopay.ports import Clock, HttpRequest, HttpResponse, HttpSender
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.testing.callbacks import hand_over
 from prenopay.testing.clock import VirtualClock
@@ -106,17 +106,21 @@ class Shop:
         *,
         emulator: SwedbankPayEmulator | None = None,
         sender: HttpSender | None = None,
+        clock: Clock | None = None,
         account: str = "cards",
+        tells: bool = True,
         **settings: Any,
     ) -> None:
         self.colour = colour
         self.database = database
         self.emulator = emulator or SwedbankPayEmulator(clock=VirtualClock())
         self.clock = self.emulator.clock
+        self._clock: Clock = clock or self.clock
         self.sender = sender or EmulatorSender(self.emulator.mounts)
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = self.events.append
         self.account_name = account
+        self._tells = tells
         self._settings = settings
         self._runner = asyncio.Runner() if colour == "awaiting" else None
         self.hear: Callable[[Event], Any] = self._hear if self._runner is None else self._hear_awaiting
@@ -139,8 +143,8 @@ class Shop:
             "callback_keys": [KEY],
             "token_keys": [TOKEN_KEY],
             "sender": self.sender,
-            "clock": self.clock,
-            "on_event": lambda event: self.hear(event),  # noqa: PLW0108 - looked up each time, so that a test may change it
+            "clock": self._clock,
+            "on_event": self._told if self._tells else None,
         }
         if self._runner is None:
             return Driven(Accounts.open(self.database, **shared), self._run)
@@ -149,6 +153,9 @@ class Shop:
             return AsyncAccounts.open(self.database, **shared)
 
         return Driven(self._runner.run(opened()), self._run)
+
+    def _told(self, event: Event) -> Any:
+        return self.hear(event)  # looked up each time, so that a test may change it
 
     def _hear(self, event: Event) -> None:
         self.on_event(event)

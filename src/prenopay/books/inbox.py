@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -22,7 +22,20 @@ from prenopay.books.text import storable
 from prenopay.books.words import word
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["Arrived", "Callback", "add", "done", "failed", "find", "forget", "of_subject", "replay", "rows", "waiting"]
+__all__ = [
+    "Arrived",
+    "Callback",
+    "add",
+    "dismiss",
+    "done",
+    "failed",
+    "find",
+    "forget",
+    "of_subject",
+    "replay",
+    "rows",
+    "waiting",
+]
 
 OPEN_MOST: Final = 100_000
 """How many callbacks of one account may wait. Beyond it the gateway is asked to send again later."""
@@ -121,13 +134,15 @@ def rows(connection: Connection, inbox_ids: Sequence[int]) -> tuple[Callback, ..
     return _read(connection, schema.inbox.c.inbox_id.in_(inbox_ids))
 
 
-def of_subject(connection: Connection, account: str, subject: Subject | None, now: datetime) -> tuple[Callback, ...]:
-    """Return the callbacks of a subject that are to be worked on now (``None``: of the account's own address)."""
+def of_subject(connection: Connection, account: str, subject: Subject | None) -> tuple[Callback, ...]:
+    """Return the callbacks of a subject that are not done (``None``: of the account's own address).
+
+    One look answers them all, also those that wait for their next try.
+    """
     table = schema.inbox
     subject_id = "" if subject is None else subject.id
-    return _read(
-        connection, (table.c.account == account) & (table.c.subject_id == subject_id) & (table.c.next_at <= now)
-    )
+    is_open = table.c.next_at.is_not(None)
+    return _read(connection, (table.c.account == account) & (table.c.subject_id == subject_id) & is_open)
 
 
 def find(
@@ -148,22 +163,19 @@ def find(
     return tuple(_callback(row) for row in connection.execute(query))
 
 
-def done(
-    connection: Connection, account: str, subject: Subject | None, *, received_until: datetime, now: datetime
-) -> None:
-    """Mark callbacks as done that were due by ``received_until``: their subject was looked at after that."""
+def done(connection: Connection, callbacks: Sequence[Callback], *, now: datetime) -> None:
+    """Mark ``callbacks`` as done: their subject was looked at after they were read from the books.
+
+    One that came, or came again, after that is another hint, and stays open. The count of its repeats says so:
+    times of day would not, because another host's clock may differ.
+    """
     table = schema.inbox
-    subject_id = "" if subject is None else subject.id
-    connection.execute(
-        update(table)
-        .where(
-            table.c.account == account,
-            table.c.subject_id == subject_id,
-            table.c.done_at.is_(None),
-            or_(table.c.next_at.is_(None), table.c.next_at <= received_until),
+    for callback in callbacks:
+        connection.execute(
+            update(table)
+            .where(table.c.inbox_id == callback.inbox_id, table.c.times == callback.times)
+            .values(done_at=now, next_at=None, claimed_until=None, last_error=""),
         )
-        .values(done_at=now, next_at=None, claimed_until=None, last_error=""),
-    )
 
 
 def failed(connection: Connection, callbacks: Sequence[Callback], why: str, *, now: datetime) -> None:
@@ -192,6 +204,18 @@ def replay(connection: Connection, accounts: Sequence[str], inbox_id: int, *, no
         .returning(table),
     ).one_or_none()
     return None if row is None else _callback(row)
+
+
+def dismiss(connection: Connection, accounts: Sequence[str], inbox_id: int, why: str, *, now: datetime) -> bool:
+    """Mark a callback as done because a person says so; ``False`` if no open callback has that id."""
+    table = schema.inbox
+    dismissed = connection.execute(
+        update(table)
+        .where(table.c.inbox_id == inbox_id, table.c.account.in_(accounts), table.c.done_at.is_(None))
+        .values(done_at=now, next_at=None, claimed_until=None, last_error=why)
+        .returning(table.c.inbox_id),
+    )
+    return dismissed.one_or_none() is not None
 
 
 def forget(connection: Connection, subject: Subject) -> None:

@@ -9,7 +9,7 @@ Callers lock the subject first. Nothing here sends, and nothing here decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -35,7 +35,6 @@ __all__ = [
     "begin",
     "claim",
     "decide_by_hand",
-    "earlier_references",
     "find",
     "history",
     "load",
@@ -47,6 +46,7 @@ __all__ = [
     "require_ended",
     "require_settleable",
     "settle",
+    "some_unanswered",
     "subjects_of",
     "under_way",
 ]
@@ -287,17 +287,6 @@ def free_reference(connection: Connection, intent: Intent, *, first_attempt: int
     raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
 
 
-def earlier_references(rule: ReferenceRule, operations: Iterable[StoredOperation]) -> frozenset[str]:
-    """Return the references of earlier tries to make a payment. Those requests were closed since."""
-    made = (each.operation for each in operations)
-    return frozenset(
-        ids.reference(rule, each.account, each.operation_id, attempt)
-        for each in made
-        if each.kind is OperationKind.CREATE
-        for attempt in range(1, each.attempts)
-    )
-
-
 def find(connection: Connection, account: str, operation_id: str) -> StoredOperation | None:
     """Return the operation; ``None`` if this account does not have it."""
     row = connection.execute(select(schema.operations).where(_is(account, operation_id))).one_or_none()
@@ -331,13 +320,26 @@ def history(connection: Connection, subject: Subject) -> tuple[StoredOperation, 
     return tuple(_stored(row) for row in connection.execute(query))
 
 
-def subjects_of(connection: Connection, account: str, references: Sequence[str]) -> tuple[Subject, ...]:
-    """Return the subjects of the operations that the gateway knows by one of ``references``."""
+def subjects_of(connection: Connection, account: str, references: Sequence[str]) -> dict[str, Subject]:
+    """Return the subjects of the operations that the gateway knows by one of ``references``, by reference."""
     table = schema.operations
-    query = select(table.c.subject_kind, table.c.subject_id).where(
+    query = select(table.c.reference, table.c.subject_kind, table.c.subject_id).where(
         table.c.account == account, table.c.reference.in_(references)
     )
-    return tuple(Subject(word(SubjectKind, row.subject_kind), row.subject_id) for row in connection.execute(query))
+    rows = connection.execute(query)
+    return {row.reference: Subject(word(SubjectKind, row.subject_kind), row.subject_id) for row in rows}
+
+
+def some_unanswered(connection: Connection, account: str, kinds: Collection[OperationKind]) -> bool:
+    """Return whether the answer to an operation of one of ``kinds`` is missing, or on its way."""
+    table = schema.operations
+    query = select(table.c.operation_id).where(
+        table.c.account == account,
+        table.c.next_at.is_not(None),
+        table.c.outcome == Outcome.UNKNOWN.value,
+        table.c.kind.in_([kind.value for kind in kinds]),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:

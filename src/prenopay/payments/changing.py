@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -104,7 +103,7 @@ async def act(account: Account, started: Change) -> Ended:
     """
     begun, made = started.begun, started.begun.operation.operation
     verb: Callable[[Send, ChangeRequest], Awaitable[Reply]] = getattr(account.gateway, VERBS[made.kind][1])
-    request, send, read_at = _request(account, started), account.send(begun), account.now()
+    request, send = _request(account, started), account.send(begun)
     try:
         reply = await asked(account, begun, lambda reference: verb(send, replace(request, reference=reference)))
     except PrenopayError as error:
@@ -116,7 +115,7 @@ async def act(account: Account, started: Change) -> Ended:
         return Ended(operation=open_still, stored=started.stored)
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
-    return await account.transact(_conclude, account, started, reply, read_at)
+    return await account.transact(_conclude, account, started, reply)
 
 
 async def take_reserved(account: Account, stored: StoredPayment, capture: Change | None) -> tuple[StoredPayment, News]:
@@ -284,14 +283,17 @@ async def _with_refund(account: Account, send: Send, started: Change, reply: Rep
         return reply
 
 
-def _conclude(connection: Connection, account: Account, started: Change, reply: Reply, read_at: datetime) -> Ended:
+def _conclude(connection: Connection, account: Account, started: Change, reply: Reply) -> Ended:
     """Write down what the gateway answered: the observation first, then how the operation ended."""
     operation, made = started.begun.operation, started.begun.operation.operation
     stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
     news: News = ()
     if reply.observation is not None:
         observed = redacted(expired_if_so(reply.observation, made))
-        applied = observing.apply(connection, account, stored, observed, read_at=read_at, source=made.kind.value)
+        asked_version = started.stored.version
+        applied = observing.apply(
+            connection, account, stored, observed, asked_version=asked_version, source=made.kind.value
+        )
         stored, news = applied.stored, applied.news
     outcome = reply.outcome
     if outcome is Outcome.SUCCEEDED and reply.observation is None and keeps_apart(account, made.kind):

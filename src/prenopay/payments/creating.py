@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -15,15 +15,14 @@ from prenopay.books.operations import Begun, StoredOperation
 from prenopay.errors import Conflict, InvalidOrder, OutcomeUnknown, PrenopayError
 from prenopay.mandates import drawing, methods, rows as mandates
 from prenopay.mandates.use_cases import require_storing
-from prenopay.payments import changing, observing, rows
+from prenopay.payments import changing, looking, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
-from prenopay.payments.looking import observe
 from prenopay.payments.opening import begin, unanswered
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created, CreateRequest
 from prenopay.provider.verbs import Cancels
 from prenopay.values.orders import Order
-from prenopay.values.payments import Action, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.payments import Action, FlagKind, OperationKind, Outcome, Payment, PaymentState
 from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = ["Making", "create", "expire", "make", "making", "replace"]
@@ -63,9 +62,10 @@ async def make(account: Account, making: Making) -> Payment:
     """Make a written-down payment at the gateway. If it ended meanwhile, close its page before anybody sees it."""
     stored, begun, order = making.stored, making.begun, making.order
     callback_url, offered = account.callback_url(stored.subject), _opened(account, making.offered)
-    send, read_at = account.send(begun), account.now()
+    send, asked_under = account.send(begun), list[str]()
 
     async def ask(reference: str) -> Created:
+        asked_under.append(reference)
         request = CreateRequest(
             order=order,
             payment_id=stored.payment.payment_id,
@@ -81,7 +81,8 @@ async def make(account: Account, making: Making) -> Payment:
     except PrenopayError as error:
         await account.transact(unanswered, account, begun, error)
         raise
-    payment, news = await account.transact(_conclude, account, making, created, read_at)
+    seen_before = "" if begun.maybe_sent else ", ".join(asked_under[:-1])
+    payment, news = await account.transact(_conclude, account, making, created, seen_before)
     await account.notify(news)
     return await expire(account, payment.payment_id) if leaves_page(payment) else payment
 
@@ -104,7 +105,8 @@ async def replace(account: Account, payment_id: str, order: Order, operation_id:
 
 async def expire(account: Account, payment_id: str) -> Payment:
     """Look at the payment, close its page so that nobody can pay any more, and end the payment here."""
-    payment = await observe(account, payment_id, source="expiry")
+    seen = await account.read(looking.view, account, payment_id)
+    payment = await looking.look(account, seen, source="expiry")
     if leaves_page(payment) or (payment.is_open and payment.provider_reference is not None):
         payment = await _close(account, payment)
     ended = await account.transact(_expire, account, payment)
@@ -151,15 +153,26 @@ def _opened(account: Account, sealed: bytes | None) -> Secret | None:
 
 
 def _conclude(
-    connection: Connection, account: Account, making: Making, created: Created, read_at: datetime
+    connection: Connection, account: Account, making: Making, created: Created, seen_before: str
 ) -> tuple[Payment, News]:
-    """Write down what the gateway made of the order."""
+    """Write down what the gateway made of the order.
+
+    ``seen_before`` is our first reference, if the gateway had it although these books have never sent it.
+    """
     stored = rows.lock(connection, account.name, making.stored.payment.payment_id)
     stored = rows.name_at_gateway(connection, stored, created)
     operations.settle(connection, making.begun.operation, Outcome.SUCCEEDED, now=account.now())
-    observed = redacted(created.observation)
-    applied = observing.apply(connection, account, stored, observed, read_at=read_at, source="create")
-    return applied.stored.payment, applied.news
+    observed, asked_version = redacted(created.observation), making.stored.version
+    applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="create")
+    if not seen_before:
+        return applied.stored.payment, applied.news
+    detail = (
+        f"the gateway had an order under {seen_before}, which these books have never sent (a restored copy?): look for "
+        "that order there, it may be paid"
+    )
+    news = observing.flag(connection, account, applied.stored, FlagKind.REFERENCE_SEEN, detail)
+    stored = rows.load(connection, account.name, applied.stored.payment.payment_id)
+    return stored.payment, (*applied.news, *news)
 
 
 def _expire(connection: Connection, account: Account, seen: Payment) -> observing.Applied | None:

@@ -107,13 +107,13 @@ def apply(
     stored: StoredPayment,
     observed: Observation,
     *,
-    read_at: datetime,
+    asked_version: int,
     source: str,
 ) -> Applied:
     """Write ``observed`` (redacted) into the books of a locked payment.
 
-    ``read_at`` is when the gateway was asked. An older reading never overrules a newer one about what can be done
-    next.
+    ``asked_version`` is the payment's version when the gateway was asked. An older reading never overrules a newer one
+    about what can be done next. Versions say which is older, because the clocks of two hosts do not.
     """
     changes = _Changes(connection, account, stored, observed, account.now())
     rows.keep_answer(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
@@ -129,10 +129,9 @@ def apply(
         _note_attempts(changes)
         _settle_operations(changes, unsettled)
         _raise_flags(changes, totals)
-        last_read = stored.observed_at or read_at
-        if overrules(before, totals, observed, asked_last=read_at >= last_read):
+        if overrules(before, totals, observed, asked_last=asked_version >= stored.asked_version):
             changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
-            changes.values["observed_at"] = max(read_at, last_read)
+            changes.values["asked_version"] = max(asked_version, stored.asked_version)
     if observed.instrument is not None:
         changes.values["instrument"] = observed.instrument
     written = _written(changes, next_at=_next_look(account, stored, observed.state, changes.now))

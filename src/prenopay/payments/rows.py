@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select,
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, inbox, locks, operations, schema
+from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
 from prenopay.errors import IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
@@ -71,7 +72,8 @@ class StoredPayment:
     payment: Payment
     capture_mode: CaptureMode
     version: int
-    observed_at: datetime | None
+    asked_version: int
+    """The version that the payment had when the gateway was asked for what the books have."""
     stored_order: Mapping[str, Any] = field(repr=False)
     """The order as it is stored, with the personal data unless it was erased."""
 
@@ -105,7 +107,8 @@ def lock(connection: Connection, account: str, payment_id: str) -> StoredPayment
 
     Raises ``IllegalTransition`` if a newer prenopay wrote its state in a word that this version does not know.
     """
-    stored = _load(connection, account, payment_id, _payments().with_for_update(of=schema.payments))
+    query = _payments().with_for_update(of=schema.payments).execution_options(**waits_for(f"payment {payment_id}"))
+    stored = _load(connection, account, payment_id, query)
     require_known(f"payment {payment_id}", stored.payment.state, stored.capture_mode)
     return stored
 
@@ -137,11 +140,13 @@ def find(
     return tuple(_stored(row, flags.get(row.payment_id, ())).payment for row in rows)
 
 
-def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> tuple[Subject, ...]:
-    """Return the payments that the gateway calls by one of ``names``."""
+def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> dict[str, Subject]:
+    """Return the payments that the gateway calls by one of ``names``, by name."""
     table = schema.payments
-    query = select(table.c.payment_id).where(table.c.account == account, table.c.provider_reference.in_(names))
-    return tuple(Subject.payment(payment_id) for payment_id in connection.scalars(query))
+    query = select(table.c.provider_reference, table.c.payment_id).where(
+        table.c.account == account, table.c.provider_reference.in_(names)
+    )
+    return {row.provider_reference: Subject.payment(row.payment_id) for row in connection.execute(query)}
 
 
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:
@@ -494,7 +499,7 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
         ),
         capture_mode=word(CaptureMode, row.capture_mode),
         version=row.version,
-        observed_at=row.observed_at,
+        asked_version=row.asked_version,
         stored_order={**row.order, **(personal or {})},
     )
 
