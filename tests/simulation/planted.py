@@ -169,7 +169,9 @@ def resolved_without_a_look(patch: pytest.MonkeyPatch) -> None:
 
 def refused_key_settles(patch: pytest.MonkeyPatch) -> None:
     """A look-up that is refused because of its key counts as an answer: nothing happened."""
-    _everywhere(patch, outcomes._SAW_NOTHING, tuple(each for each in outcomes._SAW_NOTHING if each is not Unauthenticated))
+    _everywhere(
+        patch, outcomes._SAW_NOTHING, tuple(each for each in outcomes._SAW_NOTHING if each is not Unauthenticated)
+    )
 
 
 def sweep_takes_no_claim(patch: pytest.MonkeyPatch) -> None:

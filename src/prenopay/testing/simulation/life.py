@@ -38,6 +38,8 @@ _CALM: Final = (
 )
 """How time passes at the end: by then every operation was looked at, and every page has closed."""
 _LEAST_CALM: Final = 4
+_AFTER_A_WRONG_CLOCK: Final = timedelta(days=340)
+"""By then what was written by a clock that was ahead is over."""
 STEPS_MOST: Final = 10_000
 """More steps in one life find nothing that more lives do not, and take its books ever longer to check."""
 _PEOPLE_COME: Final = 2
@@ -188,7 +190,7 @@ def _to_rest(world: World) -> list[str]:
     world.spells.end(world.gateways.all)
     world.crashed()
     broken, began = list[str](), world.clock.now()
-    for number, pause in enumerate(_CALM, start=1):
+    for number, pause in enumerate((*_CALM, *([_AFTER_A_WRONG_CLOCK] * world.spells.was_ahead)), start=1):
         world.clock.advance(pause)
         world.run(world.deliver_late())
         report = world.run(_round(world, chance, number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
+from prenopay.accounts.sweep import SweepReport
 from prenopay.provider import ReceivesCallbacks
 from prenopay.testing.callbacks import Manner
 from prenopay.testing.control import ControlRefused
@@ -12,6 +13,7 @@ from prenopay.testing.gateway import Behaviours, Gateway, MethodEnds, Portal, To
 from prenopay.testing.simulation.books import PaymentRow
 from prenopay.testing.simulation.moment import Did, Moment, step
 from prenopay.testing.simulation.spells import Spell, possible
+from prenopay.testing.simulation.world import Came
 from prenopay.values.subjects import Subject
 
 __all__: list[str] = []
@@ -99,8 +101,23 @@ def _forged(gateway: Gateway, row: PaymentRow, *, naming: str | None) -> bool:
 @step("sweep", 1)
 async def sweep(at: Moment, _anything: object) -> Did:
     """The host's sweep runs."""
-    came = await at.world.tries(at.world.process.sweep)
+    came = await _swept(at)
     return Did(str(came), came.well)
+
+
+async def _swept(at: Moment) -> Came:
+    """Sweep; a handler that fails must be in the report."""
+    world = at.world
+    before = world.reached[Spell.FAILING]
+    came = await world.tries(world.process.sweep)
+    has_failed = world.reached[Spell.FAILING] > before and not world.weather.is_interrupted
+    if (
+        has_failed
+        and isinstance(came.answer, SweepReport)
+        and "the handler failed" not in " ".join(came.answer.failures)
+    ):
+        world.notebook.broken.append("silence: the handler failed, and the sweep's report does not say so")
+    return came
 
 
 @step("time", 2, of=lambda at: at.books.payments or at.books.mandates)
@@ -108,7 +125,7 @@ async def time(at: Moment, _anything: object) -> Did:
     """Time passes: seconds, mostly; weeks, now and then."""
     seconds = at.chance.choices(_PAUSES, (3, 4, 6, 8, 6, 3, 3, 2, 1))[0] + at.chance.randint(0, 9)
     at.world.clock.advance(timedelta(seconds=seconds))
-    came = await at.world.tries(at.world.process.sweep)
+    came = await _swept(at)
     return Did(f"{seconds} s, then a sweep: {came}", came.well)
 
 

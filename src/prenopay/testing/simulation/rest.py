@@ -329,3 +329,7 @@ def _live_at_the_gateway(world: World, books: Books) -> Iterator[str]:
         is_known = name(mandate) and name(mandate) not in world.notebook.tampered
         if mandate.state == "deleted" and is_known and live.get(name(mandate), 0) > wanted[name(mandate)]:
             yield f"never charged again: mandate {mandate.mandate_id} was removed, and is live at the gateway"
+    works = Counter(name(each) for each in books.mandates if each.state not in {"deleted", "revoked"})
+    for mandate in books.mandates:
+        if mandate.state == "revoked" and name(mandate) and live.get(name(mandate), 0) > works[name(mandate)]:
+            yield f"never lost: mandate {mandate.mandate_id} is revoked, and lives at the gateway"

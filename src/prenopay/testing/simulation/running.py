@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.gateway import GatewayMaker
+from prenopay.testing.gateway import GatewayMaker, LaggingLists
 from prenopay.testing.simulation.gateways import Place, find_gateways
 from prenopay.testing.simulation.life import Life, Schedule, live
 from prenopay.testing.simulation.misuse import WAYS
 from prenopay.testing.simulation.moment import STEPS
-from prenopay.testing.simulation.steps import MEANWHILE
+from prenopay.testing.simulation.spells import SPELLS, Spell
+from prenopay.testing.simulation.steps import FREEZES, MEANWHILE
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import POSSIBLE
 from prenopay.testing.simulation.world import Listener
@@ -91,6 +92,8 @@ def declared(gateways: Sequence[str] = ()) -> tuple[str, ...]:
         *(f"misuse: {name}" for name in ways),
         *(f"meanwhile: {name}" for name in meanwhile),
         *dict.fromkeys(trouble.name for trouble in POSSIBLE),
+        *(f"frozen: {name}" for name in FREEZES if possible(STEPS[name].needs)),
+        *(name for name in SPELLS if name != Spell.LAGGING or possible((LaggingLists,))),
     )
     if gateways:
         return must
@@ -100,6 +103,7 @@ def declared(gateways: Sequence[str] = ()) -> tuple[str, ...]:
         *(f"outcome: {outcome}" for outcome in Outcome),
         *(f"flag: {flag}" for flag in _REACHED_FLAGS),
         *(f"mandate: {state}" for state in _REACHED_MANDATES),
+        "spent reference: authorize",
     )
 
 

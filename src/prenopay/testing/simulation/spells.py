@@ -25,6 +25,7 @@ _BODIES: Final[tuple[tuple[str, bytes], ...]] = (
     ("application/json", b'{"message": "no Route matched with those values"}'),
 )
 _HTML: Final = 200
+_OFTEN: Final = 0.5
 _OFF_BY: Final = (2, 400, 12_000, 200_000, 26_000_000)
 """In seconds: from a moment to three hundred days."""
 _BEHIND_MOST: Final = 12_000
@@ -57,6 +58,8 @@ class Spells:
         self._until: dict[Spell, datetime] = {}
         self._lie = HttpResponse(status=404)
         self._off_by = timedelta(0)
+        self.was_ahead: bool = False
+        """Whether the clock was ever ahead."""
 
     def begin(self, spell: Spell, gateways: Mapping[str, Gateway], chance: Random) -> str:
         """Let ``spell`` last for a while; return what it is."""
@@ -70,7 +73,7 @@ class Spells:
                 self._lie = HttpResponse(status=status, headers=(("content-type", media),), body=body)
                 said = f" {status} {media}"
             case Spell.LAGGING:
-                is_empty = chance.random() < 0.5
+                is_empty = chance.random() < _OFTEN
                 for gateway in gateways.values():
                     if isinstance(gateway, LaggingLists):
                         gateway.lag(until, is_empty=is_empty)
@@ -80,6 +83,7 @@ class Spells:
                 self._until.pop(Spell.BEHIND if spell is Spell.AHEAD else Spell.AHEAD, None)
                 off = chance.choice(_OFF_BY)
                 self._off_by = timedelta(seconds=off if spell is Spell.AHEAD else -min(off, _BEHIND_MOST))
+                self.was_ahead |= spell is Spell.AHEAD
                 self._reached[spell] += 1
                 said = f" by {self._off_by}"
             case Spell.FAILING:

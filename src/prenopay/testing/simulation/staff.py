@@ -151,7 +151,12 @@ async def settle_by_hand(at: Moment, row: OperationRow) -> Did:
             row.operation_id, provider_reference=found, person="Ann", reason="looked in the portal"
         ),
     )
-    return Did(f"{row.operation_id}, {'found' if found else 'nothing found'}: {came}", came.answered)
+    said = f"{row.operation_id}, {'found' if found else 'nothing found'}: {came}"
+    wish = at.world.notebook.wishes.get(text_of(row.account, row.operation_id))
+    if not came.answered or found is not None or wish is None or perhaps(at.chance, 0.5):
+        return Did(said, came.answered)
+    again = await at.world.asks_again(wish)
+    return Did(f"{said}, asked again: {again}", came.answered)
 
 
 def _payers(at: Moment) -> dict[str, str]:

@@ -13,7 +13,7 @@ from prenopay.testing.simulation.moment import STEPS, Did, Moment
 from prenopay.testing.simulation.notebook import Wish
 from prenopay.testing.simulation.world import World
 
-__all__ = ["MEANWHILE", "happen", "meanwhile"]
+__all__ = ["FREEZES", "MEANWHILE", "happen", "meanwhile"]
 
 _WHO: Final = (customers, staff, outside, misuse)
 """Who takes steps: imported so that they are in ``STEPS``."""
@@ -31,6 +31,8 @@ _FIRST: Final[tuple[tuple[str, ...], ...]] = (("pay",), ("sweep",), (), ())
 """What anybody does more often than the rest."""
 _THE_SAME: Final = ("the same again", "the same looked up")
 PAID_AT_ONCE: Final = "paid at once"
+FREEZES: Final = ("buy", "capture", "refund", "cancel", "charge", "pay out", "sweep", "callbacks", "remove")
+"""In which of the steps a process must have frozen; that an event was delivered meanwhile, its port says."""
 MEANWHILE: Final = (*_ANYBODY, *_THE_SAME, PAID_AT_ONCE)
 """What another process, or a payer, does while a step waits."""
 
@@ -97,10 +99,10 @@ async def _by_anybody(at: Moment) -> tuple[str, Did | None]:
 
 async def _paid_at_once(at: Moment, wish: Wish) -> Did | None:
     """The payer pays, and the callback comes, before the answer to the request that made the payment is written."""
-    names = at.world.notebook.sent(wish.account, wish.operation_id)
-    gateway = at.world.gateways.places[wish.account].gateway
-    for name in sorted(names & at.world.gateways.payable()):
-        gateway.pays(name)
+    place = at.world.gateways.places[wish.account]
+    names = {place.history.find(reference) for reference in at.world.notebook.sent(wish.account, wish.operation_id)}
+    for name in sorted(at.world.gateways.payable() & names):
+        place.gateway.pays(name)
         count = await at.world.deliver_callbacks()
         return Did(f"{name}, {count} callbacks")
     return None

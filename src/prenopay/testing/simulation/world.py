@@ -227,6 +227,9 @@ class World:
         asked = self.notebook.witness(request)
         if asked is None:
             return None
+        used = len(self.notebook.references[asked.what, asked.text])
+        if used > 1 and (asked.what, asked.reference) not in self._first_sent:
+            self.reached[f"spent reference: {asked.what}"] += 1
         first = self._first_sent.setdefault((asked.what, asked.reference), self.clock.now())
         return first + _ON_ITS_WAY
 

@@ -82,7 +82,6 @@ class Vault:
                 self.keep(replace(other, card=card))
         return self.keep(replace(stored, card=card))
 
-
     def lag(self, until: datetime, *, is_empty: bool) -> None:
         """Until then, list what is stored now, or nothing."""
         self._listed = until, [] if is_empty else list(self)
