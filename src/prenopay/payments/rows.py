@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select,
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, inbox, locks, operations, schema
+from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
 from prenopay.errors import IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
@@ -106,7 +107,8 @@ def lock(connection: Connection, account: str, payment_id: str) -> StoredPayment
 
     Raises ``IllegalTransition`` if a newer prenopay wrote its state in a word that this version does not know.
     """
-    stored = _load(connection, account, payment_id, _payments().with_for_update(of=schema.payments))
+    query = _payments().with_for_update(of=schema.payments).execution_options(**waits_for(f"payment {payment_id}"))
+    stored = _load(connection, account, payment_id, query)
     require_known(f"payment {payment_id}", stored.payment.state, stored.capture_mode)
     return stored
 
