@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, inbox, locks, operations, schema
@@ -129,9 +129,7 @@ def find(
         query = query.where(table.c.state == state.value)
     if after is not None:
         last = select(table.c.created_at).where(table.c.payment_id == after).scalar_subquery()
-        query = query.where(
-            or_(table.c.created_at < last, and_(table.c.created_at == last, table.c.payment_id < after)),
-        )
+        query = query.where(tuple_(table.c.created_at, table.c.payment_id) < tuple_(last, literal(after)))
     query = query.order_by(table.c.created_at.desc(), table.c.payment_id.desc()).limit(min(limit, _PAGE_MOST))
     rows = connection.execute(query).all()
     flags = _flags(connection, [row.payment_id for row in rows])

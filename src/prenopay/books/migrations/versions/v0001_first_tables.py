@@ -96,6 +96,15 @@ def _inbox() -> None:
     )
     op.create_index("prenopay_inbox_due", "prenopay_inbox", ["account", "next_at"])
     op.create_index("prenopay_inbox_subject", "prenopay_inbox", ["subject_id"])
+    op.create_index("prenopay_inbox_newest", "prenopay_inbox", ["account", "inbox_id"])
+    still_open = sa.text("done_at IS NULL")
+    op.create_index(
+        "prenopay_inbox_open",
+        "prenopay_inbox",
+        ["account", "inbox_id"],
+        sqlite_where=still_open,
+        postgresql_where=still_open,
+    )
 
 
 def _operations() -> None:
@@ -127,6 +136,7 @@ def _operations() -> None:
     )
     op.create_index("prenopay_operations_due", "prenopay_operations", ["account", "next_at"])
     op.create_index("prenopay_operations_subject", "prenopay_operations", ["subject_id"])
+    op.create_index("prenopay_operations_open", "prenopay_operations", ["account", "outcome", "created_at"])
 
 
 def _payments() -> None:
@@ -169,6 +179,7 @@ def _payments() -> None:
     op.create_index("prenopay_payments_created", "prenopay_payments", ["account", "created_at", "payment_id"])
     op.create_index("prenopay_payments_due", "prenopay_payments", ["account", "next_at"])
     op.create_index("prenopay_payments_order_reference", "prenopay_payments", ["account", "order_reference"])
+    op.create_index("prenopay_payments_state", "prenopay_payments", ["account", "state", "created_at", "payment_id"])
 
 
 def _payouts() -> None:
@@ -275,7 +286,8 @@ def _mandates() -> None:
     op.create_index("prenopay_mandates_due", "prenopay_mandates", ["account", "next_at"])
     op.create_index("prenopay_mandates_payer", "prenopay_mandates", ["account", "payer_reference"])
     op.create_index("prenopay_mandates_payment", "prenopay_mandates", ["payment_id"])
-    op.create_index("prenopay_mandates_state", "prenopay_mandates", ["account", "state"])
+    op.create_index("prenopay_mandates_newest", "prenopay_mandates", ["account", "mandate_id"])
+    op.create_index("prenopay_mandates_state", "prenopay_mandates", ["account", "state", "mandate_id"])
 
 
 def _movements() -> None:
