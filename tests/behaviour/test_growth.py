@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, Table, event, text
 
-from prenopay import PaymentState
+from prenopay import CaptureMode, PaymentState
 from prenopay.books import schema
+from prenopay.payments.rows import totals_that_disagree
 from prenopay.values.mandates import MandateState
-from tests.behaviour.shop import READER, Shop
+from tests.behaviour.shop import READER, Shop, sek
 from tests.rewiring import core_of
 
 PAYMENTS = 100_000
+SOLD = 60
+ROOM = 8_000
+"""Bytes that a payment may take that was made, paid, called back about and captured."""
 MUCH = 2_000
 """Rows on PostgreSQL, hundreds of steps on SQLite: a statement that does more reads a table from end to end."""
 GROWN: dict[Table, dict[str, str]] = {
@@ -70,14 +75,12 @@ def _multiply(connection: Connection, table: Table, changes: dict[str, str]) -> 
     columns = [column.name for column in table.columns]
     quoted = [f'"{name}"' for name in columns]
     values = [changes.get(name, f'"{name}"') for name in columns]
-    times = PAYMENTS
-    connection.execute(
-        text(
-            f"INSERT INTO {table.name} ({', '.join(quoted)}) "
-            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {times}) "
-            f"SELECT {', '.join(values)} FROM (SELECT * FROM {table.name} LIMIT 1) AS one, n"
-        )
+    many = (
+        f"INSERT INTO {table.name} ({', '.join(quoted)}) "  # noqa: S608 - our own names
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {PAYMENTS}) "
+        f"SELECT {', '.join(values)} FROM (SELECT * FROM {table.name} LIMIT 1) AS one, n"
     )
+    connection.execute(text(many))
 
 
 @contextmanager
@@ -128,14 +131,14 @@ def _asks(shop: Shop) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "find an order", lambda: payments.find(order_reference="K-77")
     yield "next page", lambda: payments.find(after="pay_77")
     for state in PaymentState:
-        yield f"find {state}", lambda state=state: payments.find(state=state)
+        yield f"find {state}", partial(payments.find, state=state)
     yield "open operations", payments.open_operations
     yield "timeline", lambda: payments.timeline("pay_77")
     yield "observe", lambda: shop.tries(lambda: payments.observe("pay_77"))
     yield "mandates", mandates.find
     yield "next mandates", lambda: mandates.find(after="man_77")
     for kind in MandateState:
-        yield f"mandates {kind}", lambda kind=kind: mandates.find(state=kind)
+        yield f"mandates {kind}", partial(mandates.find, state=kind)
     yield "of a payer", lambda: mandates.of_payer(f"{READER.reference}-none")
     yield "to offer", lambda: mandates.to_offer(f"{READER.reference}-none")
     yield "callbacks", shop.accounts.callbacks
@@ -145,7 +148,7 @@ def _asks(shop: Shop) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "erase", lambda: payments.erase_payer("pay_77")
 
 
-@pytest.mark.every_store
+@pytest.mark.two_stores
 def test_every_question_uses_an_index(grown: Shop) -> None:
     engine, slow = _engine(grown), {}
     for what, ask in _asks(grown):
@@ -155,3 +158,44 @@ def test_every_question_uses_an_index(grown: Shop) -> None:
             if (work := _work(engine, statement, values)) > MUCH:
                 slow[what] = (work, statement)
     assert [(what, work) for what, (work, _) in slow.items()] == [], slow
+
+
+def test_the_check_of_the_books_is_one_pass(grown: Shop) -> None:
+    engine = _engine(grown)
+    with _asked(engine) as seen, engine.connect() as connection:
+        wrong = totals_that_disagree(connection)
+    assert len(wrong) == 0
+    assert len(seen) == 1
+    assert sum(_work(engine, statement, values) for statement, values in seen) < 10 * PAYMENTS
+
+
+@pytest.mark.two_stores
+def test_a_captured_payment_takes_little_room(shop: Shop) -> None:
+    _sell(shop, range(1))  # the first row of a table takes a page
+    before = _room(shop)
+    _sell(shop, range(1, SOLD + 1))
+    assert "'status': 'Paid'" in repr(shop.events[-1].raw)
+    assert (_room(shop) - before) / SOLD <= ROOM
+
+
+def _sell(shop: Shop, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        payment = shop.bought(f"order:{number}", order_reference=f"K-{number}", capture=CaptureMode.AUTOMATIC)
+        shop.pay(payment)
+        shop.deliver_callbacks()
+        assert shop.payments.get(payment.payment_id).captured == sek(11900)
+
+
+def _room(shop: Shop) -> int:
+    """Return how many bytes the tables and their indexes take."""
+    with _engine(shop).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if connection.dialect.name == "sqlite":
+            pages, size = (
+                connection.execute(text(f"PRAGMA {each}")).scalar_one() for each in ("page_count", "page_size")
+            )
+            return int(pages) * int(size)
+        connection.execute(text("VACUUM FULL"))
+        sizes = text(
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname LIKE 'prenopay%' AND relkind = 'r'"
+        )
+        return int(connection.execute(sizes).scalar_one())

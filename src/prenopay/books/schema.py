@@ -351,8 +351,7 @@ observations: Final[Table] = Table(
     Column("observation_id", _Id, primary_key=True),
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
     Column("source", StrangersName(20), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("raw", _Json, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Index("prenopay_observations_payment", "payment_id", "observation_id"),
 )
@@ -379,6 +378,7 @@ events: Final[Table] = Table(
     Column("number", Integer, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("body", _Json, nullable=False),
+    Column("observation_id", _Id),
     Column("occurred_at", UtcDateTime, nullable=False),
     UniqueConstraint("event_id", name="prenopay_events_id"),
     UniqueConstraint("subject_id", "number", name="prenopay_events_number"),

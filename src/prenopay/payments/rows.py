@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -44,7 +42,6 @@ __all__ = [
     "find",
     "find_by_name",
     "insert_payment",
-    "keep_answer",
     "load",
     "load_order",
     "lock",
@@ -385,21 +382,6 @@ def add_flag(connection: Connection, payment_id: str, kind: FlagKind, detail: st
         insert(schema.flags).values(payment_id=payment_id, kind=kind.value, detail=detail, raised_at=now),
     )
     return Flag(kind=kind, detail=detail, raised_at=now)
-
-
-def keep_answer(
-    connection: Connection, payment_id: str, raw: Mapping[str, object], *, source: str, now: datetime
-) -> None:
-    """Store the gateway's answer for support, unless it equals the last one that was stored."""
-    table = schema.observations
-    fingerprint = hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode()).hexdigest()
-    last = (
-        select(table.c.digest).where(table.c.payment_id == payment_id).order_by(table.c.observation_id.desc()).limit(1)
-    )
-    if connection.execute(last).scalar() != fingerprint:
-        connection.execute(
-            insert(table).values(payment_id=payment_id, source=source, digest=fingerprint, raw=raw, at=now),
-        )
 
 
 def postpone(connection: Connection, payment_id: str, at: datetime) -> None:

@@ -65,6 +65,7 @@ def _events() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("body", _JSON, nullable=False),
+        sa.Column("observation_id", _ID, nullable=True),
         sa.Column("occurred_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
         sa.UniqueConstraint("event_id", name="prenopay_events_id"),
@@ -316,8 +317,7 @@ def _observations() -> None:
         sa.Column("observation_id", _ID, nullable=False),
         sa.Column("payment_id", sa.String(length=40), nullable=False),
         sa.Column("source", sa.String(length=20), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("raw", _JSON, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["payment_id"],
