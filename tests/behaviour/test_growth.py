@@ -75,10 +75,11 @@ def _multiply(connection: Connection, table: Table, changes: dict[str, str]) -> 
     columns = [column.name for column in table.columns]
     quoted = [f'"{name}"' for name in columns]
     values = [changes.get(name, f'"{name}"') for name in columns]
+    some = 2 if table is schema.movements else 1  # reserved and taken
     many = (
         f"INSERT INTO {table.name} ({', '.join(quoted)}) "  # noqa: S608 - our own names
         f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {PAYMENTS}) "
-        f"SELECT {', '.join(values)} FROM (SELECT * FROM {table.name} LIMIT 1) AS one, n"
+        f"SELECT {', '.join(values)} FROM (SELECT * FROM {table.name} LIMIT {some}) AS one, n"
     )
     connection.execute(text(many))
 

@@ -28,7 +28,10 @@ def keep(connection: Connection, payment_id: str, raw: Mapping[str, object], *, 
     if rows and before == answer:
         return int(rows[-1].observation_id)
     values = {"payment_id": payment_id, "source": source, "raw": _pack(answer, before), "at": now}
-    return connection.execute(insert(table).values(values).returning(table.c.observation_id)).scalar_one()
+    observation_id: int = connection.execute(
+        insert(table).values(values).returning(table.c.observation_id)
+    ).scalar_one()
+    return observation_id
 
 
 def load(connection: Connection, payment_id: str, observation_id: int) -> dict[str, Any]:

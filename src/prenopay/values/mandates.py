@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from prenopay._arguments import check_fields
 from prenopay._redaction import Secret
 from prenopay.errors import InvalidOrder
 from prenopay.values.money import Money
@@ -55,7 +56,7 @@ class MandateState(StrEnum):
     EXPIRED = "expired"
     REPLACED = "replaced"
     REVOKED = "revoked"
-    """The payer withdrew the consent, or the gateway no longer has the method."""
+    """The payer withdrew the consent, or the gateway no longer has the method. It may come back there."""
     DELETED = "deleted"
 
     @property
@@ -65,7 +66,7 @@ class MandateState(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it never comes back."""
+        """Whether it is over. Only a revoked one may come back."""
         return self in {MandateState.EXPIRED, MandateState.REPLACED, MandateState.REVOKED, MandateState.DELETED}
 
 
@@ -97,6 +98,7 @@ class Consent:
 
     def __post_init__(self) -> None:
         """Refuse a consent that proves nothing."""
+        check_fields(self, prefix="consent.")
         if not self.text_version.strip():
             _refuse("consent.text_version", "name the text that the payer agreed to, such as 'terms-2026-01'")
         if not self.channel.strip():
@@ -127,6 +129,7 @@ class StoreMethod:
 
     def __post_init__(self) -> None:
         """Refuse a request that asks for nothing."""
+        check_fields(self, prefix="store.")
         if not self.kinds or len(set(self.kinds)) != len(self.kinds):
             _refuse("store.kinds", "name each kind of mandate once, and at least one")
 
