@@ -150,10 +150,14 @@ def load_order(connection: Connection, account: str, payment_id: str) -> Order:
 
 
 def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...]:
-    """Return every movement of a payment, oldest first."""
+    """Return every movement of a payment, oldest first.
+
+    Raises ``IllegalTransition`` for a kind that only a newer prenopay knows: the sums would be wrong without it.
+    """
+    rows = _rows(connection, schema.movements, schema.movements.c.payment_id, payment_id)
+    require_known(f"a movement of payment {payment_id}", *(word(TransactionKind, row.kind) for row in rows))
     return tuple(
-        Movement(TransactionKind(row.kind), Money(row.amount, row.currency), row.number, row.reference)
-        for row in _rows(connection, schema.movements, schema.movements.c.payment_id, payment_id)
+        Movement(TransactionKind(row.kind), Money(row.amount, row.currency), row.number, row.reference) for row in rows
     )
 
 
