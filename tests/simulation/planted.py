@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, true, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from prenopay import Secret, account as accounts_of_use_cases
+from prenopay import Secret, asking
 from prenopay.account import Account
 from prenopay.accounts import reception, sweep
 from prenopay.books import codec, due, inbox, operations, outbox, outcomes, schema
@@ -43,7 +43,6 @@ Plant: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 
 _MAKE_OR_PAY: Final = {OperationKind.CREATE, OperationKind.CHARGE, OperationKind.PAYOUT}
 _TWENTY_DAYS: Final = timedelta(days=20)
-_HUNDRED_DAYS: Final = timedelta(days=100)
 
 
 def _everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
@@ -64,25 +63,27 @@ def _everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
 
 def random_reference(patch: pytest.MonkeyPatch) -> None:
     """The reference of a change is a new random one for every try."""
-    original = accounts_of_use_cases.asked
+    original = asking.asked
 
-    async def asked(account: Account, begun: Any, ask: Any) -> Any:
-        if begun.operation.operation.kind in _MAKE_OR_PAY:
-            return await original(account, begun, ask)
-        return await original(account, begun, lambda _old: ask(account.ports.entropy.token_bytes(16).hex().upper()))
+    async def asked(account: Account, begun: Any, ask: Any, unanswered: Any) -> Any:
+        def fresh(_old: str) -> Any:
+            return ask(account.ports.entropy.token_bytes(16).hex().upper())
+
+        is_change = begun.operation.operation.kind not in _MAKE_OR_PAY
+        return await original(account, begun, fresh if is_change else ask, unanswered)
 
     _everywhere(patch, original, asked)
 
 
 def resent_under_a_new_reference(patch: pytest.MonkeyPatch) -> None:
     """What may have been sent is sent again under the next reference, without a look."""
-    original = accounts_of_use_cases.asked
+    original = asking.asked
 
-    async def asked(account: Account, begun: Any, ask: Any) -> Any:
+    async def asked(account: Account, begun: Any, ask: Any, unanswered: Any) -> Any:
         if not begun.maybe_sent or begun.operation.operation.kind in _MAKE_OR_PAY:
-            return await original(account, begun, ask)
-        fresh = await account.transact(accounts_of_use_cases._next_reference, account, begun)
-        return await original(account, begun, lambda _old: ask(fresh.operation.reference))
+            return await original(account, begun, ask, unanswered)
+        fresh = await account.transact(asking._next_reference, account, begun)
+        return await original(account, begun, lambda _old: ask(fresh.operation.reference), unanswered)
 
     _everywhere(patch, original, asked)
 
@@ -200,14 +201,21 @@ def others_claims_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def claimed_and_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """Who takes something to work on has it for a hundred days, also when it crashes."""
+    """What somebody takes to work on is never due again, also if that process crashes."""
     of_a_sweep, of_an_operation = due.claim, operations.claim
 
-    def claim(*arguments: Any, until: datetime, limit: int) -> Any:
-        return of_a_sweep(*arguments, until=until + _HUNDRED_DAYS, limit=limit)
+    def claim(connection: Any, kind: str, *arguments: Any, **more: Any) -> Any:
+        found = of_a_sweep(connection, kind, *arguments, **more)
+        table, key = due.TABLES[kind]
+        connection.execute(update(table).where(key.in_([each.key for each in found])).values(next_at=None))
+        return found
 
-    def claim_operation(connection: Any, account: str, name: str, now: datetime, until: datetime) -> Any:
-        return of_an_operation(connection, account, name, now, until + _HUNDRED_DAYS)
+    def claim_operation(connection: Any, intent: Any) -> Any:
+        found, table = of_an_operation(connection, intent), schema.operations
+        if found is not None:
+            is_it = (table.c.account == intent.account) & (table.c.operation_id == intent.operation_id)
+            connection.execute(update(table).where(is_it).values(next_at=None))
+        return found
 
     _everywhere(patch, of_a_sweep, claim)
     _everywhere(patch, of_an_operation, claim_operation)
@@ -395,7 +403,7 @@ def told_before_the_commit(patch: pytest.MonkeyPatch) -> None:
             host = hosts[-1] if hosts else None
             if host is not None and host.on_event is not None:
                 with contextlib.suppress(Exception):
-                    _run_at_once(host.on_event(outbox._event(row)))
+                    _run_at_once(host.on_event(outbox._event(row, {})))
 
     make = Host.__init__
     patch.setattr(Host, "__init__", made)
@@ -462,7 +470,7 @@ def told_again_after_weeks(patch: pytest.MonkeyPatch) -> None:
 def events_tell_the_total(patch: pytest.MonkeyPatch) -> None:
     """Each event of money has the amount of the whole order."""
     original = outbox._body
-    _everywhere(patch, original, lambda facts, new, raw: original(facts, replace(new, amount=None), raw))
+    _everywhere(patch, original, lambda facts, new: original(facts, replace(new, amount=None)))
 
 
 def end_untold(patch: pytest.MonkeyPatch) -> None:
@@ -479,7 +487,7 @@ def end_untold(patch: pytest.MonkeyPatch) -> None:
 
 def mandate_without_payment_untold(patch: pytest.MonkeyPatch) -> None:
     """What happens to a mandate that never had a payment is not reported."""
-    original = methods._happened
+    original = methods.happened
 
     def happened(connection: Any, account: Account, mandate: Any, new: Any) -> Any:
         return () if mandate.payment_id is None else original(connection, account, mandate, new)

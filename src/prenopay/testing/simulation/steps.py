@@ -72,6 +72,7 @@ async def meanwhile(world: World, chance: Random) -> str:
     world.process = world.other
     world.clock.advance(_A_MOMENT)
     try:
+        did: Did | None
         at = Moment(world=world, chance=chance, books=world.books())
         if under_way is not None and under_way.is_by_phone and (paid := await _paid_at_once(at, under_way)):
             name, did = PAID_AT_ONCE, paid

@@ -131,7 +131,10 @@ def _at(port: Port, *kinds: Kind) -> tuple[Trouble, ...]:
 
 
 _MEANWHILE: Final = (Manner.MEANWHILE_BEFORE, Manner.MEANWHILE_AFTER)
-_CANCEL: Final = {Manner.CRASH_BEFORE: Manner.CANCELLED_BEFORE, Manner.CRASH_AFTER: Manner.CANCELLED_AFTER}
+_CANCEL: Final[dict[Kind, Kind]] = {
+    Manner.CRASH_BEFORE: Manner.CANCELLED_BEFORE,
+    Manner.CRASH_AFTER: Manner.CANCELLED_AFTER,
+}
 _EVERYWHERE: Final = (
     Manner.CRASH_BEFORE,
     Manner.CRASH_AFTER,
@@ -180,7 +183,7 @@ def _perhaps_another(trouble: Trouble, chance: Random, *, is_awaiting: bool) -> 
     """Let what fails before it acts fail late, now and then; where calls are awaited, let tasks be cancelled."""
     if trouble.kind is FaultKind.DROP_BEFORE and perhaps(chance, _STALLED):
         return replace(trouble, kind=Manner.STALLED, times=1)
-    if is_awaiting and isinstance(trouble.kind, Manner) and trouble.kind in _CANCEL and perhaps(chance, _CANCELLED):
+    if is_awaiting and trouble.kind in _CANCEL and perhaps(chance, _CANCELLED):
         return replace(trouble, kind=_CANCEL[trouble.kind])
     return trouble
 

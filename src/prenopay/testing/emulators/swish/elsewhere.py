@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -91,8 +92,8 @@ class AnotherShop:
         self._made += 1
         return f"{self._made:032X}"
 
-    def _asks(self, method: str, path: str, body: dict[str, object]) -> bool:
-        return self._sends(method, path, json.dumps({"callbackUrl": _CALLBACK} | body).encode())
+    def _asks(self, method: str, path: str, body: Mapping[str, object]) -> bool:
+        return self._sends(method, path, json.dumps({"callbackUrl": _CALLBACK, **body}).encode())
 
     def _sends(self, method: str, path: str, body: bytes) -> bool:
         headers = (("content-type", "application/json"), ("accept", "application/json"))
