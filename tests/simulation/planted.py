@@ -31,6 +31,7 @@ from prenopay.mandates import aging, drawing, methods, rows as mandates
 from prenopay.payments import amounts, creating, lifecycle, looking, movements, observing, reading, resolving, rows
 from prenopay.payments.lifecycle import ENDED, Step
 from prenopay.payouts import use_cases as payouts
+from prenopay.provider.values import Observation
 from prenopay.values.callbacks import CallbackUrls
 from prenopay.values.mandates import MandateState
 from prenopay.values.money import Money
@@ -260,8 +261,10 @@ def order_reference_unseen(patch: pytest.MonkeyPatch) -> None:
 def _mismatch_without(patch: pytest.MonkeyPatch, name: str) -> None:
     original: Any = observing._mismatch
 
-    def mismatch(stored: Any, observed: Any, *more: Any) -> Any:
-        return original(stored, replace(observed, **{name: None}), *more)
+    def mismatch(*arguments: Any) -> Any:
+        return original(
+            *(replace(each, **{name: None}) if isinstance(each, Observation) else each for each in arguments)
+        )
 
     _everywhere(patch, original, mismatch)
 

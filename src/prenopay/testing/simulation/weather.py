@@ -147,7 +147,15 @@ _EVERYWHERE: Final = (
 )
 """``DROP_BEFORE`` at a commit or a handler: an error comes instead, and nothing happened; ``DROP_AFTER``: it did."""
 POSSIBLE: Final = (
-    *_at(Port.SEND, *FaultKind, *Manner, FaultKind.DROP_AFTER, Manner.CRASH_AFTER, Manner.LATE, *_MEANWHILE),
+    *_at(
+        Port.SEND,
+        *FaultKind,
+        *(each for each in Manner if each is not Manner.FOREIGN),
+        FaultKind.DROP_AFTER,
+        Manner.CRASH_AFTER,
+        Manner.LATE,
+        *_MEANWHILE,
+    ),
     Trouble(port=Port.SEND, kind=FaultKind.STATUS_BEFORE, status=429),
     *_at(Port.COMMIT, Manner.FROZEN_BEFORE, *_EVERYWHERE),
     *_at(Port.READ, Manner.CRASH_BEFORE, FaultKind.DROP_BEFORE, Manner.STALLED, Manner.FROZEN_AFTER, *_MEANWHILE),
