@@ -24,8 +24,10 @@ from sqlalchemy.pool import StaticPool
 
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay.books import postgresql
+from prenopay.books.clock import DatabaseClock
 from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError, LedgerUnavailable
+from prenopay.ports import Clock
 
 __all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "our_errors"]
 
@@ -179,6 +181,7 @@ class _Transactions:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._clock: DatabaseClock | None = None
         self._writer = engine.execution_options(prenopay_bounded=True)
         self._reader = self._writer.execution_options(prenopay_reads=True)
         # SQLite in memory has one connection, which two threads must not use at once.
@@ -207,6 +210,13 @@ class _Transactions:
             for waiter in group:
                 waiter.done = True
 
+    def timed(self, host: Clock) -> Clock:
+        """Return the server's clock, which every transaction keeps right; the host's own for SQLite."""
+        if self.engine.dialect.name == "sqlite":
+            return host
+        self._clock = self._clock or DatabaseClock(host)
+        return self._clock
+
     def start_afresh(self) -> object:
         """Open connections of the child's own."""
         pool, self._is_a_copy = self.engine.pool, self._one_at_a_time is not None
@@ -224,6 +234,8 @@ class _Transactions:
         results, number = list[T](), None
         try:
             with engine.begin() as connection:
+                if self._clock is not None:
+                    self._clock.measure(connection)
                 results.append(work(connection))
                 number = postgresql.transaction_id(connection)
         except DBAPIError as error:
@@ -279,6 +291,7 @@ class BlockingLedger:
         """Use ``engine`` (see ``open_engine``)."""
         self.engine = engine
         self._transactions = _Transactions(engine)
+        self.timed = self._transactions.timed
         self.start_afresh()
         start_afresh_in_children(self)
 
@@ -330,6 +343,29 @@ class BlockingLedger:
         self.engine.dispose()
 
 
+async def _to_its_end(work: Callable[[], Awaitable[T]]) -> T:
+    """Await ``work`` in a task of its own, which no cancelled caller takes along.
+
+    A task group waits for its tasks also after asyncio has cancelled the caller; a shield alone does not.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    async def carry_out() -> None:
+        with anyio.CancelScope(shield=True):
+            try:
+                results.append(await work())
+            except BaseException as error:  # noqa: BLE001 - raised below, by the caller's own task
+                errors.append(error)
+
+    with anyio.CancelScope(shield=True):
+        async with anyio.create_task_group() as group:
+            group.start_soon(carry_out)
+    for error in errors:
+        raise error
+    return results[0]
+
+
 @dataclass(slots=True)
 class _InOneLoop:
     """What belongs to one event loop: how many work at once, and the rows that wait."""
@@ -344,13 +380,15 @@ class _InOneLoop:
 class AwaitingLedger:
     """Runs transactions on worker threads: one writer for SQLite, a small pool for PostgreSQL.
 
-    A transaction that has begun is finished, even if its task is cancelled. Several event loops may use it.
+    A writing transaction is carried out to its end, even if its task is cancelled: only then the task learns of it.
+    So what a cancelled task does next sees what it had written. Several event loops may use it.
     """
 
     def __init__(self, engine: Engine) -> None:
         """Use ``engine`` (see ``open_engine``)."""
         self.engine = engine
         self._transactions = _Transactions(engine)
+        self.timed = self._transactions.timed
         on_sqlite = engine.dialect.name == "sqlite"
         writers = 1 if on_sqlite else postgresql.CONNECTIONS - _POSTGRESQL_READERS
         readers = _SQLITE_READERS if on_sqlite else _POSTGRESQL_READERS
@@ -362,7 +400,8 @@ class AwaitingLedger:
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a writing transaction."""
         limit = self._loops.get().write_limit
-        return await _repeated(lambda: _on_thread(limit, functools.partial(self._transactions.write, work)))
+        write = functools.partial(self._transactions.write, work)
+        return await _to_its_end(lambda: _repeated(lambda: _on_thread(limit, write)))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a reading transaction."""

@@ -205,7 +205,9 @@ operations: Final[Table] = Table(
     Column("attempts", Integer, nullable=False, default=1),
     Column("created_at", UtcDateTime, nullable=False),
     Column("first_sent_at", UtcDateTime, nullable=False),
+    Column("last_sent_at", UtcDateTime),
     Column("settled_at", UtcDateTime),
+    Column("claim", String(32)),
     *_due_columns(),
     UniqueConstraint("account", "reference", name="prenopay_operations_reference"),
     Index("prenopay_operations_subject", "subject_id"),
@@ -246,6 +248,8 @@ mandates: Final[Table] = Table(
     Column("replaced_by", _PaymentId),
     Column("reason", StrangersText(), nullable=False, default=""),
     Column("resume_at", UtcDateTime),
+    Column("missing_since", UtcDateTime),
+    Column("look_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     *_due_columns(),
@@ -253,6 +257,7 @@ mandates: Final[Table] = Table(
     Index("prenopay_mandates_due", "account", "next_at"),
     Index("prenopay_mandates_payer", "account", "payer_reference"),
     Index("prenopay_mandates_payment", "payment_id"),
+    Index("prenopay_mandates_missing", "account", "missing_since"),
 )
 
 tokens: Final[Table] = Table(
