@@ -177,7 +177,7 @@ def refused_key_settles(patch: pytest.MonkeyPatch) -> None:
 
 
 def sweep_takes_no_claim(patch: pytest.MonkeyPatch) -> None:
-    """A sweep works on whatever is due, and says to nobody that it does."""
+    """A sweep works on whatever is due, and takes no claim."""
     original = due.claim
 
     def claim(connection: Any, *arguments: Any, **more: Any) -> Any:
@@ -261,10 +261,10 @@ def order_reference_unseen(patch: pytest.MonkeyPatch) -> None:
 def _mismatch_without(patch: pytest.MonkeyPatch, name: str) -> None:
     original: Any = observing._mismatch
 
+    unseen: dict[str, Any] = {name: None}
+
     def mismatch(*arguments: Any) -> Any:
-        return original(
-            *(replace(each, **{name: None}) if isinstance(each, Observation) else each for each in arguments)
-        )
+        return original(*(replace(each, **unseen) if isinstance(each, Observation) else each for each in arguments))
 
     _everywhere(patch, original, mismatch)
 

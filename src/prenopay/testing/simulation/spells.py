@@ -1,4 +1,4 @@
-"""What is wrong for a while, whoever calls: look-ups that lie, lists that lag, a handler that fails, a wrong clock."""
+"""What is wrong for a while: look-ups that lie, lists that lag, a handler that fails, a wrong clock."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _BUYER: Final = "46739000009"
 
 
 class AnotherShop:
-    """Makes objects at ``emulator`` as its first merchant, whose payouts ``provider`` signs."""
+    """Makes objects at ``emulator`` as its first merchant; ``provider`` writes its payouts."""
 
     def __init__(self, emulator: SwishEmulator, provider: SwishProvider) -> None:
         """Own nothing yet."""
