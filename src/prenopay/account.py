@@ -93,6 +93,7 @@ class Account:
             rule=self.gateway.limits.reference,
             now=now,
             claim_until=now + self.claimed_for,
+            merchant=self.gateway.merchant,
         )
 
     @property

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, due, ids, schema
+from prenopay.books import codec, due, identity, ids, schema
 from prenopay.errors import Conflict, IdReused, NotFound
 from prenopay.provider.values import ReferenceRule
 from prenopay.values.money import Money
@@ -68,6 +68,8 @@ class Intent:
     rule: ReferenceRule
     now: datetime
     claim_until: datetime
+    merchant: str = ""
+    """The gateway's name of the merchant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,9 +273,9 @@ def next_reference(connection: Connection, intent: Intent, found: StoredOperatio
 
 def free_reference(connection: Connection, intent: Intent, *, first_attempt: int) -> str:
     """Return the operation's reference at the gateway, or the next one that no other operation has."""
-    table = schema.operations
+    table, world = schema.operations, _world(connection, intent.merchant)
     for attempt in range(first_attempt, first_attempt + _REFERENCE_TRIES):
-        reference = ids.reference(intent.rule, intent.account, intent.operation_id, attempt)
+        reference = ids.reference(intent.rule, world, intent.account, intent.operation_id, attempt)
         taken = select(table.c.reference).where(table.c.account == intent.account, table.c.reference == reference)
         if connection.execute(taken).first() is None:
             return reference
@@ -281,11 +283,14 @@ def free_reference(connection: Connection, intent: Intent, *, first_attempt: int
     raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
 
 
-def earlier_references(rule: ReferenceRule, operations: Iterable[StoredOperation]) -> frozenset[str]:
+def earlier_references(
+    connection: Connection, rule: ReferenceRule, merchant: str, operations: Iterable[StoredOperation]
+) -> frozenset[str]:
     """Return the references of earlier tries to make a payment. Those requests were closed since."""
+    world = _world(connection, merchant)
     made = (each.operation for each in operations)
     return frozenset(
-        ids.reference(rule, each.account, each.operation_id, attempt)
+        ids.reference(rule, world, each.account, each.operation_id, attempt)
         for each in made
         if each.kind is OperationKind.CREATE
         for attempt in range(1, each.attempts)
@@ -375,6 +380,10 @@ def decide_by_hand(
             at=now,
         ),
     )
+
+
+def _world(connection: Connection, merchant: str) -> str:
+    return f"{identity.database_id(connection)}\n{merchant}"
 
 
 def _is(account: str, operation_id: str) -> ColumnElement[bool]:

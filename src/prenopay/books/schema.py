@@ -44,6 +44,7 @@ __all__ = [
     "deliveries",
     "events",
     "flags",
+    "identity",
     "inbox",
     "mandate_changes",
     "mandates",
@@ -354,6 +355,14 @@ deliveries: Final[Table] = Table(
     Index("prenopay_deliveries_due", "account", "next_at"),
     Index("prenopay_deliveries_subject", "subject_id", "sequence"),
 )
+
+identity: Final[Table] = Table(
+    "prenopay_identity",
+    metadata,
+    Column("only_row", Integer, primary_key=True, autoincrement=False),
+    Column("database_id", String(32), nullable=False),
+)
+"""One row: see ``books.identity``."""
 
 inbox: Final[Table] = Table(
     "prenopay_inbox",

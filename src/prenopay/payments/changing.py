@@ -30,15 +30,15 @@ from prenopay.errors import (
 )
 from prenopay.payments import observing, rows
 from prenopay.payments.amounts import part_of
-from prenopay.payments.ending import closes_page_only, expired_if_so
-from prenopay.payments.reading import keeps_apart, read_payment
+from prenopay.payments.ending import expired_if_so
+from prenopay.payments.reading import change_request, keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.ports import Send
 from prenopay.provider.values import ChangeRequest, Reply
 from prenopay.provider.verbs import VERBS
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, OrderLine
-from prenopay.values.payments import Action, Operation, OperationKind, Outcome, PaymentState
+from prenopay.values.payments import Action, FlagKind, Operation, OperationKind, Outcome, PaymentState
 
 __all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take_reserved"]
 
@@ -104,16 +104,17 @@ async def act(account: Account, started: Change) -> Ended:
     """
     begun, made = started.begun, started.begun.operation.operation
     verb: Callable[[Send, ChangeRequest], Awaitable[Reply]] = getattr(account.gateway, VERBS[made.kind][1])
-    request, send, read_at = _request(account, started), account.send(begun), account.now()
+    request = change_request(account, started.stored, begun.operation, again=begun.maybe_sent)
+    send, read_at = account.send(begun), account.now()
     try:
         reply = await asked(account, begun, lambda reference: verb(send, replace(request, reference=reference)))
     except PrenopayError as error:
-        await account.transact(_unanswered, account, begun, error)
+        news = await account.transact(_unanswered, account, begun, error)
         if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
             raise
         _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
         open_still = await account.read(operations.load, account.name, made.operation_id)
-        return Ended(operation=open_still, stored=started.stored)
+        return Ended(operation=open_still, stored=started.stored, news=news)
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
     return await account.transact(_conclude, account, started, reply, read_at)
@@ -237,38 +238,19 @@ def _part(
     )
 
 
-def _request(account: Account, started: Change) -> ChangeRequest:
-    operation, payment = started.begun.operation, started.stored.payment
-    made = operation.operation
-    lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
-    if not lines and made.amount == payment.amount:
-        lines = started.stored.order.lines
-    return ChangeRequest(
-        payment_id=payment.payment_id,
-        provider_reference=payment.provider_reference or "",
-        reference=made.reference,
-        amount=made.amount,
-        vat=operation.vat,
-        lines=lines,
-        description=operation.parameters["description"] or payment.description,
-        callback_url=account.callback_url(started.stored.subject),
-        again=started.begun.maybe_sent,
-        page_only=closes_page_only(made),
-    )
-
-
-def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
-    rows.lock(connection, account.name, begun.operation.operation.subject.id)
+def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> News:
+    stored = rows.lock(connection, account.name, begun.operation.operation.subject.id)
     failed(connection, account, begun, error)
+    return observing.flag_strange(connection, account, stored, error)
 
 
 async def _with_refund(account: Account, send: Send, started: Change, reply: Reply) -> Reply:
     """Read the payment with its finished refund. Observing the payment alone does not show the refund."""
-    refund, reference = started.begun.operation.operation, started.stored.payment.provider_reference or ""
+    refund = started.begun.operation
     try:
-        return replace(reply, observation=await read_payment(account, send, reference, (refund,)))
+        return replace(reply, observation=await read_payment(account, send, started.stored, (refund,)))
     except PrenopayError as error:
-        _log.warning("refund %s was made; the payment is read again later: %s", refund.operation_id, error)
+        _log.warning("refund %s was made; the payment is read again later: %s", refund.operation.operation_id, error)
         return reply
 
 
@@ -277,11 +259,17 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
     operation, made = started.begun.operation, started.begun.operation.operation
     stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
     news: News = ()
+    outcome, error = reply.outcome, ""
     if reply.observation is not None:
         observed = redacted(expired_if_so(reply.observation, made))
         applied = observing.apply(connection, account, stored, observed, read_at=read_at, source=made.kind.value)
         stored, news = applied.stored, applied.news
-    outcome = reply.outcome
+        outcome, error = (Outcome.UNKNOWN, applied.foreign) if applied.foreign else (outcome, error)
+    if outcome is Outcome.UNKNOWN and reply.decline is not None:
+        error = reply.decline.text
+        news += observing.flag(
+            connection, account, stored, FlagKind.UNCERTAIN, f"{made.kind} {made.reference}: {error}"
+        )
     if outcome is Outcome.SUCCEEDED and reply.observation is None and keeps_apart(account, made.kind):
         outcome = Outcome.PENDING  # the money is written down when the refund is observed
     if outcome is Outcome.DECLINED and operations.load(connection, account.name, made.operation_id).is_open:
@@ -292,6 +280,7 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
         outcome,
         now=account.now(),
         decline=reply.decline,
+        error=error,
         look_again_in=_ACCEPTED_LOOK_AFTER,
     )
     return Ended(operation=ended, stored=stored, news=news)

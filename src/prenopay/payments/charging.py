@@ -72,12 +72,13 @@ async def send(account: Account, written: Charge) -> Operation:
         kind=written.mandate.kind,
         token=None if written.token is None else account.ports.vault.unseal(written.token),
         again=begun.maybe_sent,
+        first_tried_at=begun.operation.first_sent_at,
     )
     sending = account.send(begun)
     try:
         answer = await asked(account, begun, lambda _reference: gateway.charge(sending, request))
     except PrenopayError as error:
-        await account.transact(opening.unanswered, account, begun, error)
+        await account.notify(await account.transact(opening.unanswered, account, begun, error))
         if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
             raise
         _log.warning("charge %s: outcome unknown: %s", made.operation_id, error)
@@ -162,9 +163,11 @@ def _conclude(
     stored = rows.lock(connection, account.name, made.subject.id)
     if answer.observation is not None:
         observed = redacted(replace(answer.observation, decline=answer.observation.decline or answer.decline))
-        stored = rows.name_at_gateway(connection, stored, Created(observation=observed))
+        stored = opening.name(connection, stored, Created(observation=observed))
         applied = observing.apply(connection, account, stored, observed, read_at=read_at, source=made.kind.value)
         stored, news = applied.stored, applied.news
+        if applied.foreign:
+            answer = Charged(outcome=Outcome.UNKNOWN)
     elif answer.outcome is Outcome.DECLINED:
         ended_here = observing.end(connection, account, stored, PaymentState.DECLINED, why=answer.decline)
         stored, news = ended_here.stored, ended_here.news

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace as with_
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
 from prenopay._redaction import Secret
-from prenopay.account import Account, News, asked, redacted
+from prenopay.account import Account, asked, redacted
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import Begun, StoredOperation
-from prenopay.errors import Conflict, OutcomeUnknown, PrenopayError
+from prenopay.errors import Conflict, ForeignAnswer, OutcomeUnknown, PrenopayError
 from prenopay.mandates import drawing, methods, rows as mandates
 from prenopay.mandates.use_cases import require_storing
 from prenopay.payments import changing, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
 from prenopay.payments.looking import observe
-from prenopay.payments.opening import begin, unanswered
+from prenopay.payments.opening import begin, name, unanswered
+from prenopay.payments.pages import strange_page
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created, CreateRequest
 from prenopay.provider.verbs import Cancels
 from prenopay.values.orders import Order
-from prenopay.values.payments import Action, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.payments import Action, FlagKind, OperationKind, Outcome, Payment, PaymentState
 from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = ["Making", "create", "expire", "make", "making", "replace"]
@@ -73,16 +74,20 @@ async def make(account: Account, making: Making) -> Payment:
             callback_url=callback_url,
             offered=offered,
             again=begun.maybe_sent and reference == begun.operation.operation.reference,
+            first_tried_at=begun.operation.first_sent_at,
         )
         return await account.gateway.create_payment(send, request)
 
     try:
         created = await asked(account, begun, ask)
     except PrenopayError as error:
-        await account.transact(unanswered, account, begun, error)
+        await account.notify(await account.transact(unanswered, account, begun, error))
         raise
-    payment, news = await account.transact(_conclude, account, making, created, read_at)
-    await account.notify(news)
+    applied = await account.transact(_conclude, account, making, created, read_at)
+    payment = applied.stored.payment
+    await account.notify(applied.news)
+    if applied.foreign:
+        raise ForeignAnswer(applied.foreign).about(account=account.name, payment_id=payment.payment_id)
     return await expire(account, payment.payment_id) if leaves_page(payment) else payment
 
 
@@ -153,14 +158,25 @@ def _opened(account: Account, sealed: bytes | None) -> Secret | None:
 
 def _conclude(
     connection: Connection, account: Account, making: Making, created: Created, read_at: datetime
-) -> tuple[Payment, News]:
-    """Write down what the gateway made of the order."""
+) -> observing.Applied:
+    """Write down what the gateway made of the order. A page that is not the gateway's is left out, and flagged."""
     stored = rows.lock(connection, account.name, making.stored.payment.payment_id)
-    stored = rows.name_at_gateway(connection, stored, created)
-    operations.settle(connection, making.begun.operation, Outcome.SUCCEEDED, now=account.now())
+    if strange := strange_page(account.gateway, created):
+        created = Created(observation=created.observation)
+    stored = name(connection, stored, created)
     observed = redacted(created.observation)
     applied = observing.apply(connection, account, stored, observed, read_at=read_at, source="create")
-    return applied.stored.payment, applied.news
+    if applied.foreign:
+        unknown = operations.settle(
+            connection, making.begun.operation, Outcome.UNKNOWN, now=account.now(), error=applied.foreign
+        )
+        observing.note_unanswered(connection, stored, unknown.operation.outcome)
+        return applied
+    operations.settle(connection, making.begun.operation, Outcome.SUCCEEDED, now=account.now())
+    if strange:
+        news = observing.flag(connection, account, applied.stored, FlagKind.MISMATCH, strange)
+        return with_(applied, stored=rows.load(connection, account.name, stored.payment.payment_id), news=news)
+    return applied
 
 
 def _expire(connection: Connection, account: Account, seen: Payment) -> observing.Applied | None:

@@ -15,13 +15,13 @@ from prenopay.account import Account, News, redacted
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
 from prenopay.books.operations import StoredOperation
-from prenopay.errors import PrenopayError
+from prenopay.errors import ForeignAnswer, PrenopayError
 from prenopay.payments import observing, rows
 from prenopay.payments.changing import Change, begin_capture, take_reserved
 from prenopay.payments.reading import keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Observation
-from prenopay.values.payments import FlagKind, Operation, OperationKind, Outcome, Payment
+from prenopay.values.payments import FlagKind, OperationKind, Outcome, Payment
 
 __all__ = ["View", "finish", "flag_oddities", "look", "observe", "view"]
 
@@ -33,7 +33,7 @@ class View:
     """What a look at a payment needs: the payment in the books, and the refunds to ask about."""
 
     stored: StoredPayment
-    refunds: tuple[Operation, ...]
+    refunds: tuple[StoredOperation, ...]
     unanswered: str | None
     """The operation that makes the payment, while its answer is missing."""
 
@@ -42,7 +42,8 @@ def view(connection: Connection, account: Account, payment_id: str) -> View:
     """Return what a look at a payment needs; raises ``NotFound``."""
     stored = rows.load(connection, account.name, payment_id)
     made = operations.of_subject(connection, stored.subject)
-    refunds = operations.under_way(made, OperationKind.REFUND) if keeps_apart(account, OperationKind.REFUND) else ()
+    open_refunds = tuple(each for each in made if each.operation.kind is OperationKind.REFUND and each.is_open)
+    refunds = open_refunds if keeps_apart(account, OperationKind.REFUND) else ()
     return View(stored=stored, refunds=refunds, unanswered=_unanswered(made))
 
 
@@ -57,8 +58,10 @@ async def look(account: Account, seen: View, *, source: str, callbacks: tuple[Ca
     if payment.provider_reference is None:
         return payment
     try:
-        observed = redacted(await read_payment(account, account.send(), payment.provider_reference, seen.refunds))
+        observed = redacted(await read_payment(account, account.send(), seen.stored, seen.refunds))
     except PrenopayError as error:
+        if isinstance(error, ForeignAnswer):
+            await account.notify(await account.transact(_flag_foreign, account, payment.payment_id, error))
         error.about(account=account.name, provider=account.gateway.name, payment_id=payment.payment_id)
         raise
     applied, capture, news = await account.transact(
@@ -88,10 +91,17 @@ def flag_oddities(
         foreign = [name for name in callback.names if name not in ours]
         if callback.note:
             news += observing.flag(connection, account, stored, FlagKind.MALFORMED_CALLBACK, callback.note)
-        elif foreign and not set(foreign) <= operations.earlier_references(account.gateway.limits.reference, made):
+        elif foreign and not set(foreign) <= operations.earlier_references(
+            connection, account.gateway.limits.reference, account.gateway.merchant, made
+        ):
             detail = f"a callback names {scrub(foreign[0])!r}, this payment is {stored.payment.provider_reference}"
             news += observing.flag(connection, account, stored, FlagKind.FOREIGN_CALLBACK, detail)
     return news
+
+
+def _flag_foreign(connection: Connection, account: Account, payment_id: str, error: ForeignAnswer) -> News:
+    stored = rows.lock(connection, account.name, payment_id)
+    return observing.flag_strange(connection, account, stored, error)
 
 
 def _write(

@@ -8,16 +8,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from prenopay.account import Account, failed
+from prenopay.account import Account, News, failed
 from prenopay.books import operations
 from prenopay.books.operations import Begun
 from prenopay.errors import PrenopayError
 from prenopay.payments import observing, rows
 from prenopay.payments.rows import StoredPayment
+from prenopay.provider.values import Created
 from prenopay.values.orders import Order
 from prenopay.values.subjects import Subject
 
-__all__ = ["begin", "unanswered"]
+__all__ = ["begin", "name", "unanswered"]
 
 
 def begin(
@@ -54,7 +55,16 @@ def begin(
     return stored, begun
 
 
-def unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
+def name(connection: Connection, stored: StoredPayment, created: Created) -> StoredPayment:
+    """Give a locked payment the gateway's name, unless the answer is about another payment."""
+    made = operations.of_subject(connection, stored.subject)
+    if observing.why_foreign(stored, created.observation, made):
+        return stored
+    return rows.name_at_gateway(connection, stored, created)
+
+
+def unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> News:
     """Write down what ``error`` proves about the operation, and what follows for its payment."""
     stored = rows.lock(connection, account.name, begun.operation.operation.subject.id)
     observing.note_unanswered(connection, stored, failed(connection, account, begun, error))
+    return observing.flag_strange(connection, account, stored, error)

@@ -99,7 +99,7 @@ async def _ask(account: Account, gateway: PaysOut, sending: _Sending) -> None:
 
     async def ask(reference: str) -> Reply:
         if is_accepted:
-            return await gateway.observe_payout(send, reference)
+            return await gateway.observe_payout(send, reference, body)
         return await gateway.pay_out(send, reference, body, again=again)
 
     try:
@@ -180,7 +180,12 @@ def _conclude(connection: Connection, account: Account, sending: _Sending, reply
     rows.lock(connection, account.name, operation_id)
     was_open = operations.load(connection, account.name, operation_id).is_open
     ended = operations.settle(
-        connection, sending.begun.operation, reply.outcome, now=account.now(), decline=reply.decline
+        connection,
+        sending.begun.operation,
+        reply.outcome,
+        now=account.now(),
+        decline=reply.decline,
+        error=reply.decline.text if reply.decline is not None and reply.outcome is Outcome.UNKNOWN else "",
     )
     if not was_open or ended.is_open:
         return ()
