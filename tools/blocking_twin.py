@@ -38,7 +38,7 @@ Generated from the async classes by ``tools/blocking_twin.py``: change those, th
 from __future__ import annotations
 
 from prenopay._blocking import run_blocking
-from prenopay._system import BlockingClock, SystemEntropy
+from prenopay._system import BlockingClock, SideBySideThreads, SystemEntropy
 from prenopay._transport import BlockingSender
 from prenopay.delivery import called
 from prenopay.books.engine import BlockingLedger
@@ -49,7 +49,7 @@ from prenopay.values.callbacks import CallbackUrls
 
 BODIES: Final = {
     "open": """
-        urls = CallbackUrls(callback_url, callback_keys)
+        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
         on_hear = None if on_event is None else called(on_event)
         ledger = BlockingLedger(open_migrated(database))
         closing, own = [ledger.aclose], None
@@ -63,9 +63,10 @@ BODIES: Final = {
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
-            vault=Vault(token_keys),
+            vault=vault,
             connect=BlockingSender if sender is own else None,
             closing=closing,
+            together=SideBySideThreads(),
         )
         return cls(accounts)
     """,

@@ -16,11 +16,12 @@ from prenopay._redaction import redact
 from prenopay.books import operations, outbox, outcomes
 from prenopay.books.operations import Begun, Intent
 from prenopay.books.outbox import NewEvent
+from prenopay.books.text import NAME_MOST, fitted
 from prenopay.books.vault import Vault
 from prenopay.delivery import Host
 from prenopay.errors import DuplicateReference, NotSent, OutcomeUnknown, PrenopayError, UnsupportedOperation
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender, Ledger, Send
-from prenopay.provider.values import Observation
+from prenopay.provider.values import Observation, ProviderTransaction
 from prenopay.provider.verbs import PaymentProvider
 from prenopay.values.callbacks import CallbackUrls
 from prenopay.values.payments import OperationId, OperationKind, Outcome
@@ -212,5 +213,16 @@ def _next_reference(connection: Connection, account: Account, begun: Begun) -> o
 
 
 def redacted(observed: Observation) -> Observation:
-    """Mask secrets in the raw answer once, before anything of it is stored or reported."""
-    return replace(observed, raw=redact(observed.raw))
+    """Mask secrets in the raw answer once, before anything is stored, and write names as the books store them."""
+    return replace(
+        observed,
+        raw=redact(observed.raw),
+        attempts=tuple(replace(each, number=fitted(each.number, NAME_MOST)) for each in observed.attempts),
+        transactions=tuple(map(_fitted, observed.transactions)),
+        failed_transactions=tuple(map(_fitted, observed.failed_transactions)),
+    )
+
+
+def _fitted(moved: ProviderTransaction) -> ProviderTransaction:
+    reference = None if moved.reference is None else fitted(moved.reference, NAME_MOST)
+    return replace(moved, number=fitted(moved.number, NAME_MOST), reference=reference)

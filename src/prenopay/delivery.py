@@ -19,7 +19,7 @@ from prenopay.ports import Clock, Ledger
 from prenopay.values.events import AsyncEventHandler, Event, EventHandler
 from prenopay.values.subjects import Subject
 
-__all__ = ["Host", "awaited", "called"]
+__all__ = ["Host", "Told", "awaited", "called"]
 
 _log = logging.getLogger("prenopay")
 
@@ -28,6 +28,14 @@ _HANDLER_MAY_TAKE: Final = timedelta(minutes=5)
 _AT_ONCE_MOST: Final = 1000
 _USE_ASYNC = "on_event is async, and blocking accounts call a plain function: use AsyncAccounts, or a plain def"
 _USE_BLOCKING = "on_event is a plain function, and async accounts await it: make it async def, or use Accounts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How many events the handler took, and on which it failed, for people."""
+
+    taken: int = 0
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +54,21 @@ class Host:
 
     async def deliver(
         self, accounts: Sequence[str], *, subjects: Sequence[Subject] = (), limit: int = _AT_ONCE_MOST
-    ) -> int:
-        """Hand waiting events to the handler, in order per subject; return how many it took.
+    ) -> Told:
+        """Hand waiting events to the handler, in order per subject; return what it took.
 
         ``subjects``: only their events. An event whose handler raises stays, and holds back later events of the
         same subject.
         """
         if self.on_event is None:
-            return 0
-        taken = 0
+            return Told()
+        taken, failures = 0, list[str]()
         next_one = await self.ledger.transact(lambda connection: self._claim(connection, accounts, subjects))
         while next_one is not None:
             present, why = next_one, await self._handled(next_one.event)
             taken, limit = taken + (why is None), limit - 1
+            if why is not None:
+                failures.append(f"{_named(present.event)}: the handler failed: {why}")
 
             def conclude(
                 connection: Connection, present: outbox.Delivery = present, why: str | None = why, more: int = limit
@@ -71,7 +81,7 @@ class Host:
                 return self._claim(connection, accounts, subjects) if more > 0 else None
 
             next_one = await self.ledger.transact(conclude)
-        return taken
+        return Told(taken=taken, failures=tuple(failures))
 
     def _claim(
         self, connection: Connection, accounts: Sequence[str], subjects: Sequence[Subject]
@@ -88,6 +98,11 @@ class Host:
             _log.exception("the handler failed on %s %s; it is called again later", event.kind, event.event_id)
             return scrub(f"{type(error).__name__}: {error}")
         return None
+
+
+def _named(event: Event) -> str:
+    amount = "" if event.amount is None else f" ({event.amount})"
+    return f"event {event.event_id} of {event.account}, {event.kind}{amount}"
 
 
 def called(handler: EventHandler) -> AsyncEventHandler:
@@ -110,8 +125,13 @@ def called(handler: EventHandler) -> AsyncEventHandler:
 
 
 def awaited(handler: AsyncEventHandler) -> AsyncEventHandler:
-    """Return an async handler that awaits the host's; raises ``ConfigurationError`` for one that cannot be called."""
+    """Return an async handler that awaits the host's; raises ``ConfigurationError`` for a plain function.
+
+    What is neither a function nor a method may still return something to await: it is asked when it is called.
+    """
     _require_callable(handler)
+    if _is_plain(handler):
+        raise ConfigurationError(_USE_BLOCKING)
 
     async def tell(event: Event) -> None:
         result: object = handler(event)
@@ -126,6 +146,14 @@ def _require_callable(handler: object) -> None:
     if not callable(handler):
         message = f"on_event: must be a function that takes an event, not {type(handler).__name__}"
         raise ConfigurationError(message)
+
+
+def _is_plain(handler: object) -> bool:
+    """Whether a handler is a plain function, or a method, that does not say that it returns something to await."""
+    if not inspect.isroutine(handler) or _is_async(inspect.unwrap(handler)) or handler.__name__ == "<lambda>":
+        return False
+    returns = getattr(handler, "__annotations__", {}).get("return", "None")
+    return returns in (None, "None")
 
 
 def _is_async(handler: object) -> bool:

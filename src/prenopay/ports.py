@@ -1,4 +1,4 @@
-"""All the I/O that the core knows: HTTP, the ledger's transactions, the clock, randomness.
+"""All the I/O that the core knows: HTTP, the ledger's transactions, the clock, randomness, work side by side.
 
 Every port has two implementations. The *blocking* ones work inside the call and never suspend, so that
 ``_blocking.run_blocking`` runs a use case to its end in one step, on the caller's thread. The *awaiting* ones
@@ -7,7 +7,7 @@ suspend. The core is written once, over the protocols below.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["Clock", "Entropy", "HttpRequest", "HttpResponse", "HttpSender", "Ledger", "Send"]
+__all__ = ["Clock", "Entropy", "HttpRequest", "HttpResponse", "HttpSender", "Ledger", "Send", "Together"]
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
@@ -100,6 +100,19 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait for ``seconds``."""
+        ...
+
+
+class Together(Protocol):
+    """Does several works, so that a slow one holds up no other."""
+
+    async def run(
+        self, works: Sequence[Callable[[], Coroutine[object, None, T]]], then: Callable[[T], Awaitable[None]]
+    ) -> None:
+        """Begin all ``works`` (a bounded number at once), and return when all have ended.
+
+        ``then`` gets each result as soon as it is there, always on the thread that called this.
+        """
         ...
 
 

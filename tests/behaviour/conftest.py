@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.behaviour.shop import COLOURS, Shop
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from tests.behaviour.shop import COLOURS, Rewriter, Shop
 
 
 @pytest.fixture(params=COLOURS)
@@ -29,6 +31,14 @@ def open_shop(colour: str, database: str) -> Iterator[Callable[..., Shop]]:
     yield open_one
     for shop in shops:
         shop.close()
+
+
+@pytest.fixture
+def rewriting(open_shop: Callable[..., Shop]) -> tuple[Shop, Rewriter]:
+    """Return a shop, and what may change the gateway's answers on their way to it."""
+    emulator = SwedbankPayEmulator(clock=VirtualClock())
+    rewriter = Rewriter(emulator.mounts)
+    return open_shop(emulator=emulator, sender=rewriter), rewriter
 
 
 @pytest.fixture

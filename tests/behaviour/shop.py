@@ -26,7 +26,7 @@ from prenopay import (
     Secret,
 )
 from prenopay.errors import PrenopayError
-from prenopay.ports import HttpSender
+from prenopay.ports import Clock, HttpRequest, HttpResponse, HttpSender
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.testing.callbacks import hand_over
 from prenopay.testing.clock import VirtualClock
@@ -66,6 +66,17 @@ def transaction(**members: Any) -> dict[str, Any]:
     return {"transaction": {"description": "by hand", **members}}
 
 
+class Rewriter(EmulatorSender):
+    """Something between shop and gateway that changes answers: ``rewrite`` gets request and answer."""
+
+    def __init__(self, mounts: Any) -> None:
+        super().__init__(mounts)
+        self.rewrite: Callable[[HttpRequest, HttpResponse], HttpResponse] = lambda _request, answer: answer
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
+        return self.rewrite(request, await super().send(request, timeout=timeout))
+
+
 class Driven:
     """Calls an object of either colour as if it were blocking."""
 
@@ -95,17 +106,21 @@ class Shop:
         *,
         emulator: SwedbankPayEmulator | None = None,
         sender: HttpSender | None = None,
+        clock: Clock | None = None,
         account: str = "cards",
+        tells: bool = True,
         **settings: Any,
     ) -> None:
         self.colour = colour
         self.database = database
         self.emulator = emulator or SwedbankPayEmulator(clock=VirtualClock())
         self.clock = self.emulator.clock
+        self._clock: Clock = clock or self.clock
         self.sender = sender or EmulatorSender(self.emulator.mounts)
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = self.events.append
         self.account_name = account
+        self._tells = tells
         self._settings = settings
         self._runner = asyncio.Runner() if colour == "awaiting" else None
         self.hear: Callable[[Event], Any] = self._hear if self._runner is None else self._hear_awaiting
@@ -128,8 +143,8 @@ class Shop:
             "callback_keys": [KEY],
             "token_keys": [TOKEN_KEY],
             "sender": self.sender,
-            "clock": self.clock,
-            "on_event": lambda event: self.hear(event),  # noqa: PLW0108 - looked up each time, so that a test may change it
+            "clock": self._clock,
+            "on_event": self._told if self._tells else None,
         }
         if self._runner is None:
             return Driven(Accounts.open(self.database, **shared), self._run)
@@ -138,6 +153,9 @@ class Shop:
             return AsyncAccounts.open(self.database, **shared)
 
         return Driven(self._runner.run(opened()), self._run)
+
+    def _told(self, event: Event) -> Any:
+        return self.hear(event)  # looked up each time, so that a test may change it
 
     def _hear(self, event: Event) -> None:
         self.on_event(event)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from itertools import count
 
 import pytest
 
-from prenopay import CallbackRequest, CaptureMode, FlagKind, Payment, PaymentState, Secret
+from prenopay import CallbackRequest, CaptureMode, FlagKind, Outcome, Payment, PaymentState, Secret
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import Manner, hand_over
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import AWKWARD
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.http import EmulatorSender
 from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackUrls
 from prenopay.values.subjects import Subject
 from tests.behaviour.shop import CALLBACK_URL, Shop, an_order
+from tests.behaviour.test_crashes import mortal
+from tests.behaviour.test_races import Interrupter
 
 GOOD_BODY = b'{"paymentOrder":{"id":"%s","instrument":"CreditCard","number":1}}'
 
@@ -179,12 +184,12 @@ def test_a_person_can_replay_a_callback(shop: Shop) -> None:
     assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
 
 
-def test_a_callback_for_an_account_that_is_not_open_here_waits(shop: Shop) -> None:
+def test_a_callback_for_an_account_that_is_not_open_here_is_to_come_again(shop: Shop) -> None:
     url: str = shop.accounts.callback_urls.url("someone-else", Subject.payment("pay_1"))
 
     reply = shop.accounts.receive(CallbackRequest(path=url.removeprefix("https://shop.example"), body=b"{}"))
 
-    assert reply.status == 404
+    assert reply.status == 503
 
 
 @pytest.mark.every_store
@@ -268,24 +273,173 @@ class _Interrupted(EmulatorSender):
         return answer
 
 
-def test_a_callback_that_comes_during_a_look_is_not_answered_by_that_look(shop: Shop) -> None:
+@pytest.mark.every_store
+@pytest.mark.parametrize("skew", [timedelta(0), timedelta(seconds=-1), timedelta(hours=-1), timedelta(hours=1)])
+@pytest.mark.parametrize("is_repeat", [False, True])
+def test_a_callback_that_comes_during_a_look_is_not_answered_by_that_look(
+    database: str,
+    skew: timedelta,
+    is_repeat: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    shop = Shop("blocking", database)
     payment = shop.bought(capture=CaptureMode.MANUAL)
-    sender, web = _Interrupted(shop), Shop("blocking", shop.database, emulator=shop.emulator)
+    sender = _Interrupted(shop)
     looking = shop.restarted(sender=sender)
+    body = genuine(payment)
 
     def payer_pays() -> None:
         shop.pay(payment)
-        shop.later(seconds=1)
-        web.accounts.receive(to(shop, payment, genuine(payment)))
+        web = Shop("blocking", database, emulator=shop.emulator, clock=VirtualClock(shop.clock.now() + skew))
+        web.accounts.receive(to(shop, payment, body))
+        web.close()
 
-    reply = looking.accounts.receive(to(shop, payment, b"{}"))
+    reply = looking.accounts.receive(to(shop, payment, body if is_repeat else b"{}"))
     sender.happens = payer_pays
     looking.accounts.work(reply.address)  # what it reads is older than what the payer did
 
     assert looking.payments.get(payment.payment_id).state is PaymentState.PENDING
-    later, first = looking.accounts.callbacks()
-    assert (later.done_at, first.done_at is None) == (None, False)
+    assert len(looking.accounts.callbacks(open_only=True)) == 1
+    shop.later(hours=2)
     looking.accounts.sweep()
+    assert looking.accounts.callbacks(open_only=True) == ()
     assert looking.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
     looking.close()
-    web.close()
+    shop.close()
+
+
+@pytest.mark.parametrize("skew", [timedelta(seconds=-1), timedelta(days=-1), timedelta(days=1)])
+def test_a_callback_that_another_host_received_is_worked_on_whatever_its_clock_says(
+    open_shop: Callable[..., Shop], skew: timedelta
+) -> None:
+    shop = open_shop()
+    web = open_shop(emulator=shop.emulator, clock=VirtualClock(shop.clock.now() + skew))
+    payment = shop.bought(capture=CaptureMode.AUTOMATIC)
+    shop.pay(payment)
+
+    reply = web.accounts.receive(to(shop, payment, genuine(payment)))
+    shop.accounts.work(reply.address)
+
+    assert shop.payments.get(payment.payment_id).is_paid
+    assert shop.accounts.callbacks(open_only=True) == ()
+
+
+def test_what_a_host_read_whose_clock_was_ahead_does_not_stay_the_newest(open_shop: Callable[..., Shop]) -> None:
+    shop = open_shop()
+    ahead = open_shop(emulator=shop.emulator, clock=VirtualClock(shop.clock.now() + timedelta(days=300)))
+    payment = shop.bought()
+    assert ahead.payments.observe(payment.payment_id).allowed_actions
+
+    abort = {"paymentorder": {"operation": "Abort", "abortReason": "CancelledByConsumer"}}
+    shop.by_hand("PATCH", str(payment.provider_reference), abort)
+
+    assert shop.payments.observe(payment.payment_id).allowed_actions == frozenset()
+
+
+# Callbacks that come before the answer that they are about
+
+
+def test_a_callback_about_an_order_whose_answer_was_lost_is_ordinary(shop: Shop) -> None:
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="create"))
+    shop.tries(shop.bought)
+    (lost,) = shop.emulator.orders
+    (payment,) = shop.payments.find()
+    shop.accounts.receive(to(shop, replace(payment, provider_reference=lost.id), GOOD_BODY % lost.id.encode()))
+
+    shop.later(minutes=2)
+    assert shop.accounts.sweep().failures == ()
+
+    seen = shop.payments.get(payment.payment_id)
+    assert (seen.state, seen.flags) == (PaymentState.PENDING, ())
+    assert shop.accounts.callbacks(open_only=True) == ()
+    assert any(seen.provider_reference in call.path for call in shop.emulator.transcript.seen if call.call == "get")
+    shop.pay(seen)
+    assert shop.payments.observe(payment.payment_id).flags == ()
+
+
+def test_a_callback_that_is_faster_than_the_answer_waits_for_it(database: str) -> None:
+    shop = Shop("blocking", database)
+    sender = _Interrupted(shop)
+    creating = shop.restarted(sender=sender)
+    sender.happens = lambda: shop.accounts.work(_arrives(shop))
+
+    payment = creating.bought()
+
+    (waiting,) = shop.accounts.callbacks(open_only=True)
+    assert "Conflict" in waiting.last_error
+    shop.pay(payment)
+    shop.later(seconds=5)
+    shop.accounts.sweep()
+    seen = shop.payments.get(payment.payment_id)
+    assert (seen.state, seen.flags) == (PaymentState.AUTHORIZED, ())
+    assert shop.accounts.callbacks(open_only=True) == ()
+    creating.close()
+    shop.close()
+
+
+def test_no_callback_is_done_without_a_look_however_the_answer_comes_meanwhile(database: str) -> None:
+    looks = 0
+    for at in count(1):
+        shop = Shop("blocking", database, account=f"cards-{at}")
+        shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="create"))
+        shop.tries(shop.bought)
+        (payment,) = shop.payments.find()
+        reply = shop.accounts.receive(to(shop, payment, b"{}"))
+
+        before = [0]
+
+        def answered(shop: Shop = shop, before: list[int] = before) -> None:
+            if shop.payments.operation("order:1").outcome is Outcome.SUCCEEDED:
+                return
+            shop.payments.resolve("order:1")
+            before[0] = len(shop.emulator.transcript.seen)
+
+        interrupter = Interrupter(at, answered)
+        process = mortal(shop, interrupter)
+        process.accounts.work(reply.address)
+
+        is_open = bool(shop.accounts.callbacks(open_only=True))
+        looked = [each for each in shop.emulator.transcript.seen[before[0] :] if each.call in {"create", "get"}]
+        assert is_open or looked or interrupter.count < at or not before[0], f"interrupted at await {at}"
+        looks += bool(looked)
+        process.close()
+        shop.close()
+        if interrupter.count < at:
+            break
+    assert looks
+
+
+def _arrives(shop: Shop) -> object:
+    (order,), (payment,) = shop.emulator.orders, shop.payments.find()
+    body = GOOD_BODY % order.id.encode()
+    return shop.accounts.receive(to(shop, payment, body)).address
+
+
+def test_a_callback_to_the_accounts_address_waits_for_the_answer_that_brings_its_name(shop: Shop) -> None:
+    url: str = shop.accounts.callback_urls.url(shop.account_name, None)
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="create"))
+    shop.tries(shop.bought)
+    body = GOOD_BODY % b"/psp/paymentorders/5adc265f-f87f-4313-577e-08d3dca1a26c"
+    reply = shop.accounts.receive(
+        CallbackRequest(path=url.removeprefix("https://shop.example"), body=body, method="POST")
+    )
+
+    shop.accounts.work(reply.address)
+    (waiting,) = shop.accounts.callbacks(open_only=True)
+    assert "answer to an order is missing" in waiting.last_error
+
+    shop.payments.resolve("order:1")
+    shop.accounts.work(reply.address)
+    assert shop.accounts.callbacks(open_only=True) == ()
+
+
+def test_what_comes_to_the_accounts_own_address_keeps_no_body(shop: Shop) -> None:
+    payments = [shop.bought(f"order:{number}", order_reference=f"K-{number}") for number in range(2)]
+    path = shop.accounts.callback_urls.url(shop.account_name).removeprefix("https://shop.example")
+    for payment in payments:
+        shop.pay(payment)
+        body = genuine(payment)
+        reply = shop.accounts.receive(CallbackRequest(path=path, body=body))
+    shop.accounts.work(reply.address)
+
+    assert [shop.payments.get(payment.payment_id).state for payment in payments] == [PaymentState.AUTHORIZED] * 2
+    assert [callback.body for callback in shop.accounts.callbacks()] == [b"", b""]

@@ -309,3 +309,16 @@ def test_a_lost_refund_that_is_under_way_for_days_is_neither_forgotten_nor_sent_
     assert shop.payments.operation("refund:1").outcome is expected
     assert len(shop.emulator.transcript.calls("reversal")) == sent
     shop.books_agree()
+
+
+def test_a_lost_order_that_a_person_found_is_settled_though_nobody_has_paid_it(shop: Shop) -> None:
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="create", times=3))
+    shop.tries(shop.bought)
+    shop.later(minutes=15)
+    found = shop.emulator.orders[-1]
+
+    settled = shop.payments.settle_by_hand("order:1", provider_reference=found.id, person="Siv", reason="the portal")
+
+    assert settled.outcome is Outcome.SUCCEEDED
+    assert shop.payments.open_operations() == ()
+    assert shop.bought().provider_reference == found.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from prenopay.books.engine import open_engine
 from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, MandateUnusable, NotFound, PrenopayError
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
-from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
+from tests.behaviour.shop import CONSENT, READER, Rewriter, Shop, an_order, sek
 from tests.rewiring import rewire
 
 _FILE_HEADER = "payer_reference,kind,token,display,text_version,agreed_at\n"
@@ -93,6 +94,84 @@ def test_a_new_card_replaces_the_old_one(shop: Shop) -> None:
     assert (new.state, new.replaces) == (MandateState.ACTIVE, old.mandate_id)
     at_gateway = [each for each in shop.emulator.tokens(READER.reference) if each.is_active]
     assert len(at_gateway) == 1
+
+
+def test_another_readers_card_is_never_replaced(shop: Shop) -> None:
+    theirs = shop.stored(payer=Payer(reference="R-78"))
+    error = shop.tries(lambda: verify(shop, "verify:mine", replaces=theirs.mandate_id))
+
+    assert isinstance(error, MandateUnusable)
+    assert "another payer's" in str(error)
+    assert len(shop.payments.find()) == 1
+    assert shop.mandates.of_payer(READER.reference) == ()
+    assert shop.mandates.get(theirs.mandate_id).state is MandateState.ACTIVE
+
+
+def test_a_card_of_another_account_is_never_replaced(shop: Shop) -> None:
+    old = shop.stored()
+    other = shop.add("other")
+    order = an_order(amount=sek(0), lines=(), payer=READER, store=StoreMethod(consent=CONSENT, replaces=old.mandate_id))
+    error = shop.tries(lambda: other.create(order, operation_id="verify:other"))
+    assert isinstance(error, NotFound)
+    assert shop.mandates.get(old.mandate_id).state is MandateState.ACTIVE
+
+
+def test_a_card_that_was_removed_or_never_stored_is_not_replaced(shop: Shop) -> None:
+    removed = shop.stored()
+    shop.mandates.remove(removed.mandate_id, reason="the reader asked")
+    asked = shop.bought("order:open", payer=READER, store=StoreMethod(consent=CONSENT))
+    proposed = next(each for each in shop.mandates.of_payer(READER.reference) if each.payment_id == asked.payment_id)
+    for mandate_id in (removed.mandate_id, proposed.mandate_id):
+        error = shop.tries(lambda: verify(shop, "verify:1", replaces=mandate_id))  # noqa: B023 - called at once
+        assert isinstance(error, MandateUnusable)
+
+
+def test_a_link_of_another_reader_is_never_replaced(shop: Shop) -> None:
+    theirs = shop.bought("order:theirs", payer=Payer(reference="R-78"))
+    error = shop.tries(
+        lambda: shop.payments.replace(theirs.payment_id, an_order(payer=READER), operation_id="order:mine")
+    )
+    assert isinstance(error, InvalidOrder)
+    assert error.field == "payer.reference"
+    assert shop.payments.observe(theirs.payment_id).state is PaymentState.PENDING
+
+
+def test_a_token_that_another_payer_has_is_never_taken_over(shop: Shop) -> None:
+    token = shop.emulator.store_card("old-1").token
+    assert shop.mandates.take_over(a_file(token)).added == 1
+    for dry_run in (True, False):
+        report = shop.mandates.take_over(a_file(token, payer="old-2"), check=False, dry_run=dry_run)
+        assert (report.added, report.known, report.problems[0].column) == (0, 0, "token")
+    assert shop.mandates.of_payer("old-2") == ()
+
+
+def test_a_card_that_the_gateway_shows_to_two_readers_stays_with_the_first(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, between = rewriting
+    token = shop.emulator.store_card("R-77").token
+    assert shop.mandates.take_over(a_file(token, payer="R-77")).added == 1
+    asked = shop.bought(payer=Payer(reference="R-78"), store=StoreMethod(consent=CONSENT))
+    shop.pay(asked)
+    own = shop.emulator.tokens("R-78")[-1].token
+    between.rewrite = lambda _, answer: replace(answer, body=answer.body.replace(own.encode(), token.encode()))
+
+    shop.payments.observe(asked.payment_id)
+    (refused,) = shop.mandates.of_payer("R-78")
+    (first,) = shop.mandates.of_payer("R-77")
+    assert (refused.state, first.state) == (MandateState.DELETED, MandateState.ACTIVE)
+    assert ended(shop) == [(refused.mandate_id, "the gateway showed a method that another payer has stored")]
+
+
+def test_a_card_proposed_with_a_payment_that_never_was_is_not_proposed_for_ever(shop: Shop) -> None:
+    shop.emulator.faults.add(Fault(kind=FaultKind.REFUSE, call="create", times=9))
+    assert shop.tries(lambda: shop.bought(payer=READER, store=StoreMethod(consent=CONSENT))) is not None
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    assert mandate.state is MandateState.PROPOSED
+
+    shop.later(days=40)
+    shop.accounts.sweep()
+    (mandate,) = shop.mandates.of_payer(READER.reference)
+    assert (mandate.state, mandate.reason) == (MandateState.DELETED, "not completed")
+    assert ended(shop) == []
 
 
 @pytest.mark.every_store

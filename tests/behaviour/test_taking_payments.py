@@ -8,8 +8,9 @@ import pytest
 
 from prenopay import Action, CaptureMode, Instrument, OrderLine, Outcome, PageStyle, Payer, PaymentState
 from prenopay.errors import Conflict, InvalidOrder, NotFound
-from prenopay.testing.emulators.swedbankpay import PayerAnswer
-from tests.behaviour.shop import Shop, an_order, sek
+from prenopay.testing.emulators.swedbankpay import PayerAnswer, TransactionKind
+from prenopay.values.mandates import StoreMethod
+from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
 
 
 @pytest.mark.every_store
@@ -260,10 +261,63 @@ def test_vat_of_part_refunds_adds_up_to_the_orders(shop: Shop) -> None:
     for number, amount in enumerate((3333, 3333, 5234)):
         shop.payments.refund(payment.payment_id, sek(amount), operation_id=f"refund:{number}")
 
-    sent = [call for call in shop.emulator.transcript.seen if call.call == "reversal"]
+    sent = vat_sent(shop, "refund")
 
     assert len(sent) == 3
+    assert sum(sent) == 674
     shop.books_agree()
+
+
+def vat_sent(shop: Shop, what: str) -> list[int]:
+    """Return the VAT of each capture or refund as the gateway has it."""
+    kinds = {"capture": TransactionKind.CAPTURE, "refund": TransactionKind.REVERSAL}
+    return [
+        each.vat_amount for order in shop.emulator.orders for each in order.transactions if each.kind is kinds[what]
+    ]
+
+
+def test_the_rest_has_the_vat_of_the_lines_that_were_not_taken(shop: Shop) -> None:
+    paper = OrderLine(name="Paper", reference="P1", amount=sek(24400), vat_percent=6)
+    stamp = OrderLine(name="Postage", reference="S1", amount=sek(600), vat_percent=25)
+    payment = shop.paid(amount=sek(25000), lines=(paper, stamp))
+    shop.payments.capture(payment.payment_id, operation_id="capture:1", lines=(paper,))
+    shop.payments.capture(payment.payment_id, operation_id="capture:2")
+    assert vat_sent(shop, "capture") == [1381, 120]
+
+    shop.payments.refund(payment.payment_id, operation_id="refund:1", lines=(stamp,))
+    shop.payments.refund(payment.payment_id, sek(12200), operation_id="refund:2")
+    shop.payments.refund(payment.payment_id, operation_id="refund:3")
+    refunded = vat_sent(shop, "refund")
+    assert (refunded[0], sum(refunded)) == (120, 1501)
+    assert set(refunded[1:]) == {690, 691}
+    shop.books_agree()
+
+
+def test_lines_with_a_vat_that_the_order_cannot_have_left_are_refused(shop: Shop) -> None:
+    payment = shop.paid()
+    dear = OrderLine(name="Postage", amount=sek(11900), vat_percent=25)
+    error = shop.tries(lambda: shop.payments.capture(payment.payment_id, operation_id="capture:1", lines=(dear,)))
+    assert isinstance(error, InvalidOrder)
+    assert error.field == "lines"
+    assert vat_sent(shop, "capture") == []
+
+
+def test_parts_whose_lines_round_differently_add_up_to_the_vat_of_the_order(shop: Shop) -> None:
+    payment = shop.captured()
+    for number, amount in enumerate((4000, 4000, 3900)):
+        lines = (OrderLine(name="Part", amount=sek(amount), vat_percent=6),)
+        assert shop.payments.refund(payment.payment_id, operation_id=f"refund:{number}", lines=lines).succeeded
+    assert vat_sent(shop, "refund") == [226, 226, 222]
+
+
+@pytest.mark.parametrize("change", ["capture", "refund", "update"])
+def test_an_amount_of_an_order_that_only_stores_is_refused(shop: Shop, change: str) -> None:
+    order = an_order(amount=sek(0), lines=(), payer=READER, store=StoreMethod(consent=CONSENT))
+    payment = shop.payments.create(order, operation_id="verify:1")
+    change_it = getattr(shop.payments, change)
+    error = shop.tries(lambda: change_it(payment.payment_id, sek(100), operation_id=f"{change}:1"))
+    assert isinstance(error, InvalidOrder)
+    assert error.field == "amount"
 
 
 @pytest.mark.every_store

@@ -121,7 +121,7 @@ class Desk:
 
     # The shop
 
-    def accounts(self, *, on_event: EventHandler | None = None) -> Accounts:
+    def accounts(self, *, on_event: EventHandler | None = None, also: tuple[str, ...] = ()) -> Accounts:
         """Open the shop's own accounts on the same database."""
         host = self.url.removeprefix("http://")
         accounts = Accounts.open(
@@ -133,14 +133,15 @@ class Desk:
             sender=EmulatorSender({host: self.emulator}),
             clock=self.emulator.clock,
         )
-        config = SwedbankPay(
-            account="cards",
-            environment=Environment.TEST,
-            payee_id=DEFAULT_PAYEE_ID,
-            access_token=Secret(TOKEN),
-            base_url=self.url,
-        )
-        accounts.add(config)
+        for name in ("cards", *also):
+            config = SwedbankPay(
+                account=name,
+                environment=Environment.TEST,
+                payee_id=DEFAULT_PAYEE_ID,
+                access_token=Secret(TOKEN),
+                base_url=self.url,
+            )
+            accounts.add(config)
         return accounts
 
     def bought(self, number: int = 1, *, reference: str = "", **changes: Any) -> Payment:

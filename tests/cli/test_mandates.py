@@ -79,10 +79,10 @@ def test_what_nobody_has_is_refused(desk: Desk, asked: list[str]) -> None:
 
 def test_a_file_is_tried_taken_and_known(desk: Desk, tmp_path: Path) -> None:
     file = a_file(tmp_path, desk.emulator.store_card("old-1").token)
-    assert desk.run("mandates", "import", "cards", file, "--dry-run").out == "1 would be imported, 0 known\n"
+    assert desk.run("mandates", "import", "cards", file, "--dry-run").out == "cards: 1 would be imported, 0 known\n"
     assert desk.run("mandates", "list", "cards", "old-1", "--json").json == []
-    assert desk.run("mandates", "import", "cards", file).out == "1 imported, 0 known\n"
-    assert desk.run("mandates", "import", "cards", file).out == "0 imported, 1 known\n"
+    assert desk.run("mandates", "import", "cards", file).out == "cards: 1 imported, 0 known\n"
+    assert desk.run("mandates", "import", "cards", file).out == "cards: 0 imported, 1 known\n"
     (listed,) = desk.run("mandates", "list", "cards", "old-1", "--json").json
     shown = desk.run("mandates", "show", "cards", listed["mandate_id"], "--json").json
     assert shown["history"][0]["actor"] == "prenopay mandates import"
@@ -102,7 +102,7 @@ def test_lines_that_are_wrong_are_named_and_nothing_is_taken(desk: Desk, tmp_pat
 
 def test_unchecked_takes_what_the_gateway_was_not_asked_about(desk: Desk, tmp_path: Path) -> None:
     file = a_file(tmp_path, "00000000-0000-4000-8000-000000000000")
-    assert desk.run("mandates", "import", "cards", file, "--unchecked").out == "1 imported, 0 known\n"
+    assert desk.run("mandates", "import", "cards", file, "--unchecked").out == "cards: 1 imported, 0 known\n"
     assert desk.emulator.transcript.seen == ()
 
 
@@ -121,7 +121,7 @@ def test_tokens_are_sealed_under_the_newest_key(desk: Desk, monkeypatch: pytest.
     keys = 'token_keys = ["env:DESK_SEAL_KEY"]'
     text = (desk.folder / "prenopay.toml").read_text(encoding="utf-8")
     desk.write_text(text.replace(keys, 'token_keys = ["env:DESK_NEW_KEY", "env:DESK_SEAL_KEY"]'))
-    assert desk.run("mandates", "reseal", "cards").out == "1 tokens sealed with the newest key\n"
+    assert desk.run("mandates", "reseal", "cards").out == "cards: 1 tokens sealed with the newest key\n"
     desk.write_text(text.replace(keys, 'token_keys = ["env:DESK_NEW_KEY"]'))
     assert desk.run("mandates", "reseal", "cards", "--json").json == {"sealed": 1}
     desk.write_text(text)

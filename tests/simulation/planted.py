@@ -247,8 +247,8 @@ def callbacks_ignored(patch: pytest.MonkeyPatch) -> None:
     """Callbacks are taken, and nobody looks."""
 
     async def hear(account: Account, subject: Any) -> None:
-        now = account.now()
-        await account.transact(inbox.done, account.name, subject, received_until=now, now=now)
+        callbacks = await account.read(inbox.of_subject, account.name, subject)
+        await account.transact(inbox.done, callbacks, now=account.now())
 
     _everywhere(patch, resolving.hear, hear)
 
@@ -260,8 +260,7 @@ def look_skipped_after_the_first_money(patch: pytest.MonkeyPatch) -> None:
     async def look(account: Account, seen: Any, *, source: str, callbacks: Any = ()) -> Any:
         if not (callbacks and seen.stored.payment.authorized):
             return await original(account, seen, source=source, callbacks=callbacks)
-        now, subject = account.now(), seen.stored.subject
-        await account.transact(inbox.done, account.name, subject, received_until=now, now=now)
+        await account.transact(inbox.done, callbacks, now=account.now())
         return seen.stored.payment
 
     _everywhere(patch, original, look)
@@ -271,8 +270,9 @@ def callback_during_a_look_answered(patch: pytest.MonkeyPatch) -> None:
     """A callback that comes while the payment is looked at counts as answered by that look."""
     original = inbox.done
 
-    def done(connection: Any, account: str, subject: Any, *, received_until: datetime, now: datetime) -> None:
-        original(connection, account, subject, received_until=max(received_until, now), now=now)
+    def done(connection: Any, callbacks: Any, *, now: datetime) -> None:
+        for account, subject in {(each.account, each.subject) for each in callbacks}:
+            original(connection, inbox.of_subject(connection, account, subject), now=now)
 
     _everywhere(patch, original, done)
 
@@ -297,8 +297,8 @@ def account_address_ignored(patch: pytest.MonkeyPatch) -> None:
     """What comes to the account's own address is marked as done without a look."""
 
     async def hear(_self: Any, account: Account) -> None:
-        now = account.now()
-        await account.transact(inbox.done, account.name, None, received_until=now, now=now)
+        callbacks = await account.read(inbox.of_subject, account.name, None)
+        await account.transact(inbox.done, callbacks, now=account.now())
 
     patch.setattr(reception.Reception, "_hear_account", hear)
 

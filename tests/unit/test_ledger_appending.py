@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -106,7 +107,7 @@ async def together_in_tasks(engine: Engine, *works: Work) -> list[int | BaseExce
     """Append all ``works`` during the commit of an earlier append; return their results or errors."""
     ledger = AwaitingLedger(engine)
     results: dict[int, int | BaseException] = {}
-    all_wait = threading.Event()
+    begun, all_wait = threading.Event(), threading.Event()
 
     async def run(place: int, work: Work) -> None:
         try:
@@ -115,12 +116,13 @@ async def together_in_tasks(engine: Engine, *works: Work) -> list[int | BaseExce
             results[place] = error
 
     def first(connection: Connection) -> int:
+        begun.set()
         assert all_wait.wait(60)
         return add(connection, _FIRST)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run, -1, first)
-        await anyio.wait_all_tasks_blocked()
+        await anyio.to_thread.run_sync(begun.wait, 10)
         for place, work in enumerate(works):
             tasks.start_soon(run, place, work)
         await anyio.wait_all_tasks_blocked()
@@ -243,6 +245,35 @@ async def test_what_has_begun_is_finished_when_its_task_is_cancelled(engine: Eng
         tasks.cancel_scope.cancel()
         go_on.set()
     expected = (1,)
+    assert expected == numbers(engine)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_task_that_is_cancelled_holds_up_no_later_one(engine: Engine, which: int) -> None:
+    """``asyncio``'s own cancellation passes every shield: of the task that writes, and of one that waits for it."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> int:
+        begun.set()
+        assert go_on.wait(60)
+        return add(connection, 1)
+
+    async def run() -> tuple[int, int]:
+        ledger = AwaitingLedger(engine)
+        tasks = [asyncio.create_task(append(ledger, slow))]
+        await asyncio.to_thread(begun.wait, 10)
+        tasks += [asyncio.create_task(append(ledger, adding(number))) for number in (2, 3)]
+        await anyio.wait_all_tasks_blocked()
+        tasks[which].cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[which]
+        last = await asyncio.wait_for(tasks[2], 10)
+        return last, await asyncio.wait_for(append(ledger, adding(4)), 10)
+
+    assert asyncio.run(run()) == (3, 4)
+    expected = (1, 2, 3, 4)
     assert expected == numbers(engine)
 
 

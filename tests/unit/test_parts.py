@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from prenopay import Money, OperationKind, OrderLine, Payment, PaymentState
+from prenopay import Money, OperationKind, Order, OrderLine, Payment, PaymentState
 from prenopay.errors import Conflict, InvalidOrder
-from prenopay.payments.amounts import part_of, vat_of_part
+from prenopay.payments.amounts import Part, Parts, fitted, part_of
+from prenopay.values.orders import sums_of
 
 from .examples import payment
 
@@ -37,8 +39,17 @@ def part(
     lines: tuple[OrderLine, ...] = (),
     *,
     being_refunded: int = 0,
+    vat: int = 2000,
+    captures: tuple[Part, ...] = (),
+    refunds: tuple[Part, ...] = (),
 ) -> tuple[Money | None, Money | None]:
-    return part_of(of, kind, amount, lines, order_vat=sek(2000), being_refunded=sek(being_refunded))
+    order = Order(amount=sek(10000), vat=sek(vat), description="Paper", return_url="https://shop.example/thanks")
+    parts = Parts(captures=captures, refunds=refunds)
+    return part_of(of, kind, amount, lines, order=order, parts=parts, being_refunded=sek(being_refunded))
+
+
+def taken(amount: int, vat: int, *, lines: int = 0) -> Part:
+    return Part(amount=sek(amount), vat=sek(vat), lines=lines)
 
 
 # What is left
@@ -129,24 +140,72 @@ def test_lines_that_do_not_add_up_are_refused() -> None:
         part(paid(), _CAPTURE, sek(5000), lines(4240, 1060))
 
 
+@pytest.mark.parametrize("kind", [_CAPTURE, _REFUND, _UPDATE])
+@pytest.mark.parametrize("said", [{"amount": sek(100)}, {"lines": lines(100)}])
+def test_an_amount_of_an_order_of_nothing_is_refused(kind: OperationKind, said: dict[str, Any]) -> None:
+    nothing = replace(paid(authorized=0), amount=sek(0), due=sek(0))
+    with pytest.raises(InvalidOrder, match=r"^amount: the order stores a method") as caught:
+        part(nothing, kind, said.get("amount"), said.get("lines", ()))
+    expected = "amount"
+    assert expected == caught.value.field
+
+
 # VAT of parts
 
 
 @pytest.mark.parametrize(
-    ("vat", "whole", "before", "amount", "expected"),
+    ("vat", "before", "amount", "expected"),
     [
-        (2000, 10000, 0, 10000, 2000),
-        (2000, 10000, 0, 3333, 667),
-        (2000, 10000, 3333, 3333, 666),
-        (2000, 10000, 6666, 3334, 667),
-        (1, 2, 0, 1, 1),
-        (1, 2, 1, 1, 0),
-        (0, 100, 0, 50, 0),
-        (100, 100, 0, 50, 50),
-        (2000, 10000, 9000, 2000, 2000),  # more than is left: all the VAT there is
-        (2000, 10000, 10000, 500, 500),  # but never more than the part
-        (0, 0, 0, 500, 0),
+        (2000, (), 10000, 2000),
+        (2000, (), 3333, 667),
+        (2000, (taken(3333, 667),), 3333, 666),
+        (2000, (taken(3333, 667), taken(3333, 666)), 3334, 667),
+        (0, (), 5000, 0),
+        (10000, (), 5000, 5000),
+        (2000, (taken(9000, 1800),), 2000, 200),  # more than is left: all the VAT that is left
+        (2000, (taken(10000, 2000),), 500, 0),
+        (1423, (taken(9400, 1383, lines=1),), 600, 40),  # the rest of an order of which a part was taken by lines
+        (2000, (taken(4000, 2000, lines=1),), 3000, 0),
+        (2000, (taken(9000, 1000, lines=2),), 1000, 1000),
     ],
 )
-def test_a_part_holds_its_share_of_the_vat(vat: int, whole: int, before: int, amount: int, expected: int) -> None:
-    assert sek(expected) == vat_of_part(sek(vat), sek(whole), before=sek(before), part=sek(amount))
+def test_a_part_has_its_share_of_what_no_lines_name(
+    vat: int, before: tuple[Part, ...], amount: int, expected: int
+) -> None:
+    captured = sum(each.amount.minor for each in before)
+    assert (sek(amount), sek(expected)) == part(
+        paid(captured=captured), _CAPTURE, sek(amount), vat=vat, captures=before
+    )
+
+
+def test_refunds_have_the_vat_of_what_was_captured() -> None:
+    captures = (taken(4000, 226, lines=1),)
+    assert (sek(4000), sek(226)) == part(paid(captured=4000), _REFUND, captures=captures)
+    given = (taken(1000, 57, lines=1),)
+    assert (sek(3000), sek(169)) == part(paid(captured=4000, refunded=1000), _REFUND, captures=captures, refunds=given)
+
+
+def test_what_was_refunded_elsewhere_had_its_share() -> None:
+    assert (sek(7500), sek(1500)) == part(paid(captured=10000, refunded=2500), _REFUND, captures=(taken(10000, 2000),))
+
+
+def test_lines_whose_vat_cannot_be_in_what_is_left_are_refused() -> None:
+    before = (taken(9000, 1000),)
+    with pytest.raises(InvalidOrder, match=r"are left have 10\.00 SEK in them") as caught:
+        part(paid(captured=9000), _CAPTURE, None, lines(1000), captures=before)
+    expected = "lines"
+    assert expected == caught.value.field
+
+
+def test_what_rounding_leaves_over_goes_to_the_last_lines() -> None:
+    before = (taken(4000, 226, lines=1), taken(4000, 226, lines=1))
+    amount, vat = part(paid(captured=8000), _CAPTURE, None, lines(2000), captures=before, vat=566)
+    assert (sek(2000), sek(114)) == (amount, vat)
+    restated = fitted(lines(2000), vat)
+    assert (sek(2000), sek(114)) == sums_of(restated)
+
+
+def test_of_an_order_without_a_word_about_vat_lines_say_it() -> None:
+    order = Order(amount=sek(10000), description="Paper", return_url="https://shop.example/thanks")
+    found = part_of(paid(), _CAPTURE, None, lines(5300), order=order, parts=Parts(), being_refunded=sek(0))
+    assert (sek(5300), sek(300)) == found

@@ -7,8 +7,10 @@ read. A body that names another payment, or cannot be read, leaves a flag for a 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, cast
 
 from sqlalchemy import Connection
@@ -17,7 +19,7 @@ from prenopay._redaction import scrub
 from prenopay.account import Account
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
-from prenopay.errors import LedgerUnavailable, NotFound, PrenopayError, Unverified
+from prenopay.errors import Conflict, InvalidOrder, LedgerUnavailable, NotFound, Unverified
 from prenopay.payments import resolving, rows as payments
 from prenopay.payouts import use_cases as payouts
 from prenopay.ports import Clock, Ledger
@@ -30,15 +32,18 @@ from prenopay.values.callbacks import (
     CallbackUrls,
     Heard,
 )
+from prenopay.values.payments import OperationKind
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["DOCTOR", "Reception"]
+__all__ = ["DOCTOR", "Reception", "work"]
 
 _log = logging.getLogger("prenopay")
 
 DOCTOR: Final = Subject.payment("doctor")
 """The subject in the URL with which ``prenopay doctor`` checks that callbacks arrive here."""
 
+_NAMED_BY_ANSWERS: Final = frozenset({OperationKind.CREATE, OperationKind.CHARGE})
+"""Operations whose answer brings the gateway's name for something."""
 _STORED_BETWEEN_COUNTS: Final = 500
 """How many callbacks may be stored beyond the limit on waiting ones, per process."""
 
@@ -77,7 +82,10 @@ class Reception:
         except Unverified:
             return _UNKNOWN_ADDRESS
         account = self._accounts.get(address.account)
-        if account is None or not account.can(ReceivesCallbacks):
+        if account is None:  # our signature is on it: the account was renamed or left out, and may come back
+            _log.error("a callback for account %r, which is in no settings here, is to come again", address.account)
+            return _COME_AGAIN
+        if not account.can(ReceivesCallbacks):
             return _UNKNOWN_ADDRESS
         if address.subject == DOCTOR:
             return CallbackReply(status=204)
@@ -86,10 +94,13 @@ class Reception:
         gateway = cast("ReceivesCallbacks", account.gateway)
         too_large = len(request.body) > BODY_LIMIT_BYTES
         heard = Heard(problem="the body is too large") if too_large else gateway.read_callback(request)
+        heard_body = b"" if too_large or _names_people(address) else request.body
+        # What comes to the account's own address may be about anybody: it could not be found when a payer is erased.
         arrived = inbox.Arrived(
             account=address.account,
             subject=address.subject,
-            body=b"" if too_large or _names_people(address) else request.body,
+            body=b"" if address.subject is None else heard_body,
+            digest=hashlib.sha256(heard_body).hexdigest(),
             peer=request.peer,
             note=heard.problem,
             names=heard.names,
@@ -106,19 +117,7 @@ class Reception:
 
     async def work(self, address: CallbackAddress) -> str:
         """Look at what callbacks are about; return what went wrong. What fails stays in the inbox for the sweep."""
-        account, subject = self._account(address.account), address.subject
-        try:
-            if subject is None:
-                await self._hear_account(account)
-            else:
-                await _HEARS[subject.kind](account, subject)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the callbacks are kept and tried again
-            why = scrub(f"{type(error).__name__}: {error}")
-            _log.warning("callbacks about %s wait: %s", subject or account.name, why)
-            if not isinstance(error, LedgerUnavailable):  # otherwise no row can be marked; the callbacks are due anyway
-                await account.transact(_failed, account, subject, why)
-            return why
-        return ""
+        return await work(self._account(address.account), address.subject)
 
     async def find(self, *, subject: Subject | None, open_only: bool, limit: int) -> tuple[Callback, ...]:
         """Return stored callbacks, newest first."""
@@ -138,20 +137,16 @@ class Reception:
             raise NotFound(message)
         return await self.work(CallbackAddress(callback.account, callback.subject))
 
-    async def _hear_account(self, account: Account) -> None:
-        """Look at every subject that callbacks to the account's own address name.
-
-        One that cannot be looked at does not hold up the others. Its error is raised in the end.
-        """
-        began, errors = account.now(), list[PrenopayError]()
-        for subject in await account.read(_named, account):
-            try:
-                await _LOOKS[subject.kind](account, subject)
-            except PrenopayError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
-        await account.transact(inbox.done, account.name, None, received_until=began, now=account.now())
+    async def dismiss(self, inbox_id: int, *, person: str, reason: str) -> None:
+        """Mark an open callback as done, because a person says so. Raises ``NotFound``."""
+        if not person.strip() or not reason.strip():
+            field = "reason" if person.strip() else "person"
+            message = f"{field}: must not be empty: give the person's name and the reason"
+            raise InvalidOrder(message, field=field)
+        now, names, why = self._clock.now(), tuple(self._accounts), f"dismissed by {person}: {reason}"
+        if not await self._ledger.transact(lambda connection: inbox.dismiss(connection, names, inbox_id, why, now=now)):
+            message = f"there is no open callback {inbox_id} in the inbox of these accounts"
+            raise NotFound(message)
 
     async def _make_room(self, account: str) -> None:
         """Limit the waiting callbacks. They are counted only now and then, because counting costs more than storing."""
@@ -171,21 +166,88 @@ class Reception:
         return account
 
 
+async def work(account: Account, subject: Subject | None) -> str:
+    """Look at what an account's callbacks are about; return what went wrong. What fails stays for the sweep."""
+    try:
+        if subject is None:
+            await _hear_account(account)
+        else:
+            await _HEARS[subject.kind](account, subject)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the callbacks are kept and tried again
+        why = scrub(f"{type(error).__name__}: {error}")
+        if isinstance(error, NotFound) and subject is not None:
+            why += await account.read(_named_by, account, subject)
+        _log.warning("callbacks about %s wait: %s", subject or account.name, why)
+        if not isinstance(error, LedgerUnavailable):  # otherwise no row can be marked; the callbacks are due anyway
+            await account.transact(_failed, account, subject, why)
+        return why
+    return ""
+
+
+async def _hear_account(account: Account) -> None:
+    """Look at every subject that callbacks to the account's own address name.
+
+    One that cannot be looked at does not hold up the others. Its error is raised in the end.
+    """
+    errors = list[Exception]()
+    heard = await account.read(_named, account)
+    for subject in heard.subjects:
+        try:
+            await _LOOKS[subject.kind](account, subject)
+        except Exception as error:  # noqa: BLE001 - raised below, when the others have been looked at
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    await account.transact(inbox.done, heard.understood, now=account.now())
+    if heard.early:
+        message = (
+            f"a callback names {scrub(heard.early[0].names[0])!r}, which nothing here is called; the answer to an "
+            "order is missing, and that order may be it"
+        )
+        raise Conflict(message).about(account=account.name)
+
+
 def _names_people(address: CallbackAddress) -> bool:
     """Whether a body is dropped: a payout's body names its payee and their personal number, and nobody needs it."""
     return address.subject is not None and address.subject.kind is SubjectKind.PAYOUT
 
 
-def _named(connection: Connection, account: Account) -> tuple[Subject, ...]:
-    """Return the subjects that the waiting callbacks of an account's own address name."""
-    waiting = inbox.of_subject(connection, account.name, None, account.now())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """The callbacks that wait at an account's own address, and the subjects that they name.
+
+    ``early`` are callbacks that name nothing here while the answer to an order is missing: they may be about it.
+    """
+
+    subjects: tuple[Subject, ...]
+    understood: tuple[Callback, ...]
+    early: tuple[Callback, ...]
+
+
+def _named(connection: Connection, account: Account) -> _Heard:
+    waiting = inbox.of_subject(connection, account.name, None)
     names = sorted({name for callback in waiting for name in callback.names})
-    if not names:
-        return ()
-    called = payments.find_by_name(connection, account.name, names)
-    return tuple(dict.fromkeys((*called, *operations.subjects_of(connection, account.name, names))))
+    may_be_early = operations.some_unanswered(connection, account.name, _NAMED_BY_ANSWERS)  # asked before the names
+    found: dict[str, Subject] = {}
+    if names:
+        found = payments.find_by_name(connection, account.name, names)
+        found |= operations.subjects_of(connection, account.name, names)
+    strange = {each.inbox_id for each in waiting if each.names and found.keys().isdisjoint(each.names)}
+    early = strange if may_be_early else frozenset[int]()
+    return _Heard(
+        subjects=tuple(dict.fromkeys(found[name] for name in names if name in found)),
+        understood=tuple(each for each in waiting if each.inbox_id not in early),
+        early=tuple(each for each in waiting if each.inbox_id in early),
+    )
+
+
+def _named_by(connection: Connection, account: Account, subject: Subject) -> str:
+    """Say what callbacks mean whose subject is not in the books, and which money to look for."""
+    waiting = inbox.of_subject(connection, account.name, subject)
+    names = sorted({name for callback in waiting for name in callback.names})
+    at = f"look there for {', '.join(names)}" if names else "look there for it"
+    return f"; this address was handed out, so the books are older than the gateway (a restored copy?): {at}"
 
 
 def _failed(connection: Connection, account: Account, subject: Subject | None, why: str) -> None:
-    now = account.now()
-    inbox.failed(connection, inbox.of_subject(connection, account.name, subject, now), why, now=now)
+    inbox.failed(connection, inbox.of_subject(connection, account.name, subject), why, now=account.now())

@@ -1,30 +1,32 @@
-"""The sweep: one query finds everything that is due, and then the work is done, kind by kind.
+"""The sweep: one transaction finds the accounts with something due; then each has its turn, side by side.
 
-If nothing is due it costs one reading transaction, for any number of accounts.
+A turn takes a bounded time, so a gateway that hangs holds up neither other accounts nor the next sweep. Events are
+delivered on the caller's thread, as soon as the turn of their account has ended. If nothing is due, a sweep costs one
+reading transaction, for any number of accounts.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection
 
 from prenopay._redaction import scrub
 from prenopay.account import Account
-from prenopay.accounts.reception import Reception
-from prenopay.books import due, inbox, operations
+from prenopay.accounts import reception
+from prenopay.books import due, inbox, operations, unserved
 from prenopay.books.due import Due
 from prenopay.delivery import Host
 from prenopay.mandates import use_cases as mandates
 from prenopay.payments import creating, looking, resolving, rows
 from prenopay.payments.ending import leaves_page
 from prenopay.payouts import use_cases as payouts
-from prenopay.ports import Clock, Ledger
-from prenopay.values.callbacks import CallbackAddress
+from prenopay.ports import Clock, Ledger, Together
 from prenopay.values.payments import Payment
 from prenopay.values.subjects import SubjectKind
 
@@ -34,6 +36,10 @@ _log = logging.getLogger("prenopay")
 
 _WORK_MAY_TAKE: Final = timedelta(minutes=2)
 """How long a sweep owns what it has claimed, before another may try."""
+_OTHERS_SERVE_WITHIN: Final = timedelta(hours=1)
+"""Another process may serve the accounts that this one does not. It has done by then what was due."""
+_TURN_MAY_TAKE_SECONDS: Final = 60.0
+"""When an account's turn is over: what is left is due at the next sweep. The last call may take its deadline longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,101 +57,161 @@ class SweepReport:
 
 
 @dataclass(slots=True)
-class _Sweep:
-    """One sweep under way."""
+class _Turn:
+    """One account's turn in a sweep that is under way."""
 
+    account: Account
     ledger: Ledger
     clock: Clock
-    accounts: Mapping[str, Account]
     limit: int
+    ends_at: float
+    did: dict[str, int] = field(default_factory=dict[str, int])
+    left: int = 0
     failures: list[str] = field(default_factory=list[str])
 
     def failed(self, what: str, error: Exception) -> None:
         """Keep what went wrong, for people; the log has the rest."""
-        _log.warning("sweep: %s failed and is tried again", what, exc_info=error)
-        self.failures.append(scrub(f"{what}: {type(error).__name__}: {error}"))
+        _log.warning("sweep: %s of %s failed and is tried again", what, self.account.name, exc_info=error)
+        self.failures.append(scrub(f"{what} of {self.account.name}: {type(error).__name__}: {error}"))
 
-    async def claim(self, kind: str) -> tuple[Due, ...]:
-        """Take what is due of one kind, so that no other sweep does."""
-        now, names = self.clock.now(), tuple(self.accounts)
+    def is_over(self) -> bool:
+        """Whether the turn has used its time."""
+        return self.clock.monotonic() >= self.ends_at
 
-        def claim(connection: Connection) -> tuple[Due, ...]:
-            return due.claim(connection, kind, names, now, until=now + _WORK_MAY_TAKE, limit=self.limit)
-
-        return await self.ledger.transact(claim)
-
-    async def postpone(self, kind: str, row: Due) -> None:
-        """Release a row that failed, until its next try."""
-        again_at = self.clock.now() + due.pause(due.LOOKS, row.tries)
-        await self.ledger.transact(lambda connection: due.postpone(connection, kind, row, again_at))
+    def did_one(self, kind: str) -> None:
+        """Count a row that was worked on."""
+        self.did[kind] = self.did.get(kind, 0) + 1
 
 
 async def sweep(
-    ledger: Ledger, clock: Clock, accounts: Mapping[str, Account], reception: Reception, *, host: Host, limit: int
+    ledger: Ledger,
+    clock: Clock,
+    accounts: Mapping[str, Account],
+    *,
+    host: Host,
+    together: Together,
+    limit: int,
 ) -> SweepReport:
-    """Do everything that is due; one failure never stops it."""
+    """Do everything that is due; no failure stops it, and no account holds up another."""
     now, names = clock.now(), tuple(accounts)
-    waiting = await ledger.read(lambda connection: due.waiting(connection, names, now, limit=limit))
-    present = _Sweep(ledger, clock, accounts, limit)
-    if "callbacks" in waiting:
-        await _callbacks(present, reception, waiting["callbacks"])
-    for row in waiting.get("operations", ()):
-        await _operation(present, row)
-    for name in sorted({row.account for row in waiting.get("mandates", ())}):
-        await _mandates(present, name)
-    if "tokens" in waiting:
-        await _claimed(present, "tokens", "stored method", mandates.finish_removal)
-    looked = await _claimed(present, "payments", "payment", _payment) if "payments" in waiting else 0
+    busy, failures = await ledger.read(lambda connection: _look(connection, names, now))
+    done: dict[str, int] = {}
+    delivered = 0
+
+    async def then(turn: _Turn) -> None:
+        nonlocal delivered
+        for kind, count in turn.did.items():
+            done[kind] = done.get(kind, 0) + count
+        if turn.left:
+            why = f"its gateway is slow: {turn.left} that are due wait for the next sweep"
+            turn.failures.append(f"account {turn.account.name}: {why}")
+        try:
+            told = await host.deliver([turn.account.name], limit=limit)
+            delivered += told.taken
+            failures.extend(told.failures)
+        except Exception as error:  # noqa: BLE001 - one account's trouble never stops the sweep
+            turn.failed("the delivery of events", error)
+        failures.extend(turn.failures)
+
+    # An account in its turn tells nobody: the events are delivered after it, on the thread of the sweep.
+    silent = replace(host, on_event=None)
+    works = [
+        partial(_take, _Turn(replace(each, ports=replace(each.ports, host=silent)), ledger, clock, limit, 0.0))
+        for name, each in accounts.items()
+        if name in busy
+    ]
+    await together.run(works, then)
     return SweepReport(
-        callbacks=len(waiting.get("callbacks", ())),
-        operations=len(waiting.get("operations", ())),
-        payments=looked,
-        delivered=await host.deliver(names, limit=limit) if "events" in waiting else 0,
-        failures=tuple(present.failures),
+        callbacks=done.get("callbacks", 0),
+        operations=done.get("operations", 0),
+        payments=done.get("payments", 0),
+        delivered=delivered,
+        failures=tuple(failures),
     )
 
 
-async def _callbacks(present: _Sweep, reception: Reception, waiting: tuple[Due, ...]) -> None:
+def _look(connection: Connection, names: Sequence[str], now: datetime) -> tuple[tuple[str, ...], list[str]]:
+    """Return the accounts that have something due, and what nobody does."""
+    alone = [
+        f"{count} {kind} of {account} have words of a newer prenopay: update this process"
+        for account, kind, count in due.unread(connection, names, now)
+    ]
+    left_out = unserved.find(connection, names, overdue_since=now - _OTHERS_SERVE_WITHIN)
+    fix = "was it renamed or left out? add it to the settings again under that name"
+    return due.busy(connection, names, now), [*alone, *(f"{each}; {fix}" for each in left_out)]
+
+
+async def _take(turn: _Turn) -> _Turn:
+    """Do what is due of one account, kind by kind."""
+    turn.ends_at = turn.clock.monotonic() + _TURN_MAY_TAKE_SECONDS
+    try:
+        name, now = turn.account.name, turn.clock.now()
+        waiting = await turn.ledger.read(lambda connection: due.waiting(connection, name, now, limit=turn.limit))
+        await _callbacks(turn, waiting.get("callbacks", ()))
+        await _each(turn, "operations", "operation", waiting.get("operations", ()), _operation)
+        if "mandates" in waiting:
+            await _claimed(turn, "mandates", "stored method", mandates.age)
+        if "tokens" in waiting:
+            await _claimed(turn, "tokens", "stored method", mandates.finish_removal)
+        if "payments" in waiting:
+            await _claimed(turn, "payments", "payment", _payment)
+    except Exception as error:  # noqa: BLE001 - one account's trouble never stops the sweep
+        turn.failed("the turn", error)
+    return turn
+
+
+async def _callbacks(turn: _Turn, waiting: tuple[Due, ...]) -> None:
     """Work on callbacks that wait, one subject at a time."""
-    ids = [row.key for row in waiting]
-    callbacks = await present.ledger.read(lambda connection: inbox.rows(connection, ids))
-    first_of = {CallbackAddress(each.account, each.subject): each.inbox_id for each in reversed(callbacks)}
-    for address, inbox_id in first_of.items():
-        if why := await reception.work(address):
-            present.failures.append(f"callback {inbox_id}: {why}")
+    if not waiting:
+        return
+    callbacks = await turn.account.read(inbox.rows, [row.key for row in waiting])
+    of_subjects = {each.subject: each.inbox_id for each in reversed(callbacks)}
+    for place, (subject, inbox_id) in enumerate(of_subjects.items()):
+        if turn.is_over():
+            turn.left += len(of_subjects) - place
+            return
+        if why := await reception.work(turn.account, subject):
+            turn.failures.append(f"callback {inbox_id} of {turn.account.name}: {why}")
+    turn.did["callbacks"] = len(waiting)
 
 
-async def _operation(present: _Sweep, row: Due) -> None:
-    """Look up an operation whose outcome is open."""
-    account = present.accounts[row.account]
-    try:
-        found = await account.read(operations.load, account.name, row.key)
-        if found.operation.subject.kind is SubjectKind.PAYOUT:
-            await payouts.resolve(account, row.key)
-        else:
-            await resolving.resolve(account, row.key)
-    except Exception as error:  # noqa: BLE001 - one operation's trouble never stops the sweep
-        present.failed(f"operation {row.key}", error)
-
-
-async def _mandates(present: _Sweep, name: str) -> None:
-    """Take the steps of mandates that time has made due."""
-    try:
-        await mandates.age(present.accounts[name], limit=present.limit)
-    except Exception as error:  # noqa: BLE001 - what is left is tried again by the next sweep
-        present.failed(f"stored methods of {name}", error)
-
-
-async def _claimed(present: _Sweep, kind: str, what: str, work: Callable[[Account, str], Awaitable[object]]) -> int:
-    """Do ``work`` for every row of a kind that is due; return how many there were. What fails is due again later."""
-    claimed = await present.claim(kind)
-    for row in claimed:
+async def _each(
+    turn: _Turn, kind: str, what: str, waiting: Sequence[Due], work: Callable[[Account, str], Awaitable[object]]
+) -> tuple[Due, ...]:
+    """Do ``work`` for every row while the turn lasts; return the rows that failed."""
+    failed: list[Due] = []
+    for place, row in enumerate(waiting):
+        if turn.is_over():
+            turn.left += len(waiting) - place
+            break
         try:
-            await work(present.accounts[row.account], row.key)
+            await work(turn.account, row.key)
         except Exception as error:  # noqa: BLE001 - one row's trouble never stops the sweep
-            present.failed(f"{what} {row.key}", error)
-            await present.postpone(kind, row)
-    return len(claimed)
+            turn.failed(f"{what} {row.key}", error)
+            failed.append(row)
+        turn.did_one(kind)
+    return tuple(failed)
+
+
+async def _claimed(turn: _Turn, kind: str, what: str, work: Callable[[Account, str], Awaitable[object]]) -> None:
+    """Claim the rows of a kind that are due, and do ``work`` for each. What fails is due again later."""
+    account, now = turn.account, turn.clock.now()
+    until = now + _WORK_MAY_TAKE
+    claimed = await account.transact(due.claim, kind, account.name, now, until=until, limit=turn.limit)
+    before = turn.did.get(kind, 0)
+    for row in await _each(turn, kind, what, claimed, work):
+        await account.transact(due.postpone, kind, row, turn.clock.now() + due.pause(due.LOOKS, row.tries))
+    if left := claimed[turn.did.get(kind, 0) - before :]:
+        await account.transact(due.release, kind, left, until=until)
+
+
+async def _operation(account: Account, operation_id: str) -> None:
+    """Look up an operation whose outcome is open."""
+    found = await account.read(operations.load, account.name, operation_id)
+    if found.operation.subject.kind is SubjectKind.PAYOUT:
+        await payouts.resolve(account, operation_id)
+    else:
+        await resolving.resolve(account, operation_id)
 
 
 async def _payment(account: Account, payment_id: str) -> None:

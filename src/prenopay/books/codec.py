@@ -4,6 +4,9 @@ Each value is stored under a stable name and a version (``{"$type": "order", "$v
 field can be renamed while stored rows stay as they are. A stored order reads back as the same value, with its
 decimals, dates and enums. Its digest says whether two requests with one operation id ask for the same thing.
 
+While two versions of prenopay run side by side, the older one meets words and fields that only the newer one knows. It
+shows them as they are (``load_shown``), and never acts on them (``load``).
+
 To rename a field: give its old name in ``Stored.names``. To change what a field means: raise ``Stored.version``,
 and add to ``Stored.upgrades`` a function that turns the older version into the newer one.
 """
@@ -16,14 +19,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
+from prenopay.books.words import word
 from prenopay.values import mandates, orders, payments
 from prenopay.values.money import Money
 
-__all__ = ["Stored", "digest", "dump", "load", "load_as"]
+__all__ = ["Stored", "digest", "dump", "load", "load_as", "load_shown"]
 
 T = TypeVar("T")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
@@ -121,17 +125,20 @@ def dump(value: Any) -> Any:
             raise TypeError(message)
 
 
-def load(stored: Any) -> Any:
-    """Return the value that ``dump`` stored."""
+def load(stored: Any, *, shown: bool = False) -> Any:
+    """Return the value that ``dump`` stored.
+
+    ``shown``: the value is only shown, so words that a newer prenopay wrote are kept, and its fields left out.
+    """
     if isinstance(stored, list):
         members = cast("Sequence[Any]", stored)
-        return tuple(load(member) for member in members)
+        return tuple(load(member, shown=shown) for member in members)
     if not isinstance(stored, dict):
         return stored
     tagged = cast("dict[str, Any]", stored)
     match tagged:
         case {"$enum": [str(name), value]}:
-            return _ENUMS[name](value)
+            return _enum(name, value, shown=shown)
         case {"$decimal": str(text)}:
             return Decimal(text)
         case {"$datetime": str(text)}:
@@ -141,30 +148,50 @@ def load(stored: Any) -> Any:
         case {"$microseconds": int(count)}:
             return timedelta(microseconds=count)
         case {"$map": pairs}:
-            return {key: load(member) for key, member in pairs}
+            return {key: load(member, shown=shown) for key, member in pairs}
         case {"$float": str(text)}:
             return float(text)
         case {"$type": str(name), "$v": int(version)}:
-            return _loaded(name, version, {key: value for key, value in tagged.items() if not key.startswith("$")})
+            own = {key: value for key, value in tagged.items() if not key.startswith("$")}
+            return _loaded(name, version, own, shown=shown)
         case _:
             message = f"this is not a value that prenopay stored: {sorted(tagged)}"
             raise TypeError(message)
 
 
-def _loaded(name: str, version: int, members: dict[str, Any]) -> Any:
+def _enum(name: str, value: Any, *, shown: bool) -> Any:
+    kind = _ENUMS.get(name) if shown else _ENUMS[name]
+    if kind is None:
+        return value
+    return word(kind, value) if shown and issubclass(kind, StrEnum) else kind(value)
+
+
+def _loaded(name: str, version: int, members: dict[str, Any], *, shown: bool) -> Any:
     known = _BY_NAME.get(name)
-    if known is None or version > known.version:
+    if known is None or (version > known.version and not shown):
         message = f"the database holds {name!r} of version {version}, which a newer prenopay wrote"
         raise TypeError(message)
     for older in range(version, known.version):
         members = known.upgrades[older](members)
     fields_by_stored_name = {stored: ours for ours, stored in known.names.items()}
-    return known.type(**{fields_by_stored_name.get(key, key): load(value) for key, value in members.items()})
+    named = {fields_by_stored_name.get(key, key): load(value, shown=shown) for key, value in members.items()}
+    if shown:
+        ours = {each.name for each in fields(known.type)}
+        named = {key: value for key, value in named.items() if key in ours}
+    return known.type(**named)
 
 
 def load_as(kind: type[T], stored: Any) -> T:
     """Return the stored value, which must be a ``kind``."""
-    value = load(stored)
+    return _as(kind, load(stored))
+
+
+def load_shown(kind: type[T], stored: Any) -> T:
+    """Return the stored value to show it, although a newer prenopay may have written it; it must be a ``kind``."""
+    return _as(kind, load(stored, shown=True))
+
+
+def _as(kind: type[T], value: Any) -> T:
     if not isinstance(value, kind):
         message = f"the stored value is a {type(value).__name__}, not a {kind.__name__}"
         raise TypeError(message)

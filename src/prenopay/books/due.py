@@ -11,9 +11,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union,
+    union_all,
+    update,
+)
 
 from prenopay.books import schema
+from prenopay.books.words import known
+from prenopay.values.mandates import MandateKind, MandateState
+from prenopay.values.orders import CaptureMode
+from prenopay.values.payments import OperationKind, Outcome, PaymentState
+from prenopay.values.subjects import SubjectKind
 
 __all__ = [
     "CALLBACKS",
@@ -22,10 +42,13 @@ __all__ = [
     "OPERATIONS",
     "TABLES",
     "Due",
+    "busy",
     "claim",
     "free",
     "pause",
     "postpone",
+    "release",
+    "unread",
     "waiting",
 ]
 
@@ -56,6 +79,24 @@ TABLES: Final[Mapping[str, tuple[Table, Column[Any]]]] = {
 }
 """The tables that the sweep reads, in the order in which it works."""
 
+_WORDS: Final[Mapping[str, tuple[tuple[Column[Any], tuple[str, ...]], ...]]] = {
+    "callbacks": ((schema.inbox.c.subject_kind, ("", *known(SubjectKind))),),
+    "operations": (
+        (schema.operations.c.kind, known(OperationKind)),
+        (schema.operations.c.outcome, known(Outcome)),
+        (schema.operations.c.subject_kind, known(SubjectKind)),
+    ),
+    "mandates": (
+        (schema.mandates.c.kind, known(MandateKind)),
+        (schema.mandates.c.state, known(MandateState)),
+    ),
+    "payments": (
+        (schema.payments.c.state, known(PaymentState)),
+        (schema.payments.c.capture_mode, known(CaptureMode)),
+    ),
+}
+"""The columns whose words decide what is done with a row, and the words that this version knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -71,30 +112,57 @@ def free(table: Table, now: datetime) -> ColumnElement[bool]:
     return or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now)
 
 
-def waiting(
-    connection: Connection, accounts: Sequence[str], now: datetime, *, limit: int
-) -> dict[str, tuple[Due, ...]]:
-    """Return what is due, by kind, longest waiting first. A kind with nothing due is left out."""
+def busy(connection: Connection, accounts: Sequence[str], now: datetime) -> tuple[str, ...]:
+    """Return the accounts that have anything due."""
+    kinds = (
+        select(table.c.account).where(table.c.account.in_(accounts), *_is_due(kind, now))
+        for kind, (table, _key) in TABLES.items()
+    )
+    return tuple(sorted(connection.scalars(union(*kinds))))
+
+
+def unread(connection: Connection, accounts: Sequence[str], now: datetime) -> tuple[tuple[str, str, int], ...]:
+    """Return account, kind and count of the rows that are due, and have words that only a newer prenopay knows."""
+    counts = (
+        select(table.c.account, literal(kind).label("kind"), func.count().label("count"))
+        .where(table.c.account.in_(accounts), table.c.next_at <= now, ~_is_known(kind))
+        .group_by(table.c.account)
+        for kind, (table, _key) in TABLES.items()
+        if kind in _WORDS
+    )
+    found = connection.execute(union_all(*counts))
+    return tuple((account, kind, count) for account, kind, count in found)
+
+
+def waiting(connection: Connection, account: str, now: datetime, *, limit: int) -> dict[str, tuple[Due, ...]]:
+    """Return what is due of one account, by kind, longest waiting first. A kind with nothing due is left out."""
     found: dict[str, tuple[Due, ...]] = {}
     for kind in TABLES:
-        rows = tuple(_due(row) for row in connection.execute(_waiting(kind, accounts, now, limit)))
+        rows = tuple(_due(row) for row in connection.execute(_waiting(kind, account, now, limit)))
         if rows:
             found[kind] = rows
     return found
 
 
 def claim(
-    connection: Connection, kind: str, accounts: Sequence[str], now: datetime, *, until: datetime, limit: int
+    connection: Connection, kind: str, account: str, now: datetime, *, until: datetime, limit: int
 ) -> tuple[Due, ...]:
-    """Claim rows that are due, so that nobody else takes them before ``until``."""
+    """Claim rows of one account that are due, so that nobody else takes them before ``until``."""
     table, key = TABLES[kind]
-    due = tuple(
-        _due(row) for row in connection.execute(_waiting(kind, accounts, now, limit).with_for_update(skip_locked=True))
-    )
-    for account in {each.account for each in due}:
-        keys = [each.key for each in due if each.account == account]
+    found = connection.execute(_waiting(kind, account, now, limit).with_for_update(skip_locked=True))
+    due = tuple(_due(row) for row in found)
+    keys = [each.key for each in due]
+    if keys:
         connection.execute(update(table).where(table.c.account == account, key.in_(keys)).values(claimed_until=until))
     return due
+
+
+def release(connection: Connection, kind: str, rows: Sequence[Due], *, until: datetime) -> None:
+    """Give back rows that were claimed ``until`` then and not worked on: they are due as before."""
+    table, key = TABLES[kind]
+    for row in rows:
+        mine = (table.c.account == row.account, key == row.key, table.c.claimed_until == until)
+        connection.execute(update(table).where(*mine).values(claimed_until=None))
 
 
 def postpone(connection: Connection, kind: str, row: Due, at: datetime) -> None:
@@ -107,11 +175,21 @@ def postpone(connection: Connection, kind: str, row: Due, at: datetime) -> None:
     )
 
 
-def _waiting(kind: str, accounts: Sequence[str], now: datetime, limit: int) -> Select[Any]:
+def _is_due(kind: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    table, _key = TABLES[kind]
+    return (table.c.next_at <= now, free(table, now), _is_known(kind))
+
+
+def _is_known(kind: str) -> ColumnElement[bool]:
+    """Return the condition that this version knows the words of a row. It leaves other rows alone."""
+    return and_(true(), *(column.in_(words) for column, words in _WORDS.get(kind, ())))
+
+
+def _waiting(kind: str, account: str, now: datetime, limit: int) -> Select[Any]:
     table, key = TABLES[kind]
     query: Any = (
         select(table.c.account, key.label("key"), table.c.tries)
-        .where(table.c.account.in_(accounts), table.c.next_at <= now, free(table, now))
+        .where(table.c.account == account, *_is_due(kind, now))
         .order_by(table.c.next_at, key)
         .limit(limit)
     )

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import anyio
 import anyio.to_thread
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 
 from prenopay.books.text import as_json
@@ -142,13 +142,20 @@ def our_errors() -> Generator[None]:
         raise
     except DBAPIError as error:
         message = (
-            f"the database did not answer as it should ({type(error.orig).__name__}: {error.orig}); "
+            f"the database did not answer as it should ({_without_statement(error)}); "
             "nothing of this step was written; repeat it with the same operation id"
         )
         raise LedgerUnavailable(message) from error
     except SQLAlchemyError as error:
-        message = f"the database could not be used: {error}"
+        message = f"the database could not be used ({_without_statement(error)})"
         raise LedgerUnavailable(message) from error
+
+
+def _without_statement(error: SQLAlchemyError) -> str:
+    """Return what the database said: one line, without the statement that some drivers add to it."""
+    cause = error.orig if isinstance(error, StatementError) and error.orig is not None else error
+    first, _, _ = str(cause).partition("\n")
+    return f"{type(cause).__name__}: {first}"
 
 
 class _Transactions:
@@ -279,8 +286,7 @@ class AwaitingLedger:
         self._writers = 1 if on_sqlite else _POSTGRESQL_CONNECTIONS - _POSTGRESQL_READERS
         self._readers = _SQLITE_READERS if on_sqlite else _POSTGRESQL_READERS
         self._waiting: list[_Waiter] = []
-        self._turns: dict[_Waiter, anyio.Event] = {}
-        self._writing = False
+        self._writing = threading.Lock()
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a writing transaction."""
@@ -291,38 +297,37 @@ class AwaitingLedger:
         return await self._on_thread(self._read_limit, functools.partial(self._transactions.read, work))
 
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
-        """Add ``row`` in one commit with rows of other tasks that wait at the same time."""
+        """Add ``row`` in one commit with rows of other tasks that wait at the same time.
+
+        The first task that waits writes for all. No task depends on another: any of them may be cancelled.
+        """
         waiter = _Waiter(add, row)
         self._waiting.append(waiter)
-        turn = self._turns[waiter] = anyio.Event()
         with anyio.CancelScope(shield=True):
-            if self._writing:
-                await turn.wait()
             while not waiter.done:
-                await self._write_waiting()
+                async with self._turn:
+                    if not waiter.done:
+                        await self._on_thread(self._write_limit, self._write_next_group)
         waiter.finish()
 
-    async def _write_waiting(self) -> None:
-        """Commit the rows that wait, wake their tasks, and pass the work on to a task that came meanwhile."""
-        self._writing = True
-        group = _next_group(self._waiting)
-        try:
-            await self._on_thread(self._write_limit, functools.partial(self._transactions.write_group, group))
-        finally:
-            self._writing = False
-            for waiter in group:
-                self._turns.pop(waiter).set()
-            if self._waiting:
-                self._writing = True
-                self._turns[self._waiting[0]].set()
+    def _write_next_group(self) -> None:
+        """Commit rows that wait. The thread of a task that was cancelled finishes first."""
+        with self._writing:
+            group = _next_group(self._waiting)
+            if group:
+                self._transactions.write_group(group)
 
     async def _on_thread(self, limit: Callable[[], anyio.CapacityLimiter], work: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(work, limiter=limit(), abandon_on_cancel=False)
 
-    # Limiters belong to the running event loop, so they are made on first use.
+    # Limiters and locks belong to the running event loop, so they are made on first use.
     @functools.cached_property
     def _limits(self) -> tuple[anyio.CapacityLimiter, anyio.CapacityLimiter]:
         return anyio.CapacityLimiter(self._writers), anyio.CapacityLimiter(self._readers)
+
+    @functools.cached_property
+    def _turn(self) -> anyio.Lock:
+        return anyio.Lock()
 
     def _write_limit(self) -> anyio.CapacityLimiter:
         return self._limits[0]

@@ -8,21 +8,34 @@ change costs a customer.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from prenopay.books import due, schema
 from prenopay.books.text import storable
+from prenopay.books.words import word
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["Arrived", "Callback", "add", "done", "failed", "find", "forget", "of_subject", "replay", "rows", "waiting"]
+__all__ = [
+    "Arrived",
+    "Callback",
+    "add",
+    "dismiss",
+    "done",
+    "failed",
+    "find",
+    "forget",
+    "of_subject",
+    "replay",
+    "rows",
+    "waiting",
+]
 
 OPEN_MOST: Final = 100_000
 """How many callbacks of one account may wait. Beyond it the gateway is asked to send again later."""
@@ -74,12 +87,14 @@ class Callback:
 class Arrived:
     """A callback that has just come in. ``note`` says what is wrong with it, if anything.
 
-    ``names`` are the body's names for what it is about.
+    ``body`` is what is kept of it, ``digest`` tells one from another, and ``names`` are the body's names for what it
+    is about.
     """
 
     account: str
     subject: Subject | None
     body: bytes = field(repr=False)
+    digest: str
     peer: str
     note: str
     names: tuple[str, ...]
@@ -87,22 +102,23 @@ class Arrived:
 
 
 def add(connection: Connection, arrived: Sequence[Arrived]) -> None:
-    """Store callbacks, or count repeats."""
+    """Store callbacks, or count repeats. Two processes store the same ones in the same order."""
     values = [
         {
             "account": each.account,
             "subject_kind": "" if each.subject is None else each.subject.kind.value,
             "subject_id": "" if each.subject is None else each.subject.id,
-            "digest": hashlib.sha256(each.body).hexdigest(),
+            "digest": each.digest,
             "body": each.body,
-            "peer": storable(each.peer)[:60],
-            "note": storable(each.note),
+            "peer": each.peer,
+            "note": each.note,
             "names": [storable(name[:_NAME_MOST]) for name in each.names[:_NAMES_MOST]],
             "received_at": each.at,
             "next_at": each.at,
         }
         for each in arrived
     ]
+    values.sort(key=lambda row: (row["account"], row["subject_id"], row["digest"]))
     connection.execute(_STORE[connection.dialect.name], values)
 
 
@@ -118,13 +134,15 @@ def rows(connection: Connection, inbox_ids: Sequence[int]) -> tuple[Callback, ..
     return _read(connection, schema.inbox.c.inbox_id.in_(inbox_ids))
 
 
-def of_subject(connection: Connection, account: str, subject: Subject | None, now: datetime) -> tuple[Callback, ...]:
-    """Return the callbacks of a subject that are to be worked on now (``None``: of the account's own address)."""
+def of_subject(connection: Connection, account: str, subject: Subject | None) -> tuple[Callback, ...]:
+    """Return the callbacks of a subject that are not done (``None``: of the account's own address).
+
+    One look answers them all, also those that wait for their next try.
+    """
     table = schema.inbox
     subject_id = "" if subject is None else subject.id
-    return _read(
-        connection, (table.c.account == account) & (table.c.subject_id == subject_id) & (table.c.next_at <= now)
-    )
+    is_open = table.c.next_at.is_not(None)
+    return _read(connection, (table.c.account == account) & (table.c.subject_id == subject_id) & is_open)
 
 
 def find(
@@ -145,22 +163,19 @@ def find(
     return tuple(_callback(row) for row in connection.execute(query))
 
 
-def done(
-    connection: Connection, account: str, subject: Subject | None, *, received_until: datetime, now: datetime
-) -> None:
-    """Mark callbacks as done that were due by ``received_until``: their subject was looked at after that."""
+def done(connection: Connection, callbacks: Sequence[Callback], *, now: datetime) -> None:
+    """Mark ``callbacks`` as done: their subject was looked at after they were read from the books.
+
+    One that came, or came again, after that is another hint, and stays open. The count of its repeats says so:
+    times of day would not, because another host's clock may differ.
+    """
     table = schema.inbox
-    subject_id = "" if subject is None else subject.id
-    connection.execute(
-        update(table)
-        .where(
-            table.c.account == account,
-            table.c.subject_id == subject_id,
-            table.c.done_at.is_(None),
-            or_(table.c.next_at.is_(None), table.c.next_at <= received_until),
+    for callback in callbacks:
+        connection.execute(
+            update(table)
+            .where(table.c.inbox_id == callback.inbox_id, table.c.times == callback.times)
+            .values(done_at=now, next_at=None, claimed_until=None, last_error=""),
         )
-        .values(done_at=now, next_at=None, claimed_until=None, last_error=""),
-    )
 
 
 def failed(connection: Connection, callbacks: Sequence[Callback], why: str, *, now: datetime) -> None:
@@ -191,6 +206,18 @@ def replay(connection: Connection, accounts: Sequence[str], inbox_id: int, *, no
     return None if row is None else _callback(row)
 
 
+def dismiss(connection: Connection, accounts: Sequence[str], inbox_id: int, why: str, *, now: datetime) -> bool:
+    """Mark a callback as done because a person says so; ``False`` if no open callback has that id."""
+    table = schema.inbox
+    dismissed = connection.execute(
+        update(table)
+        .where(table.c.inbox_id == inbox_id, table.c.account.in_(accounts), table.c.done_at.is_(None))
+        .values(done_at=now, next_at=None, claimed_until=None, last_error=why)
+        .returning(table.c.inbox_id),
+    )
+    return dismissed.one_or_none() is not None
+
+
 def forget(connection: Connection, subject: Subject) -> None:
     """Empty the bodies of a subject's callbacks, because they may name the payer."""
     table = schema.inbox
@@ -206,7 +233,7 @@ def _callback(row: Row[Any]) -> Callback:
     return Callback(
         inbox_id=row.inbox_id,
         account=row.account,
-        subject=Subject(SubjectKind(row.subject_kind), row.subject_id) if row.subject_id else None,
+        subject=Subject(word(SubjectKind, row.subject_kind), row.subject_id) if row.subject_id else None,
         received_at=row.received_at,
         done_at=row.done_at,
         times=row.times,

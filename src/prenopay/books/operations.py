@@ -9,7 +9,7 @@ Callers lock the subject first. Nothing here sends, and nothing here decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, due, identity, ids, schema
+from prenopay.books.words import require_known, word
 from prenopay.errors import Conflict, IdReused, NotFound
 from prenopay.provider.values import ReferenceRule
 from prenopay.values.money import Money
@@ -34,8 +35,8 @@ __all__ = [
     "begin",
     "claim",
     "decide_by_hand",
-    "earlier_references",
     "find",
+    "history",
     "load",
     "look_again",
     "next_reference",
@@ -45,6 +46,7 @@ __all__ = [
     "require_ended",
     "require_settleable",
     "settle",
+    "some_unanswered",
     "subjects_of",
     "under_way",
 ]
@@ -203,7 +205,11 @@ def claim(
         .values(claimed_until=until, next_at=until, tries=table.c.tries + 1)
         .returning(table),
     ).one_or_none()
-    return None if row is None else _stored(row)
+    if row is None:
+        return None
+    claimed = _stored(row)
+    _require_known(claimed)
+    return claimed
 
 
 def settle(
@@ -283,20 +289,6 @@ def free_reference(connection: Connection, intent: Intent, *, first_attempt: int
     raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
 
 
-def earlier_references(
-    connection: Connection, rule: ReferenceRule, merchant: str, operations: Iterable[StoredOperation]
-) -> frozenset[str]:
-    """Return the references of earlier tries to make a payment. Those requests were closed since."""
-    world = _world(connection, merchant)
-    made = (each.operation for each in operations)
-    return frozenset(
-        ids.reference(rule, world, each.account, each.operation_id, attempt)
-        for each in made
-        if each.kind is OperationKind.CREATE
-        for attempt in range(1, each.attempts)
-    )
-
-
 def find(connection: Connection, account: str, operation_id: str) -> StoredOperation | None:
     """Return the operation; ``None`` if this account does not have it."""
     row = connection.execute(select(schema.operations).where(_is(account, operation_id))).one_or_none()
@@ -313,19 +305,43 @@ def load(connection: Connection, account: str, operation_id: str) -> StoredOpera
 
 
 def of_subject(connection: Connection, subject: Subject) -> tuple[StoredOperation, ...]:
-    """Return every operation of a subject, oldest first."""
+    """Return every operation of a subject, oldest first, for a caller who acts on them.
+
+    Raises ``IllegalTransition`` if a newer prenopay began one of them in words that this version does not know.
+    """
+    found = history(connection, subject)
+    for each in found:
+        _require_known(each)
+    return found
+
+
+def history(connection: Connection, subject: Subject) -> tuple[StoredOperation, ...]:
+    """Return every operation of a subject, oldest first, for a caller who shows them."""
     table = schema.operations
     query = select(table).where(table.c.subject_id == subject.id).order_by(table.c.created_at, table.c.operation_id)
     return tuple(_stored(row) for row in connection.execute(query))
 
 
-def subjects_of(connection: Connection, account: str, references: Sequence[str]) -> tuple[Subject, ...]:
-    """Return the subjects of the operations that the gateway knows by one of ``references``."""
+def subjects_of(connection: Connection, account: str, references: Sequence[str]) -> dict[str, Subject]:
+    """Return the subjects of the operations that the gateway knows by one of ``references``, by reference."""
     table = schema.operations
-    query = select(table.c.subject_kind, table.c.subject_id).where(
+    query = select(table.c.reference, table.c.subject_kind, table.c.subject_id).where(
         table.c.account == account, table.c.reference.in_(references)
     )
-    return tuple(Subject(SubjectKind(row.subject_kind), row.subject_id) for row in connection.execute(query))
+    rows = connection.execute(query)
+    return {row.reference: Subject(word(SubjectKind, row.subject_kind), row.subject_id) for row in rows}
+
+
+def some_unanswered(connection: Connection, account: str, kinds: Collection[OperationKind]) -> bool:
+    """Return whether the answer to an operation of one of ``kinds`` is missing, or on its way."""
+    table = schema.operations
+    query = select(table.c.operation_id).where(
+        table.c.account == account,
+        table.c.next_at.is_not(None),
+        table.c.outcome == Outcome.UNKNOWN.value,
+        table.c.kind.in_([kind.value for kind in kinds]),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:
@@ -386,6 +402,11 @@ def _world(connection: Connection, merchant: str) -> str:
     return f"{identity.database_id(connection)}\n{merchant}"
 
 
+def _require_known(found: StoredOperation) -> None:
+    made = found.operation
+    require_known(f"operation {made.operation_id!r}", made.kind, made.outcome, made.subject.kind)
+
+
 def _is(account: str, operation_id: str) -> ColumnElement[bool]:
     table = schema.operations
     return (table.c.account == account) & (table.c.operation_id == operation_id)
@@ -419,12 +440,12 @@ def _stored(row: Row[Any]) -> StoredOperation:
     return StoredOperation(
         operation=Operation(
             operation_id=row.operation_id,
-            kind=OperationKind(row.kind),
+            kind=word(OperationKind, row.kind),
             account=row.account,
-            subject=Subject(SubjectKind(row.subject_kind), row.subject_id),
+            subject=Subject(word(SubjectKind, row.subject_kind), row.subject_id),
             amount=None if row.amount is None else Money(row.amount, row.currency),
-            outcome=Outcome(row.outcome),
-            decline=None if row.decline is None else codec.load_as(Decline, row.decline),
+            outcome=word(Outcome, row.outcome),
+            decline=None if row.decline is None else codec.load_shown(Decline, row.decline),
             reference=row.reference,
             attempts=row.attempts,
             created_at=row.created_at,

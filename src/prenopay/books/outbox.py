@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Exists, func, insert, select, update
 
 from prenopay.books import codec, due, ids, schema
+from prenopay.books.words import known, word
 from prenopay.values.events import Event, EventKind
 from prenopay.values.money import Money
 from prenopay.values.payments import Decline, FlagKind, PaymentState
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["Delivery", "NewEvent", "append", "claim", "delivered", "failed"]
+__all__ = ["Delivery", "NewEvent", "Undelivered", "append", "claim", "delivered", "failed", "retry", "undelivered"]
+
+
+_KINDS: Final = known(EventKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,16 @@ class Delivery:
     tries: int
     claimed_until: datetime
     event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """An event that the host's handler has not taken: how often it failed, why, and when it is called again."""
+
+    event: Event
+    tries: int
+    last_error: str
+    next_at: datetime
 
 
 def append(
@@ -92,7 +106,7 @@ def claim(
 ) -> Delivery | None:
     """Claim the next event to deliver until ``until``; ``None`` if none is due.
 
-    ``subjects``: only their events.
+    ``subjects``: only their events. An event of a kind that only a newer prenopay knows is left to that one.
     """
     events, deliveries = schema.events, schema.deliveries
     query = (
@@ -103,6 +117,7 @@ def claim(
             deliveries.c.next_at <= now,
             due.free(deliveries, now),
             ~_something_earlier_waits(),
+            events.c.kind.in_(_KINDS),
         )
         .order_by(deliveries.c.next_at, deliveries.c.sequence)
         .limit(1)
@@ -145,6 +160,48 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
     )
 
 
+def undelivered(
+    connection: Connection, accounts: Sequence[str], *, failed_only: bool, limit: int
+) -> tuple[Undelivered, ...]:
+    """Return events that wait for the host's handler, oldest first."""
+    events, deliveries = schema.events, schema.deliveries
+    query = (
+        select(events, deliveries.c.tries, deliveries.c.last_error, deliveries.c.next_at)
+        .join(deliveries, deliveries.c.sequence == events.c.sequence)
+        .where(deliveries.c.account.in_(accounts), deliveries.c.next_at.is_not(None))
+        .order_by(deliveries.c.sequence)
+        .limit(limit)
+    )
+    if failed_only:
+        query = query.where(deliveries.c.tries > 0)
+    return tuple(
+        Undelivered(event=_event(row), tries=row.tries, last_error=row.last_error, next_at=row.next_at)
+        for row in connection.execute(query)
+    )
+
+
+def retry(
+    connection: Connection, accounts: Sequence[str], event_ids: Sequence[str] | None, *, now: datetime
+) -> tuple[str, ...]:
+    """Make events due now (``None``: all on which the handler failed); return their ids, oldest first."""
+    events, deliveries = schema.events, schema.deliveries
+    query = (
+        select(deliveries.c.sequence, events.c.event_id)
+        .join(events, events.c.sequence == deliveries.c.sequence)
+        .where(deliveries.c.account.in_(accounts), deliveries.c.next_at.is_not(None))
+        .order_by(deliveries.c.sequence)
+    )
+    query = query.where(deliveries.c.tries > 0 if event_ids is None else events.c.event_id.in_(event_ids))
+    found = connection.execute(query).all()
+    for row in found:
+        connection.execute(
+            update(deliveries)
+            .where(deliveries.c.sequence == row.sequence, deliveries.c.next_at.is_not(None))
+            .values(next_at=now, claimed_until=None, tries=0)
+        )
+    return tuple(row.event_id for row in found)
+
+
 def _something_earlier_waits() -> Exists:
     deliveries, earlier = schema.deliveries, schema.deliveries.alias("earlier")
     return (
@@ -174,7 +231,7 @@ def _body(facts: Mapping[str, Any], new: NewEvent, raw: Any) -> dict[str, Any]:
 
 def _event(row: Any) -> Event:
     body = row.body
-    subject = Subject(SubjectKind(row.subject_kind), row.subject_id)
+    subject = Subject(word(SubjectKind, row.subject_kind), row.subject_id)
 
     def money(name: str) -> Money | None:
         return Money(body[name], body["currency"]) if name in body else None
@@ -182,21 +239,21 @@ def _event(row: Any) -> Event:
     return Event(
         event_id=row.event_id,
         number=row.number,
-        kind=EventKind(row.kind),
+        kind=word(EventKind, row.kind),
         account=row.account,
         subject=subject,
         payment_id=body.get("payment_id", ""),
         order_reference=body.get("order_reference", ""),
         occurred_at=row.occurred_at,
-        state=PaymentState(body["state"]) if "state" in body else None,
+        state=word(PaymentState, body["state"]) if "state" in body else None,
         amount=money("amount"),
         captured=money("captured"),
         refunded=money("refunded"),
         is_paid=body.get("is_paid", False),
         operation_id=body.get("operation_id"),
         mandate_id=body.get("mandate_id"),
-        decline=codec.load_as(Decline, body["decline"]) if "decline" in body else None,
-        flag=FlagKind(body["flag"]) if "flag" in body else None,
+        decline=codec.load_shown(Decline, body["decline"]) if "decline" in body else None,
+        flag=word(FlagKind, body["flag"]) if "flag" in body else None,
         detail=body.get("detail", ""),
         raw=body.get("raw", {}),
     )

@@ -34,9 +34,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
+from prenopay.books.text import NAME_MOST, fitted, storable
+
 __all__ = [
     "SCHEMA_VERSION",
     "VERSION_TABLE",
+    "StrangersName",
+    "StrangersText",
     "UtcDateTime",
     "attempts",
     "charges",
@@ -87,6 +91,35 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class StrangersText(TypeDecorator[str]):
+    """Text that a gateway or a person wrote: what a database refuses in it is replaced."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
+    cache_ok: bool | None = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace NUL and halves of characters."""
+        del dialect
+        return None if value is None else storable(value)
+
+
+class StrangersName(TypeDecorator[str]):
+    """A name that a gateway or a person gave: also shortened to the column's length."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = String
+    cache_ok: bool | None = True
+
+    def __init__(self, most: int) -> None:
+        """Store at most so many characters."""
+        super().__init__(length=most)
+        self.most = most
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace NUL and halves of characters, and shorten what is too long."""
+        del dialect
+        return None if value is None else fitted(value, self.most)
+
+
 _Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 _Account = String(60)
@@ -123,8 +156,8 @@ payments: Final[Table] = Table(
     Column("captured", BigInteger, nullable=False, default=0),
     Column("refunded", BigInteger, nullable=False, default=0),
     Column("cancelled", BigInteger, nullable=False, default=0),
-    Column("description", Text, nullable=False),
-    Column("instrument", String(60)),
+    Column("description", StrangersText(), nullable=False),
+    Column("instrument", StrangersName(60)),
     Column("allowed_actions", _Json, nullable=False),
     Column("capture_mode", String(20), nullable=False),
     Column("order", _Json, nullable=False),
@@ -134,9 +167,9 @@ payments: Final[Table] = Table(
     Column("seamless_view", _Json),
     Column("app_switch", _Json),
     Column("version", Integer, nullable=False, default=1),
+    Column("asked_version", Integer, nullable=False, default=0),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    Column("observed_at", UtcDateTime),
     Column("expires_at", UtcDateTime),
     *_due_columns(),
     UniqueConstraint("account", "provider_reference", name="prenopay_payments_provider_reference"),
@@ -169,7 +202,7 @@ operations: Final[Table] = Table(
     Column("parameters", _Json, nullable=False),
     Column("outcome", String(20), nullable=False),
     Column("decline", _Json),
-    Column("error", Text, nullable=False, default=""),
+    Column("error", StrangersText(), nullable=False, default=""),
     Column("attempts", Integer, nullable=False, default=1),
     Column("created_at", UtcDateTime, nullable=False),
     Column("first_sent_at", UtcDateTime, nullable=False),
@@ -186,7 +219,7 @@ payouts: Final[Table] = Table(
     Column("payout_id", _SubjectId, primary_key=True),
     Column("account", _Account, nullable=False),
     Column("operation_id", _OperationId, nullable=False),
-    Column("description", Text, nullable=False),
+    Column("description", StrangersText(), nullable=False),
     Column("body", LargeBinary, nullable=False),
     UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
 )
@@ -204,15 +237,15 @@ mandates: Final[Table] = Table(
     Column("state", String(20), nullable=False),
     Column("consent", _Json, nullable=False),
     Column("until", Date),
-    Column("instrument", String(60), nullable=False, default=""),
-    Column("display", String(200), nullable=False, default=""),
+    Column("instrument", StrangersName(60), nullable=False, default=""),
+    Column("display", StrangersName(200), nullable=False, default=""),
     Column("expires", Date),
     Column("card_key", String(100), nullable=False, default=""),
     Column("network_tokenized", Boolean, nullable=False, default=False),
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id)),
     Column("replaces", _PaymentId),
     Column("replaced_by", _PaymentId),
-    Column("reason", Text, nullable=False, default=""),
+    Column("reason", StrangersText(), nullable=False, default=""),
     Column("resume_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -242,8 +275,8 @@ mandate_changes: Final[Table] = Table(
     Column("change_id", _Id, primary_key=True),
     Column("mandate_id", _PaymentId, ForeignKey(mandates.c.mandate_id), nullable=False),
     Column("state", String(20), nullable=False),
-    Column("actor", String(100), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("actor", StrangersName(100), nullable=False),
+    Column("reason", StrangersText(), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Index("prenopay_mandate_changes_mandate", "mandate_id", "change_id"),
 )
@@ -271,8 +304,8 @@ decisions: Final[Table] = Table(
     Column("subject_kind", _SubjectKind, nullable=False),
     Column("subject_id", _SubjectId, nullable=False),
     Column("outcome", String(20), nullable=False),
-    Column("person", String(100), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("person", StrangersName(100), nullable=False),
+    Column("reason", StrangersText(), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Index("prenopay_decisions_subject", "subject_id"),
 )
@@ -283,8 +316,8 @@ attempts: Final[Table] = Table(
     metadata,
     Column("attempt_id", _Id, primary_key=True),
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
-    Column("number", String(60), nullable=False),
-    Column("instrument", String(60)),
+    Column("number", StrangersName(NAME_MOST), nullable=False),
+    Column("instrument", StrangersName(60)),
     Column("decline", _Json, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("payment_id", "number", name="prenopay_attempts_number"),
@@ -298,8 +331,8 @@ movements: Final[Table] = Table(
     Column("kind", String(20), nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
-    Column("number", String(60)),
-    Column("reference", String(60)),
+    Column("number", StrangersName(NAME_MOST)),
+    Column("reference", StrangersName(NAME_MOST)),
     Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("payment_id", "kind", "number", name="prenopay_movements_number"),
 )
@@ -309,7 +342,7 @@ observations: Final[Table] = Table(
     metadata,
     Column("observation_id", _Id, primary_key=True),
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
-    Column("source", String(20), nullable=False),
+    Column("source", StrangersName(20), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("raw", _Json, nullable=False),
     Column("at", UtcDateTime, nullable=False),
@@ -322,7 +355,7 @@ flags: Final[Table] = Table(
     Column("flag_id", _Id, primary_key=True),
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
     Column("kind", String(40), nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("detail", StrangersText(), nullable=False),
     Column("raised_at", UtcDateTime, nullable=False),
     Index("prenopay_flags_payment", "payment_id"),
 )
@@ -350,7 +383,7 @@ deliveries: Final[Table] = Table(
     Column("account", _Account, nullable=False),
     Column("subject_id", _SubjectId, nullable=False),
     Column("delivered_at", UtcDateTime),
-    Column("last_error", Text, nullable=False, default=""),
+    Column("last_error", StrangersText(), nullable=False, default=""),
     *_due_columns(),
     Index("prenopay_deliveries_due", "account", "next_at"),
     Index("prenopay_deliveries_subject", "subject_id", "sequence"),
@@ -373,13 +406,13 @@ inbox: Final[Table] = Table(
     Column("subject_id", _SubjectId, nullable=False, default=""),
     Column("digest", String(64), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("peer", String(60), nullable=False, default=""),
-    Column("note", Text, nullable=False, default=""),
+    Column("peer", StrangersName(60), nullable=False, default=""),
+    Column("note", StrangersText(), nullable=False, default=""),
     Column("names", _Json, nullable=False),
     Column("times", Integer, nullable=False, default=1),
     Column("received_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),
-    Column("last_error", Text, nullable=False, default=""),
+    Column("last_error", StrangersText(), nullable=False, default=""),
     *_due_columns(),
     UniqueConstraint("account", "subject_id", "digest", name="prenopay_inbox_digest"),
     Index("prenopay_inbox_subject", "subject_id"),

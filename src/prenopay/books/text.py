@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Final
 
-__all__ = ["as_json", "storable"]
+__all__ = ["NAME_MOST", "as_json", "fitted", "storable"]
+
+NAME_MOST: Final = 60
+"""How many characters of a gateway's number or reference are stored."""
 
 _NUL_IN_JSON: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
@@ -15,6 +19,15 @@ _UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
 def storable(text: str) -> str:
     """Return ``text`` with a replacement for each NUL and each half of a surrogate pair."""
     return text.replace("\0", _UNKNOWN).encode(errors="replace").decode()
+
+
+def fitted(text: str, most: int) -> str:
+    """Return ``text`` as a column of ``most`` characters stores it: what is too long ends in a digest of the whole."""
+    text = storable(text)
+    if len(text) <= most:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{text[: most - len(digest) - 1]}~{digest}"
 
 
 def as_json(value: object) -> str:

@@ -63,7 +63,8 @@ def _show(options: argparse.Namespace) -> int:
         print_json({"mandate": mandate, "history": changes})
         return 0
     rows = [(each.at, each.state, each.actor, each.reason) for each in changes]
-    print(f"{mandate.mandate_id}  {mandate.display or '(no display)'}  payer {mandate.payer_reference}")
+    shown = mandate.display or "(no display)"
+    print(f"{mandate.mandate_id} in {mandate.account}  {shown}  payer {mandate.payer_reference}")
     print_table(("AT", "STATE", "WHO", "WHY"), rows, empty="nothing happened yet")
     return 0
 
@@ -88,7 +89,9 @@ def _import(options: argparse.Namespace) -> int:
         print(f"line {problem.line}: {problem.column + ': ' if problem.column else ''}{problem.why}")
     verb = "would be imported" if report.dry_run else "imported"
     print(
-        "nothing was imported: fix these lines" if report.problems else f"{report.added} {verb}, {report.known} known"
+        "nothing was imported: fix these lines"
+        if report.problems
+        else f"{options.account}: {report.added} {verb}, {report.known} known"
     )
     return 1 if report.problems else 0
 
@@ -99,7 +102,7 @@ def _reseal(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"sealed": count})
     else:
-        print(f"{count} tokens sealed with the newest key")
+        print(f"{options.account}: {count} tokens sealed with the newest key")
     return 0
 
 

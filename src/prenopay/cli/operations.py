@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prenopay.cli.accounts import opened
+from prenopay.cli.finding import add_account, find, names
 from prenopay.cli.output import print_json, print_table
-from prenopay.errors import NotFound
-from prenopay.values.payments import Operation
-
-if TYPE_CHECKING:
-    from prenopay.blocking import Accounts, Payments
 
 __all__ = ["add_commands"]
 
@@ -24,6 +19,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
         metavar="ACTION",
     )
     listing = actions.add_parser("list", parents=[shared], help="list operations whose outcome is not known yet")
+    add_account(listing, what="only this account")
     listing.add_argument("--limit", type=int, default=50, help="at most this many for each account (default 50)")
     listing.set_defaults(run=_list)
     resolving = actions.add_parser(
@@ -32,6 +28,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="look one up at the gateway, or settle it by hand when the gateway cannot say what happened",
     )
     resolving.add_argument("operation", metavar="OPERATION", help="the operation id that the shop gave it")
+    add_account(resolving, what="the account that has it; needed if several accounts have this id")
     found = resolving.add_mutually_exclusive_group()
     found.add_argument(
         "--happened", metavar="GATEWAY_ID", help="it happened: the gateway's id of the payment, which is then read"
@@ -46,7 +43,11 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     with opened(options) as accounts:
-        found = [each for name in accounts.names for each in accounts[name].open_operations(limit=options.limit)]
+        found = [
+            each
+            for name in names(accounts, options.account)
+            for each in accounts[name].open_operations(limit=options.limit)
+        ]
     if options.json:
         print_json(found)
         return 0
@@ -60,7 +61,12 @@ def _list(options: argparse.Namespace) -> int:
 
 def _resolve(options: argparse.Namespace) -> int:
     with opened(options) as accounts:
-        payments, made = _find(accounts, options.operation)
+        payments, made = find(
+            accounts,
+            options.account,
+            lambda each: each.operation(options.operation),
+            what=f"operation {options.operation!r}",
+        )
         if options.happened or options.did_not_happen:
             made = payments.settle_by_hand(
                 made.operation_id,
@@ -73,14 +79,5 @@ def _resolve(options: argparse.Namespace) -> int:
     if options.json:
         print_json(made)
     else:
-        print(f"{made.operation_id}: {made.outcome}" + (f" ({made.error})" if made.error else ""))
+        print(f"{made.operation_id} in {made.account}: {made.outcome}" + (f" ({made.error})" if made.error else ""))
     return 0 if made.settled_at is not None else 1
-
-
-def _find(accounts: Accounts, operation_id: str) -> tuple[Payments[object], Operation]:
-    """Return the operation and the account that has it."""
-    for name in accounts.names:
-        with suppress(NotFound):
-            return accounts[name], accounts[name].operation(operation_id)
-    message = f"there is no operation {operation_id!r} in any account in these settings"
-    raise NotFound(message)

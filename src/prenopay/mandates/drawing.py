@@ -13,13 +13,15 @@ from prenopay.mandates import rows
 from prenopay.mandates.ceilings import Never, NotBefore, Now, decide, of_another_payer, scheme_of
 from prenopay.mandates.methods import may_be_offered
 from prenopay.mandates.rows import StoredMandate
-from prenopay.values.mandates import ConsentKind, Mandate, MandateKind
+from prenopay.values.mandates import ConsentKind, Mandate, MandateKind, MandateState
 from prenopay.values.money import Money
 from prenopay.values.orders import Order
 from prenopay.values.payments import Outcome
 
-__all__ = ["Drawing", "check", "check_offer"]
+__all__ = ["Drawing", "check", "check_named"]
 
+_REPLACEABLE: Final = frozenset(MandateState) - {MandateState.PROPOSED, MandateState.REPLACED, MandateState.DELETED}
+"""What a new method may replace: all that was stored, also what has run out. The rest is no longer there."""
 _HISTORY: Final = timedelta(days=400)
 """Longer than any scheme looks back. A decline for good within it ends a method."""
 
@@ -35,7 +37,7 @@ class Drawing:
 
 
 def check(connection: Connection, stored: StoredMandate, drawing: Drawing) -> None:
-    """Refuse a charge that must not be sent, on a locked mandate (``rows.lock``).
+    """Refuse a charge that must not be sent, on a locked mandate (``rows.lock_to_charge``).
 
     Raises ``MandateUnusable``, ``CeilingReached`` and ``Conflict``. ``Conflict`` means that the period is paid
     already (through any mandate of the payer), or that another charge on the mandate has an unknown outcome.
@@ -60,18 +62,35 @@ def check(connection: Connection, stored: StoredMandate, drawing: Drawing) -> No
             pass
 
 
-def check_offer(mandate: Mandate, order: Order, now: datetime) -> None:
-    """Raise ``MandateUnusable`` unless ``order.pay_with`` is a method that its payer may be offered."""
-    why = ""
+def check_named(connection: Connection, account: str, order: Order, now: datetime) -> None:
+    """Compare the mandates that an order names with its account, its payer and their states.
+
+    Raises ``NotFound`` for a mandate of another account, ``MandateUnusable`` for one that the order must not name.
+    """
+    replaces = None if order.store is None else order.store.replaces
+    named = [("pay_with", order.pay_with, _why_not_offered), ("store.replaces", replaces, _why_not_replaced)]
+    for field, mandate_id, why_not in named:
+        if not mandate_id:
+            continue
+        mandate = rows.load(connection, account, mandate_id).mandate
+        is_theirs = order.payer is not None and mandate.payer_reference == order.payer.reference
+        if why := why_not(mandate, now) if is_theirs else "is another payer's":
+            message = f"{field}: mandate {mandate_id} {why}"
+            raise MandateUnusable(message).about(account=account)
+
+
+def _why_not_offered(mandate: Mandate, now: datetime) -> str:
     if mandate.kind is not MandateKind.ONE_CLICK:
-        why = f"is {mandate.kind}: charge it, or store a one_click method to offer"
-    elif order.payer is None or mandate.payer_reference != order.payer.reference:
-        why = "is another payer's"
-    elif not may_be_offered(mandate, now):
-        why = f"is {mandate.state}" + (f" ({mandate.reason})" if mandate.reason else "")
-    if why:
-        message = f"mandate {mandate.mandate_id} {why}"
-        raise MandateUnusable(message).about(account=mandate.account)
+        return f"is {mandate.kind}: charge it, or store a one_click method to offer"
+    return "" if may_be_offered(mandate, now) else _state(mandate)
+
+
+def _why_not_replaced(mandate: Mandate, _now: datetime) -> str:
+    return "" if mandate.state in _REPLACEABLE else _state(mandate)
+
+
+def _state(mandate: Mandate) -> str:
+    return f"is {mandate.state}" + (f" ({mandate.reason})" if mandate.reason else "")
 
 
 def _why_unusable(mandate: Mandate, amount: Money, now: datetime) -> str:
@@ -79,7 +98,7 @@ def _why_unusable(mandate: Mandate, amount: Money, now: datetime) -> str:
     if mandate.kind is MandateKind.ONE_CLICK:
         return "is for purchases with the payer present: make an order that offers it"
     if not mandate.state.is_chargeable:
-        return f"is {mandate.state}" + (f" ({mandate.reason})" if mandate.reason else "")
+        return _state(mandate)
     if until is not None and now.date() > until:
         return f"was agreed until {until} only"
     if most is not None and most.currency != amount.currency:

@@ -43,6 +43,7 @@ HOST: Final = "host"
 """Who changed a mandate, as its history says."""
 _GONE: Final = "the gateway no longer has it"
 _AGAIN: Final = "the same method was stored again"
+_FOREIGN: Final = "the gateway showed a method that another payer has stored"
 _ENDS_OF_PAYMENTS: Final = frozenset({EventKind.DECLINED, EventKind.CANCELLED, EventKind.EXPIRED})
 _UNBORN: Final = frozenset({MandateState.PROPOSED, MandateState.PENDING})
 
@@ -75,13 +76,10 @@ def propose(
         rows.insert_mandate(connection, mandate, actor=HOST)
 
 
-def add(connection: Connection, account: Account, mandate: Mandate, token: Sealed, *, actor: str) -> bool:
-    """Add a mandate that another system made; ``False`` if its token is in the books already."""
-    if rows.holder_of_token(connection, account.name, token.fingerprint) is not None:
-        return False
+def add(connection: Connection, account: Account, mandate: Mandate, token: Sealed, *, actor: str) -> None:
+    """Add a mandate that another system made, with its token."""
     rows.insert_mandate(connection, mandate, actor=actor)
     rows.keep_token(connection, mandate.mandate_id, account.name, token.fingerprint, token.sealed)
-    return True
 
 
 def note_seen(
@@ -98,14 +96,15 @@ def note_seen(
     ``is_over``: the payment ended without money, so the proposed mandates never begin.
     """
     now, news = account.now(), list[Subject]()
-    proposed = {stored.mandate.kind: stored for stored in rows.of_payment(connection, payment_id)}
+    held = rows.lock_payer_of_payment(connection, account.name, payment_id)
+    proposed = {stored.mandate.kind: stored for stored in held if stored.mandate.payment_id == payment_id}
     for each in seen:
         stored = proposed.pop(each.method.kind, None)
         if stored is None:
             continue  # nobody asked for it, so we do not keep it
         mandate = stored.mandate
         if mandate.state in _UNBORN:
-            news += _activate(connection, account, stored, each)
+            news += _activate(connection, account, stored, each, held)
         elif not mandate.state.has_ended:
             rows.show(connection, mandate.mandate_id, each.method, now=now)
         elif not mandate.display and rows.holder_of_token(connection, account.name, each.fingerprint) is None:
@@ -127,6 +126,7 @@ def refresh(
 ) -> tuple[tuple[Mandate, ...], News]:
     """Write down how the gateway shows a payer's methods now. A method that it no longer has ends its mandate."""
     news = list[Subject]()
+    rows.lock_payer(connection, account.name, payer_reference)
     shown = {each.fingerprint: each.method for each in seen}
     for stored in rows.of_payer_with_tokens(connection, account.name, payer_reference):
         name, method = stored.mandate.mandate_id, shown.get(stored.fingerprint)
@@ -149,7 +149,7 @@ def end(
     replaced_by: str | None = None,
 ) -> News:
     """End a mandate, unless it has ended. From ``remove_at`` on its token is to be removed at the gateway."""
-    was_born = rows.load(connection, account.name, mandate_id).mandate.state not in _UNBORN
+    was_born = rows.lock(connection, account.name, mandate_id).mandate.state not in _UNBORN
     ended = rows.change(
         connection, mandate_id, state, actor=actor, reason=reason, now=account.now(), replaced_by=replaced_by
     )
@@ -168,6 +168,7 @@ def suspend(connection: Connection, account: Account, subject: Subject, new: New
     mandate_id = rows.charged_mandate(connection, subject.id)
     if mandate_id is None:
         return ()
+    rows.lock(connection, account.name, mandate_id)
     suspended = rows.change(
         connection,
         mandate_id,
@@ -182,19 +183,18 @@ def suspend(connection: Connection, account: Account, subject: Subject, new: New
     return _happened(connection, account, suspended, NewEvent(kind=EventKind.MANDATE_SUSPENDED, decline=decline))
 
 
-def age(connection: Connection, account: Account, *, limit: int) -> News:
-    """Take the steps of mandates that time has made due; return the subjects that have news."""
-    now, news = account.now(), list[Subject]()
-    for stored in rows.lock_due(connection, account.name, now, limit=limit):
-        step, mandate = next_step(stored.standing, now), stored.mandate
-        if step is None:
-            continue
-        changed = rows.change(connection, mandate.mandate_id, step.state, actor=CLOCK, reason=step.why, now=now)
-        if step.removes_token:
-            rows.postpone_removal(connection, mandate.mandate_id, now)
-        if changed is not None and step.event is not None:
-            news += _happened(connection, account, changed, NewEvent(kind=step.event, detail=step.why))
-    return tuple(news)
+def age(connection: Connection, account: Account, mandate_id: str) -> News:
+    """Take the step of a mandate that time has made due; return the subjects that have news."""
+    now = account.now()
+    step = next_step(rows.lock(connection, account.name, mandate_id).standing, now)
+    if step is None:
+        return ()
+    changed = rows.change(connection, mandate_id, step.state, actor=CLOCK, reason=step.why, now=now)
+    if step.removes_token:
+        rows.postpone_removal(connection, mandate_id, now)
+    if changed is None or step.event is None:
+        return ()
+    return _happened(connection, account, changed, NewEvent(kind=step.event, detail=step.why))
 
 
 def may_be_offered(mandate: Mandate, now: datetime) -> bool:
@@ -204,28 +204,45 @@ def may_be_offered(mandate: Mandate, now: datetime) -> bool:
     return mandate.kind is MandateKind.ONE_CLICK and mandate.state.is_chargeable and remembered
 
 
-def _activate(connection: Connection, account: Account, stored: StoredMandate, seen: Sealed) -> News:
+def _activate(
+    connection: Connection,
+    account: Account,
+    stored: StoredMandate,
+    seen: Sealed,
+    held: Sequence[StoredMandate],
+) -> News:
+    """Begin a mandate whose method the gateway shows. ``held`` are the mandates of its payer, which are locked."""
     now, mandate, news = account.now(), stored.mandate, list[Subject]()
+    ours = {each.mandate.mandate_id for each in held}
     other = rows.holder_of_token(connection, account.name, seen.fingerprint)
+    if other is not None and other.payer_reference != mandate.payer_reference:
+        return _refuse(connection, account, mandate)
     if other is not None:  # the gateway gave a token that we have already: it goes to the newer consent
-        rows.remove_token(connection, other)
-        replaced, new = MandateState.REPLACED, mandate.mandate_id
-        news += end(connection, account, other, replaced, actor=GATEWAY, reason=_AGAIN, replaced_by=new)
+        name, replaced, new = other.mandate_id, MandateState.REPLACED, mandate.mandate_id
+        rows.remove_token(connection, name)
+        news += end(connection, account, name, replaced, actor=GATEWAY, reason=_AGAIN, replaced_by=new)
     rows.keep_token(connection, mandate.mandate_id, account.name, seen.fingerprint, seen.sealed)
     rows.show(connection, mandate.mandate_id, seen.method, now=now)
     reason = "the method was stored"
     active = rows.change(connection, mandate.mandate_id, MandateState.ACTIVE, actor=GATEWAY, reason=reason, now=now)
     if active is not None:
         news += _happened(connection, account, active, NewEvent(kind=EventKind.MANDATE_ACTIVE))
-    if mandate.replaces:
+    if mandate.replaces in ours:
         news += _replace(connection, account, mandate.replaces, mandate.mandate_id)
     return tuple(news)
 
 
+def _refuse(connection: Connection, account: Account, mandate: Mandate) -> News:
+    """End a mandate for which the gateway showed a method that another payer has stored."""
+    now, deleted = account.now(), MandateState.DELETED
+    ended = rows.change(connection, mandate.mandate_id, deleted, actor=GATEWAY, reason=_FOREIGN, now=now)
+    if ended is None:
+        return ()
+    return _happened(connection, account, ended, NewEvent(kind=EventKind.MANDATE_ENDED, detail=_FOREIGN))
+
+
 def _replace(connection: Connection, account: Account, old: str, new: str) -> News:
     """End the mandate that a new one replaces, and have its token removed at the gateway."""
-    if not rows.exists(connection, account.name, old):
-        return ()  # another account's mandate
     return end(
         connection,
         account,

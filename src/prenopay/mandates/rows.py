@@ -6,15 +6,17 @@ each change of state is also a row that says who, when and why. The token is sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, due, schema
-from prenopay.errors import NotFound
+from prenopay.books import codec, due, locks, schema
+from prenopay.books.words import known, require_known, word
+from prenopay.errors import Conflict, NotFound
 from prenopay.mandates.aging import Standing, next_step_at
 from prenopay.mandates.ceilings import Draw
 from prenopay.values.mandates import Consent, Mandate, MandateChange, MandateKind, MandateState, MethodSeen
@@ -27,7 +29,6 @@ __all__ = [
     "charged_mandate",
     "draws",
     "due_for_removal",
-    "exists",
     "find",
     "history",
     "holder_of_token",
@@ -35,11 +36,13 @@ __all__ = [
     "keep_token",
     "load",
     "lock",
-    "lock_due",
+    "lock_payer",
+    "lock_payer_of_payment",
+    "lock_to_charge",
+    "lock_tokens",
     "note_charge",
     "of_payer",
     "of_payer_with_tokens",
-    "of_payment",
     "order_reference",
     "periods_taken",
     "postpone_removal",
@@ -51,7 +54,7 @@ __all__ = [
 ]
 
 _ENDED: Final = tuple(state.value for state in MandateState if state.has_ended)
-_TAKEN: Final = (Outcome.SUCCEEDED.value, Outcome.PENDING.value, Outcome.UNKNOWN.value)
+_NOT_TAKEN: Final = (Outcome.DECLINED.value, Outcome.NOT_ATTEMPTED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,30 +103,51 @@ def load(connection: Connection, account: str, mandate_id: str) -> StoredMandate
     return _stored(row)
 
 
-def exists(connection: Connection, account: str, mandate_id: str) -> bool:
-    """Whether this account has a mandate with that id."""
-    table = schema.mandates
-    query = select(table.c.mandate_id).where(table.c.mandate_id == mandate_id, table.c.account == account)
-    return connection.execute(query).first() is not None
-
-
 def lock(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
-    """Return the mandate, and keep others from drawing on its payer until the transaction ends.
+    """Return the mandate, and keep others from changing any mandate of its payer until the transaction ends.
 
-    Every mandate of the payer is locked, so that a period is paid once, through any of them.
+    Raises ``NotFound``, and as ``_require_known`` does.
     """
     table = schema.mandates
-    payer = select(table.c.payer_reference).where(table.c.mandate_id == mandate_id).scalar_subquery()
-    query = select(table).where(table.c.account == account, table.c.payer_reference == payer)
-    held = connection.execute(query.order_by(table.c.mandate_id).with_for_update()).all()
-    row = next((row for row in held if row.mandate_id == mandate_id), None)
-    return load(connection, account, mandate_id) if row is None else _stored(row)
+    payer = select(table.c.payer_reference).where(table.c.mandate_id == mandate_id, table.c.account == account)
+    held = _lock(connection, table.c.account == account, table.c.payer_reference == payer.scalar_subquery())
+    row = next((each for each in held if each.mandate_id == mandate_id), None)
+    if row is None:
+        return load(connection, account, mandate_id)
+    _require_known(row)
+    return _stored(row)
 
 
-def of_payment(connection: Connection, payment_id: str) -> tuple[StoredMandate, ...]:
-    """Return the mandates that were proposed with a payment, and lock them."""
+def lock_to_charge(connection: Connection, account: str, mandate_id: str) -> StoredMandate:
+    """Return the mandate, and keep others from charging its payer or its card until the transaction ends.
+
+    A period is paid once through any mandate of the payer. The card schemes' ceilings count each draw on the
+    card, of any payer.
+    """
+    stored = lock(connection, account, mandate_id)
+    if stored.card_key:
+        locks.hold(connection, "card", account, stored.card_key)
+    return stored
+
+
+def lock_tokens(connection: Connection, account: str) -> None:
+    """Keep others from adding tokens that another system stored until the transaction ends."""
+    locks.hold(connection, "tokens", account)
+
+
+def lock_payer(connection: Connection, account: str, payer_reference: str) -> tuple[StoredMandate, ...]:
+    """Return a payer's mandates by id, and keep others from changing them until the transaction ends."""
     table = schema.mandates
-    return _all(connection, select(table).where(table.c.payment_id == payment_id).with_for_update())
+    held = _lock(connection, table.c.account == account, table.c.payer_reference == payer_reference)
+    return tuple(_stored(row) for row in held)
+
+
+def lock_payer_of_payment(connection: Connection, account: str, payment_id: str) -> tuple[StoredMandate, ...]:
+    """Lock as ``lock_payer`` does, for the payer of the mandates that a payment proposed. It may have none."""
+    table = schema.mandates
+    payer = select(table.c.payer_reference).where(table.c.payment_id == payment_id).limit(1)
+    held = _lock(connection, table.c.account == account, table.c.payer_reference == payer.scalar_subquery())
+    return tuple(_stored(row) for row in held)
 
 
 def of_payer(connection: Connection, account: str, payer_reference: str) -> tuple[Mandate, ...]:
@@ -167,16 +191,9 @@ def history(connection: Connection, account: str, mandate_id: str) -> tuple[Mand
     table = schema.mandate_changes
     query = select(table).where(table.c.mandate_id == mandate_id).order_by(table.c.change_id)
     return tuple(
-        MandateChange(at=row.at, state=MandateState(row.state), actor=row.actor, reason=row.reason)
+        MandateChange(at=row.at, state=word(MandateState, row.state), actor=row.actor, reason=row.reason)
         for row in connection.execute(query)
     )
-
-
-def lock_due(connection: Connection, account: str, now: datetime, *, limit: int) -> tuple[StoredMandate, ...]:
-    """Return the mandates with a step that time has made due, and lock them."""
-    table = schema.mandates
-    query = select(table).where(table.c.account == account, table.c.next_at <= now).order_by(table.c.next_at)
-    return _all(connection, query.limit(limit).with_for_update(skip_locked=True))
 
 
 def insert_mandate(connection: Connection, mandate: Mandate, *, actor: str) -> None:
@@ -219,14 +236,25 @@ def change(
 ) -> Mandate | None:
     """Change a mandate's state and return it; ``None`` if it has ended, or is in that state already.
 
-    At ``resume_at`` a suspended mandate works again.
+    At ``resume_at`` a suspended mandate works again. Raises ``IllegalTransition`` for a state that only a newer
+    prenopay knows.
     """
     table = schema.mandates
-    values: dict[str, Any] = {"state": state.value, "reason": reason, "updated_at": now, "resume_at": resume_at}
+    values: dict[str, Any] = {
+        "state": state.value,
+        "reason": reason,
+        "updated_at": now,
+        "resume_at": resume_at,
+        "claimed_until": None,
+        "tries": 0,
+    }
     if replaced_by is not None:
         values["replaced_by"] = replaced_by
-    moved = _write(connection, mandate_id, values, table.c.state.not_in([*_ENDED, state.value]))
+    may_move = [each for each in known(MandateState) if each not in {*_ENDED, state.value}]
+    moved = _write(connection, mandate_id, values, table.c.state.in_(may_move))
     if moved is None:
+        present = connection.scalars(select(table.c.state).where(table.c.mandate_id == mandate_id))
+        require_known(f"mandate {mandate_id}", *(word(MandateState, each) for each in present))
         return None
     _append_change(connection, moved.mandate, actor=actor, reason=reason, now=now)
     return moved.mandate
@@ -262,18 +290,22 @@ def token(connection: Connection, mandate_id: str) -> bytes | None:
     return None if sealed is None else bytes(sealed)
 
 
-def holder_of_token(connection: Connection, account: str, fingerprint: str) -> str | None:
+def holder_of_token(connection: Connection, account: str, fingerprint: str) -> Mandate | None:
     """Return the mandate that holds a token, if any does."""
-    table = schema.tokens
-    query = select(table.c.mandate_id).where(table.c.account == account, table.c.fingerprint == fingerprint)
-    return connection.execute(query).scalar_one_or_none()
+    table, tokens = schema.mandates, schema.tokens
+    query = select(table).join(tokens, tokens.c.mandate_id == table.c.mandate_id)
+    found = _all(connection, query.where(tokens.c.account == account, tokens.c.fingerprint == fingerprint))
+    return found[0].mandate if found else None
 
 
 def keep_token(connection: Connection, mandate_id: str, account: str, fingerprint: str, sealed: bytes) -> None:
-    """Store a mandate's sealed token."""
-    connection.execute(
-        insert(schema.tokens).values(mandate_id=mandate_id, account=account, fingerprint=fingerprint, sealed=sealed),
-    )
+    """Store a mandate's sealed token; raises ``Conflict`` if another transaction stores the same token."""
+    row = {"mandate_id": mandate_id, "account": account, "fingerprint": fingerprint, "sealed": sealed}
+    try:
+        connection.execute(insert(schema.tokens).values(**row))
+    except IntegrityError as error:
+        message = f"the token of mandate {mandate_id} is being stored elsewhere at this moment: repeat the call"
+        raise Conflict(message).about(account=account) from error
 
 
 def remove_token(connection: Connection, mandate_id: str) -> None:
@@ -363,17 +395,27 @@ def periods_taken(connection: Connection, mandate: Mandate, *, but: str) -> tupl
     query = (
         _charges(charges.c.operation_id, charges.c.mandate_id, charges.c.period, made.c.outcome)
         .where(charges.c.mandate_id.in_(of_the_payer), charges.c.operation_id != but)
-        .where(made.c.outcome.in_(_TAKEN), made.c.kind == OperationKind.CHARGE.value)
+        .where(made.c.outcome.not_in(_NOT_TAKEN), made.c.kind == OperationKind.CHARGE.value)
     )
     return tuple(
         Period(
-            operation_id=row.operation_id, mandate_id=row.mandate_id, period=row.period, outcome=Outcome(row.outcome)
+            operation_id=row.operation_id,
+            mandate_id=row.mandate_id,
+            period=row.period,
+            outcome=word(Outcome, row.outcome),
         )
         for row in connection.execute(query)
     )
 
 
 # Rows
+
+
+def _lock(connection: Connection, *conditions: Any) -> Sequence[Row[Any]]:
+    """Lock mandates in the order of their ids, so that two transactions never wait for each other."""
+    table = schema.mandates
+    query = select(table).where(*conditions).order_by(table.c.mandate_id).with_for_update()
+    return connection.execute(query).all()
 
 
 def _charges(*columns: Any) -> Select[Any]:
@@ -415,6 +457,13 @@ def _all(connection: Connection, query: Select[Any]) -> tuple[StoredMandate, ...
     return tuple(_stored(row) for row in connection.execute(query).all())
 
 
+def _require_known(row: Row[Any]) -> None:
+    """Raise ``IllegalTransition`` or ``TypeError`` for a mandate that only a newer prenopay can read whole."""
+    stored = _stored(row)
+    require_known(f"mandate {row.mandate_id}", stored.mandate.kind, stored.mandate.state)
+    codec.load_as(Consent, row.consent)
+
+
 def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
     return StoredMandate(
         mandate=Mandate(
@@ -422,9 +471,9 @@ def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
             account=row.account,
             provider=row.provider,
             payer_reference=row.payer_reference,
-            kind=MandateKind(row.kind),
-            state=MandateState(row.state),
-            consent=codec.load_as(Consent, row.consent),
+            kind=word(MandateKind, row.kind),
+            state=word(MandateState, row.state),
+            consent=codec.load_shown(Consent, row.consent),
             instrument=row.instrument,
             display=row.display,
             expires=row.expires,

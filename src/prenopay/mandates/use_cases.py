@@ -7,11 +7,13 @@ charged again, whatever happens in between. The sweep finishes a removal that wa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
+from prenopay._arguments import check_arguments, refuse_argument
 from prenopay.account import Account
 from prenopay.books import ids
 from prenopay.books.vault import Sealed, fingerprint, seal
@@ -37,11 +39,9 @@ def require_storing(account: Account) -> StoresMandates:
     return gateway
 
 
-async def age(account: Account, *, limit: int) -> int:
-    """Take the steps of mandates that are due (cards expire, suspensions end); return how many subjects have news."""
-    news = await account.transact(methods.age, account, limit=limit)
-    await account.notify(news)
-    return len(news)
+async def age(account: Account, mandate_id: str) -> None:
+    """Take the step of a mandate that is due: its card expires, or its suspension ends."""
+    await account.notify(await account.transact(methods.age, account, mandate_id))
 
 
 async def finish_removal(account: Account, mandate_id: str) -> None:
@@ -53,6 +53,7 @@ async def finish_removal(account: Account, mandate_id: str) -> None:
     await account.transact(rows.remove_token, mandate_id)
 
 
+@check_arguments(refuse_argument)
 class AsyncMandates:
     """The mandates of one account, as ``AsyncPayments.mandates`` returns them."""
 
@@ -163,13 +164,14 @@ class AsyncMandates:
         if problems:
             problems.sort(key=lambda problem: problem.line)
             return ImportReport(dry_run=dry_run, added=0, known=0, problems=tuple(problems))
-        tokens = [self._sealed(line) for line in lines]
+        named = [_Named(line.line, self._mandate_of(line), self._sealed(line)) for line in lines]
         if dry_run:
-            added = await self._account.read(_count_new, self._account, tokens)
+            new, foreign = await self._account.read(_new, self._account, named)
         else:
-            named = [(self._mandate_of(line), token) for line, token in zip(lines, tokens, strict=True)]
-            added = await self._account.transact(_add_all, self._account, named, actor)
-        return ImportReport(dry_run=dry_run, added=added, known=len(lines) - added, problems=())
+            new, foreign = await self._account.transact(_add_all, self._account, named, actor)
+        if foreign:
+            return ImportReport(dry_run=dry_run, added=0, known=0, problems=foreign)
+        return ImportReport(dry_run=dry_run, added=len(new), known=len(lines) - len(new), problems=())
 
     async def reseal(self) -> int:
         """Seal every token under the newest key; return how many tokens there are."""
@@ -238,12 +240,38 @@ def _held(connection: Connection, account: Account, mandate_id: str) -> tuple[Ma
     return mandate, rows.token(connection, mandate_id)
 
 
-def _count_new(connection: Connection, account: Account, tokens: Sequence[Sealed]) -> int:
-    return sum(rows.holder_of_token(connection, account.name, each.fingerprint) is None for each in tokens)
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """One line of a file: its number, and what it becomes in the books."""
+
+    line: int
+    mandate: Mandate
+    token: Sealed
 
 
-def _add_all(connection: Connection, account: Account, named: Sequence[tuple[Mandate, Sealed]], actor: str) -> int:
-    return sum(methods.add(connection, account, mandate, token, actor=actor) for mandate, token in named)
+def _new(
+    connection: Connection, account: Account, named: Sequence[_Named]
+) -> tuple[Sequence[_Named], tuple[ImportProblem, ...]]:
+    """Return what the books do not have yet, and the lines whose token another payer has there."""
+    held = {each.line: rows.holder_of_token(connection, account.name, each.token.fingerprint) for each in named}
+    foreign = [
+        ImportProblem(line=each.line, column="token", why=f"is stored for another payer: mandate {holder.mandate_id}")
+        for each in named
+        if (holder := held[each.line]) is not None
+        if holder.payer_reference != each.mandate.payer_reference
+    ]
+    return [each for each in named if held[each.line] is None], tuple(foreign)
+
+
+def _add_all(
+    connection: Connection, account: Account, named: Sequence[_Named], actor: str
+) -> tuple[Sequence[_Named], tuple[ImportProblem, ...]]:
+    """Add what is new, unless a line is another payer's. Two processes with one file add each line once."""
+    rows.lock_tokens(connection, account.name)
+    new, foreign = _new(connection, account, named)
+    for each in () if foreign else new:
+        methods.add(connection, account, each.mandate, each.token, actor=actor)
+    return new, foreign
 
 
 def _require(account: Account) -> StoresMandates:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -29,7 +28,7 @@ from prenopay.errors import (
     TransportError,
 )
 from prenopay.payments import observing, rows
-from prenopay.payments.amounts import part_of
+from prenopay.payments.amounts import Part, Parts, part_of
 from prenopay.payments.ending import expired_if_so
 from prenopay.payments.reading import change_request, keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
@@ -105,7 +104,7 @@ async def act(account: Account, started: Change) -> Ended:
     begun, made = started.begun, started.begun.operation.operation
     verb: Callable[[Send, ChangeRequest], Awaitable[Reply]] = getattr(account.gateway, VERBS[made.kind][1])
     request = change_request(account, started.stored, begun.operation, again=begun.maybe_sent)
-    send, read_at = account.send(begun), account.now()
+    send = account.send(begun)
     try:
         reply = await asked(account, begun, lambda reference: verb(send, replace(request, reference=reference)))
     except PrenopayError as error:
@@ -117,7 +116,7 @@ async def act(account: Account, started: Change) -> Ended:
         return Ended(operation=open_still, stored=started.stored, news=news)
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
-    return await account.transact(_conclude, account, started, reply, read_at)
+    return await account.transact(_conclude, account, started, reply)
 
 
 async def take_reserved(account: Account, stored: StoredPayment, capture: Change | None) -> tuple[StoredPayment, News]:
@@ -231,10 +230,22 @@ def _part(
         kind,
         wanted.amount,
         wanted.lines,
-        order_vat=stored.order.vat_amount,
+        order=stored.order,
+        parts=Parts(captures=_parts(made, OperationKind.CAPTURE), refunds=_parts(made, OperationKind.REFUND)),
         being_refunded=sum(refunds, Money.zero(stored.payment.amount.currency)),
         whole_only=(kind is OperationKind.CAPTURE and not limits.partial_capture)
         or (kind is OperationKind.REFUND and not limits.partial_refund),
+    )
+
+
+def _parts(made: tuple[StoredOperation, ...], kind: OperationKind) -> tuple[Part, ...]:
+    """Return the captures or refunds that happened, or may have, with their VAT."""
+    asked = [each for each in made if each.operation.kind is kind]
+    return tuple(
+        Part(amount=each.operation.amount, vat=each.vat, lines=len(codec.load(each.parameters["lines"])))
+        for each in asked
+        if each.operation.amount is not None and each.vat is not None
+        if each.is_open or each.operation.succeeded
     )
 
 
@@ -254,7 +265,7 @@ async def _with_refund(account: Account, send: Send, started: Change, reply: Rep
         return reply
 
 
-def _conclude(connection: Connection, account: Account, started: Change, reply: Reply, read_at: datetime) -> Ended:
+def _conclude(connection: Connection, account: Account, started: Change, reply: Reply) -> Ended:
     """Write down what the gateway answered: the observation first, then how the operation ended."""
     operation, made = started.begun.operation, started.begun.operation.operation
     stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
@@ -262,7 +273,10 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
     outcome, error = reply.outcome, ""
     if reply.observation is not None:
         observed = redacted(expired_if_so(reply.observation, made))
-        applied = observing.apply(connection, account, stored, observed, read_at=read_at, source=made.kind.value)
+        asked_version = started.stored.version
+        applied = observing.apply(
+            connection, account, stored, observed, asked_version=asked_version, source=made.kind.value
+        )
         stored, news = applied.stored, applied.news
         outcome, error = (Outcome.UNKNOWN, applied.foreign) if applied.foreign else (outcome, error)
     if outcome is Outcome.UNKNOWN and reply.decline is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -63,7 +62,7 @@ async def charge(account: Account, mandate_id: str, order: Order, *, operation_i
 async def send(account: Account, written: Charge) -> Operation:
     """Ask the gateway for a charge, take what was reserved, notify the host, and return how it ended."""
     gateway, begun, made = _require(account), written.begun, written.begun.operation.operation
-    read_at = account.now()
+    sent_at = account.now()
     request = ChargeRequest(
         order=written.order,
         payment_id=made.subject.id,
@@ -83,9 +82,10 @@ async def send(account: Account, written: Charge) -> Operation:
             raise
         _log.warning("charge %s: outcome unknown: %s", made.operation_id, error)
         return (await account.read(operations.load, account.name, made.operation_id)).operation
-    if answer.outcome is Outcome.NOT_ATTEMPTED and read_at - begun.operation.first_sent_at < FIRST_TRY_HAS_ENDED:
+    if answer.outcome is Outcome.NOT_ATTEMPTED and sent_at - begun.operation.first_sent_at < FIRST_TRY_HAS_ENDED:
         return made  # a charge that the gateway does not have may still be on its way
-    ended, stored, capture, news = await account.transact(_conclude, account, begun.operation, answer, read_at)
+    asked_version = written.stored.version
+    ended, stored, capture, news = await account.transact(_conclude, account, begun.operation, answer, asked_version)
     await finish(account, stored, capture, news)
     return ended.operation
 
@@ -96,12 +96,12 @@ async def settle_by_hand(
     """Write down what a person found out: the gateway's payment, or that there is none."""
     found = await account.read(operations.load, account.name, operation_id)
     operations.require_settleable(found, now=account.now(), has_proof=provider_reference is not None)
-    observed, read_at = None, account.now()
+    observed, asked_version = None, (await account.read(rows.load, account.name, found.operation.subject.id)).version
     if provider_reference is not None:
         observed = await _proof(account, found.operation, provider_reference)
-    answer = Charged(outcome=_outcome_of(observed), observation=observed)
+    answer = Charged(outcome=_outcome_of(found.operation.kind, observed), observation=observed)
     ended, stored, capture, news = await account.transact(
-        _conclude_by_hand, account, found, answer, read_at=read_at, person=person, reason=reason
+        _conclude_by_hand, account, found, answer, asked_version=asked_version, person=person, reason=reason
     )
     await finish(account, stored, capture, news)
     return ended.operation
@@ -135,7 +135,7 @@ def _begin(
     digest = codec.digest(intent.kind, order, *sorted(parameters.items()))
     repeated = operations.repeated(connection, intent, digest)
     held = None if repeated is None else rows.lock(connection, account.name, repeated.operation.subject.id)
-    mandate = mandates.lock(connection, account.name, mandate_id)
+    mandate = mandates.lock_to_charge(connection, account.name, mandate_id)
     if repeated is not None:
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
     if repeated is None or repeated.begins_again(intent.now):
@@ -155,7 +155,7 @@ def _begin(
 
 
 def _conclude(
-    connection: Connection, account: Account, operation: StoredOperation, answer: Charged, read_at: datetime
+    connection: Connection, account: Account, operation: StoredOperation, answer: Charged, asked_version: int
 ) -> tuple[StoredOperation, StoredPayment, Change | None, News]:
     """Write down what the gateway answered, and the capture of what it reserved."""
     made = operation.operation
@@ -164,7 +164,9 @@ def _conclude(
     if answer.observation is not None:
         observed = redacted(replace(answer.observation, decline=answer.observation.decline or answer.decline))
         stored = opening.name(connection, stored, Created(observation=observed))
-        applied = observing.apply(connection, account, stored, observed, read_at=read_at, source=made.kind.value)
+        applied = observing.apply(
+            connection, account, stored, observed, asked_version=asked_version, source=made.kind.value
+        )
         stored, news = applied.stored, applied.news
         if applied.foreign:
             answer = Charged(outcome=Outcome.UNKNOWN)
@@ -190,7 +192,7 @@ def _conclude_by_hand(
     operation: StoredOperation,
     answer: Charged,
     *,
-    read_at: datetime,
+    asked_version: int,
     person: str,
     reason: str,
 ) -> tuple[StoredOperation, StoredPayment, Change | None, News]:
@@ -200,7 +202,7 @@ def _conclude_by_hand(
     operations.decide_by_hand(
         connection, operation.operation, answer.outcome, person=person, reason=reason, now=account.now()
     )
-    return _conclude(connection, account, operation, answer, read_at)
+    return _conclude(connection, account, operation, answer, asked_version)
 
 
 async def _proof(account: Account, made: Operation, provider_reference: str) -> Observation:
@@ -219,9 +221,9 @@ def _require(account: Account) -> ChargesMandates:
     return account.require(ChargesMandates, "charge", otherwise="the provider charges no stored methods")  # type: ignore[type-abstract]  # a verb is asked for by its protocol
 
 
-def _outcome_of(observed: Observation | None) -> Outcome:
+def _outcome_of(kind: OperationKind, observed: Observation | None) -> Outcome:
     if observed is None:
         return Outcome.NOT_ATTEMPTED
-    if observed.state in _ENDED_WELL:
+    if kind is OperationKind.CREATE or observed.state in _ENDED_WELL:
         return Outcome.SUCCEEDED
     return Outcome.DECLINED if observed.state is PaymentState.DECLINED else Outcome.PENDING

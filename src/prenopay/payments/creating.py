@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace as with_
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -12,12 +12,11 @@ from prenopay._redaction import Secret
 from prenopay.account import Account, asked, redacted
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import Begun, StoredOperation
-from prenopay.errors import Conflict, ForeignAnswer, OutcomeUnknown, PrenopayError
+from prenopay.errors import Conflict, ForeignAnswer, InvalidOrder, OutcomeUnknown, PrenopayError
 from prenopay.mandates import drawing, methods, rows as mandates
 from prenopay.mandates.use_cases import require_storing
-from prenopay.payments import changing, observing, rows
+from prenopay.payments import changing, looking, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
-from prenopay.payments.looking import observe
 from prenopay.payments.opening import begin, name, unanswered
 from prenopay.payments.pages import strange_page
 from prenopay.payments.rows import StoredPayment
@@ -64,9 +63,10 @@ async def make(account: Account, making: Making) -> Payment:
     """Make a written-down payment at the gateway. If it ended meanwhile, close its page before anybody sees it."""
     stored, begun, order = making.stored, making.begun, making.order
     callback_url, offered = account.callback_url(stored.subject), _opened(account, making.offered)
-    send, read_at = account.send(begun), account.now()
+    send, asked_under = account.send(begun), list[str]()
 
     async def ask(reference: str) -> Created:
+        asked_under.append(reference)
         request = CreateRequest(
             order=order,
             payment_id=stored.payment.payment_id,
@@ -83,7 +83,8 @@ async def make(account: Account, making: Making) -> Payment:
     except PrenopayError as error:
         await account.notify(await account.transact(unanswered, account, begun, error))
         raise
-    applied = await account.transact(_conclude, account, making, created, read_at)
+    seen_before = "" if begun.maybe_sent else ", ".join(asked_under[:-1])
+    applied = await account.transact(_conclude, account, making, created, seen_before)
     payment = applied.stored.payment
     await account.notify(applied.news)
     if applied.foreign:
@@ -93,7 +94,11 @@ async def make(account: Account, making: Making) -> Payment:
 
 async def replace(account: Account, payment_id: str, order: Order, operation_id: str) -> Payment:
     """Close an open payment's page, then make a new one."""
-    old = await _get(account, payment_id)
+    stored = await account.read(rows.load, account.name, payment_id)
+    old, payer = stored.payment, "" if order.payer is None else order.payer.reference
+    if payer and stored.payer_reference and payer != stored.payer_reference:
+        message = f"payer.reference: payment {payment_id} is another payer's, so this order does not replace it"
+        raise InvalidOrder(message, field="payer.reference").about(account=account.name, payment_id=payment_id)
     if old.is_open:
         await changing.change(account, OperationKind.CANCEL, payment_id, replacing_operation_id(payment_id))
         old = await _get(account, payment_id)
@@ -105,7 +110,8 @@ async def replace(account: Account, payment_id: str, order: Order, operation_id:
 
 async def expire(account: Account, payment_id: str) -> Payment:
     """Look at the payment, close its page so that nobody can pay any more, and end the payment here."""
-    payment = await observe(account, payment_id, source="expiry")
+    seen = await account.read(looking.view, account, payment_id)
+    payment = await looking.look(account, seen, source="expiry")
     if leaves_page(payment) or (payment.is_open and payment.provider_reference is not None):
         payment = await _close(account, payment)
     ended = await account.transact(_expire, account, payment)
@@ -130,7 +136,7 @@ def _begin(
     digest = codec.digest(intent.kind, order)
     repeated = operations.repeated(connection, intent, digest)
     if repeated is None or repeated.begins_again(intent.now):
-        _check_offer(connection, account, order)
+        drawing.check_named(connection, account.name, order, intent.now)
     if repeated is not None:
         stored = rows.lock(connection, account.name, repeated.operation.subject.id)
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
@@ -143,11 +149,6 @@ def _begin(
     return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
 
 
-def _check_offer(connection: Connection, account: Account, order: Order) -> None:
-    if order.pay_with:
-        drawing.check_offer(mandates.load(connection, account.name, order.pay_with).mandate, order, account.now())
-
-
 def _offered(connection: Connection, order: Order) -> bytes | None:
     return mandates.token(connection, order.pay_with) if order.pay_with else None
 
@@ -157,26 +158,37 @@ def _opened(account: Account, sealed: bytes | None) -> Secret | None:
 
 
 def _conclude(
-    connection: Connection, account: Account, making: Making, created: Created, read_at: datetime
+    connection: Connection, account: Account, making: Making, created: Created, seen_before: str
 ) -> observing.Applied:
-    """Write down what the gateway made of the order. A page that is not the gateway's is left out, and flagged."""
+    """Write down what the gateway made of the order. A page that is not the gateway's is left out, and flagged.
+
+    ``seen_before`` is our first reference, if the gateway had it although these books have never sent it.
+    """
     stored = rows.lock(connection, account.name, making.stored.payment.payment_id)
-    if strange := strange_page(account.gateway, created):
+    strange = strange_page(account.gateway, created)
+    if strange:
         created = Created(observation=created.observation)
     stored = name(connection, stored, created)
-    observed = redacted(created.observation)
-    applied = observing.apply(connection, account, stored, observed, read_at=read_at, source="create")
+    observed, asked_version = redacted(created.observation), making.stored.version
+    applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="create")
+    outcome = Outcome.UNKNOWN if applied.foreign else Outcome.SUCCEEDED
+    settled = operations.settle(
+        connection, making.begun.operation, outcome, now=account.now(), error=applied.foreign
+    )
+    news = applied.news
     if applied.foreign:
-        unknown = operations.settle(
-            connection, making.begun.operation, Outcome.UNKNOWN, now=account.now(), error=applied.foreign
-        )
-        observing.note_unanswered(connection, stored, unknown.operation.outcome)
-        return applied
-    operations.settle(connection, making.begun.operation, Outcome.SUCCEEDED, now=account.now())
+        observing.note_unanswered(connection, stored, settled.operation.outcome)
     if strange:
-        news = observing.flag(connection, account, applied.stored, FlagKind.MISMATCH, strange)
-        return with_(applied, stored=rows.load(connection, account.name, stored.payment.payment_id), news=news)
-    return applied
+        news += observing.flag(connection, account, applied.stored, FlagKind.MISMATCH, strange)
+    if seen_before:
+        detail = (
+            f"the gateway had an order under {seen_before}, which these books have never sent (a restored copy?): look "
+            "for that order there, it may be paid"
+        )
+        news += observing.flag(connection, account, applied.stored, FlagKind.REFERENCE_SEEN, detail)
+    if news == applied.news:
+        return applied
+    return with_(applied, stored=rows.load(connection, account.name, stored.payment.payment_id), news=news)
 
 
 def _expire(connection: Connection, account: Account, seen: Payment) -> observing.Applied | None:

@@ -6,7 +6,7 @@ If the order says so, reserved money is taken in the same step.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -21,11 +21,14 @@ from prenopay.payments.changing import Change, begin_capture, take_reserved
 from prenopay.payments.reading import keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Observation
-from prenopay.values.payments import FlagKind, OperationKind, Outcome, Payment
+from prenopay.values.payments import FlagKind, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.subjects import Subject
 
 __all__ = ["View", "finish", "flag_oddities", "look", "observe", "view"]
 
-_MAKE_PAYMENTS = frozenset({OperationKind.CREATE, OperationKind.CHARGE})
+_MAKE_PAYMENTS: Final = frozenset({OperationKind.CREATE, OperationKind.CHARGE})
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""How long to wait, in seconds, between two glances at money that someone else takes: six seconds in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,24 +42,55 @@ class View:
 
 
 def view(connection: Connection, account: Account, payment_id: str) -> View:
-    """Return what a look at a payment needs; raises ``NotFound``."""
+    """Return what a look at a payment needs; raises ``NotFound``.
+
+    The operations are read first. A commit between the two reads may then show an answer twice, and never hides one.
+    """
+    made = operations.of_subject(connection, Subject.payment(payment_id))
     stored = rows.load(connection, account.name, payment_id)
-    made = operations.of_subject(connection, stored.subject)
     open_refunds = tuple(each for each in made if each.operation.kind is OperationKind.REFUND and each.is_open)
     refunds = open_refunds if keeps_apart(account, OperationKind.REFUND) else ()
     return View(stored=stored, refunds=refunds, unanswered=_unanswered(made))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """The payment after a look, the capture that follows, and the subjects that have news.
+
+    ``taken_elsewhere``: the money is reserved, and another caller takes it at this moment.
+    """
+
+    stored: StoredPayment
+    capture: Change | None
+    news: News
+    taken_elsewhere: bool
+
+
 async def observe(account: Account, payment_id: str, *, source: str) -> Payment:
-    """Ask the gateway, write down its answer, notify the host, and return the payment."""
-    return await look(account, await account.read(view, account, payment_id), source=source)
+    """Ask the gateway, write down its answer, notify the host, and return the payment.
+
+    The browser's return, the callback and the sweep come at the same moment, and one of them takes the money. The
+    others wait here, for a bounded moment, and return what came of it.
+    """
+    payment, taken_elsewhere = await _look(account, await account.read(view, account, payment_id), source=source)
+    return await _wait(account, payment) if taken_elsewhere else payment
 
 
 async def look(account: Account, seen: View, *, source: str, callbacks: tuple[Callback, ...] = ()) -> Payment:
-    """Read the payment at the gateway and write down what it says; that answers ``callbacks``."""
-    began, payment = account.now(), seen.stored.payment
+    """Read the payment at the gateway and write down what it says; that answers ``callbacks``.
+
+    Unlike ``observe`` it waits for nobody who takes the money at this moment.
+    """
+    payment, _taken_elsewhere = await _look(account, seen, source=source, callbacks=callbacks)
+    return payment
+
+
+async def _look(
+    account: Account, seen: View, *, source: str, callbacks: tuple[Callback, ...] = ()
+) -> tuple[Payment, bool]:
+    payment = seen.stored.payment
     if payment.provider_reference is None:
-        return payment
+        return payment, False
     try:
         observed = redacted(await read_payment(account, account.send(), seen.stored, seen.refunds))
     except PrenopayError as error:
@@ -64,10 +98,19 @@ async def look(account: Account, seen: View, *, source: str, callbacks: tuple[Ca
             await account.notify(await account.transact(_flag_foreign, account, payment.payment_id, error))
         error.about(account=account.name, provider=account.gateway.name, payment_id=payment.payment_id)
         raise
-    applied, capture, news = await account.transact(
-        _write, account, seen.stored, observed, began=began, source=source, callbacks=callbacks
-    )
-    return await finish(account, applied, capture, news)
+    written = await account.transact(_write, account, seen.stored, observed, source=source, callbacks=callbacks)
+    payment = await finish(account, written.stored, written.capture, written.news)
+    return payment, written.taken_elsewhere
+
+
+async def _wait(account: Account, payment: Payment) -> Payment:
+    """Return the payment once nobody takes its money any more, or when the moment is over."""
+    for pause in _PAUSES:
+        await account.ports.clock.sleep(pause)
+        payment, is_taken = await account.read(_glance, account, payment.payment_id)
+        if not is_taken:
+            break
+    return payment
 
 
 async def finish(account: Account, stored: StoredPayment, capture: Change | None, news: News) -> Payment:
@@ -84,16 +127,20 @@ def flag_oddities(
     made: tuple[StoredOperation, ...],
     callbacks: tuple[Callback, ...],
 ) -> News:
-    """Mark a payment whose callback names another payment, or cannot be read."""
+    """Mark a payment whose callback names another payment, or cannot be read.
+
+    A payment that was made under a second reference has an order at the gateway that was abandoned with the first.
+    Nobody has that order's page, and nobody here knows its name: the gateway may still call it by that name.
+    """
     news: News = ()
-    ours = {stored.payment.provider_reference}
+    makes = [each.operation for each in made if each.operation.kind in _MAKE_PAYMENTS]
+    ours = {stored.payment.provider_reference, *(each.reference for each in makes)}
+    has_abandoned = any(each.attempts > 1 for each in makes)
     for callback in callbacks:
         foreign = [name for name in callback.names if name not in ours]
         if callback.note:
             news += observing.flag(connection, account, stored, FlagKind.MALFORMED_CALLBACK, callback.note)
-        elif foreign and not set(foreign) <= operations.earlier_references(
-            connection, account.gateway.limits.reference, account.gateway.merchant, made
-        ):
+        elif foreign and not has_abandoned:
             detail = f"a callback names {scrub(foreign[0])!r}, this payment is {stored.payment.provider_reference}"
             news += observing.flag(connection, account, stored, FlagKind.FOREIGN_CALLBACK, detail)
     return news
@@ -110,17 +157,32 @@ def _write(
     seen: StoredPayment,
     observed: Observation,
     *,
-    began: datetime,
     source: str,
     callbacks: tuple[Callback, ...],
-) -> tuple[StoredPayment, Change | None, News]:
+) -> _Written:
     stored = rows.lock(connection, account.name, seen.payment.payment_id)
-    applied = observing.apply(connection, account, stored, observed, read_at=began, source=source)
-    news = applied.news
+    applied = observing.apply(connection, account, stored, observed, asked_version=seen.version, source=source)
+    stored, news = applied.stored, applied.news
     if callbacks:
-        news += flag_oddities(connection, account, applied.stored, applied.operations, callbacks)
-        inbox.done(connection, account.name, stored.subject, received_until=began, now=account.now())
-    return applied.stored, begin_capture(connection, account, applied.stored), news
+        news += flag_oddities(connection, account, stored, applied.operations, callbacks)
+        inbox.done(connection, callbacks, now=account.now())
+    capture = begin_capture(connection, account, stored)
+    taken_elsewhere = capture is None and _is_taken(account, stored, applied.operations)
+    return _Written(stored=stored, capture=capture, news=news, taken_elsewhere=taken_elsewhere)
+
+
+def _glance(connection: Connection, account: Account, payment_id: str) -> tuple[Payment, bool]:
+    made = operations.of_subject(connection, Subject.payment(payment_id))  # first, as in ``view``
+    stored = rows.load(connection, account.name, payment_id)
+    return stored.payment, _is_taken(account, stored, made)
+
+
+def _is_taken(account: Account, stored: StoredPayment, made: tuple[StoredOperation, ...]) -> bool:
+    """Whether money is reserved and someone takes it at this moment."""
+    captures = (each for each in made if each.operation.kind is OperationKind.CAPTURE)
+    return stored.payment.state is PaymentState.AUTHORIZED and any(
+        each.operation.outcome is Outcome.UNKNOWN and each.in_flight(account.now()) for each in captures
+    )
 
 
 def _unanswered(made: tuple[StoredOperation, ...]) -> str | None:

@@ -110,13 +110,13 @@ def apply(
     stored: StoredPayment,
     observed: Observation,
     *,
-    read_at: datetime,
+    asked_version: int,
     source: str,
 ) -> Applied:
     """Write ``observed`` (redacted) into the books of a locked payment.
 
-    ``read_at`` is when the gateway was asked. An older reading never overrules a newer one about what can be done
-    next.
+    ``asked_version`` is the payment's version when the gateway was asked. An older reading never overrules a newer one
+    about what can be done next. Versions say which is older, because the clocks of two hosts do not.
     """
     changes = _Changes(connection, account, stored, observed, account.now())
     made = operations.of_subject(connection, stored.subject)
@@ -134,10 +134,9 @@ def apply(
         _note_attempts(changes)
         _settle_operations(changes, unsettled)
         _raise_flags(changes, totals)
-        last_read = stored.observed_at or read_at
-        if overrules(before, totals, observed, asked_last=read_at >= last_read):
+        if overrules(before, totals, observed, asked_last=asked_version >= stored.asked_version):
             changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
-            changes.values["observed_at"] = max(read_at, last_read)
+            changes.values["asked_version"] = max(asked_version, stored.asked_version)
     if observed.instrument is not None:
         changes.values["instrument"] = observed.instrument
     written = _written(changes, next_at=_next_look(account, stored, observed.state, changes.now))
@@ -155,15 +154,15 @@ def end(
     """End a locked payment that nobody paid. A payment that has money, or has ended, does not change."""
     if not stored.payment.is_open:
         return Applied(stored=stored)
-    now = account.now()
+    now, payment_id = account.now(), stored.payment.payment_id
     values: dict[str, Any] = {"state": state.value, "next_at": None, "allowed_actions": [], "updated_at": now}
     if why is not None:
         values["decline"] = codec.dump(why)
     ended = rows.write(connection, stored, (), values)
     event = NewEvent(kind=_EVENT_OF_END[state], decline=why)
-    return Applied(
-        stored=ended, news=account.append_events(connection, stored.subject, [event], facts=rows.facts(ended))
-    )
+    news = account.append_events(connection, stored.subject, [event], facts=rows.facts(ended))
+    unborn = methods.note_seen(connection, account, payment_id, (), is_over=True, has_money=False)
+    return Applied(stored=ended, news=news + unborn)
 
 
 def note_unanswered(connection: Connection, stored: StoredPayment, outcome: Outcome) -> None:

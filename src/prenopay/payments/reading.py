@@ -10,6 +10,7 @@ from prenopay.account import Account
 from prenopay.books import codec
 from prenopay.books.operations import StoredOperation
 from prenopay.errors import ForeignAnswer
+from prenopay.payments.amounts import fitted
 from prenopay.payments.ending import closes_page_only
 from prenopay.payments.rows import StoredPayment
 from prenopay.ports import Send
@@ -40,7 +41,7 @@ def change_request(
         reference=made.reference,
         amount=made.amount,
         vat=operation.vat,
-        lines=lines,
+        lines=fitted(lines, operation.vat),
         description=operation.parameters["description"] or payment.description,
         callback_url=account.callback_url(stored.subject),
         again=again,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import Connection
 
 from prenopay.account import Account, News
@@ -27,25 +25,30 @@ async def resolve(account: Account, operation_id: str) -> Operation:
 async def look(account: Account, subject: Subject) -> None:
     """Look at a payment that a callback to the account's own address names."""
     seen = await account.read(looking.view, account, subject.id)
-    if seen.unanswered is not None:
-        await _answer_create(account, seen.unanswered)
-    else:
-        await looking.look(account, seen, source="callback")
+    await looking.look(account, await _answered(account, seen), source="callback")
 
 
 async def hear(account: Account, subject: Subject) -> None:
     """Look at the payment that callbacks are about, and answer them with what was found."""
-    began = account.now()
-    callbacks, seen = await account.read(_waiting, account, subject, began)
+    callbacks, seen = await account.read(_waiting, account, subject)
     if not callbacks:
         return
-    if seen.unanswered is None and seen.stored.payment.provider_reference is not None:
+    seen = await _answered(account, seen)
+    if seen.stored.payment.provider_reference is not None:
         await looking.look(account, seen, source="callback", callbacks=callbacks)
-        return
-    if seen.unanswered is not None:
-        await _answer_create(account, seen.unanswered)  # until then nobody knows the gateway's name for the payment
-    news = await account.transact(_answer, account, subject, callbacks, began)
-    await account.notify(news)
+    else:
+        await account.notify(await account.transact(_answer, account, subject, callbacks))
+
+
+async def _answered(account: Account, seen: View) -> View:
+    """Return what a look needs, once the gateway's name for the payment is known or there is none.
+
+    A callback may come before the answer that it is about. Then that answer comes first, and the look after it.
+    """
+    if seen.unanswered is None:
+        return seen
+    await _answer_create(account, seen.unanswered)
+    return await account.read(looking.view, account, seen.stored.payment.payment_id)
 
 
 async def _answer_create(account: Account, operation_id: str) -> None:
@@ -70,13 +73,13 @@ async def _settle(account: Account, claimed: StoredOperation) -> None:
     made = claimed.operation
     payment_id = made.subject.id
     if made.outcome is Outcome.PENDING:
-        await looking.observe(account, payment_id, source="resolve")
+        await _observe(account, payment_id)
     elif made.kind is OperationKind.CHARGE:
         await charging.send(account, await account.read(charging.charged, account, claimed))
     elif made.kind is OperationKind.CREATE:
         await creating.make(account, await account.read(creating.making, account, claimed))
     else:
-        await looking.observe(account, payment_id, source="resolve")  # the observation may settle it
+        await _observe(account, payment_id)  # the observation may settle it
         present = await account.read(operations.load, account.name, made.operation_id)
         if present.operation.outcome is Outcome.UNKNOWN:
             started = await account.read(changing.changed, account, present)
@@ -93,19 +96,19 @@ def _claim(connection: Connection, account: Account, operation_id: str) -> Store
     return operations.claim(connection, account.name, operation_id, now, now + account.claimed_for)
 
 
-def _waiting(
-    connection: Connection, account: Account, subject: Subject, now: datetime
-) -> tuple[tuple[Callback, ...], View]:
-    callbacks = inbox.of_subject(connection, account.name, subject, now)
+async def _observe(account: Account, payment_id: str) -> None:
+    await looking.look(account, await account.read(looking.view, account, payment_id), source="resolve")
+
+
+def _waiting(connection: Connection, account: Account, subject: Subject) -> tuple[tuple[Callback, ...], View]:
+    callbacks = inbox.of_subject(connection, account.name, subject)
     return callbacks, looking.view(connection, account, subject.id)
 
 
-def _answer(
-    connection: Connection, account: Account, subject: Subject, callbacks: tuple[Callback, ...], began: datetime
-) -> News:
-    """Mark callbacks as answered whose payment could only be looked at by resolving the operation that makes it."""
+def _answer(connection: Connection, account: Account, subject: Subject, callbacks: tuple[Callback, ...]) -> News:
+    """Answer callbacks about a payment that the gateway certainly does not have under any name that is known here."""
     stored = rows.lock(connection, account.name, subject.id)
     made = operations.of_subject(connection, subject)
     news = looking.flag_oddities(connection, account, stored, made, callbacks)
-    inbox.done(connection, account.name, subject, received_until=began, now=account.now())
+    inbox.done(connection, callbacks, now=account.now())
     return news

@@ -12,12 +12,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, inbox, operations, schema
+from prenopay.books import codec, inbox, locks, operations, schema
+from prenopay.books.words import require_known, word
 from prenopay.errors import IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
 from prenopay.provider.values import Attempt, Created, TransactionKind
 from prenopay.values.money import Money
-from prenopay.values.orders import CaptureMode, Order
+from prenopay.values.orders import CaptureMode, Order, Payer
 from prenopay.values.payments import (
     Action,
     AppSwitch,
@@ -70,7 +71,8 @@ class StoredPayment:
     payment: Payment
     capture_mode: CaptureMode
     version: int
-    observed_at: datetime | None
+    asked_version: int
+    """The version that the payment had when the gateway was asked for what the books have."""
     stored_order: Mapping[str, Any] = field(repr=False)
     """The order as it is stored, with the personal data unless it was erased."""
 
@@ -78,6 +80,12 @@ class StoredPayment:
     def subject(self) -> Subject:
         """The payment as a subject."""
         return Subject.payment(self.payment.payment_id)
+
+    @property
+    def payer_reference(self) -> str:
+        """The host's name for the payer, if the order has one and the payer was not erased."""
+        payer = self.stored_order.get("payer")
+        return "" if payer is None else codec.load_as(Payer, payer).reference
 
     @property
     def order(self) -> Order:
@@ -94,8 +102,13 @@ def load(connection: Connection, account: str, payment_id: str) -> StoredPayment
 
 
 def lock(connection: Connection, account: str, payment_id: str) -> StoredPayment:
-    """Return the payment, and keep others from changing it until the transaction ends."""
-    return _load(connection, account, payment_id, _payments().with_for_update(of=schema.payments))
+    """Return the payment, and keep others from changing it until the transaction ends.
+
+    Raises ``IllegalTransition`` if a newer prenopay wrote its state in a word that this version does not know.
+    """
+    stored = _load(connection, account, payment_id, _payments().with_for_update(of=schema.payments))
+    require_known(f"payment {payment_id}", stored.payment.state, stored.capture_mode)
+    return stored
 
 
 def find(
@@ -125,11 +138,13 @@ def find(
     return tuple(_stored(row, flags.get(row.payment_id, ())).payment for row in rows)
 
 
-def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> tuple[Subject, ...]:
-    """Return the payments that the gateway calls by one of ``names``."""
+def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> dict[str, Subject]:
+    """Return the payments that the gateway calls by one of ``names``, by name."""
     table = schema.payments
-    query = select(table.c.payment_id).where(table.c.account == account, table.c.provider_reference.in_(names))
-    return tuple(Subject.payment(payment_id) for payment_id in connection.scalars(query))
+    query = select(table.c.provider_reference, table.c.payment_id).where(
+        table.c.account == account, table.c.provider_reference.in_(names)
+    )
+    return {row.provider_reference: Subject.payment(row.payment_id) for row in connection.execute(query)}
 
 
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:
@@ -146,10 +161,15 @@ def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...
 
 
 def other_paid(connection: Connection, payment: Payment) -> str | None:
-    """Return another payment of the same order that holds money, if any."""
+    """Return another payment of the same order that holds money, if any.
+
+    Others who ask this about the same order wait until the transaction ends. So of two payments that are paid at
+    the same moment, the later one finds the earlier.
+    """
     table = schema.payments
     if not payment.order_reference:
         return None
+    locks.hold(connection, "order", payment.account, payment.order_reference)
     query = select(table.c.payment_id).where(
         table.c.account == payment.account,
         table.c.order_reference == payment.order_reference,
@@ -173,7 +193,7 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
         column = table.c.subject_id if "subject_id" in table.c else table.c.payment_id
         return _rows(connection, table, column, payment_id)
 
-    for each in operations.of_subject(connection, stored.subject):
+    for each in operations.history(connection, stored.subject):
         made = each.operation
         add(made.created_at, f"operation.{made.kind}", f"asked: {made.operation_id}", made.amount)
         if made.settled_at is not None or made.outcome is not Outcome.UNKNOWN:
@@ -183,7 +203,7 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
         name = " · ".join(filter(None, [row.number and f"no. {row.number}", row.reference]))
         add(row.at, f"movement.{row.kind}", name, Money(row.amount, currency))
     for row in rows(schema.attempts):
-        decline = codec.load_as(Decline, row.decline)
+        decline = codec.load_shown(Decline, row.decline)
         add(row.at, "attempt.declined", f"{row.instrument or 'unknown'}: {decline.code.value}")
     for row in rows(schema.decisions):
         add(row.at, "decision", f"{row.outcome} by {row.person}: {row.reason}")
@@ -392,7 +412,7 @@ def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
 
 def erase_payer(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
     """Erase what is known about the payer of one payment, and the bodies of its callbacks."""
-    stored = load(connection, account, payment_id)
+    stored = lock(connection, account, payment_id)
     connection.execute(
         update(schema.payers).where(schema.payers.c.payment_id == payment_id).values(data=None, erased_at=now),
     )
@@ -437,7 +457,7 @@ def _flags(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, t
     table = schema.flags
     found: dict[str, tuple[Flag, ...]] = {}
     for row in connection.execute(select(table).where(table.c.payment_id.in_(payment_ids)).order_by(table.c.flag_id)):
-        flag = Flag(kind=FlagKind(row.kind), detail=row.detail, raised_at=row.raised_at)
+        flag = Flag(kind=word(FlagKind, row.kind), detail=row.detail, raised_at=row.raised_at)
         found[row.payment_id] = (*found.get(row.payment_id, ()), flag)
     return found
 
@@ -453,7 +473,7 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
             provider=row.provider,
             order_reference=row.order_reference,
             provider_reference=row.provider_reference,
-            state=PaymentState(row.state),
+            state=word(PaymentState, row.state),
             amount=money(row.amount),
             due=money(row.due),
             authorized=money(row.authorized),
@@ -462,18 +482,20 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
             cancelled=money(row.cancelled),
             description=row.description,
             instrument=row.instrument,
-            allowed_actions=frozenset() if row.quarantined else frozenset(Action(name) for name in row.allowed_actions),
+            allowed_actions=frozenset()
+            if row.quarantined
+            else frozenset(word(Action, name) for name in row.allowed_actions),
             flags=flags,
             quarantined=row.quarantined,
-            decline=None if row.decline is None else codec.load_as(Decline, row.decline),
+            decline=None if row.decline is None else codec.load_shown(Decline, row.decline),
             created_at=row.created_at,
             updated_at=row.updated_at,
             expires_at=row.expires_at,
             **_page(row),
         ),
-        capture_mode=CaptureMode(row.capture_mode),
+        capture_mode=word(CaptureMode, row.capture_mode),
         version=row.version,
-        observed_at=row.observed_at,
+        asked_version=row.asked_version,
         stored_order={**row.order, **(personal or {})},
     )
 
@@ -485,8 +507,8 @@ def _page(row: Row[Any]) -> dict[str, Any]:
     view, switch = row.seamless_view, row.app_switch
     return {
         "redirect_url": row.redirect_url,
-        "seamless_view": None if view is None else codec.load_as(SeamlessView, view),
-        "app_switch": None if switch is None else codec.load_as(AppSwitch, switch),
+        "seamless_view": None if view is None else codec.load_shown(SeamlessView, view),
+        "app_switch": None if switch is None else codec.load_shown(AppSwitch, switch),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from prenopay._arguments import check_arguments, refuse_argument
 from prenopay.account import Account
 from prenopay.books import operations
 from prenopay.errors import Conflict, InvalidOrder
@@ -36,6 +37,7 @@ __all__ = ["AsyncPayments"]
 ProviderT_co = TypeVar("ProviderT_co", covariant=True)
 
 
+@check_arguments(refuse_argument)
 class AsyncPayments(Generic[ProviderT_co]):
     """One account: one publisher's agreement with one gateway. ``AsyncAccounts.add`` makes it.
 
@@ -63,7 +65,8 @@ class AsyncPayments(Generic[ProviderT_co]):
         The same id with the same order returns the same payment. Raises ``InvalidOrder`` for an order that cannot
         be expressed (nothing is written), ``IdReused`` for another order under the same id, ``Rejected`` and
         ``Unauthenticated`` if the gateway refuses. Raises ``OutcomeUnknown`` if no answer came: call again with
-        the same id, at once or later.
+        the same id, at once or later. Raises ``MandateUnusable`` or ``NotFound`` for a mandate that the order names
+        (``pay_with``, ``store.replaces``) and that is another payer's, another account's or no longer there.
         """
         return await creating.create(self._account, order, operation_id)
 
@@ -77,7 +80,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         """Close an open payment's page and make a payment with a new page, such as a new link for a new amount.
 
         The old page is closed first, so that the payer cannot pay both. Raises ``Conflict`` if the old payment was
-        paid or cannot be closed now, and the errors of ``create``.
+        paid or cannot be closed now, ``InvalidOrder`` if it is another payer's, and the errors of ``create``.
         """
         return await creating.replace(self._account, payment_id, order, operation_id)
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
 from prenopay.books import codec, schema
+from prenopay.books.words import word
 from prenopay.errors import NotFound
 from prenopay.values.money import Money
 from prenopay.values.payments import Decline, Outcome, Payout
@@ -101,8 +102,8 @@ def _stored(row: Row[Any]) -> StoredPayout:
         account=row.account,
         amount=Money(row.amount, row.currency),
         description=row.description,
-        outcome=Outcome(row.outcome),
-        decline=None if row.decline is None else codec.load_as(Decline, row.decline),
+        outcome=word(Outcome, row.outcome),
+        decline=None if row.decline is None else codec.load_shown(Decline, row.decline),
         reference=row.reference,
         created_at=row.created_at,
         settled_at=row.settled_at,

@@ -75,9 +75,9 @@ async def look(account: Account, subject: Subject) -> None:
 
 async def hear(account: Account, subject: Subject) -> None:
     """Look up the payout that callbacks are about, and answer them."""
-    began = account.now()
+    callbacks = await account.read(inbox.of_subject, account.name, subject)
     await look(account, subject)
-    await account.transact(inbox.done, account.name, subject, received_until=began, now=account.now())
+    await account.transact(inbox.done, callbacks, now=account.now())
 
 
 async def _look_up(account: Account, operation_id: str) -> bool:

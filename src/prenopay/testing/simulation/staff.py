@@ -115,7 +115,8 @@ async def _change(at: Moment, what: str, row: PaymentRow, amount: int | None) ->
 @step("replace", 0.4, Cancels, of=lambda at: [row for row in at.payments(Cancels) if row.is_open and row.name])
 async def replace_link(at: Moment, row: PaymentRow) -> Did:
     """Staff put a new payment instead of an open one."""
-    place, person = at.world.gateways.places[row.account], at.chance.choice(PEOPLE)
+    place, payer = at.world.gateways.places[row.account], _payers(at).get(row.payment_id, "")
+    person = next((each for each in PEOPLE if each.reference == payer), at.chance.choice(PEOPLE))
     return await customers.order(at, place, person, CaptureMode.AUTOMATIC, replaces=row.payment_id)
 
 
