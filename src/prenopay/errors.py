@@ -157,7 +157,7 @@ class OutcomeUnknown(TransportError):
 class ProviderError(PrenopayError):
     """The gateway answered, but did not do what was asked for.
 
-    ``stated``: the gateway itself said so, in words that its documentation has. Anything in front of a gateway can
+    ``stated``: the gateway itself says it, in words that its documentation has. Anything in front of a gateway can
     answer with a status: so only a statement proves anything about an earlier try.
     """
 

@@ -45,5 +45,5 @@ def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
 
 
 def _is_stated(error: PrenopayError) -> bool:
-    """Whether the gateway itself said it: a status alone may come from anything that stands in front of it."""
+    """Whether the gateway itself said it: a status alone may come from anything in front of it."""
     return isinstance(error, ProviderError) and error.stated

@@ -172,9 +172,7 @@ def _conclude(
     observed, asked_version = redacted(created.observation), making.stored.version
     applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="create")
     outcome = Outcome.UNKNOWN if applied.foreign else Outcome.SUCCEEDED
-    settled = operations.settle(
-        connection, making.begun.operation, outcome, now=account.now(), error=applied.foreign
-    )
+    settled = operations.settle(connection, making.begun.operation, outcome, now=account.now(), error=applied.foreign)
     news = applied.news
     if applied.foreign:
         observing.note_unanswered(connection, stored, settled.operation.outcome)

@@ -113,7 +113,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
 
     @property
     def page_hosts(self) -> frozenset[str]:
-        """Where payers' pages may be, besides ``hosts``: at the gateway's own, unless ``base_url`` leads elsewhere."""
+        """Where payers' pages may be, and not only at ``hosts``: none if ``base_url`` leads elsewhere."""
         return frozenset(self.PAGE_HOSTS if self.hosts == frozenset(self.GATEWAY_HOSTS[self.environment]) else ())
 
     def source_problem(self, request: CallbackRequest) -> str:

@@ -62,7 +62,7 @@ class PaymentProvider(ABC):
     hosts: frozenset[str]
     """The only hosts (``name`` or ``name:port``) that any request of this account may go to."""
     page_hosts: frozenset[str] = frozenset()
-    """Where payers' pages and scripts may be, besides ``hosts``: ``name``, or ``.name`` for every host below it.
+    """Where payers' pages and scripts may be, and not only at ``hosts``: ``name``, or ``.name`` for all below it.
 
     A page elsewhere, or one that is not encrypted, is never offered to a payer.
     """

@@ -188,7 +188,7 @@ class Foreign:
             before.authorized,
             before.captured,
             before.provider_reference,
-        ), "what is said of another payment was written down"
+        ), "the answer about another payment was written down"
         assert error is not None or after.flags, "nobody hears of it"
         assert stage.observed(payment).is_open
 

@@ -134,7 +134,7 @@ class LostAnswers:
 
     @needs(Refunds)
     def test_a_status_alone_proves_nothing_about_a_refund(self, stage: Stage) -> None:
-        """After a lost answer, whatever stands in front of the gateway may answer: the refund stays open."""
+        """After a lost answer, anything in front of the gateway may answer: the refund stays open."""
         payment = stage.taken()
         with stage.losing(FaultKind.DROP_AFTER, "refund"):
             _refund(stage, payment.payment_id, payment.captured.minor)
@@ -174,7 +174,7 @@ class LostAnswers:
 
     @needs(Captures)
     def test_a_status_alone_proves_nothing_about_a_capture(self, stage: Stage) -> None:
-        """After a lost answer, whatever stands in front of the gateway may answer: the capture stays open."""
+        """After a lost answer, anything in front of the gateway may answer: the capture stays open."""
         payment = stage.reserved()
         with stage.losing(FaultKind.DROP_AFTER, "capture"):
             _capture(stage, payment.payment_id, payment.due.minor)
@@ -189,7 +189,7 @@ class LostAnswers:
         assert stage.at_gateway(payment).captured == payment.due.minor
 
     def test_a_status_alone_proves_nothing_about_a_create(self, stage: Stage) -> None:
-        """After a lost answer, whatever stands in front of the gateway may answer: the payment stays open."""
+        """After a lost answer, anything in front of the gateway may answer: the payment stays open."""
         with stage.losing(FaultKind.DROP_AFTER, "create_payment"):
             stage.tries(stage.bought)
 

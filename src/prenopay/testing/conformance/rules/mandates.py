@@ -105,7 +105,7 @@ class Mandates:
 
     @needs(ChargesMandates, gateway=(StoredMethods,))
     def test_a_status_alone_proves_nothing_about_a_charge(self, stage: Stage) -> None:
-        """After a lost answer, whatever stands in front of the gateway may answer: the charge stays open."""
+        """After a lost answer, anything in front of the gateway may answer: the charge stays open."""
         mandate = stored(stage)
         with stage.losing(FaultKind.DROP_AFTER, "charge"):
             stage.tries(lambda: drawn(stage, mandate))

@@ -59,7 +59,7 @@ class Payouts:
 
     @needs(PaysOut, gateway=(SendsMoney,))
     def test_a_status_alone_proves_nothing_about_a_payout(self, stage: Stage) -> None:
-        """After a lost answer, whatever stands in front of the gateway may answer: the payout stays open."""
+        """After a lost answer, anything in front of the gateway may answer: the payout stays open."""
         gateway = stage.gateway
         assert isinstance(gateway, SendsMoney)
         order = gateway.payout_order()
