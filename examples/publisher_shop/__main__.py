@@ -54,6 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     password = os.environ.get("SHOP_STAFF_PASSWORD") or secrets.token_urlsafe(9)
     try:
+        require_free_ports(options)
         with contextlib.ExitStack() as stack:
             if options.config:
                 shop = configured_shop(options.config, password)
@@ -68,6 +69,20 @@ def main() -> None:
                 Server(config, shop.state.shop).run()
     except (ConfigurationError, LedgerUnavailable, OSError) as error:
         parser.error(str(error))
+
+
+def require_free_ports(options: argparse.Namespace) -> None:
+    """Raise ``ConfigurationError`` for a port that cannot be used; the error names its option."""
+    own = () if options.config else ("gateway_port", "swish_port", "phone_port")
+    for name in ("port", *own):
+        port, option = getattr(options, name), f"--{name.replace('_', '-')}"
+        try:
+            with socket.socket() as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            message = f"{option} {port} cannot be used ({error}); name another port with {option}"
+            raise ConfigurationError(message) from error
 
 
 class Server(uvicorn.Server):

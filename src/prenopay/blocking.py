@@ -325,7 +325,7 @@ class Accounts:
         accounts = AsyncAccounts(
             ledger=ledger,
             sender=sender,
-            clock=clock or BlockingClock(),
+            clock=clock or ledger.timed(BlockingClock()),
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,

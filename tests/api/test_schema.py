@@ -45,13 +45,9 @@ def bare_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[st
         return
     server: Server = request.getfixturevalue("postgresql")
     name = f"bare_{uuid.uuid4().hex}"
-    engine = open_engine(server.url).execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    server.run(f"CREATE DATABASE {name}", database="postgres")
     yield sa.make_url(server.url).set(database=name).render_as_string()
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    server.run(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
 
 
 def differences(database: str, metadata: sa.MetaData) -> list[Any]:

@@ -14,9 +14,9 @@ from prenopay._arguments import check_arguments, refuse_setting
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
-from prenopay.account import Account, Ports, Reaction
+from prenopay.account import Account, Ports, Reaction, Unwritten
 from prenopay.accounts.reception import Reception
-from prenopay.accounts.sweep import SweepReport, sweep
+from prenopay.accounts.sweep import ClockWatch, SweepReport, sweep
 from prenopay.books import outbox, unserved
 from prenopay.books.engine import AwaitingLedger
 from prenopay.books.inbox import Callback
@@ -80,6 +80,8 @@ class AsyncAccounts:
         self._clock = clock
         self._entropy = entropy
         self._reactions = tuple(reactions)
+        self._unwritten: list[Unwritten] = []
+        self._watch = ClockWatch(clock)
         self._together = together or OneByOne()
         self._host = Host(ledger=ledger, clock=clock, on_event=on_event)
         self._payments: dict[str, AsyncPayments[object]] = {}
@@ -118,7 +120,7 @@ class AsyncAccounts:
         return cls(
             ledger=ledger,
             sender=sender,
-            clock=clock or AwaitingClock(),
+            clock=clock or ledger.timed(AwaitingClock()),
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
@@ -154,6 +156,7 @@ class AsyncAccounts:
             vault=self._vault,
             host=self._host,
             reactions=self._reactions,
+            unwritten=self._unwritten,
         )
         account = Account(config.account, provider, ports)
         payments: AsyncPayments[ProviderT] = AsyncPayments(provider, account)
@@ -269,7 +272,14 @@ class AsyncAccounts:
         for each account.
         """
         return await sweep(
-            self._ledger, self._clock, self._accounts, host=self._host, together=self._together, limit=limit
+            self._ledger,
+            self._clock,
+            self._accounts,
+            host=self._host,
+            together=self._together,
+            unwritten=self._unwritten,
+            watch=self._watch,
+            limit=limit,
         )
 
     async def aclose(self) -> None:

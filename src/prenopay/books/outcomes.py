@@ -32,6 +32,8 @@ _NOT_FOUND_BY_REFERENCE: Final = frozenset({OperationKind.CHARGE, OperationKind.
 def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
     """Return whether the operation may have happened although ``error`` was raised."""
     made = begun.operation.operation
+    if begun.certainly_unsent:
+        return False
     if isinstance(error, STAYS_OPEN):
         return True
     seen_before = isinstance(error, DuplicateReference) and made.kind is not OperationKind.CREATE
@@ -41,7 +43,7 @@ def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
         return False
     if isinstance(error, _SAW_NOTHING) or (begun.maybe_sent and not _is_stated(error)):
         return True
-    return now - begun.operation.first_sent_at < FIRST_TRY_HAS_ENDED
+    return now - (begun.operation.last_sent_at or begun.operation.first_sent_at) < FIRST_TRY_HAS_ENDED
 
 
 def _is_stated(error: PrenopayError) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, up
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, due, locks, schema
+from prenopay.books.postgresql import waits_for
 from prenopay.books.words import known, require_known, word
 from prenopay.errors import Conflict, NotFound
 from prenopay.mandates.aging import Standing, next_step_at
@@ -415,7 +416,7 @@ def _lock(connection: Connection, *conditions: Any) -> Sequence[Row[Any]]:
     """Lock mandates in the order of their ids, so that two transactions never wait for each other."""
     table = schema.mandates
     query = select(table).where(*conditions).order_by(table.c.mandate_id).with_for_update()
-    return connection.execute(query).all()
+    return connection.execute(query, execution_options=waits_for("a stored method")).all()
 
 
 def _charges(*columns: Any) -> Select[Any]:

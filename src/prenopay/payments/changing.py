@@ -13,7 +13,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from prenopay.account import Account, News, asked, failed, redacted
+from prenopay.account import Account, News, redacted
+from prenopay.asking import asked, concluded, failed, written_down
 from prenopay.books import codec, due, operations
 from prenopay.books.operations import Begun, StoredOperation
 from prenopay.books.outcomes import STAYS_OPEN
@@ -88,7 +89,7 @@ async def change(
     account.require(verb, name)
     intent = account.intent(kind, operation_id)
     wanted = _Wanted(amount=amount, lines=lines, description=description)
-    started = await account.transact(_begin, account, intent, payment_id, wanted)
+    started = await written_down(account, intent, _begin, _unanswered, payment_id, wanted)
     if not started.begun.ours:
         return started.begun.operation.operation
     ended = await act(account, started)
@@ -103,20 +104,25 @@ async def act(account: Account, started: Change) -> Ended:
     """
     begun, made = started.begun, started.begun.operation.operation
     verb: Callable[[Send, ChangeRequest], Awaitable[Reply]] = getattr(account.gateway, VERBS[made.kind][1])
-    request = change_request(account, started.stored, begun.operation, again=begun.maybe_sent)
     send = account.send(begun)
+
+    async def ask(reference: str) -> Reply:
+        if made.attempts > 1 and (found := await _found_before(account, send, started)) is not None:
+            return found
+        request = change_request(account, started.stored, begun.operation, again=begun.maybe_sent)
+        return await verb(send, replace(request, reference=reference))
+
     try:
-        reply = await asked(account, begun, lambda reference: verb(send, replace(request, reference=reference)))
+        reply, _ = await asked(account, begun, ask, _unanswered)
     except PrenopayError as error:
-        news = await account.transact(_unanswered, account, begun, error)
         if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
             raise
         _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
         open_still = await account.read(operations.load, account.name, made.operation_id)
-        return Ended(operation=open_still, stored=started.stored, news=news)
+        return Ended(operation=open_still, stored=started.stored, news=(started.stored.subject,))
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
-    return await account.transact(_conclude, account, started, reply)
+    return await concluded(account, begun, reply, _conclude, started, reply)
 
 
 async def take_reserved(account: Account, stored: StoredPayment, capture: Change | None) -> tuple[StoredPayment, News]:
@@ -181,7 +187,9 @@ def _begin(
     _require_changeable(stored, made)
     amount, vat = _part(account, stored, made, intent.kind, wanted)
     if repeated is not None:
-        return Change(begun=operations.again(connection, intent, repeated, amount=amount, vat=vat), stored=stored)
+        is_found = keeps_apart(account, intent.kind)
+        begun = operations.again(connection, intent, repeated, amount=amount, vat=vat, is_found=is_found)
+        return Change(begun=begun, stored=stored)
     begun = operations.begin(
         connection,
         intent,
@@ -249,10 +257,10 @@ def _parts(made: tuple[StoredOperation, ...], kind: OperationKind) -> tuple[Part
     )
 
 
-def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> News:
+def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
     stored = rows.lock(connection, account.name, begun.operation.operation.subject.id)
     failed(connection, account, begun, error)
-    return observing.flag_strange(connection, account, stored, error)
+    observing.flag_strange(connection, account, stored, error)
 
 
 async def _with_refund(account: Account, send: Send, started: Change, reply: Reply) -> Reply:
@@ -263,6 +271,19 @@ async def _with_refund(account: Account, send: Send, started: Change, reply: Rep
     except PrenopayError as error:
         _log.warning("refund %s was made; the payment is read again later: %s", refund.operation.operation_id, error)
         return reply
+
+
+async def _found_before(account: Account, send: Send, started: Change) -> Reply | None:
+    """Look whether the change was made under an earlier reference after all, although a person has freed it."""
+    operation = started.begun.operation
+    earlier = operation.earlier_references
+    asked_before = tuple(
+        replace(operation, operation=replace(operation.operation, reference=reference)) for reference in earlier
+    )
+    observed = await read_payment(account, send, started.stored, asked_before)
+    if any(each.reference in earlier for each in observed.transactions):
+        return Reply(outcome=Outcome.SUCCEEDED, observation=observed)
+    return None
 
 
 def _conclude(connection: Connection, account: Account, started: Change, reply: Reply) -> Ended:
@@ -286,8 +307,7 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
         )
     if outcome is Outcome.SUCCEEDED and reply.observation is None and keeps_apart(account, made.kind):
         outcome = Outcome.PENDING  # the money is written down when the refund is observed
-    if outcome is Outcome.DECLINED and operations.load(connection, account.name, made.operation_id).is_open:
-        news += observing.decline_operation(connection, account, stored, made.operation_id, reply.decline)
+    before = operations.load(connection, account.name, made.operation_id)
     ended = operations.settle(
         connection,
         operation,
@@ -296,5 +316,8 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
         decline=reply.decline,
         error=error,
         look_again_in=_ACCEPTED_LOOK_AFTER,
+        sent_at=started.begun.sent_at,
     )
+    if before.is_open and ended.operation.outcome is Outcome.DECLINED:
+        news += observing.decline_operation(connection, account, stored, made.operation_id, reply.decline)
     return Ended(operation=ended, stored=stored, news=news)

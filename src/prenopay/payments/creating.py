@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace as with_
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
 from prenopay._redaction import Secret
-from prenopay.account import Account, asked, redacted
+from prenopay.account import Account, News, redacted
+from prenopay.asking import asked, concluded, written_down
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import Begun, StoredOperation
-from prenopay.errors import Conflict, ForeignAnswer, InvalidOrder, OutcomeUnknown, PrenopayError
+from prenopay.errors import Conflict, ForeignAnswer, InvalidOrder, OutcomeUnknown
 from prenopay.mandates import drawing, methods, rows as mandates
 from prenopay.mandates.use_cases import require_storing
 from prenopay.payments import changing, looking, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
-from prenopay.payments.opening import begin, name, unanswered
+from prenopay.payments.opening import begin, name_if_first, unanswered
 from prenopay.payments.pages import strange_page
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created, CreateRequest
@@ -50,7 +51,7 @@ async def create(account: Account, order: Order, operation_id: str) -> Payment:
         require_storing(account)
     intent = account.intent(OperationKind.CREATE, operation_id)
     subject = ids.subject(SubjectKind.PAYMENT, intent.now, account.ports.entropy)
-    making = await account.transact(_begin, account, intent, subject, order)
+    making = await written_down(account, intent, _begin, unanswered, subject, order)
     if making.begun.ours:
         return await make(account, making)
     if making.begun.operation.operation.outcome is Outcome.UNKNOWN:
@@ -62,33 +63,29 @@ async def create(account: Account, order: Order, operation_id: str) -> Payment:
 async def make(account: Account, making: Making) -> Payment:
     """Make a written-down payment at the gateway. If it ended meanwhile, close its page before anybody sees it."""
     stored, begun, order = making.stored, making.begun, making.order
-    callback_url, offered = account.callback_url(stored.subject), _opened(account, making.offered)
-    send, asked_under = account.send(begun), list[str]()
+    send = account.send(begun)
 
     async def ask(reference: str) -> Created:
-        asked_under.append(reference)
         request = CreateRequest(
             order=order,
             payment_id=stored.payment.payment_id,
             reference=reference,
-            callback_url=callback_url,
-            offered=offered,
+            callback_url=account.callback_url(stored.subject),
+            offered=_opened(account, making.offered),
             again=begun.maybe_sent and reference == begun.operation.operation.reference,
             first_tried_at=begun.operation.first_sent_at,
         )
         return await account.gateway.create_payment(send, request)
 
-    try:
-        created = await asked(account, begun, ask)
-    except PrenopayError as error:
-        await account.notify(await account.transact(unanswered, account, begun, error))
-        raise
-    seen_before = "" if begun.maybe_sent else ", ".join(asked_under[:-1])
-    applied = await account.transact(_conclude, account, making, created, seen_before)
-    payment = applied.stored.payment
-    await account.notify(applied.news)
-    if applied.foreign:
-        raise ForeignAnswer(applied.foreign).about(account=account.name, payment_id=payment.payment_id)
+    created, answered = await asked(account, begun, ask, unanswered)
+    first = begun.operation.operation.reference
+    seen_before = first if answered.operation.reference != first and not begun.maybe_sent else ""
+    payment, news, foreign = await concluded(
+        account, begun, created, _conclude, answered, created, asked_version=stored.version, seen_before=seen_before
+    )
+    await account.notify(news)
+    if foreign:
+        raise ForeignAnswer(foreign).about(account=account.name, payment_id=payment.payment_id)
     return await expire(account, payment.payment_id) if leaves_page(payment) else payment
 
 
@@ -158,35 +155,47 @@ def _opened(account: Account, sealed: bytes | None) -> Secret | None:
 
 
 def _conclude(
-    connection: Connection, account: Account, making: Making, created: Created, seen_before: str
-) -> observing.Applied:
-    """Write down what the gateway made of the order. A page that is not the gateway's is left out, and flagged.
+    connection: Connection,
+    account: Account,
+    operation: StoredOperation,
+    created: Created,
+    *,
+    asked_version: int,
+    seen_before: str,
+) -> tuple[Payment, News, str]:
+    """Write down what the gateway made of the order; the text says why it is another's, if it is.
 
-    ``seen_before`` is our first reference, if the gateway had it although these books have never sent it.
+    If another try has made the payment meanwhile, that one counts. A page that is not the gateway's is left out, and
+    flagged. ``seen_before`` is our first reference, if the gateway had it although these books have never sent it.
     """
-    stored = rows.lock(connection, account.name, making.stored.payment.payment_id)
-    strange = strange_page(account.gateway, created)
-    if strange:
+    stored = rows.lock(connection, account.name, operation.operation.subject.id)
+    observed = redacted(created.observation)
+    made = operations.of_subject(connection, stored.subject)
+    if foreign := observing.why_foreign(stored, observed, made, is_named=False):
+        unknown = operations.settle(connection, operation, Outcome.UNKNOWN, now=account.now(), error=foreign)
+        observing.note_unanswered(connection, stored, unknown.operation.outcome)
+        flagged = observing.flag(connection, account, stored, FlagKind.FOREIGN_ANSWER, foreign)
+        return stored.payment, flagged, foreign
+    if strange := strange_page(account.gateway, created):
         created = Created(observation=created.observation)
-    stored = name(connection, stored, created)
-    observed, asked_version = redacted(created.observation), making.stored.version
-    applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="create")
-    outcome = Outcome.UNKNOWN if applied.foreign else Outcome.SUCCEEDED
-    settled = operations.settle(connection, making.begun.operation, outcome, now=account.now(), error=applied.foreign)
-    news = applied.news
-    if applied.foreign:
-        observing.note_unanswered(connection, stored, settled.operation.outcome)
+    named = name_if_first(connection, stored, operation, created)
+    if named is None:
+        operations.require_ended(connection, account.name, operation.operation.operation_id)
+        return stored.payment, (), ""
+    operations.settle(connection, operation, Outcome.SUCCEEDED, now=account.now())
+    applied = observing.apply(connection, account, named, observed, asked_version=asked_version, source="create")
+    stored, news = applied.stored, applied.news
     if strange:
-        news += observing.flag(connection, account, applied.stored, FlagKind.MISMATCH, strange)
+        news += observing.flag(connection, account, stored, FlagKind.MISMATCH, strange)
     if seen_before:
         detail = (
             f"the gateway had an order under {seen_before}, which these books have never sent (a restored copy?): look "
             "for that order there, it may be paid"
         )
-        news += observing.flag(connection, account, applied.stored, FlagKind.REFERENCE_SEEN, detail)
-    if news == applied.news:
-        return applied
-    return with_(applied, stored=rows.load(connection, account.name, stored.payment.payment_id), news=news)
+        news += observing.flag(connection, account, stored, FlagKind.REFERENCE_SEEN, detail)
+    if strange or seen_before:
+        stored = rows.load(connection, account.name, stored.payment.payment_id)
+    return stored.payment, news, ""
 
 
 def _expire(connection: Connection, account: Account, seen: Payment) -> observing.Applied | None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from prenopay.account import Account, News
-from prenopay.books import codec, operations
+from prenopay.books import codec, due, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, StoredOperation
 from prenopay.books.outbox import NewEvent
 from prenopay.books.vault import seal
@@ -203,11 +203,17 @@ def _is_flagged(flags: Sequence[Flag], kind: FlagKind, detail: str) -> bool:
     return any(each.kind is kind and each.detail == detail for each in flags)
 
 
-def why_foreign(stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation]) -> str:
-    """Return how an observation shows that it is another payment's; empty if it does not."""
+def why_foreign(
+    stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation], *, is_named: bool = True
+) -> str:
+    """Return how an observation shows that it is another payment's; empty if it does not.
+
+    ``is_named``: the gateway was asked for the payment by the gateway's own name.
+    """
     payment = stored.payment
-    references = [each.operation.reference for each in made if each.operation.kind in _MAKES_PAYMENT]
-    if payment.provider_reference and observed.provider_reference != payment.provider_reference:
+    makes = [each for each in made if each.operation.kind in _MAKES_PAYMENT]
+    references = [reference for each in makes for reference in operations.references(each)]
+    if is_named and payment.provider_reference and observed.provider_reference != payment.provider_reference:
         return f"the gateway answered with {observed.provider_reference}, we asked for {payment.provider_reference}"
     if observed.reference is not None and observed.reference not in references:
         return f"the gateway has our reference as {observed.reference}, we sent {', '.join(references)}"
@@ -295,9 +301,10 @@ def _settle_operations(changes: _Changes, unsettled: Sequence[StoredOperation]) 
     claimed: set[str] = set()
     for each in unsettled:
         made = each.operation
-        under = [moved for moved in observed.transactions if moved.reference == made.reference]
+        ours = operations.references(each)
+        under = [moved for moved in observed.transactions if moved.reference in ours]
         if other := next((moved for moved in under if _is_another(each, moved)), None):
-            detail = f"our reference {made.reference} is on another movement: {other.kind} of {other.amount}"
+            detail = f"our reference {other.reference} is on another movement: {other.kind} of {other.amount}"
             changes.flag(FlagKind.FOREIGN_ANSWER, detail)
         elif under and made.kind in _MOVED:
             _settle(changes, each, Outcome.SUCCEEDED)
@@ -325,7 +332,8 @@ def _is_another(operation: StoredOperation, moved: ProviderTransaction) -> bool:
     if made.kind not in _MOVED:
         return False
     differs = made.amount is not None and moved.amount is not None and made.amount != moved.amount
-    is_older = moved.created_at is not None and moved.created_at < operation.first_sent_at - _CLOCK_SKEW
+    since = operation.first_sent_at - _CLOCK_SKEW
+    is_older = moved.reference == made.reference and moved.created_at is not None and moved.created_at < since
     return moved.kind is not _MOVED[made.kind] or differs or is_older
 
 
@@ -340,8 +348,8 @@ def _updated(changes: _Changes, operation: StoredOperation) -> dict[str, Any]:
     lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
     changed = codec.dump(replace(stored.order, amount=amount, vat=operation.vat, lines=lines))
     kept = {name: value for name, value in changed.items() if name not in PERSONAL}
-    due = amount + observed.fee - observed.discount
-    return {"amount": amount.minor, "due": due.minor, "order": kept}
+    to_pay = amount + observed.fee - observed.discount
+    return {"amount": amount.minor, "due": to_pay.minor, "order": kept}
 
 
 def _failure_of(
@@ -413,7 +421,7 @@ def _next_look(account: Account, stored: StoredPayment, state: PaymentState, now
         wait = _CAPTURE_AGAIN_AFTER
     if wait is None:
         return None
-    next_at, expires_at = now + wait, stored.payment.expires_at
+    next_at, expires_at = now + min(wait, due.LOOK_MOST), stored.payment.expires_at
     return expires_at if expires_at is not None and now < expires_at < next_at else next_at
 
 

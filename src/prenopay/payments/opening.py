@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from prenopay.account import Account, News, failed
+from prenopay.account import Account
+from prenopay.asking import failed
 from prenopay.books import operations
-from prenopay.books.operations import Begun
+from prenopay.books.operations import Begun, StoredOperation
 from prenopay.errors import PrenopayError
 from prenopay.payments import observing, rows
 from prenopay.payments.rows import StoredPayment
@@ -18,7 +19,7 @@ from prenopay.provider.values import Created
 from prenopay.values.orders import Order
 from prenopay.values.subjects import Subject
 
-__all__ = ["begin", "name", "unanswered"]
+__all__ = ["begin", "name_if_first", "unanswered"]
 
 
 def begin(
@@ -55,16 +56,23 @@ def begin(
     return stored, begun
 
 
-def name(connection: Connection, stored: StoredPayment, created: Created) -> StoredPayment:
-    """Give a locked payment the gateway's name, unless the answer is about another payment."""
-    made = operations.of_subject(connection, stored.subject)
-    if observing.why_foreign(stored, created.observation, made):
-        return stored
+def name_if_first(
+    connection: Connection, stored: StoredPayment, operation: StoredOperation, created: Created
+) -> StoredPayment | None:
+    """Write down the gateway's name of a locked payment; ``None`` if another try has made the payment meanwhile.
+
+    ``operation`` is the one under whose reference the gateway was asked. A try that was frozen may hear late of a
+    payment that nobody can pay any more, and the payer holds another one's page.
+    """
+    made, present = operation.operation, stored.payment.provider_reference
+    books = operations.load(connection, made.account, made.operation_id).operation
+    if books.reference != made.reference or present not in {None, created.observation.provider_reference}:
+        return None
     return rows.name_at_gateway(connection, stored, created)
 
 
-def unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> News:
+def unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
     """Write down what ``error`` proves about the operation, and what follows for its payment."""
     stored = rows.lock(connection, account.name, begun.operation.operation.subject.id)
     observing.note_unanswered(connection, stored, failed(connection, account, begun, error))
-    return observing.flag_strange(connection, account, stored, error)
+    observing.flag_strange(connection, account, stored, error)

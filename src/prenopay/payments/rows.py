@@ -12,7 +12,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, inbox, locks, operations, schema
+from prenopay.books import codec, due, inbox, locks, operations, schema
+from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
 from prenopay.errors import IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
@@ -106,7 +107,8 @@ def lock(connection: Connection, account: str, payment_id: str) -> StoredPayment
 
     Raises ``IllegalTransition`` if a newer prenopay wrote its state in a word that this version does not know.
     """
-    stored = _load(connection, account, payment_id, _payments().with_for_update(of=schema.payments))
+    query = _payments().with_for_update(of=schema.payments).execution_options(**waits_for(f"payment {payment_id}"))
+    stored = _load(connection, account, payment_id, query)
     require_known(f"payment {payment_id}", stored.payment.state, stored.capture_mode)
     return stored
 
@@ -274,7 +276,7 @@ def insert_payment(
             created_at=now,
             updated_at=now,
             expires_at=expires_at,
-            next_at=expires_at,
+            next_at=None if expires_at is None else min(expires_at, now + due.LOOK_MOST),
         )
         .returning(table),
     ).one()
@@ -405,9 +407,10 @@ def keep_answer(
 
 
 def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
-    """Say when a payment is looked at next."""
+    """Say when a payment is looked at next that the gateway does not know (yet)."""
     table = schema.payments
-    connection.execute(update(table).where(table.c.payment_id == payment_id).values(next_at=at, claimed_until=None))
+    unnamed = (table.c.payment_id == payment_id) & table.c.provider_reference.is_(None)
+    connection.execute(update(table).where(unnamed).values(next_at=at, claimed_until=None))
 
 
 def erase_payer(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:

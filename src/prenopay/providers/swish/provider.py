@@ -53,7 +53,7 @@ from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.orders import Order, PageStyle
 from prenopay.values.payments import Action, Outcome, PaymentState
 
-__all__ = ["SwishProvider", "created", "not_now"]
+__all__ = ["SwishProvider", "created"]
 
 _UUID: Final = re.compile(r"[0-9A-F]{32}")
 _PAGE_LIVES: Final = timedelta(minutes=7)
@@ -140,7 +140,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
             return Reply(outcome=Outcome.SUCCEEDED, observation=observed)
         if observed.state is PaymentState.PENDING:
             return Reply(outcome=Outcome.PENDING, observation=observed)
-        raise not_now(Action.CANCEL, observed, stated=True)
+        raise observed.refuses(Action.CANCEL)
 
     async def refund(self, send: Send, request: ChangeRequest) -> Reply:
         """``PUT`` a refund of a paid payment, which the bank's reference names; it settles seconds to days later."""
@@ -153,7 +153,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
                 return _same(found, body, request.first_tried_at, "refund")
             is_certain = found.is_stated
         if observed.state is not PaymentState.CAPTURED:
-            raise not_now(Action.REFUND, observed, stated=is_certain)
+            raise observed.refuses(Action.REFUND, stated=is_certain)
         if not payment.payment_reference:
             message = "refund: the gateway gives no bank reference for this payment, and refunds nothing without one"
             raise Conflict(message, advice="give the money back another way, such as a payout", stated=is_certain)
@@ -356,19 +356,6 @@ def created(answer: HttpResponse, observation: Observation, order: Order, call: 
         message = f"{call}: the gateway took the request but gave no token, so no app can open it"
         raise UnexpectedAnswer(message, http_status=answer.status)
     return Created(observation=observation, app_switch=app_switch(token, order.return_url))
-
-
-def not_now(verb: Action, observed: Observation, *, stated: bool) -> Conflict:
-    """Return the error that says what is possible instead of ``verb``.
-
-    ``stated``: the gateway has said that it has nothing of an earlier try either.
-    """
-    allowed = ", ".join(sorted(observed.allowed_actions)) or "nothing"
-    message = (
-        f"{verb} is not possible now: the payment is {observed.state} ({observed.raw_status}), "
-        f"the gateway allows {allowed}"
-    )
-    return Conflict(message, advice="observe the payment and look at its allowed_actions", stated=stated)
 
 
 def _same(found: _wire.Refund | _wire.Payout, body: bytes, first_tried_at: datetime | None, call: str) -> Reply:
