@@ -86,6 +86,10 @@ class Mandates:
         """Ask the gateway how the payer's methods look now, write that down, and return them."""
         return run_blocking(self._mandates.refresh(payer_reference))
 
+    def missing(self, *, limit: int = 50) -> tuple[Mandate, ...]:
+        """Return mandates that may be charged and that the gateway did not show, longest missing first."""
+        return run_blocking(self._mandates.missing(limit=limit))
+
     def remove(self, mandate_id: str, *, reason: str, actor: str = methods.HOST) -> Mandate:
         """End a mandate, and remove its token at the gateway; ``actor`` and ``reason`` stay in its history."""
         return run_blocking(self._mandates.remove(mandate_id, reason=reason, actor=actor))

@@ -250,6 +250,8 @@ mandates: Final[Table] = Table(
     Column("replaced_by", _PaymentId),
     Column("reason", StrangersText(), nullable=False, default=""),
     Column("resume_at", UtcDateTime),
+    Column("missing_since", UtcDateTime),
+    Column("look_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     *_due_columns(),
@@ -257,6 +259,7 @@ mandates: Final[Table] = Table(
     Index("prenopay_mandates_due", "account", "next_at"),
     Index("prenopay_mandates_payer", "account", "payer_reference"),
     Index("prenopay_mandates_payment", "payment_id"),
+    Index("prenopay_mandates_missing", "account", "missing_since"),
 )
 
 tokens: Final[Table] = Table(

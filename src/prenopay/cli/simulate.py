@@ -49,6 +49,8 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _simulate(options: argparse.Namespace) -> int:
     # Loaded when it is run: the command line names no gateway, and starts fast.
+    if options.gateway:
+        sys.path.insert(0, "")  # as `python -m` does: module:Class may be in this folder
     simulation: Any = importlib.import_module("prenopay.testing.simulation")
     asked = {
         "steps": options.steps,

@@ -267,6 +267,8 @@ def _mandates() -> None:
         sa.Column("replaced_by", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("resume_at", UtcDateTime(), nullable=True),
+        sa.Column("missing_since", UtcDateTime(), nullable=True),
+        sa.Column("look_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.Column("next_at", UtcDateTime(), nullable=True),
@@ -279,6 +281,7 @@ def _mandates() -> None:
         sa.PrimaryKeyConstraint("mandate_id"),
     )
     op.create_index("prenopay_mandates_due", "prenopay_mandates", ["account", "next_at"])
+    op.create_index("prenopay_mandates_missing", "prenopay_mandates", ["account", "missing_since"])
     op.create_index("prenopay_mandates_payer", "prenopay_mandates", ["account", "payer_reference"])
     op.create_index("prenopay_mandates_payment", "prenopay_mandates", ["payment_id"])
     op.create_index("prenopay_mandates_state", "prenopay_mandates", ["account", "state"])
