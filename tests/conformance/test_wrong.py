@@ -107,7 +107,7 @@ WRONG: dict[str, Wrong] = {
         at_mock(foreign.TakesAnyChargeForOurs), {"fault": FaultKind.REFUSE}
     ),
     "test_an_answer_about_another_payment_changes_nothing": Wrong(
-        with_core("prenopay.payments.observing.why_foreign", lambda *_: "")
+        with_core("prenopay.payments.observing.why_foreign", lambda *_, **__: "")
     ),
     "test_a_change_is_not_made_to_another_payment": Wrong(at_swedbankpay(foreign.ActsOnWhatComes)),
     "test_a_page_elsewhere_is_not_offered": Wrong(with_core("prenopay.payments.creating.strange_page", lambda *_: "")),
