@@ -20,6 +20,7 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
 from tests.behaviour.shop import CONSENT, READER, Rewriter, Shop, an_order, sek
+from tests.everything import everything
 from tests.rewiring import rewire
 
 _FILE_HEADER = "payer_reference,kind,token,display,text_version,agreed_at\n"
@@ -394,10 +395,10 @@ def test_no_token_leaves_the_vault(shop: Shop) -> None:
     (token,) = shop.emulator.tokens(READER.reference)
     engine = open_engine(shop.database)
     with engine.connect() as connection:
-        everything = [list(connection.execute(select(table))) for table in schema.metadata.sorted_tables]
+        stored = everything(connection)
     engine.dispose()
 
-    shown = [everything, shop.events, mandate, shop.mandates.history(mandate.mandate_id)]
+    shown = [stored, shop.events, mandate, shop.mandates.history(mandate.mandate_id)]
     assert token.token not in repr(shown)
 
 

@@ -23,7 +23,7 @@ _STOPPED: Final = 130
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``simulate``."""
-    what = "live through many seeded lives with faults at every port, and check every promise"
+    what = "run many simulated shops in which everything may fail, and check every promise"
     parser = commands.add_parser("simulate", parents=[shared], help=what)
     parser.add_argument("--seeds", metavar="N", type=_positive, default=100, help="how many lives (default 100)")
     parser.add_argument("--first-seed", metavar="S", type=int, default=0, help="the first one (default 0)")
