@@ -194,7 +194,7 @@ class LostAnswers:
             stage.tries(stage.bought)
 
         for said in in_front():
-            _stays_open(stage, "order:1", said, stage.bought, minutes=1)
+            _stays_open(stage, "order:1", said, stage.bought)
 
         stage.tries(stage.bought)
         assert len(stage.every_payment()) == 1
@@ -254,9 +254,9 @@ def in_front() -> Iterator[Answer]:
             yield answering(status, body)
 
 
-def _stays_open(stage: Stage, operation_id: str, said: Answer, again: Callable[[], object], minutes: int = 60) -> None:
+def _stays_open(stage: Stage, operation_id: str, said: Answer, again: Callable[[], object]) -> None:
     """Repeat a call whose answer was lost while ``said`` answers everything: it must stay open."""
-    stage.later(minutes=minutes)
+    stage.later(hours=1)
     with stage.wire.answered(said):
         stage.tries(again)
         stage.tries(lambda: stage.do(lambda payments: payments.resolve(operation_id)))
