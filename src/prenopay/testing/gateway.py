@@ -31,6 +31,7 @@ from prenopay.values.orders import Order, OrderLine, Payer, PayoutOrder
 
 __all__ = [
     "Asked",
+    "AsksPayers",
     "Banks",
     "Behaviours",
     "FakeGateway",
@@ -338,6 +339,14 @@ class Payers(ABC):
         """The payer answers at last; returns whether it was a yes. Raises ``PayerRefused``."""
         message = f"{payment}: nothing waits for an answer"
         raise PayerRefused(message)
+
+
+class AsksPayers(ABC):
+    """The gateway asks a payer whose phone number it has by itself: the payer may be faster than the answer to us."""
+
+    @abstractmethod
+    def asked(self) -> Iterable[str]:
+        """Return the open payments that were put to their payers."""
 
 
 class Portal(ABC):

@@ -82,6 +82,7 @@ class OperationRow:
     subject_id: str
     outcome: str
     amount: int | None
+    reference: str
 
     @property
     def is_open(self) -> bool:
@@ -161,7 +162,7 @@ def read_books(engine: Engine) -> Books:
             "payment_id, account, provider_reference, order_reference, state, amount, authorized, captured,"
             " refunded, cancelled, quarantined, capture_mode, allowed_actions",
         )
-        operations = rows(schema.operations, "account, operation_id, kind, subject_id, outcome, amount")
+        operations = rows(schema.operations, "account, operation_id, kind, subject_id, outcome, amount, reference")
         mandates = rows(
             schema.mandates,
             "account, mandate_id, payer_reference, state, payment_id, expires, network_tokenized",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.provider import StoresMandates
-from prenopay.testing.gateway import PayerRefused, Payers, StoredMethods
+from prenopay.testing.gateway import AsksPayers, PayerRefused, Payers, StoredMethods
 from prenopay.testing.simulation.books import PaymentRow
 from prenopay.testing.simulation.gateways import Place, text_of
 from prenopay.testing.simulation.moment import Did, Moment, step
@@ -79,7 +79,7 @@ async def order(
     if store is not None:
         wanted = _storing(place, wanted, store)
     direct = replace(wanted, page=PageStyle.PHONE, payer=replace(wanted.payer or Payer(), phone=person.phone))
-    is_by_phone = store is None and perhaps(at.chance, _BY_PHONE) and place.takes(direct)
+    is_by_phone = store is None and place.has(AsksPayers) and perhaps(at.chance, _BY_PHONE) and place.takes(direct)
     if is_by_phone:
         wanted = direct
     if valid_for is not None and place.takes(brief := replace(wanted, valid_for=valid_for)):

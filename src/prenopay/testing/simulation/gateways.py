@@ -112,6 +112,8 @@ class Gateways:
         self.places: dict[str, Place] = {}
         self.foreign: set[str] = set()
         """Payments and payouts of another shop with one of our agreements."""
+        self.taken: set[str] = set()
+        """The references that the other shop used first."""
         for name in casts[seed % len(casts)]:
             if name not in self.all:
                 self.all[name] = makers[name](clock=clock, seed=seed)
@@ -145,6 +147,8 @@ class Gateways:
             taken = gateway.take_reference(request)
             if taken is not None:
                 self.foreign.add(taken)
+                asked = self.asked_in(request)
+                self.taken |= set() if asked is None else {asked.reference}
                 if isinstance(gateway, Gateway) and len(self.foreign) % 2:
                     with suppress(PayerRefused):
                         gateway.pays(taken)
@@ -178,6 +182,10 @@ class Gateways:
     def methods_by_payment(self) -> dict[str, int]:
         """Return how many methods each payment stored that can still be charged."""
         return {name: count for gateway in self._histories for name, count in gateway.methods_by_payment().items()}
+
+    def made_under(self, references: set[str]) -> str | None:
+        """Return the payment that moved money under one of our references, as a person finds it in a portal."""
+        return next((each.payment for each in self.moves() if each.reference in references), None)
 
     def asked_in(self, request: HttpRequest) -> Asked | None:
         """Return what a request asks for, if it is one that moves money."""

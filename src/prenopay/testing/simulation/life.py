@@ -231,8 +231,8 @@ async def _round(world: World, chance: Random, number: int) -> SweepReport:
 async def _people_finish(world: World, chance: Random) -> None:
     """A person settles charges that no gateway can find, and ends what is only reserved."""
     at = Moment(world=world, chance=chance, books=world.books())
-    while at.books.lost_charges:
-        did = await staff.settle_by_hand(at, chance.choice(at.books.lost_charges))
+    while lost := staff.to_settle(at):
+        did = await staff.settle_by_hand(at, chance.choice(lost))
         world.note(f"     settled by hand {did.said}")
         if not did.well:
             break

@@ -21,7 +21,7 @@ from prenopay.testing.simulation.world import Came, World
 from prenopay.values.orders import CaptureMode, OrderLine
 from prenopay.values.payments import Advice, DeclineCode, Operation
 
-__all__ = ["end", "settle_by_hand"]
+__all__ = ["end", "settle_by_hand", "to_settle"]
 
 _PERIODS: Final = ("2026-01", "2026-02")
 _EXPIRE: Final = ("", "", "2026-01", "2026-03", "2027-12")
@@ -139,12 +139,19 @@ async def resolve(at: Moment, row: OperationRow) -> Did:
     return Did(f"{row.operation_id} of {row.account}: {came}", came.well)
 
 
-@step("settle by hand", 5, ChargesMandates, of=lambda at: at.books.lost_charges)
+def to_settle(at: Moment) -> list[OperationRow]:
+    """Return what only people can settle: lost charges, and what another shop's object is in the way of."""
+    taken, open_ones = at.world.gateways.taken, [row for row in at.books.operations if row.outcome == "unknown"]
+    in_the_way = [row for row in open_ones if row.reference in taken and row not in at.books.lost_charges]
+    return at.books.lost_charges + [row for row in in_the_way if at.world.gateways.made_under({row.reference}) is None]
+
+
+@step("settle by hand", 5, ChargesMandates, of=to_settle)
 async def settle_by_hand(at: Moment, row: OperationRow) -> Did:
     """A person looks for a lost charge in the gateway's portal, and writes down what is there."""
     history = at.world.gateways.places[row.account].history
-    sent = sorted(at.world.notebook.sent(row.account, row.operation_id))
-    seen = (history.find(reference) for reference in sent)
+    sent = at.world.notebook.sent(row.account, row.operation_id)
+    seen = (at.world.gateways.made_under(sent), *map(history.find, sorted(sent)))
     found = next((name for name in seen if name is not None and name not in at.world.gateways.foreign), None)
     came = await at.world.tries(
         lambda: at.world.account(row.account).settle_by_hand(

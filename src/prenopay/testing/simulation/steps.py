@@ -8,6 +8,7 @@ from datetime import timedelta
 from random import Random
 from typing import Final
 
+from prenopay.testing.gateway import AsksPayers
 from prenopay.testing.simulation import customers, misuse, outside, staff
 from prenopay.testing.simulation.moment import STEPS, Did, Moment
 from prenopay.testing.simulation.notebook import Wish
@@ -102,7 +103,9 @@ async def _paid_at_once(at: Moment, wish: Wish) -> Did | None:
     """The payer pays, and the callback comes, before the answer to the request that made the payment is written."""
     place = at.world.gateways.places[wish.account]
     names = {place.history.find(reference) for reference in at.world.notebook.sent(wish.account, wish.operation_id)}
-    for name in sorted(at.world.gateways.payable() & names):
+    asking = place.gateway
+    asked = asking.asked() if isinstance(asking, AsksPayers) else ()
+    for name in sorted(name for name in asked if name in names):
         place.gateway.pays(name)
         count = await at.world.deliver_callbacks()
         return Did(f"{name}, {count} callbacks")

@@ -53,7 +53,7 @@ _CALL_MOST: Final = 4
 _ANY_TROUBLE: Final = 0.7
 _SECOND_TROUBLE: Final = 0.2
 _STALLED: Final = 0.4
-_CANCELLED: Final = 0.8
+_CANCELLED: Final = 0.7
 
 
 class Crash(BaseException):
@@ -134,6 +134,7 @@ _MEANWHILE: Final = (Manner.MEANWHILE_BEFORE, Manner.MEANWHILE_AFTER)
 _CANCEL: Final[dict[Kind, Kind]] = {
     Manner.CRASH_BEFORE: Manner.CANCELLED_BEFORE,
     Manner.CRASH_AFTER: Manner.CANCELLED_AFTER,
+    Manner.MEANWHILE_BEFORE: Manner.CANCELLED_BEFORE,
 }
 _EVERYWHERE: Final = (
     Manner.CRASH_BEFORE,
@@ -143,14 +144,15 @@ _EVERYWHERE: Final = (
     Manner.STALLED,
     Manner.FROZEN_AFTER,
     *_MEANWHILE,
-    *_CANCEL.values(),
+    Manner.CANCELLED_BEFORE,
+    Manner.CANCELLED_AFTER,
 )
 """``DROP_BEFORE`` at a commit or a handler: an error comes instead, and nothing happened; ``DROP_AFTER``: it did."""
 POSSIBLE: Final = (
     *_at(
         Port.SEND,
         *FaultKind,
-        *(each for each in Manner if each is not Manner.FOREIGN),
+        *Manner,
         FaultKind.DROP_AFTER,
         Manner.CRASH_AFTER,
         Manner.LATE,
@@ -159,7 +161,7 @@ POSSIBLE: Final = (
     Trouble(port=Port.SEND, kind=FaultKind.STATUS_BEFORE, status=429),
     *_at(Port.COMMIT, Manner.FROZEN_BEFORE, *_EVERYWHERE),
     *_at(Port.READ, Manner.CRASH_BEFORE, FaultKind.DROP_BEFORE, Manner.STALLED, Manner.FROZEN_AFTER, *_MEANWHILE),
-    *_at(Port.READ, *_CANCEL.values()),
+    Trouble(port=Port.READ, kind=Manner.CANCELLED_BEFORE),
     *_at(Port.HANDLER, *_EVERYWHERE),
 )
 """Everything that can go wrong; what is here twice comes twice as often."""

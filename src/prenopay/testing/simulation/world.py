@@ -44,7 +44,7 @@ _CALLBACK_KEY: Final = "a-key-for-the-simulation-that-is-long-enough"
 _SEALING_KEY: Final = "a-key-that-seals-tokens-for-the-simulation"
 SECRETS: Final = (_CALLBACK_KEY, _SEALING_KEY)
 """What the host gives prenopay, which must never show it."""
-_AWAITING_EVERY: Final = 16
+_AWAITING_EVERY: Final = 8
 """So many seeds have one that awaits: threads cost time, and the core is the same in both colours."""
 _TAKEN: Final = range(200, 300)
 _OF_EVERY_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}

@@ -23,6 +23,7 @@ from prenopay.testing.emulators.swish.elsewhere import AnotherShop
 from prenopay.testing.faults import FaultPlan
 from prenopay.testing.gateway import (
     Asked,
+    AsksPayers,
     Banks,
     Behaviours,
     Gateway,
@@ -58,7 +59,7 @@ _REFUSED_BY_BANK: Final = "RF07"
 _WHOLE_LINE: Final = 64
 
 
-class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Behaviours, SharedAgreement):
+class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Behaviours, SharedAgreement, AsksPayers):
     """Swish Handel, with one merchant: every account is the emulator's first merchant."""
 
     def __init__(
@@ -150,6 +151,10 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         """Sign with BankID: there is no other way."""
         del chance
         self.pays(payment)
+
+    def asked(self) -> set[str]:
+        """Return the open requests without a token, which are in their payers' apps."""
+        return {each.id for each in self.emulator.payments if each.status is Status.CREATED and not each.token}
 
     def cancels(self, payment: str) -> None:
         """Scan the code, and say no in the app."""
