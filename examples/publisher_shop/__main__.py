@@ -135,7 +135,8 @@ class EmulatedGateways:
 def emulated_gateways(port: int, swish_port: int, phone_port: int) -> Generator[EmulatedGateways, None, None]:
     """Serve both gateways until the block ends."""
     clock = VirtualClock(real_time=True)
-    gateway, own_swish = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock), emulated_swish(clock)
+    seed, own_swish = secrets.randbits(64), emulated_swish(clock)
+    gateway = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock, seed=seed)
     with (
         serve(gateway, port=port) as served,
         serve_swish(own_swish, port=swish_port, phone_port=phone_port) as served_swish,
@@ -184,6 +185,7 @@ def emulated_swish(clock: VirtualClock) -> SwishEmulator:
         merchants=(SwishMerchant(number=SWISH_NUMBER, name="Norrviks Dagblad"),),
         clock=clock,
         behaviour=Behaviour(callback_addresses=CallbackAddresses.LOCAL_HTTP),
+        seed=secrets.randbits(64),
     )
 
 

@@ -180,15 +180,16 @@ class Account:
         news: Sequence[NewEvent],
         *,
         facts: Mapping[str, Any],
-        raw: Any = None,
+        answer: int | None = None,
     ) -> News:
         """Write down what happened to ``subject`` in the transaction that changed it, and run the reactions in it.
 
-        Returns every subject that has something to report.
+        ``answer`` is the stored answer of the gateway that shows it. Returns every subject that has something to
+        report.
         """
         if not news:
             return ()
-        outbox.append(connection, self.name, subject, news, facts=facts, now=self.now(), raw=raw)
+        outbox.append(connection, self.name, subject, news, facts=facts, now=self.now(), answer=answer)
         reacted = [
             each for new in news for react in self.ports.reactions for each in react(connection, self, subject, new)
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from prenopay.payments import creating, looking, resolving, rows
 from prenopay.payments.ending import leaves_page
 from prenopay.payouts import use_cases as payouts
 from prenopay.ports import Clock, Ledger, Together
+from prenopay.values.money import Money
 from prenopay.values.payments import Payment
 from prenopay.values.subjects import SubjectKind
 
@@ -228,7 +230,7 @@ async def _each(
         try:
             await work(turn.account, row.key)
         except Exception as error:  # noqa: BLE001 - one row's trouble never stops the sweep
-            turn.failed(f"{what} {row.key}", error)
+            turn.failed(f"{what} {row.key}{await _money(turn.account, kind, row.key)}", error)
             failed.append(row)
         turn.did_one(kind)
     return tuple(failed)
@@ -244,6 +246,17 @@ async def _claimed(turn: _Turn, kind: str, what: str, work: Callable[[Account, s
         await account.transact(due.postpone, kind, row, turn.clock.now() + due.pause(due.LOOKS, row.tries))
     if left := claimed[turn.did.get(kind, 0) - before :]:
         await account.transact(due.release, kind, left)
+
+
+async def _money(account: Account, kind: str, key: str) -> str:
+    """Return the money behind a row, for people, as far as the books can be read now."""
+    amount: Money | None = None
+    with suppress(Exception):
+        if kind == "operations":
+            amount = (await account.read(operations.load, account.name, key)).operation.amount
+        elif kind == "payments":
+            amount = (await account.read(rows.load, account.name, key)).payment.amount
+    return "" if amount is None else f" ({amount})"
 
 
 async def _operation(account: Account, operation_id: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from prenopay.account import Account, News
-from prenopay.books import codec, due, operations
+from prenopay.books import answers, codec, due, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, StoredOperation
 from prenopay.books.outbox import NewEvent
 from prenopay.books.vault import seal
@@ -116,7 +116,7 @@ def apply(
     about what can be done next. Versions say which is older, because the clocks of two hosts do not.
     """
     changes = _Changes(connection, account, stored, observed, account.now())
-    rows.keep_answer(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
+    answer = answers.keep(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
     made = operations.of_subject(connection, stored.subject)
     unsettled, totals = [each for each in made if each.is_open], None
     if wrong := _mismatch(account, stored, observed, made):
@@ -135,9 +135,7 @@ def apply(
     if observed.instrument is not None:
         changes.values["instrument"] = observed.instrument
     written = _written(changes, next_at=_next_look(account, stored, observed.state, changes.now))
-    news = account.append_events(
-        connection, stored.subject, changes.events, facts=rows.facts(written), raw=observed.raw
-    )
+    news = account.append_events(connection, stored.subject, changes.events, facts=rows.facts(written), answer=answer)
     if totals is not None:
         news += _note_methods(changes, totals)
     return Applied(stored=written, operations=made, news=news)

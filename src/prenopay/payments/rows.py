@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, due, inbox, locks, operations, schema
@@ -45,7 +43,6 @@ __all__ = [
     "find",
     "find_by_name",
     "insert_payment",
-    "keep_answer",
     "load",
     "load_order",
     "lock",
@@ -131,9 +128,7 @@ def find(
         query = query.where(table.c.state == state.value)
     if after is not None:
         last = select(table.c.created_at).where(table.c.payment_id == after).scalar_subquery()
-        query = query.where(
-            or_(table.c.created_at < last, and_(table.c.created_at == last, table.c.payment_id < after)),
-        )
+        query = query.where(tuple_(table.c.created_at, table.c.payment_id) < tuple_(last, literal(after)))
     query = query.order_by(table.c.created_at.desc(), table.c.payment_id.desc()).limit(min(limit, _PAGE_MOST))
     rows = connection.execute(query).all()
     flags = _flags(connection, [row.payment_id for row in rows])
@@ -155,10 +150,14 @@ def load_order(connection: Connection, account: str, payment_id: str) -> Order:
 
 
 def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...]:
-    """Return every movement of a payment, oldest first."""
+    """Return every movement of a payment, oldest first.
+
+    Raises ``IllegalTransition`` for a kind that only a newer prenopay knows: the sums would be wrong without it.
+    """
+    rows = _rows(connection, schema.movements, schema.movements.c.payment_id, payment_id)
+    require_known(f"a movement of payment {payment_id}", *(word(TransactionKind, row.kind) for row in rows))
     return tuple(
-        Movement(TransactionKind(row.kind), Money(row.amount, row.currency), row.number, row.reference)
-        for row in _rows(connection, schema.movements, schema.movements.c.payment_id, payment_id)
+        Movement(TransactionKind(row.kind), Money(row.amount, row.currency), row.number, row.reference) for row in rows
     )
 
 
@@ -389,21 +388,6 @@ def add_flag(connection: Connection, payment_id: str, kind: FlagKind, detail: st
         insert(schema.flags).values(payment_id=payment_id, kind=kind.value, detail=detail, raised_at=now),
     )
     return Flag(kind=kind, detail=detail, raised_at=now)
-
-
-def keep_answer(
-    connection: Connection, payment_id: str, raw: Mapping[str, object], *, source: str, now: datetime
-) -> None:
-    """Store the gateway's answer for support, unless it equals the last one that was stored."""
-    table = schema.observations
-    fingerprint = hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode()).hexdigest()
-    last = (
-        select(table.c.digest).where(table.c.payment_id == payment_id).order_by(table.c.observation_id.desc()).limit(1)
-    )
-    if connection.execute(last).scalar() != fingerprint:
-        connection.execute(
-            insert(table).values(payment_id=payment_id, source=source, digest=fingerprint, raw=raw, at=now),
-        )
 
 
 def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
