@@ -197,7 +197,7 @@ def test_dying_at_every_await_in_turn_loses_nothing_and_takes_nothing_twice(
         executioner = DEATHS[death]()
         executioner.kill_at = deaths
         process = mortal(shop, executioner)
-        died = not survives(lambda: use_case(process)) or executioner.count >= deaths
+        died = not survives(partial(use_case, process)) or executioner.count >= deaths
         process.close()
         _repair(shop, name)
         _check(shop, name, told_before, process)
