@@ -15,13 +15,13 @@ from prenopay.account import Account, News, redacted
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
 from prenopay.books.operations import StoredOperation
-from prenopay.errors import PrenopayError
+from prenopay.errors import ForeignAnswer, PrenopayError
 from prenopay.payments import observing, rows
 from prenopay.payments.changing import Change, begin_capture, take_reserved
 from prenopay.payments.reading import keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Observation
-from prenopay.values.payments import FlagKind, Operation, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.payments import FlagKind, OperationKind, Outcome, Payment, PaymentState
 from prenopay.values.subjects import Subject
 
 __all__ = ["View", "finish", "flag_oddities", "look", "observe", "view"]
@@ -36,7 +36,7 @@ class View:
     """What a look at a payment needs: the payment in the books, and the refunds to ask about."""
 
     stored: StoredPayment
-    refunds: tuple[Operation, ...]
+    refunds: tuple[StoredOperation, ...]
     unanswered: str | None
     """The operation that makes the payment, while its answer is missing."""
 
@@ -48,7 +48,8 @@ def view(connection: Connection, account: Account, payment_id: str) -> View:
     """
     made = operations.of_subject(connection, Subject.payment(payment_id))
     stored = rows.load(connection, account.name, payment_id)
-    refunds = operations.under_way(made, OperationKind.REFUND) if keeps_apart(account, OperationKind.REFUND) else ()
+    open_refunds = tuple(each for each in made if each.operation.kind is OperationKind.REFUND and each.is_open)
+    refunds = open_refunds if keeps_apart(account, OperationKind.REFUND) else ()
     return View(stored=stored, refunds=refunds, unanswered=_unanswered(made))
 
 
@@ -91,8 +92,10 @@ async def _look(
     if payment.provider_reference is None:
         return payment, False
     try:
-        observed = redacted(await read_payment(account, account.send(), payment.provider_reference, seen.refunds))
+        observed = redacted(await read_payment(account, account.send(), seen.stored, seen.refunds))
     except PrenopayError as error:
+        if isinstance(error, ForeignAnswer):
+            await account.notify(await account.transact(_flag_foreign, account, payment.payment_id, error))
         error.about(account=account.name, provider=account.gateway.name, payment_id=payment.payment_id)
         raise
     written = await account.transact(_write, account, seen.stored, observed, source=source, callbacks=callbacks)
@@ -141,6 +144,11 @@ def flag_oddities(
             detail = f"a callback names {scrub(foreign[0])!r}, this payment is {stored.payment.provider_reference}"
             news += observing.flag(connection, account, stored, FlagKind.FOREIGN_CALLBACK, detail)
     return news
+
+
+def _flag_foreign(connection: Connection, account: Account, payment_id: str, error: ForeignAnswer) -> News:
+    stored = rows.lock(connection, account.name, payment_id)
+    return observing.flag_strange(connection, account, stored, error)
 
 
 def _write(

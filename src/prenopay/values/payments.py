@@ -225,6 +225,8 @@ class FlagKind(StrEnum):
     """The gateway reports impossible totals, such as more refunded than captured."""
     UNREADABLE_STATUS = "unreadable_status"
     """The gateway reports a status that prenopay does not know."""
+    FOREIGN_ANSWER = "foreign_answer"
+    """The gateway answered with something that is not ours. It was not believed, and changed nothing."""
     FOREIGN_CALLBACK = "foreign_callback"
     """A callback to this payment's URL names another payment."""
     MALFORMED_CALLBACK = "malformed_callback"
