@@ -80,7 +80,7 @@ class Host:
         outer = _handling.get()
         if outer is not None and outer.runs and outer.ledger is self.ledger:
             outer.accounts.extend(accounts)
-            outer.subjects.extend(subjects)  # the handler called prenopay: whoever called the handler goes on
+            outer.subjects.extend(subjects)  # the handler called prenopay: its caller goes on
             return Told()
         taken, failures = 0, list[str]()
         next_one = await self.ledger.transact(partial(self._claim, accounts=accounts, subjects=subjects))
