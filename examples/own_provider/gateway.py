@@ -11,7 +11,17 @@ from urllib.parse import urlsplit
 from prenopay import Environment, Secret
 from prenopay.provider import HttpRequest
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.gateway import Asked, FakeGateway, History, Move, Ordered, PayerRefused, StrangeStatus, Totals
+from prenopay.testing.gateway import (
+    Asked,
+    FakeGateway,
+    History,
+    Move,
+    Ordered,
+    PayerRefused,
+    StrangeCode,
+    StrangeStatus,
+    Totals,
+)
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
 
 from .provider import Nordpay
@@ -45,7 +55,7 @@ class _Payment:
         return json_answer(status, {name: getattr(self, name) for name in names} | {"page": page})
 
 
-class NordpayGateway(FakeGateway, History, StrangeStatus):
+class NordpayGateway(FakeGateway, History, StrangeStatus, StrangeCode):
     """One Nordpay with one merchant. ``FakeGateway`` meets planned faults and writes down what is asked."""
 
     def __init__(self, *, clock: VirtualClock | None = None, seed: int = 0) -> None:
@@ -161,6 +171,10 @@ class NordpayGateway(FakeGateway, History, StrangeStatus):
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body with a status of a time to come."""
         return body.replace(b'"open"', b'"on hold"')
+
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with a reason that is on no page."""
+        return body.replace(b'"no-funds"', b'"sunspots"')
 
     # What the simulation reads too
 
