@@ -19,6 +19,7 @@ from prenopay.testing.gateway import (
     Ordered,
     PayerRefused,
     SharedAgreement,
+    StrangeCode,
     StrangeStatus,
     Totals,
 )
@@ -55,7 +56,7 @@ class _Payment:
         return json_answer(status, {name: getattr(self, name) for name in names} | {"page": page})
 
 
-class NordpayGateway(FakeGateway, History, StrangeStatus, SharedAgreement):
+class NordpayGateway(FakeGateway, History, StrangeStatus, StrangeCode, SharedAgreement):
     """One Nordpay with one merchant. ``FakeGateway`` meets planned faults and writes down what is asked."""
 
     def __init__(self, *, clock: VirtualClock | None = None, seed: int = 0) -> None:
@@ -180,6 +181,10 @@ class NordpayGateway(FakeGateway, History, StrangeStatus, SharedAgreement):
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body with a status of a time to come."""
         return body.replace(b'"open"', b'"on hold"')
+
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with a reason that is on no page."""
+        return body.replace(b'"no-funds"', b'"sunspots"')
 
     # What the simulation reads too
 

@@ -130,12 +130,15 @@ def flag_oddities(
     """Mark a payment whose callback names another payment, or cannot be read.
 
     A payment that was made under a second reference has an order at the gateway that was abandoned with the first.
-    Nobody has that order's page, and nobody here knows its name: the gateway may still call it by that name.
+    Nobody has that order's page, and the gateway may still call it by its name. Nobody here knows that name, unless
+    the gateway takes our references as names.
     """
     news: News = ()
-    makes = [each.operation for each in made if each.operation.kind in _MAKE_PAYMENTS]
-    ours = {stored.payment.provider_reference, *(each.reference for each in makes)}
-    has_abandoned = any(each.attempts > 1 for each in makes)
+    makes = [each for each in made if each.operation.kind in _MAKE_PAYMENTS]
+    references = {reference for each in makes for reference in operations.references(each)}
+    ours = {stored.payment.provider_reference, *references}
+    is_named_by_us = stored.payment.provider_reference in references
+    has_abandoned = not is_named_by_us and any(each.operation.attempts > 1 for each in makes)
     for callback in callbacks:
         foreign = [name for name in callback.names if name not in ours]
         if callback.note:

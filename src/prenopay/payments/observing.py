@@ -40,7 +40,8 @@ _STATE_UNANSWERED: Final = {
 _CLOCK_SKEW: Final = timedelta(seconds=300)
 """How far a gateway's clock may be behind ours when a movement is matched by its time."""
 _CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
-"""When the sweep looks again at a payment whose automatic capture did not happen."""
+"""When the sweep looks again at a payment whose automatic capture did not happen: later, the older the payment is."""
+_CAPTURE_RARER: Final = 8
 
 _MOVED: Final = {
     OperationKind.CAPTURE: TransactionKind.CAPTURE,
@@ -416,7 +417,7 @@ def _next_look(account: Account, stored: StoredPayment, state: PaymentState, now
     """Return when the sweep looks at the payment next, if nothing else looks at it before."""
     wait = account.gateway.next_check(state, now - stored.payment.created_at)
     if state is PaymentState.AUTHORIZED and stored.capture_mode is CaptureMode.AUTOMATIC:
-        wait = _CAPTURE_AGAIN_AFTER
+        wait = max(_CAPTURE_AGAIN_AFTER, (now - stored.payment.created_at) / _CAPTURE_RARER)
     if wait is None:
         return None
     next_at, expires_at = now + min(wait, due.LOOK_MOST), stored.payment.expires_at

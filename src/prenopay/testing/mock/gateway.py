@@ -40,6 +40,7 @@ from prenopay.testing.gateway import (
     Payouts,
     SharedAgreement,
     StoredMethods,
+    StrangeCode,
     StrangeStatus,
     Totals,
 )
@@ -68,6 +69,7 @@ _CARD_LIVES: Final = timedelta(days=730)
 _AT_ONCE: Final = Instrument.SWISH.value
 """The instrument that takes the money where others reserve it."""
 _STATE: Final = re.compile(rb'("state": ")[a-z]+"')
+_REASON: Final = re.compile(rb'("declined?": ")[a-z_]+"')
 _VERBS: Final = {"capture": "captured", "cancel": "cancelled", "refund": "refunded", "update": ""}
 _numbers: Final = itertools.count(1)
 _LIVING: Final[WeakValueDictionary[str, MockGateway]] = WeakValueDictionary()
@@ -175,7 +177,7 @@ class _Payment:
         }
 
 
-class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus, LaggingLists, SharedAgreement):
+class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus, StrangeCode, LaggingLists, SharedAgreement):
     """A gateway in this process; several accounts may share one. Safe to use from several threads.
 
     Payments are named by the gateway's reference (``payment.provider_reference``).
@@ -433,6 +435,10 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus, LaggingLis
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body with another state."""
         return _STATE.sub(rb'\1teleported"', body)
+
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with another reason."""
+        return _REASON.sub(rb'\1teleported"', body)
 
     # The wire
 

@@ -46,6 +46,7 @@ from prenopay.testing.gateway import (
     Portal,
     SharedAgreement,
     StoredMethods,
+    StrangeCode,
     StrangeStatus,
     Totals,
     refusing,
@@ -69,6 +70,7 @@ MERCHANTS: Final = (
 _ELSEWHERE_COSTS: Final = 77_700
 _NOBODYS: Final = "/psp/paymentorders/5adc265f-f87f-4313-577e-08d3dca1a26c"
 _ORDERS: Final = "/psp/paymentorders"
+_TYPE: Final = re.compile(rb'("type": ?"https?://[^"]*/)[A-Za-z0-9_-]+"')
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _DECLINES: Final = ("acquirerinsufficientfunds", "acquirererrordonotretry", "acquirercardblacklisted")
 _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not card.is_network_token)
@@ -97,6 +99,7 @@ class SwedbankPayGateway(
     Portal,
     StoredMethods,
     StrangeStatus,
+    StrangeCode,
     Behaviours,
     OldMethods,
     MethodEnds,
@@ -232,6 +235,10 @@ class SwedbankPayGateway(
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body with another status."""
         return _STATUS.sub(rb'\1Teleported"', body)
+
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with another code."""
+        return _TYPE.sub(rb'\1teleported"', body)
 
     # What it did
 
