@@ -118,13 +118,13 @@ class Spells:
 
     @property
     def off_by(self) -> timedelta:
-        """What the clock of the host's process is wrong by."""
+        """What the clock of the host is wrong by: with SQLite, all processes are on one machine."""
         is_wrong = self.lasts(Spell.AHEAD) or self.lasts(Spell.BEHIND)
         return self._off_by if is_wrong else timedelta(0)
 
 
 class WrongClock:
-    """The clock of a process, which is right but for a spell."""
+    """The clock of the host's processes, which is right but for a spell."""
 
     def __init__(self, clock: VirtualClock, off_by: Callable[[], timedelta]) -> None:
         """Show the time of ``clock``, wrong by ``off_by``."""
@@ -132,7 +132,7 @@ class WrongClock:
         self._off_by = off_by
 
     def now(self) -> datetime:
-        """Return the time of day, as the process sees it."""
+        """Return the time of day, as the processes see it."""
         return self._clock.now() + self._off_by()
 
     def monotonic(self) -> float:

@@ -169,7 +169,7 @@ class World:
     def other(self) -> AsyncAccounts:
         """Another process on the same books, in fair weather."""
         if self._other is None:
-            self._other = self._started(Weather(self.reached, self.clock), is_the_host=False)
+            self._other = self._started(Weather(self.reached, self.clock))
         return self._other
 
     def account(self, name: str) -> Any:
@@ -186,7 +186,7 @@ class World:
         """Drive ``work`` to its end, in this world's colour."""
         return run_blocking(work) if self._runner is None else self._runner.run(work)
 
-    def _started(self, weather: Weather, *, is_the_host: bool = True) -> AsyncAccounts:
+    def _started(self, weather: Weather) -> AsyncAccounts:
         ledger: Ledger = BlockingLedger(self.engine) if self._runner is None else AwaitingLedger(self.engine)
 
         async def on_event(event: Event) -> None:
@@ -200,7 +200,7 @@ class World:
         accounts = AsyncAccounts(
             ledger=FaultyLedger(ledger, weather),
             sender=self._sender(weather),
-            clock=WrongClock(self.clock, lambda: self.spells.off_by) if is_the_host else self.clock,
+            clock=WrongClock(self.clock, lambda: self.spells.off_by),
             entropy=self._entropy,
             callback_urls=CallbackUrls(f"{_SHOP}/callbacks", [_CALLBACK_KEY]),
             on_event=on_event,
