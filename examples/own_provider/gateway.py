@@ -11,7 +11,17 @@ from urllib.parse import urlsplit
 from prenopay import Environment, Secret
 from prenopay.provider import HttpRequest
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.gateway import Asked, FakeGateway, History, Move, Ordered, PayerRefused, StrangeStatus, Totals
+from prenopay.testing.gateway import (
+    Asked,
+    FakeGateway,
+    History,
+    Move,
+    Ordered,
+    PayerRefused,
+    Portal,
+    StrangeStatus,
+    Totals,
+)
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
 
 from .provider import Nordpay
@@ -45,7 +55,7 @@ class _Payment:
         return json_answer(status, {name: getattr(self, name) for name in names} | {"page": page})
 
 
-class NordpayGateway(FakeGateway, History, StrangeStatus):
+class NordpayGateway(FakeGateway, History, Portal, StrangeStatus):
     """One Nordpay with one merchant. ``FakeGateway`` meets planned faults and writes down what is asked."""
 
     def __init__(self, *, clock: VirtualClock | None = None, seed: int = 0) -> None:
@@ -129,6 +139,11 @@ class NordpayGateway(FakeGateway, History, StrangeStatus):
         found = self._open(payment)
         found.status, found.reason = "refused", "no-funds"
         self._notify(found, payment)
+
+    def gives_back_by_hand(self, payment: str, amount: int) -> bool:
+        """Give money back in Nordpay's portal, without prenopay."""
+        found = self._payments[payment]
+        return self._refund(found, f"portal-{len(found.refunds)}", amount).status == 200
 
     def forge_callback(self, *, to: str, naming: str) -> None:
         """Queue a callback to one payment's address that names another."""

@@ -23,11 +23,12 @@ from prenopay.mandates import methods
 from prenopay.payments import rows
 from prenopay.payments.lifecycle import ENDED, UNPAID, advance
 from prenopay.payments.movements import Movement, Totals, contradiction, new_movements, overrules
+from prenopay.payments.pacing import Facts, left_since, next_look, unread
 from prenopay.payments.rows import PERSONAL, StoredPayment
 from prenopay.provider.values import Observation, ProviderTransaction, TransactionKind
 from prenopay.values.events import EventKind
 from prenopay.values.money import Money
-from prenopay.values.orders import CaptureMode, OrderLine
+from prenopay.values.orders import OrderLine
 from prenopay.values.payments import Decline, Flag, FlagKind, OperationKind, Outcome, PaymentState
 
 __all__ = ["Applied", "apply", "decline_operation", "end", "flag", "note_unanswered"]
@@ -38,9 +39,6 @@ _STATE_UNANSWERED: Final = {
 }
 _CLOCK_SKEW: Final = timedelta(seconds=300)
 """How far a gateway's clock may be behind ours when a failed refund is matched by its time."""
-_CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
-"""When the sweep looks again at a payment whose automatic capture did not happen."""
-
 _MOVED: Final = {
     OperationKind.CAPTURE: TransactionKind.CAPTURE,
     OperationKind.CANCEL: TransactionKind.RELEASE,
@@ -118,7 +116,7 @@ def apply(
     changes = _Changes(connection, account, stored, observed, account.now())
     rows.keep_answer(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
     made = operations.of_subject(connection, stored.subject)
-    unsettled, totals = [each for each in made if each.is_open], None
+    unsettled, totals, facts = [each for each in made if each.is_open], None, unread(stored, observed.state)
     if wrong := _mismatch(stored, observed, made):
         changes.flag(FlagKind.MISMATCH, wrong)
         changes.values["quarantined"] = True
@@ -128,13 +126,18 @@ def apply(
         _advance(changes, totals)
         _note_attempts(changes)
         _settle_operations(changes, unsettled)
+        facts = _facts(changes, totals, made)
         _raise_flags(changes, totals)
+        if since := left_since(account, facts, changes.now):
+            changes.flag(
+                FlagKind.LEFT_RESERVED, f"money is reserved since {since:%Y-%m-%d %H:%M} UTC: take or release it"
+            )
         if overrules(before, totals, observed, asked_last=asked_version >= stored.asked_version):
             changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
             changes.values["asked_version"] = max(asked_version, stored.asked_version)
     if observed.instrument is not None:
         changes.values["instrument"] = observed.instrument
-    written = _written(changes, next_at=_next_look(account, stored, observed.state, changes.now))
+    written = _written(changes, next_at=next_look(account, stored, facts, changes.now))
     news = account.append_events(
         connection, stored.subject, changes.events, facts=rows.facts(written), raw=observed.raw
     )
@@ -359,15 +362,19 @@ def _raise_flags(changes: _Changes, totals: Totals) -> None:
         changes.flag(FlagKind.PAID_TWICE, f"order {payment.order_reference} was also paid by {other}")
 
 
-def _next_look(account: Account, stored: StoredPayment, state: PaymentState, now: datetime) -> datetime | None:
-    """Return when the sweep looks at the payment next, if nothing else looks at it before."""
-    wait = account.gateway.next_check(state, now - stored.payment.created_at)
-    if state is PaymentState.AUTHORIZED and stored.capture_mode is CaptureMode.AUTOMATIC:
-        wait = _CAPTURE_AGAIN_AFTER
-    if wait is None:
-        return None
-    next_at, expires_at = now + wait, stored.payment.expires_at
-    return expires_at if expires_at is not None and now < expires_at < next_at else next_at
+def _facts(changes: _Changes, totals: Totals, made: Sequence[StoredOperation]) -> Facts:
+    """Return what decides when to look at the payment next."""
+    payment, since = changes.stored.payment, None
+    if totals.authorized > totals.captured + totals.cancelled:
+        is_new = not payment.authorized
+        since = changes.now if is_new else rows.reserved_since(changes.connection, payment.payment_id)
+    captures = (each.operation for each in made if each.operation.kind is OperationKind.CAPTURE)
+    return Facts(
+        state=changes.observed.state,
+        totals=totals,
+        reserved_since=since,
+        capture_declined=any(each.outcome is Outcome.DECLINED for each in captures),
+    )
 
 
 def _written(changes: _Changes, *, next_at: datetime | None) -> StoredPayment:

@@ -214,6 +214,8 @@ class FlagKind(StrEnum):
     """The gateway reports impossible totals, such as more refunded than captured."""
     UNREADABLE_STATUS = "unreadable_status"
     """The gateway reports a status that prenopay does not know."""
+    LEFT_RESERVED = "left_reserved"
+    """Money has been reserved for so long that it may no longer be there: take it, or release it."""
     FOREIGN_CALLBACK = "foreign_callback"
     """A callback to this payment's URL names another payment."""
     MALFORMED_CALLBACK = "malformed_callback"

@@ -14,6 +14,7 @@ from prenopay.testing.conformance.rules.changing import Changing
 from prenopay.testing.conformance.rules.lost import LostAnswers
 from prenopay.testing.conformance.rules.mandates import Mandates
 from prenopay.testing.conformance.rules.payouts import Payouts
+from prenopay.testing.conformance.rules.portal import ByHand
 from prenopay.testing.conformance.rules.secrets import Secrets
 from prenopay.testing.conformance.rules.taking import Taking
 from prenopay.testing.conformance.rules.values import Values
@@ -26,7 +27,7 @@ __all__ = ["COLOURS", "ProviderSuite"]
 COLOURS: Final = ("blocking", "awaiting")
 
 
-class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts, Secrets, Values, Answers):
+class ProviderSuite(Taking, Changing, ByHand, LostAnswers, Callbacks, Mandates, Payouts, Secrets, Values, Answers):
     """Inherit it in a file ``test_….py``, name your ``gateway``, and every rule that applies is tested.
 
     ::
