@@ -49,7 +49,7 @@ from prenopay.values.callbacks import CallbackUrls
 
 BODIES: Final = {
     "open": """
-        urls = CallbackUrls(callback_url, callback_keys)
+        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
         on_hear = None if on_event is None else called(on_event)
         ledger = BlockingLedger(open_migrated(database))
         closing, own = [ledger.aclose], None
@@ -63,7 +63,7 @@ BODIES: Final = {
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
-            vault=Vault(token_keys),
+            vault=vault,
             connect=BlockingSender if sender is own else None,
             closing=closing,
             together=SideBySideThreads(),

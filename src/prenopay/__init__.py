@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from prenopay.accounts.sweep import SweepReport
     from prenopay.blocking import Accounts, Mandates, Payments
     from prenopay.books.inbox import Callback
+    from prenopay.books.outbox import Undelivered
+    from prenopay.books.unserved import Unserved
     from prenopay.books.upgrade import upgrade_database
     from prenopay.cli.settings import Settings, load_settings
     from prenopay.mandates.use_cases import AsyncMandates
@@ -138,6 +140,8 @@ __all__ = [
     "SubjectKind",
     "SweepReport",
     "TimelineEntry",
+    "Undelivered",
+    "Unserved",
     "load_settings",
     "upgrade_database",
 ]
@@ -150,6 +154,8 @@ _LOADED_WHEN_NAMED = {
     "AsyncMandates": "prenopay.mandates.use_cases",
     "AsyncPayments": "prenopay.payments.use_cases",
     "Callback": "prenopay.books.inbox",
+    "Undelivered": "prenopay.books.outbox",
+    "Unserved": "prenopay.books.unserved",
     "Environment": "prenopay.provider",
     "Mandates": "prenopay.blocking",
     "Payments": "prenopay.blocking",

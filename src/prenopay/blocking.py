@@ -16,6 +16,8 @@ from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.accounts.sweep import SweepReport
 from prenopay.books.engine import BlockingLedger
 from prenopay.books.inbox import Callback
+from prenopay.books.outbox import Undelivered
+from prenopay.books.unserved import Unserved
 from prenopay.books.upgrade import open_migrated
 from prenopay.books.vault import Vault
 from prenopay.delivery import called
@@ -313,7 +315,7 @@ class Accounts:
         entropy: Entropy | None = None,
     ) -> Accounts:
         """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and prepare everything."""
-        urls = CallbackUrls(callback_url, callback_keys)
+        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
         on_hear = None if on_event is None else called(on_event)
         ledger = BlockingLedger(open_migrated(database))
         closing, own = [ledger.aclose], None
@@ -327,7 +329,7 @@ class Accounts:
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
-            vault=Vault(token_keys),
+            vault=vault,
             connect=BlockingSender if sender is own else None,
             closing=closing,
             together=SideBySideThreads(),
@@ -365,9 +367,27 @@ class Accounts:
         """Work on a stored callback again; return what went wrong, if anything. Raises ``NotFound``."""
         return run_blocking(self._accounts.replay(inbox_id))
 
+    def dismiss_callback(self, inbox_id: int, *, person: str, reason: str) -> None:
+        """Mark a callback as done that can never be worked on, because a person says so; both are kept."""
+        return run_blocking(self._accounts.dismiss_callback(inbox_id, person=person, reason=reason))
+
     def deliver_pending(self, *, subject: Subject | None = None, limit: int = 1000) -> int:
         """Hand waiting events to the host's handler, in order per subject; return how many it took."""
         return run_blocking(self._accounts.deliver_pending(subject=subject, limit=limit))
+
+    def undelivered(
+        self, *, account: str | None = None, failed_only: bool = False, limit: int = 50
+    ) -> tuple[Undelivered, ...]:
+        """Return events that wait for the host's handler, oldest first."""
+        return run_blocking(self._accounts.undelivered(account=account, failed_only=failed_only, limit=limit))
+
+    def retry_events(self, event_ids: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Make events due now (``None``: all on which the handler failed), and return their ids."""
+        return run_blocking(self._accounts.retry_events(event_ids))
+
+    def unserved(self) -> tuple[Unserved, ...]:
+        """Return the accounts that are in the books and were not added here, if something is open there."""
+        return run_blocking(self._accounts.unserved())
 
     def sweep(self, *, limit: int = 200) -> SweepReport:
         """Do what is due: callbacks that failed, operations without an answer, silent payments, events."""

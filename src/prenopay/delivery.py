@@ -125,8 +125,13 @@ def called(handler: EventHandler) -> AsyncEventHandler:
 
 
 def awaited(handler: AsyncEventHandler) -> AsyncEventHandler:
-    """Return an async handler that awaits the host's; raises ``ConfigurationError`` for one that cannot be called."""
+    """Return an async handler that awaits the host's; raises ``ConfigurationError`` for a plain function.
+
+    What is neither a function nor a method may still return something to await: it is asked when it is called.
+    """
     _require_callable(handler)
+    if _is_plain(handler):
+        raise ConfigurationError(_USE_BLOCKING)
 
     async def tell(event: Event) -> None:
         result: object = handler(event)
@@ -141,6 +146,14 @@ def _require_callable(handler: object) -> None:
     if not callable(handler):
         message = f"on_event: must be a function that takes an event, not {type(handler).__name__}"
         raise ConfigurationError(message)
+
+
+def _is_plain(handler: object) -> bool:
+    """Whether a handler is a plain function, or a method, that does not say that it returns something to await."""
+    if not inspect.isroutine(handler) or _is_async(inspect.unwrap(handler)) or handler.__name__ == "<lambda>":
+        return False
+    returns = getattr(handler, "__annotations__", {}).get("return", "None")
+    return returns in (None, "None")
 
 
 def _is_async(handler: object) -> bool:

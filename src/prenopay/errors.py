@@ -125,7 +125,7 @@ class CeilingReached(PrenopayError):
 
 
 class InvalidOrder(PrenopayError, ValueError):
-    """What was asked for cannot be expressed to the provider; ``field`` names what is wrong."""
+    """What was asked for cannot be expressed to the provider, or has another type; ``field`` names what is wrong."""
 
     def __init__(self, message: str = "", *, field: str = "") -> None:
         super().__init__(message)

@@ -133,6 +133,7 @@ def test_values_that_hold_money_say_whether_vat_is_in_it() -> None:
         "Payment",
         "Payout",
         "PayoutOrder",
+        "Unserved",
         "TimelineEntry",
     }
     assert [kind.__name__ for kind in holders if "VAT" not in (kind.__doc__ or "")] == []

@@ -109,6 +109,7 @@ class Shop:
         sender: HttpSender | None = None,
         clock: Clock | None = None,
         account: str = "cards",
+        tells: bool = True,
         **settings: Any,
     ) -> None:
         self.colour = colour
@@ -120,6 +121,7 @@ class Shop:
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = self.events.append
         self.account_name = account
+        self._tells = tells
         self._settings = settings
         self._runner = asyncio.Runner() if colour == "awaiting" else None
         self.hear: Callable[[Event], Any] = self._hear if self._runner is None else self._hear_awaiting
@@ -143,7 +145,7 @@ class Shop:
             "token_keys": [TOKEN_KEY],
             "sender": self.sender,
             "clock": self._clock,
-            "on_event": lambda event: self.hear(event),  # noqa: PLW0108 - looked up each time, so that a test may change it
+            "on_event": self._told if self._tells else None,
         }
         if self._runner is None:
             return Driven(Accounts.open(self.database, **shared), self._run)
@@ -152,6 +154,9 @@ class Shop:
             return AsyncAccounts.open(self.database, **shared)
 
         return Driven(self._runner.run(opened()), self._run)
+
+    def _told(self, event: Event) -> Any:
+        return self.hear(event)  # looked up each time, so that a test may change it
 
     def _hear(self, event: Event) -> None:
         self.on_event(event)

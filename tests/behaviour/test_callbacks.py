@@ -184,12 +184,12 @@ def test_a_person_can_replay_a_callback(shop: Shop) -> None:
     assert shop.payments.get(payment.payment_id).state is PaymentState.AUTHORIZED
 
 
-def test_a_callback_for_an_account_that_is_not_open_here_waits(shop: Shop) -> None:
+def test_a_callback_for_an_account_that_is_not_open_here_is_to_come_again(shop: Shop) -> None:
     url: str = shop.accounts.callback_urls.url("someone-else", Subject.payment("pay_1"))
 
     reply = shop.accounts.receive(CallbackRequest(path=url.removeprefix("https://shop.example"), body=b"{}"))
 
-    assert reply.status == 404
+    assert reply.status == 503
 
 
 @pytest.mark.every_store

@@ -61,11 +61,11 @@ OpenShop = Callable[..., Shop]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Try the shop itself in both colours; what gateway and scripts do, in one of them by the test's name."""
+    """Try the shop and its door in both colours; what gateway and scripts do, in one of them by the test's name."""
     if "colour" in metafunc.fixturenames:
         name = metafunc.function.__name__
         one = COLOURS[crc32(name.encode()) % len(COLOURS)]
-        is_of_shop = metafunc.module.__name__.endswith("test_shop")
+        is_of_shop = metafunc.module.__name__.endswith(("test_shop", "test_wrong_types"))
         metafunc.parametrize("colour", COLOURS if is_of_shop else [one])
 
 

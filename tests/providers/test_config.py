@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as fields_of
 from typing import Any
 
 import pytest
+from examples.own_provider.provider import Nordpay
 
+from prenopay import Environment, Secret
 from prenopay.errors import ConfigurationError
+from prenopay.providers.swedbankpay import RepeatedReference, SwedbankPay
+from prenopay.providers.swish import Swish
+from prenopay.testing.mock import Mock
 from tests.providers.swedbankpay import samples as swedbankpay
 from tests.providers.swish import samples as swish
 
@@ -41,3 +47,56 @@ def test_an_account_that_cannot_work_says_why(config: Any, fields: dict[str, Any
 def test_an_account_may_have_any_plain_name_and_a_local_gateway(config: Any) -> None:
     made = config(account="Paper-1_b.c", base_url="http://127.0.0.1:8001/")
     assert (made.account, made.api_url, made.hosts) == ("Paper-1_b.c", "http://127.0.0.1:8001", {"127.0.0.1:8001"})
+
+
+def demo(**changes: Any) -> Nordpay:
+    values: dict[str, Any] = {"account": "demo", "environment": Environment.TEST, "api_key": Secret("k")}
+    return Nordpay(**(values | changes))
+
+
+def mock(**changes: Any) -> Mock:
+    return Mock(**({"account": "mock"} | changes))
+
+
+_EVERY_FIELD = [
+    pytest.param(make, each.name, id=f"{kind.__name__}-{each.name}")
+    for make, kind in ((swedbankpay.config, SwedbankPay), (swish.config, Swish), (demo, Nordpay), (mock, Mock))
+    for each in fields_of(kind)
+]
+
+
+@pytest.mark.parametrize(("make", "name"), _EVERY_FIELD)
+def test_every_setting_of_another_type_is_refused_by_name(make: Any, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^account .*: {name}: must be .*[,;] not object"):
+        make(**{name: object()})
+
+
+def test_an_environment_given_as_text_guards_as_the_environment_does() -> None:
+    with pytest.raises(ConfigurationError, match=r"a production account cannot be pointed at '127.0.0.1'"):
+        swedbankpay.config(environment="production", base_url="http://127.0.0.1:8765")
+    with pytest.raises(ConfigurationError, match=r"a production account cannot be pointed at '127.0.0.1'"):
+        swish.config(environment="production", base_url="http://127.0.0.1:8765")
+    assert swedbankpay.config(environment="production").environment is Environment.PRODUCTION
+
+
+@pytest.mark.parametrize("wrong", ["tst", "", "TEST ", None, 1])
+@pytest.mark.parametrize("config", [swedbankpay.config, swish.config, demo, mock])
+def test_an_unknown_environment_is_refused_and_the_known_ones_are_named(config: Any, wrong: object) -> None:
+    with pytest.raises(ConfigurationError, match="environment: must be Environment: one of test, production; not"):
+        config(environment=wrong)
+
+
+def test_a_secret_given_as_text_becomes_one() -> None:
+    made = swedbankpay.config(access_token="plain-token")
+    assert made.access_token == Secret("plain-token")
+    assert "plain-token" not in repr(made)
+    with pytest.raises(ConfigurationError, match="access_token: must not be empty"):
+        swedbankpay.config(access_token="")
+
+
+def test_other_settings_with_one_meaning_are_converted() -> None:
+    made = swedbankpay.config(repeated_reference="refused", host_urls=["https://shop.example"], deadline_seconds=5)
+    assert made.repeated_reference is RepeatedReference.REFUSED
+    assert made.host_urls == ("https://shop.example",)
+    with pytest.raises(ConfigurationError, match=r"host_urls: must be a tuple or list, .*brackets"):
+        swedbankpay.config(host_urls="https://shop.example")

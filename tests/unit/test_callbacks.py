@@ -126,10 +126,46 @@ def test_a_short_key_is_refused_without_showing_it() -> None:
     assert "x" * 31 not in str(caught.value)
 
 
-@pytest.mark.parametrize("base", ["", "shop.example/prenopay", "/prenopay", "ftp://shop.example"])
+@pytest.mark.parametrize(
+    "base",
+    [
+        "",
+        "shop.example/prenopay",
+        "/prenopay",
+        "ftp://shop.example",
+        "https://",
+        "https://a b.example",
+        "https://u@a.example",
+    ],
+)
 def test_a_base_that_no_gateway_can_call_is_refused(base: str) -> None:
-    with pytest.raises(ConfigurationError, match="callback_url must be an absolute"):
+    with pytest.raises(ConfigurationError, match="callback_url: must be an absolute"):
         urls(base=base)
+
+
+@pytest.mark.parametrize("base", ["https://a.example/c?k=1", "https://a.example/c?", "https://a.example/c#here"])
+def test_a_base_that_a_path_cannot_be_added_to_is_refused(base: str) -> None:
+    with pytest.raises(ConfigurationError, match="callback_url: must have no query and no fragment"):
+        urls(base=base)
+
+
+@pytest.mark.parametrize(
+    "base", ["http://a.example", "http://10.0.0.1", "http://127.0.0.1.a.example", "http://localhost.a"]
+)
+def test_a_base_that_everybody_on_the_way_can_read_is_refused(base: str) -> None:
+    with pytest.raises(ConfigurationError, match="callback_url: must use https, or be on this machine"):
+        urls(base=base)
+
+
+@pytest.mark.parametrize("base", ["https://[broken", "https://a.example:99999999"])
+def test_a_base_that_is_no_url_is_refused(base: str) -> None:
+    with pytest.raises(ConfigurationError, match="callback_url: "):
+        urls(base=base)
+
+
+@pytest.mark.parametrize("base", ["http://localhost:8000/c", "http://127.0.0.1/c", "http://[::1]:8000/c"])
+def test_a_base_on_this_machine_needs_no_encryption(base: str) -> None:
+    assert urls(base=base).base_url == base
 
 
 # Where a callback came from

@@ -95,9 +95,6 @@ def test_a_doctor_gets_an_empty_204_by_any_method(host: Host, app: str) -> None:
 def forgeries(path: str) -> list[str]:
     _, account, kind, payment, mac = path.removeprefix("/pay/callbacks").split("/")
     other_key = CallbackUrls(CALLBACK_URL, [Secret(KEY[::-1])]).url(account, Subject.payment(payment)).rsplit("/", 1)[1]
-    unknown_account = (
-        CallbackUrls(CALLBACK_URL, [Secret(KEY)]).url("nobody", Subject.payment(payment)).removeprefix(CALLBACK_URL)
-    )
     return [
         f"/pay/callbacks/{account}/{kind}/{payment}/{mac[:-1]}",
         f"/pay/callbacks/{account}/{kind}/{payment}/{mac}A",
@@ -110,7 +107,6 @@ def forgeries(path: str) -> list[str]:
         f"/pay/callbacks/{account}/{kind}/{payment}/",
         f"/pay/callbacks/{account}/{kind}/{payment}/\xe5\xe4\xf6",
         f"/pay/callbacks/{account}/{kind}/{payment}/\x00",
-        f"/pay/callbacks{unknown_account}",
         "/pay/callbacks",
         "/",
         "",

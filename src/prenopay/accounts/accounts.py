@@ -10,14 +10,18 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
+from prenopay._arguments import check_arguments, refuse_setting
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
 from prenopay.account import Account, Ports, Reaction
 from prenopay.accounts.reception import Reception
 from prenopay.accounts.sweep import SweepReport, sweep
+from prenopay.books import outbox, unserved
 from prenopay.books.engine import AwaitingLedger
 from prenopay.books.inbox import Callback
+from prenopay.books.outbox import Undelivered
+from prenopay.books.unserved import Unserved
 from prenopay.books.upgrade import open_migrated
 from prenopay.books.vault import Vault
 from prenopay.delivery import Host, awaited
@@ -42,6 +46,7 @@ REACTIONS: Final[tuple[Reaction, ...]] = (methods.suspend,)
 """How subjects react to one another, inside the transaction."""
 
 
+@check_arguments(refuse_setting)
 class AsyncAccounts:
     """The accounts of one process. They share database, clock, callback keys and event handler."""
 
@@ -102,7 +107,7 @@ class AsyncAccounts:
         ``ConfigurationError``, and ``LedgerUnavailable`` if the tables are missing or old (``prenopay db
         upgrade``).
         """
-        urls = CallbackUrls(callback_url, callback_keys)
+        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
         on_hear = None if on_event is None else awaited(on_event)
         engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
@@ -117,7 +122,7 @@ class AsyncAccounts:
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
-            vault=Vault(token_keys),
+            vault=vault,
             connect=AwaitingSender if sender is own else None,
             closing=closing,
             together=SideBySideTasks(),
@@ -204,6 +209,13 @@ class AsyncAccounts:
         """Work on a stored callback again; return what went wrong, if anything. Raises ``NotFound``."""
         return await self._reception.replay(inbox_id)
 
+    async def dismiss_callback(self, inbox_id: int, *, person: str, reason: str) -> None:
+        """Mark a callback as done that can never be worked on, because a person says so; both are kept.
+
+        Raises ``NotFound`` if no open callback has that id, ``InvalidOrder`` without a person or a reason.
+        """
+        await self._reception.dismiss(inbox_id, person=person, reason=reason)
+
     # Notifying the host
 
     async def deliver_pending(self, *, subject: Subject | None = None, limit: int = 1000) -> int:
@@ -214,7 +226,40 @@ class AsyncAccounts:
         subjects = () if subject is None else (subject,)
         return (await self._host.deliver(self.names, subjects=subjects, limit=limit)).taken
 
+    async def undelivered(
+        self, *, account: str | None = None, failed_only: bool = False, limit: int = 50
+    ) -> tuple[Undelivered, ...]:
+        """Return events that wait for the host's handler, oldest first.
+
+        ``failed_only``: only those on which it failed. Later events of the same subject wait behind them.
+        """
+        names = self.names if account is None else (account,)
+        return await self._ledger.read(
+            lambda connection: outbox.undelivered(connection, names, failed_only=failed_only, limit=limit)
+        )
+
+    async def retry_events(self, event_ids: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Make events due now (``None``: all on which the handler failed), and return their ids.
+
+        The next sweep, or ``deliver_pending``, delivers them. Raises ``NotFound`` for an event that does not wait.
+        """
+        now, names = self._clock.now(), self.names
+        made_due = await self._ledger.transact(lambda connection: outbox.retry(connection, names, event_ids, now=now))
+        if missing := [each for each in event_ids or () if each not in made_due]:
+            message = f"event {missing[0]!r} does not wait: these accounts do not have it, or it was delivered"
+            raise NotFound(message)
+        return made_due
+
     # Keeping every promise
+
+    async def unserved(self) -> tuple[Unserved, ...]:
+        """Return the accounts that are in the books and were not added here, if something is open there.
+
+        An account that was renamed or left out of the settings is among them. Add it again under its old name, and
+        the sweep does what waits.
+        """
+        names = self.names
+        return await self._ledger.read(lambda connection: unserved.find(connection, names))
 
     async def sweep(self, *, limit: int = 200) -> SweepReport:
         """Do what is due: callbacks that failed, operations without an answer, silent payments, events.

@@ -19,7 +19,7 @@ from prenopay._redaction import scrub
 from prenopay.account import Account
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
-from prenopay.errors import Conflict, LedgerUnavailable, NotFound, Unverified
+from prenopay.errors import Conflict, InvalidOrder, LedgerUnavailable, NotFound, Unverified
 from prenopay.payments import resolving, rows as payments
 from prenopay.payouts import use_cases as payouts
 from prenopay.ports import Clock, Ledger
@@ -82,7 +82,10 @@ class Reception:
         except Unverified:
             return _UNKNOWN_ADDRESS
         account = self._accounts.get(address.account)
-        if account is None or not account.can(ReceivesCallbacks):
+        if account is None:  # our signature is on it: the account was renamed or left out, and may come back
+            _log.error("a callback for account %r, which is in no settings here, is to come again", address.account)
+            return _COME_AGAIN
+        if not account.can(ReceivesCallbacks):
             return _UNKNOWN_ADDRESS
         if address.subject == DOCTOR:
             return CallbackReply(status=204)
@@ -134,6 +137,17 @@ class Reception:
             raise NotFound(message)
         return await self.work(CallbackAddress(callback.account, callback.subject))
 
+    async def dismiss(self, inbox_id: int, *, person: str, reason: str) -> None:
+        """Mark an open callback as done, because a person says so. Raises ``NotFound``."""
+        if not person.strip() or not reason.strip():
+            field = "reason" if person.strip() else "person"
+            message = f"{field}: must not be empty: give the person's name and the reason"
+            raise InvalidOrder(message, field=field)
+        now, names, why = self._clock.now(), tuple(self._accounts), f"dismissed by {person}: {reason}"
+        if not await self._ledger.transact(lambda connection: inbox.dismiss(connection, names, inbox_id, why, now=now)):
+            message = f"there is no open callback {inbox_id} in the inbox of these accounts"
+            raise NotFound(message)
+
     async def _make_room(self, account: str) -> None:
         """Limit the waiting callbacks. They are counted only now and then, because counting costs more than storing."""
         if self._room.get(account, 0) <= 0:
@@ -161,6 +175,8 @@ async def work(account: Account, subject: Subject | None) -> str:
             await _HEARS[subject.kind](account, subject)
     except Exception as error:  # noqa: BLE001 - whatever it is, the callbacks are kept and tried again
         why = scrub(f"{type(error).__name__}: {error}")
+        if isinstance(error, NotFound) and subject is not None:
+            why += await account.read(_named_by, account, subject)
         _log.warning("callbacks about %s wait: %s", subject or account.name, why)
         if not isinstance(error, LedgerUnavailable):  # otherwise no row can be marked; the callbacks are due anyway
             await account.transact(_failed, account, subject, why)
@@ -223,6 +239,14 @@ def _named(connection: Connection, account: Account) -> _Heard:
         understood=tuple(each for each in waiting if each.inbox_id not in early),
         early=tuple(each for each in waiting if each.inbox_id in early),
     )
+
+
+def _named_by(connection: Connection, account: Account, subject: Subject) -> str:
+    """Say what callbacks mean whose subject is not in the books, and which money to look for."""
+    waiting = inbox.of_subject(connection, account.name, subject)
+    names = sorted({name for callback in waiting for name in callback.names})
+    at = f"look there for {', '.join(names)}" if names else "look there for it"
+    return f"; this address was handed out, so the books are older than the gateway (a restored copy?): {at}"
 
 
 def _failed(connection: Connection, account: Account, subject: Subject | None, why: str) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from prenopay._redaction import scrub
 from prenopay.account import Account
 from prenopay.accounts import reception
-from prenopay.books import due, inbox, operations
+from prenopay.books import due, inbox, operations, unserved
 from prenopay.books.due import Due
 from prenopay.delivery import Host
 from prenopay.mandates import use_cases as mandates
@@ -36,6 +36,8 @@ _log = logging.getLogger("prenopay")
 
 _WORK_MAY_TAKE: Final = timedelta(minutes=2)
 """How long a sweep owns what it has claimed, before another may try."""
+_OTHERS_SERVE_WITHIN: Final = timedelta(hours=1)
+"""Another process may serve the accounts that this one does not. It has done by then what was due."""
 _TURN_MAY_TAKE_SECONDS: Final = 60.0
 """When an account's turn is over: what is left is due at the next sweep. The last call may take its deadline longer."""
 
@@ -129,12 +131,14 @@ async def sweep(
 
 
 def _look(connection: Connection, names: Sequence[str], now: datetime) -> tuple[tuple[str, ...], list[str]]:
-    """Return the accounts that have something due, and what this version must leave alone."""
+    """Return the accounts that have something due, and what nobody does."""
     alone = [
         f"{count} {kind} of {account} have words of a newer prenopay: update this process"
         for account, kind, count in due.unread(connection, names, now)
     ]
-    return due.busy(connection, names, now), alone
+    left_out = unserved.find(connection, names, overdue_since=now - _OTHERS_SERVE_WITHIN)
+    fix = "was it renamed or left out? add it to the settings again under that name"
+    return due.busy(connection, names, now), [*alone, *(f"{each}; {fix}" for each in left_out)]
 
 
 async def _take(turn: _Turn) -> _Turn:

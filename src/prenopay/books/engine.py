@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import anyio
 import anyio.to_thread
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 
 from prenopay.books.text import as_json
@@ -142,13 +142,20 @@ def our_errors() -> Generator[None]:
         raise
     except DBAPIError as error:
         message = (
-            f"the database did not answer as it should ({type(error.orig).__name__}: {error.orig}); "
+            f"the database did not answer as it should ({_without_statement(error)}); "
             "nothing of this step was written; repeat it with the same operation id"
         )
         raise LedgerUnavailable(message) from error
     except SQLAlchemyError as error:
-        message = f"the database could not be used: {error}"
+        message = f"the database could not be used ({_without_statement(error)})"
         raise LedgerUnavailable(message) from error
+
+
+def _without_statement(error: SQLAlchemyError) -> str:
+    """Return what the database said: one line, without the statement that some drivers add to it."""
+    cause = error.orig if isinstance(error, StatementError) and error.orig is not None else error
+    first, _, _ = str(cause).partition("\n")
+    return f"{type(cause).__name__}: {first}"
 
 
 class _Transactions:

@@ -22,7 +22,20 @@ from prenopay.books.text import storable
 from prenopay.books.words import word
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["Arrived", "Callback", "add", "done", "failed", "find", "forget", "of_subject", "replay", "rows", "waiting"]
+__all__ = [
+    "Arrived",
+    "Callback",
+    "add",
+    "dismiss",
+    "done",
+    "failed",
+    "find",
+    "forget",
+    "of_subject",
+    "replay",
+    "rows",
+    "waiting",
+]
 
 OPEN_MOST: Final = 100_000
 """How many callbacks of one account may wait. Beyond it the gateway is asked to send again later."""
@@ -191,6 +204,18 @@ def replay(connection: Connection, accounts: Sequence[str], inbox_id: int, *, no
         .returning(table),
     ).one_or_none()
     return None if row is None else _callback(row)
+
+
+def dismiss(connection: Connection, accounts: Sequence[str], inbox_id: int, why: str, *, now: datetime) -> bool:
+    """Mark a callback as done because a person says so; ``False`` if no open callback has that id."""
+    table = schema.inbox
+    dismissed = connection.execute(
+        update(table)
+        .where(table.c.inbox_id == inbox_id, table.c.account.in_(accounts), table.c.done_at.is_(None))
+        .values(done_at=now, next_at=None, claimed_until=None, last_error=why)
+        .returning(table.c.inbox_id),
+    )
+    return dismissed.one_or_none() is not None
 
 
 def forget(connection: Connection, subject: Subject) -> None:

@@ -20,7 +20,7 @@ from prenopay.values.money import Money
 from prenopay.values.payments import Decline, FlagKind, PaymentState
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["Delivery", "NewEvent", "append", "claim", "delivered", "failed"]
+__all__ = ["Delivery", "NewEvent", "Undelivered", "append", "claim", "delivered", "failed", "retry", "undelivered"]
 
 
 _KINDS: Final = known(EventKind)
@@ -46,6 +46,16 @@ class Delivery:
     tries: int
     claimed_until: datetime
     event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """An event that the host's handler has not taken: how often it failed, why, and when it is called again."""
+
+    event: Event
+    tries: int
+    last_error: str
+    next_at: datetime
 
 
 def append(
@@ -148,6 +158,48 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
             last_error=why,
         ),
     )
+
+
+def undelivered(
+    connection: Connection, accounts: Sequence[str], *, failed_only: bool, limit: int
+) -> tuple[Undelivered, ...]:
+    """Return events that wait for the host's handler, oldest first."""
+    events, deliveries = schema.events, schema.deliveries
+    query = (
+        select(events, deliveries.c.tries, deliveries.c.last_error, deliveries.c.next_at)
+        .join(deliveries, deliveries.c.sequence == events.c.sequence)
+        .where(deliveries.c.account.in_(accounts), deliveries.c.next_at.is_not(None))
+        .order_by(deliveries.c.sequence)
+        .limit(limit)
+    )
+    if failed_only:
+        query = query.where(deliveries.c.tries > 0)
+    return tuple(
+        Undelivered(event=_event(row), tries=row.tries, last_error=row.last_error, next_at=row.next_at)
+        for row in connection.execute(query)
+    )
+
+
+def retry(
+    connection: Connection, accounts: Sequence[str], event_ids: Sequence[str] | None, *, now: datetime
+) -> tuple[str, ...]:
+    """Make events due now (``None``: all on which the handler failed); return their ids, oldest first."""
+    events, deliveries = schema.events, schema.deliveries
+    query = (
+        select(deliveries.c.sequence, events.c.event_id)
+        .join(events, events.c.sequence == deliveries.c.sequence)
+        .where(deliveries.c.account.in_(accounts), deliveries.c.next_at.is_not(None))
+        .order_by(deliveries.c.sequence)
+    )
+    query = query.where(deliveries.c.tries > 0 if event_ids is None else events.c.event_id.in_(event_ids))
+    found = connection.execute(query).all()
+    for row in found:
+        connection.execute(
+            update(deliveries)
+            .where(deliveries.c.sequence == row.sequence, deliveries.c.next_at.is_not(None))
+            .values(next_at=now, claimed_until=None, tries=0)
+        )
+    return tuple(row.event_id for row in found)
 
 
 def _something_earlier_waits() -> Exists:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from prenopay._arguments import fitted, refuse_setting
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError
 from prenopay.values.mandates import MethodSeen
@@ -26,7 +27,7 @@ class Vault:
         if isinstance(keys, str | Secret):
             message = "token_keys is a list of keys, newest first: put brackets around the one there is"
             raise ConfigurationError(message)
-        secrets = [key if isinstance(key, Secret) else Secret(key) for key in keys]
+        secrets: Sequence[Secret] = fitted("token_keys", keys, Sequence[Secret], refuse_setting)
         for key in secrets:
             if len(key.reveal()) < _KEY_LEAST:
                 message = f"every token key must have at least {_KEY_LEAST} characters"

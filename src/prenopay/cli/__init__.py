@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from prenopay import __version__
-from prenopay.cli import accounts, database, emulate, inspection, mandates, operations, simulate, swish
+from prenopay.cli import accounts, database, emulate, events, inspection, mandates, operations, simulate, swish
 from prenopay.cli.output import print_no_more
 from prenopay.errors import ConfigurationError, PrenopayError
 
@@ -52,6 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="prenopay", description="Payments straight to the publisher's own accounts.")
     parser.add_argument("--version", action="version", version=f"prenopay {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (accounts, operations, mandates, database, inspection, emulate, simulate, swish):
+    for module in (accounts, operations, events, mandates, database, inspection, emulate, simulate, swish):
         module.add_commands(commands, shared)
     return parser

@@ -18,10 +18,12 @@ from prenopay.values.payments import Payment, PaymentState
 
 if TYPE_CHECKING:
     from prenopay.blocking import Accounts
+    from prenopay.books.unserved import Unserved
 
-__all__ = ["add_commands", "opened"]
+__all__ = ["add_commands", "counted", "opened"]
 
 _CALLBACK_MAY_TAKE_SECONDS: Final = 10.0
+_SHOWN_MOST: Final = 1000
 _NUMBER_MOST: Final = 2**63 - 1
 """The highest number that the databases can store."""
 
@@ -33,7 +35,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     add_account(listing, what="only this account")
     listing.add_argument("--order", metavar="REFERENCE", help="only payments for this order")
     listing.add_argument("--state", choices=[state.value for state in PaymentState], help="only payments in this state")
-    listing.add_argument("--limit", type=_counted, default=50, help="at most this many for each account (default 50)")
+    listing.add_argument("--limit", type=counted, default=50, help="at most this many for each account (default 50)")
     listing.set_defaults(run=_list_payments)
     showing = payments.add_parser("show", parents=[shared], help="show one payment and everything that happened to it")
     showing.add_argument("payment", metavar="PAYMENT", help="a payment id, pay_…")
@@ -42,27 +44,33 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     inbox = commands.add_parser("inbox", help="look at callbacks").add_subparsers(required=True, metavar="ACTION")
     callbacks = inbox.add_parser("list", parents=[shared], help="list the newest callbacks")
     callbacks.add_argument("--open", action="store_true", help="only callbacks that are not done yet")
-    callbacks.add_argument("--limit", type=_counted, default=50, help="at most this many (default 50)")
+    callbacks.add_argument("--limit", type=counted, default=50, help="at most this many (default 50)")
     callbacks.set_defaults(run=_list_callbacks)
     replaying = inbox.add_parser("replay", parents=[shared], help="process a callback again")
-    replaying.add_argument("callback", type=_counted, metavar="NUMBER", help="the number that inbox list shows")
+    replaying.add_argument("callback", type=counted, metavar="NUMBER", help="the number that inbox list shows")
     replaying.set_defaults(run=_replay)
+    dismissing = inbox.add_parser("dismiss", parents=[shared], help="mark a callback as done that cannot be worked on")
+    dismissing.add_argument("callback", type=counted, metavar="NUMBER", help="the number that inbox list shows")
+    dismissing.add_argument("--person", default="", metavar="NAME", help="who says so; kept")
+    dismissing.add_argument("--reason", default="", metavar="TEXT", help="why; kept")
+    dismissing.set_defaults(run=_dismiss)
     sweep = commands.add_parser("sweep", parents=[shared], help="do what is due, without waiting for callbacks")
-    sweep.add_argument("--limit", type=_counted, default=200, help="at most this many of each kind (default 200)")
+    sweep.add_argument("--limit", type=counted, default=200, help="at most this many of each kind (default 200)")
     sweep.set_defaults(run=_sweep)
     doctor = commands.add_parser("doctor", parents=[shared], help="check every account, and say what to fix")
     doctor.add_argument("account", nargs="*", metavar="ACCOUNT", help="only these accounts")
     doctor.set_defaults(run=_doctor)
 
 
-def _counted(text: str) -> int:
+def counted(text: str) -> int:
+    """Read a number from 1 on, for argparse."""
     number = int(text)
     if not 1 <= number <= _NUMBER_MOST:
         raise ValueError(text)
     return number
 
 
-_counted.__name__ = "whole number from 1"  # argparse shows this name in its error
+counted.__name__ = "whole number from 1"  # argparse shows this name in its error
 
 
 @contextmanager
@@ -188,6 +196,16 @@ def _replay(options: argparse.Namespace) -> int:
     return 1 if why else 0
 
 
+def _dismiss(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        accounts.dismiss_callback(options.callback, person=options.person, reason=options.reason)
+    if options.json:
+        print_json({"callback": options.callback, "dismissed": True})
+    else:
+        print(f"callback {options.callback}: dismissed")
+    return 0
+
+
 def _sweep(options: argparse.Namespace) -> int:
     with opened(options) as accounts:
         report = accounts.sweep(limit=options.limit)
@@ -212,6 +230,8 @@ def _doctor(options: argparse.Namespace) -> int:
         raise NotFound(message)
     with _database(found) as accounts:
         examined = {config.account: _examine(accounts, config) for config in wanted}
+        if not options.account:
+            examined |= {each.account: (_probe_unserved(each),) for each in accounts.unserved()}
     healthy = all(probe.ok for probes in examined.values() for probe in probes)
     if options.json:
         print_json({"ok": healthy, "accounts": examined})
@@ -233,7 +253,36 @@ def _examine(accounts: Accounts, config: ProviderConfig[object]) -> tuple[Probe,
         payments = accounts.add(config)
     except ConfigurationError as error:
         return (Probe(name="settings", ok=False, found=str(error)),)
-    return (*payments.probe(), _probe_callbacks(accounts.callback_urls.url(config.account, DOCTOR)))
+    reached = _probe_callbacks(accounts.callback_urls.url(config.account, DOCTOR))
+    return (*payments.probe(), reached, *_probe_waiting(accounts, config.account))
+
+
+def _probe_waiting(accounts: Accounts, account: str) -> Generator[Probe]:
+    """Check that neither the shop's handler nor the work on callbacks fails."""
+    events = accounts.undelivered(account=account, failed_only=True, limit=_SHOWN_MOST)
+    if events:
+        first = events[0]
+        found = (
+            f"the shop's handler failed on {_many(len(events))} events; the first waits since "
+            f"{first.event.occurred_at:%Y-%m-%d %H:%M} UTC: {first.last_error}"
+        )
+        fix = "repair the handler; then: prenopay events list --failed, and prenopay events retry --all"
+        yield Probe(name="events", ok=False, found=found, fix=fix)
+    waiting = accounts.callbacks(open_only=True, limit=_SHOWN_MOST)
+    failed = [each for each in waiting if each.account == account and each.tries]
+    if failed:
+        found = f"the work on {_many(len(failed))} callbacks failed, the last time with: {failed[0].last_error}"
+        fix = "prenopay inbox list --open says why; then: prenopay inbox replay NUMBER"
+        yield Probe(name="inbox", ok=False, found=found, fix=fix)
+
+
+def _many(count: int) -> str:
+    return f"{count}" if count < _SHOWN_MOST else f"at least {count}"
+
+
+def _probe_unserved(found: Unserved) -> Probe:
+    fix = "was it renamed or left out? add it to the settings under that name: then the sweep does the rest"
+    return Probe(name="settings", ok=False, found=str(found), fix=fix)
 
 
 def _probe_callbacks(url: str) -> Probe:

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from prenopay._arguments import check_arguments, refuse_argument
 from prenopay.account import Account
 from prenopay.books import ids
 from prenopay.books.vault import Sealed, fingerprint, seal
@@ -52,6 +53,7 @@ async def finish_removal(account: Account, mandate_id: str) -> None:
     await account.transact(rows.remove_token, mandate_id)
 
 
+@check_arguments(refuse_argument)
 class AsyncMandates:
     """The mandates of one account, as ``AsyncPayments.mandates`` returns them."""
 

@@ -22,7 +22,7 @@ from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created, CreateRequest
 from prenopay.provider.verbs import Cancels
 from prenopay.values.orders import Order
-from prenopay.values.payments import Action, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.payments import Action, FlagKind, OperationKind, Outcome, Payment, PaymentState
 from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = ["Making", "create", "expire", "make", "making", "replace"]
@@ -62,9 +62,10 @@ async def make(account: Account, making: Making) -> Payment:
     """Make a written-down payment at the gateway. If it ended meanwhile, close its page before anybody sees it."""
     stored, begun, order = making.stored, making.begun, making.order
     callback_url, offered = account.callback_url(stored.subject), _opened(account, making.offered)
-    send = account.send(begun)
+    send, asked_under = account.send(begun), list[str]()
 
     async def ask(reference: str) -> Created:
+        asked_under.append(reference)
         request = CreateRequest(
             order=order,
             payment_id=stored.payment.payment_id,
@@ -80,7 +81,8 @@ async def make(account: Account, making: Making) -> Payment:
     except PrenopayError as error:
         await account.transact(unanswered, account, begun, error)
         raise
-    payment, news = await account.transact(_conclude, account, making, created)
+    seen_before = "" if begun.maybe_sent else ", ".join(asked_under[:-1])
+    payment, news = await account.transact(_conclude, account, making, created, seen_before)
     await account.notify(news)
     return await expire(account, payment.payment_id) if leaves_page(payment) else payment
 
@@ -150,14 +152,27 @@ def _opened(account: Account, sealed: bytes | None) -> Secret | None:
     return None if sealed is None else account.ports.vault.unseal(sealed)
 
 
-def _conclude(connection: Connection, account: Account, making: Making, created: Created) -> tuple[Payment, News]:
-    """Write down what the gateway made of the order."""
+def _conclude(
+    connection: Connection, account: Account, making: Making, created: Created, seen_before: str
+) -> tuple[Payment, News]:
+    """Write down what the gateway made of the order.
+
+    ``seen_before`` is our first reference, if the gateway had it although these books have never sent it.
+    """
     stored = rows.lock(connection, account.name, making.stored.payment.payment_id)
     stored = rows.name_at_gateway(connection, stored, created)
     operations.settle(connection, making.begun.operation, Outcome.SUCCEEDED, now=account.now())
     observed, asked_version = redacted(created.observation), making.stored.version
     applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="create")
-    return applied.stored.payment, applied.news
+    if not seen_before:
+        return applied.stored.payment, applied.news
+    detail = (
+        f"the gateway had an order under {seen_before}, which these books have never sent (a restored copy?): look for "
+        "that order there, it may be paid"
+    )
+    news = observing.flag(connection, account, applied.stored, FlagKind.REFERENCE_SEEN, detail)
+    stored = rows.load(connection, account.name, applied.stored.payment.payment_id)
+    return stored.payment, (*applied.news, *news)
 
 
 def _expire(connection: Connection, account: Account, seen: Payment) -> observing.Applied | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from prenopay._arguments import check_arguments, refuse_argument
 from prenopay.account import Account
 from prenopay.books import operations
 from prenopay.errors import Conflict, InvalidOrder
@@ -36,6 +37,7 @@ __all__ = ["AsyncPayments"]
 ProviderT_co = TypeVar("ProviderT_co", covariant=True)
 
 
+@check_arguments(refuse_argument)
 class AsyncPayments(Generic[ProviderT_co]):
     """One account: one publisher's agreement with one gateway. ``AsyncAccounts.add`` makes it.
 

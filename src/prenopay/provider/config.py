@@ -7,12 +7,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
+from prenopay._arguments import check_fields
 from prenopay.errors import ConfigurationError
 from prenopay.provider.values import Environment, Inspection
-from prenopay.values.callbacks import CallbackRequest, source_address
+from prenopay.values.callbacks import CallbackRequest, is_loopback, source_address
 
 if TYPE_CHECKING:
     import ssl
@@ -23,7 +24,6 @@ ProviderT_co = TypeVar("ProviderT_co", covariant=True)
 
 _NAME_MOST: Final = 60
 """The width of the column that holds an account's name."""
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +37,19 @@ class ProviderConfig(ABC, Generic[ProviderT_co]):
     environment: Environment
 
     def __post_init__(self) -> None:
-        """Refuse an account name that cannot be part of a URL. Raises ``ConfigurationError``."""
+        """Refuse values of other types, and an account name that cannot be part of a URL.
+
+        An enum's text and a secret's text are converted. Raises ``ConfigurationError``.
+        """
+        check_fields(self, self._refuse_setting)
         fits = self.account and all(each.isascii() and (each.isalnum() or each in "-_.") for each in self.account)
         if not fits or len(self.account) > _NAME_MOST:
             message = f"account: use 1 to {_NAME_MOST} letters, digits, '-', '_' or '.', not {self.account!r}"
             raise ConfigurationError(message)
+
+    def _refuse_setting(self, _key: str, why: str) -> NoReturn:
+        message = f"account {self.account!r}: {why}"
+        raise ConfigurationError(message)
 
     def tls(self) -> ssl.SSLContext | None:
         """Return the TLS context, if the account has a certificate of its own; called once."""
@@ -133,7 +141,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
             raise ConfigurationError(message) from error
         is_plain = parts.scheme in {"http", "https"} and bool(host) and not parts.query and not parts.username
         self._require(is_plain, f"{key} must be like https://host or http://127.0.0.1:8001, not {url!r}")
-        is_safe = parts.scheme == "https" or host in _LOOPBACK
+        is_safe = parts.scheme == "https" or is_loopback(host)
         self._require(is_safe, f"{key} must use https, or be on this machine: {url!r}")
         if self.environment is Environment.PRODUCTION:
             why = f"{key}: a production account cannot be pointed at {host!r}; leave {key} out"

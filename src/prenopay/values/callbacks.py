@@ -8,8 +8,10 @@ import hmac
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
+from prenopay._arguments import check_fields, fitted, refuse_setting
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError, Unverified
 from prenopay.values.subjects import Subject, SubjectKind
@@ -43,6 +45,10 @@ class CallbackRequest:
     query: str = field(default="", repr=False)
     peer: str = ""
     method: str = "POST"
+
+    def __post_init__(self) -> None:
+        """Refuse values of other types, such as a body that a framework has decoded."""
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +99,7 @@ class CallbackUrls:
 
     def __init__(self, base_url: str, keys: Sequence[Secret | str]) -> None:
         """Take the public base URL of the mounted callback app, and the host's keys, newest first."""
-        if not base_url.startswith(("https://", "http://")):
-            message = f"callback_url must be an absolute http(s) URL, not {base_url!r}"
-            raise ConfigurationError(message)
+        _require_reachable(base_url)
         if isinstance(keys, str | Secret):
             message = "callback_keys is a list of keys, newest first: put brackets around the one there is"
             raise ConfigurationError(message)
@@ -105,7 +109,7 @@ class CallbackUrls:
                 "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
             raise ConfigurationError(message)
-        secrets = [key if isinstance(key, Secret) else Secret(key) for key in keys]
+        secrets: Sequence[Secret] = fitted("callback_keys", keys, Sequence[Secret], refuse_setting)
         for key in secrets:
             if len(key.reveal()) < _KEY_LEAST:
                 message = f"every callback key must have at least {_KEY_LEAST} characters"
@@ -130,6 +134,35 @@ class CallbackUrls:
 
     def _is_ours(self, named: Sequence[str], mac: str) -> bool:
         return any(hmac.compare_digest(_mac(key, named).encode(), mac.encode()) for key in self._keys)
+
+
+def _require_reachable(base_url: str) -> None:
+    """Raise ``ConfigurationError`` for a URL that no gateway can call, or that everybody on the way can read."""
+    fitted("callback_url", base_url, str, refuse_setting)
+    try:
+        parts = urlsplit(base_url)
+        host, _port = (parts.hostname or "").lower(), parts.port
+    except ValueError as error:
+        _refuse(f"{error}: {base_url!r}")
+    if parts.scheme not in {"https", "http"} or not host or parts.username or any(map(str.isspace, base_url)):
+        _refuse(f"must be an absolute URL like https://shop.example/callbacks, not {base_url!r}")
+    if "?" in base_url or "#" in base_url:
+        _refuse(f"must have no query and no fragment, because a path is added: {base_url!r}")
+    if parts.scheme == "http" and not is_loopback(host):
+        _refuse(f"must use https, or be on this machine: {base_url!r}")
+
+
+def _refuse(why: str) -> NoReturn:
+    message = f"callback_url: {why}"
+    raise ConfigurationError(message)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine, by its name or by its address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _parts(account: str, subject: Subject | None) -> tuple[str, ...]:

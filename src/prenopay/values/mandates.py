@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from prenopay._arguments import check_fields
 from prenopay._redaction import Secret
 from prenopay.errors import InvalidOrder
 from prenopay.values.money import Money
@@ -97,6 +98,7 @@ class Consent:
 
     def __post_init__(self) -> None:
         """Refuse a consent that proves nothing."""
+        check_fields(self, prefix="consent.")
         if not self.text_version.strip():
             _refuse("consent.text_version", "name the text that the payer agreed to, such as 'terms-2026-01'")
         if not self.channel.strip():
@@ -127,6 +129,7 @@ class StoreMethod:
 
     def __post_init__(self) -> None:
         """Refuse a request that asks for nothing."""
+        check_fields(self, prefix="store.")
         if not self.kinds or len(set(self.kinds)) != len(self.kinds):
             _refuse("store.kinds", "name each kind of mandate once, and at least one")
 

@@ -220,6 +220,8 @@ class FlagKind(StrEnum):
     """A callback to this payment's URL names another payment."""
     MALFORMED_CALLBACK = "malformed_callback"
     """A callback to this payment's URL cannot be read."""
+    REFERENCE_SEEN = "reference_seen"
+    """The gateway had an order under our reference before we asked for one: the books may be a restored copy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from prenopay.accounts.accounts import AsyncAccounts
-from prenopay.errors import PrenopayError
+from prenopay.errors import ConfigurationError, PrenopayError
 from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackReply, CallbackRequest
 
 __all__ = ["CallbackApp"]
@@ -29,7 +29,12 @@ class CallbackApp:
     """An ASGI app that takes the callbacks of every account in ``accounts``."""
 
     def __init__(self, accounts: AsyncAccounts) -> None:
-        """Serve ``accounts``; mount this where their ``callback_url`` leads."""
+        """Serve ``accounts``; mount this where their ``callback_url`` leads. Raises ``ConfigurationError``."""
+        if not isinstance(accounts, AsyncAccounts):
+            message = (
+                f"an ASGI app serves AsyncAccounts, not {type(accounts).__name__}; prenopay.web.wsgi has the other app"
+            )
+            raise ConfigurationError(message)
         self._accounts = accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from prenopay.blocking import Accounts
-from prenopay.errors import PrenopayError
+from prenopay.errors import ConfigurationError, PrenopayError
 from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackReply, CallbackRequest
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ class CallbackApp:
     """A WSGI app that takes the callbacks of every account in ``accounts``."""
 
     def __init__(self, accounts: Accounts) -> None:
-        """Serve ``accounts``; mount this where their ``callback_url`` leads."""
+        """Serve ``accounts``; mount this where their ``callback_url`` leads. Raises ``ConfigurationError``."""
+        if not isinstance(accounts, Accounts):
+            message = f"a WSGI app serves Accounts, not {type(accounts).__name__}; prenopay.web.asgi has the other app"
+            raise ConfigurationError(message)
         self._accounts = accounts
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:

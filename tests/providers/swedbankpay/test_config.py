@@ -29,7 +29,10 @@ _LIVE = {"environment": Environment.PRODUCTION}
             ({"access_token": Secret(wrong)}, "access_token holds characters that no token has")
             for wrong in ("två ord", "tökén", '"quoted"', "line\n")
         ),
-        ({"repeated_reference": "replayed"}, "repeated_reference must be 'unknown' or 'refused', not 'replayed'"),
+        (
+            {"repeated_reference": "replayed"},
+            "repeated_reference: must be RepeatedReference: one of unknown, refused; not 'replayed'",
+        ),
         ({"base_url": "https://api.payex.com"}, "a test account cannot reach the production host"),
         ({"base_url": "https://API.swedbankpay.com"}, "a test account cannot reach the production host"),
         ({**_LIVE, "base_url": "http://127.0.0.1:8001"}, "a production account cannot be pointed at '127.0.0.1'"),

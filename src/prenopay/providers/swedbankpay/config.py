@@ -78,9 +78,6 @@ class SwedbankPayAccount(HttpProviderConfig[ProviderT_co]):
         self._require(bool(_PAYEE_ID.fullmatch(self.payee_id)), why)
         why = "access_token holds characters that no token has; was it cut or quoted by mistake?"
         self._require(bool(_TOKEN.fullmatch(self.access_token.reveal())), why)
-        known = " or ".join(f"{each.value!r}" for each in RepeatedReference)
-        why = f"repeated_reference must be {known}, not {self.repeated_reference!r}"
-        self._require(self.repeated_reference in set(RepeatedReference), why)
 
     @property
     def tokens_url(self) -> str:
