@@ -35,6 +35,7 @@ __all__ = [
     "begin",
     "claim",
     "decide_by_hand",
+    "earlier_references",
     "find",
     "history",
     "load",
@@ -285,6 +286,16 @@ def free_reference(connection: Connection, intent: Intent, *, first_attempt: int
             return reference
     message = "no free gateway reference was found: the account's reference format is too short for its traffic"
     raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
+
+
+def earlier_references(rule: ReferenceRule, made: Iterable[StoredOperation]) -> frozenset[str]:
+    """Return the references of earlier tries to make a payment. Those requests were closed since."""
+    return frozenset(
+        ids.reference(rule, each.operation.account, each.operation.operation_id, attempt)
+        for each in made
+        if each.operation.kind is OperationKind.CREATE
+        for attempt in range(1, each.operation.attempts)
+    )
 
 
 def find(connection: Connection, account: str, operation_id: str) -> StoredOperation | None:
