@@ -12,6 +12,7 @@ import pytest
 
 from prenopay import upgrade_database
 from tests import guard
+from tests.pooler import Pooler, start_pooler
 from tests.postgresql import Server, start_server
 from tests.rotation import out_of_turn
 
@@ -75,6 +76,20 @@ def postgresql() -> Iterator[Server]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def pooler(postgresql: Server) -> Iterator[Pooler]:
+    """Start a pgbouncer in front of the server."""
+    with tempfile.TemporaryDirectory(prefix="prenopay-pooler-") as folder:
+        started = start_pooler(Path(folder), postgresql.url)
+        if isinstance(started, str):
+            real_part_is_missing(started)
+            return
+        try:
+            yield started
+        finally:
+            started.stop()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -56,6 +57,12 @@ class Server:
             connection.execute(others, (_DATABASE,))
             connection.execute(_EMPTY.encode())
 
+    def run(self, statement: str, *, database: str = _DATABASE) -> list[tuple[Any, ...]]:
+        """Run a statement outside of any transaction."""
+        with self._connect(database) as connection:
+            done = connection.execute(statement.encode())
+            return done.fetchall() if done.description else []
+
     def stop(self) -> None:
         """Stop at once, even while somebody is connected: nothing here is worth keeping."""
         self._process.send_signal(signal.SIGQUIT)
@@ -73,7 +80,7 @@ def start_server(folder: Path) -> Server | str:
     binaries = _binaries()
     if binaries is None:
         return "no PostgreSQL server is installed here (initdb was not found, nor the package pgserver)"
-    user = _other_user()
+    user = other_user()
     if user is not None:
         shutil.chown(folder, user)  # the server refuses to run as root
     data = folder / "data"
@@ -86,7 +93,7 @@ def start_server(folder: Path) -> Server | str:
     )
     if made.returncode:
         return f"PostgreSQL could not make its files: {made.stderr.decode(errors='replace')[-300:]}"
-    port = _free_port()
+    port = free_port()
     settings = {
         "port": port,
         "listen_addresses": "127.0.0.1",
@@ -103,7 +110,7 @@ def start_server(folder: Path) -> Server | str:
             user=user,
             cwd=folder,
         )
-    _wait_until_ready(port, process)
+    wait_until_ready(port, process)
     return Server(process, port)
 
 
@@ -116,7 +123,7 @@ def _binaries() -> Path | None:
     return next((path for path in found if (path / "initdb").exists() and (path / "postgres").exists()), None)
 
 
-def _other_user() -> str | None:
+def other_user() -> str | None:
     """Return whom the server runs as when the tests run as root."""
     if os.geteuid() != 0:
         return None
@@ -126,14 +133,16 @@ def _other_user() -> str | None:
     return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Return when the server, or the pooler in front of it, lets somebody in."""
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:

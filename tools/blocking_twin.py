@@ -52,20 +52,16 @@ BODIES: Final = {
         urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
         on_hear = None if on_event is None else called(on_event)
         ledger = BlockingLedger(open_migrated(database))
-        closing, own = [ledger.aclose], None
-        if sender is None:
-            sender = own = BlockingSender()
-            closing.append(own.aclose)
         accounts = AsyncAccounts(
             ledger=ledger,
             sender=sender,
-            clock=clock or BlockingClock(),
+            connect=BlockingSender,
+            clock=clock or ledger.timed(BlockingClock()),
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
             vault=vault,
-            connect=BlockingSender if sender is own else None,
-            closing=closing,
+            closing=[ledger.aclose],
             together=SideBySideThreads(),
         )
         return cls(accounts)

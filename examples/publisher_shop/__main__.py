@@ -54,6 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     password = os.environ.get("SHOP_STAFF_PASSWORD") or secrets.token_urlsafe(9)
     try:
+        require_free_ports(options)
         with contextlib.ExitStack() as stack:
             if options.config:
                 shop = configured_shop(options.config, password)
@@ -68,6 +69,20 @@ def main() -> None:
                 Server(config, shop.state.shop).run()
     except (ConfigurationError, LedgerUnavailable, OSError) as error:
         parser.error(str(error))
+
+
+def require_free_ports(options: argparse.Namespace) -> None:
+    """Raise ``ConfigurationError`` for a port that cannot be used; the error names its option."""
+    own = () if options.config else ("gateway_port", "swish_port", "phone_port")
+    for name in ("port", *own):
+        port, option = getattr(options, name), f"--{name.replace('_', '-')}"
+        try:
+            with socket.socket() as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            message = f"{option} {port} cannot be used ({error}); name another port with {option}"
+            raise ConfigurationError(message) from error
 
 
 class Server(uvicorn.Server):
@@ -120,7 +135,8 @@ class EmulatedGateways:
 def emulated_gateways(port: int, swish_port: int, phone_port: int) -> Generator[EmulatedGateways, None, None]:
     """Serve both gateways until the block ends."""
     clock = VirtualClock(real_time=True)
-    gateway, own_swish = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock), emulated_swish(clock)
+    seed, own_swish = secrets.randbits(64), emulated_swish(clock)
+    gateway = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock, seed=seed)
     with (
         serve(gateway, port=port) as served,
         serve_swish(own_swish, port=swish_port, phone_port=phone_port) as served_swish,
@@ -169,6 +185,7 @@ def emulated_swish(clock: VirtualClock) -> SwishEmulator:
         merchants=(SwishMerchant(number=SWISH_NUMBER, name="Norrviks Dagblad"),),
         clock=clock,
         behaviour=Behaviour(callback_addresses=CallbackAddresses.LOCAL_HTTP),
+        seed=secrets.randbits(64),
     )
 
 

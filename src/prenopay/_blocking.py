@@ -3,8 +3,8 @@
 The core is ``async def`` over injected ports (``prenopay.ports``). The blocking ports do their work
 inside the call, so a use case over them runs from its first line to its last in a single ``send``:
 on the caller's thread, inside the caller's transaction, even inside a running event loop. Nothing
-is generated and nothing hops threads. A real suspension means that an awaiting port was wired in
-by mistake; that is a bug, and raises.
+hops threads, but for the turns of a sweep over several accounts (``_system``). A real suspension
+means that an awaiting port was wired in by mistake; that is a bug, and raises.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ import httpcore
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
+from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay._redaction import scrub
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
@@ -81,8 +82,9 @@ EXCEPTIONS: Final[dict[type[Exception], type[TransportError]]] = {
 }
 """What each failure proves about the request. A failure that is not listed counts as ``OutcomeUnknown``."""
 
-_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
-"""The errors that may end an exchange. In an event loop a late TLS alert is a bare ``OSError``."""
+_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, RuntimeError)
+"""The errors that may end an exchange. In an event loop a late TLS alert is a bare ``OSError``, and a loop or a client
+that ends meanwhile is a ``RuntimeError``."""
 
 
 class _WithoutSecrets(logging.Filter):
@@ -108,16 +110,28 @@ def default_tls() -> ssl.SSLContext:
 
 
 class BlockingSender:
-    """Sends on the caller's thread; safe to share between threads."""
+    """Sends on the caller's thread; safe to share between threads. A forked process gets connections of its own."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, *, client: httpx.Client | None = None) -> None:
-        """Use ``tls`` (default: the system's trust), or a client of the host's own."""
-        transport = None if client else _BoundedTransport(tls or default_tls())
-        self._client = client or httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
+        """Use ``tls`` (default: the system's trust), or a client of the host's own, which the host renews itself."""
+        self._given = client
+        self._tls = None if client else tls or default_tls()
+        self._client = self._connected()
+        start_afresh_in_children(self)
+
+    def start_afresh(self) -> object:
+        """Connect again in a forked process: two processes that share a connection read each other's answers."""
+        parents, self._client = self._client, self._connected()
+        return parents
+
+    def _connected(self) -> httpx.Client:
+        transport = None if self._tls is None else _BoundedTransport(self._tls)
+        return self._given or httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
         """Send, and return the whole answer."""
         _end_by(time.monotonic() + timeout)
+        _refuse_closed(self._client, request)
         try:
             answer = self._client.send(_prepare(request, timeout), stream=True, follow_redirects=False)
             try:
@@ -135,21 +149,27 @@ class BlockingSender:
 
 
 class AwaitingSender:
-    """Sends within an event loop."""
+    """Sends within an event loop. Every event loop has connections of its own, and so has a forked process."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, *, client: httpx.AsyncClient | None = None) -> None:
-        """Use ``tls`` (default: the system's trust), or a client of the host's own."""
-        if client is None:
-            transport = httpx.AsyncHTTPTransport(verify=tls or default_tls(), trust_env=False, limits=_CONNECTIONS)
-            client = httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
-        self._client = client
+        """Use ``tls`` (default: the system's trust), or a client of the host's own, which serves every loop."""
+        self._given = client
+        self._tls = None if client else tls or default_tls()
+        self._clients = PerLoop(self._connected, refuse=NotSent)
+
+    def _connected(self) -> httpx.AsyncClient:
+        if self._given is not None:
+            return self._given
+        transport = httpx.AsyncHTTPTransport(verify=self._tls or True, trust_env=False, limits=_CONNECTIONS)
+        return httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
         """Send, and return the whole answer."""
-        body = bytearray()
+        client, body = self._clients.get(), bytearray()
+        _refuse_closed(client, request)
         with anyio.move_on_after(timeout) as exchange:
             try:
-                answer = await self._client.send(_prepare(request, timeout), stream=True, follow_redirects=False)
+                answer = await client.send(_prepare(request, timeout), stream=True, follow_redirects=False)
                 try:
                     _refuse_coding(answer)
                     async with aclosing(cast("AsyncGenerator[bytes]", answer.aiter_bytes())) as arriving:
@@ -170,8 +190,8 @@ class AwaitingSender:
         raise OutcomeUnknown(message)
 
     async def aclose(self) -> None:
-        """Close every connection."""
-        await self._client.aclose()
+        """Close every connection of this event loop."""
+        await self._clients.get().aclose()
 
 
 class AccountSender:
@@ -296,6 +316,12 @@ def _last(state: RetryCallState) -> _Tried:
 def _retry_after(tried: _Tried) -> float:
     stated = (tried.header("retry-after") or "") if isinstance(tried, HttpResponse) else ""
     return float(stated) if stated.isdecimal() else 0.0
+
+
+def _refuse_closed(client: httpx.Client | httpx.AsyncClient, request: HttpRequest) -> None:
+    if client.is_closed:
+        message = f"{request.label}: these accounts were closed; nothing was sent"
+        raise NotSent(message)
 
 
 def _prepare(request: HttpRequest, timeout: float) -> httpx.Request:

@@ -5,36 +5,47 @@ Use cases are plain functions over an ``Account``: write down, ask, write down.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from prenopay._redaction import redact
-from prenopay.books import operations, outbox, outcomes
+from prenopay.books import due, outbox
 from prenopay.books.operations import Begun, Intent
 from prenopay.books.outbox import NewEvent
 from prenopay.books.text import NAME_MOST, fitted
 from prenopay.books.vault import Vault
 from prenopay.delivery import Host
-from prenopay.errors import DuplicateReference, NotSent, OutcomeUnknown, PrenopayError, UnsupportedOperation
+from prenopay.errors import NotSent, OutcomeUnknown, UnsupportedOperation
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender, Ledger, Send
 from prenopay.provider.values import Observation, ProviderTransaction
 from prenopay.provider.verbs import PaymentProvider
 from prenopay.values.callbacks import CallbackUrls
-from prenopay.values.payments import OperationId, OperationKind, Outcome
+from prenopay.values.payments import OperationId, OperationKind
 from prenopay.values.subjects import Subject
 
-__all__ = ["Account", "News", "Ports", "Reaction", "asked", "failed", "redacted"]
+__all__ = ["WRITING_MARGIN", "Account", "News", "Ports", "Reaction", "Unwritten", "redacted"]
 
 T = TypeVar("T")
 VerbT = TypeVar("VerbT")
 P = ParamSpec("P")
 
-_WRITING_MARGIN: Final = timedelta(seconds=30)
+WRITING_MARGIN: Final = timedelta(seconds=30)
 """How much longer than its deadline a try owns its operation: time to write the result down."""
+_CLAIM_BYTES: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Unwritten:
+    """What came of a try and could not be written into the books yet. The next sweep of this process writes it."""
+
+    account: str
+    what: str
+    """What came of it, with the gateway's name for it, for people."""
+    work: Callable[[Connection], object] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +61,8 @@ class Ports:
     host: Host
     reactions: tuple[Reaction, ...] = ()
     """What runs in the transaction when something happens to a subject of the account."""
+    unwritten: list[Unwritten] = field(default_factory=list[Unwritten])
+    """What could not be written yet, shared by all accounts of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +98,27 @@ class Account:
         raise UnsupportedOperation(message, capability=name, reason=reason).about(account=self.name)
 
     def intent(self, kind: OperationKind, operation_id: str) -> Intent:
-        """Return what names an operation, and how long this try owns it."""
+        """Return what names an operation and this try's claim, and how long this try owns it."""
         now = self.now()
         return Intent(
             account=self.name,
             operation_id=OperationId(operation_id),
             kind=kind,
             rule=self.gateway.limits.reference,
+            claim=self.ports.entropy.token_bytes(_CLAIM_BYTES).hex(),
             now=now,
             claim_until=now + self.claimed_for,
         )
 
+    def retimed(self, intent: Intent) -> Intent:
+        """Return ``intent`` as of now: the claim begins in the transaction that writes it down."""
+        now = self.now()
+        return replace(intent, now=now, claim_until=now + self.claimed_for)
+
     @property
     def claimed_for(self) -> timedelta:
         """How long one try owns its operation."""
-        return timedelta(seconds=self.gateway.limits.deadline_seconds) + _WRITING_MARGIN
+        return min(timedelta(seconds=self.gateway.limits.deadline_seconds) + WRITING_MARGIN, due.CLAIM_MOST)
 
     def callback_url(self, subject: Subject) -> str:
         """Return where the gateway reports changes of ``subject``."""
@@ -110,28 +129,45 @@ class Account:
 
         The gateway may promise to know a reference only for ``limits.resend_window``. If ``begun`` may have been
         sent longer ago when this request arrives, only reads go out: sending again could move the money twice.
+
+        ``begun`` learns when a request left that may change something. If its claim has run out, only reads go out:
+        the process was frozen, and another may act in its place.
         """
         clock, limits = self.ports.clock, self.gateway.limits
         deadline = clock.monotonic() + limits.deadline_seconds
-        window = limits.resend_window
-        first_sent_at = None if begun is None or not begun.maybe_sent else begun.operation.first_sent_at
 
         async def send(request: HttpRequest) -> HttpResponse:
             left = deadline - clock.monotonic()
-            arrives_by = self.now() + timedelta(seconds=max(left, 0))
-            forgotten = window is not None and first_sent_at is not None and arrives_by - first_sent_at >= window
-            if forgotten and not request.retry_safe:
-                message = (
-                    f"{request.label}: an earlier try may have reached the gateway, which remembers a reference for "
-                    f"{window} only, so nothing was sent again; find out what happened, then settle it by hand"
-                )
-                raise OutcomeUnknown(message)
+            if begun is not None and not request.retry_safe:
+                self._require_sendable(begun, request.label, arrives_in=timedelta(seconds=max(left, 0)))
             if left <= 0:
                 message = f"{request.label}: the deadline passed before this was sent"
                 raise NotSent(message)
-            return await self.ports.http.send(request, timeout=left)
+            if begun is None or request.method == "GET":
+                return await self.ports.http.send(request, timeout=left)
+            before, begun.sent_at = begun.sent_at, self.now()
+            try:
+                return await self.ports.http.send(request, timeout=left)
+            except NotSent:
+                begun.sent_at = before
+                raise
 
         return send
+
+    def _require_sendable(self, begun: Begun, label: str, *, arrives_in: timedelta) -> None:
+        """Raise if a request must not be sent (again) under the operation's claim and reference."""
+        now, window, made = self.now(), self.gateway.limits.resend_window, begun.operation
+        if begun.maybe_sent and window is not None:
+            age = now + arrives_in - made.first_sent_at
+            if age >= window or made.operation.created_at > now:  # a time in the future was written by a wrong clock
+                message = (
+                    f"{label}: an earlier try may have reached the gateway, which remembers a reference for "
+                    f"{window} only, so nothing was sent again; find out what happened, then settle it by hand"
+                )
+                raise OutcomeUnknown(message)
+        if made.claimed_until is not None and now >= made.claimed_until:
+            message = f"{label}: this process was frozen until its claim had run out, so nothing was sent"
+            raise NotSent(message)
 
     async def notify(self, subjects: News) -> None:
         """Deliver the waiting events of ``subjects``."""
@@ -144,15 +180,16 @@ class Account:
         news: Sequence[NewEvent],
         *,
         facts: Mapping[str, Any],
-        raw: Any = None,
+        answer: int | None = None,
     ) -> News:
         """Write down what happened to ``subject`` in the transaction that changed it, and run the reactions in it.
 
-        Returns every subject that has something to report.
+        ``answer`` is the stored answer of the gateway that shows it. Returns every subject that has something to
+        report.
         """
         if not news:
             return ()
-        outbox.append(connection, self.name, subject, news, facts=facts, now=self.now(), raw=raw)
+        outbox.append(connection, self.name, subject, news, facts=facts, now=self.now(), answer=answer)
         reacted = [
             each for new in news for react in self.ports.reactions for each in react(connection, self, subject, new)
         ]
@@ -164,51 +201,6 @@ News: TypeAlias = tuple[Subject, ...]
 
 Reaction: TypeAlias = Callable[[Connection, Account, Subject, NewEvent], News]
 """How one subject reacts to another. It runs in the transaction that writes the event: both are stored, or neither."""
-
-
-async def asked(account: Account, begun: Begun, ask: Callable[[str], Awaitable[T]]) -> T:
-    """Ask the gateway under the operation's reference; an error is raised with the ids of the operation.
-
-    A create may be refused because its reference was seen before. It gets a new reference at once: the order
-    behind the old one, if any, can never be paid, because nobody has its page. Other changes wait. The request may
-    have been sent twice on the way, and a new reference could move the money a second time.
-    """
-    made = begun.operation.operation
-    try:
-        try:
-            return await ask(made.reference)
-        except DuplicateReference:
-            if made.kind is not OperationKind.CREATE:
-                raise
-            fresh = await account.transact(_next_reference, account, begun)
-            return await ask(fresh.operation.reference)
-    except PrenopayError as error:
-        error.about(
-            account=account.name,
-            provider=account.gateway.name,
-            operation_id=made.operation_id,
-            payment_id=made.payment_id,
-        )
-        raise
-
-
-def failed(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> Outcome:
-    """Write down what ``error`` proves about the outcome, and return the outcome as it is then.
-
-    Callers lock the subject first.
-    """
-    now, made = account.now(), begun.operation.operation
-    outcome = Outcome.UNKNOWN if outcomes.leaves_open(begun, error, now) else Outcome.NOT_ATTEMPTED
-    if made.outcome is Outcome.PENDING:
-        outcome = Outcome.PENDING  # the gateway has accepted it: an error while looking changes nothing
-    if outcome is Outcome.NOT_ATTEMPTED and isinstance(error, DuplicateReference):
-        _next_reference(connection, account, begun)  # another system has the old one: the next try needs its own
-    return operations.settle(connection, begun.operation, outcome, now=now, error=str(error)).operation.outcome
-
-
-def _next_reference(connection: Connection, account: Account, begun: Begun) -> operations.StoredOperation:
-    made = begun.operation.operation
-    return operations.next_reference(connection, account.intent(made.kind, made.operation_id), begun.operation)
 
 
 def redacted(observed: Observation) -> Observation:

@@ -86,6 +86,10 @@ class Mandates:
         """Ask the gateway how the payer's methods look now, write that down, and return them."""
         return run_blocking(self._mandates.refresh(payer_reference))
 
+    def missing(self, *, limit: int = 50) -> tuple[Mandate, ...]:
+        """Return mandates that may be charged and that the gateway did not show, longest missing first."""
+        return run_blocking(self._mandates.missing(limit=limit))
+
     def remove(self, mandate_id: str, *, reason: str, actor: str = methods.HOST) -> Mandate:
         """End a mandate, and remove its token at the gateway; ``actor`` and ``reason`` stay in its history."""
         return run_blocking(self._mandates.remove(mandate_id, reason=reason, actor=actor))
@@ -318,20 +322,16 @@ class Accounts:
         urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
         on_hear = None if on_event is None else called(on_event)
         ledger = BlockingLedger(open_migrated(database))
-        closing, own = [ledger.aclose], None
-        if sender is None:
-            sender = own = BlockingSender()
-            closing.append(own.aclose)
         accounts = AsyncAccounts(
             ledger=ledger,
             sender=sender,
-            clock=clock or BlockingClock(),
+            connect=BlockingSender,
+            clock=clock or ledger.timed(BlockingClock()),
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
             vault=vault,
-            connect=BlockingSender if sender is own else None,
-            closing=closing,
+            closing=[ledger.aclose],
             together=SideBySideThreads(),
         )
         return cls(accounts)

@@ -72,7 +72,7 @@ FIXED: dict[type[Any], dict[str, Any]] = {
         "callback_sources": ("20.91.170.120/29",),
         "trusted_proxies": ("10.0.0.0/8",),
     },
-    OrderLine: {"only_with": ("Invoice",), "vat": Money(0, "SEK")},
+    OrderLine: {"only_with": ("Invoice",), "vat": Money(1, "SEK"), "vat_percent": 25},
     Order: {"lines": (OrderLine(name="Month", amount=Money(11900, "SEK"), vat_percent=6),)},
     Money: {"currency": "SEK"},
 }

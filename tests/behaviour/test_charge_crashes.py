@@ -14,32 +14,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from prenopay import Outcome, PaymentState
 from prenopay.testing.server import serve
 from prenopay.values.mandates import Mandate
 from tests.behaviour.shop import READER, Shop, sek
-from tests.behaviour.test_crashes import Executioner, Killed, mortal
+from tests.behaviour.test_crashes import DEATHS, ENDS, MortalSender, mortal
 
 LEAST_AWAITS = 10
 """With fewer awaits, the executioner does not guard every port."""
 MOST_AWAITS = 80
 
 
-def test_dying_at_every_await_of_a_charge_never_takes_it_twice(open_shop: Callable[..., Shop]) -> None:
+@pytest.mark.parametrize("death", DEATHS)
+def test_dying_at_every_await_of_a_charge_never_takes_it_twice(open_shop: Callable[..., Shop], death: str) -> None:
     deaths, died = 0, True
     while died:
         deaths += 1
         shop = open_shop(account=f"charge-{deaths}")
         mandate = shop.stored()
-        executioner = Executioner()
+        executioner = DEATHS[death]()
         executioner.kill_at = deaths
         process = mortal(shop, executioner)
         try:
             process.drawn(mandate, "renewal:1", period="2026-02")
-            died = False
-        except Killed:
+            died = executioner.count >= deaths
+        except ENDS:
             died = True
         process.close()
+        assert isinstance(process.sender, MortalSender)
+        if death == "cancelled" and not process.sender.used:
+            assert shop.payments.open_operations() == (), "what was not sent is free at once"
         _repaired(shop, mandate)
     assert deaths > LEAST_AWAITS, "every await was a place to die"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,10 +14,13 @@ from sqlalchemy import select
 from prenopay import CaptureMode, EventKind, Payer, PaymentState, Subject
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
+from prenopay.books.vault import Vault
 from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, MandateUnusable, NotFound, PrenopayError
+from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import Consent, ConsentKind, MandateKind, MandateState, StoreMethod
 from tests.behaviour.shop import CONSENT, READER, Rewriter, Shop, an_order, sek
+from tests.everything import everything
 from tests.rewiring import rewire
 
 _FILE_HEADER = "payer_reference,kind,token,display,text_version,agreed_at\n"
@@ -228,13 +233,161 @@ def test_what_the_issuer_changed_silently_is_shown_after_a_refresh(shop: Shop) -
     assert shown.state is MandateState.ACTIVE
 
 
-def test_a_card_that_the_gateway_no_longer_has_is_revoked(shop: Shop) -> None:
+@pytest.mark.every_store
+def test_a_card_that_the_gateway_no_longer_has_is_revoked_when_a_later_look_confirms_it(shop: Shop) -> None:
     mandate = shop.stored()
     (token,) = shop.emulator.tokens(READER.reference)
     shop.emulator.archive_token(token.token, reason="the bank asked for it")
 
-    shop.mandates.refresh(READER.reference)
+    for _ in range(2):
+        shop.mandates.refresh(READER.reference)
+        assert shop.mandates.get(mandate.mandate_id).state is MandateState.ACTIVE
+    assert shop.mandates.missing() == (shop.mandates.get(mandate.mandate_id),)
+    shop.later(hours=25)
+    assert shop.accounts.sweep().failures == ()
     assert shop.mandates.get(mandate.mandate_id).state is MandateState.REVOKED
+    assert shop.mandates.missing() == ()
+    assert ended(shop) == [(mandate.mandate_id, "the gateway no longer has it")]
+
+    shop.later(days=70)
+    for _ in range(3):
+        shop.accounts.sweep()
+    assert tokens_kept(shop) == 0
+
+
+# What a gateway does not show
+
+
+def hiding(tokens: Callable[[], tuple[Any, ...]]) -> Callable[[HttpRequest, HttpResponse], HttpResponse]:
+    """Return what makes the gateway's lists leave out some tokens, as a list does that lags."""
+
+    def rewrite(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        if request.method != "GET" or request.label not in {"list methods", "remove methods"}:
+            return answer
+        listed: dict[str, Any] = json.loads(answer.body)
+        hidden = {each.token for each in tokens()}
+        envelope: dict[str, Any] = listed["tokens"]
+        envelope["tokenList"] = [each for each in envelope["tokenList"] if each["token"] not in hidden]
+        return replace(answer, body=json.dumps(listed).encode())
+
+    return rewrite
+
+
+def no_payer(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """Have the gateway say that it does not know the payer."""
+    if request.label != "list methods":
+        return answer
+    body = {"type": "https://api.payex.com/psp/errordetail/notfound", "title": "Not found", "status": 404}
+    return HttpResponse(status=404, headers=answer.headers, body=json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("how", ["a list that lags", "an unknown payer"])
+def test_one_look_that_shows_no_card_ends_none(rewriting: tuple[Shop, Rewriter], how: str) -> None:
+    shop, between = rewriting
+    mandates = [shop.stored("order:1"), shop.stored("order:2", pan="5226612199533406")]
+    between.rewrite = no_payer if how == "an unknown payer" else hiding(shop.emulator.tokens)
+    shown = shop.mandates.refresh(READER.reference)
+    assert {each.state for each in shown} == {MandateState.ACTIVE}
+    assert len(shop.mandates.missing()) == 2
+
+    between.rewrite = lambda _request, answer: answer
+    shop.later(hours=25)
+    assert shop.accounts.sweep().failures == ()
+    assert shop.mandates.missing() == ()
+    for number, mandate in enumerate(mandates):
+        assert shop.drawn(mandate, f"renewal:{number}").succeeded
+    assert ended(shop) == []
+
+
+@pytest.mark.every_store
+def test_a_card_that_is_seen_again_works_again(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, between = rewriting
+    mandate = shop.stored()
+    between.rewrite = hiding(shop.emulator.tokens)
+    shop.mandates.refresh(READER.reference)
+    shop.later(hours=25)
+    shop.accounts.sweep()
+    assert isinstance(shop.tries(lambda: shop.drawn(mandate, "renewal:1")), MandateUnusable)
+
+    between.rewrite = lambda _request, answer: answer
+    shop.later(days=3)
+    assert shop.accounts.sweep().failures == ()
+    assert shop.drawn(mandate, "renewal:2").succeeded
+    told = [event.kind for event in shop.events if event.mandate_id == mandate.mandate_id]
+    assert told == [EventKind.MANDATE_ACTIVE, EventKind.MANDATE_ENDED, EventKind.MANDATE_ACTIVE]
+    states = [each.state for each in shop.mandates.history(mandate.mandate_id)]
+    assert states[-2:] == [MandateState.REVOKED, MandateState.ACTIVE]
+
+
+def test_a_card_that_rests_still_rests_when_it_is_seen_again(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, between = rewriting
+    mandate = shop.stored()
+    shop.emulator.decline_next_charge("acquirererrordonotretry")
+    shop.drawn(mandate, "renewal:1")
+    between.rewrite = hiding(shop.emulator.tokens)
+    shop.mandates.refresh(READER.reference)
+    shop.later(hours=25)
+    shop.accounts.sweep()
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.REVOKED
+
+    between.rewrite = lambda _request, answer: answer
+    shop.mandates.refresh(READER.reference)
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.SUSPENDED
+    shop.later(days=31)
+    shop.accounts.sweep()
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.ACTIVE
+
+
+def test_a_card_that_was_charged_while_it_was_missing_is_not_revoked(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, between = rewriting
+    mandate = shop.stored()
+    between.rewrite = hiding(shop.emulator.tokens)
+    shop.mandates.refresh(READER.reference)
+    shop.later(hours=20)
+    assert shop.drawn(mandate, "renewal:1").succeeded
+    shop.later(hours=5)
+    shop.accounts.sweep()
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.ACTIVE
+
+
+def test_many_cards_that_are_missing_at_once_wait_for_a_person(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, between = rewriting
+    held = [(f"old-{number}", shop.emulator.store_card(f"old-{number}").token) for number in range(12)]
+    lines = [f"{payer},unscheduled,{token},Visa,terms-1,2024-05-01T12:00:00Z\n" for payer, token in held]
+    assert shop.mandates.take_over(_FILE_HEADER + "".join(lines)).added == 12
+    between.rewrite = hiding(shop.emulator.tokens)
+    for payer, _ in held:
+        shop.mandates.refresh(payer)
+    shop.later(hours=25)
+    report = shop.accounts.sweep()
+
+    assert "more than 10 stored methods are missing at the gateway at once" in report.failures[0]
+    assert {each.state for each in shop.mandates.missing()} == {MandateState.ACTIVE}
+    assert len(shop.mandates.missing()) == 12
+    for mandate in shop.mandates.missing()[:2]:
+        shop.mandates.remove(mandate.mandate_id, reason="looked in the portal", actor="Ann")
+    shop.later(days=8)
+    shop.accounts.sweep()
+    assert shop.mandates.missing() == ()
+    assert len(ended(shop)) == 12
+
+
+def test_a_removal_of_all_cards_finds_those_that_a_list_leaves_out(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, between = rewriting
+    shop.stored()
+    between.rewrite = hiding(shop.emulator.tokens)
+    shop.mandates.remove_all(READER.reference, reason="moved", confirm=READER.reference)
+    assert not any(each.is_active for each in shop.emulator.tokens(READER.reference))
+    assert tokens_kept(shop) == 0
+
+
+def test_a_process_without_keys_takes_no_card_for_missing(shop: Shop) -> None:
+    mandate = shop.stored()
+    rewire(shop.accounts.target, vault=Vault(()))
+    with pytest.raises(ConfigurationError, match="token_keys"):
+        shop.mandates.refresh(READER.reference)
+    assert shop.mandates.missing() == ()
+    assert shop.mandates.get(mandate.mandate_id).state is MandateState.ACTIVE
 
 
 def test_no_token_leaves_the_vault(shop: Shop) -> None:
@@ -242,10 +395,10 @@ def test_no_token_leaves_the_vault(shop: Shop) -> None:
     (token,) = shop.emulator.tokens(READER.reference)
     engine = open_engine(shop.database)
     with engine.connect() as connection:
-        everything = [list(connection.execute(select(table))) for table in schema.metadata.sorted_tables]
+        stored = everything(connection)
     engine.dispose()
 
-    shown = [everything, shop.events, mandate, shop.mandates.history(mandate.mandate_id)]
+    shown = [stored, shop.events, mandate, shop.mandates.history(mandate.mandate_id)]
     assert token.token not in repr(shown)
 
 
@@ -263,8 +416,6 @@ def test_an_order_that_stores_must_name_its_payer(shop: Shop) -> None:
 
 
 def test_without_a_key_nothing_is_stored(shop: Shop) -> None:
-    from prenopay.books.vault import Vault  # noqa: PLC0415 - takes the keys away, as a host without them has it
-
     rewire(shop.accounts.target, vault=Vault(()))
     with pytest.raises(ConfigurationError, match="token_keys"):
         shop.stored()
@@ -435,6 +586,7 @@ def test_a_method_gone_at_the_gateway_is_reported(shop: Shop) -> None:
     (held,) = shop.emulator.tokens()
     shop.emulator.archive_token(held.token)
     shop.mandates.refresh(READER.reference)
+    shop.later(hours=25)
     shop.accounts.sweep()
 
     assert ended(shop) == [(mandate.mandate_id, "the gateway no longer has it")]

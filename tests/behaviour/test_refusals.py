@@ -35,6 +35,7 @@ def test_a_wrong_token_is_reported(shop: Shop) -> None:
 
     assert isinstance(error, Unauthenticated)
     assert "access_token" in error.advice
+    assert "did not say why; check access_token and payee_id" in str(error)
     assert "wrong-token" not in str(error)
     assert payments.operation("order:1").outcome is Outcome.NOT_ATTEMPTED
 

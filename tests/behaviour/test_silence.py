@@ -110,6 +110,16 @@ def test_a_callback_about_a_payment_that_is_not_in_the_books_says_what_to_look_f
     assert {each.last_error for each in shop.accounts.callbacks()} == {"dismissed by Ann: given back in the portal"}
 
 
+def test_a_callback_that_names_nothing_in_the_books_is_listed_as_such(shop: Shop) -> None:
+    path = shop.accounts.callback_urls.url("cards").removeprefix("https://shop.example")
+    body = b'{"paymentOrder":{"id":"/psp/paymentorders/1","instrument":"CreditCard","number":1}}'
+
+    shop.accounts.work(shop.accounts.receive(CallbackRequest(path=path, body=body)).address)
+
+    (callback,) = shop.accounts.callbacks()
+    assert (callback.done_at is not None, "restored copy" in callback.last_error) == (True, True)
+
+
 def test_nobody_dismisses_a_callback_without_name_and_reason_or_twice(shop: Shop) -> None:
     assert isinstance(shop.tries(lambda: shop.accounts.dismiss_callback(1, person="Ann", reason=" ")), InvalidOrder)
     assert isinstance(shop.tries(lambda: shop.accounts.dismiss_callback(1, person="Ann", reason="x")), NotFound)

@@ -8,12 +8,24 @@ from datetime import timedelta
 
 import pytest
 
-from prenopay import Accounts, CaptureMode, Consent, EventKind, Order, Outcome, Payer, Payments, StoreMethod
-from prenopay.errors import NotSent, Quarantined
-from prenopay.ports import HttpRequest, HttpResponse
+from prenopay import (
+    Accounts,
+    CaptureMode,
+    Consent,
+    EventKind,
+    Order,
+    Outcome,
+    Payer,
+    Payment,
+    Payments,
+    PaymentState,
+    StoreMethod,
+)
+from prenopay.errors import Conflict, NotSent, Quarantined
+from prenopay.ports import HttpRequest, HttpResponse, HttpSender
 from prenopay.testing.mock import Mock, MockGateway, MockProvider, MockSender
 from prenopay.values.events import Event
-from tests.behaviour.shop import sek
+from tests.behaviour.shop import Shop, sek
 
 Meanwhile = Callable[[HttpRequest], None]
 
@@ -195,3 +207,99 @@ def test_a_change_without_answer_is_not_sent_again_while_a_person_must_look(two:
     assert swept.failures == ()
     with pytest.raises(Quarantined):
         two.slow.payments.refund(payment_id, operation_id="refund:1")
+
+
+class _SaysDeclined(MockSender):
+    """Hears that what is pending was declined."""
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the port's shape
+        answer = await super().send(request, timeout=timeout)
+        before, found, after = answer.body.rpartition(b'"pending"')
+        return replace(answer, body=before + b'"declined"' + after) if found else answer
+
+
+def test_a_late_decline_does_not_end_a_refund_that_another_process_has_sent(two: _Shop) -> None:
+    """The slow process hears of a decline, but its claim is taken: the gateway has accepted the refund since."""
+    payment_id = two.paid()
+    two.gateway.script("refund", "pending")
+    two.slow.sender.inner = _SaysDeclined()
+
+    def meanwhile(_: HttpRequest) -> None:
+        two.later(seconds=90)
+        two.other.accounts.sweep()
+
+    two.slow.sender.meanwhile = meanwhile
+    two.slow.payments.refund(payment_id, operation_id="refund:1")
+
+    assert two.other.payments.operation("refund:1").outcome is Outcome.PENDING
+    assert EventKind.OPERATION_DECLINED not in [event.kind for _, event in two.heard]
+    with pytest.raises(Conflict):
+        two.other.payments.refund(payment_id, operation_id="refund:2")
+
+
+@dataclass
+class _Frozen:
+    """Sends to an emulator, and is frozen once around a request that ``stops_at`` chooses."""
+
+    inner: HttpSender
+    stops_at: Callable[[HttpRequest], bool]
+    meanwhile: Callable[[], None]
+    before: bool = False
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the port's shape
+        stops = self.stops_at(request)
+        if stops:
+            self.stops_at = lambda _: False
+        if stops and self.before:
+            self.meanwhile()
+        answer = await self.inner.send(request, timeout=timeout)
+        if stops and not self.before:
+            self.meanwhile()
+        return answer
+
+
+@pytest.mark.every_store
+@pytest.mark.parametrize("colour", ["blocking"])
+def test_a_late_create_does_not_take_the_name_of_the_page_that_the_payer_holds(shop: Shop) -> None:
+    """While the slow process was frozen, the same order was made again: the payer holds that page."""
+    held: list[Payment] = []
+
+    def meanwhile() -> None:
+        shop.later(seconds=90)
+        held.append(shop.bought())
+
+    sender = _Frozen(shop.sender, lambda request: request.label == "create", meanwhile)
+    slow = shop.restarted(sender=sender)
+    late = slow.bought()
+    slow.close()
+
+    assert late.provider_reference == held[0].provider_reference
+    assert shop.payments.get(late.payment_id).redirect_url == held[0].redirect_url
+    shop.pay(held[0])
+    assert shop.payments.observe(late.payment_id).state is PaymentState.AUTHORIZED
+    assert shop.payments.get(late.payment_id).flags == ()
+
+
+@pytest.mark.every_store
+@pytest.mark.parametrize("colour", ["blocking"])
+def test_a_process_that_was_frozen_between_looking_and_sending_sends_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual machine that is stopped does not notice by its running clock. Its claim has run out."""
+    payment = shop.captured()
+    monkeypatch.setattr(shop.clock, "monotonic", lambda: 0.0)
+
+    def meanwhile() -> None:
+        shop.later(minutes=20)
+        shop.accounts.sweep()
+
+    sender = _Frozen(shop.sender, lambda request: request.method == "GET", meanwhile)
+    slow = shop.restarted(sender=sender)
+    error = slow.tries(lambda: slow.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1"))
+    slow.close()
+
+    assert isinstance(error, NotSent)
+    assert shop.payments.operation("refund:1").outcome is Outcome.SUCCEEDED
+    sent = [call for call in shop.emulator.transcript.seen if call.call == "reversal" and call.method == "POST"]
+    assert len(sent) == 1
+    shop.books_agree()

@@ -194,14 +194,40 @@ def test_nothing_left_to_take_is_refused_here(shop: Shop) -> None:
     assert isinstance(shop.tries(lambda: shop.payments.refund(payment.payment_id, operation_id="refund:2")), Conflict)
 
 
-def test_taking_more_than_was_reserved_is_refused_by_the_gateway(shop: Shop) -> None:
-    payment = shop.paid()
+@pytest.mark.parametrize("verb", ["capture", "refund"])
+def test_more_than_is_left_to_take_or_to_give_back_is_not_sent(shop: Shop, verb: str) -> None:
+    payment = shop.paid() if verb == "capture" else shop.captured()
+    change = getattr(shop.payments, verb)
 
-    error = shop.tries(lambda: shop.payments.capture(payment.payment_id, sek(11901), operation_id="capture:1"))
+    error = shop.tries(lambda: change(payment.payment_id, sek(11901), operation_id="much"))
+
+    assert isinstance(error, InvalidOrder)
+    assert (error.field, error.operation_id, error.payment_id) == ("amount", "much", payment.payment_id)
+    assert isinstance(shop.tries(lambda: shop.payments.operation("much")), NotFound)
+    assert change(payment.payment_id, sek(11900), operation_id="all").succeeded
+
+
+def test_a_refund_of_what_nobody_has_paid_says_so(shop: Shop) -> None:
+    payment = shop.bought()
+
+    error = shop.tries(lambda: shop.payments.refund(payment.payment_id, operation_id="refund:1"))
 
     assert isinstance(error, Conflict)
-    assert "Capture amount too high" in str(error)
-    assert shop.payments.get(payment.payment_id).captured == sek(0)
+    assert "nothing is captured" in str(error)
+    assert "observe it" in str(error)
+    assert error.operation_id == "refund:1"
+    asked = shop.tries(lambda: shop.payments.refund(payment.payment_id, sek(100), operation_id="refund:2"))
+    assert isinstance(asked, Conflict)
+    assert "cancel the payment instead" in asked.advice
+
+
+def test_a_cancel_of_taken_money_says_to_refund_it(shop: Shop) -> None:
+    payment = shop.captured()
+
+    error = shop.tries(lambda: shop.payments.cancel(payment.payment_id, operation_id="cancel:1"))
+
+    assert isinstance(error, Conflict)
+    assert error.advice == "the money was taken: refund it instead"
 
 
 @pytest.mark.parametrize(

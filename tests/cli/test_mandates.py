@@ -55,12 +55,14 @@ def test_the_list_shows_the_card_and_no_token(desk: Desk, mandate: Mandate, more
     assert token.token not in ran.out + str(listed)
 
 
-@pytest.mark.usefixtures("mandate")
-def test_a_card_that_is_gone_at_the_gateway_shows_after_a_refresh(desk: Desk) -> None:
+def test_a_card_that_the_gateway_does_not_show_is_listed_as_missing(desk: Desk, mandate: Mandate) -> None:
     (token,) = desk.emulator.tokens(READER)
     desk.emulator.archive_token(token.token)
-    assert " active " in desk.run("mandates", "list", "cards", READER).lines[1]
-    assert " revoked " in desk.run("mandates", "list", "cards", READER, "--refresh").lines[1]
+    assert desk.run("mandates", "missing", "cards").out == "no stored methods\n"
+    assert " active " in desk.run("mandates", "list", "cards", READER, "--refresh").lines[1]
+    assert desk.run("mandates", "missing", "cards").lines[1].startswith(mandate.mandate_id)
+    shown = desk.run("mandates", "show", "cards", mandate.mandate_id).lines
+    assert "the gateway did not show it; the next look decides" in shown[-1]
 
 
 def test_one_is_shown_with_all_that_happened(desk: Desk, mandate: Mandate) -> None:

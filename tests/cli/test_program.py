@@ -8,14 +8,18 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
-from prenopay import __version__
+from prenopay import Accounts, Environment, Secret, __version__, upgrade_database
+from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID
+from tests.behaviour.shop import an_order
 from tests.cli.desk import PROGRAM, TOKEN, Desk
 
 _COMMANDS = ["payments", "inbox", "sweep", "doctor", "db", "inspect", "emulate"]
@@ -162,3 +166,37 @@ def test_a_port_that_cannot_be_had_is_refused(desk: Desk, port: str) -> None:
         ran = desk.run("emulate", "swedbankpay", "--port", port)
     assert ran.code == 2
     assert port in ran.err
+
+
+def test_the_program_also_runs_as_a_module() -> None:
+    ran = subprocess.run([sys.executable, "-m", "prenopay", "--version"], capture_output=True, text=True, check=True)
+    assert ran.stdout == f"prenopay {__version__}\n"
+
+
+def test_a_gateway_to_live_with_may_be_in_this_folder(desk: Desk) -> None:
+    text = "from prenopay.errors import ConfigurationError\nraise ConfigurationError('it was found')\n"
+    (desk.folder / "own_gateway_here.py").write_text(text, encoding="utf-8")
+
+    ran = desk.script("simulate", "--seeds", "1", "--gateway", "own_gateway_here:Nothing")
+
+    assert "it was found" in ran.err
+
+
+def test_a_served_emulator_has_other_ids_at_every_start(desk: Desk, tmp_path: Path) -> None:
+    made = set[str | None]()
+    for number in range(2):
+        with emulating("--port", "0", "--json") as running:
+            assert running.stdout is not None
+            told = json.loads(running.stdout.readline())
+            upgrade_database(database := f"sqlite:///{tmp_path}/{number}.db")
+            accounts = Accounts.open(database, callback_url=desk.callback_url, callback_keys=["k" * 32])
+            config = SwedbankPay(
+                account="cards",
+                environment=Environment.TEST,
+                payee_id=told["payee_id"],
+                access_token=Secret(told["access_token"]),
+                base_url=told["url"],
+            )
+            made.add(accounts.add(config).create(an_order(), operation_id="order:1").provider_reference)
+            accounts.close()
+    assert len(made) == 2

@@ -157,16 +157,3 @@ def test_every_part_by_amount_has_its_share_to_one_minor_unit(parts: list[int], 
         share = divided.take(sek(amount)).vat.minor
         assert abs(share * whole - vat * amount) <= whole
     assert total(divided.captures) == sek(vat)
-
-
-@given(st.integers(1, 10**7), st.integers(0, 10**7), st.integers(1, 10**6), st.data())
-def test_what_goes_beyond_the_whole_has_no_more_than_all_of_it(
-    whole: int, before: int, beyond: int, data: st.DataObject
-) -> None:
-    vat, before = data.draw(st.integers(0, whole)), min(before, whole)
-    order = Order(amount=sek(whole), vat=sek(vat), description="Paper", return_url="https://shop.example/thanks")
-    divided = Divided(order, OperationKind.CAPTURE)
-    if before:
-        divided.take(sek(before))
-    part = divided.take(sek(whole - before + beyond))
-    assert sek(0) <= part.vat <= min(sek(vat), part.amount)

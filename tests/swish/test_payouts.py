@@ -17,6 +17,7 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, KeyPurpose, is_payout_signature
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.http import EmulatorSender
+from tests.everything import everything
 from tests.swish.shop import OTHER_NUMBER, PERSONAL_NUMBER, SwishShop, a_payout, authority, certificate
 
 
@@ -44,7 +45,7 @@ def stored_bodies(shop: SwishShop) -> list[bytes]:
 def everything_stored(shop: SwishShop) -> str:
     engine = open_engine(shop.database)
     with engine.connect() as connection:
-        rows = [[tuple(row) for row in connection.execute(select(table))] for table in schema.metadata.sorted_tables]
+        rows = everything(connection)
     engine.dispose()
     return repr(rows)
 

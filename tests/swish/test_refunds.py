@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from prenopay import Outcome, PaymentState
-from prenopay.errors import Conflict, IdReused, InvalidOrder
+from prenopay.errors import Conflict, IdReused, InvalidOrder, NotFound
 from prenopay.testing.emulators.swish import AWKWARD, MSS, Behaviour, RemainingStyle
 from tests.behaviour.shop import sek
 from tests.swish.shop import SwishShop
@@ -87,12 +87,12 @@ def test_parts_add_up_and_never_exceed_what_was_taken(shop: SwishShop) -> None:
     payment = shop.captured()
     shop.refund(payment, sek(5000), "refund:1")
     too_much = shop.tries(lambda: shop.refund(payment, sek(7000), "refund:2"))
-    assert isinstance(too_much, Conflict | InvalidOrder)
-    assert shop.payments.operation("refund:2").outcome is Outcome.NOT_ATTEMPTED
+    assert isinstance(too_much, InvalidOrder)
+    assert isinstance(shop.tries(lambda: shop.payments.operation("refund:2")), NotFound)
     assert len(shop.swish.refunds) == 1
     shop.later(minutes=1)
     shop.deliver_callbacks()
-    assert isinstance(shop.tries(lambda: shop.refund(payment, sek(7000), "refund:3")), Conflict | InvalidOrder)
+    assert isinstance(shop.tries(lambda: shop.refund(payment, sek(7000), "refund:3")), InvalidOrder)
 
     shop.refund(payment, None, "refund:4")
     shop.later(minutes=1)
@@ -100,7 +100,7 @@ def test_parts_add_up_and_never_exceed_what_was_taken(shop: SwishShop) -> None:
 
     seen = shop.payments.get(payment.payment_id)
     assert (seen.state, seen.refunded) == (PaymentState.CAPTURED, sek(11900))
-    assert isinstance(shop.tries(lambda: shop.refund(payment, sek(1), "refund:5")), Conflict | InvalidOrder)
+    assert isinstance(shop.tries(lambda: shop.refund(payment, sek(1), "refund:5")), InvalidOrder)
     shop.books_agree()
 
 
@@ -135,7 +135,7 @@ def test_what_was_refunded_elsewhere_leaves_less_and_the_gateway_says_how_much(
 
 def test_a_payment_that_is_open_or_unpaid_gives_nothing_back(shop: SwishShop) -> None:
     payment = shop.bought()
-    assert isinstance(shop.tries(lambda: shop.refund(payment)), Conflict | InvalidOrder)
+    assert isinstance(shop.tries(lambda: shop.refund(payment)), Conflict)
     assert shop.swish.refunds == ()
     assert shop.calls("refund") == 0
 

@@ -106,3 +106,10 @@ def test_only_a_success_has_succeeded() -> None:
     )
     expected = {Outcome.SUCCEEDED}
     assert expected == {outcome for outcome in Outcome if replace(operation, outcome=outcome).succeeded}
+
+
+@pytest.mark.parametrize("part", [None, "", "1:2", True, 1.5, b"1"])
+def test_a_part_that_could_make_two_ids_one_is_refused(part: Any) -> None:
+    with pytest.raises(InvalidOrder, match=r"^operation_id: part 2 must be a text without colons") as caught:
+        OperationId.of("order", part)
+    assert caught.value.field == "operation_id"

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Final, TypeAlias, TypeVar
 
 from prenopay._arguments import check_arguments, refuse_setting
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
-from prenopay.account import Account, Ports, Reaction
+from prenopay.account import Account, Ports, Reaction, Unwritten
 from prenopay.accounts.reception import Reception
-from prenopay.accounts.sweep import SweepReport, sweep
+from prenopay.accounts.sweep import ClockWatch, SweepReport, sweep
 from prenopay.books import outbox, unserved
 from prenopay.books.engine import AwaitingLedger
 from prenopay.books.inbox import Callback
@@ -39,8 +40,8 @@ __all__ = ["AsyncAccounts"]
 
 ProviderT = TypeVar("ProviderT")
 
-Connect: TypeAlias = Callable[[ssl.SSLContext], AwaitingSender | BlockingSender]
-"""Makes the sender of one account."""
+Connect: TypeAlias = Callable[[ssl.SSLContext | None], AwaitingSender | BlockingSender]
+"""Makes the sender of one account. Its connections are its own: a gateway that hangs takes none from others."""
 
 REACTIONS: Final[tuple[Reaction, ...]] = (methods.suspend,)
 """How subjects react to one another, inside the transaction."""
@@ -54,32 +55,33 @@ class AsyncAccounts:
         self,
         *,
         ledger: Ledger,
-        sender: HttpSender,
+        sender: HttpSender | None,
         clock: Clock,
         entropy: Entropy,
         callback_urls: CallbackUrls,
         on_event: AsyncEventHandler | None,
         vault: Vault | None = None,
-        connect: Connect | None = None,
         closing: Sequence[Callable[[], Awaitable[None]]] = (),
+        connect: Connect = AwaitingSender,
         reactions: Sequence[Reaction] = REACTIONS,
         together: Together | None = None,
     ) -> None:
         """Wire the ports; hosts call ``open``.
 
-        ``connect`` makes a sender for an account with a certificate of its own (``None``: all share
-        ``sender``); ``closing`` is what ``aclose`` closes. ``together`` does the accounts' turns in a sweep
-        (``None``: one after another).
+        All accounts share ``sender``; if it is ``None``, ``connect`` makes one for each account. ``closing`` is what
+        ``aclose`` closes. ``together`` does the accounts' turns in a sweep (``None``: one after another).
         """
         self._closing = list(closing)
-        self._connect = connect
         self._vault = vault or Vault(())
         self.callback_urls = callback_urls
         self._ledger = ledger
         self._sender = sender
+        self._connect = connect
         self._clock = clock
         self._entropy = entropy
         self._reactions = tuple(reactions)
+        self._unwritten: list[Unwritten] = []
+        self._watch = ClockWatch(clock)
         self._together = together or OneByOne()
         self._host = Host(ledger=ledger, clock=clock, on_event=on_event)
         self._payments: dict[str, AsyncPayments[object]] = {}
@@ -111,20 +113,15 @@ class AsyncAccounts:
         on_hear = None if on_event is None else awaited(on_event)
         engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
-        closing, own = [ledger.aclose], None
-        if sender is None:
-            sender = own = AwaitingSender()
-            closing.append(own.aclose)
         return cls(
             ledger=ledger,
             sender=sender,
-            clock=clock or AwaitingClock(),
+            clock=clock or ledger.timed(AwaitingClock()),
             entropy=entropy or SystemEntropy(),
             callback_urls=urls,
             on_event=on_hear,
             vault=vault,
-            connect=AwaitingSender if sender is own else None,
-            closing=closing,
+            closing=[ledger.aclose],
             together=SideBySideTasks(),
         )
 
@@ -154,6 +151,7 @@ class AsyncAccounts:
             vault=self._vault,
             host=self._host,
             reactions=self._reactions,
+            unwritten=self._unwritten,
         )
         account = Account(config.account, provider, ports)
         payments: AsyncPayments[ProviderT] = AsyncPayments(provider, account)
@@ -162,10 +160,9 @@ class AsyncAccounts:
         return payments
 
     def _sender_of(self, config: ProviderConfig[object]) -> HttpSender:
-        tls = None if self._connect is None else config.tls()
-        if self._connect is None or tls is None:
+        if self._sender is not None:
             return self._sender
-        own = self._connect(tls)
+        own = self._connect(config.tls())
         self._closing.append(own.aclose)
         return own
 
@@ -269,10 +266,18 @@ class AsyncAccounts:
         for each account.
         """
         return await sweep(
-            self._ledger, self._clock, self._accounts, host=self._host, together=self._together, limit=limit
+            self._ledger,
+            self._clock,
+            self._accounts,
+            host=self._host,
+            together=self._together,
+            unwritten=self._unwritten,
+            watch=self._watch,
+            limit=limit,
         )
 
     async def aclose(self) -> None:
         """Close the connections to database and gateways that ``open`` made."""
-        for close in self._closing:
-            await close()
+        async with AsyncExitStack() as all_of_them:  # also if one fails
+            for close in self._closing:
+                all_of_them.push_async_callback(close)

@@ -52,6 +52,8 @@ _WRONG_METHOD: Final = CallbackReply(status=405, body=b"callbacks are POSTed\n",
 _COME_AGAIN: Final = CallbackReply(status=503, body=b"try again later\n", headers=(("retry-after", "30"),))
 _TOO_LARGE: Final = CallbackReply(status=413, body=b"too large\n")
 
+_NAMES_NOTHING: Final = "names nothing in these books: another system's, or they are a restored copy"
+
 _HEARS: Final[Mapping[SubjectKind, Callable[[Account, Subject], Awaitable[None]]]] = {
     SubjectKind.PAYMENT: resolving.hear,
     SubjectKind.PAYOUT: payouts.hear,
@@ -199,6 +201,8 @@ async def _hear_account(account: Account) -> None:
     if errors:
         raise errors[0]
     await account.transact(inbox.done, heard.understood, now=account.now())
+    if heard.strange:
+        await account.transact(inbox.done, heard.strange, now=account.now(), why=_NAMES_NOTHING)
     if heard.early:
         message = (
             f"a callback names {scrub(heard.early[0].names[0])!r}, which nothing here is called; the answer to an "
@@ -217,11 +221,14 @@ class _Heard:
     """The callbacks that wait at an account's own address, and the subjects that they name.
 
     ``early`` are callbacks that name nothing here while the answer to an order is missing: they may be about it.
+    ``strange`` are those that name nothing here although no answer is missing: another system's, or of a time that a
+    restored database does not know.
     """
 
     subjects: tuple[Subject, ...]
     understood: tuple[Callback, ...]
     early: tuple[Callback, ...]
+    strange: tuple[Callback, ...]
 
 
 def _named(connection: Connection, account: Account) -> _Heard:
@@ -232,12 +239,12 @@ def _named(connection: Connection, account: Account) -> _Heard:
     if names:
         found = payments.find_by_name(connection, account.name, names)
         found |= operations.subjects_of(connection, account.name, names)
-    strange = {each.inbox_id for each in waiting if each.names and found.keys().isdisjoint(each.names)}
-    early = strange if may_be_early else frozenset[int]()
+    nameless = tuple(each for each in waiting if each.names and found.keys().isdisjoint(each.names))
     return _Heard(
         subjects=tuple(dict.fromkeys(found[name] for name in names if name in found)),
-        understood=tuple(each for each in waiting if each.inbox_id not in early),
-        early=tuple(each for each in waiting if each.inbox_id in early),
+        understood=tuple(each for each in waiting if each not in nameless),
+        early=nameless if may_be_early else (),
+        strange=() if may_be_early else nameless,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,8 +18,9 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay._redaction import scrub
-from prenopay.account import Account
+from prenopay.account import Account, Unwritten
 from prenopay.accounts import reception
+from prenopay.asking import write_unwritten
 from prenopay.books import due, inbox, operations, unserved
 from prenopay.books.due import Due
 from prenopay.delivery import Host
@@ -27,13 +29,15 @@ from prenopay.payments import creating, looking, resolving, rows
 from prenopay.payments.ending import leaves_page
 from prenopay.payouts import use_cases as payouts
 from prenopay.ports import Clock, Ledger, Together
+from prenopay.values.money import Money
 from prenopay.values.payments import Payment
 from prenopay.values.subjects import SubjectKind
 
-__all__ = ["SweepReport", "sweep"]
+__all__ = ["ClockWatch", "SweepReport", "sweep"]
 
 _log = logging.getLogger("prenopay")
 
+_JUMP: Final = timedelta(minutes=1)
 _WORK_MAY_TAKE: Final = timedelta(minutes=2)
 """How long a sweep owns what it has claimed, before another may try."""
 _OTHERS_SERVE_WITHIN: Final = timedelta(hours=1)
@@ -46,7 +50,8 @@ _TURN_MAY_TAKE_SECONDS: Final = 60.0
 class SweepReport:
     """What one sweep did. ``failures`` are for people: each is kept and tried again.
 
-    An operation that certainly did not happen (``NOT_ATTEMPTED``) is named once; its ``error`` says why.
+    An operation that certainly did not happen (``NOT_ATTEMPTED``) is named once; its ``error`` says why. ``clock``
+    says if the time of day has jumped, or was wrong when something was written down.
     """
 
     callbacks: int
@@ -54,6 +59,27 @@ class SweepReport:
     payments: int
     delivered: int
     failures: tuple[str, ...]
+    clock: tuple[str, ...] = ()
+
+
+class ClockWatch:
+    """Compares the time of day with the running clock from one sweep to the next."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Watch ``clock`` from now on."""
+        self._clock = clock
+        self._last = clock.now(), clock.monotonic()
+
+    def look(self) -> tuple[str, ...]:
+        """Return what is odd, and log it."""
+        (then, ran), now, runs = self._last, self._clock.now(), self._clock.monotonic()
+        self._last = now, runs
+        jump = (now - then) - timedelta(seconds=runs - ran)
+        if abs(jump) < _JUMP:
+            return ()
+        odd = f"the time of day jumped by {jump} since the last sweep: the clock was set, or the machine was frozen"
+        _log.warning("sweep: %s", odd)
+        return (odd,)
 
 
 @dataclass(slots=True)
@@ -90,11 +116,18 @@ async def sweep(
     *,
     host: Host,
     together: Together,
+    unwritten: list[Unwritten],
+    watch: ClockWatch,
     limit: int,
 ) -> SweepReport:
     """Do everything that is due; no failure stops it, and no account holds up another."""
-    now, names = clock.now(), tuple(accounts)
-    busy, failures = await ledger.read(lambda connection: _look(connection, names, now))
+    names, odd = tuple(accounts), watch.look()
+    unwritten_still = await write_unwritten(ledger, unwritten)
+    busy, alone, is_misdated = await ledger.read(lambda connection: _look(connection, names, clock.now()))
+    if is_misdated:
+        odd += (await _brought_back(ledger, clock, names),)
+        busy, alone, _ = await ledger.read(lambda connection: _look(connection, names, clock.now()))
+    failures = [*unwritten_still, *alone]
     done: dict[str, int] = {}
     delivered = 0
 
@@ -127,18 +160,28 @@ async def sweep(
         payments=done.get("payments", 0),
         delivered=delivered,
         failures=tuple(failures),
+        clock=odd,
     )
 
 
-def _look(connection: Connection, names: Sequence[str], now: datetime) -> tuple[tuple[str, ...], list[str]]:
-    """Return the accounts that have something due, and what nobody does."""
+async def _brought_back(ledger: Ledger, clock: Clock, names: tuple[str, ...]) -> str:
+    """Make due what was written down while a clock was ahead, and say so."""
+    many = await ledger.transact(lambda connection: due.bring_back(connection, names, clock.now()))
+    odd = f"{many} rows were due later than they can be, because a clock was ahead: they are due now"
+    _log.warning("sweep: %s", odd)
+    return odd
+
+
+def _look(connection: Connection, names: Sequence[str], now: datetime) -> tuple[tuple[str, ...], list[str], bool]:
+    """Return the accounts that have something due, what nobody does, and whether times are wrong."""
     alone = [
         f"{count} {kind} of {account} have words of a newer prenopay: update this process"
         for account, kind, count in due.unread(connection, names, now)
     ]
     left_out = unserved.find(connection, names, overdue_since=now - _OTHERS_SERVE_WITHIN)
     fix = "was it renamed or left out? add it to the settings again under that name"
-    return due.busy(connection, names, now), [*alone, *(f"{each}; {fix}" for each in left_out)]
+    alone += [f"{each}; {fix}" for each in left_out]
+    return due.busy(connection, names, now), alone, due.misdated(connection, names, now)
 
 
 async def _take(turn: _Turn) -> _Turn:
@@ -187,7 +230,7 @@ async def _each(
         try:
             await work(turn.account, row.key)
         except Exception as error:  # noqa: BLE001 - one row's trouble never stops the sweep
-            turn.failed(f"{what} {row.key}", error)
+            turn.failed(f"{what} {row.key}{await _money(turn.account, kind, row.key)}", error)
             failed.append(row)
         turn.did_one(kind)
     return tuple(failed)
@@ -202,7 +245,18 @@ async def _claimed(turn: _Turn, kind: str, what: str, work: Callable[[Account, s
     for row in await _each(turn, kind, what, claimed, work):
         await account.transact(due.postpone, kind, row, turn.clock.now() + due.pause(due.LOOKS, row.tries))
     if left := claimed[turn.did.get(kind, 0) - before :]:
-        await account.transact(due.release, kind, left, until=until)
+        await account.transact(due.release, kind, left)
+
+
+async def _money(account: Account, kind: str, key: str) -> str:
+    """Return the money behind a row, for people, as far as the books can be read now."""
+    amount: Money | None = None
+    with suppress(Exception):
+        if kind == "operations":
+            amount = (await account.read(operations.load, account.name, key)).operation.amount
+        elif kind == "payments":
+            amount = (await account.read(rows.load, account.name, key)).payment.amount
+    return "" if amount is None else f" ({amount})"
 
 
 async def _operation(account: Account, operation_id: str) -> None:

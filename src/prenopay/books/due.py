@@ -7,7 +7,7 @@ tries since it last went well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    case,
     func,
     literal,
     or_,
@@ -37,14 +38,19 @@ from prenopay.values.subjects import SubjectKind
 
 __all__ = [
     "CALLBACKS",
+    "CLAIM_MOST",
     "EVENTS",
     "LOOKS",
+    "LOOK_MOST",
     "OPERATIONS",
     "TABLES",
     "Due",
+    "bring_back",
     "busy",
     "claim",
     "free",
+    "is_claimed",
+    "misdated",
     "pause",
     "postpone",
     "release",
@@ -57,6 +63,9 @@ def _minutes(*pauses: int) -> tuple[timedelta, ...]:
     return tuple(timedelta(minutes=pause) for pause in pauses)
 
 
+CLAIM_MOST: Final = timedelta(hours=1)
+"""No claim is longer. One that ends later than this was written while a clock was ahead, and counts for nothing."""
+
 CALLBACKS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
 EVENTS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600))
 OPERATIONS: Final = _minutes(1, 5, 30, 120, 480, 1440)
@@ -68,6 +77,9 @@ def pause(schedule: Sequence[timedelta], tries: int) -> timedelta:
     """Return how long to wait after ``tries`` tries."""
     return schedule[min(tries, len(schedule) - 1)]
 
+
+LOOK_MOST: Final = timedelta(days=35)
+"""A payment is looked at once in this time at least, while it is due at all."""
 
 TABLES: Final[Mapping[str, tuple[Table, Column[Any]]]] = {
     "callbacks": (schema.inbox, schema.inbox.c.inbox_id),
@@ -98,6 +110,16 @@ _WORDS: Final[Mapping[str, tuple[tuple[Column[Any], tuple[str, ...]], ...]]] = {
 """The columns whose words decide what is done with a row, and the words that this version knows."""
 
 
+_LONGEST: Final[Mapping[str, timedelta]] = {
+    "callbacks": CALLBACKS[-1] + CLAIM_MOST,
+    "operations": OPERATIONS[-1] + CLAIM_MOST,
+    "tokens": LOOKS[-1] + CLAIM_MOST,
+    "payments": LOOK_MOST + CLAIM_MOST,
+    "events": EVENTS[-1] + CLAIM_MOST,
+}
+"""How far in the future a row of each kind can be due. Mandates are left out: a card may run out in years."""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """One row that is due."""
@@ -105,11 +127,18 @@ class Due:
     account: str
     key: Any
     tries: int
+    claimed_until: datetime | None = None
 
 
 def free(table: Table, now: datetime) -> ColumnElement[bool]:
     """Return the condition that nobody works on a row."""
-    return or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now)
+    until = table.c.claimed_until
+    return or_(until.is_(None), until <= now, until > now + CLAIM_MOST)
+
+
+def is_claimed(until: datetime | None, now: datetime) -> bool:
+    """Whether somebody works on a row that is claimed ``until`` then: the opposite of ``free``."""
+    return until is not None and now < until <= now + CLAIM_MOST
 
 
 def busy(connection: Connection, accounts: Sequence[str], now: datetime) -> tuple[str, ...]:
@@ -154,25 +183,59 @@ def claim(
     keys = [each.key for each in due]
     if keys:
         connection.execute(update(table).where(table.c.account == account, key.in_(keys)).values(claimed_until=until))
-    return due
+    return tuple(replace(each, claimed_until=until) for each in due)
 
 
-def release(connection: Connection, kind: str, rows: Sequence[Due], *, until: datetime) -> None:
-    """Give back rows that were claimed ``until`` then and not worked on: they are due as before."""
+def release(connection: Connection, kind: str, rows: Sequence[Due]) -> None:
+    """Give back rows that were claimed and not worked on: they are due as before."""
     table, key = TABLES[kind]
     for row in rows:
-        mine = (table.c.account == row.account, key == row.key, table.c.claimed_until == until)
+        mine = (table.c.account == row.account, key == row.key, table.c.claimed_until == row.claimed_until)
         connection.execute(update(table).where(*mine).values(claimed_until=None))
 
 
 def postpone(connection: Connection, kind: str, row: Due, at: datetime) -> None:
-    """Release a row that was tried and is not done; it is due again at ``at``."""
+    """Release a row that was tried and is not done; it is due again at ``at``.
+
+    Nothing changes if the try was so slow that somebody else has claimed the row since.
+    """
     table, key = TABLES[kind]
+    mine = or_(table.c.claimed_until.is_(None), table.c.claimed_until == row.claimed_until)
     connection.execute(
         update(table)
-        .where(table.c.account == row.account, key == row.key, table.c.next_at.is_not(None))
+        .where(table.c.account == row.account, key == row.key, table.c.next_at.is_not(None), mine)
         .values(next_at=at, claimed_until=None, tries=row.tries + 1),
     )
+
+
+def misdated(connection: Connection, accounts: Sequence[str], now: datetime) -> bool:
+    """Whether a row is due later than it can be, because it was written while a clock was ahead."""
+    late = (
+        select(TABLES[kind][0].c.account).where(*_is_misdated(kind, accounts, now)).limit(1).subquery()
+        for kind in _LONGEST
+    )
+    return connection.execute(union_all(*(select(each) for each in late))).first() is not None
+
+
+def bring_back(connection: Connection, accounts: Sequence[str], now: datetime) -> int:
+    """Make rows due that were written while a clock was ahead; return how many there were.
+
+    What such an operation may have sent counts as sent now: nobody knows when it was.
+    """
+    found = 0
+    for kind in _LONGEST:
+        table, _key = TABLES[kind]
+        values: dict[str, Any] = {"next_at": now, "claimed_until": None}
+        if table is schema.operations:
+            for column in (table.c.first_sent_at, table.c.last_sent_at):
+                values[column.name] = case((column > now, now), else_=column)
+        found += connection.execute(update(table).where(*_is_misdated(kind, accounts, now)).values(**values)).rowcount
+    return found
+
+
+def _is_misdated(kind: str, accounts: Sequence[str], now: datetime) -> tuple[ColumnElement[bool], ...]:
+    table, _key = TABLES[kind]
+    return (table.c.account.in_(accounts), table.c.next_at > now + _LONGEST[kind])
 
 
 def _is_due(kind: str, now: datetime) -> tuple[ColumnElement[bool], ...]:

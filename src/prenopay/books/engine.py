@@ -10,19 +10,25 @@ from __future__ import annotations
 import functools
 import sqlite3
 import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 
+from prenopay._processes import PerLoop, start_afresh_in_children
+from prenopay.books import postgresql
+from prenopay.books.clock import DatabaseClock
 from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError, LedgerUnavailable
+from prenopay.ports import Clock
 
 __all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "our_errors"]
 
@@ -33,19 +39,29 @@ _BUSY_SECONDS: Final = 10
 """How long a writer waits for another process's lock before it gives up."""
 _SWITCHES_MOST: Final = 20
 """More processes than this never open a new file at the same moment."""
-_POSTGRESQL_CONNECTIONS: Final = 5
 _POSTGRESQL_READERS: Final = 2
 _SQLITE_READERS: Final = 4
 _GROUP_MOST: Final = 128
 """How many appends share one commit. A larger group gains nothing (measured)."""
+_TRIES_MOST: Final = 6
+"""How often a transaction is tried. Together the tries wait for a lock for less than three seconds."""
+_PAUSE_SECONDS: Final = 0.05
+"""The pause between two tries: who waits for a connection gets it first."""
+_LOST_AGAINST_ANOTHER: Final = frozenset({"40001", "40P01", "55P03", "23505"})
+"""PostgreSQL's codes for a transaction that can do better next time. They mean: not serializable, deadlock, a lock that
+did not come, and a row that another transaction has just added."""
+_IN_DOUBT: Final = (
+    "the connection to the database was lost during a commit, and the database could not be asked whether this step "
+    "was written; repeat it with the same operation id"
+)
 _NETWORK_FILE_SYSTEMS: Final = ("nfs", "cifs", "smb", "afs", "9p", "sshfs", "glusterfs", "ceph")
 
 
 def open_engine(database: str, *, patience: float | None = None) -> Engine:
     """Open ``database``: ``sqlite:///shop.db``, ``sqlite://`` (memory) or ``postgresql://…``.
 
-    ``patience`` is how many seconds a writer on SQLite waits for another process's lock. Raises
-    ``ConfigurationError`` for a database that cannot be used; the error names the fix.
+    ``patience`` is how many seconds a writer waits for another process's lock. Raises ``ConfigurationError`` for a
+    database that cannot be used; the error names the fix. A forked process gets connections of its own.
     """
     try:
         url = make_url(database)
@@ -55,7 +71,7 @@ def open_engine(database: str, *, patience: float | None = None) -> Engine:
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         return _open_sqlite(url, patience or _BUSY_SECONDS)
     if url.drivername in {"postgresql", "postgresql+psycopg"}:
-        return _open_postgresql(url)
+        return postgresql.open_postgresql(url, lock_seconds=patience, pool_seconds=_BUSY_SECONDS)
     message = f"database: prenopay works on sqlite and postgresql (with psycopg), not on {url.drivername}"
     raise ConfigurationError(message)
 
@@ -101,22 +117,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
 
 
-def _open_postgresql(url: URL) -> Engine:
-    url = url.set(drivername="postgresql+psycopg")
-    try:
-        return create_engine(
-            url,
-            pool_size=_POSTGRESQL_CONNECTIONS,
-            max_overflow=0,
-            pool_pre_ping=True,
-            hide_parameters=True,
-            json_serializer=as_json,
-        )
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        message = 'database: PostgreSQL needs the extra: pip install "prenopay[postgres]"'
-        raise ConfigurationError(message) from error
-
-
 def _refuse_network_file_system(folder: Path) -> None:
     mounts = Path("/proc/mounts")
     if not mounts.exists():
@@ -135,11 +135,9 @@ def _refuse_network_file_system(folder: Path) -> None:
 
 @contextmanager
 def our_errors() -> Generator[None]:
-    """Turn a database error into one of ours. A broken constraint is left for the caller to read."""
+    """Turn a database error into one of ours."""
     try:
         yield
-    except IntegrityError:
-        raise
     except DBAPIError as error:
         message = (
             f"the database did not answer as it should ({_without_statement(error)}); "
@@ -158,17 +156,49 @@ def _without_statement(error: SQLAlchemyError) -> str:
     return f"{type(cause).__name__}: {first}"
 
 
+async def _repeated(once: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[None]]) -> T:
+    """Run a transaction, and run it again if it lost against another one, or lost its connection.
+
+    Nothing is sent inside a transaction, so that it may be repeated. Between two tries its connection is free for
+    others: who waits long for a lock holds up nobody else.
+    """
+    tries = 1
+    while True:
+        try:
+            return await once()
+        except LedgerUnavailable as error:
+            if tries >= _TRIES_MOST or not _worth_repeating(error):
+                raise
+            tries += 1
+            await pause(_PAUSE_SECONDS)
+
+
+async def _sleep(seconds: float) -> None:
+    time.sleep(seconds)  # noqa: ASYNC251 - the blocking ledger's
+
+
+def _worth_repeating(error: LedgerUnavailable) -> bool:
+    cause = error.__cause__
+    if not isinstance(cause, DBAPIError):
+        return False
+    return cause.connection_invalidated or postgresql.sqlstate(cause) in _LOST_AGAINST_ANOTHER
+
+
 class _Transactions:
     """The blocking transactions that both ledgers use."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._reader = engine.execution_options(prenopay_reads=True)
+        self._clock: DatabaseClock | None = None
+        self._writer = engine.execution_options(prenopay_bounded=True)
+        self._reader = self._writer.execution_options(prenopay_reads=True)
         # SQLite in memory has one connection, which two threads must not use at once.
         self._one_at_a_time = threading.RLock() if isinstance(engine.pool, StaticPool) else None
+        self._is_a_copy = False
+        start_afresh_in_children(self)
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        return self._run(self.engine, work)
+        return self._run(self._writer, work)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         return self._run(self._reader, work)
@@ -188,12 +218,47 @@ class _Transactions:
             for waiter in group:
                 waiter.done = True
 
+    def timed(self, host: Clock) -> Clock:
+        """Return the server's clock, which every transaction keeps right; the host's own for SQLite."""
+        if self.engine.dialect.name == "sqlite":
+            return host
+        self._clock = self._clock or DatabaseClock(host)
+        return self._clock
+
+    def start_afresh(self) -> object:
+        """Open connections of the child's own."""
+        pool, self._is_a_copy = self.engine.pool, self._one_at_a_time is not None
+        self.engine.dispose(close=False)
+        return pool
+
     def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
-        if self._one_at_a_time is None:
-            with our_errors(), engine.begin() as connection:
-                return work(connection)
-        with self._one_at_a_time, our_errors(), engine.begin() as connection:
-            return work(connection)
+        if self._is_a_copy:
+            message = "a database in memory stays in the process that opened it, and this one was forked from that"
+            raise LedgerUnavailable(message)
+        with self._one_at_a_time or nullcontext(), our_errors():
+            return self._committed(engine, work)
+
+    def _committed(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        results, number = list[T](), None
+        try:
+            with engine.begin() as connection:
+                if self._clock is not None:
+                    self._clock.measure(connection)
+                results.append(work(connection))
+                number = postgresql.transaction_id(connection)
+        except DBAPIError as error:
+            if not self._happened(error, number):
+                raise
+        return results[0]
+
+    def _happened(self, error: DBAPIError, number: int | None) -> bool:
+        """Whether a transaction was committed although ``error`` ended the commit: a lost connection says nothing."""
+        if number is None or not error.connection_invalidated:
+            return False
+        known = postgresql.happened(self._reader, number)
+        if known is None:
+            raise LedgerUnavailable(_IN_DOUBT) from error.orig
+        return known
 
 
 Add: TypeAlias = Callable[[Connection, Sequence[Any]], None]
@@ -234,17 +299,31 @@ class BlockingLedger:
         """Use ``engine`` (see ``open_engine``)."""
         self.engine = engine
         self._transactions = _Transactions(engine)
+        self.timed = self._transactions.timed
+        self.start_afresh()
+        start_afresh_in_children(self)
+
+    def start_afresh(self) -> None:
+        """Wait for nobody: after a fork, the threads that wrote are not in this process."""
         self._waiting: list[_Waiter] = []
         self._writing = False
         self._turn = threading.Condition()
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a writing transaction."""
-        return self._transactions.write(work)
+
+        async def once() -> T:
+            return self._transactions.write(work)
+
+        return await _repeated(once, _sleep)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a reading transaction."""
-        return self._transactions.read(work)
+
+        async def once() -> T:
+            return self._transactions.read(work)
+
+        return await _repeated(once, _sleep)
 
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
         """Add ``row`` in one commit with rows of other threads that wait at the same time."""
@@ -272,69 +351,96 @@ class BlockingLedger:
         self.engine.dispose()
 
 
+async def _to_its_end(work: Callable[[], Awaitable[T]]) -> T:
+    """Await ``work`` in a task of its own, which no cancelled caller takes along.
+
+    A task group waits for its tasks also after asyncio has cancelled the caller; a shield alone does not.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    async def carry_out() -> None:
+        with anyio.CancelScope(shield=True):
+            try:
+                results.append(await work())
+            except BaseException as error:  # noqa: BLE001 - raised below, by the caller's own task
+                errors.append(error)
+
+    with anyio.CancelScope(shield=True):
+        async with anyio.create_task_group() as group:
+            group.start_soon(carry_out)
+    for error in errors:
+        raise error
+    return results[0]
+
+
+@dataclass(slots=True)
+class _InOneLoop:
+    """What belongs to one event loop: how many work at once, and the rows that wait."""
+
+    write_limit: anyio.CapacityLimiter
+    read_limit: anyio.CapacityLimiter
+    turn: anyio.Lock = field(default_factory=anyio.Lock)
+    waiting: list[_Waiter] = field(default_factory=list[_Waiter])
+    writing: threading.Lock = field(default_factory=threading.Lock)
+
+
 class AwaitingLedger:
     """Runs transactions on worker threads: one writer for SQLite, a small pool for PostgreSQL.
 
-    A transaction that has begun is finished, even if its task is cancelled.
+    A writing transaction is carried out to its end, even if its task is cancelled: only then the task learns of it.
+    So what a cancelled task does next sees what it had written. Several event loops may use it.
     """
 
     def __init__(self, engine: Engine) -> None:
         """Use ``engine`` (see ``open_engine``)."""
         self.engine = engine
         self._transactions = _Transactions(engine)
+        self.timed = self._transactions.timed
         on_sqlite = engine.dialect.name == "sqlite"
-        self._writers = 1 if on_sqlite else _POSTGRESQL_CONNECTIONS - _POSTGRESQL_READERS
-        self._readers = _SQLITE_READERS if on_sqlite else _POSTGRESQL_READERS
-        self._waiting: list[_Waiter] = []
-        self._writing = threading.Lock()
+        writers = 1 if on_sqlite else postgresql.CONNECTIONS - _POSTGRESQL_READERS
+        readers = _SQLITE_READERS if on_sqlite else _POSTGRESQL_READERS
+        self._loops = PerLoop(
+            lambda: _InOneLoop(anyio.CapacityLimiter(writers), anyio.CapacityLimiter(readers)),
+            refuse=LedgerUnavailable,
+        )
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a writing transaction."""
-        return await self._on_thread(self._write_limit, functools.partial(self._transactions.write, work))
+        limit = self._loops.get().write_limit
+        write = functools.partial(self._transactions.write, work)
+        return await _to_its_end(lambda: _repeated(lambda: _on_thread(limit, write), anyio.sleep))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a reading transaction."""
-        return await self._on_thread(self._read_limit, functools.partial(self._transactions.read, work))
+        limit = self._loops.get().read_limit
+        return await _repeated(lambda: _on_thread(limit, functools.partial(self._transactions.read, work)), anyio.sleep)
 
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
         """Add ``row`` in one commit with rows of other tasks that wait at the same time.
 
         The first task that waits writes for all. No task depends on another: any of them may be cancelled.
         """
-        waiter = _Waiter(add, row)
-        self._waiting.append(waiter)
+        waiter, loop = _Waiter(add, row), self._loops.get()
+        loop.waiting.append(waiter)
         with anyio.CancelScope(shield=True):
             while not waiter.done:
-                async with self._turn:
+                async with loop.turn:
                     if not waiter.done:
-                        await self._on_thread(self._write_limit, self._write_next_group)
+                        await _on_thread(loop.write_limit, functools.partial(self._write_next_group, loop))
         waiter.finish()
 
-    def _write_next_group(self) -> None:
+    def _write_next_group(self, loop: _InOneLoop) -> None:
         """Commit rows that wait. The thread of a task that was cancelled finishes first."""
-        with self._writing:
-            group = _next_group(self._waiting)
+        with loop.writing:
+            group = _next_group(loop.waiting)
             if group:
                 self._transactions.write_group(group)
-
-    async def _on_thread(self, limit: Callable[[], anyio.CapacityLimiter], work: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(work, limiter=limit(), abandon_on_cancel=False)
-
-    # Limiters and locks belong to the running event loop, so they are made on first use.
-    @functools.cached_property
-    def _limits(self) -> tuple[anyio.CapacityLimiter, anyio.CapacityLimiter]:
-        return anyio.CapacityLimiter(self._writers), anyio.CapacityLimiter(self._readers)
-
-    @functools.cached_property
-    def _turn(self) -> anyio.Lock:
-        return anyio.Lock()
-
-    def _write_limit(self) -> anyio.CapacityLimiter:
-        return self._limits[0]
-
-    def _read_limit(self) -> anyio.CapacityLimiter:
-        return self._limits[1]
 
     async def aclose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+async def _on_thread(limit: anyio.CapacityLimiter, work: Callable[[], T]) -> T:
+    return await anyio.to_thread.run_sync(work, limiter=limit, abandon_on_cancel=False)

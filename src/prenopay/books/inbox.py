@@ -163,8 +163,10 @@ def find(
     return tuple(_callback(row) for row in connection.execute(query))
 
 
-def done(connection: Connection, callbacks: Sequence[Callback], *, now: datetime) -> None:
+def done(connection: Connection, callbacks: Sequence[Callback], *, now: datetime, why: str = "") -> None:
     """Mark ``callbacks`` as done: their subject was looked at after they were read from the books.
+
+    ``why`` says to people why there was nothing to look at.
 
     One that came, or came again, after that is another hint, and stays open. The count of its repeats says so:
     times of day would not, because another host's clock may differ.
@@ -174,7 +176,7 @@ def done(connection: Connection, callbacks: Sequence[Callback], *, now: datetime
         connection.execute(
             update(table)
             .where(table.c.inbox_id == callback.inbox_id, table.c.times == callback.times)
-            .values(done_at=now, next_at=None, claimed_until=None, last_error=""),
+            .values(done_at=now, next_at=None, claimed_until=None, last_error=why),
         )
 
 

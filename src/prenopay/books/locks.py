@@ -18,6 +18,8 @@ import hashlib
 
 from sqlalchemy import Connection, func, select
 
+from prenopay.books.postgresql import waits_for
+
 __all__ = ["hold"]
 
 
@@ -30,4 +32,5 @@ def hold(connection: Connection, *name: str) -> None:
     if connection.dialect.name != "postgresql":
         return
     digest = hashlib.sha256("\n".join(("prenopay", *name)).encode()).digest()
-    connection.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
+    number = int.from_bytes(digest[:8], signed=True)
+    connection.execute(select(func.pg_advisory_xact_lock(number)), execution_options=waits_for(f"the {name[0]}"))

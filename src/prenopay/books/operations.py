@@ -4,6 +4,9 @@ An operation is stored with its gateway reference, and claimed for as long as on
 meanwhile with the same id sees it in flight. A caller who comes after a crash finds it unknown, and looks it up
 before anything is sent again. A settled outcome stays.
 
+Every claim has a name of its own. A try that was frozen and wakes up late finds another name in the row, and what it
+believes then changes nothing.
+
 Callers lock the subject first. Nothing here sends, and nothing here decides.
 """
 
@@ -14,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, due, ids, schema
@@ -35,14 +38,15 @@ __all__ = [
     "begin",
     "claim",
     "decide_by_hand",
-    "earlier_references",
     "find",
     "history",
     "load",
     "look_again",
     "next_reference",
+    "of_claim",
     "of_subject",
     "open_ones",
+    "references",
     "repeated",
     "require_ended",
     "require_settleable",
@@ -63,12 +67,13 @@ _REFERENCE_TRIES: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What somebody wants to do: it names the operation, and says how long this try owns it."""
+    """What somebody wants to do: it names the operation and this try's claim, and says how long the claim lasts."""
 
     account: str
     operation_id: OperationId
     kind: OperationKind
     rule: ReferenceRule
+    claim: str
     now: datetime
     claim_until: datetime
 
@@ -83,6 +88,11 @@ class StoredOperation:
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     tries: int = 0
     first_sent_at: datetime
+    """When the first try that may have sent something was written down: nothing left before."""
+    last_sent_at: datetime | None
+    """When an ended try may have sent something last; ``None`` if certainly none of them did."""
+    claim: str | None
+    """The name of the claim, until its try has ended."""
     claimed_until: datetime | None
 
     @property
@@ -92,21 +102,34 @@ class StoredOperation:
 
     def in_flight(self, now: datetime) -> bool:
         """Whether someone talks to the gateway about it now, or did moments ago."""
-        return self.claimed_until is not None and self.claimed_until > now
+        return due.is_claimed(self.claimed_until, now)
+
+    def sent_by(self, now: datetime) -> datetime:
+        """Return when something was sent at the latest, by a try that has ended or whose claim has run out."""
+        known = self.last_sent_at or self.first_sent_at
+        broken_off_at = known if self.claim is None or self.claimed_until is None else self.claimed_until
+        return min(max(known, broken_off_at), now)
 
     def begins_again(self, now: datetime) -> bool:
         """Whether a repeated call starts it from the beginning, because certainly nothing has happened."""
         return self.operation.outcome is Outcome.NOT_ATTEMPTED and not self.in_flight(now)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Begun:
-    """An operation in the books. ``ours`` says whether this caller is to ask the gateway."""
+    """An operation in the books, and one try of it. ``ours`` says whether this caller is to ask the gateway."""
 
     operation: StoredOperation
     ours: bool
     maybe_sent: bool
     """An earlier try may have reached the gateway, so that an answer "nothing happened" does not settle it."""
+    sent_at: datetime | None = None
+    """When this try let a request out that may change something; ``None`` if it certainly did not."""
+
+    @property
+    def certainly_unsent(self) -> bool:
+        """Whether neither this try nor an earlier one can have changed anything at the gateway."""
+        return self.sent_at is None and not self.maybe_sent
 
 
 def repeated(connection: Connection, intent: Intent, digest: str) -> StoredOperation | None:
@@ -171,11 +194,16 @@ def again(
     *,
     amount: Money | None = None,
     vat: Money | None = None,
+    is_found: bool = False,
 ) -> Begun:
     """Continue an operation that was begun before, in the transaction that holds its subject's lock.
 
     If certainly nothing happened, it begins again with the present ``amount`` and ``vat``. If the answer is
     missing, it is claimed. Otherwise this caller must not send it.
+
+    What a person has freed may have used up its reference: a try may have been declined, and its answer lost. It
+    begins again under the next reference. ``is_found`` says that the gateway can be asked for what has a reference:
+    then the first time it is asked, under the old one, and the next reference follows only if a person frees it again.
     """
     if found.begins_again(intent.now):
         fresh: dict[str, Any] = {
@@ -183,25 +211,32 @@ def again(
             "error": "",
             "settled_at": None,
             "first_sent_at": intent.now,
+            "last_sent_at": None,
         }
         if amount is not None or vat is not None:
             fresh |= _amounts(amount, vat)
+        freed = _times_freed(connection, found)
+        asks_first = is_found and freed == found.operation.attempts
+        if asks_first:
+            fresh |= {"first_sent_at": found.first_sent_at, "last_sent_at": found.last_sent_at}
+        elif freed >= found.operation.attempts:
+            attempt = found.operation.attempts + 1
+            fresh |= {"reference": free_reference(connection, intent, first_attempt=attempt), "attempts": attempt}
         taken = _update(connection, found, **fresh, **_claimed(intent))
-        return Begun(operation=taken, ours=True, maybe_sent=False)
+        return Begun(operation=taken, ours=True, maybe_sent=asks_first)
     if found.operation.outcome is Outcome.UNKNOWN and not found.in_flight(intent.now):
-        return Begun(operation=_update(connection, found, **_claimed(intent)), ours=True, maybe_sent=True)
+        taken = _update(connection, found, last_sent_at=found.sent_by(intent.now), **_claimed(intent))
+        return Begun(operation=taken, ours=True, maybe_sent=True)
     return Begun(operation=found, ours=False, maybe_sent=True)
 
 
-def claim(
-    connection: Connection, account: str, operation_id: str, now: datetime, until: datetime
-) -> StoredOperation | None:
+def claim(connection: Connection, intent: Intent) -> StoredOperation | None:
     """Claim an open operation to look it up; ``None`` if someone else has it, or if it has ended."""
-    table = schema.operations
+    table, found = schema.operations, load(connection, intent.account, intent.operation_id)
     row = connection.execute(
         update(table)
-        .where(_is(account, operation_id), table.c.outcome.in_(_OPEN_VALUES), due.free(table, now))
-        .values(claimed_until=until, next_at=until, tries=table.c.tries + 1)
+        .where(_is_open(found) & _is_owned(found), due.free(table, intent.now))
+        .values(tries=table.c.tries + 1, last_sent_at=found.sent_by(intent.now), **_claimed(intent))
         .returning(table),
     ).one_or_none()
     if row is None:
@@ -220,14 +255,17 @@ def settle(
     decline: Decline | None = None,
     error: str = "",
     look_again_in: timedelta | None = None,
+    sent_at: datetime | None = None,
 ) -> StoredOperation:
     """Write down how an operation ended, and return it as it is then. A settled outcome does not change.
 
-    What the gateway did (succeeded, declined) is written by any try. Anything less is written only by the try
-    that still owns the operation: a try that was slow for too long cannot know what a later one has sent.
+    That money moved is written by any try. Anything less is written only by the try that still owns the operation:
+    a try that was slow for too long cannot know what a later one has sent. ``sent_at`` is when this try let a
+    request out.
     """
     table, ended = schema.operations, outcome not in OPEN
-    proven = outcome in {Outcome.SUCCEEDED, Outcome.DECLINED}
+    proven = outcome is Outcome.SUCCEEDED
+    sent = {} if sent_at is None else {"last_sent_at": sent_at}
     next_at = None if ended else now + (look_again_in or due.pause(due.OPERATIONS, found.tries))
     row = connection.execute(
         update(table)
@@ -237,8 +275,10 @@ def settle(
             decline=None if decline is None else codec.dump(decline),
             error=error,
             settled_at=now if ended else None,
+            claim=None,
             claimed_until=None,
             next_at=next_at,
+            **sent,
         )
         .returning(table),
     ).one_or_none()
@@ -253,7 +293,7 @@ def look_again(connection: Connection, found: StoredOperation, *, now: datetime)
     connection.execute(
         update(table)
         .where(_is_open(found) & _is_owned(found))
-        .values(claimed_until=None, next_at=now + due.pause(due.OPERATIONS, found.tries)),
+        .values(claim=None, claimed_until=None, next_at=now + due.pause(due.OPERATIONS, found.tries)),
     )
 
 
@@ -288,20 +328,23 @@ def free_reference(connection: Connection, intent: Intent, *, first_attempt: int
     raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
 
 
-def earlier_references(rule: ReferenceRule, made: Iterable[StoredOperation]) -> frozenset[str]:
-    """Return the references of earlier tries to make a payment. Those requests were closed since."""
-    return frozenset(
-        ids.reference(rule, each.operation.account, each.operation.operation_id, attempt)
-        for each in made
-        if each.operation.kind is OperationKind.CREATE
-        for attempt in range(1, each.operation.attempts)
-    )
+def references(rule: ReferenceRule, found: StoredOperation) -> tuple[str, ...]:
+    """Return every reference that an operation had or has at the gateway, oldest first."""
+    made = found.operation
+    earlier = (ids.reference(rule, made.account, made.operation_id, attempt) for attempt in range(1, made.attempts))
+    return (*earlier, made.reference)
 
 
 def find(connection: Connection, account: str, operation_id: str) -> StoredOperation | None:
     """Return the operation; ``None`` if this account does not have it."""
     row = connection.execute(select(schema.operations).where(_is(account, operation_id))).one_or_none()
     return None if row is None else _stored(row)
+
+
+def of_claim(connection: Connection, intent: Intent) -> StoredOperation | None:
+    """Return the operation if it is open, and claimed for this very try."""
+    found = find(connection, intent.account, intent.operation_id)
+    return found if found is not None and found.is_open and found.claim == intent.claim else None
 
 
 def load(connection: Connection, account: str, operation_id: str) -> StoredOperation:
@@ -382,7 +425,7 @@ def require_settleable(found: StoredOperation, *, now: datetime, has_proof: bool
     made, why = found.operation, ""
     if made.outcome is not Outcome.UNKNOWN or found.in_flight(now):
         why = f"is {made.outcome}: only an unknown outcome is settled by hand"
-    elif not has_proof and now - found.first_sent_at < FIRST_TRY_HAS_ENDED:
+    elif not has_proof and now - found.sent_by(now) < FIRST_TRY_HAS_ENDED:
         why = "may still be on its way: look again ten minutes after it was sent"
     if why:
         message = f"operation {made.operation_id!r} {why}"
@@ -390,9 +433,10 @@ def require_settleable(found: StoredOperation, *, now: datetime, has_proof: bool
 
 
 def decide_by_hand(
-    connection: Connection, made: Operation, outcome: Outcome, *, person: str, reason: str, now: datetime
+    connection: Connection, found: StoredOperation, outcome: Outcome, *, person: str, reason: str, now: datetime
 ) -> None:
     """Store what a person settled by hand, and how the person found out."""
+    made = found.operation
     connection.execute(
         insert(schema.decisions).values(
             account=made.account,
@@ -405,6 +449,17 @@ def decide_by_hand(
             at=now,
         ),
     )
+
+
+def _times_freed(connection: Connection, found: StoredOperation) -> int:
+    """Return how often a person has said that the operation did not happen."""
+    table, made = schema.decisions, found.operation
+    query = select(func.count()).where(
+        table.c.subject_id == made.subject.id,
+        table.c.operation_id == made.operation_id,
+        table.c.outcome == Outcome.NOT_ATTEMPTED.value,
+    )
+    return connection.execute(query).scalar_one()
 
 
 def _require_known(found: StoredOperation) -> None:
@@ -424,7 +479,7 @@ def _is_open(found: StoredOperation) -> ColumnElement[bool]:
 
 def _is_owned(found: StoredOperation) -> ColumnElement[bool]:
     """Whether nobody has claimed or released the operation since ``found`` was read."""
-    return schema.operations.c.claimed_until.is_not_distinct_from(found.claimed_until)
+    return schema.operations.c.claim.is_not_distinct_from(found.claim)
 
 
 def _amounts(amount: Money | None, vat: Money | None) -> dict[str, int | None]:
@@ -432,7 +487,7 @@ def _amounts(amount: Money | None, vat: Money | None) -> dict[str, int | None]:
 
 
 def _claimed(intent: Intent) -> dict[str, Any]:
-    return {"claimed_until": intent.claim_until, "next_at": intent.claim_until}
+    return {"claim": intent.claim, "claimed_until": intent.claim_until, "next_at": intent.claim_until}
 
 
 def _update(connection: Connection, found: StoredOperation, **values: object) -> StoredOperation:
@@ -462,5 +517,7 @@ def _stored(row: Row[Any]) -> StoredOperation:
         parameters=row.parameters,
         tries=row.tries,
         first_sent_at=row.first_sent_at,
+        last_sent_at=row.last_sent_at,
+        claim=row.claim,
         claimed_until=row.claimed_until,
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Exists, func, insert, select, update
 
-from prenopay.books import codec, due, ids, schema
+from prenopay.books import answers, codec, due, ids, schema
 from prenopay.books.words import known, word
 from prenopay.values.events import Event, EventKind
 from prenopay.values.money import Money
@@ -66,11 +66,12 @@ def append(
     *,
     facts: Mapping[str, Any],
     now: datetime,
-    raw: Any = None,
+    answer: int | None = None,
 ) -> None:
     """Write down what happened to a subject, in the transaction that changed it.
 
-    ``facts`` are the subject's numbers after the change. Every event of the subject carries them.
+    ``facts`` are the subject's numbers after the change. Every event of the subject carries them. ``answer`` is the
+    stored answer of the gateway that shows it.
     """
     if not news:
         return
@@ -86,7 +87,8 @@ def append(
                 subject_id=subject.id,
                 number=number,
                 kind=new.kind.value,
-                body=_body(facts, new, raw),
+                body=_body(facts, new),
+                observation_id=answer,
                 occurred_at=now,
             )
             .returning(schema.events.c.sequence),
@@ -129,7 +131,9 @@ def claim(
     if row is None:
         return None
     connection.execute(update(deliveries).where(deliveries.c.sequence == row.sequence).values(claimed_until=until))
-    return Delivery(sequence=row.sequence, tries=row.tries, claimed_until=until, event=_event(row))
+    return Delivery(
+        sequence=row.sequence, tries=row.tries, claimed_until=until, event=_event(row, _answer(connection, row))
+    )
 
 
 def delivered(connection: Connection, delivery: Delivery, *, now: datetime) -> None:
@@ -175,7 +179,9 @@ def undelivered(
     if failed_only:
         query = query.where(deliveries.c.tries > 0)
     return tuple(
-        Undelivered(event=_event(row), tries=row.tries, last_error=row.last_error, next_at=row.next_at)
+        Undelivered(
+            event=_event(row, _answer(connection, row)), tries=row.tries, last_error=row.last_error, next_at=row.next_at
+        )
         for row in connection.execute(query)
     )
 
@@ -215,21 +221,25 @@ def _something_earlier_waits() -> Exists:
     )
 
 
-def _body(facts: Mapping[str, Any], new: NewEvent, raw: Any) -> dict[str, Any]:
+def _body(facts: Mapping[str, Any], new: NewEvent) -> dict[str, Any]:
     said: dict[str, Any] = {
         "operation_id": new.operation_id,
         **facts,
         "decline": None if new.decline is None else codec.dump(new.decline),
         "flag": None if new.flag is None else new.flag.value,
         "detail": new.detail,
-        "raw": raw or {},
     }
     if new.amount is not None:
         said |= {"amount": new.amount.minor, "currency": new.amount.currency}
     return {name: value for name, value in said.items() if value not in (None, "", {})}
 
 
-def _event(row: Any) -> Event:
+def _answer(connection: Connection, row: Any) -> dict[str, Any]:
+    answer: int | None = row.observation_id
+    return {} if answer is None else answers.load(connection, row.subject_id, answer)
+
+
+def _event(row: Any, raw: Mapping[str, Any]) -> Event:
     body = row.body
     subject = Subject(word(SubjectKind, row.subject_kind), row.subject_id)
 
@@ -255,5 +265,5 @@ def _event(row: Any) -> Event:
         decline=codec.load_shown(Decline, body["decline"]) if "decline" in body else None,
         flag=word(FlagKind, body["flag"]) if "flag" in body else None,
         detail=body.get("detail", ""),
-        raw=body.get("raw", {}),
+        raw=raw,
     )

@@ -31,6 +31,8 @@ _NOT_FOUND_BY_REFERENCE: Final = frozenset({OperationKind.CHARGE, OperationKind.
 def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
     """Return whether the operation may have happened although ``error`` was raised."""
     made = begun.operation.operation
+    if begun.certainly_unsent:
+        return False
     if isinstance(error, STAYS_OPEN):
         return True
     seen_before = isinstance(error, DuplicateReference) and made.kind is not OperationKind.CREATE
@@ -40,4 +42,4 @@ def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
         return False
     if isinstance(error, _SAW_NOTHING):
         return True
-    return now - begun.operation.first_sent_at < FIRST_TRY_HAS_ENDED
+    return now - (begun.operation.last_sent_at or begun.operation.first_sent_at) < FIRST_TRY_HAS_ENDED

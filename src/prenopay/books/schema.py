@@ -30,6 +30,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -137,6 +138,11 @@ def _due_columns() -> tuple[Column[Any], ...]:
     )
 
 
+def _where(condition: str) -> dict[str, Any]:
+    """Return the options of an index over some rows only."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 metadata: Final[MetaData] = MetaData()
 
 payments: Final[Table] = Table(
@@ -174,6 +180,7 @@ payments: Final[Table] = Table(
     UniqueConstraint("account", "provider_reference", name="prenopay_payments_provider_reference"),
     Index("prenopay_payments_order_reference", "account", "order_reference"),
     Index("prenopay_payments_created", "account", "created_at", "payment_id"),
+    Index("prenopay_payments_state", "account", "state", "created_at", "payment_id"),
     Index("prenopay_payments_due", "account", "next_at"),
 )
 
@@ -205,11 +212,14 @@ operations: Final[Table] = Table(
     Column("attempts", Integer, nullable=False, default=1),
     Column("created_at", UtcDateTime, nullable=False),
     Column("first_sent_at", UtcDateTime, nullable=False),
+    Column("last_sent_at", UtcDateTime),
     Column("settled_at", UtcDateTime),
+    Column("claim", String(32)),
     *_due_columns(),
     UniqueConstraint("account", "reference", name="prenopay_operations_reference"),
     Index("prenopay_operations_subject", "subject_id"),
     Index("prenopay_operations_due", "account", "next_at"),
+    Index("prenopay_operations_open", "account", "outcome", "created_at"),
 )
 
 payouts: Final[Table] = Table(
@@ -246,13 +256,17 @@ mandates: Final[Table] = Table(
     Column("replaced_by", _PaymentId),
     Column("reason", StrangersText(), nullable=False, default=""),
     Column("resume_at", UtcDateTime),
+    Column("missing_since", UtcDateTime),
+    Column("look_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     *_due_columns(),
-    Index("prenopay_mandates_state", "account", "state"),
+    Index("prenopay_mandates_newest", "account", "mandate_id"),
+    Index("prenopay_mandates_state", "account", "state", "mandate_id"),
     Index("prenopay_mandates_due", "account", "next_at"),
     Index("prenopay_mandates_payer", "account", "payer_reference"),
     Index("prenopay_mandates_payment", "payment_id"),
+    Index("prenopay_mandates_missing", "account", "missing_since"),
 )
 
 tokens: Final[Table] = Table(
@@ -342,8 +356,7 @@ observations: Final[Table] = Table(
     Column("observation_id", _Id, primary_key=True),
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
     Column("source", StrangersName(20), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("raw", _Json, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Index("prenopay_observations_payment", "payment_id", "observation_id"),
 )
@@ -370,6 +383,7 @@ events: Final[Table] = Table(
     Column("number", Integer, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("body", _Json, nullable=False),
+    Column("observation_id", _Id),
     Column("occurred_at", UtcDateTime, nullable=False),
     UniqueConstraint("event_id", name="prenopay_events_id"),
     UniqueConstraint("subject_id", "number", name="prenopay_events_number"),
@@ -408,5 +422,7 @@ inbox: Final[Table] = Table(
     UniqueConstraint("account", "subject_id", "digest", name="prenopay_inbox_digest"),
     Index("prenopay_inbox_subject", "subject_id"),
     Index("prenopay_inbox_due", "account", "next_at"),
+    Index("prenopay_inbox_newest", "account", "inbox_id"),
+    Index("prenopay_inbox_open", "account", "inbox_id", **_where("done_at IS NULL")),
 )
 """Callbacks. A callback to the account's own address has no subject: ``names`` says what it is about."""

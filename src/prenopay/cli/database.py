@@ -37,7 +37,7 @@ def _upgrade(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from prenopay.books import schema  # noqa: PLC0415 - loads the database library
     from prenopay.books.engine import open_engine  # noqa: PLC0415 - as above
-    from prenopay.books.upgrade import schema_version  # noqa: PLC0415 - as above
+    from prenopay.books.upgrade import schema_version, what_to_do  # noqa: PLC0415 - as above
     from prenopay.payments import rows  # noqa: PLC0415 - as above
 
     engine = open_engine(options.database or settings.load_settings(options.config).database)
@@ -53,8 +53,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"schema": version, "needed": schema.SCHEMA_VERSION, "totals_that_disagree": wrong})
     elif not current:
-        print(f"the tables are at version {version or 'none'}, this version of prenopay needs {schema.SCHEMA_VERSION}")
-        print("run: prenopay db upgrade")
+        print(what_to_do(version))
     elif wrong:
         print(f"{len(wrong)} payments have totals that are not the sums of their movements: {', '.join(wrong)}")
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from prenopay.cli.accounts import opened
 from prenopay.cli.output import print_json, print_table
@@ -13,8 +13,11 @@ from prenopay.errors import ConfigurationError
 if TYPE_CHECKING:
     from prenopay.blocking import Accounts, Payments
     from prenopay.provider import StoresMandates
+    from prenopay.values.mandates import Mandate
 
 __all__ = ["add_commands"]
+
+_MISSING_MOST: Final = 500
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -32,6 +35,9 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     showing.add_argument("account", metavar="ACCOUNT")
     showing.add_argument("mandate", metavar="MANDATE", help="a mandate id, man_…")
     showing.set_defaults(run=_show)
+    missing = actions.add_parser("missing", parents=[shared], help="list stored methods that the gateway does not show")
+    missing.add_argument("account", metavar="ACCOUNT")
+    missing.set_defaults(run=_missing)
     taking = actions.add_parser("import", parents=[shared], help="import tokens that another system stored")
     taking.add_argument("account", metavar="ACCOUNT")
     taking.add_argument("file", metavar="FILE", help="a CSV file; the documentation describes its header")
@@ -47,6 +53,16 @@ def _list(options: argparse.Namespace) -> int:
     with opened(options) as accounts:
         stored = _storing(accounts, options.account).mandates
         found = stored.refresh(options.payer) if options.refresh else stored.of_payer(options.payer)
+    return _print(options, found)
+
+
+def _missing(options: argparse.Namespace) -> int:
+    with opened(options) as accounts:
+        found = _storing(accounts, options.account).mandates.missing(limit=_MISSING_MOST)
+    return _print(options, found)
+
+
+def _print(options: argparse.Namespace, found: tuple[Mandate, ...]) -> int:
     if options.json:
         print_json(found)
         return 0

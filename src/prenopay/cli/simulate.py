@@ -23,7 +23,7 @@ _STOPPED: Final = 130
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``simulate``."""
-    what = "live through many seeded lives with faults at every port, and check every promise"
+    what = "run many simulated shops in which everything may fail, and check every promise"
     parser = commands.add_parser("simulate", parents=[shared], help=what)
     parser.add_argument("--seeds", metavar="N", type=_positive, default=100, help="how many lives (default 100)")
     parser.add_argument("--first-seed", metavar="S", type=int, default=0, help="the first one (default 0)")
@@ -49,6 +49,8 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _simulate(options: argparse.Namespace) -> int:
     # Loaded when it is run: the command line names no gateway, and starts fast.
+    if options.gateway:
+        sys.path.insert(0, "")  # as `python -m` does: module:Class may be in this folder
     simulation: Any = importlib.import_module("prenopay.testing.simulation")
     asked = {
         "steps": options.steps,

@@ -102,10 +102,12 @@ Decision: TypeAlias = Now | NotBefore | Never
 def decide(history: Iterable[Draw], scheme: Scheme, now: datetime) -> Decision:
     """Return whether a card with this ``history`` (in any order) may be drawn on ``now``.
 
+    A draw in the future was written down by a clock that is ahead of ours: it counts as made now.
+
     What the last decline forbids comes first, then the scheme's ceilings. Of several bounds the latest counts. A
     draw that went well lifts what an earlier decline forbade, but no ceiling.
     """
-    draws = sorted((draw for draw in history if draw.at <= now), key=lambda draw: draw.at)
+    draws = sorted((replace(draw, at=min(draw.at, now)) for draw in history), key=lambda draw: draw.at)
     forbidden = _after_last_success(draws)
     if any(_forbids_for_ever(decline) for decline in forbidden):
         return Never("declined-for-good")

@@ -28,20 +28,19 @@ __all__ = [
     "GATEWAY",
     "HOST",
     "add",
-    "age",
     "end",
+    "happened",
     "may_be_offered",
     "note_seen",
     "propose",
-    "refresh",
     "suspend",
+    "take_step",
 ]
 
 CLOCK: Final = "clock"
 GATEWAY: Final = "gateway"
 HOST: Final = "host"
 """Who changed a mandate, as its history says."""
-_GONE: Final = "the gateway no longer has it"
 _AGAIN: Final = "the same method was stored again"
 _FOREIGN: Final = "the gateway showed a method that another payer has stored"
 _ENDS_OF_PAYMENTS: Final = frozenset({EventKind.DECLINED, EventKind.CANCELLED, EventKind.EXPIRED})
@@ -121,22 +120,6 @@ def note_seen(
     return tuple(news)
 
 
-def refresh(
-    connection: Connection, account: Account, payer_reference: str, seen: Sequence[Sealed]
-) -> tuple[tuple[Mandate, ...], News]:
-    """Write down how the gateway shows a payer's methods now. A method that it no longer has ends its mandate."""
-    news = list[Subject]()
-    rows.lock_payer(connection, account.name, payer_reference)
-    shown = {each.fingerprint: each.method for each in seen}
-    for stored in rows.of_payer_with_tokens(connection, account.name, payer_reference):
-        name, method = stored.mandate.mandate_id, shown.get(stored.fingerprint)
-        if method is not None:
-            rows.show(connection, name, method, now=account.now())
-        else:
-            news += end(connection, account, name, MandateState.REVOKED, actor=GATEWAY, reason=_GONE)
-    return rows.of_payer(connection, account.name, payer_reference), tuple(news)
-
-
 def end(
     connection: Connection,
     account: Account,
@@ -149,15 +132,15 @@ def end(
     replaced_by: str | None = None,
 ) -> News:
     """End a mandate, unless it has ended. From ``remove_at`` on its token is to be removed at the gateway."""
-    was_born = rows.lock(connection, account.name, mandate_id).mandate.state not in _UNBORN
+    before = rows.lock(connection, account.name, mandate_id).mandate.state
     ended = rows.change(
         connection, mandate_id, state, actor=actor, reason=reason, now=account.now(), replaced_by=replaced_by
     )
     if remove_at is not None:
         rows.postpone_removal(connection, mandate_id, remove_at)
-    if ended is None or not was_born:  # the host never heard of a mandate that did not begin
+    if ended is None or before in _UNBORN or before.has_ended:  # the host never heard of it, or has heard of its end
         return ()
-    return _happened(connection, account, ended, NewEvent(kind=EventKind.MANDATE_ENDED, detail=reason))
+    return happened(connection, account, ended, NewEvent(kind=EventKind.MANDATE_ENDED, detail=reason))
 
 
 def suspend(connection: Connection, account: Account, subject: Subject, new: NewEvent) -> News:
@@ -180,21 +163,21 @@ def suspend(connection: Connection, account: Account, subject: Subject, new: New
     )
     if suspended is None:
         return ()
-    return _happened(connection, account, suspended, NewEvent(kind=EventKind.MANDATE_SUSPENDED, decline=decline))
+    return happened(connection, account, suspended, NewEvent(kind=EventKind.MANDATE_SUSPENDED, decline=decline))
 
 
-def age(connection: Connection, account: Account, mandate_id: str) -> News:
-    """Take the step of a mandate that time has made due; return the subjects that have news."""
-    now = account.now()
-    step = next_step(rows.lock(connection, account.name, mandate_id).standing, now)
+def take_step(connection: Connection, account: Account, stored: StoredMandate) -> News | None:
+    """Take the step of a locked mandate that time has made due; ``None`` if there is none, else what has news."""
+    now, mandate_id = account.now(), stored.mandate.mandate_id
+    step = next_step(stored.standing, now)
     if step is None:
-        return ()
+        return None
     changed = rows.change(connection, mandate_id, step.state, actor=CLOCK, reason=step.why, now=now)
     if step.removes_token:
         rows.postpone_removal(connection, mandate_id, now)
     if changed is None or step.event is None:
         return ()
-    return _happened(connection, account, changed, NewEvent(kind=step.event, detail=step.why))
+    return happened(connection, account, changed, NewEvent(kind=step.event, detail=step.why))
 
 
 def may_be_offered(mandate: Mandate, now: datetime) -> bool:
@@ -226,7 +209,7 @@ def _activate(
     reason = "the method was stored"
     active = rows.change(connection, mandate.mandate_id, MandateState.ACTIVE, actor=GATEWAY, reason=reason, now=now)
     if active is not None:
-        news += _happened(connection, account, active, NewEvent(kind=EventKind.MANDATE_ACTIVE))
+        news += happened(connection, account, active, NewEvent(kind=EventKind.MANDATE_ACTIVE))
     if mandate.replaces in ours:
         news += _replace(connection, account, mandate.replaces, mandate.mandate_id)
     return tuple(news)
@@ -238,7 +221,7 @@ def _refuse(connection: Connection, account: Account, mandate: Mandate) -> News:
     ended = rows.change(connection, mandate.mandate_id, deleted, actor=GATEWAY, reason=_FOREIGN, now=now)
     if ended is None:
         return ()
-    return _happened(connection, account, ended, NewEvent(kind=EventKind.MANDATE_ENDED, detail=_FOREIGN))
+    return happened(connection, account, ended, NewEvent(kind=EventKind.MANDATE_ENDED, detail=_FOREIGN))
 
 
 def _replace(connection: Connection, account: Account, old: str, new: str) -> News:
@@ -255,7 +238,8 @@ def _replace(connection: Connection, account: Account, old: str, new: str) -> Ne
     )
 
 
-def _happened(connection: Connection, account: Account, mandate: Mandate, new: NewEvent) -> News:
+def happened(connection: Connection, account: Account, mandate: Mandate, new: NewEvent) -> News:
+    """Write down an event of a locked mandate; return it as the subject that has news."""
     facts = {
         "mandate_id": mandate.mandate_id,
         "payment_id": mandate.payment_id,

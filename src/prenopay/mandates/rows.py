@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from prenopay.books import codec, due, locks, schema
+from prenopay.books.postgresql import waits_for
 from prenopay.books.words import known, require_known, word
 from prenopay.errors import Conflict, NotFound
 from prenopay.mandates.aging import Standing, next_step_at
@@ -40,17 +41,23 @@ __all__ = [
     "lock_payer_of_payment",
     "lock_to_charge",
     "lock_tokens",
+    "miss",
+    "missing",
+    "note",
     "note_charge",
     "of_payer",
     "of_payer_with_tokens",
     "order_reference",
     "periods_taken",
+    "plan_look",
     "postpone_removal",
     "remove_token",
     "reseal_token",
     "sealed_tokens",
     "show",
+    "state_before",
     "token",
+    "was_charged",
 ]
 
 _ENDED: Final = tuple(state.value for state in MandateState if state.has_ended)
@@ -64,6 +71,10 @@ class StoredMandate:
     mandate: Mandate
     card_key: str
     resume_at: datetime | None
+    missing_since: datetime | None = None
+    """When the gateway was first asked and did not show the method, if it has not shown it since."""
+    look_at: datetime | None = None
+    """When the gateway is asked next for a method that is missing."""
     fingerprint: str = ""
 
     @property
@@ -162,14 +173,24 @@ def of_payer(connection: Connection, account: str, payer_reference: str) -> tupl
 
 
 def of_payer_with_tokens(connection: Connection, account: str, payer_reference: str) -> tuple[StoredMandate, ...]:
-    """Return a payer's mandates that have not ended and hold a token, with its fingerprint."""
+    """Return a payer's mandates that work, or may come back, and have a token, with its fingerprint."""
     table, tokens = schema.mandates, schema.tokens
+    may_come_back = and_(table.c.state == MandateState.REVOKED.value, table.c.missing_since.is_not(None))
     query = (
         select(table, tokens.c.fingerprint)
         .join(tokens, tokens.c.mandate_id == table.c.mandate_id)
-        .where(table.c.account == account, table.c.payer_reference == payer_reference, table.c.state.not_in(_ENDED))
+        .where(table.c.account == account, table.c.payer_reference == payer_reference)
+        .where(or_(table.c.state.not_in(_ENDED), may_come_back), tokens.c.next_at.is_(None))
     )
     return tuple(_stored(row, row.fingerprint) for row in connection.execute(query).all())
+
+
+def missing(connection: Connection, account: str, *, limit: int) -> tuple[Mandate, ...]:
+    """Return mandates that work here and that the gateway does not show, longest missing first."""
+    table = schema.mandates
+    query = select(table).where(table.c.account == account, table.c.missing_since.is_not(None))
+    query = query.where(table.c.state.not_in(_ENDED)).order_by(table.c.missing_since, table.c.mandate_id).limit(limit)
+    return tuple(each.mandate for each in _all(connection, query))
 
 
 def find(
@@ -233,10 +254,12 @@ def change(
     now: datetime,
     replaced_by: str | None = None,
     resume_at: datetime | None = None,
+    is_back: bool = False,
 ) -> Mandate | None:
     """Change a mandate's state and return it; ``None`` if it has ended, or is in that state already.
 
-    At ``resume_at`` a suspended mandate works again. Raises ``IllegalTransition`` for a state that only a newer
+    At ``resume_at`` a suspended mandate works again. ``is_back``: the gateway shows the method of a revoked mandate
+    again. A revoked mandate can also be replaced or deleted. Raises ``IllegalTransition`` for a state that only a newer
     prenopay knows.
     """
     table = schema.mandates
@@ -250,7 +273,11 @@ def change(
     }
     if replaced_by is not None:
         values["replaced_by"] = replaced_by
-    may_move = [each for each in known(MandateState) if each not in {*_ENDED, state.value}]
+    is_over = state.has_ended and state is not MandateState.REVOKED
+    if is_over:
+        values |= {"missing_since": None, "look_at": None}
+    stays = {*_ENDED, state.value} - ({MandateState.REVOKED.value} if is_over or is_back else set())
+    may_move = [each for each in known(MandateState) if each not in stays]
     moved = _write(connection, mandate_id, values, table.c.state.in_(may_move))
     if moved is None:
         present = connection.scalars(select(table.c.state).where(table.c.mandate_id == mandate_id))
@@ -272,6 +299,28 @@ def show(connection: Connection, mandate_id: str, method: MethodSeen, *, now: da
     if method.card_key:
         values["card_key"] = method.card_key
     _write(connection, mandate_id, values)
+
+
+def miss(connection: Connection, mandate_id: str, *, since: datetime | None, look_at: datetime | None) -> None:
+    """Write down since when the gateway does not show a method, and when to ask again; ``None``: it shows it."""
+    _write(connection, mandate_id, {"missing_since": since, "look_at": look_at})
+
+
+def plan_look(connection: Connection, mandate_id: str, look_at: datetime | None) -> None:
+    """Say when the gateway is asked next for a method that is missing, and release the mandate."""
+    _write(connection, mandate_id, {"look_at": look_at, "claimed_until": None, "tries": 0})
+
+
+def note(connection: Connection, mandate: Mandate, *, actor: str, what: str, now: datetime) -> None:
+    """Add a line to a mandate's history that changes nothing."""
+    _append_change(connection, mandate, actor=actor, reason=what, now=now)
+
+
+def state_before(connection: Connection, mandate_id: str, state: MandateState) -> MandateState:
+    """Return the last state in a mandate's history that is not ``state``."""
+    table = schema.mandate_changes
+    query = select(table.c.state).where(table.c.mandate_id == mandate_id, table.c.state != state.value)
+    return word(MandateState, connection.scalars(query.order_by(table.c.change_id.desc()).limit(1)).one())
 
 
 def order_reference(connection: Connection, payment_id: str | None) -> str:
@@ -365,6 +414,15 @@ def charged_mandate(connection: Connection, payment_id: str) -> str | None:
     return connection.execute(select(table.c.mandate_id).where(table.c.payment_id == payment_id)).scalar_one_or_none()
 
 
+def was_charged(connection: Connection, mandate_id: str, *, since: datetime) -> bool:
+    """Whether a charge on the mandate that was begun at ``since`` or later took money."""
+    charges, made = schema.charges, schema.operations
+    query = _charges(charges.c.payment_id).where(
+        charges.c.mandate_id == mandate_id, charges.c.at >= since, made.c.outcome == Outcome.SUCCEEDED.value
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def draws(connection: Connection, stored: StoredMandate, *, since: datetime) -> Iterable[tuple[Draw, bool]]:
     """Return every try on the mandate, or on its card through other mandates, and whether the payer is the same.
 
@@ -415,7 +473,7 @@ def _lock(connection: Connection, *conditions: Any) -> Sequence[Row[Any]]:
     """Lock mandates in the order of their ids, so that two transactions never wait for each other."""
     table = schema.mandates
     query = select(table).where(*conditions).order_by(table.c.mandate_id).with_for_update()
-    return connection.execute(query).all()
+    return connection.execute(query, execution_options=waits_for("a stored method")).all()
 
 
 def _charges(*columns: Any) -> Select[Any]:
@@ -435,7 +493,7 @@ def _write(connection: Connection, mandate_id: str, values: dict[str, Any], *con
     if row is None:
         return None
     stored = _stored(row)
-    next_at = next_step_at(stored.standing)
+    next_at = min(filter(None, (next_step_at(stored.standing), stored.look_at)), default=None)
     if next_at != row.next_at:
         connection.execute(update(table).where(table.c.mandate_id == mandate_id).values(next_at=next_at))
     return stored
@@ -487,5 +545,7 @@ def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
         ),
         card_key=row.card_key,
         resume_at=row.resume_at,
+        missing_since=row.missing_since,
+        look_at=row.look_at,
         fingerprint=fingerprint,
     )

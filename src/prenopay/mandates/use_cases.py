@@ -6,7 +6,9 @@ charged again, whatever happens in between. The sweep finishes a removal that wa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -14,17 +16,20 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay._arguments import check_arguments, refuse_argument
-from prenopay.account import Account
+from prenopay.account import Account, News
 from prenopay.books import ids
 from prenopay.books.vault import Sealed, fingerprint, seal
-from prenopay.errors import InvalidOrder, UnsupportedOperation
-from prenopay.mandates import import_file, methods, rows
+from prenopay.errors import InvalidOrder, UnexpectedAnswer, UnsupportedOperation
+from prenopay.mandates import absence, import_file, methods, rows
+from prenopay.mandates.absence import Refreshed
 from prenopay.mandates.import_file import TokenLine
 from prenopay.provider.verbs import StoresMandates
 from prenopay.values.mandates import ImportProblem, ImportReport, Mandate, MandateChange, MandateState, MethodSeen
 from prenopay.values.subjects import SubjectKind
 
 __all__ = ["AsyncMandates", "age", "finish_removal", "require_storing"]
+
+_log = logging.getLogger("prenopay")
 
 _TRY_AGAIN_AFTER: Final = timedelta(minutes=30)
 
@@ -40,8 +45,14 @@ def require_storing(account: Account) -> StoresMandates:
 
 
 async def age(account: Account, mandate_id: str) -> None:
-    """Take the step of a mandate that is due: its card expires, or its suspension ends."""
-    await account.notify(await account.transact(methods.age, account, mandate_id))
+    """Do what is due of a mandate: its card expires, its suspension ends, or its method is missing.
+
+    Raises ``UnexpectedAnswer`` if so many methods are missing that a person must look.
+    """
+    news, payer_reference = await account.transact(_age, account, mandate_id)
+    await account.notify(news)
+    if payer_reference is not None and (doubted := (await _look(account, payer_reference)).doubted):
+        raise UnexpectedAnswer(_many_are_missing(doubted)).about(account=account.name, provider=account.gateway.name)
 
 
 async def finish_removal(account: Account, mandate_id: str) -> None:
@@ -92,15 +103,21 @@ class AsyncMandates:
         """Ask the gateway how the payer's methods look now, write that down, and return them.
 
         Issuers renew cards behind a token silently, so do this before you show a payer their methods. A method
-        that the gateway no longer has becomes ``REVOKED``. Raises ``UnsupportedOperation`` if the gateway cannot
-        list a payer's methods.
+        that the gateway does not show is looked at again a day later; if it is still missing, it becomes
+        ``REVOKED``. It works again when the gateway shows it again. Raises ``UnsupportedOperation`` if the gateway
+        cannot list a payer's methods.
         """
-        account = self._account
-        seen = await _require(account).observe_methods(account.send(), payer_reference)
-        sealed = seal(account.ports.vault, account.name, seen)
-        found, news = await account.transact(methods.refresh, account, payer_reference, sealed)
-        await account.notify(news)
-        return found
+        refreshed = await _look(self._account, payer_reference)
+        if refreshed.doubted:
+            _log.warning("account %s: %s", self._account.name, _many_are_missing(refreshed.doubted))
+        return refreshed.mandates
+
+    async def missing(self, *, limit: int = 50) -> tuple[Mandate, ...]:
+        """Return mandates that may be charged and that the gateway did not show, longest missing first.
+
+        If there are more than ten, none is revoked: look at the gateway, and ``remove`` those that are gone.
+        """
+        return await self._account.read(rows.missing, self._account.name, limit=limit)
 
     async def remove(self, mandate_id: str, *, reason: str, actor: str = methods.HOST) -> Mandate:
         """End a mandate, and remove its token at the gateway; ``actor`` and ``reason`` stay in its history.
@@ -123,7 +140,7 @@ class AsyncMandates:
     ) -> tuple[Mandate, ...]:
         """End every mandate of a payer. At the gateway all methods go at once, also those of other systems.
 
-        If the gateway does not know payers, the methods known here are removed one by one.
+        The methods known here are then removed one by one as well, because a gateway may not know payers.
 
         ``confirm`` repeats the payer's reference; raises ``InvalidOrder`` if it does not.
         """
@@ -134,17 +151,13 @@ class AsyncMandates:
             )
             raise InvalidOrder(message, field="confirm")
         account, gateway = self._account, _require(self._account)
-        held = [each.mandate_id for each in await self.of_payer(payer_reference) if not each.state.has_ended]
+        held = await account.read(_to_remove, account, payer_reference)
         for mandate_id in held:
             await self._end(mandate_id, reason=reason, actor=actor)
-        try:
+        with suppress(UnsupportedOperation):  # this gateway knows no payers, only methods
             await gateway.remove_all_methods(account.send(), payer_reference, reason=reason)
-        except UnsupportedOperation:  # this gateway knows no payers, only methods
-            for mandate_id in held:
-                await finish_removal(account, mandate_id)
-        else:
-            for mandate_id in held:
-                await account.transact(rows.remove_token, mandate_id)
+        for mandate_id in held:  # the gateway's list of the payer may lag, so each of ours is removed by its name too
+            await finish_removal(account, mandate_id)
         return await self.of_payer(payer_reference)
 
     async def take_over(
@@ -233,6 +246,42 @@ class AsyncMandates:
             remove_at=account.now() + _TRY_AGAIN_AFTER,
         )
         await account.notify(news)
+
+
+async def _look(account: Account, payer_reference: str) -> Refreshed:
+    """Ask the gateway for a payer's methods, and write down how it shows them."""
+    asked_at = account.now()
+    gateway = require_storing(account)  # without a key no method is recognised, and all would seem to be missing
+    seen = await gateway.observe_methods(account.send(), payer_reference)
+    sealed = seal(account.ports.vault, account.name, seen)
+    refreshed = await account.transact(absence.note_list, account, payer_reference, sealed, asked_at=asked_at)
+    await account.notify(refreshed.news)
+    return refreshed
+
+
+def _age(connection: Connection, account: Account, mandate_id: str) -> tuple[News, str | None]:
+    """Take a mandate's step; return what has news, and the payer whose methods are to be looked at now, if any."""
+    stored = rows.lock(connection, account.name, mandate_id)
+    news = methods.take_step(connection, account, stored)
+    is_missing = news is None and absence.plan_look(connection, account, stored)
+    return news or (), stored.mandate.payer_reference if is_missing else None
+
+
+def _many_are_missing(doubted: Sequence[str]) -> str:
+    return (
+        f"more than {absence.MISSING_MOST} stored methods are missing at the gateway at once, so none was revoked "
+        f"({', '.join(doubted)}): look at the gateway, then remove those that are gone (prenopay mandates missing)"
+    )
+
+
+def _to_remove(connection: Connection, account: Account, payer_reference: str) -> tuple[str, ...]:
+    """Return a payer's mandates that have not ended, and those that ended and may still have a token."""
+    mandates = rows.of_payer(connection, account.name, payer_reference)
+    return tuple(
+        each.mandate_id
+        for each in mandates
+        if not each.state.has_ended or rows.token(connection, each.mandate_id) is not None
+    )
 
 
 def _held(connection: Connection, account: Account, mandate_id: str) -> tuple[Mandate, bytes | None]:

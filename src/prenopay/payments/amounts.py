@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from prenopay.errors import Conflict, InvalidOrder
 from prenopay.values.money import Money
@@ -15,6 +16,10 @@ from prenopay.values.orders import Order, OrderLine, check_sums, sums_of
 from prenopay.values.payments import OperationKind, Payment
 
 __all__ = ["Part", "Parts", "fitted", "part_of"]
+
+
+_BOUNDED: Final = frozenset({OperationKind.CAPTURE, OperationKind.REFUND})
+"""What cannot be more than is left. If the books have no money yet, the gateway judges: it may have been paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,8 @@ def part_of(
     """Return amount and VAT of a change, and compute what the host left open.
 
     ``being_refunded`` is the sum of refunds whose result is not known yet. ``whole_only``: the gateway takes all
-    that is left, or nothing. Raises ``InvalidOrder`` for an impossible amount or VAT, ``Conflict`` if nothing is left.
+    that is left, or nothing. Raises ``InvalidOrder`` for an impossible amount or VAT and for more than is left,
+    ``Conflict`` if nothing is left.
     """
     if kind is OperationKind.CANCEL:
         return None, None
@@ -59,13 +65,18 @@ def part_of(
     if amount is None:
         amount = whole - taken
         if amount.minor <= 0:
-            message = f"nothing is left to {kind}: {taken} of {whole} is already done or under way"
-            raise Conflict(message).about(account=payment.account, payment_id=payment.payment_id)
+            raise _nothing_left(payment, kind, taken, whole)
     if amount.currency != payment.amount.currency or amount.minor <= 0:
         message = f"amount: must be more than zero, in {payment.amount.currency}, not {amount}"
         raise InvalidOrder(message, field="amount")
     if not payment.amount:
         message = f"amount: the order stores a method and is about no money, so there is nothing to {kind}"
+        raise InvalidOrder(message, field="amount")
+    if kind in _BOUNDED and whole and amount > whole - taken:
+        message = (
+            f"amount: {amount} is more than is left to {kind}: {taken} of {whole} is already done "
+            "or under way; observe the payment if the gateway has taken more"
+        )
         raise InvalidOrder(message, field="amount")
     if whole_only and amount < whole - taken:
         message = f"amount: this gateway does not {kind} in parts; leave amount and lines out to {kind} {whole - taken}"
@@ -75,6 +86,14 @@ def part_of(
         return amount, sums_of(lines)[1] if lines else Money(scaled, amount.currency)
     left = _left(payment, kind, taken, order=order, parts=parts)
     return amount, left.vat_of_lines(amount, lines) if lines else left.vat_of(amount)
+
+
+def _nothing_left(payment: Payment, kind: OperationKind, taken: Money, whole: Money) -> Conflict:
+    why = f"nothing is left to {kind}: {taken} of {whole} is already done or under way"
+    if not whole:
+        word = "captured" if kind is OperationKind.REFUND else "reserved"
+        why = f"nothing is left to {kind}: nothing is {word}, the payment is {payment.state}; observe it if it was paid"
+    return Conflict(why).about(account=payment.account, payment_id=payment.payment_id)
 
 
 def fitted(lines: tuple[OrderLine, ...], vat: Money | None) -> tuple[OrderLine, ...]:

@@ -13,7 +13,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from prenopay.account import Account, News, asked, failed, redacted
+from prenopay.account import Account, News, redacted
+from prenopay.asking import asked, concluded, failed, written_down
 from prenopay.books import codec, due, operations
 from prenopay.books.operations import Begun, StoredOperation
 from prenopay.books.outcomes import STAYS_OPEN
@@ -88,7 +89,7 @@ async def change(
     account.require(verb, name)
     intent = account.intent(kind, operation_id)
     wanted = _Wanted(amount=amount, lines=lines, description=description)
-    started = await account.transact(_begin, account, intent, payment_id, wanted)
+    started = await written_down(account, intent, _begin, _unanswered, payment_id, wanted)
     if not started.begun.ours:
         return started.begun.operation.operation
     ended = await act(account, started)
@@ -103,17 +104,18 @@ async def act(account: Account, started: Change) -> Ended:
     """
     begun, made = started.begun, started.begun.operation.operation
     verb: Callable[[Send, ChangeRequest], Awaitable[Reply]] = getattr(account.gateway, VERBS[made.kind][1])
-    request, send = _request(account, started), account.send(begun)
+    send = account.send(begun)
 
     async def ask(reference: str) -> Reply:
+        if made.attempts > 1 and (found := await _found_before(account, send, started)) is not None:
+            return found
         if made.kind is OperationKind.REFUND and not keeps_apart(account, made.kind):
             await _look_first(account, send, started)
-        return await verb(send, replace(request, reference=reference))
+        return await verb(send, replace(_request(account, started), reference=reference))
 
     try:
-        reply = await asked(account, begun, ask)
+        reply, _ = await asked(account, begun, ask, _unanswered)
     except PrenopayError as error:
-        await account.transact(_unanswered, account, begun, error)
         if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
             raise
         _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
@@ -121,7 +123,7 @@ async def act(account: Account, started: Change) -> Ended:
         return Ended(operation=open_still, stored=started.stored)
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
-    return await account.transact(_conclude, account, started, reply)
+    return await concluded(account, begun, reply, _conclude, started, reply)
 
 
 async def take_reserved(account: Account, stored: StoredPayment, capture: Change | None) -> tuple[StoredPayment, News]:
@@ -186,7 +188,9 @@ def _begin(
     _require_changeable(stored, made)
     amount, vat = _part(account, stored, made, intent.kind, wanted)
     if repeated is not None:
-        return Change(begun=operations.again(connection, intent, repeated, amount=amount, vat=vat), stored=stored)
+        is_found = keeps_apart(account, intent.kind)
+        begun = operations.again(connection, intent, repeated, amount=amount, vat=vat, is_found=is_found)
+        return Change(begun=begun, stored=stored)
     begun = operations.begin(
         connection,
         intent,
@@ -307,7 +311,8 @@ def _write_first_look(
     if applied.stored.payment.quarantined:
         return "the gateway's payment does not match its order (see its flags): a person must look first", applied.news
     refunds = [each for each in applied.operations if each.operation.kind is OperationKind.REFUND]
-    ours = {each.operation.reference for each in refunds}
+    rule = account.gateway.limits.reference
+    ours = {reference for each in refunds for reference in operations.references(rule, each)}
     others = started.begun.maybe_sent or any(
         each.is_open and each.operation.operation_id != operation.operation.operation_id for each in refunds
     )
@@ -336,6 +341,17 @@ async def _with_refund(account: Account, send: Send, started: Change, reply: Rep
         return reply
 
 
+async def _found_before(account: Account, send: Send, started: Change) -> Reply | None:
+    """Look whether the change was made under an earlier reference after all, although a person has freed it."""
+    operation, made = started.begun.operation, started.begun.operation.operation
+    earlier = operations.references(account.gateway.limits.reference, operation)[:-1]
+    asked_before = tuple(replace(made, reference=reference) for reference in earlier)
+    observed = await read_payment(account, send, started.stored.payment.provider_reference or "", asked_before)
+    if any(each.reference in earlier for each in observed.transactions):
+        return Reply(outcome=Outcome.SUCCEEDED, observation=observed)
+    return None
+
+
 def _conclude(connection: Connection, account: Account, started: Change, reply: Reply) -> Ended:
     """Write down what the gateway answered: the observation first, then how the operation ended."""
     operation, made = started.begun.operation, started.begun.operation.operation
@@ -351,8 +367,7 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
     outcome = reply.outcome
     if outcome is Outcome.SUCCEEDED and reply.observation is None and keeps_apart(account, made.kind):
         outcome = Outcome.PENDING  # the money is written down when the refund is observed
-    if outcome is Outcome.DECLINED and operations.load(connection, account.name, made.operation_id).is_open:
-        news += observing.decline_operation(connection, account, stored, made.operation_id, reply.decline)
+    before = operations.load(connection, account.name, made.operation_id)
     ended = operations.settle(
         connection,
         operation,
@@ -360,5 +375,8 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
         now=account.now(),
         decline=reply.decline,
         look_again_in=_ACCEPTED_LOOK_AFTER,
+        sent_at=started.begun.sent_at,
     )
+    if before.is_open and ended.operation.outcome is Outcome.DECLINED:
+        news += observing.decline_operation(connection, account, stored, made.operation_id, reply.decline)
     return Ended(operation=ended, stored=stored, news=news)

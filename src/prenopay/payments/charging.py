@@ -7,22 +7,24 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from prenopay.account import Account, News, asked, redacted
+from prenopay.account import Account, News, redacted
+from prenopay.asking import asked, concluded, written_down
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, Begun, StoredOperation
 from prenopay.books.outcomes import STAYS_OPEN
-from prenopay.errors import Conflict, DuplicateReference, PrenopayError
+from prenopay.errors import Conflict, DuplicateReference, OutcomeUnknown, PrenopayError
 from prenopay.mandates import drawing, rows as mandates
 from prenopay.mandates.drawing import Drawing
 from prenopay.payments import observing, opening, rows
 from prenopay.payments.changing import Change, begin_capture
 from prenopay.payments.looking import finish
 from prenopay.payments.rows import StoredPayment
+from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider.values import Charged, ChargeRequest, Created, Observation
 from prenopay.provider.verbs import ChargesMandates
 from prenopay.values.mandates import Mandate
 from prenopay.values.orders import Initiator, Order, Payer
-from prenopay.values.payments import Operation, OperationKind, Outcome, PaymentState
+from prenopay.values.payments import FlagKind, Operation, OperationKind, Outcome, PaymentState
 from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = ["Charge", "charge", "charged", "send", "settle_by_hand"]
@@ -51,8 +53,8 @@ async def charge(account: Account, mandate_id: str, order: Order, *, operation_i
     order = replace(order, initiator=Initiator.MERCHANT, payer=Payer(reference=mandate.payer_reference))
     account.gateway.check_order(order)
     subject = ids.subject(SubjectKind.PAYMENT, intent.now, account.ports.entropy)
-    written = await account.transact(
-        _begin, account, intent, subject, mandate_id=mandate_id, order=order, period=period
+    written = await written_down(
+        account, intent, _begin, opening.unanswered, subject, mandate_id=mandate_id, order=order, period=period
     )
     if not written.begun.ours:
         return written.begun.operation.operation
@@ -62,31 +64,60 @@ async def charge(account: Account, mandate_id: str, order: Order, *, operation_i
 async def send(account: Account, written: Charge) -> Operation:
     """Ask the gateway for a charge, take what was reserved, notify the host, and return how it ended."""
     gateway, begun, made = _require(account), written.begun, written.begun.operation.operation
-    sent_at = account.now()
-    request = ChargeRequest(
-        order=written.order,
-        payment_id=made.subject.id,
-        reference=made.reference,
-        callback_url=account.callback_url(made.subject),
-        kind=written.mandate.kind,
-        token=None if written.token is None else account.ports.vault.unseal(written.token),
-        again=begun.maybe_sent,
-    )
-    sending = account.send(begun)
+    asked_at, sending = account.now(), account.send(begun)
+
+    async def ask(reference: str) -> Charged:
+        request = ChargeRequest(
+            order=written.order,
+            payment_id=made.subject.id,
+            reference=reference,
+            callback_url=account.callback_url(made.subject),
+            kind=written.mandate.kind,
+            token=None if written.token is None else account.ports.vault.unseal(written.token),
+            again=begun.maybe_sent,
+        )
+        for earlier in operations.references(account.gateway.limits.reference, begun.operation)[:-1]:
+            if (found := await _found_before(gateway, sending, replace(request, reference=earlier))) is not None:
+                return found
+        return await gateway.charge(sending, request)
+
     try:
-        answer = await asked(account, begun, lambda _reference: gateway.charge(sending, request))
+        answer, _ = await asked(account, begun, ask, opening.unanswered)
     except PrenopayError as error:
-        await account.transact(opening.unanswered, account, begun, error)
         if not isinstance(error, (*STAYS_OPEN, DuplicateReference)):
             raise
         _log.warning("charge %s: outcome unknown: %s", made.operation_id, error)
         return (await account.read(operations.load, account.name, made.operation_id)).operation
-    if answer.outcome is Outcome.NOT_ATTEMPTED and sent_at - begun.operation.first_sent_at < FIRST_TRY_HAS_ENDED:
+    sent_at = begun.operation.last_sent_at or begun.operation.first_sent_at
+    if answer.outcome is Outcome.NOT_ATTEMPTED and asked_at - sent_at < FIRST_TRY_HAS_ENDED:
         return made  # a charge that the gateway does not have may still be on its way
     asked_version = written.stored.version
-    ended, stored, capture, news = await account.transact(_conclude, account, begun.operation, answer, asked_version)
+    ended, stored, capture, news = await concluded(
+        account, begun, answer, _conclude, begun.operation, answer, asked_version
+    )
     await finish(account, stored, capture, news)
     return ended.operation
+
+
+async def _found_before(gateway: ChargesMandates, sending: Send, request: ChargeRequest) -> Charged | None:
+    """Look whether the charge was made under an earlier reference after all, although a person has freed it.
+
+    Without its token a charge can only be looked for. A gateway that cannot look leaves it to the person's word.
+    """
+    looked = False
+
+    async def look(request: HttpRequest) -> HttpResponse:
+        nonlocal looked
+        looked = True
+        return await sending(request)
+
+    try:
+        found = await gateway.charge(look, replace(request, token=None, again=True))
+    except OutcomeUnknown:
+        if looked:
+            raise
+        return None
+    return None if found.outcome is Outcome.NOT_ATTEMPTED else found
 
 
 async def settle_by_hand(
@@ -97,7 +128,7 @@ async def settle_by_hand(
     operations.require_settleable(found, now=account.now(), has_proof=provider_reference is not None)
     observed, asked_version = None, (await account.read(rows.load, account.name, found.operation.subject.id)).version
     if provider_reference is not None:
-        observed = await _proof(account, found.operation, provider_reference)
+        observed = await _proof(account, found, provider_reference)
     answer = Charged(outcome=_outcome_of(found.operation.kind, observed), observation=observed)
     ended, stored, capture, news = await account.transact(
         _conclude_by_hand, account, found, answer, asked_version=asked_version, person=person, reason=reason
@@ -162,14 +193,15 @@ def _conclude(
     stored = rows.lock(connection, account.name, made.subject.id)
     if answer.observation is not None:
         observed = redacted(replace(answer.observation, decline=answer.observation.decline or answer.decline))
-        stored = rows.name_at_gateway(connection, stored, Created(observation=observed))
-        applied = observing.apply(
-            connection, account, stored, observed, asked_version=asked_version, source=made.kind.value
-        )
-        stored, news = applied.stored, applied.news
-    elif answer.outcome is Outcome.DECLINED:
-        ended_here = observing.end(connection, account, stored, PaymentState.DECLINED, why=answer.decline)
-        stored, news = ended_here.stored, ended_here.news
+        named = opening.name_if_first(connection, stored, operation, Created(observation=observed))
+        if named is None:
+            news += _note_second(connection, account, stored, observed)
+        else:
+            applied = observing.apply(
+                connection, account, named, observed, asked_version=asked_version, source=made.kind.value
+            )
+            stored, news = applied.stored, applied.news
+    before = operations.load(connection, account.name, made.operation_id)
     ended = operations.settle(
         connection,
         operation,
@@ -180,7 +212,18 @@ def _conclude(
     )
     if ended.operation.outcome is Outcome.NOT_ATTEMPTED:
         observing.note_unanswered(connection, stored, ended.operation.outcome)
+    if before.is_open and ended.operation.outcome is Outcome.DECLINED:
+        over = observing.end(connection, account, stored, PaymentState.DECLINED, why=answer.decline)
+        stored, news = over.stored, (*news, *over.news)
     return ended, stored, begin_capture(connection, account, stored), news
+
+
+def _note_second(connection: Connection, account: Account, stored: StoredPayment, observed: Observation) -> News:
+    """Flag that the gateway took the money of one charge under two of our references."""
+    if not observed.authorized:
+        return ()
+    detail = f"the charge was made twice: {observed.provider_reference} has {observed.authorized}, too"
+    return observing.flag(connection, account, stored, FlagKind.PAID_TWICE, detail)
 
 
 def _conclude_by_hand(
@@ -196,16 +239,15 @@ def _conclude_by_hand(
     rows.lock(connection, account.name, operation.operation.subject.id)
     operation = operations.load(connection, account.name, operation.operation.operation_id)
     operations.require_settleable(operation, now=account.now(), has_proof=answer.observation is not None)
-    operations.decide_by_hand(
-        connection, operation.operation, answer.outcome, person=person, reason=reason, now=account.now()
-    )
+    operations.decide_by_hand(connection, operation, answer.outcome, person=person, reason=reason, now=account.now())
     return _conclude(connection, account, operation, answer, asked_version)
 
 
-async def _proof(account: Account, made: Operation, provider_reference: str) -> Observation:
+async def _proof(account: Account, found: StoredOperation, provider_reference: str) -> Observation:
     """Read the payment that a person found, and compare it with the operation."""
+    made = found.operation
     observed = await account.gateway.observe(account.send(), provider_reference)
-    if observed.reference != made.reference:
+    if observed.reference not in operations.references(account.gateway.limits.reference, found):
         message = (
             f"the gateway's {provider_reference} carries our reference {observed.reference or '(none)'}, "
             f"but the operation has {made.reference}: it is not this one"

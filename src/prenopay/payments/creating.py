@@ -9,15 +9,16 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay._redaction import Secret
-from prenopay.account import Account, News, asked, redacted
+from prenopay.account import Account, News, redacted
+from prenopay.asking import asked, concluded, written_down
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import Begun, StoredOperation
-from prenopay.errors import Conflict, InvalidOrder, OutcomeUnknown, PrenopayError
+from prenopay.errors import Conflict, InvalidOrder, OutcomeUnknown
 from prenopay.mandates import drawing, methods, rows as mandates
 from prenopay.mandates.use_cases import require_storing
 from prenopay.payments import changing, looking, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
-from prenopay.payments.opening import begin, unanswered
+from prenopay.payments.opening import begin, name_if_first, unanswered
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created, CreateRequest
 from prenopay.provider.verbs import Cancels
@@ -49,7 +50,7 @@ async def create(account: Account, order: Order, operation_id: str) -> Payment:
         require_storing(account)
     intent = account.intent(OperationKind.CREATE, operation_id)
     subject = ids.subject(SubjectKind.PAYMENT, intent.now, account.ports.entropy)
-    making = await account.transact(_begin, account, intent, subject, order)
+    making = await written_down(account, intent, _begin, unanswered, subject, order)
     if making.begun.ours:
         return await make(account, making)
     if making.begun.operation.operation.outcome is Outcome.UNKNOWN:
@@ -61,28 +62,25 @@ async def create(account: Account, order: Order, operation_id: str) -> Payment:
 async def make(account: Account, making: Making) -> Payment:
     """Make a written-down payment at the gateway. If it ended meanwhile, close its page before anybody sees it."""
     stored, begun, order = making.stored, making.begun, making.order
-    callback_url, offered = account.callback_url(stored.subject), _opened(account, making.offered)
-    send, asked_under = account.send(begun), list[str]()
+    send = account.send(begun)
 
     async def ask(reference: str) -> Created:
-        asked_under.append(reference)
         request = CreateRequest(
             order=order,
             payment_id=stored.payment.payment_id,
             reference=reference,
-            callback_url=callback_url,
-            offered=offered,
+            callback_url=account.callback_url(stored.subject),
+            offered=_opened(account, making.offered),
             again=begun.maybe_sent and reference == begun.operation.operation.reference,
         )
         return await account.gateway.create_payment(send, request)
 
-    try:
-        created = await asked(account, begun, ask)
-    except PrenopayError as error:
-        await account.transact(unanswered, account, begun, error)
-        raise
-    seen_before = "" if begun.maybe_sent else ", ".join(asked_under[:-1])
-    payment, news = await account.transact(_conclude, account, making, created, seen_before)
+    created, answered = await asked(account, begun, ask, unanswered)
+    first = begun.operation.operation.reference
+    seen_before = first if answered.operation.reference != first and not begun.maybe_sent else ""
+    payment, news = await concluded(
+        account, begun, created, _conclude, answered, created, asked_version=stored.version, seen_before=seen_before
+    )
     await account.notify(news)
     return await expire(account, payment.payment_id) if leaves_page(payment) else payment
 
@@ -153,17 +151,26 @@ def _opened(account: Account, sealed: bytes | None) -> Secret | None:
 
 
 def _conclude(
-    connection: Connection, account: Account, making: Making, created: Created, seen_before: str
+    connection: Connection,
+    account: Account,
+    operation: StoredOperation,
+    created: Created,
+    *,
+    asked_version: int,
+    seen_before: str,
 ) -> tuple[Payment, News]:
-    """Write down what the gateway made of the order.
+    """Write down what the gateway made of the order. If another try has made it meanwhile, that one counts.
 
     ``seen_before`` is our first reference, if the gateway had it although these books have never sent it.
     """
-    stored = rows.lock(connection, account.name, making.stored.payment.payment_id)
-    stored = rows.name_at_gateway(connection, stored, created)
-    operations.settle(connection, making.begun.operation, Outcome.SUCCEEDED, now=account.now())
-    observed, asked_version = redacted(created.observation), making.stored.version
-    applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="create")
+    stored = rows.lock(connection, account.name, operation.operation.subject.id)
+    named = name_if_first(connection, stored, operation, created)
+    if named is None:
+        operations.require_ended(connection, account.name, operation.operation.operation_id)
+        return stored.payment, ()
+    operations.settle(connection, operation, Outcome.SUCCEEDED, now=account.now())
+    observed = redacted(created.observation)
+    applied = observing.apply(connection, account, named, observed, asked_version=asked_version, source="create")
     if not seen_before:
         return applied.stored.payment, applied.news
     detail = (

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from prenopay.account import Account, News
-from prenopay.books import codec, operations
+from prenopay.books import answers, codec, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, StoredOperation
 from prenopay.books.outbox import NewEvent
 from prenopay.books.vault import seal
@@ -114,10 +114,10 @@ def apply(
     about what can be done next. Versions say which is older, because the clocks of two hosts do not.
     """
     changes = _Changes(connection, account, stored, observed, account.now())
-    rows.keep_answer(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
+    answer = answers.keep(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
     made = operations.of_subject(connection, stored.subject)
     unsettled, totals, facts = [each for each in made if each.is_open], None, unread(stored, observed.state)
-    if wrong := _mismatch(stored, observed, made):
+    if wrong := _mismatch(account, stored, observed, made):
         changes.flag(FlagKind.MISMATCH, wrong)
         changes.values["quarantined"] = True
     else:
@@ -138,9 +138,7 @@ def apply(
     if observed.instrument is not None:
         changes.values["instrument"] = observed.instrument
     written = _written(changes, next_at=next_look(account, stored, facts, changes.now))
-    news = account.append_events(
-        connection, stored.subject, changes.events, facts=rows.facts(written), raw=observed.raw
-    )
+    news = account.append_events(connection, stored.subject, changes.events, facts=rows.facts(written), answer=answer)
     if totals is not None:
         news += _note_methods(changes, totals)
     return Applied(stored=written, operations=made, news=news)
@@ -192,12 +190,15 @@ def _is_flagged(flags: Sequence[Flag], kind: FlagKind, detail: str) -> bool:
     return any(each.kind is kind and each.detail == detail for each in flags)
 
 
-def _mismatch(stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation]) -> str | None:
+def _mismatch(
+    account: Account, stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation]
+) -> str | None:
     """Return how the gateway's payment differs from the one that was ordered."""
     payment = stored.payment
     updates = [each.operation for each in made if each.is_open and each.operation.kind is OperationKind.UPDATE]
     asked = [payment.amount, *(each.amount for each in updates if each.amount)]
-    references = [each.operation.reference for each in made if each.operation.kind in _MAKES_PAYMENT]
+    rule, makes = account.gateway.limits.reference, [each for each in made if each.operation.kind in _MAKES_PAYMENT]
+    references = [reference for each in makes for reference in operations.references(rule, each)]
     if observed.submitted not in asked:
         return f"the gateway has an order of {observed.submitted}, the host ordered {payment.amount}"
     if payment.provider_reference and observed.provider_reference != payment.provider_reference:
@@ -270,7 +271,8 @@ def _settle_operations(changes: _Changes, unsettled: Sequence[StoredOperation]) 
     claimed: set[str] = set()
     for each in unsettled:
         made = each.operation
-        if made.reference in done and made.kind in _MOVED:
+        ours = operations.references(changes.account.gateway.limits.reference, each)
+        if made.kind in _MOVED and not done.isdisjoint(ours):
             _settle(changes, each, Outcome.SUCCEEDED)
         elif made.kind is OperationKind.UPDATE and made.amount == observed.submitted:
             _settle(changes, each, Outcome.SUCCEEDED)
@@ -299,8 +301,8 @@ def _updated(changes: _Changes, operation: StoredOperation) -> dict[str, Any]:
     lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
     changed = codec.dump(replace(stored.order, amount=amount, vat=operation.vat, lines=lines))
     kept = {name: value for name, value in changed.items() if name not in PERSONAL}
-    due = amount + observed.fee - observed.discount
-    return {"amount": amount.minor, "due": due.minor, "order": kept}
+    to_pay = amount + observed.fee - observed.discount
+    return {"amount": amount.minor, "due": to_pay.minor, "order": kept}
 
 
 def _failure_of(

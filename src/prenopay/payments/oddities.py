@@ -37,7 +37,9 @@ def our_names(stored: StoredPayment, made: Sequence[StoredOperation]) -> frozens
 
 def abandoned_references(account: Account, made: Sequence[StoredOperation]) -> frozenset[str]:
     """Return the references under which a payment was asked for before it got its present one."""
-    return operations.earlier_references(account.gateway.limits.reference, made)
+    rule = account.gateway.limits.reference
+    makes = (each for each in made if each.operation.kind in _MAKE_PAYMENTS)
+    return frozenset(reference for each in makes for reference in operations.references(rule, each)[:-1])
 
 
 async def names_of_abandoned(

@@ -8,16 +8,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from prenopay.account import Account, failed
+from prenopay.account import Account
+from prenopay.asking import failed
 from prenopay.books import operations
-from prenopay.books.operations import Begun
+from prenopay.books.operations import Begun, StoredOperation
 from prenopay.errors import PrenopayError
 from prenopay.payments import observing, rows
 from prenopay.payments.rows import StoredPayment
+from prenopay.provider.values import Created
 from prenopay.values.orders import Order
 from prenopay.values.subjects import Subject
 
-__all__ = ["begin", "unanswered"]
+__all__ = ["begin", "name_if_first", "unanswered"]
 
 
 def begin(
@@ -52,6 +54,21 @@ def begin(
         parameters=parameters,
     )
     return stored, begun
+
+
+def name_if_first(
+    connection: Connection, stored: StoredPayment, operation: StoredOperation, created: Created
+) -> StoredPayment | None:
+    """Write down the gateway's name of a locked payment; ``None`` if another try has made the payment meanwhile.
+
+    ``operation`` is the one under whose reference the gateway was asked. A try that was frozen may hear late of a
+    payment that nobody can pay any more, and the payer holds another one's page.
+    """
+    made, present = operation.operation, stored.payment.provider_reference
+    books = operations.load(connection, made.account, made.operation_id).operation
+    if books.reference != made.reference or present not in {None, created.observation.provider_reference}:
+        return None
+    return rows.name_at_gateway(connection, stored, created)
 
 
 def unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:

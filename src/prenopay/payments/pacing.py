@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prenopay.account import Account
+from prenopay.books import due
 from prenopay.payments.movements import Totals
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.verbs import RefundsApart
@@ -21,7 +22,7 @@ from prenopay.values.payments import PaymentState
 __all__ = ["Facts", "left_since", "next_look", "unread"]
 
 _DAY: Final = timedelta(days=1)
-_AGES: Final = tuple(days * _DAY for days in (1, 8, 30, 90, 180, 270, 365, 400))
+_AGES: Final = tuple(days * _DAY for days in (1, 8, *range(30, 400, 35), 400))
 """The ages at which a payment that holds money is looked at. Thirteen months later the gateways refund no more."""
 _CAPTURE_AGAIN: Final = (
     (timedelta(hours=1), timedelta(minutes=5)),
@@ -66,7 +67,7 @@ def next_look(account: Account, stored: StoredPayment, facts: Facts, now: dateti
     ends = [payment.expires_at] if payment.expires_at is not None else []
     if since is not None:
         ends.append(since + account.gateway.limits.capture_within)
-    return min([now + wait, *(each for each in ends if each > now)])
+    return min([now + min(wait, due.LOOK_MOST), *(each for each in ends if each > now)])
 
 
 def left_since(account: Account, facts: Facts, now: datetime) -> datetime | None:

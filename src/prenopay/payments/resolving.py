@@ -93,8 +93,7 @@ async def _settle(account: Account, claimed: StoredOperation) -> None:
 def _claim(connection: Connection, account: Account, operation_id: str) -> StoredOperation | None:
     found = operations.load(connection, account.name, operation_id)
     rows.lock(connection, account.name, found.operation.subject.id)
-    now = account.now()
-    return operations.claim(connection, account.name, operation_id, now, now + account.claimed_for)
+    return operations.claim(connection, account.intent(found.operation.kind, operation_id))
 
 
 async def _observe(account: Account, payment_id: str) -> None:

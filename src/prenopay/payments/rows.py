@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, inbox, locks, operations, schema
+from prenopay.books import codec, due, inbox, locks, operations, schema
+from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
 from prenopay.errors import IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
@@ -44,7 +43,6 @@ __all__ = [
     "find",
     "find_by_name",
     "insert_payment",
-    "keep_answer",
     "load",
     "load_order",
     "lock",
@@ -108,7 +106,8 @@ def lock(connection: Connection, account: str, payment_id: str) -> StoredPayment
 
     Raises ``IllegalTransition`` if a newer prenopay wrote its state in a word that this version does not know.
     """
-    stored = _load(connection, account, payment_id, _payments().with_for_update(of=schema.payments))
+    query = _payments().with_for_update(of=schema.payments).execution_options(**waits_for(f"payment {payment_id}"))
+    stored = _load(connection, account, payment_id, query)
     require_known(f"payment {payment_id}", stored.payment.state, stored.capture_mode)
     return stored
 
@@ -131,9 +130,7 @@ def find(
         query = query.where(table.c.state == state.value)
     if after is not None:
         last = select(table.c.created_at).where(table.c.payment_id == after).scalar_subquery()
-        query = query.where(
-            or_(table.c.created_at < last, and_(table.c.created_at == last, table.c.payment_id < after)),
-        )
+        query = query.where(tuple_(table.c.created_at, table.c.payment_id) < tuple_(last, literal(after)))
     query = query.order_by(table.c.created_at.desc(), table.c.payment_id.desc()).limit(min(limit, _PAGE_MOST))
     rows = connection.execute(query).all()
     flags = _flags(connection, [row.payment_id for row in rows])
@@ -155,10 +152,14 @@ def load_order(connection: Connection, account: str, payment_id: str) -> Order:
 
 
 def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...]:
-    """Return every movement of a payment, oldest first."""
+    """Return every movement of a payment, oldest first.
+
+    Raises ``IllegalTransition`` for a kind that only a newer prenopay knows: the sums would be wrong without it.
+    """
+    rows = _rows(connection, schema.movements, schema.movements.c.payment_id, payment_id)
+    require_known(f"a movement of payment {payment_id}", *(word(TransactionKind, row.kind) for row in rows))
     return tuple(
-        Movement(TransactionKind(row.kind), Money(row.amount, row.currency), row.number, row.reference)
-        for row in _rows(connection, schema.movements, schema.movements.c.payment_id, payment_id)
+        Movement(TransactionKind(row.kind), Money(row.amount, row.currency), row.number, row.reference) for row in rows
     )
 
 
@@ -298,7 +299,7 @@ def insert_payment(
             created_at=now,
             updated_at=now,
             expires_at=expires_at,
-            next_at=expires_at,
+            next_at=None if expires_at is None else min(expires_at, now + due.LOOK_MOST),
         )
         .returning(table),
     ).one()
@@ -413,25 +414,11 @@ def add_flag(connection: Connection, payment_id: str, kind: FlagKind, detail: st
     return Flag(kind=kind, detail=detail, raised_at=now)
 
 
-def keep_answer(
-    connection: Connection, payment_id: str, raw: Mapping[str, object], *, source: str, now: datetime
-) -> None:
-    """Store the gateway's answer for support, unless it equals the last one that was stored."""
-    table = schema.observations
-    fingerprint = hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode()).hexdigest()
-    last = (
-        select(table.c.digest).where(table.c.payment_id == payment_id).order_by(table.c.observation_id.desc()).limit(1)
-    )
-    if connection.execute(last).scalar() != fingerprint:
-        connection.execute(
-            insert(table).values(payment_id=payment_id, source=source, digest=fingerprint, raw=raw, at=now),
-        )
-
-
 def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
-    """Say when a payment is looked at next."""
+    """Say when a payment is looked at next that the gateway does not know (yet)."""
     table = schema.payments
-    connection.execute(update(table).where(table.c.payment_id == payment_id).values(next_at=at, claimed_until=None))
+    unnamed = (table.c.payment_id == payment_id) & table.c.provider_reference.is_(None)
+    connection.execute(update(table).where(unnamed).values(next_at=at, claimed_until=None))
 
 
 def erase_payer(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
 from prenopay.books import codec, schema
+from prenopay.books.postgresql import waits_for
 from prenopay.books.words import word
 from prenopay.errors import NotFound
 from prenopay.values.money import Money
@@ -38,7 +39,8 @@ def load_by_id(connection: Connection, account: str, payout_id: str) -> StoredPa
 def lock(connection: Connection, account: str, operation_id: str) -> StoredPayout:
     """Return the payout, and keep others from changing it until the transaction ends; raises ``NotFound``."""
     query = _payouts().where(schema.payouts.c.operation_id == operation_id)
-    return _one(connection, account, operation_id, query.with_for_update(of=schema.payouts))
+    query = query.with_for_update(of=schema.payouts).execution_options(**waits_for(f"payout {operation_id}"))
+    return _one(connection, account, operation_id, query)
 
 
 def find(connection: Connection, account: str, limit: int) -> tuple[Payout, ...]:

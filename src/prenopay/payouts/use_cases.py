@@ -7,7 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from prenopay.account import Account, News, asked, failed
+from prenopay.account import Account, News
+from prenopay.asking import asked, concluded, failed, written_down
 from prenopay.books import codec, ids, inbox, operations
 from prenopay.books.operations import Begun
 from prenopay.books.outbox import NewEvent
@@ -39,7 +40,7 @@ async def pay_out(account: Account, order: PayoutOrder, operation_id: str) -> Pa
     gateway = _require(account)
     intent = account.intent(OperationKind.PAYOUT, operation_id)
     subject = ids.subject(SubjectKind.PAYOUT, intent.now, account.ports.entropy)
-    sending = await account.transact(_begin, account, gateway, intent, subject=subject, order=order)
+    sending = await written_down(account, intent, _begin, _failed, gateway, subject=subject, order=order)
     if sending.begun.ours:
         await _ask(account, gateway, sending)
     return await get(account, operation_id)
@@ -102,26 +103,22 @@ async def _ask(account: Account, gateway: PaysOut, sending: _Sending) -> None:
             return await gateway.observe_payout(send, reference)
         return await gateway.pay_out(send, reference, body, again=again)
 
-    try:
-        reply = await asked(account, begun, ask)
-    except PrenopayError as error:
-        await account.transact(_failed, account, sending, error)
-        raise
-    await account.notify(await account.transact(_conclude, account, sending, reply))
+    reply, _ = await asked(account, begun, ask, _failed)
+    await account.notify(await concluded(account, begun, reply, _conclude, sending, reply))
 
 
 def _begin(
     connection: Connection,
     account: Account,
-    gateway: PaysOut,
     intent: operations.Intent,
+    gateway: PaysOut,
     *,
     subject: Subject,
     order: PayoutOrder,
 ) -> _Sending:
     """Sign the instruction and write it down, or find the payout that its operation id began before.
 
-    A payout that certainly never left is signed again, under its own id. Raises ``IdReused`` if the id was used
+    A payout that certainly never left, or that a person freed, is signed again. Raises ``IdReused`` if the id was used
     for something else, ``Conflict`` if someone starts it right now, ``InvalidOrder``.
     """
     digest = codec.digest("payout", order)
@@ -129,8 +126,8 @@ def _begin(
     if repeated is not None:
         stored = rows.lock(connection, account.name, intent.operation_id)
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
-        begun = operations.again(connection, intent, repeated)
-        if begun.ours and not begun.maybe_sent:
+        begun = operations.again(connection, intent, repeated, is_found=True)
+        if begun.ours and not (begun.maybe_sent and stored.body):
             rows.rewrite(connection, stored.payout.payout_id, _signed(account, gateway, begun, order))
         return _Sending(begun=begun, stored=rows.load(connection, account.name, intent.operation_id))
     begun = operations.begin(
@@ -161,17 +158,18 @@ def _signed(account: Account, gateway: PaysOut, begun: Begun, order: PayoutOrder
 
 def _claim(connection: Connection, account: Account, operation_id: str) -> _Sending | None:
     """Claim an open payout to look it up; ``None`` if it has ended, or if someone else has it."""
-    stored, now = rows.lock(connection, account.name, operation_id), account.now()
-    claimed = operations.claim(connection, account.name, operation_id, now, now + account.claimed_for)
+    stored = rows.lock(connection, account.name, operation_id)
+    claimed = operations.claim(connection, account.intent(OperationKind.PAYOUT, operation_id))
     if claimed is None:
         return None
     return _Sending(begun=Begun(operation=claimed, ours=True, maybe_sent=True), stored=stored)
 
 
-def _failed(connection: Connection, account: Account, sending: _Sending, error: PrenopayError) -> None:
-    rows.lock(connection, account.name, sending.stored.payout.operation_id)
-    if failed(connection, account, sending.begun, error) is Outcome.NOT_ATTEMPTED:
-        rows.empty_body(connection, sending.stored.payout.payout_id)
+def _failed(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
+    made = begun.operation.operation
+    rows.lock(connection, account.name, made.operation_id)
+    if failed(connection, account, begun, error) is Outcome.NOT_ATTEMPTED:
+        rows.empty_body(connection, made.subject.id)
 
 
 def _conclude(connection: Connection, account: Account, sending: _Sending, reply: Reply) -> News:
@@ -180,7 +178,12 @@ def _conclude(connection: Connection, account: Account, sending: _Sending, reply
     rows.lock(connection, account.name, operation_id)
     was_open = operations.load(connection, account.name, operation_id).is_open
     ended = operations.settle(
-        connection, sending.begun.operation, reply.outcome, now=account.now(), decline=reply.decline
+        connection,
+        sending.begun.operation,
+        reply.outcome,
+        now=account.now(),
+        decline=reply.decline,
+        sent_at=sending.begun.sent_at,
     )
     if not was_open or ended.is_open:
         return ()
@@ -197,8 +200,8 @@ def _settle_by_hand(connection: Connection, account: Account, operation_id: str,
     stored, now = rows.lock(connection, account.name, operation_id), account.now()
     found = operations.load(connection, account.name, operation_id)
     operations.require_settleable(found, now=now, has_proof=False)
-    made, nothing = found.operation, Outcome.NOT_ATTEMPTED
-    operations.decide_by_hand(connection, made, nothing, person=person, reason=reason, now=now)
+    nothing = Outcome.NOT_ATTEMPTED
+    operations.decide_by_hand(connection, found, nothing, person=person, reason=reason, now=now)
     operations.settle(connection, found, nothing, now=now)
     rows.empty_body(connection, stored.payout.payout_id)
 

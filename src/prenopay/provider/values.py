@@ -253,6 +253,23 @@ class Observation:
     status_is_known: bool = True
     raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
+    def refuses(self, verb: str) -> Conflict:
+        """Return the error for a ``verb`` that the payment's present state does not allow: it says what is possible."""
+        allowed = ", ".join(sorted(self.allowed_actions)) or "nothing"
+        message = (
+            f"{verb} is not possible now: the payment is {self.state} ({self.raw_status}), the gateway allows {allowed}"
+        )
+        return Conflict(message, advice=self._instead_of(verb))
+
+    def _instead_of(self, verb: str) -> str:
+        if verb == Action.CANCEL and self.captured:
+            return "the money was taken: refund it instead"
+        if verb == Action.REFUND and not self.captured:
+            return "no money was taken: cancel the payment instead, or observe it once it is paid"
+        if self.state in {PaymentState.CANCELLED, PaymentState.DECLINED, PaymentState.EXPIRED}:
+            return "the payment has ended: make a new one"
+        return "observe the payment; the payer may be inside an app, or another operation may be under way: try later"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:

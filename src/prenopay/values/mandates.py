@@ -56,7 +56,7 @@ class MandateState(StrEnum):
     EXPIRED = "expired"
     REPLACED = "replaced"
     REVOKED = "revoked"
-    """The payer withdrew the consent, or the gateway no longer has the method."""
+    """The payer withdrew the consent, or the gateway no longer has the method. It may come back there."""
     DELETED = "deleted"
 
     @property
@@ -66,7 +66,7 @@ class MandateState(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it never comes back."""
+        """Whether it is over. Only a revoked one may come back."""
         return self in {MandateState.EXPIRED, MandateState.REPLACED, MandateState.REVOKED, MandateState.DELETED}
 
 

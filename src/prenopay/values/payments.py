@@ -39,7 +39,8 @@ class OperationId(str):
     """The host's name for one thing that moves money: the same id moves it at most once.
 
     1 to 100 visible ASCII characters without spaces. Derive it from what the operation *is*
-    (``OperationId.of("renewal", subscriber, "2026-11")``), never from the time or the attempt.
+    (``OperationId.of("renewal", subscriber, "2026-11", 1)``), never from the time of the call. A new try after a
+    decline is a new operation: count those. A repeated call after an error is the same operation.
     """
 
     __slots__ = ()
@@ -53,7 +54,17 @@ class OperationId(str):
 
     @classmethod
     def of(cls, *parts: str | int) -> Self:
-        """Join the parts that name the operation, such as ``of("refund", order_number, 1)``."""
+        """Join the parts that name the operation with colons, such as ``of("refund", order_number, 1)``.
+
+        Raises ``InvalidOrder`` for a part that is empty, has a colon, or is neither a text nor a whole number: then
+        two operations could have one id.
+        """
+        for number, part in enumerate(parts, 1):
+            is_plain = isinstance(part, str | int) and not isinstance(part, bool)
+            if not is_plain or not str(part) or ":" in str(part):
+                given = repr(part) if is_plain else type(part).__name__
+                message = f"operation_id: part {number} must be a text without colons, or a whole number, not {given}"
+                raise InvalidOrder(message, field="operation_id")
         return cls(":".join(str(part) for part in parts))
 
 

@@ -305,12 +305,12 @@ def _verdict_of_status(status: int) -> Verdict:
 
 def unreadable_error(http_status: int, *, retry_after: float | None, call: str) -> ProviderError:
     """Return the error for an answer without a readable problem: empty, HTML, cut off."""
-    text = f"{call}: the gateway answered {http_status} with a body that is not a problem"
+    text = f"{call}: the gateway answered {http_status} and did not say why"
     if http_status == 429:  # noqa: PLR2004 - Too Many Requests
         return RateLimited(text, http_status=http_status, retry_after=retry_after)
     if http_status in {401, 403}:
         kind, advice = _ERRORS[Verdict.OUR_SETUP]
-        return kind(text, http_status=http_status, advice=advice)
+        return kind(f"{text}; {advice}", http_status=http_status, advice=advice)
     if http_status < 400:  # noqa: PLR2004 - not an error: what was done is unknown
         return UnexpectedAnswer(text, http_status=http_status)
     kind, advice = _ERRORS[_verdict_of_status(http_status)]

@@ -46,7 +46,7 @@ from prenopay.providers.swedbankpay.tokens import StoredTokens
 from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.orders import Order, PageStyle
-from prenopay.values.payments import Outcome, PaymentState, SeamlessView
+from prenopay.values.payments import Action, Outcome, PaymentState, SeamlessView
 
 __all__ = ["SwedbankPayProvider"]
 
@@ -148,8 +148,7 @@ class SwedbankPayProvider(
                 outcome=Outcome.SUCCEEDED if closed else Outcome.PENDING,
                 observation=changed.observation,
             )
-        verb = "cancel"
-        raise _not_now(verb, order.observation)
+        raise order.observation.refuses(Action.CANCEL)
 
     async def update(self, send: Send, request: ChangeRequest) -> Reply:
         """``update-order``: amount and lines of an order that is not paid; the page must be refreshed afterwards."""
@@ -157,8 +156,7 @@ class SwedbankPayProvider(
         if "update-order" not in order.links:
             if order.observation.submitted == request.amount:
                 return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
-            verb = "update"
-            raise _not_now(verb, order.observation)
+            raise order.observation.refuses(Action.UPDATE)
         changed = await self._patch(send, order, "update-order", encoding.update_body(request))
         return Reply(outcome=Outcome.SUCCEEDED, observation=changed.observation)
 
@@ -235,7 +233,7 @@ class SwedbankPayProvider(
         if rel not in order.links:
             if request.again and rel == _REVERSAL and order.observation.captured != order.observation.refunded:
                 raise _maybe_under_way(request)
-            raise _not_now(rel, order.observation)
+            raise order.observation.refuses(Action.REFUND if rel == _REVERSAL else rel)
         return await self._act(send, request, order, rel, body)
 
     async def _act(self, send: Send, request: ChangeRequest, order: KnownOrder, rel: str, body: bytes) -> Reply:
@@ -276,15 +274,6 @@ def _maybe_under_way(request: ChangeRequest) -> OutcomeUnknown:
         "(yet): it may be under way; if it never appears, look in the merchant portal and settle it by hand"
     )
     return OutcomeUnknown(message)
-
-
-def _not_now(verb: str, observed: Observation) -> Conflict:
-    allowed = ", ".join(sorted(observed.allowed_actions)) or "nothing"
-    message = (
-        f"{verb} is not possible now: the payment is {observed.state} ({observed.raw_status}), "
-        f"the gateway allows {allowed}"
-    )
-    return Conflict(message, advice="the payer may be inside an app, or another operation may be under way: try later")
 
 
 def _sources(script_url: str) -> tuple[str, ...]:

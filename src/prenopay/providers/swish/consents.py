@@ -32,7 +32,7 @@ from prenopay.providers.swish import _wire, encoding
 from prenopay.providers.swish.calls import check_ours, read_answer, written
 from prenopay.providers.swish.config import SwishAccount
 from prenopay.providers.swish.problems import Refusal, Verdict, decline_of, read_refusal
-from prenopay.providers.swish.provider import SwishProvider, created, not_now
+from prenopay.providers.swish.provider import SwishProvider, created
 from prenopay.providers.swish.reading import (
     ALLOWED,
     begun,
@@ -124,7 +124,7 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         observed = await self.observe(send, request.provider_reference)
         if observed.state is not PaymentState.CANCELLED:
             if Action.CANCEL not in observed.allowed_actions:
-                raise not_now(Action.CANCEL, observed)
+                raise observed.refuses(Action.CANCEL)
             await self._end(send, request.provider_reference.removeprefix(CONSENT), "cancel consent")
             observed = replace(observed, state=PaymentState.CANCELLED, allowed_actions=frozenset())
         return Reply(outcome=Outcome.SUCCEEDED, observation=observed)

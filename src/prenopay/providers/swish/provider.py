@@ -50,7 +50,7 @@ from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
 from prenopay.values.orders import Order, PageStyle
 from prenopay.values.payments import Action, Outcome, PaymentState
 
-__all__ = ["SwishProvider", "created", "not_now"]
+__all__ = ["SwishProvider", "created"]
 
 _UUID: Final = re.compile(r"[0-9A-F]{32}")
 _PAGE_LIVES: Final = timedelta(minutes=7)
@@ -133,7 +133,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
             return Reply(outcome=Outcome.SUCCEEDED, observation=observed)
         if observed.state is PaymentState.PENDING:
             return Reply(outcome=Outcome.PENDING, observation=observed)
-        raise not_now(Action.CANCEL, observed)
+        raise observed.refuses(Action.CANCEL)
 
     async def refund(self, send: Send, request: ChangeRequest) -> Reply:
         """``PUT`` a refund of a paid payment, which the bank's reference names; it settles seconds to days later."""
@@ -143,7 +143,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
                 return reply_of(found)
         payment, observed = await self._payment(send, request.provider_reference, "refund")
         if observed.state is not PaymentState.CAPTURED:
-            raise not_now(Action.REFUND, observed)
+            raise observed.refuses(Action.REFUND)
         if not payment.payment_reference:
             message = "refund: the gateway gives no bank reference for this payment, and refunds nothing without one"
             raise Conflict(message, advice="give the money back another way, such as a payout")
@@ -339,13 +339,3 @@ def created(answer: HttpResponse, observation: Observation, order: Order, call: 
         message = f"{call}: the gateway took the request but gave no token, so no app can open it"
         raise UnexpectedAnswer(message, http_status=answer.status)
     return Created(observation=observation, app_switch=app_switch(token, order.return_url))
-
-
-def not_now(verb: Action, observed: Observation) -> Conflict:
-    """Return the error that says what is possible instead of ``verb``."""
-    allowed = ", ".join(sorted(observed.allowed_actions)) or "nothing"
-    message = (
-        f"{verb} is not possible now: the payment is {observed.state} ({observed.raw_status}), "
-        f"the gateway allows {allowed}"
-    )
-    return Conflict(message, advice="observe the payment and look at its allowed_actions")

@@ -182,6 +182,7 @@ class Weather:
         self._planned: Sequence[Trouble] = ()
         self._calls: Counter[Port] = Counter()
         self._meanwhile: Callable[[], Awaitable[None]] | None = None
+        self._is_dead = False
         self.is_interrupted: bool = False
         """Whether something else happened within the present step."""
 
@@ -190,10 +191,18 @@ class Weather:
         self._planned = planned
         self._calls.clear()
         self._meanwhile = meanwhile
+        self._is_dead = False
         self.is_interrupted = False
+
+    def crash(self) -> Crash:
+        """Return the end of the process: until the next step it can do nothing more."""
+        self._is_dead = True
+        return Crash()
 
     def strike(self, port: Port) -> Trouble | None:
         """Count a call of ``port`` and return what happens to it."""
+        if self._is_dead:
+            raise Crash
         self._calls[port] += 1
         number = self._calls[port]
         for trouble in self._planned:
@@ -240,7 +249,7 @@ class Weather:
             return await act()
         match trouble.kind:
             case Manner.CRASH_BEFORE | FaultKind.DROP_BEFORE:
-                failure = Crash() if trouble.kind is Manner.CRASH_BEFORE else _failure(port)
+                failure = self.crash() if trouble.kind is Manner.CRASH_BEFORE else _failure(port)
                 if undo is None:
                     raise failure
                 return await undo(failure)
@@ -256,7 +265,7 @@ class Weather:
             case Manner.MEANWHILE_AFTER:
                 await self.meanwhile()
             case Manner.CRASH_AFTER:
-                raise Crash
+                raise self.crash()
             case FaultKind.DROP_AFTER:
                 raise _failure(port)
             case _:
@@ -296,7 +305,7 @@ class FaultySender:
         trouble = self._weather.strike(Port.SEND)
         kind = None if trouble is None else trouble.kind
         if kind is Manner.CRASH_BEFORE:
-            raise Crash
+            raise self._weather.crash()
         if kind is Manner.MEANWHILE_BEFORE:
             await self._weather.meanwhile()
         if kind is Manner.STALLED:
@@ -320,7 +329,7 @@ class FaultySender:
             self._clock_runs(trouble, timeout)
             raise
         if kind is Manner.CRASH_AFTER:
-            raise Crash
+            raise self._weather.crash()
         if kind is Manner.MEANWHILE_AFTER:
             await self._weather.meanwhile()
         return answer

@@ -65,6 +65,7 @@ def _events() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("body", _JSON, nullable=False),
+        sa.Column("observation_id", _ID, nullable=True),
         sa.Column("occurred_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
         sa.UniqueConstraint("event_id", name="prenopay_events_id"),
@@ -96,6 +97,15 @@ def _inbox() -> None:
     )
     op.create_index("prenopay_inbox_due", "prenopay_inbox", ["account", "next_at"])
     op.create_index("prenopay_inbox_subject", "prenopay_inbox", ["subject_id"])
+    op.create_index("prenopay_inbox_newest", "prenopay_inbox", ["account", "inbox_id"])
+    still_open = sa.text("done_at IS NULL")
+    op.create_index(
+        "prenopay_inbox_open",
+        "prenopay_inbox",
+        ["account", "inbox_id"],
+        sqlite_where=still_open,
+        postgresql_where=still_open,
+    )
 
 
 def _operations() -> None:
@@ -118,7 +128,9 @@ def _operations() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("first_sent_at", UtcDateTime(), nullable=False),
+        sa.Column("last_sent_at", UtcDateTime(), nullable=True),
         sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("claim", sa.String(length=32), nullable=True),
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("claimed_until", UtcDateTime(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -127,6 +139,7 @@ def _operations() -> None:
     )
     op.create_index("prenopay_operations_due", "prenopay_operations", ["account", "next_at"])
     op.create_index("prenopay_operations_subject", "prenopay_operations", ["subject_id"])
+    op.create_index("prenopay_operations_open", "prenopay_operations", ["account", "outcome", "created_at"])
 
 
 def _payments() -> None:
@@ -169,6 +182,7 @@ def _payments() -> None:
     op.create_index("prenopay_payments_created", "prenopay_payments", ["account", "created_at", "payment_id"])
     op.create_index("prenopay_payments_due", "prenopay_payments", ["account", "next_at"])
     op.create_index("prenopay_payments_order_reference", "prenopay_payments", ["account", "order_reference"])
+    op.create_index("prenopay_payments_state", "prenopay_payments", ["account", "state", "created_at", "payment_id"])
 
 
 def _payouts() -> None:
@@ -261,6 +275,8 @@ def _mandates() -> None:
         sa.Column("replaced_by", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("resume_at", UtcDateTime(), nullable=True),
+        sa.Column("missing_since", UtcDateTime(), nullable=True),
+        sa.Column("look_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.Column("next_at", UtcDateTime(), nullable=True),
@@ -273,9 +289,11 @@ def _mandates() -> None:
         sa.PrimaryKeyConstraint("mandate_id"),
     )
     op.create_index("prenopay_mandates_due", "prenopay_mandates", ["account", "next_at"])
+    op.create_index("prenopay_mandates_missing", "prenopay_mandates", ["account", "missing_since"])
     op.create_index("prenopay_mandates_payer", "prenopay_mandates", ["account", "payer_reference"])
     op.create_index("prenopay_mandates_payment", "prenopay_mandates", ["payment_id"])
-    op.create_index("prenopay_mandates_state", "prenopay_mandates", ["account", "state"])
+    op.create_index("prenopay_mandates_newest", "prenopay_mandates", ["account", "mandate_id"])
+    op.create_index("prenopay_mandates_state", "prenopay_mandates", ["account", "state", "mandate_id"])
 
 
 def _movements() -> None:
@@ -304,8 +322,7 @@ def _observations() -> None:
         sa.Column("observation_id", _ID, nullable=False),
         sa.Column("payment_id", sa.String(length=40), nullable=False),
         sa.Column("source", sa.String(length=20), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("raw", _JSON, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["payment_id"],

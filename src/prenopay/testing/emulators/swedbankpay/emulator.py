@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Final
@@ -78,12 +79,15 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
 
     @classmethod
     def serve_forever(cls, *, port: int, as_json: bool = False) -> None:
-        """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it."""
+        """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it.
+
+        It keeps nothing, and its ids are others at every start: a payment of an earlier start is not found.
+        """
 
         def tell(served: Served) -> dict[str, str]:
             return {"url": served.url, "payee_id": DEFAULT_PAYEE_ID, "access_token": DEFAULT_ACCESS_TOKEN}
 
-        emulator = cls(clock=VirtualClock(real_time=True))
+        emulator = cls(clock=VirtualClock(real_time=True), seed=secrets.randbits(64))  # ids differ at every start
         serve_until_interrupted(serve(emulator, port=port), tell, _WELCOME, as_json=as_json)
 
     @property

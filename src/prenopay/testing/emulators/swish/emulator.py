@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import ssl
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -139,7 +140,7 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
         Certificate, key and trust are in a folder of their own until then.
         """
         behaviour = Behaviour(callback_addresses=CallbackAddresses.LOCAL_HTTP)
-        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour)
+        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour, seed=secrets.randbits(64))
         number = emulator.merchants[0].number
         with tempfile.TemporaryDirectory(prefix="prenopay-swish-", ignore_cleanup_errors=True) as folder:
 

@@ -1,0 +1,202 @@
+"""Books of a hundred thousand payments: whatever a sweep, a list, ``doctor`` or a check asks uses an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, Table, event, text
+
+from prenopay import CaptureMode, PaymentState
+from prenopay.books import schema
+from prenopay.payments.rows import totals_that_disagree
+from prenopay.values.mandates import MandateState
+from tests.behaviour.shop import READER, Shop, sek
+from tests.rewiring import core_of
+
+PAYMENTS = 100_000
+SOLD = 60
+ROOM = 8_000
+"""Bytes that a payment may take that was made, paid, called back about and captured."""
+MUCH = 2_000
+"""Rows on PostgreSQL, hundreds of steps on SQLite: a statement that does more reads a table from end to end."""
+GROWN: dict[Table, dict[str, str]] = {
+    schema.payments: {
+        "payment_id": "'pay_' || i",
+        "provider_reference": "provider_reference || i",
+        "order_reference": "'K-' || i",
+        "next_at": "NULL",
+    },
+    schema.operations: {
+        "operation_id": "operation_id || i",
+        "reference": "reference || i",
+        "subject_id": "'pay_' || i",
+        "next_at": "NULL",
+    },
+    schema.movements: {"payment_id": "'pay_' || i", "movement_id": "movement_id + 1000 * i"},
+    schema.mandates: {"mandate_id": "'man_' || i", "payment_id": "'pay_' || i", "next_at": "NULL"},
+    schema.events: {
+        "sequence": "sequence + 1000 * i",
+        "event_id": "event_id || i",
+        "subject_id": "'pay_' || i",
+    },
+    schema.deliveries: {"sequence": "sequence + 1000 * i", "subject_id": "'pay_' || i"},
+    schema.inbox: {"inbox_id": "inbox_id + 1000 * i", "subject_id": "'pay_' || i"},
+    schema.flags: {"flag_id": "flag_id + 1000 * i", "payment_id": "'pay_' || i"},
+}
+
+
+@pytest.fixture
+def grown(open_shop: Callable[..., Shop]) -> Shop:
+    """Return a shop with one payment of each kind, each of them very often."""
+    shop = open_shop()
+    shop.stored()
+    shop.deliver_callbacks()
+    engine = _engine(shop)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = replica"))  # no checks of foreign keys
+        for table, changes in GROWN.items():
+            _multiply(connection, table, changes)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+    return shop
+
+
+def _engine(shop: Shop) -> Engine:
+    engine: Engine = core_of(shop.accounts.target)._ledger.engine
+    return engine
+
+
+def _multiply(connection: Connection, table: Table, changes: dict[str, str]) -> None:
+    columns = [column.name for column in table.columns]
+    quoted = [f'"{name}"' for name in columns]
+    values = [changes.get(name, f'"{name}"') for name in columns]
+    some = 2 if table is schema.movements else 1  # reserved and taken
+    many = (
+        f"INSERT INTO {table.name} ({', '.join(quoted)}) "  # noqa: S608 - our own names
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {PAYMENTS}) "
+        f"SELECT {', '.join(values)} FROM (SELECT * FROM {table.name} LIMIT {some}) AS one, n"
+    )
+    connection.execute(text(many))
+
+
+@contextmanager
+def _asked(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+    """Note every statement with its values."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:  # noqa: FBT001 - SQLAlchemy calls it so
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            seen.append((statement, values))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def _work(engine: Engine, statement: str, values: Any) -> int:
+    """Return how much a statement has to do: rows on PostgreSQL, hundreds of steps of its machine on SQLite."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            driver: Any = connection.connection.driver_connection
+            steps: list[None] = []
+            driver.set_progress_handler(lambda: steps.append(None), 100)
+            connection.exec_driver_sql(statement, values).close()
+            driver.set_progress_handler(None, 0)
+            connection.rollback()
+            return len(steps)
+        plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values).scalar_one()
+        connection.rollback()
+        return sum(
+            int(step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * int(step["Actual Loops"])
+            for step in _steps(plan[0]["Plan"])
+        )
+
+
+def _steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _steps(child)
+
+
+def _asks(shop: Shop) -> Iterator[tuple[str, Callable[[], Any]]]:
+    payments, mandates = shop.payments, shop.mandates
+    yield "sweep", shop.accounts.sweep
+    yield "find", payments.find
+    yield "find an order", lambda: payments.find(order_reference="K-77")
+    yield "next page", lambda: payments.find(after="pay_77")
+    for state in PaymentState:
+        yield f"find {state}", partial(payments.find, state=state)
+    yield "open operations", payments.open_operations
+    yield "timeline", lambda: payments.timeline("pay_77")
+    yield "observe", lambda: shop.tries(lambda: payments.observe("pay_77"))
+    yield "mandates", mandates.find
+    yield "next mandates", lambda: mandates.find(after="man_77")
+    for kind in MandateState:
+        yield f"mandates {kind}", partial(mandates.find, state=kind)
+    yield "of a payer", lambda: mandates.of_payer(f"{READER.reference}-none")
+    yield "to offer", lambda: mandates.to_offer(f"{READER.reference}-none")
+    yield "callbacks", shop.accounts.callbacks
+    yield "open callbacks", lambda: shop.accounts.callbacks(open_only=True)
+    yield "deliver", shop.accounts.deliver_pending
+    yield "buy", lambda: shop.bought("order:new")
+    yield "erase", lambda: payments.erase_payer("pay_77")
+
+
+@pytest.mark.two_stores
+def test_every_question_uses_an_index(grown: Shop) -> None:
+    engine, slow = _engine(grown), {}
+    for what, ask in _asks(grown):
+        with _asked(engine) as seen:
+            ask()
+        for statement, values in seen:
+            if (work := _work(engine, statement, values)) > MUCH:
+                slow[what] = (work, statement)
+    assert [(what, work) for what, (work, _) in slow.items()] == [], slow
+
+
+def test_the_check_of_the_books_is_one_pass(grown: Shop) -> None:
+    engine = _engine(grown)
+    with _asked(engine) as seen, engine.connect() as connection:
+        wrong = totals_that_disagree(connection)
+    assert len(wrong) == 0
+    assert len(seen) == 1
+    assert sum(_work(engine, statement, values) for statement, values in seen) < 10 * PAYMENTS
+
+
+@pytest.mark.two_stores
+def test_a_captured_payment_takes_little_room(shop: Shop) -> None:
+    _sell(shop, range(1))  # the first row of a table takes a page
+    before = _room(shop)
+    _sell(shop, range(1, SOLD + 1))
+    assert "'status': 'Paid'" in repr(shop.events[-1].raw)
+    assert (_room(shop) - before) / SOLD <= ROOM
+
+
+def _sell(shop: Shop, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        payment = shop.bought(f"order:{number}", order_reference=f"K-{number}", capture=CaptureMode.AUTOMATIC)
+        shop.pay(payment)
+        shop.deliver_callbacks()
+        assert shop.payments.get(payment.payment_id).captured == sek(11900)
+
+
+def _room(shop: Shop) -> int:
+    """Return how many bytes the tables and their indexes take."""
+    with _engine(shop).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if connection.dialect.name == "sqlite":
+            pages, size = (
+                connection.execute(text(f"PRAGMA {each}")).scalar_one() for each in ("page_count", "page_size")
+            )
+            return int(pages) * int(size)
+        connection.execute(text("VACUUM FULL"))
+        sizes = text(
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname LIKE 'prenopay%' AND relkind = 'r'"
+        )
+        return int(connection.execute(sizes).scalar_one())
