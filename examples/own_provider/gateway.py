@@ -50,7 +50,7 @@ class _Payment:
         return sum(self.refunds.values())
 
     def shown(self, status: int = 200) -> EmulatorAnswer:
-        names = ("reference", "amount", "currency", "status", "reason", "paid", "refunded")
+        names = ("reference", "amount", "currency", "status", "reason", "paid", "refunded", "refunds", "callback_url")
         page = f"https://{_HOST}/pay/{self.reference}"
         return json_answer(status, {name: getattr(self, name) for name in names} | {"page": page})
 

@@ -81,7 +81,7 @@ def test_nothing_is_left_behind_on_a_session_of_the_pooler(colour: str, pooler: 
             assert another.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
 
 
-@pytest.mark.parametrize("isolation", ["serializable", "repeatable read"])
+@pytest.mark.parametrize(("colour", "isolation"), [("blocking", "serializable"), ("awaiting", "repeatable read")])
 def test_a_server_with_another_default_isolation(colour: str, server: Server, isolation: str) -> None:
     server.run(f"ALTER DATABASE prenopay SET default_transaction_isolation = '{isolation}'")
     with shop_on(colour, server.url) as shop:
@@ -207,7 +207,7 @@ def test_a_primary_that_only_reads_is_said_and_left_for_the_next_one(colour: str
 # A connection that breaks
 
 
-@pytest.mark.parametrize("where", Break)
+@pytest.mark.parametrize(("colour", "where"), [("blocking", Break.BEFORE_COMMIT), ("awaiting", Break.AFTER_COMMIT)])
 def test_a_connection_lost_at_any_commit(colour: str, server: Server, where: Break) -> None:
     for commit in range(1, COMMITS_OF_A_PURCHASE):
         line = CuttingLine(server.url)

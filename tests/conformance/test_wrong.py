@@ -12,11 +12,14 @@ from prenopay.testing.databases import empty_sqlite
 from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
 from prenopay.testing.faults import FaultKind
 from prenopay.testing.mock import MockGateway
-from tests.conformance.wrong import changing, taking, telling
+from prenopay.testing.mock.provider import _reply
+from tests.conformance.wrong import changing, foreign, taking, telling
 from tests.conformance.wrong.building import MakeGateway, at_mock, at_swedbankpay, at_swish, with_config, with_core
 
 LOST = {"fault": FaultKind.DROP_AFTER}
 NEVER = {"fault": FaultKind.DROP_BEFORE}
+BELIEVING = with_core("prenopay.testing.mock.provider._is_foreign", lambda *_: False)
+TAKING_A_STATUS_FOR_PROOF = with_core("prenopay.books.outcomes._is_stated", lambda _: True)
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,29 @@ WRONG: dict[str, Wrong] = {
     "test_a_removed_method_is_gone_at_the_gateway_too": Wrong(at_mock(changing.KeepsMethods)),
     "test_a_payout_is_sent_once": Wrong(at_mock(changing.DoesTwice)),
     "test_a_payout_without_an_answer_is_sent_once": Wrong(at_mock(changing.ForgetsItsReference), LOST),
+    # What is not ours, and who did not say it
+    "test_a_payment_of_another_system_is_not_ours": Wrong(BELIEVING, {"fault": FaultKind.REFUSE, "less": 0}),
+    "test_a_refund_of_another_system_is_not_ours": Wrong(
+        at_mock(foreign.TakesAnyRefundForOurs), {"fault": FaultKind.REFUSE, "of_ours": True}
+    ),
+    "test_a_payout_of_another_system_is_not_ours": Wrong(
+        with_core("prenopay.testing.mock.provider._paid_out", lambda made, *_, **__: _reply(made)),
+        {"fault": FaultKind.REFUSE, "more": 0},
+    ),
+    "test_a_charge_of_another_system_is_not_ours": Wrong(
+        at_mock(foreign.TakesAnyChargeForOurs), {"fault": FaultKind.REFUSE}
+    ),
+    "test_an_answer_about_another_payment_changes_nothing": Wrong(
+        with_core("prenopay.payments.observing.why_foreign", lambda *_, **__: "")
+    ),
+    "test_a_change_is_not_made_to_another_payment": Wrong(at_swedbankpay(foreign.ActsOnWhatComes)),
+    "test_a_page_elsewhere_is_not_offered": Wrong(with_core("prenopay.payments.creating.strange_page", lambda *_: "")),
+    "test_a_status_alone_proves_nothing_about_a_refund": Wrong(TAKING_A_STATUS_FOR_PROOF),
+    "test_a_status_alone_proves_nothing_about_a_capture": Wrong(TAKING_A_STATUS_FOR_PROOF),
+    "test_a_status_alone_proves_nothing_about_a_create": Wrong(TAKING_A_STATUS_FOR_PROOF),
+    "test_a_status_alone_proves_nothing_about_a_charge": Wrong(at_mock(foreign.GivesChargesUp)),
+    "test_a_status_alone_proves_nothing_about_a_payout": Wrong(at_mock(foreign.TakesAnyRefusalForADecline)),
+    "test_a_look_that_fails_proves_nothing_about_a_refund": Wrong(at_swedbankpay(foreign.TakesAnyLookForAStatement)),
     # Secrets
     "test_logs_show_nothing_secret": Wrong(at_swedbankpay(telling.TalksOfItsToken)),
     "test_values_and_events_show_nothing_secret": Wrong(at_swedbankpay(telling.ShowsItsToken)),

@@ -29,16 +29,16 @@ from prenopay.errors import (
     TransportError,
 )
 from prenopay.payments import observing, rows
-from prenopay.payments.amounts import Part, Parts, fitted, part_of
-from prenopay.payments.ending import closes_page_only, expired_if_so
-from prenopay.payments.reading import keeps_apart, read_payment
+from prenopay.payments.amounts import Part, Parts, part_of
+from prenopay.payments.ending import expired_if_so
+from prenopay.payments.reading import change_request, keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.ports import Send
 from prenopay.provider.values import ChangeRequest, Observation, Reply
 from prenopay.provider.verbs import VERBS
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, OrderLine
-from prenopay.values.payments import Action, Operation, OperationKind, Outcome, PaymentState
+from prenopay.values.payments import Action, FlagKind, Operation, OperationKind, Outcome, PaymentState
 
 __all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take_reserved"]
 
@@ -111,7 +111,8 @@ async def act(account: Account, started: Change) -> Ended:
             return found
         if made.kind is OperationKind.REFUND and not keeps_apart(account, made.kind):
             await _look_first(account, send, started)
-        return await verb(send, replace(_request(account, started), reference=reference))
+        request = change_request(account, started.stored, begun.operation, again=begun.maybe_sent)
+        return await verb(send, replace(request, reference=reference))
 
     try:
         reply, _ = await asked(account, begun, ask, _unanswered)
@@ -120,7 +121,7 @@ async def act(account: Account, started: Change) -> Ended:
             raise
         _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
         open_still = await account.read(operations.load, account.name, made.operation_id)
-        return Ended(operation=open_still, stored=started.stored)
+        return Ended(operation=open_still, stored=started.stored, news=(started.stored.subject,))
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
     return await concluded(account, begun, reply, _conclude, started, reply)
@@ -258,29 +259,10 @@ def _parts(made: tuple[StoredOperation, ...], kind: OperationKind) -> tuple[Part
     )
 
 
-def _request(account: Account, started: Change) -> ChangeRequest:
-    operation, payment = started.begun.operation, started.stored.payment
-    made = operation.operation
-    lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
-    if not lines and made.amount == payment.amount:
-        lines = started.stored.order.lines
-    return ChangeRequest(
-        payment_id=payment.payment_id,
-        provider_reference=payment.provider_reference or "",
-        reference=made.reference,
-        amount=made.amount,
-        vat=operation.vat,
-        lines=fitted(lines, operation.vat),
-        description=operation.parameters["description"] or payment.description,
-        callback_url=account.callback_url(started.stored.subject),
-        again=started.begun.maybe_sent,
-        page_only=closes_page_only(made),
-    )
-
-
 def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
-    rows.lock(connection, account.name, begun.operation.operation.subject.id)
+    stored = rows.lock(connection, account.name, begun.operation.operation.subject.id)
     failed(connection, account, begun, error)
+    observing.flag_strange(connection, account, stored, error)
 
 
 async def _look_first(account: Account, send: Send, started: Change) -> None:
@@ -290,7 +272,7 @@ async def _look_first(account: Account, send: Send, started: Change) -> None:
     did not ask for: who asked for this one did not know of it.
     """
     payment = started.stored.payment
-    observed = redacted(await read_payment(account, send, payment.provider_reference or "", ()))
+    observed = redacted(await read_payment(account, send, started.stored, ()))
     seen = (observed.submitted, observed.authorized, observed.captured, observed.refunded, observed.cancelled)
     known = (payment.amount, payment.authorized, payment.captured, payment.refunded, payment.cancelled)
     if seen == known and not started.begun.maybe_sent:
@@ -308,11 +290,12 @@ def _write_first_look(
     operation, asked_version = started.begun.operation, started.stored.version
     stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
     applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="refund")
+    if applied.foreign:
+        return applied.foreign, applied.news
     if applied.stored.payment.quarantined:
         return "the gateway's payment does not match its order (see its flags): a person must look first", applied.news
     refunds = [each for each in applied.operations if each.operation.kind is OperationKind.REFUND]
-    rule = account.gateway.limits.reference
-    ours = {reference for each in refunds for reference in operations.references(rule, each)}
+    ours = {reference for each in refunds for reference in operations.references(each)}
     others = started.begun.maybe_sent or any(
         each.is_open and each.operation.operation_id != operation.operation.operation_id for each in refunds
     )
@@ -333,20 +316,22 @@ def _write_first_look(
 
 async def _with_refund(account: Account, send: Send, started: Change, reply: Reply) -> Reply:
     """Read the payment with its finished refund. Observing the payment alone does not show the refund."""
-    refund, reference = started.begun.operation.operation, started.stored.payment.provider_reference or ""
+    refund = started.begun.operation
     try:
-        return replace(reply, observation=await read_payment(account, send, reference, (refund,)))
+        return replace(reply, observation=await read_payment(account, send, started.stored, (refund,)))
     except PrenopayError as error:
-        _log.warning("refund %s was made; the payment is read again later: %s", refund.operation_id, error)
+        _log.warning("refund %s was made; the payment is read again later: %s", refund.operation.operation_id, error)
         return reply
 
 
 async def _found_before(account: Account, send: Send, started: Change) -> Reply | None:
     """Look whether the change was made under an earlier reference after all, although a person has freed it."""
-    operation, made = started.begun.operation, started.begun.operation.operation
-    earlier = operations.references(account.gateway.limits.reference, operation)[:-1]
-    asked_before = tuple(replace(made, reference=reference) for reference in earlier)
-    observed = await read_payment(account, send, started.stored.payment.provider_reference or "", asked_before)
+    operation = started.begun.operation
+    earlier = operation.earlier_references
+    asked_before = tuple(
+        replace(operation, operation=replace(operation.operation, reference=reference)) for reference in earlier
+    )
+    observed = await read_payment(account, send, started.stored, asked_before)
     if any(each.reference in earlier for each in observed.transactions):
         return Reply(outcome=Outcome.SUCCEEDED, observation=observed)
     return None
@@ -357,6 +342,7 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
     operation, made = started.begun.operation, started.begun.operation.operation
     stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
     news: News = ()
+    outcome, error = reply.outcome, ""
     if reply.observation is not None:
         observed = redacted(expired_if_so(reply.observation, made))
         asked_version = started.stored.version
@@ -364,7 +350,12 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
             connection, account, stored, observed, asked_version=asked_version, source=made.kind.value
         )
         stored, news = applied.stored, applied.news
-    outcome = reply.outcome
+        outcome, error = (Outcome.UNKNOWN, applied.foreign) if applied.foreign else (outcome, error)
+    if outcome is Outcome.UNKNOWN and reply.decline is not None:
+        error = reply.decline.text
+        news += observing.flag(
+            connection, account, stored, FlagKind.UNCERTAIN, f"{made.kind} {made.reference}: {error}"
+        )
     if outcome is Outcome.SUCCEEDED and reply.observation is None and keeps_apart(account, made.kind):
         outcome = Outcome.PENDING  # the money is written down when the refund is observed
     before = operations.load(connection, account.name, made.operation_id)
@@ -374,6 +365,7 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
         outcome,
         now=account.now(),
         decline=reply.decline,
+        error=error,
         look_again_in=_ACCEPTED_LOOK_AFTER,
         sent_at=started.begun.sent_at,
     )

@@ -14,14 +14,14 @@ from prenopay.account import Account, News, redacted
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
 from prenopay.books.operations import StoredOperation
-from prenopay.errors import PrenopayError
+from prenopay.errors import ForeignAnswer, PrenopayError
 from prenopay.payments import observing, rows
 from prenopay.payments.changing import Change, begin_capture, take_reserved
 from prenopay.payments.oddities import abandoned_references, flag_oddities, names_of_abandoned, our_names
 from prenopay.payments.reading import keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Observation
-from prenopay.values.payments import Operation, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.payments import OperationKind, Outcome, Payment, PaymentState
 from prenopay.values.subjects import Subject
 
 __all__ = ["View", "finish", "look", "observe", "view"]
@@ -36,7 +36,7 @@ class View:
     """What a look at a payment needs: the payment in the books, and the refunds to ask about."""
 
     stored: StoredPayment
-    refunds: tuple[Operation, ...]
+    refunds: tuple[StoredOperation, ...]
     unanswered: str | None
     """The operation that makes the payment, while its answer is missing."""
     names: frozenset[str]
@@ -51,13 +51,13 @@ def view(connection: Connection, account: Account, payment_id: str) -> View:
     """
     made = operations.of_subject(connection, Subject.payment(payment_id))
     stored = rows.load(connection, account.name, payment_id)
-    refunds = operations.under_way(made, OperationKind.REFUND) if keeps_apart(account, OperationKind.REFUND) else ()
+    open_refunds = tuple(each for each in made if each.operation.kind is OperationKind.REFUND and each.is_open)
     return View(
         stored=stored,
-        refunds=refunds,
+        refunds=open_refunds if keeps_apart(account, OperationKind.REFUND) else (),
         unanswered=_unanswered(made),
         names=our_names(stored, made),
-        abandoned=abandoned_references(account, made),
+        abandoned=abandoned_references(made),
     )
 
 
@@ -100,9 +100,11 @@ async def _look(
     if payment.provider_reference is None:
         return payment, False
     try:
-        observed = redacted(await read_payment(account, account.send(), payment.provider_reference, seen.refunds))
+        observed = redacted(await read_payment(account, account.send(), seen.stored, seen.refunds))
         others = await names_of_abandoned(account, seen.names, seen.abandoned, callbacks)
     except PrenopayError as error:
+        if isinstance(error, ForeignAnswer):
+            await account.notify(await account.transact(_flag_foreign, account, payment.payment_id, error))
         error.about(account=account.name, provider=account.gateway.name, payment_id=payment.payment_id)
         raise
     written = await account.transact(
@@ -127,6 +129,11 @@ async def finish(account: Account, stored: StoredPayment, capture: Change | None
     stored, more = await take_reserved(account, stored, capture)
     await account.notify(tuple(dict.fromkeys((*news, *more))))
     return stored.payment
+
+
+def _flag_foreign(connection: Connection, account: Account, payment_id: str, error: ForeignAnswer) -> News:
+    stored = rows.lock(connection, account.name, payment_id)
+    return observing.flag_strange(connection, account, stored, error)
 
 
 def _write(

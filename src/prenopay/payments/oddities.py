@@ -35,11 +35,10 @@ def our_names(stored: StoredPayment, made: Sequence[StoredOperation]) -> frozens
     return frozenset({stored.payment.provider_reference or "", *references}) - {""}
 
 
-def abandoned_references(account: Account, made: Sequence[StoredOperation]) -> frozenset[str]:
+def abandoned_references(made: Sequence[StoredOperation]) -> frozenset[str]:
     """Return the references under which a payment was asked for before it got its present one."""
-    rule = account.gateway.limits.reference
     makes = (each for each in made if each.operation.kind in _MAKE_PAYMENTS)
-    return frozenset(reference for each in makes for reference in operations.references(rule, each)[:-1])
+    return frozenset(reference for each in makes for reference in operations.references(each)[:-1])
 
 
 async def names_of_abandoned(

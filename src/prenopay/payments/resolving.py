@@ -109,7 +109,7 @@ def _answer(connection: Connection, account: Account, subject: Subject, callback
     """Answer callbacks about a payment that the gateway certainly does not have under any name that is known here."""
     stored = rows.lock(connection, account.name, subject.id)
     made = operations.of_subject(connection, subject)
-    names = our_names(stored, made) | abandoned_references(account, made)
+    names = our_names(stored, made) | abandoned_references(made)
     news = flag_oddities(connection, account, stored, names, callbacks)
     inbox.done(connection, callbacks, now=account.now())
     return news

@@ -502,15 +502,25 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
             created_at=row.created_at,
             updated_at=row.updated_at,
             expires_at=row.expires_at,
-            redirect_url=row.redirect_url,
-            seamless_view=None if row.seamless_view is None else codec.load_shown(SeamlessView, row.seamless_view),
-            app_switch=None if row.app_switch is None else codec.load_shown(AppSwitch, row.app_switch),
+            **_page(row),
         ),
         capture_mode=word(CaptureMode, row.capture_mode),
         version=row.version,
         asked_version=row.asked_version,
         stored_order={**row.order, **(personal or {})},
     )
+
+
+def _page(row: Row[Any]) -> dict[str, Any]:
+    """Return how the payer gets to the page. While the payment does not match its order, nobody is sent there."""
+    if row.quarantined:
+        return {}
+    view, switch = row.seamless_view, row.app_switch
+    return {
+        "redirect_url": row.redirect_url,
+        "seamless_view": None if view is None else codec.load_shown(SeamlessView, view),
+        "app_switch": None if switch is None else codec.load_shown(AppSwitch, switch),
+    }
 
 
 def _rows(connection: Connection, table: Any, column: Any, value: str) -> list[Row[Any]]:

@@ -16,7 +16,7 @@ from prenopay.accounts.sweep import SweepReport
 from prenopay.blocking import Accounts
 from prenopay.errors import NotSent, PrenopayError
 from prenopay.payments.use_cases import AsyncPayments
-from prenopay.ports import HttpRequest, HttpResponse, HttpSender
+from prenopay.ports import HttpRequest, HttpResponse, HttpSender, Send
 from prenopay.provider import (
     Cancels,
     Captures,
@@ -333,6 +333,10 @@ class Stage:
 
     async def _send(self, request: HttpRequest) -> HttpResponse:
         return await self.wire.send(request, timeout=self.provider.limits.deadline_seconds)
+
+    def asks(self, verb: Callable[[Everything, Send], Coroutine[object, None, T]]) -> T:
+        """Have the provider ask the gateway without the books, as another system of the same merchant would."""
+        return self._run(verb(self.provider, self._send))
 
     def cancel_at_gateway(self, payment: Payment) -> Reply:
         """Have the provider cancel a payment, without the books, which would refuse what is too late."""

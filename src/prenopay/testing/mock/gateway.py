@@ -160,6 +160,7 @@ class _Payment:
             "attempts": self.attempts,
             "transactions": self.moves,
             "methods": self.methods,
+            "payment_id": self.order.get("payment_id", ""),
             "page": f"https://mock.invalid/pay/{self.name}",
         }
 
@@ -457,13 +458,16 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, Portal, StrangeStatus):
         return fault
 
     def answer(self, request: EmulatorRequest) -> EmulatorAnswer:
-        """Act on one call."""
+        """Act on one call. ``repeated`` says that it was answered from memory."""
+        name = self._path[1] if len(self._path) > 1 else ""
+        repeated = self._call is not None and self._is_known(self._call)
         try:
-            shown = self._shown(self._path[1] if len(self._path) > 1 else "")
+            shown = self._shown(name)
         except Conflict as error:
             return json_answer(409, {"error": str(error)}, media_type=_MEDIA)
-        status = 404 if shown is None else 200
-        return json_answer(status, shown or {}, media_type=_MEDIA)
+        if shown is None:
+            return json_answer(404, {"error": f"this mock has nothing under {name!r}"}, media_type=_MEDIA)
+        return json_answer(200, {**shown, "repeated": repeated}, media_type=_MEDIA)
 
     def _shown(self, name: str) -> _Shown | None:
         """Do what the present call asks for, and return what the API shows of it."""
@@ -477,7 +481,9 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, Portal, StrangeStatus):
                 found = self._by_reference(name) if self._path[0] == "charges" else self._find(name)
                 return None if found is None else self._show(found)
             case Call.OBSERVE_REFUND:
-                moves = (each for payment in self._payments.values() for each in payment.moves)
+                moves = (
+                    {**each, "payment": payment.name} for payment in self._payments.values() for each in payment.moves
+                )
                 return next((each for each in moves if self._refers(each, name)), _UNDER_WAY)
             case Call.OBSERVE_METHODS:
                 return {"methods": [each for each in self._methods if each["payer"] == name]}

@@ -268,9 +268,12 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
     # How it behaves
 
     def vary(self, chance: Random) -> None:
-        """Choose between the plain Swish and the awkward one."""
+        """Choose between the plain Swish and the awkward one.
+
+        An empty 404 proves nothing, and what it leaves open waits for a person: so the one with a code is used.
+        """
         if chance.choice((True, False, False)):
-            self.emulator.behaviour = AWKWARD
+            self.emulator.behaviour = replace(AWKWARD, not_found_body=True)
 
     def calm(self) -> None:
         """Do nothing: no behaviour of Swish keeps a payment open forever."""
