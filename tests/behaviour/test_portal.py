@@ -72,7 +72,8 @@ def test_a_lost_refund_that_staff_made_instead_is_not_sent_again(shop: Shop) -> 
         shop.accounts.sweep()
 
     assert shop.payments.get(payment.payment_id).refunded == sek(5000)
-    assert shop.payments.operation("refund:1").outcome is Outcome.NOT_ATTEMPTED
+    left = shop.payments.operation("refund:1")
+    assert (left.outcome, "settle the operation by hand" in left.error) == (Outcome.UNKNOWN, True)
     shop.books_agree()
 
 

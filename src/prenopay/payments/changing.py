@@ -309,7 +309,11 @@ def _write_first_look(
     given = -sum(elsewhere, Money.zero(stored.payment.amount.currency))
     message = (
         f"the gateway shows {given} given back that prenopay did not ask for, in its portal or by another system; "
-        "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
+        + (
+            "this refund was not sent again: look at the payment, then settle the operation by hand"
+            if started.begun.maybe_sent
+            else "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
+        )
     )
     return message, applied.news
 
