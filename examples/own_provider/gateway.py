@@ -19,6 +19,7 @@ from prenopay.testing.gateway import (
     Ordered,
     PayerRefused,
     Portal,
+    StrangeCode,
     StrangeStatus,
     Totals,
 )
@@ -55,7 +56,7 @@ class _Payment:
         return json_answer(status, {name: getattr(self, name) for name in names} | {"page": page})
 
 
-class NordpayGateway(FakeGateway, History, Portal, StrangeStatus):
+class NordpayGateway(FakeGateway, History, Portal, StrangeStatus, StrangeCode):
     """One Nordpay with one merchant. ``FakeGateway`` meets planned faults and writes down what is asked."""
 
     def __init__(self, *, clock: VirtualClock | None = None, seed: int = 0) -> None:
@@ -176,6 +177,10 @@ class NordpayGateway(FakeGateway, History, Portal, StrangeStatus):
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body with a status of a time to come."""
         return body.replace(b'"open"', b'"on hold"')
+
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with a reason that is on no page."""
+        return body.replace(b'"no-funds"', b'"sunspots"')
 
     # What the simulation reads too
 

@@ -208,3 +208,12 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(
     database: str,
 ) -> None:
     assert desk.run("db", command, "--database", database).code == 2
+
+
+def test_old_things_are_removed_and_young_ones_are_not(desk: Desk) -> None:
+    desk.paid()
+    refused = desk.run("db", "prune", "--days", "7")
+    assert refused.code == 2
+    assert "--days: at least 30" in refused.err
+    assert desk.run("db", "prune", "--days", "30", "--json").json == {"answers": 0, "callbacks": 0, "events": 0}
+    assert "the books stay" in desk.run("db", "prune", "--days", "40").out

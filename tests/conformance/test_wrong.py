@@ -147,6 +147,10 @@ WRONG: dict[str, Wrong] = {
     # Answers
     "test_members_that_nobody_knows_are_let_be": Wrong(at_swedbankpay(telling.MindsWhatIsNew)),
     "test_a_status_that_nobody_knows_ends_nothing": Wrong(at_swedbankpay(telling.EndsWhatItDoesNotKnow)),
+    "test_a_code_that_nobody_knows_settles_nothing": Wrong(at_swish(foreign.TakesAnyCodeForADecline)),
+    "test_a_charge_refused_with_a_code_that_nobody_knows_stays_open": Wrong(
+        at_mock(foreign.TakesWhatItCannotReadForADecline)
+    ),
     "test_an_answer_that_cannot_be_read_is_not_believed": Wrong(at_swedbankpay(telling.RemembersInstead)),
     "test_a_refusal_is_an_error_and_a_failure_leaves_it_open": Wrong(at_swedbankpay(telling.TakesFailureForRefusal)),
     "test_a_request_that_is_wrong_is_rejected": Wrong(at_swedbankpay(telling.TakesAMistakeForFailure)),

@@ -401,7 +401,7 @@ deliveries: Final[Table] = Table(
     Column("last_error", StrangersText(), nullable=False, default=""),
     *_due_columns(),
     Index("prenopay_deliveries_due", "account", "next_at"),
-    Index("prenopay_deliveries_subject", "subject_id", "sequence"),
+    Index("prenopay_deliveries_waiting", "subject_id", "sequence", **_where("delivered_at IS NULL")),
 )
 
 identity: Final[Table] = Table(

@@ -189,8 +189,7 @@ def _begin(
     _require_changeable(stored, made)
     amount, vat = _part(account, stored, made, intent.kind, wanted)
     if repeated is not None:
-        is_found = keeps_apart(account, intent.kind)
-        begun = operations.again(connection, intent, repeated, amount=amount, vat=vat, is_found=is_found)
+        begun = operations.again(connection, intent, repeated, amount=amount, vat=vat, is_found=True)
         return Change(begun=begun, stored=stored)
     begun = operations.begin(
         connection,

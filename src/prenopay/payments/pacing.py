@@ -24,11 +24,9 @@ __all__ = ["Facts", "left_since", "next_look", "unread"]
 _DAY: Final = timedelta(days=1)
 _AGES: Final = tuple(days * _DAY for days in (1, 8, *range(30, 400, 35), 400))
 """The ages at which a payment that holds money is looked at. Thirteen months later the gateways refund no more."""
-_CAPTURE_AGAIN: Final = (
-    (timedelta(hours=1), timedelta(minutes=5)),
-    (_DAY, timedelta(hours=1)),
-)
-"""(reserved for less than, look every): an automatic capture that did not happen is tried again at a look."""
+_CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
+"""When an automatic capture that did not happen is tried again: later, the longer the money is reserved."""
+_CAPTURE_RARER: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,7 @@ def next_look(account: Account, stored: StoredPayment, facts: Facts, now: dateti
     since = facts.reserved_since
     is_taken_at_a_look = facts.state is PaymentState.AUTHORIZED and stored.capture_mode is CaptureMode.AUTOMATIC
     if since is not None and is_taken_at_a_look and not facts.capture_declined:
-        wait = next((pause for below, pause in _CAPTURE_AGAIN if now - since < below), _DAY)
+        wait = max(_CAPTURE_AGAIN_AFTER, (now - since) / _CAPTURE_RARER)
     if wait is None and (since is not None or _may_change_elsewhere(account, facts.totals)):
         wait = next((each - age for each in _AGES if each > age), None)
     if wait is None:

@@ -46,6 +46,7 @@ __all__ = [
     "Payouts",
     "Portal",
     "StoredMethods",
+    "StrangeCode",
     "StrangeStatus",
     "Totals",
     "an_order",
@@ -275,6 +276,14 @@ class StrangeStatus(ABC):
     @abstractmethod
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body of an answer about a payment, with an unknown status."""
+
+
+class StrangeCode(ABC):
+    """The gateway says why it refuses, in a code."""
+
+    @abstractmethod
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body of an answer about a refusal, with a code that no page of the gateway's has."""
 
 
 # What only the simulation asks for. It leaves out what a gateway does not have

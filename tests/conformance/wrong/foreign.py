@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from prenopay import Outcome
-from prenopay.errors import ForeignAnswer, ProviderError
+from dataclasses import replace
+
+from prenopay import Outcome, PaymentState
+from prenopay.errors import ForeignAnswer, ProviderError, UnexpectedAnswer
 from prenopay.ports import Send
-from prenopay.provider import ChangeRequest, Charged, ChargeRequest, Reply
+from prenopay.provider import ChangeRequest, Charged, ChargeRequest, Observation, Reply
 from prenopay.providers.swedbankpay.calls import KnownOrder, expanded, order_in
 from prenopay.providers.swedbankpay.provider import SwedbankPayProvider
+from prenopay.providers.swish import SwishProvider
 from prenopay.testing.mock import MockProvider
 
 
@@ -55,3 +58,17 @@ class TakesAnyRefusalForADecline(MockProvider):
             return await super().pay_out(send, reference, body, again=again)
         except ProviderError:
             return Reply(outcome=Outcome.DECLINED)
+
+
+class TakesAnyCodeForADecline(SwishProvider):
+    async def observe(self, send: Send, provider_reference: str) -> Observation:
+        seen = await super().observe(send, provider_reference)
+        return replace(seen, state=PaymentState.DECLINED) if seen.state is PaymentState.UNKNOWN else seen
+
+
+class TakesWhatItCannotReadForADecline(MockProvider):
+    async def charge(self, send: Send, request: ChargeRequest) -> Charged:
+        try:
+            return await super().charge(send, request)
+        except UnexpectedAnswer:
+            return Charged(outcome=Outcome.DECLINED)

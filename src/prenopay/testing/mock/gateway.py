@@ -33,7 +33,16 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import Callback
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.faults import Fault, FaultKind
-from prenopay.testing.gateway import FakeGateway, PayerRefused, Payouts, Portal, StoredMethods, StrangeStatus, Totals
+from prenopay.testing.gateway import (
+    FakeGateway,
+    PayerRefused,
+    Payouts,
+    Portal,
+    StoredMethods,
+    StrangeCode,
+    StrangeStatus,
+    Totals,
+)
 from prenopay.testing.http import (
     Emulator,
     EmulatorAnswer,
@@ -58,6 +67,7 @@ _CARD_LIVES: Final = timedelta(days=730)
 _AT_ONCE: Final = Instrument.SWISH.value
 """The instrument that takes the money where others reserve it."""
 _STATE: Final = re.compile(rb'("state": ")[a-z]+"')
+_REASON: Final = re.compile(rb'("declined?": ")[a-z_]+"')
 _VERBS: Final = {"capture": "captured", "cancel": "cancelled", "refund": "refunded", "update": ""}
 _numbers: Final = itertools.count(1)
 _LIVING: Final[WeakValueDictionary[str, MockGateway]] = WeakValueDictionary()
@@ -165,7 +175,7 @@ class _Payment:
         }
 
 
-class MockGateway(FakeGateway, StoredMethods, Payouts, Portal, StrangeStatus):
+class MockGateway(FakeGateway, StoredMethods, Payouts, Portal, StrangeStatus, StrangeCode):
     """A gateway in this process; several accounts may share one. Safe to use from several threads.
 
     Payments are named by the gateway's reference (``payment.provider_reference``).
@@ -424,6 +434,10 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, Portal, StrangeStatus):
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body with another state."""
         return _STATE.sub(rb'\1teleported"', body)
+
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with another reason."""
+        return _REASON.sub(rb'\1teleported"', body)
 
     # The wire
 

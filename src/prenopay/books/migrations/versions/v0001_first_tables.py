@@ -238,7 +238,14 @@ def _deliveries() -> None:
         sa.PrimaryKeyConstraint("sequence"),
     )
     op.create_index("prenopay_deliveries_due", "prenopay_deliveries", ["account", "next_at"])
-    op.create_index("prenopay_deliveries_subject", "prenopay_deliveries", ["subject_id", "sequence"])
+    waiting = sa.text("delivered_at IS NULL")
+    op.create_index(
+        "prenopay_deliveries_waiting",
+        "prenopay_deliveries",
+        ["subject_id", "sequence"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
 
 
 def _flags() -> None:

@@ -44,6 +44,7 @@ from prenopay.testing.gateway import (
     Payers,
     Portal,
     StoredMethods,
+    StrangeCode,
     StrangeStatus,
     Totals,
     refusing,
@@ -66,6 +67,7 @@ MERCHANTS: Final = (
 """Who has an agreement with a gateway that is made without an emulator."""
 _NOBODYS: Final = "/psp/paymentorders/5adc265f-f87f-4313-577e-08d3dca1a26c"
 _ORDERS: Final = "/psp/paymentorders"
+_TYPE: Final = re.compile(rb'("type": ?"https?://[^"]*/)[A-Za-z0-9_-]+"')
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _DECLINES: Final = ("acquirerinsufficientfunds", "acquirererrordonotretry", "acquirercardblacklisted")
 _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not card.is_network_token)
@@ -89,7 +91,7 @@ _OTHER_ITEM: Final = {
 
 
 class SwedbankPayGateway(
-    Gateway, History, Payers, Portal, StoredMethods, StrangeStatus, Behaviours, OldMethods, MethodEnds
+    Gateway, History, Payers, Portal, StoredMethods, StrangeStatus, StrangeCode, Behaviours, OldMethods, MethodEnds
 ):
     """Swedbank Pay. Accounts belong to the emulator's merchants in turn, in the order in which they are asked for."""
 
@@ -220,6 +222,10 @@ class SwedbankPayGateway(
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body with another status."""
         return _STATUS.sub(rb'\1Teleported"', body)
+
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with another code."""
+        return _TYPE.sub(rb'\1teleported"', body)
 
     # What it did
 
