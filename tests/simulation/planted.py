@@ -292,8 +292,8 @@ def callback_believed(patch: pytest.MonkeyPatch) -> None:
     """A callback is believed: the caller says that the payment was paid."""
     original, read = resolving.hear, reading.read_payment
 
-    async def read_payment(account: Account, send: Any, reference: str, refunds: Any) -> Any:
-        seen = await read(account, send, reference, refunds)
+    async def read_payment(account: Account, send: Any, stored: Any, refunds: Any) -> Any:
+        seen = await read(account, send, stored, refunds)
         if seen.authorized:
             return seen
         return replace(seen, state=PaymentState.CAPTURED, authorized=seen.submitted, captured=seen.submitted)
@@ -430,8 +430,8 @@ def marked_before_the_handler(patch: pytest.MonkeyPatch) -> None:
             outbox.delivered(connection, found, now=self.clock.now())
         return found
 
-    async def succeeds(self: Host, event: Any) -> None:
-        await handled(self, event)
+    async def succeeds(self: Host, *arguments: Any) -> None:
+        await handled(self, *arguments)
 
     patch.setattr(Host, "_claim", claim)
     patch.setattr(Host, "_handled", succeeds)

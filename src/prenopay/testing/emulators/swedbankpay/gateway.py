@@ -77,6 +77,7 @@ _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not
 _PLAIN: Final = tuple(card for card in TEST_CARDS if not card.is_challenged and card.brand in {"Visa", "MasterCard"})
 _REVERSAL_TAKES: Final = 400_000
 """The most seconds until an accepted reversal is done: days, as with some instruments."""
+_FIRST_BY_HAND: Final = 900_000_000_000
 _DONE: Final = frozenset({200, 201, 202})
 _MOVES: Final = {
     TransactionKind.AUTHORIZATION: "authorize",
@@ -348,7 +349,7 @@ class SwedbankPayGateway(
             payee = str(_in(order.get("payeeInfo")).get("payeeId"))
             return self._order_elsewhere(payee, asked.reference)
         payee = self.emulator.order(urlsplit(request.url).path.rpartition("/")[0]).payee_id
-        theirs = self._order_elsewhere(payee, f"OTHER{self._next_by_hand()}")
+        theirs = self._order_elsewhere(payee, self._reference_by_hand())
         if theirs is not None:
             self.pays(theirs)
             if asked.what == "refund":
@@ -388,22 +389,29 @@ class SwedbankPayGateway(
         """Reverse a part of what was captured."""
         return self._post_by_hand(payment, "reversals", amount)
 
+    def releases_by_hand(self, payment: str) -> bool:
+        """Cancel what is reserved."""
+        body = {"description": "by hand", "payeeReference": self._reference_by_hand()}
+        payee = self.emulator.order(payment).payee_id
+        return self._asks_by_hand("POST", payee, f"{payment}/cancellations", {"transaction": body})
+
     def tampers(self, payment: str) -> bool:
         """Update the order to one krona for something else."""
         changed = {"operation": "UpdateOrder", "amount": 100, "vatAmount": 0, "orderItems": [_OTHER_ITEM]}
         return self._asks_by_hand("PATCH", self.emulator.order(payment).payee_id, payment, {"paymentorder": changed})
 
     def _post_by_hand(self, payment: str, what: str, amount: int, *, reference: str = "") -> bool:
-        named = reference or f"HAND{self._next_by_hand()}"
+        named = reference or self._reference_by_hand()
         body: dict[str, object] = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": named}
         if what == "cancellations":
             body = {"description": "by hand", "payeeReference": named}
         payee = self.emulator.order(payment).payee_id
         return self._asks_by_hand("POST", payee, f"{payment}/{what}", {"transaction": body})
 
-    def _next_by_hand(self) -> int:
+    def _reference_by_hand(self) -> str:
+        """Return a reference that every reference format allows."""
         self._by_hand += 1
-        return self._by_hand
+        return str(_FIRST_BY_HAND + self._by_hand)
 
     def _asks_by_hand(self, method: str, payee: str, path: str, body: dict[str, object]) -> bool:
         merchant = next(each for each in self.emulator.merchants if each.payee_id == payee)
