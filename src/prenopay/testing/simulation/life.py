@@ -42,6 +42,8 @@ _AFTER_A_WRONG_CLOCK: Final = timedelta(days=340)
 """By then what was written by a clock that was ahead is over."""
 STEPS_MOST: Final = 10_000
 """More steps in one life find nothing that more lives do not, and take its books ever longer to check."""
+_AFTER_A_SWEEP: Final = timedelta(minutes=12)
+"""What the sweep has sent again has arrived by then."""
 _PEOPLE_COME: Final = 2
 """From this round on people settle what only they can."""
 
@@ -230,6 +232,7 @@ async def _round(world: World, chance: Random, number: int) -> SweepReport:
 
 async def _people_finish(world: World, chance: Random) -> None:
     """A person settles charges that no gateway can find, and ends what is only reserved."""
+    world.clock.advance(_AFTER_A_SWEEP)
     at = Moment(world=world, chance=chance, books=world.books())
     while lost := staff.to_settle(at):
         did = await staff.settle_by_hand(at, chance.choice(lost))
