@@ -217,13 +217,13 @@ def again(
             "first_sent_at": intent.now,
             "last_sent_at": None,
         }
-        if amount is not None or vat is not None:
-            fresh |= _amounts(amount, vat)
         freed = _times_freed(connection, found)
         asks_first = is_found and freed == found.operation.attempts
         if asks_first:
             fresh |= {"first_sent_at": found.first_sent_at, "last_sent_at": found.last_sent_at}
-        elif freed >= found.operation.attempts:
+        elif amount is not None or vat is not None:
+            fresh |= _amounts(amount, vat)
+        if freed >= found.operation.attempts and not asks_first:
             attempt = found.operation.attempts + 1
             fresh |= {"reference": free_reference(connection, intent, first_attempt=attempt), "attempts": attempt}
             fresh |= {"earlier_references": [*found.earlier_references, found.operation.reference]}
