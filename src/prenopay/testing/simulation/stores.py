@@ -31,7 +31,7 @@ class Stores:
         upgrade_database(f"sqlite:///{template}")
         self._template = sqlite3.connect(template)
         with self._template:  # a life that is lived again makes the same references
-            self._template.execute(f"UPDATE {schema.identity.name} SET database_id = 'simulation'")  # noqa: S608
+            self._template.execute(f"UPDATE {schema.identity.name} SET database_id = 'simulation'")  # noqa: S608 - our own name
         self._memory = open_engine("sqlite://")
         self._disk = open_engine(f"sqlite:///{Path(self._folder.name) / 'books.db'}")
 
