@@ -18,6 +18,7 @@ from prenopay.testing.gateway import (
     Move,
     Ordered,
     PayerRefused,
+    Portal,
     StrangeCode,
     StrangeStatus,
     Totals,
@@ -55,7 +56,7 @@ class _Payment:
         return json_answer(status, {name: getattr(self, name) for name in names} | {"page": page})
 
 
-class NordpayGateway(FakeGateway, History, StrangeStatus, StrangeCode):
+class NordpayGateway(FakeGateway, History, Portal, StrangeStatus, StrangeCode):
     """One Nordpay with one merchant. ``FakeGateway`` meets planned faults and writes down what is asked."""
 
     def __init__(self, *, clock: VirtualClock | None = None, seed: int = 0) -> None:
@@ -139,6 +140,11 @@ class NordpayGateway(FakeGateway, History, StrangeStatus, StrangeCode):
         found = self._open(payment)
         found.status, found.reason = "refused", "no-funds"
         self._notify(found, payment)
+
+    def gives_back_by_hand(self, payment: str, amount: int) -> bool:
+        """Give money back in Nordpay's portal, without prenopay."""
+        found = self._payments[payment]
+        return self._refund(found, f"portal-{len(found.refunds)}", amount).status == 200
 
     def forge_callback(self, *, to: str, naming: str) -> None:
         """Queue a callback to one payment's address that names another."""

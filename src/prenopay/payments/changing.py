@@ -34,7 +34,7 @@ from prenopay.payments.ending import expired_if_so
 from prenopay.payments.reading import change_request, keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.ports import Send
-from prenopay.provider.values import ChangeRequest, Reply
+from prenopay.provider.values import ChangeRequest, Observation, Reply
 from prenopay.provider.verbs import VERBS
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, OrderLine
@@ -109,6 +109,8 @@ async def act(account: Account, started: Change) -> Ended:
     async def ask(reference: str) -> Reply:
         if made.attempts > 1 and (found := await _found_before(account, send, started)) is not None:
             return found
+        if made.kind is OperationKind.REFUND and not (begun.maybe_sent or keeps_apart(account, made.kind)):
+            await _look_first(account, send, started)
         request = change_request(account, started.stored, begun.operation, again=begun.maybe_sent)
         return await verb(send, replace(request, reference=reference))
 
@@ -260,6 +262,53 @@ def _unanswered(connection: Connection, account: Account, begun: Begun, error: P
     stored = rows.lock(connection, account.name, begun.operation.operation.subject.id)
     failed(connection, account, begun, error)
     observing.flag_strange(connection, account, stored, error)
+
+
+async def _look_first(account: Account, send: Send, started: Change) -> None:
+    """Look at the payment before money is given back: staff may have given it back in the gateway's portal.
+
+    What the books have already costs no transaction. Raises ``Conflict`` if the look shows a refund that prenopay
+    did not ask for: who asked for this one did not know of it.
+    """
+    payment = started.stored.payment
+    observed = redacted(await read_payment(account, send, started.stored, ()))
+    seen = (observed.submitted, observed.authorized, observed.captured, observed.refunded, observed.cancelled)
+    known = (payment.amount, payment.authorized, payment.captured, payment.refunded, payment.cancelled)
+    if seen == known:
+        return
+    why, news = await account.transact(_write_first_look, account, started, observed)
+    await account.notify(news)
+    if why:
+        raise Conflict(why)
+
+
+def _write_first_look(
+    connection: Connection, account: Account, started: Change, observed: Observation
+) -> tuple[str, News]:
+    """Write down a look before a refund; return why the refund must not be sent, or nothing, and who has news."""
+    operation, asked_version = started.begun.operation, started.stored.version
+    stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
+    applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="refund")
+    if applied.foreign:
+        return applied.foreign, applied.news
+    if applied.stored.payment.quarantined:
+        return "the gateway's payment does not match its order (see its flags): a person must look first", applied.news
+    refunds = [each for each in applied.operations if each.operation.kind is OperationKind.REFUND]
+    ours = {reference for each in refunds for reference in operations.references(each)}
+    others = any(each.is_open and each.operation.operation_id != operation.operation.operation_id for each in refunds)
+    elsewhere = [
+        each.amount
+        for each in rows.refunds_since(connection, stored.payment.payment_id, operation.first_sent_at)
+        if (each.reference not in ours if each.reference else not others)
+    ]
+    if not elsewhere:
+        return "", applied.news
+    given = -sum(elsewhere, Money.zero(stored.payment.amount.currency))
+    message = (
+        f"the gateway shows {given} given back that prenopay did not ask for, in its portal or by another system; "
+        "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
+    )
+    return message, applied.news
 
 
 async def _with_refund(account: Account, send: Send, started: Change, reply: Reply) -> Reply:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from prenopay.account import Account, News
-from prenopay.books import answers, codec, due, operations
+from prenopay.books import answers, codec, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, StoredOperation
 from prenopay.books.outbox import NewEvent
 from prenopay.books.vault import seal
@@ -24,11 +24,12 @@ from prenopay.mandates import methods
 from prenopay.payments import rows
 from prenopay.payments.lifecycle import ENDED, UNPAID, advance
 from prenopay.payments.movements import Movement, Totals, contradiction, new_movements, overrules
+from prenopay.payments.pacing import Facts, left_since, next_look, unread
 from prenopay.payments.rows import PERSONAL, StoredPayment
 from prenopay.provider.values import Observation, ProviderTransaction, TransactionKind
 from prenopay.values.events import EventKind
 from prenopay.values.money import Money
-from prenopay.values.orders import CaptureMode, OrderLine
+from prenopay.values.orders import OrderLine
 from prenopay.values.payments import Decline, Flag, FlagKind, OperationKind, Outcome, PaymentState
 
 __all__ = ["Applied", "apply", "decline_operation", "end", "flag", "flag_strange", "note_unanswered", "why_foreign"]
@@ -39,9 +40,6 @@ _STATE_UNANSWERED: Final = {
 }
 _CLOCK_SKEW: Final = timedelta(seconds=300)
 """How far a gateway's clock may be behind ours when a movement is matched by its time."""
-_CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
-"""When the sweep looks again at a payment whose automatic capture did not happen: later, the older the payment is."""
-_CAPTURE_RARER: Final = 8
 
 _MOVED: Final = {
     OperationKind.CAPTURE: TransactionKind.CAPTURE,
@@ -124,7 +122,7 @@ def apply(
     if foreign := why_foreign(stored, observed, made):
         return _refuse(changes, made, foreign)
     answer = answers.keep(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
-    unsettled, totals = [each for each in made if each.is_open], None
+    unsettled, totals, facts = [each for each in made if each.is_open], None, unread(stored, observed.state)
     if wrong := _mismatch(stored, observed, made):
         changes.flag(FlagKind.MISMATCH, wrong)
         changes.values["quarantined"] = True
@@ -134,13 +132,18 @@ def apply(
         _advance(changes, totals)
         _note_attempts(changes)
         _settle_operations(changes, unsettled)
+        facts = _facts(changes, totals, made)
         _raise_flags(changes, totals)
+        if since := left_since(account, facts, changes.now):
+            changes.flag(
+                FlagKind.LEFT_RESERVED, f"money is reserved since {since:%Y-%m-%d %H:%M} UTC: take or release it"
+            )
         if overrules(before, totals, observed, asked_last=asked_version >= stored.asked_version):
             changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
             changes.values["asked_version"] = max(asked_version, stored.asked_version)
     if observed.instrument is not None:
         changes.values["instrument"] = observed.instrument
-    written = _written(changes, next_at=_next_look(account, stored, observed.state, changes.now))
+    written = _written(changes, next_at=next_look(account, stored, facts, changes.now))
     news = account.append_events(connection, stored.subject, changes.events, facts=rows.facts(written), answer=answer)
     if totals is not None:
         news += _note_methods(changes, totals)
@@ -225,7 +228,8 @@ def _refuse(changes: _Changes, made: tuple[StoredOperation, ...], foreign: str) 
     """Flag a payment about which another's answer came, and change nothing else."""
     account, stored, connection = changes.account, changes.stored, changes.connection
     changes.flag(FlagKind.FOREIGN_ANSWER, foreign)
-    written = _written(changes, next_at=_next_look(account, stored, stored.payment.state, changes.now))
+    facts = unread(stored, stored.payment.state)
+    written = _written(changes, next_at=next_look(account, stored, facts, changes.now))
     news = account.append_events(connection, stored.subject, changes.events, facts=rows.facts(written))
     return Applied(stored=written, operations=made, news=news, foreign=foreign)
 
@@ -413,15 +417,19 @@ def _raise_flags(changes: _Changes, totals: Totals) -> None:
         changes.flag(FlagKind.PAID_TWICE, f"order {payment.order_reference} was also paid by {other}")
 
 
-def _next_look(account: Account, stored: StoredPayment, state: PaymentState, now: datetime) -> datetime | None:
-    """Return when the sweep looks at the payment next, if nothing else looks at it before."""
-    wait = account.gateway.next_check(state, now - stored.payment.created_at)
-    if state is PaymentState.AUTHORIZED and stored.capture_mode is CaptureMode.AUTOMATIC:
-        wait = max(_CAPTURE_AGAIN_AFTER, (now - stored.payment.created_at) / _CAPTURE_RARER)
-    if wait is None:
-        return None
-    next_at, expires_at = now + min(wait, due.LOOK_MOST), stored.payment.expires_at
-    return expires_at if expires_at is not None and now < expires_at < next_at else next_at
+def _facts(changes: _Changes, totals: Totals, made: Sequence[StoredOperation]) -> Facts:
+    """Return what decides when to look at the payment next."""
+    payment, since = changes.stored.payment, None
+    if totals.authorized > totals.captured + totals.cancelled:
+        is_new = not payment.authorized
+        since = changes.now if is_new else rows.reserved_since(changes.connection, payment.payment_id)
+    captures = (each.operation for each in made if each.operation.kind is OperationKind.CAPTURE)
+    return Facts(
+        state=changes.observed.state,
+        totals=totals,
+        reserved_since=since,
+        capture_declined=any(each.outcome is Outcome.DECLINED for each in captures),
+    )
 
 
 def _written(changes: _Changes, *, next_at: datetime | None) -> StoredPayment:

@@ -50,6 +50,8 @@ __all__ = [
     "name_at_gateway",
     "other_paid",
     "postpone",
+    "refunds_since",
+    "reserved_since",
     "timeline",
     "totals_that_disagree",
     "write",
@@ -159,6 +161,28 @@ def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...
     return tuple(
         Movement(TransactionKind(row.kind), Money(row.amount, row.currency), row.number, row.reference) for row in rows
     )
+
+
+def refunds_since(connection: Connection, payment_id: str, since: datetime) -> tuple[Movement, ...]:
+    """Return the refunds of a payment that were written down at ``since`` or later."""
+    table = schema.movements
+    query = select(table).where(
+        table.c.payment_id == payment_id, table.c.kind == TransactionKind.REFUND.value, table.c.at >= since
+    )
+    return tuple(
+        Movement(TransactionKind.REFUND, Money(row.amount, row.currency), row.number, row.reference)
+        for row in connection.execute(query)
+    )
+
+
+def reserved_since(connection: Connection, payment_id: str) -> datetime | None:
+    """Return when money was first reserved for a payment."""
+    table = schema.movements
+    query = select(table.c.at).where(
+        table.c.payment_id == payment_id, table.c.kind == TransactionKind.AUTHORIZATION.value
+    )
+    first: datetime | None = connection.scalars(query.order_by(table.c.at).limit(1)).first()
+    return first
 
 
 def other_paid(connection: Connection, payment: Payment) -> str | None:

@@ -145,13 +145,14 @@ def _begin(
 
 
 def _signed(account: Account, gateway: PaysOut, begun: Begun, order: PayoutOrder) -> bytes:
+    """Sign the instruction; one that may have left before has the time of the first."""
     made = begun.operation.operation
     request = PayoutRequest(
         order=order,
         payout_id=made.subject.id,
         reference=made.reference,
         callback_url=account.callback_url(made.subject),
-        asked_at=account.now(),
+        asked_at=begun.operation.first_sent_at if begun.maybe_sent else account.now(),
     )
     return gateway.write_payout(request)
 

@@ -70,6 +70,8 @@ class Limits:
     """How long the same reference may be sent again after a lost answer (``None``: forever)."""
     page_lives: timedelta
     """How long the payer can pay after ``create``."""
+    capture_within: timedelta = timedelta(days=7)
+    """How long reserved money may wait until a person is notified: cards guarantee it for 7 days."""
     partial_capture: bool = True
     partial_refund: bool = True
     deadline_seconds: float = 30.0

@@ -350,16 +350,23 @@ class Portal(ABC):
     """Staff can change payments in the gateway's portal, without prenopay. Each returns whether it was done."""
 
     @abstractmethod
-    def takes_by_hand(self, payment: str, amount: int) -> bool:
-        """Staff take reserved money."""
-
-    @abstractmethod
     def gives_back_by_hand(self, payment: str, amount: int) -> bool:
         """Staff give money back."""
 
-    @abstractmethod
+    def takes_by_hand(self, payment: str, amount: int) -> bool:
+        """Staff take reserved money."""
+        del payment, amount
+        return False
+
+    def releases_by_hand(self, payment: str) -> bool:
+        """Staff release what is reserved and not taken."""
+        del payment
+        return False
+
     def tampers(self, payment: str) -> bool:
         """Somebody changes what an open payment is for, amount included."""
+        del payment
+        return False
 
 
 class Banks(ABC):

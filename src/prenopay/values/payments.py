@@ -225,6 +225,8 @@ class FlagKind(StrEnum):
     """The gateway reports impossible totals, such as more refunded than captured."""
     UNREADABLE_STATUS = "unreadable_status"
     """The gateway reports a status that prenopay does not know."""
+    LEFT_RESERVED = "left_reserved"
+    """Money has been reserved for so long that it may no longer be there: take it, or release it."""
     FOREIGN_ANSWER = "foreign_answer"
     """The gateway answered with something that is not ours. It was not believed, and changed nothing."""
     FOREIGN_CALLBACK = "foreign_callback"

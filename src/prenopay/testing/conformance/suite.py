@@ -16,6 +16,7 @@ from prenopay.testing.conformance.rules.freed import Freed
 from prenopay.testing.conformance.rules.lost import LostAnswers
 from prenopay.testing.conformance.rules.mandates import Mandates
 from prenopay.testing.conformance.rules.payouts import Payouts
+from prenopay.testing.conformance.rules.portal import ByHand
 from prenopay.testing.conformance.rules.secrets import Secrets
 from prenopay.testing.conformance.rules.taking import Taking
 from prenopay.testing.conformance.rules.values import Values
@@ -29,7 +30,7 @@ COLOURS: Final = ("blocking", "awaiting")
 
 
 class ProviderSuite(
-    Taking, Changing, LostAnswers, Freed, Callbacks, Mandates, Payouts, Foreign, Secrets, Values, Answers
+    Taking, Changing, ByHand, LostAnswers, Freed, Callbacks, Mandates, Payouts, Foreign, Secrets, Values, Answers
 ):
     """Inherit it in a file ``test_….py``, name your ``gateway``, and every rule that applies is tested.
 

@@ -37,6 +37,7 @@ from prenopay.testing.gateway import (
     FakeGateway,
     PayerRefused,
     Payouts,
+    Portal,
     StoredMethods,
     StrangeCode,
     StrangeStatus,
@@ -174,7 +175,7 @@ class _Payment:
         }
 
 
-class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus, StrangeCode):
+class MockGateway(FakeGateway, StoredMethods, Payouts, Portal, StrangeStatus, StrangeCode):
     """A gateway in this process; several accounts may share one. Safe to use from several threads.
 
     Payments are named by the gateway's reference (``payment.provider_reference``).
@@ -341,6 +342,30 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus, StrangeCod
         """Queue a callback to the address of the payment ``to`` whose body names another."""
         with self.lock:
             return self.call_back(self._find(to).order["callback_url"], _names("payment", naming), about=naming)
+
+    # What staff do in the portal
+
+    def gives_back_by_hand(self, payment: str, amount: int) -> bool:
+        """Give captured money back, as staff do without prenopay. Returns whether so much was left."""
+        return self._by_hand("refund", payment, amount)
+
+    def takes_by_hand(self, payment: str, amount: int) -> bool:
+        """Capture reserved money, as staff do without prenopay. Returns whether so much was left."""
+        return self._by_hand("capture", payment, amount)
+
+    def releases_by_hand(self, payment: str) -> bool:
+        """Release what is reserved and not captured, as staff do without prenopay."""
+        with self.lock:
+            return self._by_hand("cancel", payment, self._find(payment).left_to("cancel"))
+
+    def _by_hand(self, verb: str, name: str, amount: int) -> bool:
+        with self.lock:
+            found = self._find(name)
+            if not 0 < amount <= found.left_to(verb):
+                return False
+            self._move(found, _VERBS[verb], amount, reference=f"by-hand-{self._number()}")
+            self._tell(found)
+            return True
 
     # What tests read
 

@@ -74,6 +74,7 @@ _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not
 _PLAIN: Final = tuple(card for card in TEST_CARDS if not card.is_challenged and card.brand in {"Visa", "MasterCard"})
 _REVERSAL_TAKES: Final = 400_000
 """The most seconds until an accepted reversal is done: days, as with some instruments."""
+_FIRST_BY_HAND: Final = 900_000_000_000
 _DONE: Final = frozenset({200, 201, 202})
 _MOVES: Final = {
     TransactionKind.AUTHORIZATION: "authorize",
@@ -328,15 +329,24 @@ class SwedbankPayGateway(
         """Reverse a part of what was captured."""
         return self._post_by_hand(payment, "reversals", amount)
 
+    def releases_by_hand(self, payment: str) -> bool:
+        """Cancel what is reserved."""
+        body = {"description": "by hand", "payeeReference": self._reference_by_hand()}
+        return self._asks_by_hand("POST", payment, f"{payment}/cancellations", {"transaction": body})
+
     def tampers(self, payment: str) -> bool:
         """Update the order to one krona for something else."""
         changed = {"operation": "UpdateOrder", "amount": 100, "vatAmount": 0, "orderItems": [_OTHER_ITEM]}
         return self._asks_by_hand("PATCH", payment, payment, {"paymentorder": changed})
 
     def _post_by_hand(self, payment: str, what: str, amount: int) -> bool:
-        self._by_hand += 1
-        body = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": f"HAND{self._by_hand}"}
+        body = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": self._reference_by_hand()}
         return self._asks_by_hand("POST", payment, f"{payment}/{what}", {"transaction": body})
+
+    def _reference_by_hand(self) -> str:
+        """Return a reference that every reference format allows."""
+        self._by_hand += 1
+        return str(_FIRST_BY_HAND + self._by_hand)
 
     def _asks_by_hand(self, method: str, payment: str, path: str, body: dict[str, object]) -> bool:
         payee = self.emulator.order(payment).payee_id
