@@ -194,7 +194,7 @@ _NOT_OURS: tuple[Json, ...] = (
     {"originalPaymentReference": "0" * 32},
     {"payerPaymentReference": "4712"},
     {"callbackUrl": "https://other.example/callbacks/account/payment/pay_2/signature"},
-    {"dateCreated": "2026-10-28T11:58:59.000Z"},
+    {"dateCreated": "2026-10-28T11:58:59.000Z", "callbackUrl": ""},
 )
 
 
@@ -207,6 +207,12 @@ def test_a_refund_that_is_not_ours_is_not_taken(changed: Json) -> None:
         give_back(Script(_PAID, found), again=True, first_tried_at=tried_at)
     with pytest.raises(DuplicateReference):
         give_back(Script(_PAID, errors("RP09"), found), first_tried_at=tried_at)
+
+
+def test_a_refund_that_reports_to_us_is_ours_although_our_clock_was_ahead_when_we_asked() -> None:
+    found = answer(refund("PAID", dateCreated="2026-10-28T11:53:00.000Z"))
+    asked_at = datetime(2026, 10, 28, 12, 0, tzinfo=UTC)
+    assert look_at_refund(Script(found), first_tried_at=asked_at).outcome is Outcome.SUCCEEDED
 
 
 @pytest.mark.parametrize("found", [refund(id=UUID), refund(payerAlias="1231181189"), {**refund(), "amount": None}])

@@ -182,7 +182,7 @@ _NOT_OURS: tuple[Json, ...] = (
     {"payeeAlias": "46739000009"},
     {"amount": 499.99},
     {"payerPaymentReference": "prize-2"},
-    {"dateCreated": "2026-10-28T11:58:59"},
+    {"dateCreated": "2026-10-28T11:58:59", "callbackUrl": ""},
 )
 
 

@@ -156,6 +156,7 @@ POSSIBLE: Final = (
         FaultKind.DROP_AFTER,
         Manner.CRASH_AFTER,
         Manner.LATE,
+        *(Manner.FOREIGN,) * 4,
         *_MEANWHILE,
     ),
     Trouble(port=Port.SEND, kind=FaultKind.STATUS_BEFORE, status=429),
