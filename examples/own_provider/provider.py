@@ -12,22 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, cast
 
-from prenopay import (
-    Action,
-    Advice,
-    CallbackReply,
-    CallbackRequest,
-    Decline,
-    DeclineCode,
-    DeclineKind,
-    Environment,
-    Money,
-    Order,
-    Outcome,
-    PageStyle,
-    PaymentState,
-    Secret,
-)
 from prenopay.errors import (
     Conflict,
     InvalidOrder,
@@ -38,17 +22,30 @@ from prenopay.errors import (
     UnexpectedAnswer,
 )
 from prenopay.provider import (
+    Action,
+    Advice,
+    CallbackReply,
+    CallbackRequest,
     Cancels,
     ChangeRequest,
     Created,
     CreateRequest,
+    Decline,
+    DeclineCode,
+    DeclineKind,
+    Environment,
     Heard,
     HttpRequest,
     HttpResponse,
     Inspection,
     Limits,
+    Money,
     Observation,
+    Order,
+    Outcome,
+    PageStyle,
     PaymentProvider,
+    PaymentState,
     Probe,
     ProviderConfig,
     ReceivesCallbacks,
@@ -56,6 +53,7 @@ from prenopay.provider import (
     ReferenceRule,
     Refunds,
     Reply,
+    Secret,
     Send,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
@@ -23,6 +24,8 @@ _UPGRADE_LOCK: Final = 0x7072656E6F706179
 
 def schema_version(engine: Engine) -> str | None:
     """Return the version of the tables in the database; ``None`` if there are none."""
+    if _missing_file(engine) is not None:
+        return None  # to connect would leave an empty file
     with our_errors(), engine.execution_options(prenopay_reads=True).connect() as connection:
         if not inspect(connection).has_table(schema.VERSION_TABLE):
             return None
@@ -34,11 +37,22 @@ def require_schema(engine: Engine) -> None:
     """Raise ``LedgerUnavailable`` unless the tables have the version that this code needs."""
     found = schema_version(engine)
     if found != schema.SCHEMA_VERSION:
+        missing = _missing_file(engine)
+        nothing = "no tables of prenopay" + ("" if missing is None else f" (there is no file {missing})")
         message = (
-            f"the database has {f'schema {found}' if found else 'no tables of prenopay'}, this prenopay needs "
+            f"the database has {f'schema {found}' if found else nothing}, this prenopay needs "
             f"{schema.SCHEMA_VERSION}; run: prenopay db upgrade, or call upgrade_database(url)"
         )
         raise LedgerUnavailable(message)
+
+
+def _missing_file(engine: Engine) -> Path | None:
+    """Return the file of a SQLite database that does not exist yet."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return None
+    file = Path(name).absolute()
+    return None if file.exists() else file
 
 
 def open_migrated(database: str) -> Engine:

@@ -93,7 +93,7 @@ async def send(account: Account, written: Charge) -> Operation:
         return made  # a charge that the gateway does not have may still be on its way
     asked_version = written.stored.version
     ended, stored, capture, news = await concluded(
-        account, begun, answer, _conclude, begun.operation, answer, asked_version
+        account, begun, answer, opening.unanswered, _conclude, begun.operation, answer, asked_version
     )
     await finish(account, stored, capture, news)
     return ended.operation
