@@ -170,7 +170,7 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
         payment = await self._call(send, "PUT", path, "refund", body)
         return Reply(outcome=Outcome.SUCCEEDED, observation=_observed(payment))
 
-    # Hearing of changes, and the rest
+    # Callbacks, and the rest
 
     def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback names: not signed, so a hint."""
@@ -185,7 +185,7 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
         return CallbackReply(status=204 if accepted else 400)
 
     async def probe(self, send: Send) -> tuple[Probe, ...]:
-        """Ask for a payment that does not exist: only who is let in hears that."""
+        """Ask for a payment that does not exist. Nordpay says so only if it accepts the key."""
         answer = await send(self._request("GET", "0", "probe"))
         ok = answer.status == 404
         return (Probe(name="credentials", ok=ok, found=f"HTTP {answer.status}", fix="" if ok else "check api_key"),)

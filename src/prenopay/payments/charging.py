@@ -1,4 +1,4 @@
-"""Draw on a mandate: check and write down first, send at most once, settle by evidence or by a person."""
+"""Charge a mandate: check and write down first, send at most once, settle by evidence or by a person."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Charge:
 
 
 async def charge(account: Account, mandate_id: str, order: Order, *, operation_id: str, period: str) -> Operation:
-    """Draw ``order`` on the mandate, and return how it ended."""
+    """Charge ``order`` to the mandate, and return how it ended."""
     _require(account)
     intent = account.intent(OperationKind.CHARGE, operation_id)
     mandate = (await account.read(mandates.load, account.name, mandate_id)).mandate

@@ -259,7 +259,7 @@ class MockProvider(
         """Look at the payout."""
         return _reply(await self._call(send, "observe_payout", f"payouts/{reference}"))
 
-    # Hearing of changes, and the rest
+    # Callbacks, and the rest
 
     def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback names: a hint, as with real gateways."""
