@@ -10,7 +10,18 @@ from urllib.parse import urlsplit
 
 from prenopay.provider import Environment, HttpRequest, Secret
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.gateway import Asked, FakeGateway, History, Move, Ordered, PayerRefused, StrangeStatus, Totals
+from prenopay.testing.gateway import (
+    Asked,
+    FakeGateway,
+    History,
+    Move,
+    Ordered,
+    PayerRefused,
+    Portal,
+    StrangeCode,
+    StrangeStatus,
+    Totals,
+)
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, json_answer
 
 from .provider import Nordpay
@@ -39,12 +50,12 @@ class _Payment:
         return sum(self.refunds.values())
 
     def shown(self, status: int = 200) -> EmulatorAnswer:
-        names = ("reference", "amount", "currency", "status", "reason", "paid", "refunded")
+        names = ("reference", "amount", "currency", "status", "reason", "paid", "refunded", "refunds", "callback_url")
         page = f"https://{_HOST}/pay/{self.reference}"
         return json_answer(status, {name: getattr(self, name) for name in names} | {"page": page})
 
 
-class NordpayGateway(FakeGateway, History, StrangeStatus):
+class NordpayGateway(FakeGateway, History, Portal, StrangeStatus, StrangeCode):
     """One Nordpay with one merchant. ``FakeGateway`` meets planned faults and writes down what is asked."""
 
     def __init__(self, *, clock: VirtualClock | None = None, seed: int = 0) -> None:
@@ -129,6 +140,11 @@ class NordpayGateway(FakeGateway, History, StrangeStatus):
         found.status, found.reason = "refused", "no-funds"
         self._notify(found, payment)
 
+    def gives_back_by_hand(self, payment: str, amount: int) -> bool:
+        """Give money back in Nordpay's portal, without prenopay."""
+        found = self._payments[payment]
+        return self._refund(found, f"portal-{len(found.refunds)}", amount).status == 200
+
     def forge_callback(self, *, to: str, naming: str) -> None:
         """Queue a callback to one payment's address that names another."""
         self._notify(self._payments[to], naming)
@@ -160,6 +176,10 @@ class NordpayGateway(FakeGateway, History, StrangeStatus):
     def with_strange_status(self, body: bytes) -> bytes:
         """Return the body with a status that Nordpay may add later."""
         return body.replace(b'"open"', b'"on hold"')
+
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with a reason that is on no page."""
+        return body.replace(b'"no-funds"', b'"sunspots"')
 
     # What the simulation reads too
 

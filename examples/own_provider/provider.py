@@ -14,6 +14,8 @@ from typing import Final, cast
 
 from prenopay.errors import (
     Conflict,
+    DuplicateReference,
+    ForeignAnswer,
     InvalidOrder,
     ProviderUnavailable,
     RateLimited,
@@ -71,7 +73,10 @@ _DECLINES: Final = {
     "no-funds": (DeclineCode.INSUFFICIENT_FUNDS, DeclineKind.SOFT, Advice.RETRY_LATER),
     "blocked": (DeclineCode.CARD_BLOCKED, DeclineKind.HARD, Advice.NEVER),
 }
-_ANY_DECLINE: Final = (DeclineCode.DECLINED, DeclineKind.SOFT, Advice.RETRY_LATER)
+_SURPRISE: Final = (DeclineCode.UNAVAILABLE, DeclineKind.SOFT, Advice.NEVER)
+"""A reason that is on no page leaves open whether money moved."""
+_WORDS: Final = frozenset({"no such payment", "paid", "more than was paid"})
+"""What Nordpay answers when it refuses, as its reference has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,7 @@ class Nordpay(ProviderConfig["NordpayProvider"]):
     """An account with Nordpay."""
 
     api_key: Secret
+    merchant_id: str = "4711"
 
     def provider(self) -> NordpayProvider:
         """Build the provider that speaks for this account."""
@@ -103,6 +109,7 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
         """Speak for the merchant of ``config``."""
         self._config = config
         host = _HOSTS[config.environment]
+        self.merchant: str = config.merchant_id
         self._url = f"https://{host}/payments/"
         self.hosts: frozenset[str] = frozenset({host})
         self.limits: Limits = Limits(
@@ -132,7 +139,7 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
             raise InvalidOrder(message, field="store")
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
-        """``PUT`` the payment: the same reference again returns the same payment."""
+        """``PUT`` the payment: the same reference again returns the same payment, or another system's."""
         order = request.order
         body = {
             "amount": order.amount.minor,
@@ -142,6 +149,9 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
             "callback_url": request.callback_url,
         }
         payment = await self._call(send, "PUT", request.reference, "create", body)
+        if request.payment_id not in str(payment.get("callback_url")):
+            message = f"create: Nordpay has {request.reference} as a payment that is not ours"
+            raise DuplicateReference(message)
         page = payment.get("page")
         return Created(observation=_observed(payment), redirect_url=page if isinstance(page, str) else None)
 
@@ -168,6 +178,11 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
         path = f"{request.provider_reference}/refunds/{request.reference}"
         body = {"amount": request.amount.minor, "text": request.description}
         payment = await self._call(send, "PUT", path, "refund", body)
+        refunds = payment.get("refunds")
+        made = cast("dict[str, object]", refunds).get(request.reference) if isinstance(refunds, dict) else None
+        if made != request.amount.minor:
+            message = f"refund: under our reference {request.reference} Nordpay has another refund, or none"
+            raise ForeignAnswer(message)
         return Reply(outcome=Outcome.SUCCEEDED, observation=_observed(payment))
 
     # Callbacks, and the rest
@@ -226,23 +241,37 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
 
 
 def _raise_for(answer: HttpResponse, label: str) -> None:
-    """Raise what a status that is no success means. The gateway's own text is not repeated."""
+    """Raise what a status that is no success means. The gateway's own text is not repeated.
+
+    ``stated``: Nordpay itself says it, in one of its own words. A proxy can answer with any status.
+    """
     message, status = f"{label}: HTTP {answer.status}", answer.status
+    word = _word(answer.body)
     match status:
         case 200 | 201:
             return
         case 401 | 403:
             raise Unauthenticated(message, http_status=status)
+        case _ if 400 <= status < 500 and word and word not in _WORDS:
+            raise UnexpectedAnswer(message, http_status=status, provider_code=word)
         case 409:
-            raise Conflict(message, http_status=status)
+            raise Conflict(message, http_status=status, stated=bool(word))
         case 429:
             raise RateLimited(message, http_status=status, retry_after=_seconds(answer.header("retry-after")))
         case _ if 400 <= status < 500:
-            raise Rejected(message, http_status=status)
+            raise Rejected(message, http_status=status, stated=bool(word))
         case _ if status >= 500:
             raise ProviderUnavailable(message, http_status=status)
         case _:
             raise UnexpectedAnswer(message, http_status=status)
+
+
+def _word(body: bytes) -> str:
+    """Return the word that Nordpay gives for a refusal; empty if somebody else answered."""
+    try:
+        return str(_object(body).get("error") or "")
+    except ValueError:
+        return ""
 
 
 def _seconds(stated: str | None) -> float | None:
@@ -275,6 +304,9 @@ def _observed(payment: Mapping[str, object]) -> Observation:
         raise UnexpectedAnswer(message)
     amount, paid, refunded = (Money(cast("int", each), currency) for each in sums)
     state, nothing = _STATES.get(status), Money(0, currency)
+    decline = _decline(payment.get("reason")) if state is PaymentState.DECLINED else None
+    if decline is not None and decline.provider_code not in _DECLINES:
+        state = PaymentState.UNKNOWN
     return Observation(
         provider_reference=reference,
         reference=reference,
@@ -287,10 +319,10 @@ def _observed(payment: Mapping[str, object]) -> Observation:
         fee=nothing,
         discount=nothing,
         allowed_actions=_actions(state, left=paid - refunded),
-        decline=_decline(payment.get("reason")) if state is PaymentState.DECLINED else None,
+        decline=decline,
         raw_status=status,
         status_is_known=state is not None,
-        raw=payment,
+        raw={name: value for name, value in payment.items() if name != "callback_url"},
     )
 
 
@@ -302,5 +334,5 @@ def _actions(state: PaymentState | None, *, left: Money) -> frozenset[Action]:
 
 def _decline(reason: object) -> Decline:
     word = str(reason)
-    code, kind, advice = _DECLINES.get(word, _ANY_DECLINE)
+    code, kind, advice = _DECLINES.get(word, _SURPRISE)
     return Decline(code=code, kind=kind, advice=advice, provider_code=word)

@@ -108,6 +108,7 @@ class Account:
             claim=self.ports.entropy.token_bytes(_CLAIM_BYTES).hex(),
             now=now,
             claim_until=now + self.claimed_for,
+            merchant=self.gateway.merchant,
         )
 
     def retimed(self, intent: Intent) -> Intent:

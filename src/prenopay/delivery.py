@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection
@@ -38,6 +40,19 @@ class Told:
     failures: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class _Handling:
+    """One call of the host's handler, and what happened in it. A task that it leaves behind sees that it has ended."""
+
+    ledger: Ledger
+    runs: bool = True
+    accounts: list[str] = field(default_factory=list[str])
+    subjects: list[Subject] = field(default_factory=list[Subject])
+
+
+_handling: ContextVar[_Handling | None] = ContextVar("prenopay_handling", default=None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """The host as the core sees it: its event handler, and the books that hold the events."""
@@ -62,26 +77,41 @@ class Host:
         """
         if self.on_event is None:
             return Told()
+        outer = _handling.get()
+        if outer is not None and outer.runs and outer.ledger is self.ledger:
+            outer.accounts.extend(accounts)
+            outer.subjects.extend(subjects)  # the handler called prenopay: its caller goes on
+            return Told()
         taken, failures = 0, list[str]()
-        next_one = await self.ledger.transact(lambda connection: self._claim(connection, accounts, subjects))
+        next_one = await self.ledger.transact(partial(self._claim, accounts=accounts, subjects=subjects))
         while next_one is not None:
-            present, why = next_one, await self._handled(next_one.event)
+            present, handling = next_one, _Handling(self.ledger)
+            why = await self._handled(next_one.event, handling)
+            if subjects:
+                accounts, subjects = (*accounts, *handling.accounts), (*subjects, *handling.subjects)
             taken, limit = taken + (why is None), limit - 1
             if why is not None:
                 failures.append(f"{_named(present.event)}: the handler failed: {why}")
 
-            def conclude(
-                connection: Connection, present: outbox.Delivery = present, why: str | None = why, more: int = limit
-            ) -> outbox.Delivery | None:
-                now = self.clock.now()
-                if why is None:
-                    outbox.delivered(connection, present, now=now)
-                else:
-                    outbox.failed(connection, present, why, now=now)
-                return self._claim(connection, accounts, subjects) if more > 0 else None
-
-            next_one = await self.ledger.transact(conclude)
+            claims = partial(self._claim, accounts=accounts, subjects=subjects) if limit > 0 else None
+            next_one = await self.ledger.transact(partial(self._conclude, present=present, why=why, claims=claims))
         return Told(taken=taken, failures=tuple(failures))
+
+    def _conclude(
+        self,
+        connection: Connection,
+        *,
+        present: outbox.Delivery,
+        why: str | None,
+        claims: Callable[[Connection], outbox.Delivery | None] | None,
+    ) -> outbox.Delivery | None:
+        """Write down how a handler ended, and claim the next event."""
+        now = self.clock.now()
+        if why is None:
+            outbox.delivered(connection, present, now=now)
+        else:
+            outbox.failed(connection, present, why, now=now)
+        return None if claims is None else claims(connection)
 
     def _claim(
         self, connection: Connection, accounts: Sequence[str], subjects: Sequence[Subject]
@@ -89,14 +119,18 @@ class Host:
         now = self.clock.now()
         return outbox.claim(connection, accounts, now=now, until=now + _HANDLER_MAY_TAKE, subjects=subjects)
 
-    async def _handled(self, event: Event) -> str | None:
+    async def _handled(self, event: Event, handling: _Handling) -> str | None:
         """Call the handler; return what went wrong, if anything."""
         assert self.on_event is not None, "asked by deliver"  # noqa: S101 - tells the type checker
+        before = _handling.set(handling)
         try:
             await self.on_event(event)
         except Exception as error:  # noqa: BLE001 - the host's code may raise anything; the event is kept
             _log.exception("the handler failed on %s %s; it is called again later", event.kind, event.event_id)
             return scrub(f"{type(error).__name__}: {error}")
+        finally:
+            handling.runs = False
+            _handling.reset(before)
         return None
 
 

@@ -11,7 +11,7 @@
     ├── TransportError
     │   ├── NotSent                   nothing happened at the gateway: try again freely
     │   └── OutcomeUnknown            sent, but no readable answer: repeat with the same operation id
-    ├── ProviderError                 .http_status .provider_code .problems .advice
+    ├── ProviderError                 .http_status .provider_code .problems .advice .stated
     │   ├── Rejected                  the request is wrong: nothing happened, fix it and repeat
     │   ├── Unauthenticated           credentials or agreement refused: nothing happened
     │   ├── Conflict                  not possible in the payment's present state: nothing happened
@@ -19,6 +19,7 @@
     │   ├── RateLimited               .retry_after (seconds)
     │   ├── ProviderUnavailable       the gateway failed: the outcome is unknown
     │   └── UnexpectedAnswer          an answer that cannot be read: the outcome is unknown
+    │       └── ForeignAnswer         an answer about something that is not ours: the outcome is unknown
     ├── CallbackError
     │   ├── Unverified                not a callback URL that prenopay made
     │   └── Malformed                 a callback whose body cannot be read
@@ -47,6 +48,7 @@ __all__ = [
     "ConfigurationError",
     "Conflict",
     "DuplicateReference",
+    "ForeignAnswer",
     "IdReused",
     "IllegalTransition",
     "InvalidOrder",
@@ -153,7 +155,11 @@ class OutcomeUnknown(TransportError):
 
 
 class ProviderError(PrenopayError):
-    """The gateway answered, but did not do what was asked for."""
+    """The gateway answered, but did not do what was asked for.
+
+    ``stated``: the gateway itself says it, in words that its documentation has. Anything in front of a gateway can
+    answer with a status: so only a statement proves anything about an earlier try.
+    """
 
     def __init__(
         self,
@@ -163,12 +169,14 @@ class ProviderError(PrenopayError):
         provider_code: str | None = None,
         problems: tuple[tuple[str, str], ...] = (),
         advice: str = "",
+        stated: bool = False,
     ) -> None:
         super().__init__(message)
         self.http_status = http_status
         self.provider_code = provider_code
         self.problems: tuple[tuple[str, str], ...] = tuple((scrub(name), scrub(text)) for name, text in problems)
         self.advice: str = scrub(advice)
+        self.stated = stated
 
 
 class Rejected(ProviderError):
@@ -216,6 +224,10 @@ class ProviderUnavailable(ProviderError):
 
 class UnexpectedAnswer(ProviderError):
     """The gateway's answer cannot be read: what it did is unknown."""
+
+
+class ForeignAnswer(UnexpectedAnswer):
+    """The gateway answered with something that is not ours, under our name or another: it is not believed."""
 
 
 class CallbackError(PrenopayError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import uuid
@@ -22,6 +23,8 @@ from prenopay.books.engine import open_engine
 from prenopay.books.upgrade import require_schema, schema_version
 from prenopay.errors import LedgerUnavailable
 from tests.postgresql import Server
+
+ROOT = Path(__file__).parents[2]
 
 AT_ONCE = 6
 """How many processes upgrade at the same time: a deployment starts all its workers together."""
@@ -192,6 +195,35 @@ def test_a_host_s_own_tables_and_migrations_are_left_alone(bare_database: str) -
     assert run(bare_database, "SELECT count(*) FROM payments") == [0]
 
 
+def test_a_host_s_own_migrations_drop_nothing_of_ours_with_the_documented_filter(bare_database: str) -> None:
+    """``alembic revision --autogenerate`` compares the whole database with the host's own tables."""
+    upgrade_database(bare_database)
+    own = sa.MetaData()
+    sa.Table("orders", own, sa.Column("id", sa.Integer, primary_key=True))
+    without = host_would_change(bare_database, own)
+    assert "remove_table" in without
+    assert host_would_change(bare_database, own, include_name=documented_filter()) == {"add_table"}
+
+
+def documented_filter() -> Any:
+    """Return the function that the guide gives to hosts."""
+    guide = (ROOT / "docs" / "howto" / "databases.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", guide, re.DOTALL) if "include_name" in block]
+    names: dict[str, Any] = {}
+    exec(code.partition("context.configure")[0], names)  # noqa: S102 - our own guide
+    return names["include_name"]
+
+
+def host_would_change(database: str, own: sa.MetaData, **options: Any) -> set[str]:
+    engine = open_engine(database)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts=options)
+            return {each[0] for each in compare_metadata(context, own) if isinstance(each, tuple)}
+    finally:
+        engine.dispose()
+
+
 # Other versions
 
 
@@ -200,11 +232,17 @@ def test_a_database_without_tables_is_refused_with_the_fix(bare_database: str) -
         Accounts.open(bare_database, callback_url="https://shop.example", callback_keys=["k" * 32])
 
 
-@pytest.mark.parametrize("version", ["0000", "9999"])
-def test_another_schema_is_refused(bare_database: str, version: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "what_to_do"),
+    [
+        ("0000", f"has schema 0000, this prenopay needs {schema.SCHEMA_VERSION}; run: prenopay db upgrade"),
+        ("9999", f"schema 9999, and this prenopay knows {schema.SCHEMA_VERSION}; run the newer prenopay"),
+    ],
+)
+def test_another_schema_is_refused(bare_database: str, version: str, what_to_do: str) -> None:
     upgrade_database(bare_database)
     set_version(bare_database, version)
-    with pytest.raises(LedgerUnavailable, match=f"has schema {version}, this prenopay needs {schema.SCHEMA_VERSION}"):
+    with pytest.raises(LedgerUnavailable, match=what_to_do):
         Accounts.open(bare_database, callback_url="https://shop.example", callback_keys=["k" * 32])
 
 
@@ -213,7 +251,7 @@ def test_a_newer_schema_is_never_touched(bare_database: str) -> None:
     run(bare_database, "ALTER TABLE prenopay_flags ADD COLUMN newer INTEGER")
     set_version(bare_database, "9999")
     before = described(bare_database)
-    with pytest.raises(LedgerUnavailable, match="a newer prenopay may have made them"):
+    with pytest.raises(LedgerUnavailable, match="run the newer prenopay"):
         upgrade_database(bare_database)
     assert before == described(bare_database)
     engine = open_engine(bare_database)

@@ -23,7 +23,7 @@ from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT
 from tests.behaviour.shop import CALLBACK_URL, KEY, an_order
 
 WORKERS = 3
-ORDERS = 5
+ORDERS = 3
 
 
 def main(colour: str, loop: str, database: str, url: str) -> None:

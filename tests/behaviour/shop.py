@@ -55,6 +55,7 @@ def an_order(**changes: Any) -> Order:
         "order_reference": "K-1001",
         "return_url": "https://shop.example/orders/K-1001/return",
         "cancel_url": "https://shop.example/orders/K-1001/cancelled",
+        "capture": CaptureMode.MANUAL,
     }
     if "amount" in changes and "lines" not in changes:
         values["lines"] = (OrderLine(name="Something", amount=changes["amount"], vat_percent=6),)

@@ -222,7 +222,11 @@ def test_newer_flags_actions_and_declines_are_shown(shop: Shop) -> None:
 
 
 def test_an_event_of_a_newer_kind_waits_for_the_newer_one_in_order(shop: Shop) -> None:
-    shop.on_event = lambda _event: 1 / 0  # type: ignore[assignment]
+    def refuse(_event: Event) -> None:
+        message = "not now"
+        raise RuntimeError(message)
+
+    shop.on_event = refuse
     payment, other = shop.captured("order:1"), shop.captured("order:2", order_reference="K-1002")
     first = (schema.events.c.subject_id == payment.payment_id) & (schema.events.c.number == 1)
     change(shop, schema.events, first, kind="payment.disputed")

@@ -354,6 +354,9 @@ def test_a_callback_about_an_order_whose_answer_was_lost_is_ordinary(shop: Shop)
     assert any(seen.provider_reference in call.path for call in shop.emulator.transcript.seen if call.call == "get")
     shop.pay(seen)
     assert shop.payments.observe(payment.payment_id).flags == ()
+    nobodys = GOOD_BODY % b"/psp/paymentorders/5adc265f-f87f-4313-577e-08d3dca1a26c"
+    shop.accounts.work(shop.accounts.receive(to(shop, seen, nobodys)).address)
+    assert [flag.kind for flag in shop.payments.get(payment.payment_id).flags] == [FlagKind.FOREIGN_CALLBACK]
 
 
 def test_a_callback_that_is_faster_than_the_answer_waits_for_it(database: str) -> None:

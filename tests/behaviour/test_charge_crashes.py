@@ -6,6 +6,7 @@ own that charges over a real socket.
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from prenopay import Outcome, PaymentState
 from prenopay.testing.server import serve
 from prenopay.values.mandates import Mandate
 from tests.behaviour.shop import READER, Shop, sek
-from tests.behaviour.test_crashes import DEATHS, ENDS, MortalSender, mortal
+from tests.behaviour.test_crashes import DEATHS, MortalSender, mortal, survives
 
 LEAST_AWAITS = 10
 """With fewer awaits, the executioner does not guard every port."""
@@ -37,11 +38,8 @@ def test_dying_at_every_await_of_a_charge_never_takes_it_twice(open_shop: Callab
         executioner = DEATHS[death]()
         executioner.kill_at = deaths
         process = mortal(shop, executioner)
-        try:
-            process.drawn(mandate, "renewal:1", period="2026-02")
-            died = executioner.count >= deaths
-        except ENDS:
-            died = True
+        drawing = functools.partial(process.drawn, mandate, "renewal:1", period="2026-02")
+        died = not survives(drawing) or executioner.count >= deaths
         process.close()
         assert isinstance(process.sender, MortalSender)
         if death == "cancelled" and not process.sender.used:

@@ -9,8 +9,10 @@ from itertools import count
 from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import Connection, Engine, event
 
 from prenopay import Outcome, PaymentState
+from prenopay.books.engine import _Transactions
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from tests.behaviour.shop import CALLBACK_URL, KEY, Shop
 from tests.behaviour.test_crashes import Guard, guarded
@@ -83,6 +85,61 @@ def test_a_locked_database_is_waited_for_and_then_reported(
     assert "same operation id" in str(error)
     assert shop.bought().state is PaymentState.PENDING
     shop.close()
+
+
+@pytest.mark.parametrize("colour", ["blocking", "awaiting"])
+def test_a_disk_that_fills_up_and_has_room_again(colour: str, sqlite_database: str) -> None:
+    """SQLite reports a full disk when a file may not grow. Nothing is sent meanwhile, and nothing needs a restart."""
+    shop = Shop(colour, sqlite_database)
+    payment = shop.bought()
+    shop.pay(payment)
+    room = [1]
+    accounts: Any = shop.accounts.target
+    ledger = (accounts._accounts if colour == "blocking" else accounts)._ledger
+
+    @event.listens_for(ledger.engine, "checkout")
+    def limit(connection: Any, *_rest: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={room[0]}")  # never less than the pages there are
+
+    errors = [shop.tries(partial(shop.bought, f"order:{number}", order_reference="x" * 40)) for number in range(2, 20)]
+    full = [number for number, error in enumerate(errors, start=2) if error is not None]
+    assert full
+    assert all(isinstance(error, LedgerUnavailable) and "full" in str(error) for error in errors if error is not None)
+    room[0] = 2**31
+    assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+    shop.later(minutes=2)
+    shop.accounts.sweep()
+    for number in full:
+        assert shop.bought(f"order:{number}", order_reference="x" * 40).state is PaymentState.PENDING
+    assert len(shop.payments.find(limit=100)) == 1 + len(errors)
+    shop.books_agree()
+    shop.close()
+
+
+def test_every_transaction_may_be_repeated(open_shop: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction that lost against another is run again, so it leaves nothing behind outside of the books."""
+    once = _Transactions._committed
+    repeated = list[object]()
+
+    def twice(self: _Transactions, engine: Engine, work: Callable[[Connection], Any]) -> Any:
+        with engine.connect() as connection, connection.begin() as lost:
+            work(connection)
+            lost.rollback()
+        repeated.append(work)
+        return once(self, engine, work)
+
+    monkeypatch.setattr(_Transactions, "_committed", twice)
+    shop = open_shop()
+    payment = shop.captured()
+    assert shop.payments.refund(payment.payment_id, operation_id="refund:1").outcome is Outcome.SUCCEEDED
+    mandate = shop.stored()
+    assert shop.drawn(mandate, "charge:1").outcome is Outcome.SUCCEEDED
+    shop.mandates.remove(mandate.mandate_id, reason="the reader asked")
+    assert shop.payments.cancel(shop.paid("order:2").payment_id, operation_id="cancel:1").outcome is Outcome.SUCCEEDED
+    shop.accounts.sweep()
+    assert repeated
+    assert [event.number for event in shop.events if event.payment_id == payment.payment_id] == [1, 2, 3]
+    shop.books_agree()
 
 
 def test_missing_tables_are_reported(tmp_path: Any) -> None:

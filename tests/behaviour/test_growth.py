@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, Table, event, text
+from sqlalchemy import Connection, Engine, Table, event, text, update
 
-from prenopay import CaptureMode, PaymentState
+from prenopay import CaptureMode, Event, PaymentState
 from prenopay.books import schema
+from prenopay.books.pruning import Pruned, prune
 from prenopay.payments.rows import totals_that_disagree
 from prenopay.values.mandates import MandateState
 from tests.behaviour.shop import READER, Shop, sek
@@ -48,6 +50,12 @@ GROWN: dict[Table, dict[str, str]] = {
     schema.flags: {"flag_id": "flag_id + 1000 * i", "payment_id": "'pay_' || i"},
 }
 
+WAITING: dict[Table, dict[str, str]] = {
+    schema.events: {"sequence": "sequence + 1000 + i", "event_id": "event_id || i", "number": "number + i"},
+    schema.deliveries: {"sequence": "sequence + 1000 + i"},
+}
+BLOCKED = 20_000
+
 
 @pytest.fixture
 def grown(open_shop: Callable[..., Shop]) -> Shop:
@@ -71,14 +79,14 @@ def _engine(shop: Shop) -> Engine:
     return engine
 
 
-def _multiply(connection: Connection, table: Table, changes: dict[str, str]) -> None:
+def _multiply(connection: Connection, table: Table, changes: dict[str, str], *, times: int = PAYMENTS) -> None:
     columns = [column.name for column in table.columns]
     quoted = [f'"{name}"' for name in columns]
     values = [changes.get(name, f'"{name}"') for name in columns]
     some = 2 if table is schema.movements else 1  # reserved and taken
     many = (
         f"INSERT INTO {table.name} ({', '.join(quoted)}) "  # noqa: S608 - our own names
-        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {PAYMENTS}) "
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {times}) "
         f"SELECT {', '.join(values)} FROM (SELECT * FROM {table.name} LIMIT {some}) AS one, n"
     )
     connection.execute(text(many))
@@ -200,3 +208,55 @@ def _room(shop: Shop) -> int:
             "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname LIKE 'prenopay%' AND relkind = 'r'"
         )
         return int(connection.execute(sizes).scalar_one())
+
+
+@pytest.mark.two_stores
+def test_events_that_wait_for_one_that_fails_cost_no_other_anything(shop: Shop) -> None:
+    def hear(event: Event) -> None:
+        if event.order_reference == "K-1001":
+            message = "not this one"
+            raise RuntimeError(message)
+        shop.events.append(event)
+
+    shop.on_event = hear
+    shop.paid()
+    engine = _engine(shop)
+    with engine.begin() as connection:
+        for table in (schema.events, schema.deliveries):
+            _multiply(connection, table, WAITING[table], times=BLOCKED)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+    for _ in range(2):
+        shop.accounts.sweep()
+        shop.later(minutes=20)
+    shop.accounts.sweep()
+    with _asked(engine) as seen:
+        shop.paid("order:2", order_reference="K-2")
+    assert [event.order_reference for event in shop.events] == ["K-2"]
+    slow = [statement for statement, values in seen if _work(engine, statement, values) > MUCH]
+    assert slow == []
+
+    shop.on_event = shop.events.append
+    shop.later(hours=1)
+    shop.accounts.sweep(limit=50)
+    assert [event.number for event in shop.events[1:]] == list(range(1, 51))
+
+
+def test_old_answers_callbacks_and_events_can_be_removed_and_the_books_stay(shop: Shop) -> None:
+    payment = shop.captured()
+    shop.deliver_callbacks()
+    books = shop.payments.get(payment.payment_id)
+    nothing = prune(_engine(shop), before=shop.clock.now() - timedelta(days=1))
+    shop.later(days=400)
+    shop.accounts.sweep()
+    with _engine(shop).begin() as connection:
+        connection.execute(update(schema.payments).values(next_at=None))
+    gone = prune(_engine(shop), before=shop.clock.now() - timedelta(days=100))
+    again = prune(_engine(shop), before=shop.clock.now() - timedelta(days=100))
+
+    assert (nothing, again) == (Pruned(0, 0, 0), Pruned(0, 0, 0))
+    assert (gone.answers > 1, gone.callbacks, gone.events) == (True, 1, 1)
+    assert shop.payments.get(payment.payment_id).captured == books.captured
+    shop.payments.refund(payment.payment_id, sek(1000), operation_id="refund:1")
+    assert shop.events[-1].number == 3
+    shop.books_agree()

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from prenopay import OrderLine, Outcome, PageStyle, Payment, PaymentState
-from prenopay.books import ids
+from prenopay.books import identity, ids
+from prenopay.books.engine import open_engine
 from prenopay.errors import IdReused, NotSent, OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer
 from prenopay.providers.swedbankpay import ReferenceFormat
 from prenopay.testing.emulators.swedbankpay import (
+    DEFAULT_PAYEE_ID,
     AsynchronousReversal,
     DuplicateAnswer,
     Merchant,
@@ -206,6 +208,15 @@ def test_a_change_the_gateway_never_got_and_that_is_impossible_now_is_settled_as
     shop.books_agree()
 
 
+def database_id(database: str) -> str:
+    engine = open_engine(database)
+    try:
+        with engine.begin() as connection:
+            return identity.database_id(connection)
+    finally:
+        engine.dispose()
+
+
 FORMATS = {
     ReferenceFormat.ALPHANUMERIC_30: MerchantFormat.SETTLED_BY_GATEWAY,
     ReferenceFormat.ALPHANUMERIC_50: MerchantFormat.LONG,
@@ -224,8 +235,9 @@ def test_a_reference_that_another_system_used_is_replaced(
     emulator = SwedbankPayEmulator(merchants=[Merchant(reference_format=FORMATS[rule])])
     shop = open_shop(emulator=emulator, reference_format=rule)
     shop.emulator.behaviour = replace(shop.emulator.behaviour, duplicate_reference=answer)
-    taken = {name: ids.reference(rule.value, "cards", name, 1) for name in ("order:1", "capture:1")}
     other = shop.bought("order:other")
+    world = f"{database_id(shop.database)}\n{DEFAULT_PAYEE_ID.lower()}"
+    taken = {name: ids.reference(rule.value, world, "cards", name, 1) for name in ("order:1", "capture:1")}
     shop.pay(other)
     for number, reference in enumerate(taken.values(), start=1):
         body = transaction(amount=number, vatAmount=0, payeeReference=reference)

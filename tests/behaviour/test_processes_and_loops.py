@@ -44,7 +44,7 @@ def run_host(colour: str, loop: str, database: str, gateway: Served) -> list[dic
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
-@pytest.mark.every_store
+@pytest.mark.two_stores
 def test_every_forked_process_gets_its_own_answers(
     colour: str, database: str, gateway: Served, emulator: SwedbankPayEmulator
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from prenopay import Operation, Outcome
 from prenopay.testing.emulators.swedbankpay import DeclineChannel
 from prenopay.testing.faults import Fault, FaultKind
-from tests.behaviour.shop import Shop, sek
+from tests.behaviour.shop import Shop, sek, transaction
 from tests.swish.shop import SwishShop, a_payout
 
 
@@ -39,15 +39,34 @@ def test_a_declined_charge_whose_answer_was_lost_is_drawn_again(shop: Shop, chan
 
 
 def test_a_refund_whose_reference_is_used_up_is_made_again(shop: Shop) -> None:
-    payment = shop.captured()
+    """The gateway refuses the reference, and shows no refund under it. Once more freed, the refund has another."""
+    payment, other = shop.captured(), shop.captured("order:2")
     shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="reversal", method="POST"))
-    assert shop.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1").outcome is Outcome.UNKNOWN
-    before = freed(shop, "refund:1")
+    first = shop.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1")
+    used_up = transaction(amount=100, vatAmount=0, payeeReference=first.reference)
+    shop.by_hand("POST", f"{other.provider_reference}/reversals", used_up)
+    freed(shop, "refund:1")
 
+    refused = shop.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1")
+    assert refused.outcome is Outcome.UNKNOWN
+    assert "settle it by hand" in refused.error
+    freed(shop, "refund:1")
     made = shop.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1")
 
     assert made.succeeded
-    assert made.reference != before.reference
+    assert made.reference != first.reference
+    assert shop.payments.get(payment.payment_id).refunded == sek(5000)
+
+
+def test_a_refund_that_never_arrived_and_was_freed_keeps_its_reference(shop: Shop) -> None:
+    payment = shop.captured()
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="reversal", method="POST"))
+    first = shop.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1")
+    freed(shop, "refund:1")
+    made = shop.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1")
+
+    assert made.succeeded
+    assert made.reference == first.reference
     assert shop.payments.get(payment.payment_id).refunded == sek(5000)
 
 

@@ -156,3 +156,54 @@ def test_a_handler_of_the_wrong_colour_leaves_its_events_to_be_delivered(
     shop.later(hours=1)
     shop.accounts.sweep()
     assert shop.told == ["payment.authorized", "payment.captured"]
+
+
+@pytest.mark.every_store
+def test_a_handler_that_sweeps_is_not_called_inside_itself(shop: Shop) -> None:
+    depth, deepest = 0, 0
+    accounts: Any = shop.accounts.target
+
+    def hear(event: Event) -> None:
+        nonlocal depth, deepest
+        depth, deepest = depth + 1, max(deepest, depth + 1)
+        shop.events.append(event)
+        accounts.sweep()
+        depth -= 1
+
+    async def hear_awaiting(event: Event) -> None:
+        nonlocal depth, deepest
+        depth, deepest = depth + 1, max(deepest, depth + 1)
+        shop.events.append(event)
+        await accounts.sweep()
+        depth -= 1
+
+    for number in range(3):
+        shop.pay(shop.bought(f"order:{number}", order_reference=f"K-{number}", capture=CaptureMode.AUTOMATIC))
+    shop.hear = hear if shop.colour == "blocking" else hear_awaiting
+    shop.later(hours=1)
+    shop.accounts.sweep()
+    shop.accounts.sweep()
+
+    assert shop.told == ["payment.authorized", "payment.captured"] * 3
+    assert deepest == 1
+
+
+def test_what_a_handler_does_is_reported_after_it(shop: Shop) -> None:
+    payments: Any = shop.payments.target
+    other = shop.bought("order:2", order_reference="K-2")
+    shop.pay(other)
+
+    def hear(event: Event) -> None:
+        shop.events.append(event)
+        if event.order_reference == "K-1":
+            payments.observe(other.payment_id)
+
+    async def hear_awaiting(event: Event) -> None:
+        shop.events.append(event)
+        if event.order_reference == "K-1":
+            await payments.observe(other.payment_id)
+
+    shop.hear = hear if shop.colour == "blocking" else hear_awaiting
+    shop.paid("order:1", order_reference="K-1")
+
+    assert [event.order_reference for event in shop.events] == ["K-1", "K-2"]

@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 
+from prenopay.errors import Conflict
 from prenopay.testing.conformance import ProviderSuite
 from prenopay.testing.databases import empty_sqlite
 from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
 from prenopay.testing.faults import FaultKind
 from prenopay.testing.mock import MockGateway
-from tests.conformance.wrong import changing, taking, telling
+from prenopay.testing.mock.provider import _reply
+from tests.conformance.wrong import changing, foreign, taking, telling
 from tests.conformance.wrong.building import MakeGateway, at_mock, at_swedbankpay, at_swish, with_config, with_core
 
 LOST = {"fault": FaultKind.DROP_AFTER}
 NEVER = {"fault": FaultKind.DROP_BEFORE}
+BELIEVING = with_core("prenopay.testing.mock.provider._is_foreign", lambda *_: False)
+TAKING_A_STATUS_FOR_PROOF = with_core("prenopay.books.outcomes._is_stated", lambda _: True)
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,23 @@ WRONG: dict[str, Wrong] = {
     "test_a_cancel_releases_what_is_reserved": Wrong(at_mock(changing.ClaimsAll)),
     "test_an_update_changes_what_is_paid": Wrong(at_mock(changing.ClaimsAll)),
     "test_what_cannot_be_done_says_what_to_do_instead": Wrong(at_swish(changing.SaysNothingInstead)),
+    # The portal
+    "test_money_given_back_in_the_portal_is_found": Wrong(
+        with_core("prenopay.payments.observing.next_look", changing.never_again)
+    ),
+    "test_a_refund_after_one_in_the_portal_is_asked_for_again": Wrong(
+        with_core("prenopay.payments.changing._look_first", changing.gives_back_unseen)
+    ),
+    "test_money_taken_or_released_in_the_portal_is_found": Wrong(
+        with_core("prenopay.payments.observing.next_look", changing.never_again)
+    ),
+    "test_money_that_stays_reserved_is_flagged_once": Wrong(
+        with_core("prenopay.payments.observing.left_since", changing.never_again)
+    ),
     # Lost answers
     "test_a_create_without_an_answer_ends_in_one_payment": Wrong(at_mock(changing.CallsItRefused), LOST),
     "test_a_capture_without_an_answer_takes_the_money_once": Wrong(at_mock(changing.ForgetsItsReference), LOST),
-    "test_a_refund_without_an_answer_gives_back_once": Wrong(at_mock(changing.ForgetsItsReference), LOST),
+    "test_a_refund_without_an_answer_gives_back_once": Wrong(at_mock(changing.ForgetsItsReference), LOST, Conflict),
     "test_a_cancel_without_an_answer_is_found_out": Wrong(at_mock(changing.CallsItRefused), LOST),
     "test_resolve_finds_out": Wrong(at_mock(changing.NeverLooks), NEVER),
     "test_the_sweep_finds_out": Wrong(at_mock(changing.NeverLooks), NEVER),
@@ -91,6 +108,29 @@ WRONG: dict[str, Wrong] = {
     "test_a_removed_method_is_gone_at_the_gateway_too": Wrong(at_mock(changing.KeepsMethods)),
     "test_a_payout_is_sent_once": Wrong(at_mock(changing.DoesTwice)),
     "test_a_payout_without_an_answer_is_sent_once": Wrong(at_mock(changing.ForgetsItsReference), LOST),
+    # What is not ours, and who did not say it
+    "test_a_payment_of_another_system_is_not_ours": Wrong(BELIEVING, {"fault": FaultKind.REFUSE, "less": 0}),
+    "test_a_refund_of_another_system_is_not_ours": Wrong(
+        at_mock(foreign.TakesAnyRefundForOurs), {"fault": FaultKind.REFUSE, "of_ours": True}
+    ),
+    "test_a_payout_of_another_system_is_not_ours": Wrong(
+        with_core("prenopay.testing.mock.provider._paid_out", lambda made, *_, **__: _reply(made)),
+        {"fault": FaultKind.REFUSE, "more": 0},
+    ),
+    "test_a_charge_of_another_system_is_not_ours": Wrong(
+        at_mock(foreign.TakesAnyChargeForOurs), {"fault": FaultKind.REFUSE}
+    ),
+    "test_an_answer_about_another_payment_changes_nothing": Wrong(
+        with_core("prenopay.payments.observing.why_foreign", lambda *_, **__: "")
+    ),
+    "test_a_change_is_not_made_to_another_payment": Wrong(at_swedbankpay(foreign.ActsOnWhatComes)),
+    "test_a_page_elsewhere_is_not_offered": Wrong(with_core("prenopay.payments.creating.strange_page", lambda *_: "")),
+    "test_a_status_alone_proves_nothing_about_a_refund": Wrong(TAKING_A_STATUS_FOR_PROOF),
+    "test_a_status_alone_proves_nothing_about_a_capture": Wrong(TAKING_A_STATUS_FOR_PROOF),
+    "test_a_status_alone_proves_nothing_about_a_create": Wrong(TAKING_A_STATUS_FOR_PROOF),
+    "test_a_status_alone_proves_nothing_about_a_charge": Wrong(at_mock(foreign.GivesChargesUp)),
+    "test_a_status_alone_proves_nothing_about_a_payout": Wrong(at_mock(foreign.TakesAnyRefusalForADecline)),
+    "test_a_look_that_fails_proves_nothing_about_a_refund": Wrong(at_swedbankpay(foreign.TakesAnyLookForAStatement)),
     # Secrets
     "test_logs_show_nothing_secret": Wrong(at_swedbankpay(telling.TalksOfItsToken)),
     "test_values_and_events_show_nothing_secret": Wrong(at_swedbankpay(telling.ShowsItsToken)),
@@ -108,6 +148,10 @@ WRONG: dict[str, Wrong] = {
     # Answers
     "test_members_that_nobody_knows_are_let_be": Wrong(at_swedbankpay(telling.MindsWhatIsNew)),
     "test_a_status_that_nobody_knows_ends_nothing": Wrong(at_swedbankpay(telling.EndsWhatItDoesNotKnow)),
+    "test_a_code_that_nobody_knows_settles_nothing": Wrong(at_swish(foreign.TakesAnyCodeForADecline)),
+    "test_a_charge_refused_with_a_code_that_nobody_knows_stays_open": Wrong(
+        at_mock(foreign.TakesWhatItCannotReadForADecline)
+    ),
     "test_an_answer_that_cannot_be_read_is_not_believed": Wrong(at_swedbankpay(telling.RemembersInstead)),
     "test_a_refusal_is_an_error_and_a_failure_leaves_it_open": Wrong(at_swedbankpay(telling.TakesFailureForRefusal)),
     "test_a_request_that_is_wrong_is_rejected": Wrong(at_swedbankpay(telling.TakesAMistakeForFailure)),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from prenopay import Money, Order, PageStyle, Payer, Secret
+from prenopay._blocking import run_blocking
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import CreateRequest
 from prenopay.providers.swedbankpay import RepeatedReference
@@ -102,6 +103,7 @@ def _swish_verbs() -> Mapping[str, Verb]:
     phone = swish.request_of(swish.asked(**swish.by_phone()))
     refund, again = swish.change(4950), swish.change(4950, again=True)
     storing = swish.asked(0, store=StoreMethod(consent=card.CONSENT, kinds=(MandateKind.CONSENT,)), payer=_READER)
+    observed = run_blocking(provider.observe(swish.Script(paid), swish.UUID))
     consent, lost = swish.request_of(storing), swish.request_of(storing, again=True)
 
     return {
@@ -116,10 +118,10 @@ def _swish_verbs() -> Mapping[str, Verb]:
         "refund then": (lambda send: provider.refund(send, refund), (paid,)),
         "refund again": (lambda send: provider.refund(send, again), ()),
         "refund twice": (lambda send: provider.refund(send, refund), (paid, seen)),
-        "observe refund": (lambda send: provider.observe_refund(send, swish.REFUND, "SEK"), ()),
+        "observe refund": (lambda send: provider.observe_refund(send, again, observed), ()),
         "payout": (lambda send: provider.pay_out(send, swish.UUID, b"{}", again=False), ()),
         "payout again": (lambda send: provider.pay_out(send, swish.UUID, b"{}", again=True), ()),
-        "observe payout": (lambda send: provider.observe_payout(send, swish.UUID), ()),
+        "observe payout": (lambda send: provider.observe_payout(send, swish.UUID, b"{}"), ()),
         "qr": (lambda send: provider.draw_qr(send, "t", image="svg"), ()),
         "probe": (provider.probe, ()),
         "consent": (lambda send: ours.create_payment(send, consent), ()),

@@ -74,7 +74,7 @@ _ORDER = Order(
     order_reference="4711",
     lines=(_LINE,),
     vat=Money(843, "SEK"),
-    capture=CaptureMode.AUTOMATIC,
+    capture=CaptureMode.MANUAL,
     page=PageStyle.SEAMLESS,
     payment_page_url="https://shop.example/pay",
     instruments=(Instrument.SWISH, "CreditAccount-CreditAccountNo"),
@@ -200,7 +200,7 @@ _OTHERS: list[dict[str, Any]] = [
     {"order_reference": "4712"},
     {"lines": (), "vat": None},
     {"lines": (replace(_LINE, name="Papper"),)},
-    {"capture": CaptureMode.MANUAL},
+    {"capture": CaptureMode.AUTOMATIC},
     {"instruments": ("CreditAccount-CreditAccountNo", Instrument.SWISH)},
     {"payer": None},
     {"payer": replace(_PAYER, email="")},
@@ -261,7 +261,7 @@ def test_stored_names_are_not_the_names_of_classes() -> None:
     stored = codec.dump(_ORDER)
     assert (stored["$type"], stored["$v"]) == ("order", 1)
     assert stored["lines"][0]["$type"] == "order-line"
-    assert stored["capture"] == {"$enum": ["capture-mode", "automatic"]}
+    assert stored["capture"] == {"$enum": ["capture-mode", "manual"]}
 
 
 def test_a_renamed_field_is_stored_under_its_first_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ from .fakes import NOON, FakeEntropy
 _DIGITS_12 = ReferenceRule(alphabet=ReferenceAlphabet.DIGITS, length=12)
 _LONG = ReferenceRule(alphabet=ReferenceAlphabet.CAPITALS_AND_DIGITS, length=30)
 
+_WORLD = "a database and a merchant"
+
 # Payment ids
 
 
@@ -54,40 +56,43 @@ def test_an_events_id_is_the_same_for_every_repeat() -> None:
 @pytest.mark.parametrize("rule", [_DIGITS_12, _LONG])
 def test_a_reference_is_in_the_gateways_own_alphabet_and_length(rule: ReferenceRule) -> None:
     for number in range(200):
-        made = ids.reference(rule, "paper", f"capture:{number}", 1)
+        made = ids.reference(rule, _WORLD, "paper", f"capture:{number}", 1)
         assert (rule.length, set()) == (len(made), set(made) - set(rule.alphabet.value))
 
 
 @pytest.mark.parametrize("rule", [_DIGITS_12, _LONG])
 def test_the_same_operation_gets_the_same_reference(rule: ReferenceRule) -> None:
-    assert ids.reference(rule, "paper", "capture:1", 1) == ids.reference(rule, "paper", "capture:1", 1)
+    assert ids.reference(rule, _WORLD, "paper", "capture:1", 1) == ids.reference(rule, _WORLD, "paper", "capture:1", 1)
 
 
 def test_references_stay_what_they_were_in_earlier_releases() -> None:
-    expected = ("442246237008", "9YWBGMAN43EY9KK9NCMXB74XMYHTTG")
-    made = tuple(ids.reference(rule, "paper", "capture:1", 1) for rule in (_DIGITS_12, _LONG))
+    expected = ("851033679684", "M1N4743KBAPS9WQ9Q26TXQWXZFY1T4")
+    made = tuple(ids.reference(rule, _WORLD, "paper", "capture:1", 1) for rule in (_DIGITS_12, _LONG))
     assert expected == made
 
 
-def test_other_operations_accounts_and_tries_get_other_references() -> None:
+def test_other_operations_accounts_tries_and_worlds_get_other_references() -> None:
     made = {
-        ids.reference(_LONG, account, operation, attempt)
+        ids.reference(_LONG, world, account, operation, attempt)
+        for world in ("one", "other")
         for account in ("paper", "other")
         for operation in ("capture:1", "capture:2", "capture:11")
         for attempt in (1, 2, 11)
     }
-    expected = 2 * 3 * 3
+    expected = 2 * 2 * 3 * 3
     assert expected == len(made)
 
 
 def test_a_thousand_operations_get_a_thousand_references() -> None:
-    made = {ids.reference(_LONG, "paper", f"renewal:{number}", 1) for number in range(1000)}
+    made = {ids.reference(_LONG, _WORLD, "paper", f"renewal:{number}", 1) for number in range(1000)}
     expected = 1000
     assert expected == len(made)
 
 
 def test_a_reference_of_32_hexadecimal_digits_is_a_uuid_of_version_5() -> None:
     rule = ReferenceRule(alphabet=ReferenceAlphabet.HEX, length=32)
-    made = ids.reference(rule, "swish", "order:1", 1)
+    made = ids.reference(rule, _WORLD, "swish", "order:1", 1)
     assert re.fullmatch(r"[0-9A-F]{12}5[0-9A-F]{3}[89AB][0-9A-F]{15}", made)
-    assert made == ids.reference(rule, "swish", "order:1", 1) != ids.reference(rule, "swish", "order:1", 2)
+    assert (
+        made == ids.reference(rule, _WORLD, "swish", "order:1", 1) != ids.reference(rule, _WORLD, "swish", "order:1", 2)
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ _GROUP_MOST: Final = 128
 """How many appends share one commit. A larger group gains nothing (measured)."""
 _TRIES_MOST: Final = 6
 """How often a transaction is tried. Together the tries wait for a lock for less than three seconds."""
+_PAUSE_SECONDS: Final = 0.05
+"""The pause between two tries: who waits for a connection gets it first."""
 _LOST_AGAINST_ANOTHER: Final = frozenset({"40001", "40P01", "55P03", "23505"})
 """PostgreSQL's codes for a transaction that can do better next time. They mean: not serializable, deadlock, a lock that
 did not come, and a row that another transaction has just added."""
@@ -153,7 +156,7 @@ def _without_statement(error: SQLAlchemyError) -> str:
     return f"{type(cause).__name__}: {first}"
 
 
-async def _repeated(once: Callable[[], Awaitable[T]]) -> T:
+async def _repeated(once: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[None]]) -> T:
     """Run a transaction, and run it again if it lost against another one, or lost its connection.
 
     Nothing is sent inside a transaction, so that it may be repeated. Between two tries its connection is free for
@@ -167,6 +170,11 @@ async def _repeated(once: Callable[[], Awaitable[T]]) -> T:
             if tries >= _TRIES_MOST or not _worth_repeating(error):
                 raise
             tries += 1
+            await pause(_PAUSE_SECONDS)
+
+
+async def _sleep(seconds: float) -> None:
+    time.sleep(seconds)  # noqa: ASYNC251 - the blocking ledger's
 
 
 def _worth_repeating(error: LedgerUnavailable) -> bool:
@@ -307,7 +315,7 @@ class BlockingLedger:
         async def once() -> T:
             return self._transactions.write(work)
 
-        return await _repeated(once)
+        return await _repeated(once, _sleep)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a reading transaction."""
@@ -315,7 +323,7 @@ class BlockingLedger:
         async def once() -> T:
             return self._transactions.read(work)
 
-        return await _repeated(once)
+        return await _repeated(once, _sleep)
 
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
         """Add ``row`` in one commit with rows of other threads that wait at the same time."""
@@ -401,12 +409,12 @@ class AwaitingLedger:
         """Run ``work`` in a writing transaction."""
         limit = self._loops.get().write_limit
         write = functools.partial(self._transactions.write, work)
-        return await _to_its_end(lambda: _repeated(lambda: _on_thread(limit, write)))
+        return await _to_its_end(lambda: _repeated(lambda: _on_thread(limit, write), anyio.sleep))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a reading transaction."""
         limit = self._loops.get().read_limit
-        return await _repeated(lambda: _on_thread(limit, functools.partial(self._transactions.read, work)))
+        return await _repeated(lambda: _on_thread(limit, functools.partial(self._transactions.read, work)), anyio.sleep)
 
     async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
         """Add ``row`` in one commit with rows of other tasks that wait at the same time.

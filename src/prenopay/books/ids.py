@@ -42,13 +42,16 @@ def event_id(subject_id: str, number: int) -> str:
     return f"evt_{subject_id}_{number}"
 
 
-def reference(rule: ReferenceRule, account: str, operation_id: str, attempt: int) -> str:
+def reference(rule: ReferenceRule, world: str, account: str, operation_id: str, attempt: int) -> str:
     """Return the gateway's name for an operation. The same operation always has the same name.
+
+    ``world`` separates databases and merchants: two of them may use the same names of accounts and operations at one
+    gateway.
 
     ``attempt`` rises only if a reference is taken. Either another operation's name gives the same digits, or the
     gateway refused a create as a duplicate, and nobody can pay that order any more.
     """
-    seed = hashlib.sha256(f"prenopay-reference\n{account}\n{operation_id}\n{attempt}".encode()).digest()
+    seed = hashlib.sha256(f"prenopay-reference\n{world}\n{account}\n{operation_id}\n{attempt}".encode()).digest()
     if rule == _UUID:
         return uuid.UUID(bytes=seed[:16], version=5).hex.upper()
     number = int.from_bytes(seed) % len(rule.alphabet.value) ** rule.length

@@ -20,7 +20,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from prenopay.books import codec, due, ids, schema
+from prenopay.books import codec, due, identity, ids, schema
 from prenopay.books.words import require_known, word
 from prenopay.errors import Conflict, IdReused, NotFound
 from prenopay.provider.values import ReferenceRule
@@ -76,6 +76,8 @@ class Intent:
     claim: str
     now: datetime
     claim_until: datetime
+    merchant: str = ""
+    """The gateway's name of the merchant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,8 @@ class StoredOperation:
     claim: str | None
     """The name of the claim, until its try has ended."""
     claimed_until: datetime | None
+    earlier_references: tuple[str, ...] = ()
+    """What the gateway was asked under before ``operation.reference``, oldest first."""
 
     @property
     def is_open(self) -> bool:
@@ -213,15 +217,16 @@ def again(
             "first_sent_at": intent.now,
             "last_sent_at": None,
         }
-        if amount is not None or vat is not None:
-            fresh |= _amounts(amount, vat)
         freed = _times_freed(connection, found)
         asks_first = is_found and freed == found.operation.attempts
         if asks_first:
             fresh |= {"first_sent_at": found.first_sent_at, "last_sent_at": found.last_sent_at}
-        elif freed >= found.operation.attempts:
+        elif amount is not None or vat is not None:
+            fresh |= _amounts(amount, vat)
+        if freed >= found.operation.attempts and not asks_first:
             attempt = found.operation.attempts + 1
             fresh |= {"reference": free_reference(connection, intent, first_attempt=attempt), "attempts": attempt}
+            fresh |= {"earlier_references": [*found.earlier_references, found.operation.reference]}
         taken = _update(connection, found, **fresh, **_claimed(intent))
         return Begun(operation=taken, ours=True, maybe_sent=asks_first)
     if found.operation.outcome is Outcome.UNKNOWN and not found.in_flight(intent.now):
@@ -307,7 +312,11 @@ def next_reference(connection: Connection, intent: Intent, found: StoredOperatio
     row = connection.execute(
         update(schema.operations)
         .where(_is_open(found) & _is_owned(found))
-        .values(reference=reference, attempts=attempt)
+        .values(
+            reference=reference,
+            attempts=attempt,
+            earlier_references=[*found.earlier_references, found.operation.reference],
+        )
         .returning(schema.operations),
     ).one_or_none()
     if row is None:
@@ -318,9 +327,9 @@ def next_reference(connection: Connection, intent: Intent, found: StoredOperatio
 
 def free_reference(connection: Connection, intent: Intent, *, first_attempt: int) -> str:
     """Return the operation's reference at the gateway, or the next one that no other operation has."""
-    table = schema.operations
+    table, world = schema.operations, _world(connection, intent.merchant)
     for attempt in range(first_attempt, first_attempt + _REFERENCE_TRIES):
-        reference = ids.reference(intent.rule, intent.account, intent.operation_id, attempt)
+        reference = ids.reference(intent.rule, world, intent.account, intent.operation_id, attempt)
         taken = select(table.c.reference).where(table.c.account == intent.account, table.c.reference == reference)
         if connection.execute(taken).first() is None:
             return reference
@@ -328,11 +337,9 @@ def free_reference(connection: Connection, intent: Intent, *, first_attempt: int
     raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id)
 
 
-def references(rule: ReferenceRule, found: StoredOperation) -> tuple[str, ...]:
+def references(found: StoredOperation) -> tuple[str, ...]:
     """Return every reference that an operation had or has at the gateway, oldest first."""
-    made = found.operation
-    earlier = (ids.reference(rule, made.account, made.operation_id, attempt) for attempt in range(1, made.attempts))
-    return (*earlier, made.reference)
+    return (*found.earlier_references, found.operation.reference)
 
 
 def find(connection: Connection, account: str, operation_id: str) -> StoredOperation | None:
@@ -451,6 +458,10 @@ def decide_by_hand(
     )
 
 
+def _world(connection: Connection, merchant: str) -> str:
+    return f"{identity.database_id(connection)}\n{merchant}"
+
+
 def _times_freed(connection: Connection, found: StoredOperation) -> int:
     """Return how often a person has said that the operation did not happen."""
     table, made = schema.decisions, found.operation
@@ -520,4 +531,5 @@ def _stored(row: Row[Any]) -> StoredOperation:
         last_sent_at=row.last_sent_at,
         claim=row.claim,
         claimed_until=row.claimed_until,
+        earlier_references=tuple(row.earlier_references),
     )

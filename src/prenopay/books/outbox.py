@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from prenopay.books import answers, codec, due, ids, schema
 from prenopay.books.words import known, word
@@ -116,9 +116,9 @@ def claim(
         .join(deliveries, deliveries.c.sequence == events.c.sequence)
         .where(
             deliveries.c.account.in_(accounts),
-            deliveries.c.next_at <= now,
+            _is_ready(now, at_once=bool(subjects)),
             due.free(deliveries, now),
-            ~_something_earlier_waits(),
+            _is_first(),
             events.c.kind.in_(_KINDS),
         )
         .order_by(deliveries.c.next_at, deliveries.c.sequence)
@@ -126,7 +126,8 @@ def claim(
         .with_for_update(of=deliveries, skip_locked=True)
     )
     if subjects:
-        query = query.where(deliveries.c.subject_id.in_([subject.id for subject in subjects]))
+        waits = (deliveries.c.subject_id.in_([subject.id for subject in subjects]), deliveries.c.delivered_at.is_(None))
+        query = query.where(*waits)
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
@@ -144,6 +145,8 @@ def delivered(connection: Connection, delivery: Delivery, *, now: datetime) -> N
         .where(table.c.sequence == delivery.sequence)
         .values(delivered_at=now, next_at=None, claimed_until=None, tries=delivery.tries + 1),
     )
+    if delivery.tries:
+        connection.execute(update(table).where(_follows(delivery)).values(next_at=now))
 
 
 def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetime) -> None:
@@ -151,17 +154,14 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
 
     Nothing changes if the handler took so long that another process has claimed the event, or delivered it.
     """
-    table = schema.deliveries
-    connection.execute(
+    table, again = schema.deliveries, now + due.pause(due.EVENTS, delivery.tries)
+    changed = connection.execute(
         update(table)
         .where(table.c.sequence == delivery.sequence, table.c.claimed_until == delivery.claimed_until)
-        .values(
-            next_at=now + due.pause(due.EVENTS, delivery.tries),
-            claimed_until=None,
-            tries=delivery.tries + 1,
-            last_error=why,
-        ),
+        .values(next_at=again, claimed_until=None, tries=delivery.tries + 1, last_error=why),
     )
+    if changed.rowcount:
+        connection.execute(update(table).where(_follows(delivery)).values(next_at=again))
 
 
 def undelivered(
@@ -208,17 +208,35 @@ def retry(
     return tuple(row.event_id for row in found)
 
 
-def _something_earlier_waits() -> Exists:
-    deliveries, earlier = schema.deliveries, schema.deliveries.alias("earlier")
-    return (
-        select(earlier.c.sequence)
-        .where(
-            earlier.c.subject_id == deliveries.c.subject_id,
-            earlier.c.sequence < deliveries.c.sequence,
-            earlier.c.delivered_at.is_(None),
-        )
-        .exists()
+def _is_ready(now: datetime, *, at_once: bool) -> ColumnElement[bool]:
+    """Return the condition that an event may be delivered. ``at_once``: also one that waits for one before it.
+
+    Events behind one that fails wait as long as that one, so that nobody looks at them in vain.
+    """
+    table = schema.deliveries
+    is_due = table.c.next_at <= now
+    return or_(is_due, and_(table.c.next_at.is_not(None), table.c.tries == 0)) if at_once else is_due
+
+
+def _follows(delivery: Delivery) -> ColumnElement[bool]:
+    """Return the condition that an event waits for ``delivery``."""
+    table = schema.deliveries
+    return and_(
+        table.c.subject_id == delivery.event.subject.id,
+        table.c.sequence > delivery.sequence,
+        table.c.delivered_at.is_(None),
     )
+
+
+def _is_first() -> ColumnElement[bool]:
+    """Return the condition that nothing earlier of the subject waits."""
+    deliveries, waiting = schema.deliveries, schema.deliveries.alias("waiting")
+    first = (
+        select(func.min(waiting.c.sequence))
+        .where(waiting.c.subject_id == deliveries.c.subject_id, waiting.c.delivered_at.is_(None))
+        .correlate(deliveries)
+    )
+    return deliveries.c.sequence == first.scalar_subquery()
 
 
 def _body(facts: Mapping[str, Any], new: NewEvent) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from prenopay.errors import (
     NotSent,
     OutcomeUnknown,
     PrenopayError,
+    ProviderError,
     ProviderUnavailable,
     RateLimited,
     Unauthenticated,
@@ -40,6 +41,11 @@ def leaves_open(begun: Begun, error: PrenopayError, now: datetime) -> bool:
         return begun.maybe_sent or (seen_before and made.kind is OperationKind.CHARGE)
     if not (begun.maybe_sent or seen_before):
         return False
-    if isinstance(error, _SAW_NOTHING):
+    if isinstance(error, _SAW_NOTHING) or (begun.maybe_sent and not _is_stated(error)):
         return True
     return now - (begun.operation.last_sent_at or begun.operation.first_sent_at) < FIRST_TRY_HAS_ENDED
+
+
+def _is_stated(error: PrenopayError) -> bool:
+    """Whether the gateway itself said it: a status alone may come from anything in front of it."""
+    return isinstance(error, ProviderError) and error.stated

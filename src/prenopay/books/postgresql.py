@@ -21,7 +21,7 @@ CONNECTIONS: Final = 5
 """How many connections one process opens."""
 
 _CONNECT_SECONDS: Final = 10
-_LOCK_MILLISECONDS: Final = 400
+_LOCK_MILLISECONDS: Final = 350
 """How long one try waits for a lock. Between tries the connection is free for others (see ``engine``)."""
 _STATEMENT_MILLISECONDS: Final = 10_000
 """How long a statement may take, and how long a process may stop in the middle of a transaction."""

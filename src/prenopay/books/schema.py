@@ -49,6 +49,7 @@ __all__ = [
     "deliveries",
     "events",
     "flags",
+    "identity",
     "inbox",
     "mandate_changes",
     "mandates",
@@ -210,6 +211,7 @@ operations: Final[Table] = Table(
     Column("decline", _Json),
     Column("error", StrangersText(), nullable=False, default=""),
     Column("attempts", Integer, nullable=False, default=1),
+    Column("earlier_references", _Json, nullable=False, default=list),
     Column("created_at", UtcDateTime, nullable=False),
     Column("first_sent_at", UtcDateTime, nullable=False),
     Column("last_sent_at", UtcDateTime),
@@ -399,8 +401,16 @@ deliveries: Final[Table] = Table(
     Column("last_error", StrangersText(), nullable=False, default=""),
     *_due_columns(),
     Index("prenopay_deliveries_due", "account", "next_at"),
-    Index("prenopay_deliveries_subject", "subject_id", "sequence"),
+    Index("prenopay_deliveries_waiting", "subject_id", "sequence", **_where("delivered_at IS NULL")),
 )
+
+identity: Final[Table] = Table(
+    "prenopay_identity",
+    metadata,
+    Column("only_row", Integer, primary_key=True, autoincrement=False),
+    Column("database_id", String(32), nullable=False),
+)
+"""One row: see ``books.identity``."""
 
 inbox: Final[Table] = Table(
     "prenopay_inbox",

@@ -14,7 +14,7 @@ from prenopay.errors import LedgerUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-__all__ = ["open_migrated", "require_schema", "schema_version", "upgrade_database"]
+__all__ = ["open_migrated", "require_schema", "schema_version", "upgrade_database", "what_to_do"]
 
 _UPGRADE_PATIENCE_SECONDS: Final = 120
 """How long an upgrade waits for another process that upgrades."""
@@ -27,22 +27,30 @@ def schema_version(engine: Engine) -> str | None:
     if _missing_file(engine) is not None:
         return None  # to connect would leave an empty file
     with our_errors(), engine.execution_options(prenopay_reads=True).connect() as connection:
-        if not inspect(connection).has_table(schema.VERSION_TABLE):
-            return None
-        version = connection.execute(text(f"SELECT version_num FROM {schema.VERSION_TABLE}")).scalar()  # noqa: S608 - our own constant
-        return None if version is None else str(version)
+        return _version(connection)
+
+
+def what_to_do(found: str | None) -> str:
+    """Return how to make tables of version ``found`` and this code fit together; nothing if they do."""
+    if found == schema.SCHEMA_VERSION:
+        return ""
+    if found is not None and found > schema.SCHEMA_VERSION:
+        return (
+            f"a newer prenopay made these tables: they have schema {found}, and this prenopay knows "
+            f"{schema.SCHEMA_VERSION}; run the newer prenopay"
+        )
+    has = "no tables of prenopay" if found is None else f"schema {found}"
+    return (
+        f"the database has {has}, this prenopay needs {schema.SCHEMA_VERSION}; run: prenopay db upgrade, or call "
+        "upgrade_database(url)"
+    )
 
 
 def require_schema(engine: Engine) -> None:
     """Raise ``LedgerUnavailable`` unless the tables have the version that this code needs."""
-    found = schema_version(engine)
-    if found != schema.SCHEMA_VERSION:
-        missing = _missing_file(engine)
-        nothing = "no tables of prenopay" + ("" if missing is None else f" (there is no file {missing})")
-        message = (
-            f"the database has {f'schema {found}' if found else nothing}, this prenopay needs "
-            f"{schema.SCHEMA_VERSION}; run: prenopay db upgrade, or call upgrade_database(url)"
-        )
+    if message := what_to_do(schema_version(engine)):
+        if (missing := _missing_file(engine)) is not None:
+            message = f"there is no file {missing}: {message}"
         raise LedgerUnavailable(message)
 
 
@@ -79,12 +87,22 @@ def upgrade_database(database: str) -> None:
         with our_errors(), engine.begin() as connection:
             if engine.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE lets in one process only
                 connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+            found = _version(connection)
+            if found is not None and found > schema.SCHEMA_VERSION:
+                raise LedgerUnavailable(what_to_do(found))
             command.upgrade(_alembic(connection), "head")
     except util.CommandError as error:
-        message = f"the tables were not changed ({error}): a newer prenopay may have made them"
+        message = f"the tables were not changed: {error}"
         raise LedgerUnavailable(message) from error
     finally:
         engine.dispose()
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(schema.VERSION_TABLE):
+        return None
+    version = connection.execute(text(f"SELECT version_num FROM {schema.VERSION_TABLE}")).scalar()  # noqa: S608 - our own constant
+    return None if version is None else str(version)
 
 
 def _alembic(connection: Connection) -> Config:

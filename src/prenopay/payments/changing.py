@@ -29,16 +29,16 @@ from prenopay.errors import (
     TransportError,
 )
 from prenopay.payments import observing, rows
-from prenopay.payments.amounts import Part, Parts, fitted, part_of
-from prenopay.payments.ending import closes_page_only, expired_if_so
-from prenopay.payments.reading import keeps_apart, read_payment
+from prenopay.payments.amounts import Part, Parts, part_of
+from prenopay.payments.ending import expired_if_so
+from prenopay.payments.reading import change_request, keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.ports import Send
-from prenopay.provider.values import ChangeRequest, Reply
+from prenopay.provider.values import ChangeRequest, Observation, Reply
 from prenopay.provider.verbs import VERBS
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, OrderLine
-from prenopay.values.payments import Action, Operation, OperationKind, Outcome, PaymentState
+from prenopay.values.payments import Action, FlagKind, Operation, OperationKind, Outcome, PaymentState
 
 __all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take_reserved"]
 
@@ -109,7 +109,10 @@ async def act(account: Account, started: Change) -> Ended:
     async def ask(reference: str) -> Reply:
         if made.attempts > 1 and (found := await _found_before(account, send, started)) is not None:
             return found
-        return await verb(send, replace(_request(account, started), reference=reference))
+        if made.kind is OperationKind.REFUND and not keeps_apart(account, made.kind):
+            await _look_first(account, send, started)
+        request = change_request(account, started.stored, begun.operation, again=begun.maybe_sent)
+        return await verb(send, replace(request, reference=reference))
 
     try:
         reply, _ = await asked(account, begun, ask, _unanswered)
@@ -118,7 +121,7 @@ async def act(account: Account, started: Change) -> Ended:
             raise
         _log.warning("%s of %s: outcome unknown: %s", made.kind, made.payment_id, error)
         open_still = await account.read(operations.load, account.name, made.operation_id)
-        return Ended(operation=open_still, stored=started.stored)
+        return Ended(operation=open_still, stored=started.stored, news=(started.stored.subject,))
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
     return await concluded(account, begun, reply, _unanswered, _conclude, started, reply)
@@ -186,8 +189,7 @@ def _begin(
     _require_changeable(stored, made)
     amount, vat = _part(account, stored, made, intent.kind, wanted)
     if repeated is not None:
-        is_found = keeps_apart(account, intent.kind)
-        begun = operations.again(connection, intent, repeated, amount=amount, vat=vat, is_found=is_found)
+        begun = operations.again(connection, intent, repeated, amount=amount, vat=vat, is_found=True)
         return Change(begun=begun, stored=stored)
     begun = operations.begin(
         connection,
@@ -256,47 +258,83 @@ def _parts(made: tuple[StoredOperation, ...], kind: OperationKind) -> tuple[Part
     )
 
 
-def _request(account: Account, started: Change) -> ChangeRequest:
-    operation, payment = started.begun.operation, started.stored.payment
-    made = operation.operation
-    lines: tuple[OrderLine, ...] = codec.load(operation.parameters["lines"])
-    if not lines and made.amount == payment.amount:
-        lines = started.stored.order.lines
-    return ChangeRequest(
-        payment_id=payment.payment_id,
-        provider_reference=payment.provider_reference or "",
-        reference=made.reference,
-        amount=made.amount,
-        vat=operation.vat,
-        lines=fitted(lines, operation.vat),
-        description=operation.parameters["description"] or payment.description,
-        callback_url=account.callback_url(started.stored.subject),
-        again=started.begun.maybe_sent,
-        page_only=closes_page_only(made),
-    )
-
-
 def _unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
-    rows.lock(connection, account.name, begun.operation.operation.subject.id)
+    stored = rows.lock(connection, account.name, begun.operation.operation.subject.id)
     failed(connection, account, begun, error)
+    observing.flag_strange(connection, account, stored, error)
+
+
+async def _look_first(account: Account, send: Send, started: Change) -> None:
+    """Look at the payment before money is given back: staff may have given it back in the gateway's portal.
+
+    What the books have already costs no transaction. Raises ``Conflict`` if the look shows a refund that prenopay
+    did not ask for: who asked for this one did not know of it.
+    """
+    payment = started.stored.payment
+    observed = redacted(await read_payment(account, send, started.stored, ()))
+    seen = (observed.submitted, observed.authorized, observed.captured, observed.refunded, observed.cancelled)
+    known = (payment.amount, payment.authorized, payment.captured, payment.refunded, payment.cancelled)
+    if seen == known and not started.begun.maybe_sent:
+        return
+    why, news = await account.transact(_write_first_look, account, started, observed)
+    await account.notify(news)
+    if why:
+        raise Conflict(why)
+
+
+def _write_first_look(
+    connection: Connection, account: Account, started: Change, observed: Observation
+) -> tuple[str, News]:
+    """Write down a look before a refund; return why the refund must not be sent, or nothing, and who has news."""
+    operation, asked_version = started.begun.operation, started.stored.version
+    stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
+    applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="refund")
+    if applied.foreign:
+        return applied.foreign, applied.news
+    if applied.stored.payment.quarantined:
+        return "the gateway's payment does not match its order (see its flags): a person must look first", applied.news
+    refunds = [each for each in applied.operations if each.operation.kind is OperationKind.REFUND]
+    ours = {reference for each in refunds for reference in operations.references(each)}
+    others = started.begun.maybe_sent or any(
+        each.is_open and each.operation.operation_id != operation.operation.operation_id for each in refunds
+    )
+    elsewhere = [
+        each.amount
+        for each in rows.refunds_since(connection, stored.payment.payment_id, operation.first_sent_at)
+        if (each.reference not in ours if each.reference else not others)
+    ]
+    if not elsewhere:
+        return "", applied.news
+    given = -sum(elsewhere, Money.zero(stored.payment.amount.currency))
+    message = (
+        f"the gateway shows {given} given back that prenopay did not ask for, in its portal or by another system; "
+        + (
+            "this refund was not sent again: look at the payment, then settle the operation by hand"
+            if started.begun.maybe_sent
+            else "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
+        )
+    )
+    return message, applied.news
 
 
 async def _with_refund(account: Account, send: Send, started: Change, reply: Reply) -> Reply:
     """Read the payment with its finished refund. Observing the payment alone does not show the refund."""
-    refund, reference = started.begun.operation.operation, started.stored.payment.provider_reference or ""
+    refund = started.begun.operation
     try:
-        return replace(reply, observation=await read_payment(account, send, reference, (refund,)))
+        return replace(reply, observation=await read_payment(account, send, started.stored, (refund,)))
     except PrenopayError as error:
-        _log.warning("refund %s was made; the payment is read again later: %s", refund.operation_id, error)
+        _log.warning("refund %s was made; the payment is read again later: %s", refund.operation.operation_id, error)
         return reply
 
 
 async def _found_before(account: Account, send: Send, started: Change) -> Reply | None:
     """Look whether the change was made under an earlier reference after all, although a person has freed it."""
-    operation, made = started.begun.operation, started.begun.operation.operation
-    earlier = operations.references(account.gateway.limits.reference, operation)[:-1]
-    asked_before = tuple(replace(made, reference=reference) for reference in earlier)
-    observed = await read_payment(account, send, started.stored.payment.provider_reference or "", asked_before)
+    operation = started.begun.operation
+    earlier = operation.earlier_references
+    asked_before = tuple(
+        replace(operation, operation=replace(operation.operation, reference=reference)) for reference in earlier
+    )
+    observed = await read_payment(account, send, started.stored, asked_before)
     if any(each.reference in earlier for each in observed.transactions):
         return Reply(outcome=Outcome.SUCCEEDED, observation=observed)
     return None
@@ -307,6 +345,7 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
     operation, made = started.begun.operation, started.begun.operation.operation
     stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
     news: News = ()
+    outcome, error = reply.outcome, ""
     if reply.observation is not None:
         observed = redacted(expired_if_so(reply.observation, made))
         asked_version = started.stored.version
@@ -314,7 +353,12 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
             connection, account, stored, observed, asked_version=asked_version, source=made.kind.value
         )
         stored, news = applied.stored, applied.news
-    outcome = reply.outcome
+        outcome, error = (Outcome.UNKNOWN, applied.foreign) if applied.foreign else (outcome, error)
+    if outcome is Outcome.UNKNOWN and reply.decline is not None:
+        error = reply.decline.text
+        news += observing.flag(
+            connection, account, stored, FlagKind.UNCERTAIN, f"{made.kind} {made.reference}: {error}"
+        )
     if outcome is Outcome.SUCCEEDED and reply.observation is None and keeps_apart(account, made.kind):
         outcome = Outcome.PENDING  # the money is written down when the refund is observed
     before = operations.load(connection, account.name, made.operation_id)
@@ -324,6 +368,7 @@ def _conclude(connection: Connection, account: Account, started: Change, reply: 
         outcome,
         now=account.now(),
         decline=reply.decline,
+        error=error,
         look_again_in=_ACCEPTED_LOOK_AFTER,
         sent_at=started.begun.sent_at,
     )

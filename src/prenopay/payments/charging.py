@@ -75,8 +75,9 @@ async def send(account: Account, written: Charge) -> Operation:
             kind=written.mandate.kind,
             token=None if written.token is None else account.ports.vault.unseal(written.token),
             again=begun.maybe_sent,
+            first_tried_at=begun.operation.first_sent_at,
         )
-        for earlier in operations.references(account.gateway.limits.reference, begun.operation)[:-1]:
+        for earlier in begun.operation.earlier_references:
             if (found := await _found_before(gateway, sending, replace(request, reference=earlier))) is not None:
                 return found
         return await gateway.charge(sending, request)
@@ -193,8 +194,11 @@ def _conclude(
     stored = rows.lock(connection, account.name, made.subject.id)
     if answer.observation is not None:
         observed = redacted(replace(answer.observation, decline=answer.observation.decline or answer.decline))
-        named = opening.name_if_first(connection, stored, operation, Created(observation=observed))
-        if named is None:
+        every = operations.of_subject(connection, stored.subject)
+        if foreign := observing.why_foreign(stored, observed, every, is_named=False):
+            news += observing.flag(connection, account, stored, FlagKind.FOREIGN_ANSWER, foreign)
+            answer = Charged(outcome=Outcome.UNKNOWN)
+        elif (named := opening.name_if_first(connection, stored, operation, Created(observation=observed))) is None:
             news += _note_second(connection, account, stored, observed)
         else:
             applied = observing.apply(
@@ -247,7 +251,7 @@ async def _proof(account: Account, found: StoredOperation, provider_reference: s
     """Read the payment that a person found, and compare it with the operation."""
     made = found.operation
     observed = await account.gateway.observe(account.send(), provider_reference)
-    if observed.reference not in operations.references(account.gateway.limits.reference, found):
+    if observed.reference not in operations.references(found):
         message = (
             f"the gateway's {provider_reference} carries our reference {observed.reference or '(none)'}, "
             f"but the operation has {made.reference}: it is not this one"

@@ -14,12 +14,13 @@ from prenopay.account import Account, News, redacted
 from prenopay.asking import asked, concluded, written_down
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import Begun, StoredOperation
-from prenopay.errors import Conflict, InvalidOrder, OutcomeUnknown
+from prenopay.errors import Conflict, ForeignAnswer, InvalidOrder, OutcomeUnknown
 from prenopay.mandates import drawing, methods, rows as mandates
 from prenopay.mandates.use_cases import require_storing
 from prenopay.payments import changing, looking, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
 from prenopay.payments.opening import begin, name_if_first, unanswered
+from prenopay.payments.pages import strange_page
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created, CreateRequest
 from prenopay.provider.verbs import Cancels
@@ -75,13 +76,14 @@ async def make(account: Account, making: Making) -> Payment:
             callback_url=account.callback_url(stored.subject),
             offered=_opened(account, making.offered),
             again=begun.maybe_sent and reference == begun.operation.operation.reference,
+            first_tried_at=begun.operation.first_sent_at,
         )
         return await account.gateway.create_payment(send, request)
 
     created, answered = await asked(account, begun, ask, unanswered)
     first = begun.operation.operation.reference
     seen_before = first if answered.operation.reference != first and not begun.maybe_sent else ""
-    payment, news = await concluded(
+    payment, news, foreign = await concluded(
         account,
         begun,
         created,
@@ -93,6 +95,8 @@ async def make(account: Account, making: Making) -> Payment:
         seen_before=seen_before,
     )
     await account.notify(news)
+    if foreign:
+        raise ForeignAnswer(foreign).about(account=account.name, payment_id=payment.payment_id)
     return await expire(account, payment.payment_id) if leaves_page(payment) else payment
 
 
@@ -182,28 +186,40 @@ def _conclude(
     *,
     asked_version: int,
     seen_before: str,
-) -> tuple[Payment, News]:
-    """Write down what the gateway made of the order. If another try has made it meanwhile, that one counts.
+) -> tuple[Payment, News, str]:
+    """Write down what the gateway made of the order; the text says why it is another's, if it is.
 
-    ``seen_before`` is our first reference, if the gateway had it although these books have never sent it.
+    If another try has made the payment meanwhile, that one counts. A page that is not the gateway's is left out, and
+    flagged. ``seen_before`` is our first reference, if the gateway had it although these books have never sent it.
     """
     stored = rows.lock(connection, account.name, operation.operation.subject.id)
+    observed = redacted(created.observation)
+    made = operations.of_subject(connection, stored.subject)
+    if foreign := observing.why_foreign(stored, observed, made, is_named=False):
+        unknown = operations.settle(connection, operation, Outcome.UNKNOWN, now=account.now(), error=foreign)
+        observing.note_unanswered(connection, stored, unknown.operation.outcome)
+        flagged = observing.flag(connection, account, stored, FlagKind.FOREIGN_ANSWER, foreign)
+        return stored.payment, flagged, foreign
+    if strange := strange_page(account.gateway, created):
+        created = Created(observation=created.observation)
     named = name_if_first(connection, stored, operation, created)
     if named is None:
         operations.require_ended(connection, account.name, operation.operation.operation_id)
-        return stored.payment, ()
+        return stored.payment, (), ""
     operations.settle(connection, operation, Outcome.SUCCEEDED, now=account.now())
-    observed = redacted(created.observation)
     applied = observing.apply(connection, account, named, observed, asked_version=asked_version, source="create")
-    if not seen_before:
-        return applied.stored.payment, applied.news
-    detail = (
-        f"the gateway had an order under {seen_before}, which these books have never sent (a restored copy?): look for "
-        "that order there, it may be paid"
-    )
-    news = observing.flag(connection, account, applied.stored, FlagKind.REFERENCE_SEEN, detail)
-    stored = rows.load(connection, account.name, applied.stored.payment.payment_id)
-    return stored.payment, (*applied.news, *news)
+    stored, news = applied.stored, applied.news
+    if strange:
+        news += observing.flag(connection, account, stored, FlagKind.MISMATCH, strange)
+    if seen_before:
+        detail = (
+            f"the gateway had an order under {seen_before}, which these books have never sent (a restored copy?): look "
+            "for that order there, it may be paid"
+        )
+        news += observing.flag(connection, account, stored, FlagKind.REFERENCE_SEEN, detail)
+    if strange or seen_before:
+        stored = rows.load(connection, account.name, stored.payment.payment_id)
+    return stored.payment, news, ""
 
 
 def _expire(connection: Connection, account: Account, seen: Payment) -> observing.Applied | None:

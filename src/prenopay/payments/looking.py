@@ -10,21 +10,21 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from prenopay._redaction import scrub
 from prenopay.account import Account, News, redacted
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
 from prenopay.books.operations import StoredOperation
-from prenopay.errors import PrenopayError
+from prenopay.errors import ForeignAnswer, PrenopayError
 from prenopay.payments import observing, rows
 from prenopay.payments.changing import Change, begin_capture, take_reserved
+from prenopay.payments.oddities import abandoned_references, flag_oddities, names_of_abandoned, our_names
 from prenopay.payments.reading import keeps_apart, read_payment
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Observation
-from prenopay.values.payments import FlagKind, Operation, OperationKind, Outcome, Payment, PaymentState
+from prenopay.values.payments import OperationKind, Outcome, Payment, PaymentState
 from prenopay.values.subjects import Subject
 
-__all__ = ["View", "finish", "flag_oddities", "look", "observe", "view"]
+__all__ = ["View", "finish", "look", "observe", "view"]
 
 _MAKE_PAYMENTS: Final = frozenset({OperationKind.CREATE, OperationKind.CHARGE})
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -36,9 +36,12 @@ class View:
     """What a look at a payment needs: the payment in the books, and the refunds to ask about."""
 
     stored: StoredPayment
-    refunds: tuple[Operation, ...]
+    refunds: tuple[StoredOperation, ...]
     unanswered: str | None
     """The operation that makes the payment, while its answer is missing."""
+    names: frozenset[str]
+    abandoned: frozenset[str]
+    """What the gateway may call the payment, and the references under which it was asked for before."""
 
 
 def view(connection: Connection, account: Account, payment_id: str) -> View:
@@ -48,8 +51,14 @@ def view(connection: Connection, account: Account, payment_id: str) -> View:
     """
     made = operations.of_subject(connection, Subject.payment(payment_id))
     stored = rows.load(connection, account.name, payment_id)
-    refunds = operations.under_way(made, OperationKind.REFUND) if keeps_apart(account, OperationKind.REFUND) else ()
-    return View(stored=stored, refunds=refunds, unanswered=_unanswered(made))
+    open_refunds = tuple(each for each in made if each.operation.kind is OperationKind.REFUND and each.is_open)
+    return View(
+        stored=stored,
+        refunds=open_refunds if keeps_apart(account, OperationKind.REFUND) else (),
+        unanswered=_unanswered(made),
+        names=our_names(stored, made),
+        abandoned=abandoned_references(made),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +100,16 @@ async def _look(
     if payment.provider_reference is None:
         return payment, False
     try:
-        observed = redacted(await read_payment(account, account.send(), payment.provider_reference, seen.refunds))
+        observed = redacted(await read_payment(account, account.send(), seen.stored, seen.refunds))
+        others = await names_of_abandoned(account, seen.names, seen.abandoned, callbacks)
     except PrenopayError as error:
+        if isinstance(error, ForeignAnswer):
+            await account.notify(await account.transact(_flag_foreign, account, payment.payment_id, error))
         error.about(account=account.name, provider=account.gateway.name, payment_id=payment.payment_id)
         raise
-    written = await account.transact(_write, account, seen.stored, observed, source=source, callbacks=callbacks)
+    written = await account.transact(
+        _write, account, seen, observed, others | seen.names, source=source, callbacks=callbacks
+    )
     payment = await finish(account, written.stored, written.capture, written.news)
     return payment, written.taken_elsewhere
 
@@ -117,46 +131,26 @@ async def finish(account: Account, stored: StoredPayment, capture: Change | None
     return stored.payment
 
 
-def flag_oddities(
-    connection: Connection,
-    account: Account,
-    stored: StoredPayment,
-    made: tuple[StoredOperation, ...],
-    callbacks: tuple[Callback, ...],
-) -> News:
-    """Mark a payment whose callback names another payment, or cannot be read.
-
-    A payment that was made under a second reference has an order at the gateway that was abandoned with the first.
-    Nobody has that order's page, and nobody here knows its name: the gateway may still call it by that name.
-    """
-    news: News = ()
-    makes = [each.operation for each in made if each.operation.kind in _MAKE_PAYMENTS]
-    ours = {stored.payment.provider_reference, *(each.reference for each in makes)}
-    has_abandoned = any(each.attempts > 1 for each in makes)
-    for callback in callbacks:
-        foreign = [name for name in callback.names if name not in ours]
-        if callback.note:
-            news += observing.flag(connection, account, stored, FlagKind.MALFORMED_CALLBACK, callback.note)
-        elif foreign and not has_abandoned:
-            detail = f"a callback names {scrub(foreign[0])!r}, this payment is {stored.payment.provider_reference}"
-            news += observing.flag(connection, account, stored, FlagKind.FOREIGN_CALLBACK, detail)
-    return news
+def _flag_foreign(connection: Connection, account: Account, payment_id: str, error: ForeignAnswer) -> News:
+    stored = rows.lock(connection, account.name, payment_id)
+    return observing.flag_strange(connection, account, stored, error)
 
 
 def _write(
     connection: Connection,
     account: Account,
-    seen: StoredPayment,
+    seen: View,
     observed: Observation,
+    names: frozenset[str],
     *,
     source: str,
     callbacks: tuple[Callback, ...],
 ) -> _Written:
-    stored = rows.lock(connection, account.name, seen.payment.payment_id)
-    applied = observing.apply(connection, account, stored, observed, asked_version=seen.version, source=source)
+    stored = rows.lock(connection, account.name, seen.stored.payment.payment_id)
+    applied = observing.apply(connection, account, stored, observed, asked_version=seen.stored.version, source=source)
     stored, news = applied.stored, applied.news
     if callbacks:
-        news += flag_oddities(connection, account, stored, applied.operations, callbacks)
+        news += flag_oddities(connection, account, stored, names, callbacks)
         inbox.done(connection, callbacks, now=account.now())
     capture = begin_capture(connection, account, stored)
     taken_elsewhere = capture is None and _is_taken(account, stored, applied.operations)

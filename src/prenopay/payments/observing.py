@@ -15,31 +15,31 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from prenopay.account import Account, News
-from prenopay.books import answers, codec, due, operations
+from prenopay.books import answers, codec, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, StoredOperation
 from prenopay.books.outbox import NewEvent
 from prenopay.books.vault import seal
+from prenopay.errors import ForeignAnswer, PrenopayError, UnexpectedAnswer
 from prenopay.mandates import methods
 from prenopay.payments import rows
 from prenopay.payments.lifecycle import ENDED, UNPAID, advance
 from prenopay.payments.movements import Movement, Totals, contradiction, new_movements, overrules
+from prenopay.payments.pacing import Facts, left_since, next_look, unread
 from prenopay.payments.rows import PERSONAL, StoredPayment
 from prenopay.provider.values import Observation, ProviderTransaction, TransactionKind
 from prenopay.values.events import EventKind
 from prenopay.values.money import Money
-from prenopay.values.orders import CaptureMode, OrderLine
+from prenopay.values.orders import OrderLine
 from prenopay.values.payments import Decline, Flag, FlagKind, OperationKind, Outcome, PaymentState
 
-__all__ = ["Applied", "apply", "decline_operation", "end", "flag", "note_unanswered"]
+__all__ = ["Applied", "apply", "decline_operation", "end", "flag", "flag_strange", "note_unanswered", "why_foreign"]
 
 _STATE_UNANSWERED: Final = {
     Outcome.UNKNOWN: PaymentState.UNKNOWN,
     Outcome.NOT_ATTEMPTED: PaymentState.CREATED,
 }
 _CLOCK_SKEW: Final = timedelta(seconds=300)
-"""How far a gateway's clock may be behind ours when a failed refund is matched by its time."""
-_CAPTURE_AGAIN_AFTER: Final = timedelta(minutes=5)
-"""When the sweep looks again at a payment whose automatic capture did not happen."""
+"""How far a gateway's clock may be behind ours when a movement is matched by its time."""
 
 _MOVED: Final = {
     OperationKind.CAPTURE: TransactionKind.CAPTURE,
@@ -74,6 +74,8 @@ class Applied:
     stored: StoredPayment
     operations: tuple[StoredOperation, ...] = ()
     news: News = ()
+    foreign: str = ""
+    """Why the observation is another payment's; then nothing of it was written."""
 
 
 @dataclass(slots=True)
@@ -116,10 +118,12 @@ def apply(
     about what can be done next. Versions say which is older, because the clocks of two hosts do not.
     """
     changes = _Changes(connection, account, stored, observed, account.now())
-    answer = answers.keep(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
     made = operations.of_subject(connection, stored.subject)
-    unsettled, totals = [each for each in made if each.is_open], None
-    if wrong := _mismatch(account, stored, observed, made):
+    if foreign := why_foreign(stored, observed, made):
+        return _refuse(changes, made, foreign)
+    answer = answers.keep(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
+    unsettled, totals, facts = [each for each in made if each.is_open], None, unread(stored, observed.state)
+    if wrong := _mismatch(stored, observed, made):
         changes.flag(FlagKind.MISMATCH, wrong)
         changes.values["quarantined"] = True
     else:
@@ -128,13 +132,18 @@ def apply(
         _advance(changes, totals)
         _note_attempts(changes)
         _settle_operations(changes, unsettled)
+        facts = _facts(changes, totals, made)
         _raise_flags(changes, totals)
+        if since := left_since(account, facts, changes.now):
+            changes.flag(
+                FlagKind.LEFT_RESERVED, f"money is reserved since {since:%Y-%m-%d %H:%M} UTC: take or release it"
+            )
         if overrules(before, totals, observed, asked_last=asked_version >= stored.asked_version):
             changes.values["allowed_actions"] = sorted(action.value for action in observed.allowed_actions)
             changes.values["asked_version"] = max(asked_version, stored.asked_version)
     if observed.instrument is not None:
         changes.values["instrument"] = observed.instrument
-    written = _written(changes, next_at=_next_look(account, stored, observed.state, changes.now))
+    written = _written(changes, next_at=next_look(account, stored, facts, changes.now))
     news = account.append_events(connection, stored.subject, changes.events, facts=rows.facts(written), answer=answer)
     if totals is not None:
         news += _note_methods(changes, totals)
@@ -175,6 +184,15 @@ def flag(connection: Connection, account: Account, stored: StoredPayment, kind: 
     return account.append_events(connection, stored.subject, [event], facts=rows.facts(stored))
 
 
+def flag_strange(connection: Connection, account: Account, stored: StoredPayment, error: PrenopayError) -> News:
+    """Mark a locked payment about which something was answered that is not ours, or that nobody documents."""
+    if isinstance(error, ForeignAnswer):
+        return flag(connection, account, stored, FlagKind.FOREIGN_ANSWER, str(error))
+    if isinstance(error, UnexpectedAnswer) and error.provider_code:
+        return flag(connection, account, stored, FlagKind.UNCERTAIN, str(error))
+    return ()
+
+
 def decline_operation(
     connection: Connection, account: Account, stored: StoredPayment, operation_id: str, why: Decline | None
 ) -> News:
@@ -187,24 +205,42 @@ def _is_flagged(flags: Sequence[Flag], kind: FlagKind, detail: str) -> bool:
     return any(each.kind is kind and each.detail == detail for each in flags)
 
 
-def _mismatch(
-    account: Account, stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation]
-) -> str | None:
-    """Return how the gateway's payment differs from the one that was ordered."""
+def why_foreign(
+    stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation], *, is_named: bool = True
+) -> str:
+    """Return how an observation shows that it is another payment's; empty if it does not.
+
+    ``is_named``: the gateway was asked for the payment by the gateway's own name.
+    """
     payment = stored.payment
-    updates = [each.operation for each in made if each.is_open and each.operation.kind is OperationKind.UPDATE]
-    asked = [payment.amount, *(each.amount for each in updates if each.amount)]
-    rule, makes = account.gateway.limits.reference, [each for each in made if each.operation.kind in _MAKES_PAYMENT]
-    references = [reference for each in makes for reference in operations.references(rule, each)]
-    if observed.submitted not in asked:
-        return f"the gateway has an order of {observed.submitted}, the host ordered {payment.amount}"
-    if payment.provider_reference and observed.provider_reference != payment.provider_reference:
+    makes = [each for each in made if each.operation.kind in _MAKES_PAYMENT]
+    references = [reference for each in makes for reference in operations.references(each)]
+    if is_named and payment.provider_reference and observed.provider_reference != payment.provider_reference:
         return f"the gateway answered with {observed.provider_reference}, we asked for {payment.provider_reference}"
     if observed.reference is not None and observed.reference not in references:
         return f"the gateway has our reference as {observed.reference}, we sent {', '.join(references)}"
     if observed.order_reference is not None and observed.order_reference != payment.order_reference:
         return f"the gateway has order {observed.order_reference!r}, the host's is {payment.order_reference!r}"
-    return None
+    return ""
+
+
+def _refuse(changes: _Changes, made: tuple[StoredOperation, ...], foreign: str) -> Applied:
+    """Flag a payment about which another's answer came, and change nothing else."""
+    account, stored, connection = changes.account, changes.stored, changes.connection
+    changes.flag(FlagKind.FOREIGN_ANSWER, foreign)
+    facts = unread(stored, stored.payment.state)
+    written = _written(changes, next_at=next_look(account, stored, facts, changes.now))
+    news = account.append_events(connection, stored.subject, changes.events, facts=rows.facts(written))
+    return Applied(stored=written, operations=made, news=news, foreign=foreign)
+
+
+def _mismatch(stored: StoredPayment, observed: Observation, made: Sequence[StoredOperation]) -> str | None:
+    """Return how the gateway's payment differs from the one that was ordered."""
+    updates = [each.operation for each in made if each.is_open and each.operation.kind is OperationKind.UPDATE]
+    asked = [stored.payment.amount, *(each.amount for each in updates if each.amount)]
+    if observed.submitted in asked:
+        return None
+    return f"the gateway has an order of {observed.submitted}, the host ordered {stored.payment.amount}"
 
 
 def _move_money(changes: _Changes) -> tuple[Totals, Totals]:
@@ -264,13 +300,19 @@ def _note_attempts(changes: _Changes) -> None:
 def _settle_operations(changes: _Changes, unsettled: Sequence[StoredOperation]) -> None:
     """Settle operations by the gateway's evidence: its lists name them by our reference."""
     observed = changes.observed
-    done = {each.reference for each in observed.transactions if each.reference}
+    uncertain = {each.reference: each.decline for each in observed.uncertain_transactions if each.reference}
     claimed: set[str] = set()
     for each in unsettled:
         made = each.operation
-        ours = operations.references(changes.account.gateway.limits.reference, each)
-        if made.kind in _MOVED and not done.isdisjoint(ours):
+        ours = operations.references(each)
+        under = [moved for moved in observed.transactions if moved.reference in ours]
+        if other := next((moved for moved in under if _is_another(each, moved)), None):
+            detail = f"our reference {other.reference} is on another movement: {other.kind} of {other.amount}"
+            changes.flag(FlagKind.FOREIGN_ANSWER, detail)
+        elif under and made.kind in _MOVED:
             _settle(changes, each, Outcome.SUCCEEDED)
+        elif made.reference in uncertain and made.kind in _MOVED:
+            _settle(changes, each, Outcome.UNKNOWN, uncertain[made.reference])
         elif made.kind is OperationKind.UPDATE and made.amount == observed.submitted:
             _settle(changes, each, Outcome.SUCCEEDED)
             changes.values |= _updated(changes, each)
@@ -285,6 +327,17 @@ def _settle_operations(changes: _Changes, unsettled: Sequence[StoredOperation]) 
             claimed.add(failed.number)
             _settle(changes, each, Outcome.DECLINED, failed.decline)
             changes.happened(EventKind.OPERATION_DECLINED, operation_id=made.operation_id, decline=failed.decline)
+
+
+def _is_another(operation: StoredOperation, moved: ProviderTransaction) -> bool:
+    """Whether a movement under an operation's reference is not what the operation asked for, or is from before it."""
+    made = operation.operation
+    if made.kind not in _MOVED:
+        return False
+    differs = made.amount is not None and moved.amount is not None and made.amount != moved.amount
+    since = operation.first_sent_at - _CLOCK_SKEW
+    is_older = moved.reference == made.reference and moved.created_at is not None and moved.created_at < since
+    return moved.kind is not _MOVED[made.kind] or differs or is_older
 
 
 def _settle(changes: _Changes, operation: StoredOperation, outcome: Outcome, why: Decline | None = None) -> None:
@@ -351,6 +404,9 @@ def _raise_flags(changes: _Changes, totals: Totals) -> None:
         changes.flag(FlagKind.CONTRADICTION, impossible)
     if observed.state is PaymentState.UNKNOWN:
         changes.flag(FlagKind.UNCERTAIN, observed.decline.text if observed.decline else observed.raw_status)
+    for each in observed.uncertain_transactions:
+        why = each.decline.text if each.decline is not None else ""
+        changes.flag(FlagKind.UNCERTAIN, f"{each.kind} {each.reference or each.number}: {why}")
     if not observed.status_is_known:
         changes.flag(FlagKind.UNREADABLE_STATUS, f"the gateway says {observed.raw_status!r}")
     paid = observed.authorized
@@ -361,15 +417,19 @@ def _raise_flags(changes: _Changes, totals: Totals) -> None:
         changes.flag(FlagKind.PAID_TWICE, f"order {payment.order_reference} was also paid by {other}")
 
 
-def _next_look(account: Account, stored: StoredPayment, state: PaymentState, now: datetime) -> datetime | None:
-    """Return when the sweep looks at the payment next, if nothing else looks at it before."""
-    wait = account.gateway.next_check(state, now - stored.payment.created_at)
-    if state is PaymentState.AUTHORIZED and stored.capture_mode is CaptureMode.AUTOMATIC:
-        wait = _CAPTURE_AGAIN_AFTER
-    if wait is None:
-        return None
-    next_at, expires_at = now + min(wait, due.LOOK_MOST), stored.payment.expires_at
-    return expires_at if expires_at is not None and now < expires_at < next_at else next_at
+def _facts(changes: _Changes, totals: Totals, made: Sequence[StoredOperation]) -> Facts:
+    """Return what decides when to look at the payment next."""
+    payment, since = changes.stored.payment, None
+    if totals.authorized > totals.captured + totals.cancelled:
+        is_new = not payment.authorized
+        since = changes.now if is_new else rows.reserved_since(changes.connection, payment.payment_id)
+    captures = (each.operation for each in made if each.operation.kind is OperationKind.CAPTURE)
+    return Facts(
+        state=changes.observed.state,
+        totals=totals,
+        reserved_since=since,
+        capture_declined=any(each.outcome is Outcome.DECLINED for each in captures),
+    )
 
 
 def _written(changes: _Changes, *, next_at: datetime | None) -> StoredPayment:

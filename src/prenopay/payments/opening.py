@@ -75,3 +75,4 @@ def unanswered(connection: Connection, account: Account, begun: Begun, error: Pr
     """Write down what ``error`` proves about the operation, and what follows for its payment."""
     stored = rows.lock(connection, account.name, begun.operation.operation.subject.id)
     observing.note_unanswered(connection, stored, failed(connection, account, begun, error))
+    observing.flag_strange(connection, account, stored, error)

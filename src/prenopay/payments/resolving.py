@@ -10,6 +10,7 @@ from prenopay.books.inbox import Callback
 from prenopay.books.operations import StoredOperation
 from prenopay.payments import changing, charging, creating, looking, rows
 from prenopay.payments.looking import View
+from prenopay.payments.oddities import abandoned_references, flag_oddities, our_names
 from prenopay.values.payments import Operation, OperationKind, Outcome
 from prenopay.values.subjects import Subject
 
@@ -108,6 +109,7 @@ def _answer(connection: Connection, account: Account, subject: Subject, callback
     """Answer callbacks about a payment that the gateway certainly does not have under any name that is known here."""
     stored = rows.lock(connection, account.name, subject.id)
     made = operations.of_subject(connection, subject)
-    news = looking.flag_oddities(connection, account, stored, made, callbacks)
+    names = our_names(stored, made) | abandoned_references(made)
+    news = flag_oddities(connection, account, stored, names, callbacks)
     inbox.done(connection, callbacks, now=account.now())
     return news

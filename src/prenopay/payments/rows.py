@@ -50,6 +50,8 @@ __all__ = [
     "name_at_gateway",
     "other_paid",
     "postpone",
+    "refunds_since",
+    "reserved_since",
     "timeline",
     "totals_that_disagree",
     "write",
@@ -159,6 +161,28 @@ def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...
     return tuple(
         Movement(TransactionKind(row.kind), Money(row.amount, row.currency), row.number, row.reference) for row in rows
     )
+
+
+def refunds_since(connection: Connection, payment_id: str, since: datetime) -> tuple[Movement, ...]:
+    """Return the refunds of a payment that were written down at ``since`` or later."""
+    table = schema.movements
+    query = select(table).where(
+        table.c.payment_id == payment_id, table.c.kind == TransactionKind.REFUND.value, table.c.at >= since
+    )
+    return tuple(
+        Movement(TransactionKind.REFUND, Money(row.amount, row.currency), row.number, row.reference)
+        for row in connection.execute(query)
+    )
+
+
+def reserved_since(connection: Connection, payment_id: str) -> datetime | None:
+    """Return when money was first reserved for a payment."""
+    table = schema.movements
+    query = select(table.c.at).where(
+        table.c.payment_id == payment_id, table.c.kind == TransactionKind.AUTHORIZATION.value
+    )
+    first: datetime | None = connection.scalars(query.order_by(table.c.at).limit(1)).first()
+    return first
 
 
 def other_paid(connection: Connection, payment: Payment) -> str | None:
@@ -478,15 +502,25 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
             created_at=row.created_at,
             updated_at=row.updated_at,
             expires_at=row.expires_at,
-            redirect_url=row.redirect_url,
-            seamless_view=None if row.seamless_view is None else codec.load_shown(SeamlessView, row.seamless_view),
-            app_switch=None if row.app_switch is None else codec.load_shown(AppSwitch, row.app_switch),
+            **_page(row),
         ),
         capture_mode=word(CaptureMode, row.capture_mode),
         version=row.version,
         asked_version=row.asked_version,
         stored_order={**row.order, **(personal or {})},
     )
+
+
+def _page(row: Row[Any]) -> dict[str, Any]:
+    """Return how the payer gets to the page. While the payment does not match its order, nobody is sent there."""
+    if row.quarantined:
+        return {}
+    view, switch = row.seamless_view, row.app_switch
+    return {
+        "redirect_url": row.redirect_url,
+        "seamless_view": None if view is None else codec.load_shown(SeamlessView, view),
+        "app_switch": None if switch is None else codec.load_shown(AppSwitch, switch),
+    }
 
 
 def _rows(connection: Connection, table: Any, column: Any, value: str) -> list[Row[Any]]:

@@ -132,7 +132,8 @@ class AsyncPayments(Generic[ProviderT_co]):
         """Ask the gateway, write down its answer, notify the host, and return the payment.
 
         The browser's return, the callback and the sweep all end here: nothing else changes a state. Takes reserved
-        money if the order says ``CaptureMode.AUTOMATIC``. Raises ``NotFound``.
+        money if the order says ``CaptureMode.AUTOMATIC``. If another caller takes the money at this moment, this one
+        waits for it, for some seconds at most. Raises ``NotFound``.
         """
         return await looking.observe(self._account, payment_id, source=source)
 
@@ -196,7 +197,8 @@ class AsyncPayments(Generic[ProviderT_co]):
 
         ``PENDING`` means that the gateway accepted it; a callback or the sweep settles it later.
 
-        Raises ``Conflict`` if nothing is left to refund or the payment cannot be refunded now, ``InvalidOrder`` for an
+        Raises ``Conflict`` if nothing is left to refund or the payment cannot be refunded now, and if a look before it
+        finds money given back in the gateway's portal (nothing was sent: look, and repeat); ``InvalidOrder`` for an
         impossible amount, ``IdReused`` for other parameters under the same id.
         """
         return await changing.change(

@@ -100,7 +100,7 @@ async def _ask(account: Account, gateway: PaysOut, sending: _Sending) -> None:
 
     async def ask(reference: str) -> Reply:
         if is_accepted:
-            return await gateway.observe_payout(send, reference)
+            return await gateway.observe_payout(send, reference, body)
         return await gateway.pay_out(send, reference, body, again=again)
 
     reply, _ = await asked(account, begun, ask, _failed)
@@ -145,13 +145,14 @@ def _begin(
 
 
 def _signed(account: Account, gateway: PaysOut, begun: Begun, order: PayoutOrder) -> bytes:
+    """Sign the instruction; one that may have left before has the time of the first."""
     made = begun.operation.operation
     request = PayoutRequest(
         order=order,
         payout_id=made.subject.id,
         reference=made.reference,
         callback_url=account.callback_url(made.subject),
-        asked_at=account.now(),
+        asked_at=begun.operation.first_sent_at if begun.maybe_sent else account.now(),
     )
     return gateway.write_payout(request)
 
@@ -183,6 +184,7 @@ def _conclude(connection: Connection, account: Account, sending: _Sending, reply
         reply.outcome,
         now=account.now(),
         decline=reply.decline,
+        error=reply.decline.text if reply.decline is not None and reply.outcome is Outcome.UNKNOWN else "",
         sent_at=sending.begun.sent_at,
     )
     if not was_open or ended.is_open:

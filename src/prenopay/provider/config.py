@@ -77,6 +77,8 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
 
     GATEWAY_HOSTS: ClassVar[Mapping[Environment, tuple[str, ...]]]
     """The gateway's hosts in each environment. The first is called; answers may link to any of them."""
+    PAGE_HOSTS: ClassVar[tuple[str, ...]] = ()
+    """Where the gateway's pages for payers are: see ``PaymentProvider.page_hosts``."""
 
     base_url: str = ""
     deadline_seconds: float = 30.0
@@ -108,6 +110,11 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
         own = frozenset(self.GATEWAY_HOSTS[self.environment])
         host = urlsplit(self.api_url).netloc.lower()
         return own if host in own else frozenset({host})
+
+    @property
+    def page_hosts(self) -> frozenset[str]:
+        """Where payers' pages may be, and not only at ``hosts``: none if ``base_url`` leads elsewhere."""
+        return frozenset(self.PAGE_HOSTS if self.hosts == frozenset(self.GATEWAY_HOSTS[self.environment]) else ())
 
     def source_problem(self, request: CallbackRequest) -> str:
         """Say why a callback cannot come from the gateway; empty if it can, or if no sources are configured."""

@@ -70,6 +70,8 @@ class Limits:
     """How long the same reference may be sent again after a lost answer (``None``: forever)."""
     page_lives: timedelta
     """How long the payer can pay after ``create``."""
+    capture_within: timedelta = timedelta(days=7)
+    """How long reserved money may wait until a person is notified: cards guarantee it for 7 days."""
     partial_capture: bool = True
     partial_refund: bool = True
     deadline_seconds: float = 30.0
@@ -83,7 +85,8 @@ class CreateRequest:
     """What ``create_payment`` is given: the order, the gateway reference, the callback URL.
 
     ``offered`` is the token of the stored method that ``order.pay_with`` names, unless it was removed since.
-    ``again``: an earlier try under this reference may have reached the gateway.
+    ``again``: an earlier try under this reference may have reached the gateway; ``first_tried_at`` is when the first
+    one began. What the gateway has from before that time is not ours.
     """
 
     order: Order
@@ -92,6 +95,7 @@ class CreateRequest:
     callback_url: str = field(repr=False)
     offered: Secret | None = None
     again: bool = False
+    first_tried_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +104,8 @@ class ChangeRequest:
 
     ``provider_reference`` is the gateway's name of the payment. ``reference`` is the name of this operation, the
     same on every try. The verb first checks whether ``reference`` was acted on before; ``again`` says that an
-    earlier try may have reached the gateway.
+    earlier try may have reached the gateway, and ``first_tried_at`` when the first one began. What the gateway has
+    from before that time is not ours.
 
     ``page_only`` (cancel only): close the page if nobody has paid. Reserved money is not released; raise
     ``Conflict`` if the payment was paid.
@@ -115,6 +120,7 @@ class ChangeRequest:
     description: str
     callback_url: str = field(default="", repr=False)
     again: bool = False
+    first_tried_at: datetime | None = None
     page_only: bool = False
 
 
@@ -143,8 +149,8 @@ class Created:
 class ChargeRequest:
     """What ``charge`` is given: the order to collect, the token, and our reference, the same on every try.
 
-    ``again``: an earlier try may have reached the gateway. ``token`` is ``None`` if the method was removed
-    meanwhile: the verb may look for an earlier try, but cannot send.
+    ``again``: an earlier try may have reached the gateway; ``first_tried_at`` is when the first one began. ``token``
+    is ``None`` if the method was removed meanwhile: the verb may look for an earlier try, but cannot send.
     """
 
     order: Order
@@ -154,6 +160,7 @@ class ChargeRequest:
     kind: MandateKind
     token: Secret | None
     again: bool = False
+    first_tried_at: datetime | None = None
 
     def token_to_send(self) -> Secret:
         """Return the token; raises ``Conflict`` if the method was removed."""
@@ -226,7 +233,8 @@ class Observation:
     are ours as the gateway repeats them, ``None`` if it does not. Amounts are in minor units and include VAT.
 
     ``refunded`` is ``None`` if refunds are objects of their own (``RefundsApart``). Then ``transactions`` lists
-    what was given back, each number once.
+    what was given back, each number once. ``bank_reference`` is how refunds name the payment, if they do so by a
+    name of the bank's. ``uncertain_transactions`` ended in a way that leaves open whether money moved.
     """
 
     provider_reference: str
@@ -246,18 +254,23 @@ class Observation:
     attempts: tuple[Attempt, ...] = ()
     transactions: tuple[ProviderTransaction, ...] = ()
     failed_transactions: tuple[ProviderTransaction, ...] = ()
+    uncertain_transactions: tuple[ProviderTransaction, ...] = ()
+    bank_reference: str | None = None
     methods: tuple[MethodSeen, ...] = ()
     raw_status: str = ""
     status_is_known: bool = True
     raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
-    def refuses(self, verb: str) -> Conflict:
-        """Return the error for a ``verb`` that the payment's present state does not allow: it says what is possible."""
+    def refuses(self, verb: str, *, stated: bool = True) -> Conflict:
+        """Return the error for a ``verb`` that the payment's present state does not allow: it says what is possible.
+
+        ``stated``: the gateway has nothing of an earlier try either, as it says itself.
+        """
         allowed = ", ".join(sorted(self.allowed_actions)) or "nothing"
         message = (
             f"{verb} is not possible now: the payment is {self.state} ({self.raw_status}), the gateway allows {allowed}"
         )
-        return Conflict(message, advice=self._instead_of(verb))
+        return Conflict(message, advice=self._instead_of(verb), stated=stated)
 
     def _instead_of(self, verb: str) -> str:
         if verb == Action.CANCEL and self.captured:

@@ -56,9 +56,16 @@ class PaymentProvider(ABC):
 
     name: str
     """The provider's name in settings, logs and tables, such as ``swedbankpay``."""
+    merchant: str
+    """The gateway's name of the merchant, such as a Swish number: a part of what our references are made from."""
     limits: Limits
     hosts: frozenset[str]
     """The only hosts (``name`` or ``name:port``) that any request of this account may go to."""
+    page_hosts: frozenset[str] = frozenset()
+    """Where payers' pages and scripts may be, and not only at ``hosts``: ``name``, or ``.name`` for all below it.
+
+    A page elsewhere, or one that is not encrypted, is never offered to a payer.
+    """
 
     @abstractmethod
     def check_order(self, order: Order) -> None:
@@ -155,8 +162,12 @@ class RefundsApart(Refunds, Protocol):
     """Keeps refunds as objects of their own: observing the payment does not show them."""
 
     @abstractmethod
-    async def observe_refund(self, send: Send, reference: str, currency: str) -> Reply:
-        """Return the state of the refund with our ``reference``; it is ``PENDING`` if the gateway does not have it."""
+    async def observe_refund(self, send: Send, request: ChangeRequest, payment: Observation) -> Reply:
+        """Return the state of a refund that was asked for; it is ``PENDING`` if the gateway does not have it.
+
+        ``payment`` was just observed. Raises ``ForeignAnswer`` if what the gateway has under ``request.reference``
+        is not what was asked for.
+        """
         ...
 
 
@@ -182,12 +193,15 @@ class PaysOut(Protocol):
 
     @abstractmethod
     async def pay_out(self, send: Send, reference: str, body: bytes, *, again: bool) -> Reply:
-        """Send the instruction at most once. ``again``: check first whether the gateway accepted it before."""
+        """Send the instruction at most once. ``again``: check first whether the gateway accepted it before.
+
+        Raises ``ForeignAnswer`` if what the gateway has under ``reference`` is not what ``body`` says.
+        """
         ...
 
     @abstractmethod
-    async def observe_payout(self, send: Send, reference: str) -> Reply:
-        """Return the state of the payout."""
+    async def observe_payout(self, send: Send, reference: str, body: bytes) -> Reply:
+        """Return the state of the payout that ``body`` instructed; raises ``ForeignAnswer`` if it is another."""
         ...
 
 

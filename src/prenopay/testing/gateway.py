@@ -46,6 +46,7 @@ __all__ = [
     "Payouts",
     "Portal",
     "StoredMethods",
+    "StrangeCode",
     "StrangeStatus",
     "Totals",
     "an_order",
@@ -277,6 +278,14 @@ class StrangeStatus(ABC):
         """Return the body of an answer about a payment, with an unknown status."""
 
 
+class StrangeCode(ABC):
+    """The gateway says why it refuses, in a code."""
+
+    @abstractmethod
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body of an answer about a refusal, with a code that no page of the gateway's has."""
+
+
 # What only the simulation asks for. It leaves out what a gateway does not have
 
 
@@ -341,16 +350,23 @@ class Portal(ABC):
     """Staff can change payments in the gateway's portal, without prenopay. Each returns whether it was done."""
 
     @abstractmethod
-    def takes_by_hand(self, payment: str, amount: int) -> bool:
-        """Staff take reserved money."""
-
-    @abstractmethod
     def gives_back_by_hand(self, payment: str, amount: int) -> bool:
         """Staff give money back."""
 
-    @abstractmethod
+    def takes_by_hand(self, payment: str, amount: int) -> bool:
+        """Staff take reserved money."""
+        del payment, amount
+        return False
+
+    def releases_by_hand(self, payment: str) -> bool:
+        """Staff release what is reserved and not taken."""
+        del payment
+        return False
+
     def tampers(self, payment: str) -> bool:
         """Somebody changes what an open payment is for, amount included."""
+        del payment
+        return False
 
 
 class Banks(ABC):

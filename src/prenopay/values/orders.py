@@ -289,7 +289,7 @@ class Order:
     order_reference: str = ""
     lines: tuple[OrderLine, ...] = ()
     vat: Money | None = None
-    capture: CaptureMode = CaptureMode.MANUAL
+    capture: CaptureMode = CaptureMode.AUTOMATIC
     page: PageStyle = PageStyle.REDIRECT
     language: str = "sv-SE"
     instruments: tuple[Instrument | str, ...] = ()

@@ -191,3 +191,11 @@ class DeclinesWithoutAWord(MockProvider):
 class KeepsMethods(MockProvider):
     async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
         return
+
+
+def never_again(*_given: object) -> None:
+    """There is no next look, and nothing lies for too long."""
+
+
+async def gives_back_unseen(*_given: object) -> None:
+    """Money is given back without a look."""

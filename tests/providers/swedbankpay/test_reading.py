@@ -390,7 +390,7 @@ def test_failed_changes_are_listed_in_each_spelling(name: str, type_name: str) -
     [
         ("Failed", {"problem": problem("creditcard/acquirerinsufficientfunds")}, DeclineCode.INSUFFICIENT_FUNDS),
         ("Failed", {"problem": {"type": "acquirercardexpired"}}, DeclineCode.CARD_EXPIRED),
-        ("Failed", {"problem": {"type": "brandnew", "title": "No"}}, DeclineCode.DECLINED),
+        ("Failed", {"problem": {"type": "brandnew", "title": "No"}}, DeclineCode.UNAVAILABLE),
         ("Failed", {"problem": None}, DeclineCode.DECLINED),
         ("Failed", {"id": "only a link"}, DeclineCode.DECLINED),
         *((status, {"problem": problem("acquirererror")}, None) for status in ("Initialized", "Paid", "Aborted")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from prenopay._blocking import run_blocking
 from prenopay.errors import (
     Conflict,
     DuplicateReference,
+    ForeignAnswer,
     InvalidOrder,
+    OutcomeUnknown,
     PrenopayError,
+    ProviderError,
     ProviderUnavailable,
     Rejected,
     Unauthenticated,
@@ -57,6 +61,11 @@ _PAID = answer(payment("PAID"))
 
 def cancel(script: Script) -> Reply:
     return run_blocking(provider().cancel(script, change()))
+
+
+def look_at_refund(script: Script, minor: int = 4950, **fields: Any) -> Reply:
+    observed = run_blocking(provider().observe(Script(_PAID), UUID))
+    return run_blocking(provider().observe_refund(script, change(minor, again=True, **fields), observed))
 
 
 def give_back(script: Script, minor: int = 4950, *, again: bool = False, **fields: Any) -> Reply:
@@ -159,7 +168,7 @@ _FOUND: list[tuple[HttpResponse, Outcome, str | None]] = [
     (answer(refund("PAID")), Outcome.SUCCEEDED, None),
     (answer(refund("paid")), Outcome.SUCCEEDED, None),
     (answer(refund("ERROR", errorCode="RF07")), Outcome.DECLINED, "RF07"),
-    (answer(refund("ERROR", errorCode="XX99")), Outcome.DECLINED, "XX99"),
+    (answer(refund("ERROR", errorCode="XX99")), Outcome.UNKNOWN, "XX99"),
     (answer(refund("ERROR", errorCode="DS24")), Outcome.UNKNOWN, "DS24"),
 ]
 
@@ -168,37 +177,69 @@ _FOUND: list[tuple[HttpResponse, Outcome, str | None]] = [
 def test_a_refund_is_looked_up_by_its_own_uuid_and_not_sent_again(
     found: HttpResponse, outcome: Outcome, code: str | None
 ) -> None:
-    script = Script(found, found)
-    for reply in (run_blocking(provider().observe_refund(script, REFUND, "SEK")), give_back(script, again=True)):
+    script = Script(found, _PAID, found)
+    for reply in (look_at_refund(script), give_back(script, again=True)):
         assert (outcome, code) == (reply.outcome, reply.decline and reply.decline.provider_code)
-    assert script.calls == [_LOOK_AT_REFUND] * 2
+    assert script.calls == [_LOOK_AT_REFUND, _LOOK, _LOOK_AT_REFUND]
 
 
 @pytest.mark.parametrize("missing", [MISSING, MISSING_WITH_BODY])
 def test_a_refund_that_does_not_exist_yet_is_pending(missing: HttpResponse) -> None:
-    assert Outcome.PENDING is run_blocking(provider().observe_refund(Script(missing), REFUND, "SEK")).outcome
+    assert Outcome.PENDING is look_at_refund(Script(missing)).outcome
 
 
-@pytest.mark.parametrize(
-    "found", [refund(id=UUID), refund(payerAlias="1231181189"), refund(currency="EUR"), {**refund(), "amount": None}]
+_NOT_OURS: tuple[Json, ...] = (
+    {"amount": 49.49},
+    {"currency": "EUR"},
+    {"originalPaymentReference": "0" * 32},
+    {"payerPaymentReference": "4712"},
+    {"callbackUrl": "https://other.example/callbacks/account/payment/pay_2/signature"},
+    {"dateCreated": "2026-10-28T11:58:59.000Z"},
 )
-def test_a_refund_that_is_not_ours_is_not_taken(found: Json) -> None:
+
+
+@pytest.mark.parametrize("changed", _NOT_OURS)
+def test_a_refund_that_is_not_ours_is_not_taken(changed: Json) -> None:
+    found, tried_at = answer(refund("PAID", **changed)), datetime(2026, 10, 28, 12, 0, tzinfo=UTC)
+    with pytest.raises(ForeignAnswer):
+        look_at_refund(Script(found), first_tried_at=tried_at)
+    with pytest.raises(ForeignAnswer):
+        give_back(Script(_PAID, found), again=True, first_tried_at=tried_at)
+    with pytest.raises(DuplicateReference):
+        give_back(Script(_PAID, errors("RP09"), found), first_tried_at=tried_at)
+
+
+@pytest.mark.parametrize("found", [refund(id=UUID), refund(payerAlias="1231181189"), {**refund(), "amount": None}])
+def test_what_is_no_refund_of_that_name_is_not_read(found: Json) -> None:
     with pytest.raises(UnexpectedAnswer):
-        run_blocking(provider().observe_refund(Script(answer(found)), REFUND, "SEK"))
+        look_at_refund(Script(answer(found)))
 
 
 def test_a_refund_that_never_arrived_is_asked_for_under_the_same_uuid() -> None:
-    script = Script(MISSING, _PAID, made("refunds", REFUND))
+    script = Script(_PAID, MISSING, made("refunds", REFUND))
     assert Outcome.PENDING is give_back(script, again=True).outcome
-    assert script.calls == [_LOOK_AT_REFUND, _LOOK, _PUT]
+    assert script.calls == [_LOOK, _LOOK_AT_REFUND, _PUT]
+
+
+@pytest.mark.parametrize("refusal", [errors("RF07"), errors("RF08"), errors("RP02")])
+def test_a_refusal_settles_nothing_unless_swish_says_that_it_has_nothing(refusal: HttpResponse) -> None:
+    with pytest.raises(OutcomeUnknown):
+        give_back(Script(_PAID, MISSING, refusal), again=True)
+    script = Script(_PAID, MISSING_WITH_BODY, refusal)
+    try:
+        assert give_back(script, again=True).outcome is Outcome.DECLINED
+    except ProviderError as error:
+        assert error.stated  # noqa: PT017 - either is certain
 
 
 @pytest.mark.parametrize("code", ["RP09", "RF09"])
-def test_a_refund_seen_before_is_looked_up(code: str) -> None:
-    script = Script(_PAID, errors(code), answer(refund("PAID")))
-    assert Outcome.SUCCEEDED is give_back(script).outcome
-    assert script.calls == [_LOOK, _PUT, _LOOK_AT_REFUND]
-    with pytest.raises(DuplicateReference):
+def test_a_refund_seen_before_is_ours_only_if_it_was_sent_before(code: str) -> None:
+    script = Script(_PAID, MISSING, errors(code), answer(refund("PAID")))
+    assert Outcome.SUCCEEDED is give_back(script, again=True).outcome
+    assert script.calls == [_LOOK, _LOOK_AT_REFUND, _PUT, _LOOK_AT_REFUND]
+    with pytest.raises(OutcomeUnknown):
+        give_back(Script(_PAID, errors(code), answer(refund("PAID"))))
+    with pytest.raises(UnexpectedAnswer):
         give_back(Script(_PAID, errors(code), MISSING))
 
 

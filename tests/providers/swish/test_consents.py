@@ -14,6 +14,7 @@ from prenopay.errors import (
     Conflict,
     DuplicateReference,
     InvalidOrder,
+    OutcomeUnknown,
     PrenopayError,
     ProviderUnavailable,
     RateLimited,
@@ -38,6 +39,7 @@ from .samples import (
     CALLBACK,
     HOST,
     MISSING,
+    MISSING_WITH_BODY as GONE,
     PHONE,
     REFUND,
     RETURN,
@@ -237,8 +239,8 @@ _READ, _ENDED = ("GET", _CONSENT), ("DELETE", _CONSENT)
 @pytest.mark.parametrize(
     ("again", "steps", "calls", "kind"),
     [
-        *((True, [_PENDING_CONSENT, end], [_READ, _ENDED], DuplicateReference) for end in (_DONE, MISSING)),
-        (True, [_PENDING_CONSENT, answer(b"", 410)], [_READ, _ENDED], DuplicateReference),
+        *((True, [_PENDING_CONSENT, end], [_READ, _ENDED], DuplicateReference) for end in (_DONE, GONE)),
+        (True, [_PENDING_CONSENT, MISSING, MISSING], [_READ, _ENDED, _READ], Conflict),  # nobody knows that it ended
         (True, [answer(consent("DECLINED"))], [_READ], DuplicateReference),  # it has ended already
         (True, [_PENDING_CONSENT, answer(b"", 503)], [_READ, _ENDED], ProviderUnavailable),  # and so no other is sent
         (False, [errors("RP09"), MISSING], [("POST", f"{_CONSENT}/token"), _READ], DuplicateReference),
@@ -310,9 +312,10 @@ def remove(script: Script, kind: MandateKind = MandateKind.CONSENT) -> None:
     ("steps", "kind"),
     [
         ([_DONE], None),
-        ([MISSING], None),
+        ([GONE], None),
         ([errors("RP07"), answer(consent("REVOKED"))], None),
-        ([errors("PA01"), MISSING], None),
+        ([errors("PA01"), GONE], None),
+        ([errors("PA01"), MISSING], Refused),
         ([errors("RP07"), answer(consent())], Conflict),
         ([answer(b"", 500)], ProviderUnavailable),
     ],
@@ -340,7 +343,7 @@ def test_swish_knows_no_payers() -> None:
     ("steps", "calls"),
     [
         ([_PENDING_CONSENT, _DONE], [_READ, _ENDED]),
-        ([MISSING, MISSING], [_READ, _ENDED]),
+        ([MISSING, GONE], [_READ, _ENDED]),
         ([answer(consent("REVOKED"))], [_READ]),
     ],
 )
@@ -450,7 +453,9 @@ def test_a_charge_that_never_arrived_is_sent_again_under_the_same_id() -> None:
     script = Script(MISSING, _MADE)
     assert charge(script, again=True).outcome is Outcome.PENDING
     assert [("GET", f"{_CHARGE}/status"), ("POST", _CHARGE)] == script.calls
-    assert charge(Script(MISSING), again=True, token=None).outcome is Outcome.NOT_ATTEMPTED
+    assert charge(Script(GONE), again=True, token=None).outcome is Outcome.NOT_ATTEMPTED
+    with pytest.raises(OutcomeUnknown):
+        charge(Script(MISSING), again=True, token=None)
 
 
 @pytest.mark.parametrize(
@@ -477,8 +482,8 @@ def test_what_a_charge_cannot_express(changes: Json, field: str) -> None:
     ],
 )
 def test_what_a_look_finds_is_what_was_charged(body: Json, outcome: Outcome) -> None:
-    for script, again in ((Script(answer(body)), True), (Script(errors("RP09"), answer(body)), False)):
-        found = charge(script, again=again)
+    for script in (Script(answer(body)), Script(GONE, errors("RP09"), answer(body))):
+        found = charge(script, again=True)
         assert outcome is found.outcome
         assert found.observation is not None
         assert (found.decline is not None) is (outcome in {Outcome.DECLINED, Outcome.UNKNOWN})
@@ -509,7 +514,7 @@ def test_a_no_at_once_is_a_decline(code: str, ours: DeclineCode) -> None:
 
 
 @pytest.mark.parametrize("refused", [errors("PA01"), MISSING, errors("PA01", status=400), errors("RP04", status=404)])
-@pytest.mark.parametrize("found", [answer(consent("REVOKED")), answer(consent("PENDING")), MISSING])
+@pytest.mark.parametrize("found", [answer(consent("REVOKED")), answer(consent("PENDING")), GONE])
 def test_a_consent_that_is_not_active_is_a_decline(refused: HttpResponse, found: HttpResponse) -> None:
     script = Script(refused, found)
     ended = charge(script)
@@ -554,7 +559,7 @@ def test_other_refusals_are_errors_and_nothing_more_is_sent(refused: HttpRespons
         (charged("PAID"), PaymentState.CAPTURED, 14900),
         (charged("PAID", amount="149.00", currency="SEK", id=None), PaymentState.CAPTURED, 14900),
         (charged("ERROR", errorCode="DS24"), PaymentState.UNKNOWN, 0),
-        (charged("ERROR", errorCode="XX99"), PaymentState.DECLINED, 0),
+        (charged("ERROR", errorCode="RF07"), PaymentState.DECLINED, 0),
         (charged("CANCELLED"), PaymentState.DECLINED, 0),
     ],
 )

@@ -214,7 +214,7 @@ def test_an_answer_that_is_not_ours_is_not_taken(given: HttpResponse) -> None:
         (errors("ACMT03"), Rejected, "ACMT03"),
         (errors("VR01"), Rejected, "VR01"),
         (errors("RP06"), Conflict, "RP06"),
-        (errors("XX99"), Rejected, "XX99"),
+        (errors("XX99"), UnexpectedAnswer, "XX99"),
         (errors("FF08", "RP02", "AM02"), Rejected, "FF08 RP02 AM02"),
         (errors("FF08", "ACMT03"), Rejected, "ACMT03 FF08"),
         (errors("PA01", status=403), Unauthenticated, "PA01"),

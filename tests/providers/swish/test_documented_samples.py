@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,20 @@ from prenopay.values.callbacks import CallbackRequest, Heard
 from prenopay.values.orders import PayoutOrder
 
 from .authority import issued
-from .samples import API, CALLBACK, RETURN, Json, Script, answer, change, config, payout_request, provider
+from .samples import (
+    API,
+    CALLBACK,
+    RETURN,
+    UUID,
+    Json,
+    Script,
+    answer,
+    change,
+    config,
+    payment,
+    payout_request,
+    provider,
+)
 
 _FOLDER = os.environ.get("PRENOPAY_SAMPLES", "")
 
@@ -102,7 +116,17 @@ def test_every_object_is_read_by_the_provider() -> None:
         if "originalPaymentReference" in found:
             gateway = provider(number=found["payerAlias"]) if found["payerAlias"] != "1234567839" else None
             if gateway is not None:
-                run_blocking(gateway.observe_refund(Script(answer(found)), found["id"], "SEK"))
+                asked = change(
+                    reference=found["id"],
+                    amount=Money(round(float(found["amount"]) * 100), "SEK"),
+                    callback_url=found.get("callbackUrl") or "",
+                )
+                paid = replace(
+                    run_blocking(provider().observe(Script(answer(payment("PAID"))), UUID)),
+                    bank_reference=found["originalPaymentReference"],
+                    order_reference=found.get("payerPaymentReference") or None,
+                )
+                run_blocking(gateway.observe_refund(Script(answer(found)), asked, paid))
             continue
         observed = run_blocking(provider(number=found["payeeAlias"]).observe(Script(answer(found)), found["id"]))
         assert observed.state is _STATES[found["errorCode"] or found["status"]]

@@ -74,7 +74,7 @@ def test_an_answer_to_a_create_may_stand_in_its_envelope(kind: str, name: str) -
         ([{"errorCode": "DS24", "errorMessage": "?"}], PaymentState.UNKNOWN, "look it up"),
         ([{"errorCode": "FF08"}, {"errorCode": "RP02"}], None, "RP02"),
         ([{"errorCode": "PA01", "additionalInformation": ""}], None, "our_setup"),
-        ([{"errorCode": "XX99"}], None, "XX99"),
+        ([{"errorCode": "XX99"}], PaymentState.UNKNOWN, "XX99"),
         ({"errorCode": "AM02", "errorMessage": "too much"}, None, "AM02"),
         ({"status": 401, "headers": {}, "body": None}, None, "HTTP 401"),
         ({"status": 500, "headers": {}, "body": ""}, PaymentState.UNKNOWN, "HTTP 500"),

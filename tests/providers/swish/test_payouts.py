@@ -13,7 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from prenopay import Money
 from prenopay._blocking import run_blocking
 from prenopay.errors import (
+    DuplicateReference,
+    ForeignAnswer,
     InvalidOrder,
+    OutcomeUnknown,
     PrenopayError,
     ProviderUnavailable,
     Rejected,
@@ -46,7 +49,7 @@ from .samples import (
 
 _POST = ("POST", f"{API}/v1/payouts")
 _LOOK = ("GET", f"{API}/v1/payouts/{UUID}")
-_BODY = b'{"payload":{"some":"bytes"},"signature":"c2ln"}'
+_BODY = provider().write_payout(payout_request())
 
 
 def written(**fields: Any) -> bytes:
@@ -148,7 +151,11 @@ _FOUND: list[tuple[HttpResponse, Outcome, str | None]] = [
     *((answer(payout(status)), Outcome.PENDING, None) for status in ("CREATED", "DEBITED", "SOMETHING")),
     (answer(payout("PAID")), Outcome.SUCCEEDED, None),
     (answer(payout("DECLINED")), Outcome.DECLINED, "DECLINED"),
+    (answer(payout("DECLINED", errorCode="CD01")), Outcome.DECLINED, "CD01"),
+    (answer(payout("DECLINED", errorCode="TA01")), Outcome.UNKNOWN, "TA01"),
     (answer(payout("ERROR", errorCode="CD01")), Outcome.DECLINED, "CD01"),
+    (answer(payout("ERROR", errorCode="XX99")), Outcome.UNKNOWN, "XX99"),
+    (answer(payout("ERROR")), Outcome.UNKNOWN, ""),
     (answer(payout("ERROR", errorCode="TA01")), Outcome.UNKNOWN, "TA01"),
     (answer(payout("ERROR", errorCode="DS24")), Outcome.UNKNOWN, "DS24"),
 ]
@@ -159,20 +166,35 @@ def test_a_payout_is_looked_up_by_its_uuid_and_not_sent_again(
     found: HttpResponse, outcome: Outcome, code: str | None
 ) -> None:
     script = Script(found, found)
-    for reply in (run_blocking(provider().observe_payout(script, UUID)), pay(script, again=True)):
+    for reply in (run_blocking(provider().observe_payout(script, UUID, _BODY)), pay(script, again=True)):
         assert (outcome, code) == (reply.outcome, reply.decline and reply.decline.provider_code)
     assert script.calls == [_LOOK] * 2
 
 
 @pytest.mark.parametrize("missing", [MISSING, MISSING_WITH_BODY])
 def test_a_payout_that_does_not_exist_yet_is_pending(missing: HttpResponse) -> None:
-    assert Outcome.PENDING is run_blocking(provider().observe_payout(Script(missing), UUID)).outcome
+    assert Outcome.PENDING is run_blocking(provider().observe_payout(Script(missing), UUID, _BODY)).outcome
 
 
-@pytest.mark.parametrize("found", [payout(payoutInstructionUUID="0" * 32), payout(payerAlias="1231181189")])
-def test_a_payout_that_is_not_ours_is_not_taken(found: Json) -> None:
-    with pytest.raises(UnexpectedAnswer):
-        run_blocking(provider().observe_payout(Script(answer(found)), UUID))
+_NOT_OURS: tuple[Json, ...] = (
+    {"payoutInstructionUUID": "0" * 32},
+    {"payerAlias": "1231181189"},
+    {"payeeAlias": "46739000009"},
+    {"amount": 499.99},
+    {"payerPaymentReference": "prize-2"},
+    {"dateCreated": "2026-10-28T11:58:59"},
+)
+
+
+@pytest.mark.parametrize("changed", _NOT_OURS)
+def test_a_payout_that_is_not_ours_is_not_taken(changed: Json) -> None:
+    found = answer(payout("PAID", **changed))
+    with pytest.raises(ForeignAnswer):
+        run_blocking(provider().observe_payout(Script(found), UUID, _BODY))
+    with pytest.raises(ForeignAnswer):
+        pay(Script(found), again=True)
+    with pytest.raises((DuplicateReference, ForeignAnswer)):
+        pay(Script(errors("RP09"), found))
 
 
 def test_a_payout_that_never_arrived_is_sent_as_the_same_bytes() -> None:
@@ -182,8 +204,10 @@ def test_a_payout_that_never_arrived_is_sent_as_the_same_bytes() -> None:
     assert script.sent[1].body == _BODY
 
 
-def test_a_payout_seen_before_is_looked_up() -> None:
-    assert Outcome.SUCCEEDED is pay(Script(errors("RP09"), answer(payout("PAID")))).outcome
+def test_a_payout_seen_before_is_ours_only_if_it_was_sent_before() -> None:
+    assert Outcome.SUCCEEDED is pay(Script(MISSING, errors("RP09"), answer(payout("PAID"))), again=True).outcome
+    with pytest.raises(OutcomeUnknown):
+        pay(Script(errors("RP09"), answer(payout("PAID"))))
     with pytest.raises(UnexpectedAnswer, match="has seen"):
         pay(Script(errors("RP09"), MISSING))
 

@@ -42,11 +42,11 @@ def test_what_is_hard_is_never_tried_again_the_same_way() -> None:
     assert not [each for each in hard if each.advice is Advice.RETRY_LATER]
 
 
-def test_codes_are_read_in_any_spelling_and_unknown_ones_are_plain_declines() -> None:
+def test_codes_are_read_in_any_spelling_and_unknown_ones_invite_to_nothing() -> None:
     assert meaning_of("rf07") is TABLE["RF07"]
     assert meaning_of("XX99") is None
     decline = decline_of("XX99", "call +46701234567")
-    assert (decline.code, decline.kind, decline.provider_code) == (DeclineCode.DECLINED, DeclineKind.SOFT, "XX99")
+    assert (decline.code, decline.advice, decline.provider_code) == (DeclineCode.UNAVAILABLE, Advice.NEVER, "XX99")
     assert "46701234567" not in decline.text
     seen = Swish.inspect(b'[{"code": "RF07", "message": "no", "traceId": "x"}]')  # as recurring answers spell it
     assert seen.decline is not None
@@ -59,8 +59,8 @@ def test_codes_are_read_in_any_spelling_and_unknown_ones_are_plain_declines() ->
         (("FF08", "RP09"), Verdict.SEEN_BEFORE),
         (("RP09", "DS24"), Verdict.UNCERTAIN),
         (("FF08", "RF07"), Verdict.DECLINE),
-        (("XX99", "RP06"), Verdict.NOT_NOW),
-        (("XX99",), Verdict.WRONG_REQUEST),
+        (("RP06", "XX99"), Verdict.UNCERTAIN),
+        (("XX99",), Verdict.UNCERTAIN),
     ],
 )
 def test_of_several_codes_the_one_that_may_mean_money_decides(codes: tuple[str, ...], verdict: Verdict) -> None:

@@ -53,7 +53,8 @@ _STATES: list[tuple[Json, PaymentState, int, frozenset[Action], bool]] = [
     (payment("DECLINED"), PaymentState.DECLINED, 0, _NONE, True),
     (payment("CANCELLED", paymentReference=BANKS), PaymentState.CANCELLED, 0, _NONE, True),
     (failed("RF07", paymentReference=BANKS), PaymentState.DECLINED, 0, _NONE, True),
-    *((failed(code), PaymentState.DECLINED, 0, _NONE, True) for code in ("BANKIDCL", "VR01", "XX99", "")),
+    *((failed(code), PaymentState.DECLINED, 0, _NONE, True) for code in ("BANKIDCL", "VR01")),
+    *((failed(code), PaymentState.UNKNOWN, 0, _NONE, False) for code in ("XX99", "")),
     (failed("TM01", payerAlias=None), PaymentState.EXPIRED, 0, _NONE, True),
     (failed("RP08"), PaymentState.CANCELLED, 0, _NONE, True),
     (failed("DS24"), PaymentState.UNKNOWN, 0, _NONE, True),
@@ -168,7 +169,7 @@ def test_a_payment_that_cannot_be_read_says_why(given: HttpResponse, kind: type[
         (failed("VR01"), DeclineCode.AGE_LIMIT_NOT_MET, Advice.NEVER),
         (failed("FF10"), DeclineCode.UNAVAILABLE, Advice.RETRY_LATER),
         (failed("BANKIDONGOING"), DeclineCode.PAYER_BUSY, Advice.AUTHENTICATE),
-        (failed("XX99", "new"), DeclineCode.DECLINED, Advice.NEW_METHOD),
+        (failed("XX99", "new"), DeclineCode.UNAVAILABLE, Advice.NEVER),
         (failed("DS24", "timed out waiting"), DeclineCode.UNAVAILABLE, Advice.NEVER),
     ],
 )

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from prenopay._redaction import MASK, Secret
-from prenopay.errors import ProviderError, UnexpectedAnswer
+from prenopay.errors import ForeignAnswer, ProviderError, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.provider import Observation
+from prenopay.provider import ChangeRequest, Observation, TransactionKind
 from prenopay.provider.wire import Unreadable, date_of, is_success, read, read_object, retry_after
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.config import SwedbankPayAccount
@@ -79,9 +79,18 @@ class KnownOrder:
     observation: Observation
     links: Mapping[str, str]
 
-    def has(self, reference: str) -> bool:
-        """Whether one of the order's transactions carries ``reference``."""
-        return any(each.reference == reference for each in self.observation.transactions)
+    def has(self, request: ChangeRequest, kind: TransactionKind) -> bool:
+        """Whether the order lists what ``request`` asks for.
+
+        Raises ``ForeignAnswer`` if its reference is on something else, which another system must have asked for.
+        """
+        under = [each for each in self.observation.transactions if each.reference == request.reference]
+        amount = None if kind is TransactionKind.RELEASE else request.amount
+        for each in under:
+            if each.kind is not kind or (amount is not None and each.amount not in {None, amount}):
+                message = f"{kind}: our reference {request.reference} is on a {each.kind} of {each.amount}"
+                raise ForeignAnswer(message, advice="find out who made it, then settle this operation by hand")
+        return bool(under)
 
 
 class Declined(Exception):
@@ -97,10 +106,13 @@ def is_order_id(text: str) -> bool:
     return _ORDER_ID.fullmatch(text) is not None
 
 
-def order_in(answer: HttpResponse, label: str, currency: str, *, declines: Declines | None = None) -> KnownOrder:
-    """Read an answer that should be a payment order; raise the error that it is instead.
+def order_in(
+    answer: HttpResponse, label: str, currency: str, *, declines: Declines | None = None, named: str = ""
+) -> KnownOrder:
+    """Read an answer that should be a payment order, ``named`` so if that is given; raise what it is instead.
 
-    A problem that ``declines`` accepts raises ``Declined``.
+    A problem that ``declines`` accepts raises ``Declined``. Another order raises ``ForeignAnswer``: its links would
+    move another payer's money.
     """
     if not is_success(answer):
         raise refusal(answer, label, declines=declines)
@@ -111,6 +123,9 @@ def order_in(answer: HttpResponse, label: str, currency: str, *, declines: Decli
     except ValueError as error:
         what = f"something that is not a payment order: {error}"
         raise unexpected(answer, label, what) from error
+    if named and order.payment_order.id != named:
+        message = f"{label}: the gateway answered with order {order.payment_order.id[:80]!r}, we asked for {named}"
+        raise ForeignAnswer(message, http_status=answer.status)
     links = {operation.rel: operation.href for operation in order.operations}
     return KnownOrder(observed, MappingProxyType(links))
 

@@ -25,7 +25,7 @@ from prenopay.provider import Charged, ChargeRequest, Observation
 from prenopay.providers.swedbankpay.calls import ORDERS, Calls, Declined, expanded, hidden, order_in, order_made
 from prenopay.providers.swedbankpay.config import RepeatedReference, SwedbankPayAccount
 from prenopay.providers.swedbankpay.encoding import charge_body, check_charge
-from prenopay.providers.swedbankpay.problems import decline_of, is_decline_of_charge
+from prenopay.providers.swedbankpay.problems import decline_of, is_decline
 from prenopay.values.payments import Decline, DeclineCode, Outcome, PaymentState
 
 __all__ = ["charge"]
@@ -48,7 +48,7 @@ async def charge(send: Send, calls: Calls, config: SwedbankPayAccount[object], r
     body, token = charge_body(config, request), request.token_to_send()
     answer = hidden(await send(calls.request("POST", url, _LABEL, body)), token)
     try:
-        made = order_made(answer, _LABEL, request.order.amount.currency, declines=is_decline_of_charge)
+        made = order_made(answer, _LABEL, request.order.amount.currency, declines=is_decline)
         charged = _charged_of(made.observation)
     except Declined as declined:
         return _declined(request, declined.decline)
@@ -68,6 +68,8 @@ def _charged_of(observed: Observation) -> Charged:
         case PaymentState.DECLINED | PaymentState.CANCELLED:  # ended, and nothing is reserved
             decline = observed.decline or decline_of(None, None)
             return Charged(outcome=Outcome.DECLINED, observation=observed, decline=decline)
+        case PaymentState.UNKNOWN:
+            return Charged(outcome=Outcome.UNKNOWN, observation=observed, decline=observed.decline)
         case PaymentState.PENDING:
             return Charged(outcome=Outcome.PENDING, observation=observed)
         case _:

@@ -58,6 +58,9 @@ class SwedbankPayAccount(HttpProviderConfig[ProviderT_co]):
         Environment.PRODUCTION: ("api.payex.com", "api.swedbankpay.com"),
     }
 
+    PAGE_HOSTS: ClassVar[tuple[str, ...]] = (".payex.com", ".swedbankpay.com")
+    """The domains of the payment page and its script (docs: seamless view, content security policy, 2026-07-01)."""
+
     payee_id: str
     access_token: Secret
     payee_name: str = ""

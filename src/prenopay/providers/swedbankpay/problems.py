@@ -36,8 +36,8 @@ __all__ = [
     "decline_of",
     "error_of",
     "is_decline",
-    "is_decline_of_charge",
     "is_token_gone",
+    "is_undocumented",
     "meaning_of",
     "unreadable_error",
     "word_of",
@@ -86,6 +86,8 @@ _LATER: Final = _soft(DeclineCode.UNAVAILABLE, Advice.RETRY_LATER)
 _BY_PAYER: Final = _soft(DeclineCode.CANCELLED_BY_PAYER, Advice.NEW_METHOD)
 _BLOCKED: Final = _hard(DeclineCode.CARD_BLOCKED, Advice.NEVER)
 _FRAUD: Final = _hard(DeclineCode.SUSPECTED_FRAUD, Advice.NEVER)
+_SURPRISE: Final = _soft(DeclineCode.UNAVAILABLE, Advice.NEVER)
+"""What no page has: nobody is advised to try again."""
 _GENERIC: Final = _soft(DeclineCode.DECLINED, Advice.RETRY_LATER)
 _FUNDS: Final = _soft(DeclineCode.INSUFFICIENT_FUNDS, Advice.RETRY_LATER)
 _EXPIRED: Final = _hard(DeclineCode.CARD_EXPIRED, Advice.NEW_METHOD)
@@ -183,13 +185,14 @@ TABLE: Final[Mapping[str, Meaning]] = {
     "creditaccount/forbidden": _CREDIT,
     "creditaccount/unknown": _GENERIC,
 }
-"""Problem type → meaning. An unknown type is read by its HTTP status if it answers a request, else as a decline."""
+"""Problem type → meaning. A type that is not here leaves open what happened, whatever the status.
+
+Only in the list of the payer's own tries, which settles nothing, is it read as a plain decline.
+"""
 
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 """Answers use it for "never"; no time can be added to it."""
 _SEEN_BEFORE: Final = re.compile(r"already|duplicate|unique|been used|exists", re.IGNORECASE)
-_SAYS_NO: Final = frozenset({400, 402, 403, 422})
-_OF_INSTRUMENT: Final = re.compile(r"(^|/)(creditcard|trustly)/", re.IGNORECASE)
 _TOKEN_MISSING: Final = re.compile(r"(Recurrence|Unscheduled|Payment)Token$", re.IGNORECASE)
 
 
@@ -216,15 +219,9 @@ def is_decline(problem: Problem, http_status: int) -> bool:
     return meaning is not None and meaning.verdict is Verdict.DECLINE
 
 
-def is_decline_of_charge(problem: Problem, http_status: int) -> bool:
-    """Whether a problem that answers a charge is a decline, undocumented types of card and bank included.
-
-    A 409 is not: it may be about an earlier charge under the same reference.
-    """
-    if is_decline(problem, http_status):
-        return True
-    undocumented = meaning_of(problem) is None and not _is_duplicate(problem, http_status)
-    return undocumented and http_status in _SAYS_NO and bool(_OF_INSTRUMENT.search(problem.type))
+def is_undocumented(problem: Problem | None) -> bool:
+    """Whether a problem has a type that is on no page of the gateway's."""
+    return problem is not None and bool(problem.type) and meaning_of(problem) is None
 
 
 def is_token_gone(problem: Problem, http_status: int) -> bool:
@@ -233,8 +230,8 @@ def is_token_gone(problem: Problem, http_status: int) -> bool:
     return is_decline(problem, http_status) and meaning is not None and meaning.code is DeclineCode.MANDATE_INACTIVE
 
 
-def decline_of(problem: Problem | None, at: datetime | None) -> Decline:
-    """Read the problem of a failed attempt or order, which is a decline whatever its type.
+def decline_of(problem: Problem | None, at: datetime | None, *, is_try: bool = False) -> Decline:
+    """Read the problem of a failed order or movement; ``is_try``: of one of the payer's own tries.
 
     ``at`` is when it happened, by the gateway's clock: waiting times start there.
     """
@@ -245,7 +242,7 @@ def decline_of(problem: Problem | None, at: datetime | None) -> Decline:
             advice=Advice.NEW_METHOD,
             provider_code="",
         )
-    meaning = meaning_of(problem) or _GENERIC
+    meaning = meaning_of(problem) or (_GENERIC if is_try else _SURPRISE)
     left = problem.suspension.remaining if problem.suspension is not None else None
     return Decline(
         code=meaning.code,
@@ -275,12 +272,22 @@ def error_of(problem: Problem, http_status: int, *, retry_after: float | None, c
     if http_status == 429:  # noqa: PLR2004 - Too Many Requests
         return RateLimited(text, retry_after=retry_after, advice="wait, then repeat with the same id", **details)  # type: ignore[arg-type]  # the dict holds the arguments by name
     if _is_duplicate(problem, http_status):
-        return DuplicateReference(text, advice="look up what became of it", **details)  # type: ignore[arg-type]  # as above
-    # A server that failed may still have acted, whatever type it gave.
-    meaning = meaning_of(problem) if http_status < 500 else None  # noqa: PLR2004 - server errors
-    verdict = meaning.verdict if meaning is not None else _verdict_of_status(http_status)
-    kind, advice = _ERRORS[verdict]
-    return kind(text, advice=advice, **details)  # type: ignore[arg-type]  # as above
+        says_so = _names_reference_as_used(problem)
+        return DuplicateReference(text, advice="look up what became of it", stated=says_so, **details)  # type: ignore[arg-type]  # as above
+    if http_status >= 500:  # noqa: PLR2004 - a server that failed may still have acted, whatever type it gave
+        kind, advice = _ERRORS[Verdict.UNCERTAIN]
+        return kind(text, advice=advice, **details)  # type: ignore[arg-type]  # as above
+    meaning = meaning_of(problem)
+    is_documented = meaning is not None
+    if http_status == 401:  # noqa: PLR2004 - Unauthorized: no type changes that
+        meaning = _SETUP
+    if meaning is None or http_status < 400:  # noqa: PLR2004 - not an error
+        return UnexpectedAnswer(text, advice=_NO_PAGE_HAS_IT, **details)  # type: ignore[arg-type]  # as above
+    kind, advice = _ERRORS[meaning.verdict]
+    return kind(text, advice=advice, stated=is_documented, **details)  # type: ignore[arg-type]  # as above
+
+
+_NO_PAGE_HAS_IT: Final = "no page of the gateway's has this answer: look in the merchant portal, and ask support"
 
 
 _ERRORS: Final[Mapping[Verdict, tuple[type[ProviderError], str]]] = {
@@ -321,11 +328,14 @@ def _is_duplicate(problem: Problem, http_status: int) -> bool:
     """Whether the reference was used before. That answer is undocumented, so every likely form of it counts."""
     if http_status >= 500:  # noqa: PLR2004 - a server error is not certain, whatever its text
         return False
+    return _names_reference_as_used(problem) or (http_status == 409 and meaning_of(problem) is None)  # noqa: PLR2004 - Conflict
+
+
+def _names_reference_as_used(problem: Problem) -> bool:
     named = [entry for entry in problem.problems if entry.name.rsplit(".", 1)[-1].lower() == "payeereference"]
     if any(_SEEN_BEFORE.search(entry.description) for entry in named):
         return True
-    says_so = "payeereference" in problem.detail.lower() and _SEEN_BEFORE.search(problem.detail)
-    return bool(says_so) or (http_status == 409 and meaning_of(problem) is None)  # noqa: PLR2004 - Conflict
+    return "payeereference" in problem.detail.lower() and bool(_SEEN_BEFORE.search(problem.detail))
 
 
 def _names_missing_token(name: str, description: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Final
 
-from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, OutcomeUnknown
+from prenopay.errors import Conflict, DuplicateReference, ForeignAnswer, InvalidOrder, OutcomeUnknown, ProviderError
 from prenopay.ports import Send
 from prenopay.provider import (
     Cancels,
@@ -25,6 +25,7 @@ from prenopay.provider import (
     Refunds,
     Reply,
     Secret,
+    TransactionKind,
     Updates,
 )
 from prenopay.provider.wire import Unreadable, date_of, read, read_object
@@ -51,6 +52,11 @@ from prenopay.values.payments import Action, Outcome, PaymentState, SeamlessView
 __all__ = ["SwedbankPayProvider"]
 
 _REVERSAL: Final = "reversal"
+_KINDS: Final = {
+    "capture": TransactionKind.CAPTURE,
+    "cancel": TransactionKind.RELEASE,
+    _REVERSAL: TransactionKind.REFUND,
+}
 _ORIGIN: Final = re.compile(r"https?://[^/?#]+")
 _NO_ORDER: Final = f"{ORDERS}/00000000-0000-0000-0000-000000000000"
 _PAGE_LIVES: Final = timedelta(days=28)
@@ -82,8 +88,10 @@ class SwedbankPayProvider(
         self._config = config
         self._api_url = config.api_url
         self._calls = Calls(config)
+        self.merchant: str = config.payee_id.lower()
         self._tokens = StoredTokens(config, self._calls)
         self.hosts: frozenset[str] = config.hosts
+        self.page_hosts: frozenset[str] = config.page_hosts
         self.limits: Limits = Limits(
             currencies=encoding.CURRENCIES,
             reference=config.reference_format.value,
@@ -136,7 +144,7 @@ class SwedbankPayProvider(
     async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
         """``abort`` closes an order that is not paid; ``cancel`` releases what is not captured."""
         order = await self._get(send, request.provider_reference, "cancel")
-        if order.observation.state is PaymentState.CANCELLED or order.has(request.reference):
+        if order.observation.state is PaymentState.CANCELLED or order.has(request, TransactionKind.RELEASE):
             return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
         if "cancel" in order.links and not request.page_only:
             body = encoding.transaction_body(request, with_amount=False)
@@ -228,7 +236,10 @@ class SwedbankPayProvider(
     async def _post_purchase(self, send: Send, request: ChangeRequest, rel: str, body: bytes) -> Reply:
         """Look whether the reference was used before; if not, and if it is possible now, act."""
         order = await self._get(send, request.provider_reference, rel)
-        if order.has(request.reference):
+        if order.has(request, _KINDS[rel]):
+            if not request.again:
+                message = f"{rel}: our reference {request.reference} is listed already, though nothing was sent before"
+                raise ForeignAnswer(message, advice="find out who made it, then settle this operation by hand")
             return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
         if rel not in order.links:
             if request.again and rel == _REVERSAL and order.observation.captured != order.observation.refunded:
@@ -239,17 +250,19 @@ class SwedbankPayProvider(
     async def _act(self, send: Send, request: ChangeRequest, order: KnownOrder, rel: str, body: bytes) -> Reply:
         answer = await send(self._calls.request("POST", expanded(order.links[rel]), rel, body))
         try:
-            changed = order_in(answer, rel, order.observation.submitted.currency, declines=is_decline)
-        except DuplicateReference:
+            seen = order.observation
+            changed = order_in(answer, rel, seen.submitted.currency, declines=is_decline, named=seen.provider_reference)
+        except DuplicateReference as error:
             order = await self._get(send, request.provider_reference, rel)
-            if order.has(request.reference):
+            if order.has(request, _KINDS[rel]):
                 return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
             if rel == _REVERSAL:
                 raise _maybe_under_way(request) from None
+            error.stated = True  # the order's own list has nothing under our reference
             raise
         except Declined as declined:
             return Reply(outcome=Outcome.DECLINED, decline=declined.decline)
-        accepted_only = answer.status == 202 or not changed.has(request.reference)  # noqa: PLR2004 - Accepted
+        accepted_only = answer.status == 202 or not changed.has(request, _KINDS[rel])  # noqa: PLR2004 - Accepted
         is_pending = accepted_only and changed.observation.state is not PaymentState.CANCELLED
         outcome = Outcome.PENDING if is_pending else Outcome.SUCCEEDED
         return Reply(outcome=outcome, observation=changed.observation)
@@ -260,11 +273,16 @@ class SwedbankPayProvider(
             raise Conflict(message)
         url = expanded(self._api_url + provider_reference)
         answer = await send(self._calls.request("GET", url, label, retry_safe=True))
-        return order_in(answer, label, "")
+        try:
+            return order_in(answer, label, "", named=provider_reference)
+        except ProviderError as error:
+            error.stated = False  # it says nothing about what was asked for earlier
+            raise
 
     async def _patch(self, send: Send, order: KnownOrder, rel: str, body: bytes) -> KnownOrder:
         answer = await send(self._calls.request("PATCH", expanded(order.links[rel]), rel, body))
-        return order_in(answer, rel, order.observation.submitted.currency)
+        seen = order.observation
+        return order_in(answer, rel, seen.submitted.currency, named=seen.provider_reference)
 
 
 def _maybe_under_way(request: ChangeRequest) -> OutcomeUnknown:

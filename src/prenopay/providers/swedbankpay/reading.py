@@ -14,7 +14,7 @@ from __future__ import annotations
 import calendar
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -24,7 +24,7 @@ from prenopay.provider import Attempt, Observation, ProviderTransaction, Transac
 from prenopay.provider.wire import Unreadable
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.encoding import instrument_of
-from prenopay.providers.swedbankpay.problems import decline_of
+from prenopay.providers.swedbankpay.problems import decline_of, is_undocumented
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.money import Money
 from prenopay.values.orders import Instrument
@@ -245,6 +245,8 @@ def observation_of(answer: _wire.OrderAnswer, *, currency: str, raw: Mapping[str
     currency = order.currency or currency
     _require(status=order.status or order.state, amount=order.amount, currency=currency or None)
     status, sums = status_of(order, rels), sums_of(order, rels)
+    failed_for = order.failed.problem if status == "failed" and order.failed is not None else None
+    is_surprise = is_undocumented(failed_for)
     paid = order.paid if status in _PAID_STATUSES else None
     named = paid or order.payee_info
 
@@ -253,7 +255,7 @@ def observation_of(answer: _wire.OrderAnswer, *, currency: str, raw: Mapping[str
 
     return Observation(
         provider_reference=order.id,
-        state=state_of(status, sums, verified=is_verification(order)),
+        state=PaymentState.UNKNOWN if is_surprise else state_of(status, sums, verified=is_verification(order)),
         authorized=money(sums.authorized),
         captured=money(sums.captured),
         refunded=money(sums.refunded),
@@ -268,10 +270,11 @@ def observation_of(answer: _wire.OrderAnswer, *, currency: str, raw: Mapping[str
         decline=_final_decline(order, status),
         attempts=_attempts(order),
         transactions=_transactions(order, currency),
-        failed_transactions=_failed_transactions(order),
+        failed_transactions=tuple(_failed_transactions(order, documented=True)),
+        uncertain_transactions=tuple(_failed_transactions(order, documented=False)),
         methods=methods_stored(order) if status in _PAID_STATUSES else (),
         raw_status=order.status or order.state or "",
-        status_is_known=status in _STATES,
+        status_is_known=status in _STATES and not is_surprise,
         raw=raw,
     )
 
@@ -303,7 +306,7 @@ def _attempts(order: _wire.Order) -> tuple[Attempt, ...]:
             number=each.number or _when(each.created),
             created_at=each.created,
             instrument=instrument_of(each.instrument),
-            decline=decline_of(each.problem, each.created),
+            decline=decline_of(each.problem, each.created, is_try=True),
         )
         for each in order.failed_attempts.failed_attempt_list
     )
@@ -333,21 +336,21 @@ def _kinds_of(name: str) -> tuple[TransactionKind, ...]:
     return () if kind is None else (kind,)
 
 
-def _failed_transactions(order: _wire.Order) -> tuple[ProviderTransaction, ...]:
+def _failed_transactions(order: _wire.Order, *, documented: bool) -> Iterator[ProviderTransaction]:
+    """Return what failed for a reason that the gateway documents, or else for one that it does not."""
     node = order.post_purchase_failed_attempts
-    listed = node.post_purchase_failed_attempt_list if node is not None else []
-    return tuple(
-        ProviderTransaction(
-            kind=kind,
-            number=each.number or _when(each.created),
-            amount=None,
-            reference=None,
-            created_at=each.created,
-            decline=decline_of(each.problem, each.created),
-        )
-        for each in listed
-        for kind in _kinds_of(each.type or each.transaction_type)
-    )
+    for each in node.post_purchase_failed_attempt_list if node is not None else []:
+        if is_undocumented(each.problem) is documented:
+            continue
+        for kind in _kinds_of(each.type or each.transaction_type):
+            yield ProviderTransaction(
+                kind=kind,
+                number=each.number or _when(each.created),
+                amount=None,
+                reference=None,
+                created_at=each.created,
+                decline=decline_of(each.problem, each.created),
+            )
 
 
 def _when(created: datetime | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, cast
 
@@ -19,7 +20,7 @@ from pydantic.alias_generators import to_camel
 from prenopay.provider import wire
 from prenopay.provider.wire import In, Text, Unreadable, as_text, members_of, read, read_json
 
-__all__ = ["problem_in", "problems_in", "read_problems"]
+__all__ = ["problem_in", "problems_in", "read_problems", "signed_at"]
 
 _DIGITS_MOST: Final = 15
 """The largest amount has 14 digits; a longer number is not an amount."""
@@ -173,10 +174,20 @@ def _alias(value: object) -> str:
     return as_text(members_of(value).get("alias"))
 
 
+def _when(value: object) -> datetime | None:
+    """Read a time; one without a zone is UTC, which makes it later than Swedish time would."""
+    try:
+        read = datetime.fromisoformat(as_text(value))
+    except ValueError:
+        return None
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
 Alias = Annotated[str, BeforeValidator(_alias)]
 Word = Annotated[str, BeforeValidator(_upper)]
 Currency = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z]{3}$")]
 Minor = Annotated[int, BeforeValidator(_minor)]
+When = Annotated[datetime | None, BeforeValidator(_when)]
 
 
 class Money(In):
@@ -191,6 +202,8 @@ class Money(In):
     """The bank's reference. The simulator fills it in before the payment."""
     error_code: Text = ""
     error_message: Text = ""
+    date_created: When = None
+    callback_url: Text = Field(default="", repr=False)
 
 
 class Payment(Money):
@@ -212,6 +225,20 @@ class Payout(Money):
     """A payout; it has no ``id``."""
 
     payout_instruction_uuid: Word
+
+    payer_payment_reference: Text = ""
+
+
+class Asked(In):
+    """What a request body of ours asks for, to be compared with an object."""
+
+    amount: Minor = 0
+    currency: Text = ""
+    payer_alias: Text = Field(default="", repr=False)
+    payee_alias: Text = Field(default="", repr=False)
+    payee_payment_reference: Text = ""
+    payer_payment_reference: Text = ""
+    original_payment_reference: Text = ""
 
 
 class Problem(In):
@@ -236,6 +263,7 @@ class Consent(In):
     payer: Alias = Field(default="", repr=False)
     payee: Alias = ""
     payee_payment_reference: Text = ""
+    callback_url: Text = Field(default="", repr=False)
     error_code: Text = ""
     error_message: Text = ""
 
@@ -249,12 +277,18 @@ class Charge(Payment):
     """Money taken on a consent (experimental): a payment whose amount is an object and whose id may be missing."""
 
     id: Text = ""
+    consent_id: Text = Field(default="", repr=False)
 
     @model_validator(mode="before")
     @classmethod
     def _flat(cls, members: Mapping[str, Any]) -> Mapping[str, Any]:
         money = members_of(members.get("amount"))
         return {**members, "amount": money.get("value"), "currency": money.get("currency")} if money else members
+
+
+def signed_at(body: bytes) -> datetime | None:
+    """Return the time that a signed payout states: nothing of ours is older."""
+    return _when(members_of(members_of(read_json(body)).get("payload")).get("instructiondate"))
 
 
 def read_problems(body: bytes) -> tuple[Problem, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import unquote
 
-from prenopay.errors import UnexpectedAnswer
+from prenopay.errors import ForeignAnswer, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import Observation
 from prenopay.provider.wire import In, Unreadable, is_success, read, read_object
@@ -15,7 +16,7 @@ from prenopay.providers.swish.config import SwishAccount
 from prenopay.providers.swish.problems import read_refusal
 from prenopay.providers.swish.reading import observation_of
 
-__all__ = ["Calls", "check_ours", "read_answer", "written"]
+__all__ = ["Absent", "Calls", "absent_in", "check_ours", "read_answer", "written"]
 
 ModelT = TypeVar("ModelT", bound=In)
 
@@ -24,6 +25,22 @@ _JSON: Final = "application/json"
 _PATCH: Final = "application/json-patch+json"
 """A cancel with plain JSON is answered with 415 (MSS guide, section 7)."""
 _NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Nothing was shown of the UUID that was looked up. ``is_stated``: Swish itself says that it has nothing.
+
+    Anything in front of Swish can answer with a bare 404. After one, the same UUID may be sent again, because Swish
+    refuses one that is taken; but nothing is proven.
+    """
+
+    is_stated: bool
+
+
+def absent_in(answer: HttpResponse, call: str) -> Absent | None:
+    """Return that a look-up found nothing, if its ``answer`` is a 404."""
+    return Absent(read_refusal(answer, call).has_nothing) if answer.status == _NOT_FOUND else None
 
 
 class Calls:
@@ -54,25 +71,25 @@ class Calls:
         """``GET v1/{kind}/{uuid}``."""
         return await send(written("GET", f"{self._base}/v1/{kind}/{uuid}", call, retry_safe=True))
 
-    async def payment(self, send: Send, uuid: str, call: str) -> tuple[_wire.Payment, Observation] | None:
-        """Read a payment; ``None`` if the gateway has none of that UUID."""
+    async def payment(self, send: Send, uuid: str, call: str) -> tuple[_wire.Payment, Observation] | Absent:
+        """Read a payment, or return that none of that UUID was shown."""
         answer = await self.get(send, "paymentrequests", uuid, call)
-        return None if answer.status == _NOT_FOUND else self.read_payment(answer, uuid, call)
+        return absent_in(answer, call) or self.read_payment(answer, uuid, call)
 
-    async def refund(self, send: Send, uuid: str, call: str) -> _wire.Refund | None:
-        """Read a refund; ``None`` if the gateway has none of that UUID."""
+    async def refund(self, send: Send, uuid: str, call: str) -> _wire.Refund | Absent:
+        """Read a refund, or return that none of that UUID was shown."""
         answer = await self.get(send, "refunds", uuid, call)
-        if answer.status == _NOT_FOUND:
-            return None
+        if absent := absent_in(answer, call):
+            return absent
         refund, _ = read_answer(answer, _wire.Refund, call)
         self._check(refund.id, uuid, refund.payer_alias, answer, call)
         return refund
 
-    async def payout(self, send: Send, uuid: str, call: str) -> _wire.Payout | None:
-        """Read a payout; ``None`` if the gateway has none of that UUID."""
+    async def payout(self, send: Send, uuid: str, call: str) -> _wire.Payout | Absent:
+        """Read a payout, or return that none of that UUID was shown."""
         answer = await self.get(send, "payouts", uuid, call)
-        if answer.status == _NOT_FOUND:
-            return None
+        if absent := absent_in(answer, call):
+            return absent
         payout, _ = read_answer(answer, _wire.Payout, call)
         self._check(payout.payout_instruction_uuid, uuid, payout.payer_alias, answer, call)
         return payout
@@ -93,7 +110,7 @@ class Calls:
         last = unquote(location.partition("?")[0].rstrip("/").rsplit("/", 1)[-1])
         if last.upper() != uuid.upper():
             message = f"{call}: the gateway made {last[:64]!r}, not {uuid}"
-            raise UnexpectedAnswer(message, http_status=answer.status)
+            raise ForeignAnswer(message, http_status=answer.status)
 
     async def draw(self, send: Send, token: str, image: str) -> HttpResponse:
         """``POST commerce`` of the QR service."""
@@ -149,4 +166,4 @@ def check_ours(answer: HttpResponse, call: str, *, found: str, asked: str, numbe
 
 
 def _not_ours(message: str, answer: HttpResponse) -> NoReturn:
-    raise UnexpectedAnswer(message, http_status=answer.status)
+    raise ForeignAnswer(message, http_status=answer.status)

@@ -14,7 +14,14 @@ from dataclasses import replace
 from typing import Final
 
 from prenopay._redaction import Secret
-from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, UnsupportedOperation
+from prenopay.errors import (
+    Conflict,
+    DuplicateReference,
+    ForeignAnswer,
+    InvalidOrder,
+    OutcomeUnknown,
+    UnsupportedOperation,
+)
 from prenopay.ports import HttpResponse, Send
 from prenopay.provider import (
     ChangeRequest,
@@ -29,8 +36,9 @@ from prenopay.provider import (
 )
 from prenopay.provider.wire import is_success, members_of, read, read_object
 from prenopay.providers.swish import _wire, encoding
-from prenopay.providers.swish.calls import check_ours, read_answer, written
+from prenopay.providers.swish.calls import Absent, absent_in, check_ours, read_answer, written
 from prenopay.providers.swish.config import SwishAccount
+from prenopay.providers.swish.matching import names_us
 from prenopay.providers.swish.problems import Refusal, Verdict, decline_of, read_refusal
 from prenopay.providers.swish.provider import SwishProvider, created
 from prenopay.providers.swish.reading import (
@@ -57,7 +65,6 @@ CHARGE: Final = "recurring:"
 _PATH: Final = "/recurring/merchant/v1"
 _NOT_FOUND: Final = 404
 _FORBIDDEN: Final = 403
-_GONE: Final = frozenset({_NOT_FOUND, 410})
 _ENDED: Final = frozenset({PaymentState.DECLINED, PaymentState.EXPIRED, PaymentState.CANCELLED})
 _OUTCOMES: Final = {
     PaymentState.CAPTURED: Outcome.SUCCEEDED,
@@ -103,7 +110,8 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         answer = await send(written("POST", self._recurring + path, "ask consent", body))
         if not is_success(answer):
             refusal = read_refusal(answer, "ask consent")
-            found = await self._asked_before(send, request) if refusal.verdict is Verdict.SEEN_BEFORE else None
+            seen_before = refusal.verdict is Verdict.SEEN_BEFORE
+            found = await self._asked_before(send, request) if seen_before else None
             if found is None:
                 raise refusal.error()
             return found
@@ -115,7 +123,9 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
             return await super().observe(send, provider_reference)
         consent_id = provider_reference.removeprefix(CONSENT)
         found = await self._consent(send, consent_id, "observe consent")
-        return found or replace(_unsigned(consent_id), raw_status="the gateway has no such consent")
+        if isinstance(found, Absent):
+            return replace(_unsigned(consent_id), raw_status="the gateway shows no such consent")
+        return found
 
     async def cancel(self, send: Send, request: ChangeRequest) -> Reply:
         """End an open payment request, or a consent that is not signed; a signed one is removed as a mandate."""
@@ -147,12 +157,14 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
     async def charge(self, send: Send, request: ChargeRequest) -> Charged:
         """``POST`` the charge, which ends later. A charge that may have arrived before is looked up first."""
         _require_consent(request.kind)
+        is_certain = True
         if request.again:
             charged = await self._charged_before(send, request)
-            if charged is None and request.token is None:
-                charged = Charged(outcome=Outcome.NOT_ATTEMPTED)
-            if charged is not None:
+            if isinstance(charged, Charged):
                 return charged
+            is_certain = charged.is_stated
+            if request.token is None:
+                return _without_token(is_certain=is_certain)
         url, body = (
             f"{self._recurring}/payments/single/{request.reference}",
             encoding.charge_body(self._config, request),
@@ -164,11 +176,15 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         refusal = read_refusal(answer, "charge")
         if refusal.verdict is Verdict.SEEN_BEFORE:
             charged = await self._charged_before(send, request)
-            if charged is not None:
+            if request.again and isinstance(charged, Charged):
                 return charged
+            raise refusal.error()
         decline = refusal.decline or await self._inactive(send, request, refusal)
         if decline is None:
             raise refusal.error()
+        if not is_certain:
+            message = f"charge: refused ({decline.provider_code}), and whether an earlier try arrived is not known"
+            raise OutcomeUnknown(message)
         return Charged(outcome=Outcome.DECLINED, decline=decline)
 
     # Steps of the verbs
@@ -176,12 +192,17 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
     async def _asked_before(self, send: Send, request: CreateRequest) -> Created | None:
         """Return the consent that an earlier try requested; ``None`` if there is none.
 
-        Raises ``DuplicateReference`` if the payer can no longer open it: the token comes only once. Such a
-        consent is ended first, so that the next one is the only one.
+        On a first try, what exists is ours only if it reports to our address. Raises ``DuplicateReference`` if it is
+        another's, which is left alone, or if the payer can no longer open it: the token comes only once. A consent of
+        ours is ended first, so that the next one is the only one.
         """
-        found = await self._consent(send, request.reference, "ask consent")
-        if found is None:
+        read = await self._read_consent(send, request.reference, "ask consent")
+        if isinstance(read, Absent):
             return None
+        consent, found = read
+        if not self._is_asked(consent, request):
+            message = f"ask consent: the gateway has {request.reference} as a consent that is not ours"
+            raise DuplicateReference(message)
         if request.order.page is PageStyle.PHONE or found.state is PaymentState.CAPTURED:
             return Created(observation=found)
         if found.state not in _ENDED:
@@ -189,16 +210,30 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         message = "ask consent: an earlier try made a consent whose token was lost with its answer; it is ended"
         raise DuplicateReference(message, advice="request the consent again, under a new reference")
 
-    async def _consent(self, send: Send, consent_id: str, call: str) -> Observation | None:
-        """Read a consent as a payment of zero, which succeeds with the payer's signature; ``None`` if there is none."""
+    def _is_asked(self, consent: _wire.Consent, request: CreateRequest) -> bool:
+        """Whether a consent is the one that ``request`` asks for."""
+        body = encoding.consent_body(self._config, request)
+        asked = members_of(read_object(body))
+        reference, number = asked.get("payeepaymentreference"), members_of(asked.get("payer")).get("alias")
+        pairs = ((reference, consent.payee_payment_reference), (number, consent.payer))
+        if any(ours and theirs and ours != theirs for ours, theirs in pairs):
+            return False
+        return names_us(consent, body) or (request.again and not consent.callback_url)
+
+    async def _consent(self, send: Send, consent_id: str, call: str) -> Observation | Absent:
+        """Read a consent as a payment of zero, which succeeds with the payer's signature, if it is shown."""
+        read = await self._read_consent(send, consent_id, call)
+        return read if isinstance(read, Absent) else read[1]
+
+    async def _read_consent(self, send: Send, consent_id: str, call: str) -> tuple[_wire.Consent, Observation] | Absent:
         answer = await send(written("GET", f"{self._recurring}/consents/{consent_id}", call, retry_safe=True))
-        if answer.status in _GONE:
-            return None
+        if absent := absent_in(answer, call):
+            return absent
         consent, decoded = read_answer(answer, _wire.Consent, call)
         self._check(answer, call, found=consent.name or consent_id, asked=consent_id, number=consent.payee)
         state, is_known = consent_state(consent)
         declined = state is PaymentState.DECLINED
-        return replace(
+        return consent, replace(
             _unsigned(consent_id),
             state=state,
             allowed_actions=ALLOWED[PaymentState.PENDING] if state is PaymentState.PENDING else frozenset[Action](),
@@ -213,33 +248,35 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
     async def _end(self, send: Send, consent_id: str, call: str) -> None:
         """``DELETE`` a consent; one that has ended already is no error."""
         answer = await send(written("DELETE", f"{self._recurring}/consents/{consent_id}", call, retry_safe=True))
-        if is_success(answer) or answer.status in _GONE:
-            return
         refusal = read_refusal(answer, call)
+        if is_success(answer) or refusal.has_nothing:
+            return
         if refusal.verdict in {Verdict.NOT_NOW, Verdict.WRONG_REQUEST}:
             found = await self._consent(send, consent_id, call)
-            if found is None or found.state in _ENDED:
+            if found.is_stated if isinstance(found, Absent) else found.state in _ENDED:
                 return
         raise refusal.error()
 
-    async def _charged_before(self, send: Send, request: ChargeRequest) -> Charged | None:
-        """Return the result of an earlier try's charge; ``None`` if there is none."""
-        found = await self._charge(send, request.reference, "charge")
-        if found is None:
-            return None
-        observed = found[1]
-        if observed.submitted != request.order.amount:
-            message = f"charge: the gateway has {request.reference} as a charge of {observed.submitted}"
-            raise DuplicateReference(message)
+    async def _charged_before(self, send: Send, request: ChargeRequest) -> Charged | Absent:
+        """Return the result of an earlier try's charge, if it is shown; raises ``ForeignAnswer`` for another's."""
+        read = await self._charge(send, request.reference, "charge")
+        if isinstance(read, Absent):
+            return read
+        charge, observed = read
+        consent = "" if request.token is None else request.token.reveal()
+        is_other_consent = bool(consent and charge.consent_id) and charge.consent_id.upper() != consent.upper()
+        if observed.submitted != request.order.amount or is_other_consent:
+            message = f"charge: the gateway has {request.reference} as another charge, of {observed.submitted}"
+            raise ForeignAnswer(message, advice="another system may use the merchant's number")
         outcome = _OUTCOMES.get(observed.state, Outcome.PENDING)
         return Charged(outcome=outcome, observation=observed, decline=observed.decline)
 
-    async def _charge(self, send: Send, charge_id: str, call: str) -> tuple[_wire.Charge, Observation] | None:
-        """Read a charge; ``None`` if there is none. One that ended without money was declined, whatever its status."""
+    async def _charge(self, send: Send, charge_id: str, call: str) -> tuple[_wire.Charge, Observation] | Absent:
+        """Read a charge, if it is shown. One that ended without money was declined, whatever its status."""
         url = f"{self._recurring}/payments/single/{charge_id}/status"
         answer = await send(written("GET", url, call, retry_safe=True))
-        if answer.status == _NOT_FOUND:
-            return None
+        if absent := absent_in(answer, call):
+            return absent
         charge, decoded = read_answer(answer, _wire.Charge, call)
         self._check(answer, call, found=charge.id or charge_id, asked=charge_id, number=charge.payee_alias)
         state, is_known = charge_state(charge)
@@ -258,7 +295,7 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         if not uuid.startswith(CHARGE):
             return await super()._payment(send, uuid, call)
         found = await self._charge(send, uuid.removeprefix(CHARGE), call)
-        if found is None:
+        if isinstance(found, Absent):
             message = f"{call}: the gateway has no charge {uuid} of this number"
             raise Conflict(message, http_status=_NOT_FOUND, advice="check the account's number")
         return found
@@ -272,9 +309,9 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         if refusal.status != _NOT_FOUND and (codes != {"PA01"} or refusal.status == _FORBIDDEN):
             return None
         consent = await self._consent(send, request.token_to_send().reveal(), "charge")
-        if consent is not None and consent.state is PaymentState.CAPTURED:
+        if not consent.is_stated if isinstance(consent, Absent) else consent.state is PaymentState.CAPTURED:
             return None
-        said = "no longer there" if consent is None else consent.raw_status
+        said = "no longer there" if isinstance(consent, Absent) else consent.raw_status
         return Decline(
             code=DeclineCode.MANDATE_INACTIVE,
             kind=DeclineKind.HARD,
@@ -307,6 +344,14 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
 def _unsigned(consent_id: str) -> Observation:
     """Return the observation of a consent that was just requested."""
     return begun(consent_id, Money.zero(encoding.CURRENCY), ALLOWED[PaymentState.PENDING], prefix=CONSENT)
+
+
+def _without_token(*, is_certain: bool) -> Charged:
+    """Return how a charge ended that was not shown, and cannot be sent again because its consent was removed."""
+    if is_certain:
+        return Charged(outcome=Outcome.NOT_ATTEMPTED)
+    message = "charge: the consent was removed, and whether an earlier try arrived is not known"
+    raise OutcomeUnknown(message)
 
 
 def _require_consent(kind: MandateKind) -> None:

@@ -293,9 +293,13 @@ TABLE: Final[Mapping[str, Meaning]] = {
         certainty=_REPORTED,
     ),
 }
-"""Code → meaning. Unknown codes are read by HTTP status (as an answer) or as a plain decline (in an object)."""
+"""Code → meaning. A code that is not here leaves open whether money moved: Swish uses codes that no page lists."""
 
-_GENERIC: Final = (DeclineCode.DECLINED, DeclineKind.SOFT, Advice.NEW_METHOD)
+_SURPRISE: Final = (DeclineCode.UNAVAILABLE, DeclineKind.SOFT, Advice.NEVER)
+_NO_PAGE_HAS_IT: Final = (
+    "no page of Swish's has this code, so money may have moved: "
+    "do not ask again, and compare with the merchant's account"
+)
 _BY_PAYER: Final = "DECLINED"
 """The status after the payer declined in the app; there is no code for it."""
 
@@ -307,7 +311,7 @@ _FIRST: Final = (
     Verdict.NOT_NOW,
     Verdict.WRONG_REQUEST,
 )
-"""Which of several codes decides: first those after which money may have moved."""
+"""Which of several codes decides: first those after which money may have moved, and those that nobody knows."""
 
 _CERTIFICATE: Final = (
     "the certificate is of another environment, has expired or been revoked, or its number is not enrolled for this "
@@ -340,6 +344,8 @@ class Refusal:
         if self.status == 401:  # noqa: PLR2004 - Unauthorized: no code changes that
             return Verdict.OUR_SETUP
         meaning = meaning_of(self._deciding.error_code) if self.problems else None
+        if self.problems and meaning is None:
+            return Verdict.UNCERTAIN
         if meaning is not None and self._deciding.error_code != "PA01":
             return meaning.verdict
         if self.status == 403:  # noqa: PLR2004 - Forbidden
@@ -374,15 +380,37 @@ class Refusal:
                 advice="wait, then repeat with the same id",
                 retry_after=self.retry_after,
             )
-        if self.status < 400:  # noqa: PLR2004 - not an error: what was done is unknown
+        is_surprise = bool(codes) and meaning is None and self.status < 500  # noqa: PLR2004 - server errors
+        if is_surprise or self.status < 400:  # noqa: PLR2004 - not an error: what was done is unknown
             kind = UnexpectedAnswer
-        return kind(text, http_status=self.status, provider_code=code, problems=problems, advice=advice)
+        return kind(
+            text,
+            http_status=self.status,
+            provider_code=code,
+            problems=problems,
+            advice=_NO_PAGE_HAS_IT if is_surprise else advice,
+            stated=self.is_stated,
+        )
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether Swish itself said it, with a code of the table: a status alone may be anybody's."""
+        return bool(self.problems) and meaning_of(self._deciding.error_code) is not None
+
+    @property
+    def has_nothing(self) -> bool:
+        """Whether Swish says that it has no object of the UUID that was asked for.
+
+        The simulator and the live system do so with ``RP04`` (several integrators); the guide shows an empty 404,
+        which proves nothing.
+        """
+        return self.status == 404 and {each.error_code for each in self.problems} == {"RP04"}  # noqa: PLR2004 - Not Found
 
     @property
     def _deciding(self) -> _wire.Problem:
         def place(problem: _wire.Problem) -> int:
             meaning = meaning_of(problem.error_code)
-            return len(_FIRST) if meaning is None else _FIRST.index(meaning.verdict)
+            return 0 if meaning is None else _FIRST.index(meaning.verdict)
 
         return min(self.problems, key=place)
 
@@ -422,10 +450,9 @@ def decline_of(code: str, text: str) -> Decline:
             text=text or "the payer declined in the app",
         )
     meaning = meaning_of(code)
-    ours, kind, advice = _GENERIC if meaning is None else (meaning.code, meaning.kind, meaning.advice)
+    ours, kind, advice = _SURPRISE if meaning is None else (meaning.code, meaning.kind, meaning.advice)
     words = [scrub(text)] if text else []
-    if meaning is not None:
-        words.append(f"{meaning.text}: {meaning.fix}")
+    words.append(_NO_PAGE_HAS_IT if meaning is None else f"{meaning.text}: {meaning.fix}")
     return Decline(code=ours, kind=kind, advice=advice, provider_code=code, text=" - ".join(words))
 
 

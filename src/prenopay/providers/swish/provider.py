@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from prenopay.errors import (
     Conflict,
     DuplicateReference,
+    ForeignAnswer,
     InvalidOrder,
+    OutcomeUnknown,
     ProviderUnavailable,
     TransportError,
     UnexpectedAnswer,
@@ -41,9 +43,10 @@ from prenopay.provider import (
 )
 from prenopay.provider.wire import In, Unreadable, date_of, is_success, read, read_object
 from prenopay.providers.swish import _wire, certificates, encoding, signing
-from prenopay.providers.swish.calls import Calls
+from prenopay.providers.swish.calls import Absent, Calls
 from prenopay.providers.swish.config import SwishAccount
-from prenopay.providers.swish.problems import Verdict, read_refusal
+from prenopay.providers.swish.matching import differences, names_us, require_ours
+from prenopay.providers.swish.problems import Refusal, Verdict, read_refusal
 from prenopay.providers.swish.qr import app_switch
 from prenopay.providers.swish.reading import ALLOWED, begun, reply_of
 from prenopay.values.callbacks import CallbackReply, CallbackRequest, Heard
@@ -57,6 +60,8 @@ _PAGE_LIVES: Final = timedelta(minutes=7)
 """The payer has three minutes, and Swish gives up after five and a half (integrators): this is later than both."""
 _REMEMBERED: Final = timedelta(days=390)
 """Swish promises no time for which it refuses a UUID again; it knows a payment for 13 months (RF02)."""
+_SETTLES: Final = frozenset({Verdict.DECLINE, Verdict.WRONG_REQUEST, Verdict.NOT_NOW})
+"""Refusals after which nothing has happened, if nothing had happened before."""
 _ENDED_UNPAID: Final = frozenset({PaymentState.CANCELLED, PaymentState.EXPIRED, PaymentState.DECLINED})
 _LOOK_AT_OPEN: Final = (
     (timedelta(minutes=10), timedelta(seconds=15)),
@@ -83,9 +88,11 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
         """Act for the merchant of ``config``; raises ``ConfigurationError`` if its certificates cannot work."""
         self._config = config
         self._calls = Calls(config)
+        self.merchant: str = config.number
         self._credentials = config.credentials()
         self._signing = config.signing_credentials() if config.signing_certificate else self._credentials
         self.hosts: frozenset[str] = config.hosts
+        self.page_hosts: frozenset[str] = config.page_hosts
         self.limits: Limits = Limits(
             currencies=frozenset({encoding.CURRENCY}),
             reference=ReferenceRule(alphabet=ReferenceAlphabet.HEX, length=32),
@@ -106,7 +113,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """``PUT`` the request. A request that may have arrived before is looked up first."""
         body = encoding.payment_body(self._config, request)
-        if request.again and (found := await self._made_before(send, request)) is not None:
+        if request.again and (found := await self._made_before(send, request, body)) is not None:
             return found
         answer = await self._calls.put(send, "paymentrequests", request.reference, body, "create")
         if is_success(answer):
@@ -115,7 +122,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
             return created(answer, observed, request.order, "create")
         refusal = read_refusal(answer, "create")
         if refusal.verdict is Verdict.SEEN_BEFORE:
-            found = await self._made_before(send, request)
+            found = await self._made_before(send, request, body)
             if found is not None:
                 return found
         raise refusal.error()
@@ -137,22 +144,19 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
 
     async def refund(self, send: Send, request: ChangeRequest) -> Reply:
         """``PUT`` a refund of a paid payment, which the bank's reference names; it settles seconds to days later."""
+        payment, observed = await self._payment(send, request.provider_reference, "refund")
+        body = self._refund_body(request, payment)
+        is_certain = True
         if request.again:
             found = await self._calls.refund(send, request.reference, "refund")
-            if found is not None:
-                return reply_of(found)
-        payment, observed = await self._payment(send, request.provider_reference, "refund")
+            if not isinstance(found, Absent):
+                return _same(found, body, request.first_tried_at, "refund")
+            is_certain = found.is_stated
         if observed.state is not PaymentState.CAPTURED:
-            raise observed.refuses(Action.REFUND)
+            raise observed.refuses(Action.REFUND, stated=is_certain)
         if not payment.payment_reference:
             message = "refund: the gateway gives no bank reference for this payment, and refunds nothing without one"
-            raise Conflict(message, advice="give the money back another way, such as a payout")
-        body = encoding.refund_body(
-            self._config,
-            request,
-            original=payment.payment_reference,
-            order_reference=payment.payee_payment_reference,
-        )
+            raise Conflict(message, advice="give the money back another way, such as a payout", stated=is_certain)
         answer = await self._calls.put(send, "refunds", request.reference, body, "refund")
         if is_success(answer):
             self._calls.check_location(answer, request.reference, "refund")
@@ -160,21 +164,30 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
         refusal = read_refusal(answer, "refund")
         if refusal.verdict is Verdict.SEEN_BEFORE:
             found = await self._calls.refund(send, request.reference, "refund")
-            if found is not None:
-                return reply_of(found)
-        if refusal.verdict is Verdict.DECLINE:
-            return Reply(outcome=Outcome.DECLINED, decline=refusal.decline)
-        raise refusal.error()
+            return _seen_before(found, body, request.first_tried_at, refusal, again=request.again)
+        return _refused(refusal, is_certain=is_certain)
 
-    async def observe_refund(self, send: Send, reference: str, currency: str) -> Reply:
+    async def observe_refund(self, send: Send, request: ChangeRequest, payment: Observation) -> Reply:
         """``GET`` the refund; one the gateway does not have (yet) is pending."""
-        found = await self._calls.refund(send, reference, "observe refund")
-        if found is None:
+        call = "observe refund"
+        found = await self._calls.refund(send, request.reference, call)
+        if isinstance(found, Absent):
             return Reply(outcome=Outcome.PENDING)
-        if found.currency != currency:
-            message = f"observe refund: it is in {found.currency}, the payment is in {currency}"
-            raise UnexpectedAnswer(message)
-        return reply_of(found)
+        body = encoding.refund_body(
+            self._config,
+            request,
+            original=payment.bank_reference or "",
+            order_reference=payment.order_reference or "",
+        )
+        return _same(found, body, request.first_tried_at, call)
+
+    def _refund_body(self, request: ChangeRequest, payment: _wire.Payment) -> bytes:
+        return encoding.refund_body(
+            self._config,
+            request,
+            original=payment.payment_reference,
+            order_reference=payment.payee_payment_reference,
+        )
 
     # Sending money
 
@@ -190,10 +203,12 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
 
     async def pay_out(self, send: Send, reference: str, body: bytes, *, again: bool) -> Reply:
         """``POST`` the instruction as it was signed, never under another UUID."""
+        is_certain = True
         if again:
             found = await self._calls.payout(send, reference, "payout")
-            if found is not None:
-                return reply_of(found)
+            if not isinstance(found, Absent):
+                return _same(found, body, _wire.signed_at(body), "payout")
+            is_certain = found.is_stated
         answer = await self._calls.post_payout(send, body)
         if is_success(answer):
             self._calls.check_location(answer, reference, "payout")
@@ -201,18 +216,15 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
         refusal = read_refusal(answer, "payout")
         if refusal.verdict is Verdict.SEEN_BEFORE:
             found = await self._calls.payout(send, reference, "payout")
-            if found is not None:
-                return reply_of(found)
-            message = f"payout: the gateway has seen {reference} before, and says it has no such payout"
-            raise UnexpectedAnswer(message, http_status=answer.status, advice="compare with the merchant's account")
-        if refusal.verdict is Verdict.DECLINE:
-            return Reply(outcome=Outcome.DECLINED, decline=refusal.decline)
-        raise refusal.error()
+            return _seen_before(found, body, _wire.signed_at(body), refusal, again=again)
+        return _refused(refusal, is_certain=is_certain)
 
-    async def observe_payout(self, send: Send, reference: str) -> Reply:
+    async def observe_payout(self, send: Send, reference: str, body: bytes) -> Reply:
         """``GET`` the payout; one the gateway does not have (yet) is pending."""
         found = await self._calls.payout(send, reference, "observe payout")
-        return Reply(outcome=Outcome.PENDING) if found is None else reply_of(found)
+        if isinstance(found, Absent):
+            return Reply(outcome=Outcome.PENDING)
+        return _same(found, body, _wire.signed_at(body), "observe payout")
 
     # Callbacks
 
@@ -269,19 +281,24 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
 
     # Steps of the verbs
 
-    async def _made_before(self, send: Send, request: CreateRequest) -> Created | None:
-        """Return the payment that an earlier try made; ``None`` if there is none.
+    async def _made_before(self, send: Send, request: CreateRequest, body: bytes) -> Created | None:
+        """Return the payment that an earlier try made; ``None`` if none was shown.
 
-        Raises ``DuplicateReference`` if the payer can no longer open it: the token comes only once. Such a
-        request is cancelled first, so that the next one is the only one.
+        On a first try, what exists is ours only if it reports to our address: then the request was sent twice on its
+        way. Raises ``DuplicateReference`` if it is another's, which is left alone, or if the payer can no longer
+        open it: the token comes only once. A request of ours is cancelled first, so that the next one is the only
+        one.
         """
-        found = await self._calls.payment(send, request.reference, "create")
-        if found is None:
+        read = await self._calls.payment(send, request.reference, "create")
+        if isinstance(read, Absent):
             return None
-        observed = found[1]
-        if observed.submitted != request.order.amount:
-            message = f"create: the gateway has {request.reference} as a request of {observed.submitted}"
+        found, observed = read
+        if differences(found, body) or not (request.again or names_us(found, body)):
+            message = (
+                f"create: the gateway has {request.reference} as a request of {observed.submitted} that is not ours"
+            )
             raise DuplicateReference(message)
+        require_ours("create", found, body, request.first_tried_at)
         if request.order.page is PageStyle.PHONE:
             return Created(observation=observed)
         if observed.state is PaymentState.PENDING:
@@ -308,7 +325,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
     async def _payment(self, send: Send, uuid: str, call: str) -> tuple[_wire.Payment, Observation]:
         _require_uuid(uuid, call)
         found = await self._calls.payment(send, uuid, call)
-        if found is None:
+        if isinstance(found, Absent):
             message = f"{call}: the gateway has no payment {uuid} of this number"
             raise Conflict(message, http_status=404, provider_code="RP04", advice="check the account's number")
         return found
@@ -339,3 +356,51 @@ def created(answer: HttpResponse, observation: Observation, order: Order, call: 
         message = f"{call}: the gateway took the request but gave no token, so no app can open it"
         raise UnexpectedAnswer(message, http_status=answer.status)
     return Created(observation=observation, app_switch=app_switch(token, order.return_url))
+
+
+def _same(found: _wire.Refund | _wire.Payout, body: bytes, first_tried_at: datetime | None, call: str) -> Reply:
+    """Return the state of what was found; raises ``ForeignAnswer`` unless it is what ``body`` asks for."""
+    require_ours(call, found, body, first_tried_at)
+    return reply_of(found)
+
+
+def _seen_before(
+    found: _wire.Refund | _wire.Payout | Absent,
+    body: bytes,
+    first_tried_at: datetime | None,
+    refusal: Refusal,
+    *,
+    again: bool,
+) -> Reply:
+    """Return what is under a UUID that the gateway has seen before, if an earlier try of ours put it there.
+
+    On a first try nothing of ours can be there, unless the request was sent twice on its way: then the next look
+    decides. Raises ``DuplicateReference`` if it is certainly another's.
+    """
+    if isinstance(found, Absent):
+        message = f"{refusal.call}: the gateway has seen the reference before, and shows nothing under it"
+        raise UnexpectedAnswer(message, http_status=refusal.status, advice="compare with the merchant's account")
+    try:
+        reply = _same(found, body, first_tried_at, refusal.call)
+    except ForeignAnswer:
+        if again:
+            raise
+        raise refusal.error() from None
+    if not again:
+        message = f"{refusal.call}: the gateway has this already, though it was not sent before: look it up"
+        raise OutcomeUnknown(message)
+    return reply
+
+
+def _refused(refusal: Refusal, *, is_certain: bool) -> Reply:
+    """Return a decline, or raise what the refusal is.
+
+    A refusal of this try settles nothing while an earlier one may have arrived (not ``is_certain``).
+    """
+    if not is_certain and refusal.verdict in _SETTLES:
+        error = refusal.error()
+        message = f"{error}; whether an earlier try arrived is not known: the gateway did not say that it has nothing"
+        raise OutcomeUnknown(message)
+    if refusal.verdict is Verdict.DECLINE:
+        return Reply(outcome=Outcome.DECLINED, decline=refusal.decline)
+    raise refusal.error()

@@ -76,6 +76,7 @@ def observation_of(payment: _wire.Payment, raw: Mapping[str, Any], *, with_order
         captured=taken,
         order_reference=payment.payee_payment_reference or None if with_order_reference else None,
         decline=decline_in(payment),
+        bank_reference=payment.payment_reference or None,
         raw_status=f"{payment.status} {payment.error_code}".strip(),
         status_is_known=is_known,
         raw=raw_of(raw),
@@ -104,9 +105,9 @@ def begun(reference: str, amount: Money, allowed: frozenset[Action], *, prefix: 
 
 def state_of(found: _wire.Money) -> tuple[PaymentState, bool]:
     """Return the state in our words, and whether we know the gateway's word for it."""
+    if _is_uncertain(found):
+        return PaymentState.UNKNOWN, meaning_of(found.error_code) is not None
     if found.status == "ERROR":
-        if _is_uncertain(found.error_code):
-            return PaymentState.UNKNOWN, True
         return _ENDED_WITHOUT_DECLINE.get(found.error_code, PaymentState.DECLINED), True
     state = _STATES.get(found.status)
     if state is not None:
@@ -118,13 +119,13 @@ def decline_in(found: _wire.Money) -> Decline | None:
     """Return why no money came, if the object says that there is none or that this is not known."""
     if found.status == "ERROR":
         return decline_of(found.error_code, found.error_message)
-    return decline_of(found.status, found.error_message) if found.status == "DECLINED" else None
+    return decline_of(found.error_code or found.status, found.error_message) if found.status == "DECLINED" else None
 
 
 def reply_of(found: _wire.Refund | _wire.Payout) -> Reply:
     """Return the result of a refund or payout: it has succeeded when the money has arrived."""
     decline = decline_in(found)
-    if found.status == "ERROR" and _is_uncertain(found.error_code):
+    if _is_uncertain(found):
         return Reply(outcome=Outcome.UNKNOWN, decline=decline)
     if decline is not None:
         return Reply(outcome=Outcome.DECLINED, decline=decline)
@@ -140,10 +141,12 @@ def raw_of(decoded: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _is_uncertain(code: str) -> bool:
-    """Whether an error code leaves open whether money moved."""
-    meaning = meaning_of(code)
-    return meaning is not None and meaning.verdict is Verdict.UNCERTAIN
+def _is_uncertain(found: _wire.Money) -> bool:
+    """Whether an object ended with a code that leaves open whether money moved; one on no table does."""
+    if found.status != "ERROR" and not (found.status == "DECLINED" and found.error_code):
+        return False
+    meaning = meaning_of(found.error_code)
+    return meaning is None or meaning.verdict is Verdict.UNCERTAIN
 
 
 # Standing consents (experimental)

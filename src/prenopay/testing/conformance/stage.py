@@ -16,7 +16,7 @@ from prenopay.accounts.sweep import SweepReport
 from prenopay.blocking import Accounts
 from prenopay.errors import NotSent, PrenopayError
 from prenopay.payments.use_cases import AsyncPayments
-from prenopay.ports import HttpRequest, HttpResponse, HttpSender
+from prenopay.ports import HttpRequest, HttpResponse, HttpSender, Send
 from prenopay.provider import (
     Cancels,
     Captures,
@@ -74,12 +74,13 @@ Edit = Callable[[HttpRequest, HttpResponse], HttpResponse]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a rule needs: protocols that the provider inherits, and limits that are true.
+    """What a rule needs: protocols that the provider inherits, or must not inherit, and limits that are true.
 
     ``gateway``: what the gateway must inherit, or the rule cannot be tried.
     """
 
     protocols: tuple[type, ...] = ()
+    without: tuple[type, ...] = ()
     limits: tuple[str, ...] = ()
     gateway: tuple[type, ...] = ()
 
@@ -88,6 +89,9 @@ class Needs:
         for protocol in self.protocols:
             if protocol not in type(provider).__mro__:
                 return f"{provider.name} does not inherit {protocol.__name__}"
+        for protocol in self.without:
+            if protocol in type(provider).__mro__:
+                return f"{provider.name} inherits {protocol.__name__}"
         for limit in self.limits:
             if not getattr(provider.limits, limit):
                 return f"{provider.name} declares limits.{limit} as {getattr(provider.limits, limit)}"
@@ -102,9 +106,14 @@ class Needs:
         return f"let {who} inherit {', '.join(absent)} of prenopay.testing.gateway: this rule applies"
 
 
-def needs(*protocols: type, limits: tuple[str, ...] = (), gateway: tuple[type, ...] = ()) -> Callable[[RuleT], RuleT]:
+def needs(
+    *protocols: type,
+    without: tuple[type, ...] = (),
+    limits: tuple[str, ...] = (),
+    gateway: tuple[type, ...] = (),
+) -> Callable[[RuleT], RuleT]:
     """Declare what a rule needs; see ``Needs``."""
-    wanted = Needs(protocols=protocols, limits=limits, gateway=gateway)
+    wanted = Needs(protocols=protocols, without=without, limits=limits, gateway=gateway)
 
     def mark(rule: RuleT) -> RuleT:
         rule.__dict__[_ATTRIBUTE] = wanted
@@ -297,7 +306,7 @@ class Stage:
 
     def reserved(self, operation_id: str = "order:1", **changes: object) -> Payment:
         """Make an order payable, have it paid, and look at it."""
-        payment = self.bought(operation_id, **changes)
+        payment = self.bought(operation_id, **({"capture": CaptureMode.MANUAL} | changes))
         self.pays(payment)
         return self.observed(payment)
 
@@ -324,6 +333,10 @@ class Stage:
 
     async def _send(self, request: HttpRequest) -> HttpResponse:
         return await self.wire.send(request, timeout=self.provider.limits.deadline_seconds)
+
+    def asks(self, verb: Callable[[Everything, Send], Coroutine[object, None, T]]) -> T:
+        """Have the provider ask the gateway without the books, as another system of the same merchant would."""
+        return self._run(verb(self.provider, self._send))
 
     def cancel_at_gateway(self, payment: Payment) -> Reply:
         """Have the provider cancel a payment, without the books, which would refuse what is too late."""

@@ -11,9 +11,12 @@ import pytest
 from prenopay.testing.conformance.rules.answers import Answers
 from prenopay.testing.conformance.rules.callbacks import Callbacks
 from prenopay.testing.conformance.rules.changing import Changing
+from prenopay.testing.conformance.rules.foreign import Foreign
+from prenopay.testing.conformance.rules.freed import Freed
 from prenopay.testing.conformance.rules.lost import LostAnswers
 from prenopay.testing.conformance.rules.mandates import Mandates
 from prenopay.testing.conformance.rules.payouts import Payouts
+from prenopay.testing.conformance.rules.portal import ByHand
 from prenopay.testing.conformance.rules.secrets import Secrets
 from prenopay.testing.conformance.rules.taking import Taking
 from prenopay.testing.conformance.rules.values import Values
@@ -26,7 +29,9 @@ __all__ = ["COLOURS", "ProviderSuite"]
 COLOURS: Final = ("blocking", "awaiting")
 
 
-class ProviderSuite(Taking, Changing, LostAnswers, Callbacks, Mandates, Payouts, Secrets, Values, Answers):
+class ProviderSuite(
+    Taking, Changing, ByHand, LostAnswers, Freed, Callbacks, Mandates, Payouts, Foreign, Secrets, Values, Answers
+):
     """Inherit it in a file ``test_….py``, name your ``gateway``, and every rule that applies is tested.
 
     ::

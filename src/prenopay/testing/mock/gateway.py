@@ -33,7 +33,16 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import Callback
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.faults import Fault, FaultKind
-from prenopay.testing.gateway import FakeGateway, PayerRefused, Payouts, StoredMethods, StrangeStatus, Totals
+from prenopay.testing.gateway import (
+    FakeGateway,
+    PayerRefused,
+    Payouts,
+    Portal,
+    StoredMethods,
+    StrangeCode,
+    StrangeStatus,
+    Totals,
+)
 from prenopay.testing.http import (
     Emulator,
     EmulatorAnswer,
@@ -58,6 +67,7 @@ _CARD_LIVES: Final = timedelta(days=730)
 _AT_ONCE: Final = Instrument.SWISH.value
 """The instrument that takes the money where others reserve it."""
 _STATE: Final = re.compile(rb'("state": ")[a-z]+"')
+_REASON: Final = re.compile(rb'("declined?": ")[a-z_]+"')
 _VERBS: Final = {"capture": "captured", "cancel": "cancelled", "refund": "refunded", "update": ""}
 _numbers: Final = itertools.count(1)
 _LIVING: Final[WeakValueDictionary[str, MockGateway]] = WeakValueDictionary()
@@ -160,11 +170,12 @@ class _Payment:
             "attempts": self.attempts,
             "transactions": self.moves,
             "methods": self.methods,
+            "payment_id": self.order.get("payment_id", ""),
             "page": f"https://mock.invalid/pay/{self.name}",
         }
 
 
-class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
+class MockGateway(FakeGateway, StoredMethods, Payouts, Portal, StrangeStatus, StrangeCode):
     """A gateway in this process; several accounts may share one. Safe to use from several threads.
 
     Payments are named by the gateway's reference (``payment.provider_reference``).
@@ -332,6 +343,30 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         with self.lock:
             return self.call_back(self._find(to).order["callback_url"], _names("payment", naming), about=naming)
 
+    # What staff do in the portal
+
+    def gives_back_by_hand(self, payment: str, amount: int) -> bool:
+        """Give captured money back, as staff do without prenopay. Returns whether so much was left."""
+        return self._by_hand("refund", payment, amount)
+
+    def takes_by_hand(self, payment: str, amount: int) -> bool:
+        """Capture reserved money, as staff do without prenopay. Returns whether so much was left."""
+        return self._by_hand("capture", payment, amount)
+
+    def releases_by_hand(self, payment: str) -> bool:
+        """Release what is reserved and not captured, as staff do without prenopay."""
+        with self.lock:
+            return self._by_hand("cancel", payment, self._find(payment).left_to("cancel"))
+
+    def _by_hand(self, verb: str, name: str, amount: int) -> bool:
+        with self.lock:
+            found = self._find(name)
+            if not 0 < amount <= found.left_to(verb):
+                return False
+            self._move(found, _VERBS[verb], amount, reference=f"by-hand-{self._number()}")
+            self._tell(found)
+            return True
+
     # What tests read
 
     @property
@@ -400,6 +435,10 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         """Return the body with another state."""
         return _STATE.sub(rb'\1teleported"', body)
 
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with another reason."""
+        return _REASON.sub(rb'\1teleported"', body)
+
     # The wire
 
     def describe(self, request: EmulatorRequest) -> tuple[str, str]:
@@ -433,13 +472,16 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
         return fault
 
     def answer(self, request: EmulatorRequest) -> EmulatorAnswer:
-        """Act on one call."""
+        """Act on one call. ``repeated`` says that it was answered from memory."""
+        name = self._path[1] if len(self._path) > 1 else ""
+        repeated = self._call is not None and self._is_known(self._call)
         try:
-            shown = self._shown(self._path[1] if len(self._path) > 1 else "")
+            shown = self._shown(name)
         except Conflict as error:
             return json_answer(409, {"error": str(error)}, media_type=_MEDIA)
-        status = 404 if shown is None else 200
-        return json_answer(status, shown or {}, media_type=_MEDIA)
+        if shown is None:
+            return json_answer(404, {"error": f"this mock has nothing under {name!r}"}, media_type=_MEDIA)
+        return json_answer(200, {**shown, "repeated": repeated}, media_type=_MEDIA)
 
     def _shown(self, name: str) -> _Shown | None:
         """Do what the present call asks for, and return what the API shows of it."""
@@ -453,7 +495,9 @@ class MockGateway(FakeGateway, StoredMethods, Payouts, StrangeStatus):
                 found = self._by_reference(name) if self._path[0] == "charges" else self._find(name)
                 return None if found is None else self._show(found)
             case Call.OBSERVE_REFUND:
-                moves = (each for payment in self._payments.values() for each in payment.moves)
+                moves = (
+                    {**each, "payment": payment.name} for payment in self._payments.values() for each in payment.moves
+                )
                 return next((each for each in moves if self._refers(each, name)), _UNDER_WAY)
             case Call.OBSERVE_METHODS:
                 return {"methods": [each for each in self._methods if each["payer"] == name]}

@@ -14,6 +14,8 @@ from urllib.parse import quote
 from prenopay.errors import (
     ConfigurationError,
     Conflict,
+    DuplicateReference,
+    ForeignAnswer,
     InvalidOrder,
     NotSent,
     OutcomeUnknown,
@@ -135,12 +137,14 @@ class MockProvider(
     """Payments of one account with the mock."""
 
     name = "mock"
+    merchant = "mock"
 
     def __init__(self, config: Mock) -> None:
         """Speak for the account of ``config``."""
         self.gateway: MockGateway = config.gateway
         self._finds_charges = config.finds_charges
         self.hosts: frozenset[str] = frozenset({config.gateway.host})
+        self.page_hosts: frozenset[str] = frozenset({"mock.invalid"})
         self.limits: Limits = Limits(
             currencies=_CURRENCIES,
             reference=ReferenceRule(alphabet=ReferenceAlphabet.CAPITALS_AND_DIGITS, length=20),
@@ -157,8 +161,11 @@ class MockProvider(
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """Make the order payable; the same reference makes one payment."""
-        order, body = request.order, _ordered(request.order, request.reference, request.callback_url)
+        order, body = request.order, _ordered(request)
         made = await self._call(send, "create", "payments", body)
+        if _is_foreign(made, body):
+            message = f"create: the mock has {request.reference} as a payment that is not ours"
+            raise DuplicateReference(message)
         seen = self._observed(made)
         page, switch = str(made.get("page")), None
         if order.only_instrument == Instrument.SWISH:
@@ -205,7 +212,14 @@ class MockProvider(
         if request.amount is not None:
             body["amount"] = request.amount.minor
         made = await self._call(send, verb, f"payments/{quote(request.provider_reference, safe='')}/{verb}", body)
-        return _reply(made, self._observed(made))
+        seen, asked = self._observed(made), None if request.amount is None else request.amount.minor
+        under = [each for each in made["transactions"] if each["reference"] == request.reference]
+        if asked is not None and any(each["amount"] != asked for each in under):
+            raise _not_ours(request.reference, verb)
+        if made.get("repeated") and not request.again:
+            message = f"{verb}: the mock has {request.reference} already, though it was not sent before"
+            raise DuplicateReference(message)
+        return _reply(made, seen)
 
     # Stored methods
 
@@ -217,11 +231,16 @@ class MockProvider(
         if request.again and request.token is None:
             try:
                 return self._charged(await self._call(send, "charge", f"charges/{request.reference}"))
-            except Rejected:
+            except Rejected as error:
+                if not error.stated:
+                    raise
                 return Charged(outcome=Outcome.NOT_ATTEMPTED)
-        body = _ordered(request.order, request.reference, request.callback_url)
+        body = _ordered(request)
         body |= {"kind": request.kind.value, "token": request.token_to_send().reveal()}
-        return self._charged(await self._call(send, "charge", "charges", body))
+        made = await self._call(send, "charge", "charges", body)
+        if _is_foreign(made, body):
+            raise _not_ours(request.reference, "charge")
+        return self._charged(made)
 
     def _charged(self, made: Mapping[str, object]) -> Charged:
         seen = self._observed(made)
@@ -248,16 +267,19 @@ class MockProvider(
     def write_payout(self, request: PayoutRequest) -> bytes:
         """Write the instruction down; nobody signs it."""
         _require_currency(request.order.amount)
-        return json.dumps({"amount": request.order.amount.minor, "callback_url": request.callback_url}).encode()
+        order = request.order
+        said = {"amount": order.amount.minor, "payee": order.payee_phone, "callback_url": request.callback_url}
+        return json.dumps(said).encode()
 
     async def pay_out(self, send: Send, reference: str, body: bytes, *, again: bool) -> Reply:
         """Send the money; the same reference sends it once."""
         written = {"reference": reference, **json.loads(body)}
-        return _reply(await self._call(send, "pay_out", "payouts", written))
+        made = await self._call(send, "pay_out", "payouts", written)
+        return _paid_out(made, body, reference, is_first=not again)
 
-    async def observe_payout(self, send: Send, reference: str) -> Reply:
+    async def observe_payout(self, send: Send, reference: str, body: bytes) -> Reply:
         """Look at the payout."""
-        return _reply(await self._call(send, "observe_payout", f"payouts/{reference}"))
+        return _paid_out(await self._call(send, "observe_payout", f"payouts/{reference}"), body, reference)
 
     # Callbacks, and the rest
 
@@ -322,9 +344,13 @@ class MockProvider(
 class MockProviderApart(MockProvider, RefundsApart):
     """The same, where a refund is an object of its own: what ``Mock(refunds_apart=True)`` builds."""
 
-    async def observe_refund(self, send: Send, reference: str, currency: str) -> Reply:
+    async def observe_refund(self, send: Send, request: ChangeRequest, payment: Observation) -> Reply:
         """Look at the refund."""
-        return _reply(await self._call(send, "observe_refund", f"refunds/{reference}"))
+        made = await self._call(send, "observe_refund", f"refunds/{request.reference}")
+        asked = (None if request.amount is None else request.amount.minor, request.provider_reference)
+        if "amount" in made and (made["amount"], made["payment"]) != asked:
+            raise _not_ours(request.reference, "refund")
+        return _reply(made)
 
     def _observed(self, payment: Mapping[str, Any]) -> Observation:
         seen = super()._observed(payment)
@@ -348,9 +374,11 @@ def _require_currency(amount: Money) -> None:
         raise InvalidOrder(message, field="amount")
 
 
-def _ordered(order: Order, reference: str, callback_url: str) -> dict[str, object]:
+def _ordered(request: CreateRequest | ChargeRequest) -> dict[str, object]:
+    order = request.order
     return {
-        "reference": reference,
+        "payment_id": request.payment_id,
+        "reference": request.reference,
         "amount": order.amount.minor,
         "currency": order.amount.currency,
         "text": order.description,
@@ -360,7 +388,7 @@ def _ordered(order: Order, reference: str, callback_url: str) -> dict[str, objec
         "payer": order.payer.reference if order.payer is not None else "",
         "personal": _personal(order),
         "store": [] if order.store is None else [kind.value for kind in order.store.kinds],
-        "callback_url": callback_url,
+        "callback_url": request.callback_url,
     }
 
 
@@ -391,19 +419,25 @@ def _raise_for(answer: HttpResponse, label: str) -> None:
     message, after = f"{label}: {_error(answer)}", answer.header("retry-after") or ""
     if status == _TOO_MANY:
         raise RateLimited(message, http_status=status, retry_after=float(after) if after.isdecimal() else None)
+    stated = _says(answer) is not None
     if _WRONG <= status < _FAILED and status not in _ERRORS:
-        raise Rejected(message, http_status=status, provider_code="mock-refused")
+        raise Rejected(message, http_status=status, provider_code="mock-refused", stated=stated)
     raise _ERRORS.get(status, ProviderUnavailable if status >= _FAILED else UnexpectedAnswer)(
-        message, http_status=status
+        message, http_status=status, stated=stated
     )
 
 
 def _error(answer: HttpResponse) -> str:
     """Return the mock's error text, or its status where a fault answered instead."""
+    return _says(answer) or f"the mock answers {answer.status}"
+
+
+def _says(answer: HttpResponse) -> str | None:
+    """Return the mock's own error text; only the mock writes one."""
     try:
         return str(_object(answer)["error"])
     except (ValueError, KeyError):
-        return f"the mock answers {answer.status}"
+        return None
 
 
 def _object(answer: HttpResponse) -> dict[str, Any]:
@@ -437,6 +471,27 @@ def _named_in(body: bytes) -> tuple[str, str]:
 def _reply(made: Mapping[str, Any], seen: Observation | None = None) -> Reply:
     outcome = _read("observe", lambda: Outcome(made["outcome"]))
     return Reply(outcome=outcome, observation=seen, decline=_decline(made.get("declined")))
+
+
+def _is_foreign(made: Mapping[str, Any], asked: Mapping[str, object]) -> bool:
+    """Whether the mock answered with a payment that another system made: it shows our own name of each."""
+    return any(made.get(name) != asked[name] for name in ("payment_id", "amount", "currency", "order_reference"))
+
+
+def _paid_out(made: Mapping[str, Any], body: bytes, reference: str, *, is_first: bool = False) -> Reply:
+    """Return the state of a payout; raises unless it is the one that ``body`` instructs."""
+    asked = json.loads(body)
+    if "amount" in made and any(made.get(name) != asked[name] for name in ("amount", "payee", "callback_url")):
+        raise _not_ours(reference, "payout")
+    if is_first and made.get("repeated"):
+        message = f"payout: the mock has {reference} already, though it was not sent before"
+        raise OutcomeUnknown(message)
+    return _reply(made)
+
+
+def _not_ours(reference: str, label: str) -> ForeignAnswer:
+    message = f"{label}: under our reference {reference} the mock has something else"
+    return ForeignAnswer(message)
 
 
 def _decline(code: str | None) -> Decline | None:

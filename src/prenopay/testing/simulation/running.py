@@ -40,7 +40,7 @@ _REACHED_FLAGS: Final = (
     FlagKind.FOREIGN_CALLBACK,
     FlagKind.MALFORMED_CALLBACK,
 )
-"""The others need a gateway that contradicts itself, which those that ship never do by themselves."""
+"""The others need a gateway that contradicts itself, which those that ship never do by themselves, or a longer life."""
 _REACHED_MANDATES: Final = (
     "proposed", "active", "expiring", "expired", "suspended", "replaced", "revoked", "deleted",
 )  # fmt: skip

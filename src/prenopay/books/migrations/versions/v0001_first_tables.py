@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -35,6 +37,7 @@ def upgrade() -> None:
     _charges()
     _mandate_changes()
     _tokens()
+    _identity()
 
 
 def _decisions() -> None:
@@ -126,6 +129,7 @@ def _operations() -> None:
         sa.Column("decline", _JSON, nullable=True),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("earlier_references", _JSON, nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("first_sent_at", UtcDateTime(), nullable=False),
         sa.Column("last_sent_at", UtcDateTime(), nullable=True),
@@ -234,7 +238,14 @@ def _deliveries() -> None:
         sa.PrimaryKeyConstraint("sequence"),
     )
     op.create_index("prenopay_deliveries_due", "prenopay_deliveries", ["account", "next_at"])
-    op.create_index("prenopay_deliveries_subject", "prenopay_deliveries", ["subject_id", "sequence"])
+    waiting = sa.text("delivered_at IS NULL")
+    op.create_index(
+        "prenopay_deliveries_waiting",
+        "prenopay_deliveries",
+        ["subject_id", "sequence"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
 
 
 def _flags() -> None:
@@ -407,3 +418,13 @@ def _tokens() -> None:
         sa.UniqueConstraint("account", "fingerprint", name="prenopay_tokens_fingerprint"),
     )
     op.create_index("prenopay_tokens_due", "prenopay_tokens", ["account", "next_at"])
+
+
+def _identity() -> None:
+    table = op.create_table(
+        "prenopay_identity",
+        sa.Column("only_row", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("database_id", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("only_row"),
+    )
+    op.bulk_insert(table, [{"only_row": 1, "database_id": secrets.token_hex(16)}])

@@ -15,11 +15,12 @@ from prenopay.errors import (
     Unauthenticated,
 )
 from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.provider import Inspection, Refunds
-from prenopay.testing.conformance.stage import Stage, answering, changes_something, needs
-from prenopay.testing.gateway import StrangeStatus
+from prenopay.provider import ChargesMandates, Inspection, Refunds
+from prenopay.testing.conformance.rules.mandates import drawn, stored
+from prenopay.testing.conformance.stage import Edit, Stage, answering, changes_something, needs
+from prenopay.testing.gateway import StoredMethods, StrangeCode, StrangeStatus
 from prenopay.values.orders import CaptureMode
-from prenopay.values.payments import FlagKind, Outcome
+from prenopay.values.payments import FlagKind, Outcome, PaymentState
 
 __all__ = ["Answers", "with_unknown_members"]
 
@@ -69,6 +70,36 @@ class Answers:
         stage.settle()
         assert stage.got(payment).is_paid
         stage.books_agree()
+
+    @needs(gateway=(StrangeCode,))
+    def test_a_code_that_nobody_knows_settles_nothing(self, stage: Stage) -> None:
+        """A payer is refused with a code that is on no page: the payment has not ended, and somebody hears of it."""
+        payment = stage.bought()
+        stage.gateway.declines(str(payment.provider_reference))
+
+        with stage.wire.edited(_strange_code(stage)):
+            error = stage.tries(lambda: stage.observed(payment))
+
+        seen = stage.got(payment)
+        assert seen.is_open, f"nobody knows the code, and the books say {seen.state}"
+        assert seen.captured.minor == 0
+        shown = error is not None or bool(seen.flags)
+        assert shown or seen.state is PaymentState.PENDING, "nobody hears that a code is on no page"
+
+    @needs(ChargesMandates, gateway=(StoredMethods, StrangeCode))
+    def test_a_charge_refused_with_a_code_that_nobody_knows_stays_open(self, stage: Stage) -> None:
+        """Such a charge is unknown: a decline would invite to another one."""
+        mandate = stored(stage)
+        assert isinstance(stage.gateway, StoredMethods)
+        stage.gateway.decline_next_charge()
+
+        with stage.wire.edited(_strange_code(stage)):
+            stage.tries(lambda: drawn(stage, mandate))
+            stage.later(hours=1)
+            stage.sweep()
+
+        outcome = stage.operation("charge:1").outcome
+        assert outcome in {Outcome.UNKNOWN, Outcome.PENDING}, f"nobody knows the code, and the books say {outcome}"
 
     def test_an_answer_that_cannot_be_read_is_not_believed(self, stage: Stage) -> None:
         """A 200 with nonsense raises one of prenopay's errors; the payment stays as it was."""
@@ -137,6 +168,12 @@ class Answers:
         read = [_inspected(stage, body) for body in bodies]
         states = [each.state for each in read if each is not None]
         assert seen.state in states, f"observe sees {seen.state}, and inspect {states or 'nothing it can read'}"
+
+
+def _strange_code(stage: Stage) -> Edit:
+    gateway = stage.gateway
+    assert isinstance(gateway, StrangeCode)
+    return lambda _request, answer: replace(answer, body=gateway.with_strange_code(answer.body))
 
 
 def _is_told(stage: Stage, status: int, *meant: type[ProviderError]) -> PrenopayError | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
 
 from prenopay.errors import NotSent
+from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Cancels, Captures, Refunds
-from prenopay.testing.conformance.stage import Stage, needs, refused
+from prenopay.testing.conformance.stage import Answer, Stage, answering, changes_something, needs, refused
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.orders import CaptureMode
 from prenopay.values.payments import Operation, Outcome, PaymentState
 
-__all__ = ["LostAnswers"]
+__all__ = ["LostAnswers", "in_front"]
 
 OPEN: Final = (FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER, FaultKind.UNREADABLE, FaultKind.STATUS_AFTER)
 """After these the caller cannot know whether the gateway acted. (To the caller, half a body is a lost answer.)"""
@@ -131,6 +133,73 @@ class LostAnswers:
         stage.books_agree()
 
     @needs(Refunds)
+    def test_a_status_alone_proves_nothing_about_a_refund(self, stage: Stage) -> None:
+        """After a lost answer, anything in front of the gateway may answer: the refund stays open."""
+        payment = stage.taken()
+        with stage.losing(FaultKind.DROP_AFTER, "refund"):
+            _refund(stage, payment.payment_id, payment.captured.minor)
+
+        for said in in_front():
+            _stays_open(stage, "it", said, lambda: _refund(stage, payment.payment_id, payment.captured.minor))
+
+        stage.later(hours=1)
+        stage.do(lambda payments: payments.resolve("it"))
+        stage.settle()
+        assert stage.operation("it").outcome is Outcome.SUCCEEDED
+        assert stage.at_gateway(payment).refunded == payment.captured.minor
+
+    @needs(Refunds)
+    def test_a_look_that_fails_proves_nothing_about_a_refund(self, stage: Stage) -> None:
+        """After a lost answer, looks alone are answered by something in front of the gateway: one refund, not two."""
+        payment = stage.taken()
+        with stage.losing(FaultKind.DROP_AFTER, "refund"):
+            _refund(stage, payment.payment_id, payment.captured.minor)
+
+        for said in in_front():
+
+            def instead(request: HttpRequest, answer: HttpResponse, said: Answer = said) -> HttpResponse:
+                return answer if changes_something(request) else said(request)
+
+            stage.later(hours=1)
+            with stage.wire.edited(instead):
+                stage.tries(lambda: _refund(stage, payment.payment_id, payment.captured.minor))
+            outcome = stage.operation("it").outcome
+            assert outcome in _NOT_YET_KNOWN, f"the gateway has said nothing, and the books say {outcome}"
+
+        stage.later(hours=1)
+        stage.do(lambda payments: payments.resolve("it"))
+        stage.settle()
+        assert stage.operation("it").outcome is Outcome.SUCCEEDED
+        assert stage.at_gateway(payment).refunded == payment.captured.minor
+
+    @needs(Captures)
+    def test_a_status_alone_proves_nothing_about_a_capture(self, stage: Stage) -> None:
+        """After a lost answer, anything in front of the gateway may answer: the capture stays open."""
+        payment = stage.reserved()
+        with stage.losing(FaultKind.DROP_AFTER, "capture"):
+            _capture(stage, payment.payment_id, payment.due.minor)
+
+        for said in in_front():
+            _stays_open(stage, "it", said, lambda: _capture(stage, payment.payment_id, payment.due.minor))
+
+        stage.later(hours=1)
+        stage.do(lambda payments: payments.resolve("it"))
+        stage.settle()
+        assert stage.operation("it").outcome is Outcome.SUCCEEDED
+        assert stage.at_gateway(payment).captured == payment.due.minor
+
+    def test_a_status_alone_proves_nothing_about_a_create(self, stage: Stage) -> None:
+        """After a lost answer, anything in front of the gateway may answer: the payment stays open."""
+        with stage.losing(FaultKind.DROP_AFTER, "create_payment"):
+            stage.tries(stage.bought)
+
+        for said in in_front():
+            _stays_open(stage, "order:1", said, stage.bought)
+
+        stage.tries(stage.bought)
+        assert len(stage.every_payment()) == 1
+
+    @needs(Refunds)
     def test_while_nothing_can_be_seen_nothing_is_called_settled(self, stage: Stage) -> None:
         """After a lost answer, a gateway that cannot be reached settles nothing: the outcome stays unknown."""
         payment = stage.taken()
@@ -176,6 +245,23 @@ class LostAnswers:
         assert stage.operation("order:1").outcome is Outcome.UNKNOWN
         stage.later(minutes=2)
         assert stage.bought().state is PaymentState.PENDING
+
+
+def in_front() -> Iterator[Answer]:
+    """Return what proxies, firewalls and load balancers answer: refusals that are not the gateway's."""
+    for status in (404, 405, 409, 410, 421, 422, 431, 451):
+        for body in (b"", b"<html><head><title>no</title></head><body>no</body></html>\n"):
+            yield answering(status, body)
+
+
+def _stays_open(stage: Stage, operation_id: str, said: Answer, again: Callable[[], object]) -> None:
+    """Repeat a call whose answer was lost while ``said`` answers everything: it must stay open."""
+    stage.later(hours=1)
+    with stage.wire.answered(said):
+        stage.tries(again)
+        stage.tries(lambda: stage.do(lambda payments: payments.resolve(operation_id)))
+    outcome = stage.operation(operation_id).outcome
+    assert outcome in {Outcome.UNKNOWN, Outcome.PENDING}, f"the gateway has said nothing, the books say {outcome}"
 
 
 def _capture(stage: Stage, payment_id: str, minor: int) -> Operation:

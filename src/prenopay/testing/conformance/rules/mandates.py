@@ -10,7 +10,7 @@ import pytest
 
 from prenopay.errors import IdReused, MandateUnusable
 from prenopay.provider import ChargesMandates, StoresMandates
-from prenopay.testing.conformance.rules.lost import OPEN
+from prenopay.testing.conformance.rules.lost import OPEN, in_front
 from prenopay.testing.conformance.stage import Stage, needs
 from prenopay.testing.faults import FaultKind
 from prenopay.testing.gateway import StoredMethods
@@ -102,6 +102,20 @@ class Mandates:
         assert outcome is not Outcome.SUCCEEDED or moved == stage.due
         assert outcome is not Outcome.NOT_ATTEMPTED or moved == 0, "the money was taken, and the books say nothing was"
         stage.books_agree()
+
+    @needs(ChargesMandates, gateway=(StoredMethods,))
+    def test_a_status_alone_proves_nothing_about_a_charge(self, stage: Stage) -> None:
+        """After a lost answer, anything in front of the gateway may answer: the charge stays open."""
+        mandate = stored(stage)
+        with stage.losing(FaultKind.DROP_AFTER, "charge"):
+            stage.tries(lambda: drawn(stage, mandate))
+
+        for said in in_front():
+            stage.later(hours=1)
+            with stage.wire.answered(said):
+                stage.tries(lambda: drawn(stage, mandate))
+            outcome = stage.operation("charge:1").outcome
+            assert outcome in {Outcome.UNKNOWN, Outcome.PENDING}, f"the gateway said nothing, the books say {outcome}"
 
     @needs(ChargesMandates, gateway=(StoredMethods,))
     def test_a_declined_charge_is_a_result_with_advice(self, stage: Stage) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from prenopay.errors import IdReused
 from prenopay.provider import PaysOut
-from prenopay.testing.conformance.rules.lost import OPEN
+from prenopay.testing.conformance.rules.lost import OPEN, in_front
 from prenopay.testing.conformance.stage import Stage, needs
 from prenopay.testing.faults import FaultKind
 from prenopay.testing.gateway import Payouts as SendsMoney
@@ -56,3 +56,23 @@ class Payouts:
 
         assert stage.do(lambda payments: payments.payout("payout:1")).outcome is Outcome.SUCCEEDED
         assert gateway.paid_out() == order.amount.minor, "sent twice, or not at all"
+
+    @needs(PaysOut, gateway=(SendsMoney,))
+    def test_a_status_alone_proves_nothing_about_a_payout(self, stage: Stage) -> None:
+        """After a lost answer, anything in front of the gateway may answer: the payout stays open."""
+        gateway = stage.gateway
+        assert isinstance(gateway, SendsMoney)
+        order = gateway.payout_order()
+        with stage.losing(FaultKind.DROP_AFTER, "pay_out"):
+            stage.tries(lambda: stage.do(lambda payments: payments.pay_out(order, operation_id="payout:1")))
+
+        for said in in_front():
+            stage.later(hours=1)
+            with stage.wire.answered(said):
+                stage.tries(lambda: stage.do(lambda payments: payments.pay_out(order, operation_id="payout:1")))
+            outcome = stage.do(lambda payments: payments.payout("payout:1")).outcome
+            assert outcome in {Outcome.UNKNOWN, Outcome.PENDING}, f"the gateway said nothing, the books say {outcome}"
+
+        stage.settle()
+        assert stage.do(lambda payments: payments.payout("payout:1")).outcome is Outcome.SUCCEEDED
+        assert gateway.paid_out() == order.amount.minor

@@ -44,6 +44,7 @@ from prenopay.testing.gateway import (
     Payers,
     Portal,
     StoredMethods,
+    StrangeCode,
     StrangeStatus,
     Totals,
     refusing,
@@ -66,12 +67,14 @@ MERCHANTS: Final = (
 """Who has an agreement with a gateway that is made without an emulator."""
 _NOBODYS: Final = "/psp/paymentorders/5adc265f-f87f-4313-577e-08d3dca1a26c"
 _ORDERS: Final = "/psp/paymentorders"
+_TYPE: Final = re.compile(rb'("type": ?"https?://[^"]*/)[A-Za-z0-9_-]+"')
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _DECLINES: Final = ("acquirerinsufficientfunds", "acquirererrordonotretry", "acquirercardblacklisted")
 _ASKING: Final = tuple(card for card in TEST_CARDS if card.is_challenged and not card.is_network_token)
 _PLAIN: Final = tuple(card for card in TEST_CARDS if not card.is_challenged and card.brand in {"Visa", "MasterCard"})
 _REVERSAL_TAKES: Final = 400_000
 """The most seconds until an accepted reversal is done: days, as with some instruments."""
+_FIRST_BY_HAND: Final = 900_000_000_000
 _DONE: Final = frozenset({200, 201, 202})
 _MOVES: Final = {
     TransactionKind.AUTHORIZATION: "authorize",
@@ -88,7 +91,7 @@ _OTHER_ITEM: Final = {
 
 
 class SwedbankPayGateway(
-    Gateway, History, Payers, Portal, StoredMethods, StrangeStatus, Behaviours, OldMethods, MethodEnds
+    Gateway, History, Payers, Portal, StoredMethods, StrangeStatus, StrangeCode, Behaviours, OldMethods, MethodEnds
 ):
     """Swedbank Pay. Accounts belong to the emulator's merchants in turn, in the order in which they are asked for."""
 
@@ -220,6 +223,10 @@ class SwedbankPayGateway(
         """Return the body with another status."""
         return _STATUS.sub(rb'\1Teleported"', body)
 
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with another code."""
+        return _TYPE.sub(rb'\1teleported"', body)
+
     # What it did
 
     def moves(self) -> list[Move]:
@@ -322,15 +329,24 @@ class SwedbankPayGateway(
         """Reverse a part of what was captured."""
         return self._post_by_hand(payment, "reversals", amount)
 
+    def releases_by_hand(self, payment: str) -> bool:
+        """Cancel what is reserved."""
+        body = {"description": "by hand", "payeeReference": self._reference_by_hand()}
+        return self._asks_by_hand("POST", payment, f"{payment}/cancellations", {"transaction": body})
+
     def tampers(self, payment: str) -> bool:
         """Update the order to one krona for something else."""
         changed = {"operation": "UpdateOrder", "amount": 100, "vatAmount": 0, "orderItems": [_OTHER_ITEM]}
         return self._asks_by_hand("PATCH", payment, payment, {"paymentorder": changed})
 
     def _post_by_hand(self, payment: str, what: str, amount: int) -> bool:
-        self._by_hand += 1
-        body = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": f"HAND{self._by_hand}"}
+        body = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": self._reference_by_hand()}
         return self._asks_by_hand("POST", payment, f"{payment}/{what}", {"transaction": body})
+
+    def _reference_by_hand(self) -> str:
+        """Return a reference that every reference format allows."""
+        self._by_hand += 1
+        return str(_FIRST_BY_HAND + self._by_hand)
 
     def _asks_by_hand(self, method: str, payment: str, path: str, body: dict[str, object]) -> bool:
         payee = self.emulator.order(payment).payee_id

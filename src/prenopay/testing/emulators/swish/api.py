@@ -16,8 +16,9 @@ from prenopay.testing.emulators.swish.objects import (
     make_payment,
     make_payout,
     make_refund,
+    not_found,
 )
-from prenopay.testing.emulators.swish.problems import Problem, Refusal, malformed, refuse, text_of
+from prenopay.testing.emulators.swish.problems import Refusal, malformed, refuse
 from prenopay.testing.emulators.swish.qr import commerce_content, prefilled_content, qr_picture
 from prenopay.testing.emulators.swish.register import PHONE_PATH, Item, Register, SwishMerchant
 from prenopay.testing.http import (
@@ -178,7 +179,7 @@ class Api:
         sees_all = not behaviour.numbers_are_checked
         if item is not None and (sees_all or item.merchant.number in {caller.number, *caller.acts_for}):
             return item
-        raise Refusal(404, *([Problem("RP04", text_of("RP04"))] if behaviour.not_found_body else []))
+        raise not_found(self._register)
 
     def _shown(self, item: Item) -> EmulatorAnswer:
         return json_answer(200, document_of(item, self._register.behaviour))

@@ -32,6 +32,7 @@ from prenopay.testing.gateway import (
     Payers,
     Payouts,
     StoredMethods,
+    StrangeCode,
     StrangeStatus,
     Totals,
     refusing,
@@ -49,13 +50,14 @@ _CONSENT: Final = "consent:"
 _CHARGE: Final = "recurring:"
 """Begins the name of a charge on a consent in prenopay."""
 _CHARGES: Final = "/payments/single/"
+_CODE: Final = re.compile(rb'"errorCode": ?(?:null|"[A-Z0-9]*")')
 _STATUS: Final = re.compile(rb'("status"\s*:\s*")[A-Za-z]+"')
 _CALLS: Final = {"paymentrequests": "authorize", "refunds": "refund", "payouts": "pay out"}
 _REFUSED_BY_BANK: Final = "RF07"
 _WHOLE_LINE: Final = 64
 
 
-class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Behaviours):
+class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, StrangeCode, Behaviours):
     """Swish Handel, with one merchant: every account is the emulator's first merchant."""
 
     def __init__(
@@ -206,6 +208,10 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
         """Return the body with another status."""
         return _STATUS.sub(rb'\1Teleported"', body)
 
+    def with_strange_code(self, body: bytes) -> bytes:
+        """Return the body with another code."""
+        return _CODE.sub(b'"errorCode": "ZZ99"', body.replace(b'"DECLINED"', b'"ERROR"'))
+
     # What it did
 
     def moves(self) -> list[Move]:
@@ -268,9 +274,12 @@ class SwishGateway(Gateway, History, Payers, Banks, Payouts, StrangeStatus, Beha
     # How it behaves
 
     def vary(self, chance: Random) -> None:
-        """Choose between the plain Swish and the awkward one."""
+        """Choose between the plain Swish and the awkward one.
+
+        An empty 404 proves nothing, and what it leaves open waits for a person: so the one with a code is used.
+        """
         if chance.choice((True, False, False)):
-            self.emulator.behaviour = AWKWARD
+            self.emulator.behaviour = replace(AWKWARD, not_found_body=True)
 
     def calm(self) -> None:
         """Do nothing: no behaviour of Swish keeps a payment open forever."""

@@ -15,12 +15,14 @@ from prenopay.testing.emulators.swish.documents import charge_document, consent_
 from prenopay.testing.emulators.swish.payer import await_payer, payer_code
 from prenopay.testing.emulators.swish.problems import (
     Call,
+    Problem,
     Refusal,
     malformed,
     provokes_at_once,
     provokes_later,
     refuse,
     refuse_all,
+    text_of,
 )
 from prenopay.testing.emulators.swish.register import (
     Charge,
@@ -345,7 +347,7 @@ class Recurring:
             case "GET", ["payments", "single", name, "status"]:
                 charge = self._register.charges.get(name)
                 if charge is None or charge.consent.merchant.number != caller.number:
-                    raise Refusal(404)
+                    raise not_found(self._register)
                 return json_answer(200, charge_document(charge, self._register))
             case "POST", ["recurring", "alias" | "tin" as kind]:
                 asked = read().get(kind)
@@ -449,8 +451,13 @@ class Recurring:
     def _consent(self, name: str, caller: SwishMerchant) -> Consent:
         consent = self._register.consents.get(name)
         if consent is None or consent.merchant.number not in {caller.number, *caller.acts_for}:
-            raise Refusal(404)
+            raise not_found(self._register)
         return consent
+
+
+def not_found(register: Register) -> Refusal:
+    """Return the answer about an object that there is not."""
+    return Refusal(404, *([Problem("RP04", text_of("RP04"))] if register.behaviour.not_found_body else []))
 
 
 def _alias(body: JsonObject, name: str) -> str:
