@@ -55,12 +55,12 @@ def require_schema(engine: Engine) -> None:
 
 
 def _missing_file(engine: Engine) -> Path | None:
-    """Return the file of a SQLite database that does not exist yet."""
+    """Return the file of a SQLite database that does not exist yet, in a folder that does."""
     name = engine.url.database
     if engine.dialect.name != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
         return None
     file = Path(name).absolute()
-    return None if file.exists() else file
+    return file if file.parent.is_dir() and not file.exists() else None
 
 
 def open_migrated(database: str) -> Engine:
