@@ -93,7 +93,7 @@ async def asked(
             return await ask(fresh.operation.reference), fresh
     except GeneratorExit:
         raise
-    except BaseException as error:
+    except BaseException as error:  # whatever broke it off is written down, and raised again
         why = _proven(begun, error)
         why.about(
             account=account.name,

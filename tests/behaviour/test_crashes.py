@@ -86,7 +86,7 @@ def survives(work: Callable[[], object]) -> bool:
     """Do ``work``; return whether it came to its end."""
     try:
         work()
-    except BaseException as error:
+    except BaseException as error:  # a task group wraps even the end of a process
         group = BaseExceptionGroup("one task's end is everybody's", [error])
         if group.split(ENDS)[1] is not None:
             raise

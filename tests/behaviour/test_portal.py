@@ -60,23 +60,6 @@ def test_a_refund_in_the_portal_is_found_and_stops_the_next_one(shop: Shop) -> N
     shop.books_agree()
 
 
-def test_a_lost_refund_that_staff_made_instead_is_not_sent_again(shop: Shop) -> None:
-    payment = shop.captured()
-    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="reversal", method="POST"))
-    assert shop.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1").outcome is Outcome.UNKNOWN
-    shop.later(minutes=11)
-    gives_back(shop, payment, 5000)
-
-    for _ in range(5):
-        shop.later(hours=3)
-        shop.accounts.sweep()
-
-    assert shop.payments.get(payment.payment_id).refunded == sek(5000)
-    left = shop.payments.operation("refund:1")
-    assert (left.outcome, "settle the operation by hand" in left.error) == (Outcome.UNKNOWN, True)
-    shop.books_agree()
-
-
 def test_a_refund_of_ours_that_settled_meanwhile_does_not_stop_the_next_one(shop: Shop) -> None:
     payment = shop.captured()
     shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="reversal", method="POST"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from prenopay.testing.databases import empty_sqlite
 from prenopay.testing.http import EmulatorSender
 from tests.behaviour.shop import Shop, sek
 
-SEAMLESS = {"page": PageStyle.SEAMLESS, "payment_page_url": "https://shop.example/pay"}
+SEAMLESS: dict[str, Any] = {"page": PageStyle.SEAMLESS, "payment_page_url": "https://shop.example/pay"}
 
 
 class Editing:
@@ -38,7 +39,7 @@ def opened(open_shop: Callable[..., Shop]) -> Shop:
 
 
 @pytest.mark.parametrize("page", [{}, SEAMLESS], ids=["redirect", "seamless"])
-def test_a_payment_of_another_amount_is_not_offered(open_shop: Callable[..., Shop], page: Mapping[str, object]) -> None:
+def test_a_payment_of_another_amount_is_not_offered(open_shop: Callable[..., Shop], page: dict[str, Any]) -> None:
     shop = opened(open_shop)
 
     payment = shop.bought(**page)

@@ -109,7 +109,7 @@ async def act(account: Account, started: Change) -> Ended:
     async def ask(reference: str) -> Reply:
         if made.attempts > 1 and (found := await _found_before(account, send, started)) is not None:
             return found
-        if made.kind is OperationKind.REFUND and not keeps_apart(account, made.kind):
+        if made.kind is OperationKind.REFUND and not (begun.maybe_sent or keeps_apart(account, made.kind)):
             await _look_first(account, send, started)
         request = change_request(account, started.stored, begun.operation, again=begun.maybe_sent)
         return await verb(send, replace(request, reference=reference))
@@ -274,7 +274,7 @@ async def _look_first(account: Account, send: Send, started: Change) -> None:
     observed = redacted(await read_payment(account, send, started.stored, ()))
     seen = (observed.submitted, observed.authorized, observed.captured, observed.refunded, observed.cancelled)
     known = (payment.amount, payment.authorized, payment.captured, payment.refunded, payment.cancelled)
-    if seen == known and not started.begun.maybe_sent:
+    if seen == known:
         return
     why, news = await account.transact(_write_first_look, account, started, observed)
     await account.notify(news)
@@ -295,9 +295,7 @@ def _write_first_look(
         return "the gateway's payment does not match its order (see its flags): a person must look first", applied.news
     refunds = [each for each in applied.operations if each.operation.kind is OperationKind.REFUND]
     ours = {reference for each in refunds for reference in operations.references(each)}
-    others = started.begun.maybe_sent or any(
-        each.is_open and each.operation.operation_id != operation.operation.operation_id for each in refunds
-    )
+    others = any(each.is_open and each.operation.operation_id != operation.operation.operation_id for each in refunds)
     elsewhere = [
         each.amount
         for each in rows.refunds_since(connection, stored.payment.payment_id, operation.first_sent_at)
@@ -308,11 +306,7 @@ def _write_first_look(
     given = -sum(elsewhere, Money.zero(stored.payment.amount.currency))
     message = (
         f"the gateway shows {given} given back that prenopay did not ask for, in its portal or by another system; "
-        + (
-            "this refund was not sent again: look at the payment, then settle the operation by hand"
-            if started.begun.maybe_sent
-            else "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
-        )
+        "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
     )
     return message, applied.news
 

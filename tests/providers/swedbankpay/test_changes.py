@@ -205,7 +205,7 @@ def test_what_was_done_before_is_not_done_again(move: Move) -> None:
 def test_what_is_not_possible_now_is_not_tried(move: Move) -> None:
     closed = {**move.before, "operations": [operation("redirect-checkout")]}
     script = Script(answer(closed))
-    with pytest.raises(Conflict, match=f"{move.rel} is not possible now: .* the gateway allows nothing") as caught:
+    with pytest.raises(Conflict, match=r"is not possible now: .* the gateway allows nothing") as caught:
         ask(move.verb, script)
     expected = 1
     assert expected == len(script.sent)

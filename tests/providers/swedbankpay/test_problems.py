@@ -330,7 +330,9 @@ _UNREADABLE: list[object] = [b"", b"<html>Bad gateway</html>", b'{"type": "inp',
 )
 def test_an_answer_without_a_problem_is_read_by_its_status(status: int, error: type[ProviderError]) -> None:
     for body in _UNREADABLE:
-        with pytest.raises(ProviderError, match=f"capture: the gateway answered {status} with a body") as caught:
+        with pytest.raises(
+            ProviderError, match=f"capture: the gateway answered {status} and did not say why"
+        ) as caught:
             answered(body, status)
         assert (error, status) == (type(caught.value), caught.value.http_status)
 

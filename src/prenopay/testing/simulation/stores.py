@@ -10,7 +10,6 @@ from typing import Final, Self, cast
 
 from sqlalchemy import Engine
 
-from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.books.upgrade import upgrade_database
 
@@ -31,7 +30,7 @@ class Stores:
         upgrade_database(f"sqlite:///{template}")
         self._template = sqlite3.connect(template)
         with self._template:  # a life that is lived again makes the same references
-            self._template.execute(f"UPDATE {schema.identity.name} SET database_id = 'simulation'")  # noqa: S608
+            self._template.execute("UPDATE prenopay_identity SET database_id = 'simulation'")
         self._memory = open_engine("sqlite://")
         self._disk = open_engine(f"sqlite:///{Path(self._folder.name) / 'books.db'}")
 
