@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from prenopay import Environment, Secret
-from prenopay.provider import HttpRequest
+from prenopay.provider import Environment, HttpRequest, Secret
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.gateway import (
     Asked,
@@ -61,7 +60,7 @@ class NordpayGateway(FakeGateway, History, Portal, StrangeStatus, StrangeCode, S
     """One Nordpay with one merchant. ``FakeGateway`` meets planned faults and writes down what is asked."""
 
     def __init__(self, *, clock: VirtualClock | None = None, seed: int = 0) -> None:
-        """Have no payments. Nothing here is drawn by lot, so ``seed`` changes nothing."""
+        """Have no payments. Nothing here is random, so ``seed`` changes nothing."""
         super().__init__(_HOST, clock=clock)
         self._payments: dict[str, _Payment] = {}
 
@@ -185,7 +184,7 @@ class NordpayGateway(FakeGateway, History, Portal, StrangeStatus, StrangeCode, S
         return (API_KEY,)
 
     def with_strange_status(self, body: bytes) -> bytes:
-        """Return the body with a status of a time to come."""
+        """Return the body with a status that Nordpay may add later."""
         return body.replace(b'"open"', b'"on hold"')
 
     def with_strange_code(self, body: bytes) -> bytes:

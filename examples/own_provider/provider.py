@@ -12,22 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, cast
 
-from prenopay import (
-    Action,
-    Advice,
-    CallbackReply,
-    CallbackRequest,
-    Decline,
-    DeclineCode,
-    DeclineKind,
-    Environment,
-    Money,
-    Order,
-    Outcome,
-    PageStyle,
-    PaymentState,
-    Secret,
-)
 from prenopay.errors import (
     Conflict,
     DuplicateReference,
@@ -40,17 +24,30 @@ from prenopay.errors import (
     UnexpectedAnswer,
 )
 from prenopay.provider import (
+    Action,
+    Advice,
+    CallbackReply,
+    CallbackRequest,
     Cancels,
     ChangeRequest,
     Created,
     CreateRequest,
+    Decline,
+    DeclineCode,
+    DeclineKind,
+    Environment,
     Heard,
     HttpRequest,
     HttpResponse,
     Inspection,
     Limits,
+    Money,
     Observation,
+    Order,
+    Outcome,
+    PageStyle,
     PaymentProvider,
+    PaymentState,
     Probe,
     ProviderConfig,
     ReceivesCallbacks,
@@ -58,6 +55,7 @@ from prenopay.provider import (
     ReferenceRule,
     Refunds,
     Reply,
+    Secret,
     Send,
 )
 
@@ -187,7 +185,7 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
             raise ForeignAnswer(message)
         return Reply(outcome=Outcome.SUCCEEDED, observation=_observed(payment))
 
-    # Hearing of changes, and the rest
+    # Callbacks, and the rest
 
     def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback names: not signed, so a hint."""
@@ -202,7 +200,7 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
         return CallbackReply(status=204 if accepted else 400)
 
     async def probe(self, send: Send) -> tuple[Probe, ...]:
-        """Ask for a payment that does not exist: only who is let in hears that."""
+        """Ask for a payment that does not exist. Nordpay says so only if it accepts the key."""
         answer = await send(self._request("GET", "0", "probe"))
         ok = answer.status == 404
         return (Probe(name="credentials", ok=ok, found=f"HTTP {answer.status}", fix="" if ok else "check api_key"),)

@@ -1,6 +1,6 @@
-"""The shop: a reader chooses, pays by card or Swish, comes back and reads; staff captures, refunds and draws fees.
+"""The shop: a reader chooses, pays by card or Swish, comes back and reads; staff captures, refunds and charges fees.
 
-Each step is in one place: asking a reader for money in ``paying.pay``, drawing on a saved card in ``fees.draw``,
+Each step is in one place: asking a reader for money in ``paying.pay``, charging a saved card in ``fees.charge``,
 looking at a payment in ``paying.came_back``, and acting on the result in ``on_event`` (here). The browser's
 return, the callback and the sweep all open access in the same way.
 """
@@ -30,7 +30,7 @@ from examples.publisher_shop.orders import Orders, open_engine
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.shop import Shop
 from prenopay import AsyncAccounts, Clock, Event, EventKind, Secret
-from prenopay.errors import NotFound, PrenopayError
+from prenopay.errors import NotFound
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.web.asgi import CallbackApp
@@ -128,12 +128,10 @@ async def sweep_now_and_then(accounts: AsyncAccounts, every_seconds: float) -> N
     while True:
         await asyncio.sleep(every_seconds)
         try:
-            report = await accounts.sweep()
-        except PrenopayError:
-            log.exception("the sweep failed as a whole; the next one tries again")
-        else:
-            for failure in report.failures:
+            for failure in (await accounts.sweep()).failures:
                 log.warning("sweep: %s", failure)
+        except Exception:
+            log.exception("the sweep failed as a whole; the next one tries again")
 
 
 async def error_page(request: Request, error: Exception) -> Response:

@@ -24,7 +24,7 @@ shop_fees = Table(
 
 @dataclass(frozen=True, kw_only=True)
 class FeeTry:
-    """One try to draw a reader's fee for one month (``period``: ``2026-11``) on one saved card."""
+    """One try to charge a reader's fee for one month (``period``: ``2026-11``) on one saved card."""
 
     reader: str
     period: str
@@ -33,7 +33,7 @@ class FeeTry:
 
     @property
     def operation_id(self) -> OperationId:
-        """The same id for a double click and for two tabs: this try draws once."""
+        """The same id for a double click and for two tabs: this try charges once."""
         return OperationId.of("fee", self.reader, self.period, self.attempt)
 
     @property

@@ -1,4 +1,4 @@
-"""The monthly fee: which one is next, drawing it on the saved card, and how each try ended."""
+"""The monthly fee: which one is next, charging it to the saved card, and how each try ended."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from prenopay import Advice, Mandate, Money, Operation, Outcome, Payment
 from prenopay.errors import Conflict, NotFound
 
 STILL_OPEN: Final = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
-NOT_DRAWN: Final = frozenset({"drawn_later", "drawn_not"})
+NOT_CHARGED: Final = frozenset({"charged_later", "charged_not"})
 DECEMBER: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """One line of a reader's payments: an order, or a try to draw a fee. ``word`` is its standing."""
+    """One line of a reader's payments: an order, or a try to charge a fee. ``word`` is its standing."""
 
     at: datetime
     offer: str
@@ -38,20 +38,22 @@ class Receipt:
 class Ledger:
     """A reader's payments, newest first, and the next fee (``None`` if all are paid, or one is open).
 
-    ``paid`` contains the months that are paid; ``can_draw`` says whether there is a card to draw on.
+    ``paid`` contains the months that are paid; ``can_charge`` says whether there is a card to charge.
     """
 
     receipts: list[Receipt]
     paid: frozenset[str]
     due: FeeTry | None
     is_waiting: bool
-    can_draw: bool
+    can_charge: bool
 
     @property
     def owed(self) -> list[Receipt]:
-        """The fees that we tried to draw and that are not paid: the latest try of each month."""
+        """The fees that we tried to charge and that are not paid: the latest try of each month."""
         latest = {receipt.period: receipt for receipt in reversed(self.receipts) if receipt.period}
-        return [receipt for receipt in latest.values() if receipt.word in NOT_DRAWN and receipt.period not in self.paid]
+        return [
+            receipt for receipt in latest.values() if receipt.word in NOT_CHARGED and receipt.period not in self.paid
+        ]
 
 
 async def ledger_of(shop: Shop, reader: str, cards: tuple[Mandate, ...]) -> Ledger:
@@ -59,20 +61,20 @@ async def ledger_of(shop: Shop, reader: str, cards: tuple[Mandate, ...]) -> Ledg
     orders = await shop.orders.of_reader(reader) if reader else []
     bought = [await _bought(shop, order) for order in orders]
     tries = [(fee, await operation_of(shop, fee)) for fee in await shop.fees.of_reader(reader)]
-    drawn = [await _drawn(shop, fee, operation) for fee, operation in tries if operation is not None]
-    paid = _paid(bought, drawn)
+    charged = [await _charged(shop, fee, operation) for fee, operation in tries if operation is not None]
+    paid = _paid(bought, charged)
     is_waiting = any(operation is not None and operation.outcome in STILL_OPEN for _fee, operation in tries)
     return Ledger(
-        receipts=sorted([*bought, *drawn], key=lambda receipt: receipt.at, reverse=True),
+        receipts=sorted([*bought, *charged], key=lambda receipt: receipt.at, reverse=True),
         paid=paid,
         due=None if is_waiting else _next(shop.now(), reader, cards, paid, tries),
         is_waiting=is_waiting,
-        can_draw=usable(cards) is not None,
+        can_charge=usable(cards) is not None,
     )
 
 
-async def draw(shop: Shop, fee: FeeTry, due: FeeTry | None) -> Operation:
-    """Draw a fee once; an old form gets the outcome of its try. Raises ``Conflict`` if the fee is not due."""
+async def charge(shop: Shop, fee: FeeTry, due: FeeTry | None) -> Operation:
+    """Charge a fee once; an old form gets the outcome of its try. Raises ``Conflict`` if the fee is not due."""
     known = next(
         (each for each in await shop.fees.of_reader(fee.reader) if each.operation_id == fee.operation_id), None
     )
@@ -99,9 +101,9 @@ async def operation_of(shop: Shop, fee: FeeTry) -> Operation | None:
         return None
 
 
-def _paid(bought: list[Receipt], drawn: list[Receipt]) -> frozenset[str]:
+def _paid(bought: list[Receipt], charged: list[Receipt]) -> frozenset[str]:
     """Return the months that are paid. A fee pays its own month; a purchase pays the first month that is unpaid."""
-    paid = {receipt.period for receipt in drawn if receipt.operation and receipt.operation.succeeded}
+    paid = {receipt.period for receipt in charged if receipt.operation and receipt.operation.succeeded}
     for receipt in sorted(bought, key=lambda each: each.at):
         if OFFERS[receipt.offer].is_monthly and receipt.word == "thanks":
             period = _month(receipt.at)
@@ -149,7 +151,7 @@ async def _bought(shop: Shop, order: ShopOrder) -> Receipt:
     )
 
 
-async def _drawn(shop: Shop, fee: FeeTry, operation: Operation) -> Receipt:
+async def _charged(shop: Shop, fee: FeeTry, operation: Operation) -> Receipt:
     payment = await shop.cards.get(operation.payment_id)
     word = _word(operation)
     if payment.captured and payment.refunded >= payment.captured:
@@ -169,15 +171,15 @@ async def _drawn(shop: Shop, fee: FeeTry, operation: Operation) -> Receipt:
 def _word(operation: Operation) -> str:
     match operation.outcome:
         case Outcome.SUCCEEDED:
-            return "drawn"
+            return "charged"
         case Outcome.DECLINED if operation.decline is not None and operation.decline.advice is Advice.RETRY_LATER:
-            return "drawn_later"
+            return "charged_later"
         case Outcome.DECLINED:
-            return "drawn_not"
+            return "charged_not"
         case Outcome.NOT_ATTEMPTED:
-            return "drawn_nothing"
+            return "charged_nothing"
         case _:
-            return "drawn_open"
+            return "charged_open"
 
 
 def _month(at: datetime) -> str:

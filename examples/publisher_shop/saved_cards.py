@@ -79,7 +79,7 @@ async def cards_of(shop: Shop, reader: str, *, asks_gateway: bool = False) -> tu
 
 
 def usable(cards: tuple[Mandate, ...]) -> Mandate | None:
-    """Return the card that the next fee is drawn from."""
+    """Return the card that is charged for the next fee."""
     return next((card for card in cards if card.state.is_chargeable), None)
 
 

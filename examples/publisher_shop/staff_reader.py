@@ -1,4 +1,4 @@
-"""The staff's page for one reader: the fees and why one was not drawn, the saved cards, and the next fee."""
+"""The staff's page for one reader: the fees and why one was not charged, the saved cards, and the next fee."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from examples.publisher_shop import door
 from examples.publisher_shop.catalogue import MONTHLY
 from examples.publisher_shop.fee_book import FeeTry
-from examples.publisher_shop.fees import STILL_OPEN, draw, ledger_of
+from examples.publisher_shop.fees import STILL_OPEN, charge, ledger_of
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.readers import NUMBER
 from examples.publisher_shop.saved_cards import cards_of, choices
@@ -27,7 +27,7 @@ log = logging.getLogger("shop")
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Why nothing was drawn: ``word`` names it in the texts, ``not_before`` is the earliest time for another try."""
+    """Why nothing was charged: ``word`` names it in the texts, ``not_before`` is the earliest time for another try."""
 
     word: str
     not_before: datetime | None = None
@@ -41,8 +41,8 @@ async def reader_page(request: Request) -> Response:
 
 
 @door.for_staff
-async def draw_fee(request: Request) -> Response:
-    """Draw the fee that the form names. A form that is sent twice, or from two tabs, draws once."""
+async def charge_fee(request: Request) -> Response:
+    """Charge the fee that the form names. A form that is sent twice, or from two tabs, charges once."""
     shop, reader, form = Shop.of(request), _reader(request), await request.form()
     cards = await cards_of(shop, reader)
     try:
@@ -52,7 +52,7 @@ async def draw_fee(request: Request) -> Response:
             attempt=int(str(form.get("attempt", ""))),
             mandate_id=str(form.get("card", "")),
         )
-        operation = await draw(shop, fee, (await ledger_of(shop, reader, cards)).due)
+        operation = await charge(shop, fee, (await ledger_of(shop, reader, cards)).due)
     except (PrenopayError, ValueError) as error:
         log.warning("staff: the fee of %s: %s", reader, error)
         return await _show(request, refused=_why(error))
@@ -60,8 +60,8 @@ async def draw_fee(request: Request) -> Response:
 
 
 @door.for_staff
-async def draw_status(request: Request) -> Response:
-    """Return the outcome of the draw to the page, and whether the page should ask again."""
+async def charge_status(request: Request) -> Response:
+    """Return the outcome of the charge to the page, and whether the page should ask again."""
     operation = await _did(request)
     outcome = Outcome.UNKNOWN if operation is None else operation.outcome
     return JSONResponse(
@@ -112,7 +112,7 @@ def _reader(request: Request) -> str:
 
 
 async def _did(request: Request) -> Operation | None:
-    """Return the draw that staff just asked for on this page, as the books have it now."""
+    """Return the charge that staff just asked for on this page, as the books have it now."""
     wanted, reader = request.query_params.get("did", ""), _reader(request)
     if not wanted.startswith(f"fee:{reader}:"):
         return None
@@ -124,6 +124,6 @@ async def _did(request: Request) -> Operation | None:
 
 routes = [
     Route("/readers/{reader}", reader_page),
-    Route("/readers/{reader}", draw_fee, methods=["POST"]),
-    Route("/readers/{reader}/status", draw_status),
+    Route("/readers/{reader}", charge_fee, methods=["POST"]),
+    Route("/readers/{reader}/status", charge_status),
 ]

@@ -120,7 +120,7 @@ SWEDISH: Final = {
     "reader_page": "Läsare",
     "reader_paid": "Betalningar och försök",
     "fee_next": "Nästa avgift",
-    "fee_draw": "Dra avgiften för {month} nu",
+    "fee_charge": "Dra avgiften för {month} nu",
     "fee_from": "{amount} från {card}.",
     "fee_no_card": "Inget kort går att dra från. Be läsaren byta kort på Mina sidor, eller spara ett vid nästa köp.",
     "fee_waiting": "En dragning väntar på besked. Dra inget mer innan den är klar.",
@@ -137,12 +137,12 @@ SWEDISH: Final = {
     "advice.never": "Dra inget mer på det här kortet. Be läsaren byta kort.",
     "advice.authenticate": "Läsaren måste vara med själv: be läsaren byta kort på Mina sidor.",
     "not_before": "Tidigast {at}.",
-    "drew.pending": "Mottaget. Besked kommer senare; sidan säger till.",
-    "drew.unknown": (
+    "charge.pending": "Mottaget. Besked kommer senare; sidan säger till.",
+    "charge.unknown": (
         "Inget svar kom, så ingen vet om pengarna drogs. Vänta, och dra inte igen. Har det inte löst sig om tio "
         "minuter: leta upp referensen hos betalväxeln och avgör med prenopay operations resolve."
     ),
-    "drew.not_attempted": "Inget hände. Du kan försöka igen.",
+    "charge.not_attempted": "Inget hände. Du kan försöka igen.",
     "gateway_reference": "Referens hos betalväxeln",
     "refused.ceiling": "Kortnätverken tillåter inget försök till nu ({rule}).",
     "refused.card_unusable": "Kortet går inte att dra från längre.",
@@ -291,10 +291,10 @@ ENGLISH: Final = {
     "reader_page": "Reader",
     "reader_paid": "Payments and tries",
     "fee_next": "Next fee",
-    "fee_draw": "Draw the fee for {month} now",
+    "fee_charge": "Charge the fee for {month} now",
     "fee_from": "{amount} from {card}.",
-    "fee_no_card": "There is no card to draw on. Ask the reader to change the card, or to save a new one.",
-    "fee_waiting": "A draw has no outcome yet. Draw nothing more until it is settled.",
+    "fee_no_card": "There is no card to charge. Ask the reader to change the card, or to save a new one.",
+    "fee_waiting": "A charge has no outcome yet. Charge nothing more until it is settled.",
     "fee_paid": "This month and the next are paid.",
     "fee_attempt": "Try {number} for this month.",
     "cards": "Cards",
@@ -305,20 +305,20 @@ ENGLISH: Final = {
     "advice": "Advice",
     "advice.retry_later": "Try again on another day.",
     "advice.new_method": "Ask the reader to change the card.",
-    "advice.never": "Do not draw on this card again. Ask the reader to change it.",
+    "advice.never": "Do not charge this card again. Ask the reader to change it.",
     "advice.authenticate": "The reader must take part: ask them to change the card on My pages.",
     "not_before": "Not before {at}.",
-    "drew.pending": "It was accepted. The outcome comes later, and this page shows it.",
-    "drew.unknown": (
-        "No answer came, so nobody knows whether the money was taken. Wait, and do not draw again. If it is not "
+    "charge.pending": "It was accepted. The outcome comes later, and this page shows it.",
+    "charge.unknown": (
+        "No answer came, so nobody knows whether the money was taken. Wait, and do not charge again. If it is not "
         "settled in ten minutes, look up the reference at the gateway, and run prenopay operations resolve."
     ),
-    "drew.not_attempted": "Nothing happened. You can try again.",
+    "charge.not_attempted": "Nothing happened. You can try again.",
     "gateway_reference": "Reference at the gateway",
     "refused.ceiling": "The card networks do not allow another try now ({rule}).",
-    "refused.card_unusable": "You can no longer draw on the card.",
+    "refused.card_unusable": "You can no longer charge the card.",
     "refused.charge_refused": "The gateway refused it. The reason is next to the try.",
-    "refused.not_due": "The fee is already drawn, or another draw is under way. This page shows the present state.",
+    "refused.not_due": "The fee is already charged, or another charge is under way. This page shows the present state.",
     "mandate.proposed": "offered",
     "mandate.pending": "waiting",
     "mandate.active": "works",

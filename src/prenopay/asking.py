@@ -112,6 +112,7 @@ async def concluded(
     account: Account,
     begun: Begun,
     answer: Created | Charged | Reply,
+    unanswered: Unanswered,
     conclude: Callable[Concatenate[Connection, Account, P], T],
     *args: P.args,
     **kwargs: P.kwargs,
@@ -119,7 +120,8 @@ async def concluded(
     """Write down what the gateway answered with ``conclude``, and return what that returns.
 
     Books that cannot be reached are tried again for a while. After that ``LedgerUnavailable`` says what the gateway
-    answered, and the next sweep of this process writes it.
+    answered, and the next sweep of this process writes it. Books that refuse the answer leave the operation open and
+    free, with the reason: a repeated call asks again.
     """
     made = begun.operation.operation
     outcome = Outcome.SUCCEEDED if isinstance(answer, Created) else answer.outcome
@@ -131,7 +133,14 @@ async def concluded(
     def work(connection: Connection) -> T:
         return conclude(connection, account, *args, **kwargs)
 
-    return await _keep_writing(account, made.operation_id, what, work)
+    try:
+        return await _keep_writing(account, made.operation_id, what, work)
+    except LedgerUnavailable:
+        raise
+    except PrenopayError as error:
+        why = OutcomeUnknown(f"{what}; the books refuse that answer: {error}")
+        await _keep_writing(account, made.operation_id, what, unanswered, account, begun, why)
+        raise
 
 
 def failed(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> Outcome:

@@ -6,7 +6,7 @@
     ├── UnsupportedOperation          .capability .reason
     ├── InvalidOrder (ValueError)     .field: refused here, before anything was recorded
     ├── MandateUnusable               ended, suspended, foreign, or more than the payer agreed to
-    ├── CeilingReached                .not_before .rule: nothing was sent: another draw is forbidden
+    ├── CeilingReached                .not_before .rule: nothing was sent: another charge is forbidden
     ├── NotFound (LookupError)        no such payment or operation in this account
     ├── TransportError
     │   ├── NotSent                   nothing happened at the gateway: try again freely
@@ -114,9 +114,9 @@ class MandateUnusable(PrenopayError):
 
 
 class CeilingReached(PrenopayError):
-    """Nothing was sent: the card schemes, or the last decline, forbid another draw on this card.
+    """Nothing was sent: the card schemes, or the last decline, forbid another charge of this card.
 
-    ``not_before`` is the earliest time for the next draw (``None``: never on this method). ``rule`` names what
+    ``not_before`` is the earliest time for the next charge (``None``: never on this method). ``rule`` names what
     forbids it.
     """
 

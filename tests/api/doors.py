@@ -14,8 +14,6 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
-import prenopay
-
 
 def _children(package: str) -> list[str]:
     """Return the public modules directly in ``package``."""
@@ -37,6 +35,8 @@ DOORS = (
     *(provider.replace(".providers.", ".testing.emulators.") for provider in _PROVIDERS),
 )
 """What hosts, provider authors and testers import from. Every other module may change in any release."""
+
+_VALUES_DOORS = ("prenopay", "prenopay.provider", "prenopay.providers.swedbankpay")
 
 
 def doors() -> Iterator[ModuleType]:
@@ -66,10 +66,13 @@ def function_of(member: Any) -> Any:
 
 def values_met() -> list[type[Any]]:
     """Return every value of ours that a host meets: exported, or named by what is exported, at any depth."""
+    return sorted(filter(_is_value, kinds_met(*map(importlib.import_module, _VALUES_DOORS))), key=_name_of)
+
+
+def kinds_met(*from_doors: ModuleType) -> set[type[Any]]:
+    """Return every class of ours that is exported by these doors, or named by what they export, at any depth."""
     met: set[type[Any]] = set()
-    waiting: list[Any] = [getattr(prenopay, name) for name in prenopay.__all__]
-    for door in ("prenopay.provider", "prenopay.providers.swedbankpay"):
-        waiting += names_of(importlib.import_module(door)).values()
+    waiting: list[Any] = [getattr(door, name) for door in from_doors for name in door.__all__]
     while waiting:
         each = waiting.pop()
         waiting += typing.get_args(each)
@@ -78,7 +81,11 @@ def values_met() -> list[type[Any]]:
         met.add(each)
         for annotated in (each, *map(function_of, members_of(each).values())):
             waiting += _hints(annotated).values()
-    return sorted(filter(_is_value, met), key=lambda kind: kind.__name__)
+    return met
+
+
+def _name_of(kind: type[Any]) -> str:
+    return kind.__name__
 
 
 def _is_value(kind: type[Any]) -> bool:

@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,9 @@ import pytest
 
 import prenopay
 
-from .doors import doors, function_of, members_of, names_of
+from .doors import DOORS, doors, function_of, kinds_met, members_of, names_of
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def top_level(module: str) -> ast.Module:
@@ -68,6 +71,38 @@ def test_a_door_lists_what_it_makes_public() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_")
         ]
         assert set(made) <= names_of(door).keys(), door.__name__
+
+
+def test_a_provider_author_needs_one_door_for_values() -> None:
+    """Whatever the verbs take and return, at any depth, is imported from ``prenopay.provider``."""
+    door = importlib.import_module("prenopay.provider")
+    needed = {kind.__name__ for kind in kinds_met(door) if kind.__module__.startswith("prenopay.values.")}
+    assert needed - names_of(door).keys() == set()
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "examples/own_provider").glob("*.py")), ids=lambda file: file.name)
+def test_the_example_provider_uses_the_doors_of_an_author(file: Path) -> None:
+    allowed = ("prenopay.provider", "prenopay.errors", "prenopay.testing", "examples.own_provider")
+    imported = {
+        str(node.module)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and not node.level and "prenopay" in str(node.module)
+    }
+    assert [name for name in imported if not name.startswith(allowed)] == []
+
+
+def test_the_reference_names_every_door() -> None:
+    page = (ROOT / "docs/reference/index.md").read_text(encoding="utf-8")
+    table = page.partition("| You write | Import from |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`(prenopay[\w.]*)", table)) - {"prenopay.testing."}
+    assert named == {door for door in DOORS if not door.startswith("prenopay.testing")}
+
+
+def test_a_name_behind_two_doors_is_one_thing() -> None:
+    door = importlib.import_module("prenopay.provider")
+    both = set(prenopay.__all__) & names_of(door).keys()
+    assert "Money" in both
+    assert [name for name in both if getattr(prenopay, name) is not getattr(door, name)] == []
 
 
 def test_everything_behind_a_door_says_what_it_is() -> None:

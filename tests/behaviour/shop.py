@@ -244,7 +244,7 @@ class Shop:
         return next(each for each in found if each.payment_id == payment.payment_id)
 
     def drawn(self, mandate: Mandate, operation_id: str, *, amount: int = 11900, **details: Any) -> Operation:
-        """Draw on a mandate."""
+        """Charge a mandate."""
         operation: Operation = self.payments.charge(
             mandate.mandate_id,
             sek(amount),

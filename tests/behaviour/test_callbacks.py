@@ -446,3 +446,25 @@ def test_what_comes_to_the_accounts_own_address_keeps_no_body(shop: Shop) -> Non
 
     assert [shop.payments.get(payment.payment_id).state for payment in payments] == [PaymentState.AUTHORIZED] * 2
     assert [callback.body for callback in shop.accounts.callbacks()] == [b"", b""]
+
+
+def test_a_callback_about_a_lost_charge_says_by_which_name_to_settle_it(shop: Shop) -> None:
+    mandate = shop.stored()
+    shop.deliver_callbacks()
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="charge", times=5))
+    made = shop.drawn(mandate, "renewal:1")
+    assert made.outcome is Outcome.UNKNOWN
+    shop.later(minutes=15)
+    charged = shop.emulator.charges()[-1]
+    payment = shop.payments.get(made.payment_id)
+
+    reply = shop.accounts.receive(to(shop, payment, GOOD_BODY % charged.order.encode()))
+    shop.accounts.work(reply.address)
+
+    (flag,) = shop.payments.get(made.payment_id).flags
+    assert charged.order in flag.detail
+    assert "settle it by hand with this name" in flag.detail
+    settled = shop.payments.settle_by_hand(
+        "renewal:1", provider_reference=charged.order, person="Siv", reason="the flag"
+    )
+    assert settled.outcome is Outcome.SUCCEEDED

@@ -7,10 +7,12 @@ from functools import partial
 
 import pytest
 
-from prenopay import Environment, Outcome, PaymentState, Secret
+from prenopay import Environment, Outcome, Payer, PaymentState, Secret
 from prenopay.errors import (
     ConfigurationError,
     Conflict,
+    IllegalTransition,
+    InvalidOrder,
     NotFound,
     OutcomeUnknown,
     PrenopayError,
@@ -23,6 +25,7 @@ from prenopay.errors import (
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.testing.emulators.swedbankpay import Merchant, SwedbankPayEmulator
 from prenopay.testing.faults import Fault, FaultBody, FaultKind
+from prenopay.testing.http import EmulatorSender
 from tests.behaviour.shop import Shop, an_order
 
 OTHER_PAYEE = "99999999-8888-7777-6666-555555555555"
@@ -197,3 +200,27 @@ def test_probing_reports_a_gateway_that_is_not_there(shop: Shop) -> None:
 
     assert (reach.name, reach.ok) == ("reach", False)
     assert "api.externalintegration.payex.com" in reach.fix
+
+
+def test_an_email_address_is_no_name_of_a_payer(shop: Shop) -> None:
+    order = an_order(payer=Payer(reference="astrid@example.com"))
+    error = shop.tries(lambda: shop.payments.create(order, operation_id="order:1"))
+    assert isinstance(error, InvalidOrder)
+    assert (error.field, "payer.email" in str(error)) == ("payer.reference", True)
+    assert not shop.emulator.transcript.seen
+    assert shop.payments.create(an_order(payer=Payer(reference="reader@8f3a")), operation_id="order:1").redirect_url
+
+
+def test_an_answer_that_the_books_refuse_is_asked_for_again(shop: Shop) -> None:
+    """The gateway has forgotten its orders, and gives one's id to another."""
+    shop.bought("order:1")
+    forgetful = shop.restarted(sender=EmulatorSender(SwedbankPayEmulator(clock=shop.clock).mounts))
+
+    refused = forgetful.tries(lambda: forgetful.payments.create(an_order(), operation_id="order:2"))
+
+    assert isinstance(refused, IllegalTransition)
+    assert "which is another payment's" in str(refused)
+    (open_one,) = forgetful.payments.open_operations()
+    assert "which is another payment's" in open_one.error
+    assert forgetful.payments.create(an_order(), operation_id="order:2").redirect_url
+    forgetful.close()

@@ -1,4 +1,4 @@
-"""A reader's own pages and the staff's page for one reader: cards saved, drawn on, changed and removed."""
+"""A reader's own pages and the staff's page for one reader: cards saved, charged, changed and removed."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_returning_reader_is_shown_the_card_and_may_change_it_with_a_purchase(
     assert shop.captured == 2 * 11900
 
 
-def test_staff_draw_the_fee_and_both_see_it(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+def test_staff_charge_the_fee_and_both_see_it(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
     number = _subscribe(reader)
     shop.clock.advance(timedelta(days=40))  # the month that the purchase paid for is over
     _open_reader(staff, number)
@@ -119,20 +119,20 @@ def test_staff_draw_the_fee_and_both_see_it(shop: RunningShop, reader: Visitor, 
     assert len(shop.emulator.charges()) == 1
     reader.go("/my/")
     assert "Betald Drogs från ditt sparade kort." in _part(reader, "Dina betalningar")
-    staff.press("Dra avgiften för")  # the month after, which may be drawn ahead
+    staff.press("Dra avgiften för")  # the month after, which may be charged ahead
     staff.page.get_by_text("Den här månaden och nästa är betalda.").wait_for()
     assert staff.page.get_by_role("button", name="Dra avgiften").count() == 0
     assert shop.captured == 3 * 11900
 
 
-def test_the_month_of_the_purchase_is_not_drawn_again(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+def test_the_month_of_the_purchase_is_not_charged_again(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
     number, bought_in = _subscribe(reader), f"{shop.clock.now().astimezone():%Y-%m}"
     _open_reader(staff, number)
-    drawn = staff.page.locator("[name=period]").get_attribute("value")
-    assert drawn > bought_in
+    charged = staff.page.locator("[name=period]").get_attribute("value")
+    assert charged > bought_in
 
 
-def test_a_double_click_and_two_tabs_draw_once(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+def test_a_double_click_and_two_tabs_charge_once(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
     _open_reader(staff, _subscribe(reader))
     second = staff.new_tab()
     second.goto(staff.page.url)
@@ -145,7 +145,7 @@ def test_a_double_click_and_two_tabs_draw_once(shop: RunningShop, reader: Visito
     assert shop.captured == 2 * 11900
 
 
-def test_the_fee_form_sent_many_times_at_once_draws_once(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+def test_the_fee_form_sent_many_times_at_once_charges_once(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
     _open_reader(staff, _subscribe(reader))
     staff.page.evaluate(
         """async () => {
@@ -180,7 +180,7 @@ def test_a_declined_fee(shop: RunningShop, reader: Visitor, staff: Visitor, word
     assert word not in reader.page.content()
 
 
-def test_a_card_that_may_not_be_tried_again_is_changed_and_then_drawn_on(
+def test_a_card_that_may_not_be_tried_again_is_changed_and_then_charged(
     shop: RunningShop, reader: Visitor, staff: Visitor
 ) -> None:
     _open_reader(staff, _subscribe(reader))
@@ -201,7 +201,7 @@ def test_a_card_that_may_not_be_tried_again_is_changed_and_then_drawn_on(
     assert "Du har inget att betala just nu." in _part(reader, "Att betala")
 
 
-def test_a_draw_whose_answer_is_lost_waits(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
+def test_a_charge_whose_answer_is_lost_waits(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
     _open_reader(staff, _subscribe(reader))
     form = staff.page.evaluate("Object.fromEntries(new FormData(document.querySelector('#fee form')))")
     shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="charge"))
@@ -219,7 +219,7 @@ def test_a_draw_whose_answer_is_lost_waits(shop: RunningShop, reader: Visitor, s
     assert "Vi väntar på besked från banken. Avgiften dras aldrig två gånger." in _part(reader, "Dina betalningar")
 
 
-def test_a_fee_that_the_gateway_does_not_take_is_drawn_at_the_next_try(
+def test_a_fee_that_the_gateway_does_not_take_is_charged_at_the_next_try(
     shop: RunningShop, reader: Visitor, staff: Visitor
 ) -> None:
     _open_reader(staff, _subscribe(reader))
@@ -232,7 +232,7 @@ def test_a_fee_that_the_gateway_does_not_take_is_drawn_at_the_next_try(
     assert [charge.problem for charge in shop.emulator.charges()] == [""]
 
 
-def test_another_draw_that_the_card_networks_forbid_is_reported_and_not_sent(
+def test_another_charge_that_the_card_networks_forbid_is_reported_and_not_sent(
     shop: RunningShop, reader: Visitor, visit: Callable[..., Visitor], staff: Visitor
 ) -> None:
     _open_reader(staff, _subscribe(reader))

@@ -21,7 +21,7 @@ _CONSENT = Consent(text_version="terms-1", agreed_at=datetime(2026, 1, 2, tzinfo
 
 
 def draw(desk: Desk, kind: FaultKind | None) -> Any:
-    """Draw on the reader's card, an answer being lost; long enough ago that nothing is on its way any more."""
+    """Charge the reader's card, an answer being lost; long enough ago that nothing is on its way any more."""
     payment = desk.paid(1, payer=Payer(reference="R-77"), store=StoreMethod(consent=_CONSENT))
     accounts = desk.accounts()
     payments: Any = accounts["cards"]
@@ -36,7 +36,7 @@ def draw(desk: Desk, kind: FaultKind | None) -> Any:
 
 @pytest.fixture
 def lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """A desk where the answer to a draw that took the money was lost half an hour ago."""
+    """A desk where the answer to a charge that took the money was lost half an hour ago."""
     monkeypatch.setattr(type(desk.emulator.clock), "now", lambda _clock: datetime.now(UTC) - timedelta(minutes=30))
     assert draw(desk, FaultKind.DROP_AFTER).outcome is Outcome.UNKNOWN
     return desk

@@ -9,15 +9,18 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from prenopay import Accounts, Environment, Secret, __version__, upgrade_database
+from prenopay import Accounts, Environment, Payment, Secret, __version__, upgrade_database
+from prenopay.provider import ProviderConfig
 from prenopay.providers.swedbankpay import SwedbankPay
+from prenopay.providers.swish import Swish
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID
 from tests.behaviour.shop import an_order
 from tests.cli.desk import PROGRAM, TOKEN, Desk
@@ -103,8 +106,8 @@ def test_a_reader_who_has_seen_enough_ends_it_quietly(desk: Desk, command: list[
 
 
 @contextmanager
-def emulating(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [str(PROGRAM), "emulate", "swedbankpay", *arguments]
+def emulating(*arguments: str, gateway: str = "swedbankpay") -> Iterator[subprocess.Popen[str]]:
+    command = [str(PROGRAM), "emulate", gateway, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         try:
             yield running
@@ -182,21 +185,55 @@ def test_a_gateway_to_live_with_may_be_in_this_folder(desk: Desk) -> None:
     assert "it was found" in ran.err
 
 
-def test_a_served_emulator_has_other_ids_at_every_start(desk: Desk, tmp_path: Path) -> None:
+def _cards(told: dict[str, str]) -> ProviderConfig[Any]:
+    return SwedbankPay(
+        account="it",
+        environment=Environment.TEST,
+        payee_id=told["payee_id"],
+        access_token=Secret(told["access_token"]),
+        base_url=told["url"],
+    )
+
+
+def _swish(told: dict[str, str]) -> ProviderConfig[Any]:
+    return Swish(
+        account="it",
+        environment=Environment.TEST,
+        number=told["number"],
+        certificate=f"file:{told['certificate']}",
+        private_key=f"file:{told['private_key']}",
+        trust=f"file:{told['trust']}",
+        base_url=told["url"],
+    )
+
+
+def _id_at_cards(payment: Payment) -> str | None:
+    return payment.provider_reference
+
+
+def _id_at_swish(payment: Payment) -> str | None:
+    return None if payment.app_switch is None else payment.app_switch.token
+
+
+@pytest.mark.parametrize(
+    ("gateway", "config", "id_of"),
+    [("swedbankpay", _cards, _id_at_cards), ("swish", _swish, _id_at_swish)],
+    ids=["swedbankpay", "swish"],
+)
+def test_a_served_emulator_has_other_ids_at_every_start(
+    tmp_path: Path,
+    gateway: str,
+    config: Callable[[dict[str, str]], ProviderConfig[Any]],
+    id_of: Callable[[Payment], str | None],
+) -> None:
     made = set[str | None]()
     for number in range(2):
-        with emulating("--port", "0", "--json") as running:
+        with emulating("--port", "0", "--json", gateway=gateway) as running:
             assert running.stdout is not None
             told = json.loads(running.stdout.readline())
             upgrade_database(database := f"sqlite:///{tmp_path}/{number}.db")
-            accounts = Accounts.open(database, callback_url=desk.callback_url, callback_keys=["k" * 32])
-            config = SwedbankPay(
-                account="cards",
-                environment=Environment.TEST,
-                payee_id=told["payee_id"],
-                access_token=Secret(told["access_token"]),
-                base_url=told["url"],
-            )
-            made.add(accounts.add(config).create(an_order(), operation_id="order:1").provider_reference)
+            callback_url = "http://127.0.0.1:9/callbacks"
+            accounts = Accounts.open(database, callback_url=callback_url, callback_keys=["k" * 32])
+            made.add(id_of(accounts.add(config(told)).create(an_order(), operation_id="order:1")))
             accounts.close()
-    assert len(made) == 2
+    assert len(made - {None}) == 2

@@ -20,6 +20,10 @@ DOCS: Final = ROOT / "docs"
 _PRINTED: Final = re.compile(r"<!-- printed -->\n+```text\n(?P<expected>.*?)```\n", re.DOTALL)
 """The output of the Python blocks above it; ``…`` matches any text."""
 _SETTINGS: Final = re.compile(r"^```toml\n(?P<text>database = .*?)^```$", re.DOTALL | re.MULTILINE)
+_FILES: Final = re.compile(
+    r"\binto\s`(?P<name>\w+\.py)`(?:(?!^```).)*?^```python\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
+)
+_PYTHON: Final = re.compile(r"^```python\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _SHELL: Final = re.compile(r"^```sh\n(?P<lines>.*?)^```$", re.DOTALL | re.MULTILINE)
 _INLINE: Final = re.compile(r"`(prenopay [^`\n]+)`")
 _ENDS_A_COMMAND: Final = frozenset({"|", ">", ">>", "&&", ";", "&", "#"})
@@ -42,6 +46,16 @@ def settings_files(page: Path) -> dict[str, str]:
         return {}
     referred = re.findall(r'"file:([^"]+)"', found["text"])
     return {"prenopay.toml": found["text"]} | dict.fromkeys(referred, "emulator-token")
+
+
+def files_to_write(page: Path) -> dict[str, str]:
+    """Return the Python files that ``page`` tells its reader to write, by name."""
+    return {found["name"]: found["text"] for found in _FILES.finditer(page.read_text(encoding="utf-8"))}
+
+
+def python_blocks(page: Path) -> list[str]:
+    """Return every Python block of ``page``."""
+    return [found["text"] for found in _PYTHON.finditer(page.read_text(encoding="utf-8"))]
 
 
 def _printed_parts(document: Document) -> Iterable[Region]:

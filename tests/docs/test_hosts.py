@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import io
 from collections.abc import Callable, MutableMapping
@@ -15,7 +16,7 @@ from prenopay import AsyncAccounts
 from prenopay.accounts.reception import DOCTOR
 from tests.conftest import real_part_is_missing
 from tests.docs.conftest import CALLBACK_URL, KEY, installed
-from tests.docs.reading import DOCS, run
+from tests.docs.reading import DOCS, ROOT, documents, python_blocks, run
 
 
 @pytest.fixture
@@ -50,6 +51,24 @@ def test_an_asgi_host_takes_callbacks(page: dict[str, Any], framework: str, buil
 
 def test_a_host_without_either_hands_the_callback_over(page: dict[str, Any]) -> None:
     assert page["take"](own_path(page), b"", {}, "127.0.0.1") == 204
+
+
+def test_every_loop_that_sweeps_outlives_a_failure() -> None:
+    texts = [text for page in documents() for text in python_blocks(page)]
+    texts += [file.read_text(encoding="utf-8") for file in sorted((ROOT / "examples").rglob("*.py"))]
+    loops = [
+        loop
+        for text in texts
+        if ".sweep()" in text
+        for loop in ast.walk(ast.parse(text))
+        if isinstance(loop, ast.While) and ".sweep()" in ast.unparse(loop)
+    ]
+    assert len(loops) == 3
+    for loop in loops:
+        tries = [ast.unparse(each) for each in loop.body if isinstance(each, ast.Try)]
+        assert [".sweep()" in each and "except Exception:" in each and ".exception(" in each for each in tries] == [
+            True
+        ]
 
 
 def call_wsgi(app: Any, path: str) -> str:

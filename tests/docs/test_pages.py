@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ import pytest
 from prenopay import cli
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from prenopay.testing.emulators.swedbankpay.emulator import _WELCOME
 from prenopay.testing.server import serve
 from tests.conftest import real_part_is_missing
-from tests.docs.reading import ROOT, command_lines, documents, name_of, run, settings_files
+from tests.docs.reading import DOCS, ROOT, command_lines, documents, files_to_write, name_of, run, settings_files
 
 PAGES = [pytest.param(page, id=name_of(page)) for page in documents()]
 
@@ -33,12 +36,38 @@ def test_python_blocks_run(page: Path, stage: dict[str, Any], monkeypatch: pytes
         Path(name).write_text(text, encoding="utf-8")
     for name in re.findall(r'"env:(\w+)"', page.read_text(encoding="utf-8")):
         monkeypatch.setenv(name, "a-long-random-text-from-your-secret-store")
+    for name, text in files_to_write(page).items():
+        Path(name).write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(Path.cwd())
     if "127.0.0.1:8001" in page.read_text(encoding="utf-8"):
         left_out = run_with_served_gateway(page, stage)
     else:
         left_out = run(page, stage, exchange={})
     if left_out:
         real_part_is_missing("; ".join(dict.fromkeys(left_out)))
+
+
+def test_the_files_of_the_tutorial_are_all_that_it_needs(tmp_path: Path) -> None:
+    page = DOCS / "tutorial-tests.md"
+    files = files_to_write(page)
+    assert list(files) == ["shop.py", "test_shop.py", "lost_answer.py"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    def python(*arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    assert "2 passed" in python("-m", "pytest", "-p", "no:cacheprovider")
+    assert f"```text\n{python('lost_answer.py')}```" in page.read_text(encoding="utf-8")
+
+
+def test_the_tutorial_shows_what_the_emulator_says() -> None:
+    merchant = SwedbankPayEmulator().merchants[0]
+    said = _WELCOME.format(url="http://127.0.0.1:8001", payee_id=merchant.payee_id, access_token=merchant.access_token)
+    assert f"```text\n{said}\n```" in (DOCS / "tutorial.md").read_text(encoding="utf-8")
 
 
 def run_with_served_gateway(page: Path, stage: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from prenopay._blocking import run_blocking
 from prenopay.books import engine as ledger_engine, schema
 from prenopay.books.engine import BlockingLedger, open_engine
-from prenopay.books.upgrade import require_schema, schema_version, upgrade_database
+from prenopay.books.upgrade import open_migrated, require_schema, schema_version, upgrade_database
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 
 from .fakes import NOON
@@ -168,9 +168,16 @@ def test_upgrading_twice_is_upgrading_once(url: str) -> None:
 
 def test_a_database_without_tables_says_what_to_run(url: str) -> None:
     opened = open_engine(url)
-    with pytest.raises(LedgerUnavailable, match=r"has no tables of prenopay, .* run: prenopay db upgrade"):
+    with pytest.raises(LedgerUnavailable, match=r"has no tables of prenopay.* run: prenopay db upgrade"):
         require_schema(opened)
     opened.dispose()
+
+
+def test_a_database_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    missing = tmp_path / "shop.db"
+    with pytest.raises(LedgerUnavailable, match=rf"there is no file {missing}.* run: prenopay db upgrade"):
+        open_migrated(f"sqlite:///{missing}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_tables_of_another_version_are_refused(url: str) -> None:

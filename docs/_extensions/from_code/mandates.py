@@ -19,7 +19,7 @@ def ceilings(_texts: Texts) -> str:
         for each in bounds
     ]
     rows.append(("all", code("do-not-retry"), "1 that says “do not retry”", duration(BLOCKED_FOR), "the same page"))
-    return table(("Scheme", "`rule`", "Failed draws", "Within", "Source"), rows)
+    return table(("Scheme", "`rule`", "Failed charges", "Within", "Source"), rows)
 
 
 def columns(texts: Texts) -> str:

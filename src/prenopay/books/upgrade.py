@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
@@ -23,6 +24,8 @@ _UPGRADE_LOCK: Final = 0x7072656E6F706179
 
 def schema_version(engine: Engine) -> str | None:
     """Return the version of the tables in the database; ``None`` if there are none."""
+    if _missing_file(engine) is not None:
+        return None  # to connect would leave an empty file
     with our_errors(), engine.execution_options(prenopay_reads=True).connect() as connection:
         return _version(connection)
 
@@ -46,7 +49,18 @@ def what_to_do(found: str | None) -> str:
 def require_schema(engine: Engine) -> None:
     """Raise ``LedgerUnavailable`` unless the tables have the version that this code needs."""
     if message := what_to_do(schema_version(engine)):
+        if (missing := _missing_file(engine)) is not None:
+            message = f"there is no file {missing}: {message}"
         raise LedgerUnavailable(message)
+
+
+def _missing_file(engine: Engine) -> Path | None:
+    """Return the file of a SQLite database that does not exist yet, in a folder that does."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return None
+    file = Path(name).absolute()
+    return file if file.parent.is_dir() and not file.exists() else None
 
 
 def open_migrated(database: str) -> Engine:

@@ -25,12 +25,14 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``simulate``."""
     what = "run many simulated shops in which everything may fail, and check every promise"
     parser = commands.add_parser("simulate", parents=[shared], help=what)
-    parser.add_argument("--seeds", metavar="N", type=_positive, default=100, help="how many lives (default 100)")
-    parser.add_argument("--first-seed", metavar="S", type=int, default=0, help="the first one (default 0)")
-    parser.add_argument("--steps", metavar="M", type=_positive, default=12, help="steps in each life (default 12)")
+    parser.add_argument("--seeds", metavar="N", type=_positive, default=100, help="how many shops (default 100)")
+    parser.add_argument("--first-seed", metavar="S", type=int, default=0, help="the seed of the first shop (default 0)")
+    parser.add_argument("--steps", metavar="M", type=_positive, default=12, help="steps of each shop (default 12)")
     parser.add_argument("--only", metavar="LIST", type=_numbers, help="take these steps alone, such as 3,7,9")
     parser.add_argument("--calm", metavar="LIST", type=_numbers, default=(), help="let nothing go wrong in these steps")
-    which = "a gateway to live with: an entry point of prenopay.gateways, or module:Class (default: those that ship)"
+    which = (
+        "a gateway to simulate with: an entry point of prenopay.gateways, or module:Class (default: those that ship)"
+    )
     parser.add_argument("--gateway", metavar="NAME", action="append", default=[], help=which)
     parser.set_defaults(run=_simulate)
 

@@ -12,7 +12,7 @@ from prenopay.values.mandates import MandateState
 __all__ = ["Standing", "Step", "next_step", "next_step_at"]
 
 _WARNED_AHEAD: Final = timedelta(days=45)
-"""How long before its card expires a mandate becomes ``EXPIRING``: two monthly draws in which to ask the payer."""
+"""How long before its card expires a mandate becomes ``EXPIRING``: two monthly charges in which to ask the payer."""
 _TOKEN_MAY_TAKE: Final = timedelta(days=7)
 """How long after a purchase its token may come. A payer who used a card stored earlier gets no new token."""
 _LIVES: Final = frozenset({MandateState.ACTIVE, MandateState.EXPIRING, MandateState.SUSPENDED})

@@ -1,4 +1,4 @@
-"""Checks before a mandate is drawn on or offered. All of them run before anything is sent."""
+"""Checks before a mandate is charged or offered. All of them run before anything is sent."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check(connection: Connection, stored: StoredMandate, drawing: Drawing) -> No
             message = f"the last decline on {mandate.display} says never again: ask the payer for another method"
             raise CeilingReached(message, rule=rule).about(account=mandate.account, operation_id=drawing.operation_id)
         case NotBefore(at=at, rule=rule):
-            message = f"another draw on {mandate.display} is forbidden before {at.isoformat()} ({rule})"
+            message = f"another charge of {mandate.display} is forbidden before {at.isoformat()} ({rule})"
             error = CeilingReached(message, not_before=at, rule=rule)
             raise error.about(account=mandate.account, operation_id=drawing.operation_id)
         case Now():

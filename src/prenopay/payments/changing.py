@@ -124,7 +124,7 @@ async def act(account: Account, started: Change) -> Ended:
         return Ended(operation=open_still, stored=started.stored, news=(started.stored.subject,))
     if reply.outcome is Outcome.SUCCEEDED and keeps_apart(account, made.kind):
         reply = await _with_refund(account, send, started, reply)
-    return await concluded(account, begun, reply, _conclude, started, reply)
+    return await concluded(account, begun, reply, _unanswered, _conclude, started, reply)
 
 
 async def take_reserved(account: Account, stored: StoredPayment, capture: Change | None) -> tuple[StoredPayment, News]:

@@ -1,4 +1,4 @@
-"""Draw on a mandate: check and write down first, send at most once, settle by evidence or by a person."""
+"""Charge a mandate: check and write down first, send at most once, settle by evidence or by a person."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Charge:
 
 
 async def charge(account: Account, mandate_id: str, order: Order, *, operation_id: str, period: str) -> Operation:
-    """Draw ``order`` on the mandate, and return how it ended."""
+    """Charge ``order`` to the mandate, and return how it ended."""
     _require(account)
     intent = account.intent(OperationKind.CHARGE, operation_id)
     mandate = (await account.read(mandates.load, account.name, mandate_id)).mandate
@@ -94,7 +94,7 @@ async def send(account: Account, written: Charge) -> Operation:
         return made  # a charge that the gateway does not have may still be on its way
     asked_version = written.stored.version
     ended, stored, capture, news = await concluded(
-        account, begun, answer, _conclude, begun.operation, answer, asked_version
+        account, begun, answer, opening.unanswered, _conclude, begun.operation, answer, asked_version
     )
     await finish(account, stored, capture, news)
     return ended.operation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -31,6 +32,7 @@ __all__ = ["Making", "create", "expire", "make", "making", "replace"]
 
 _GATEWAY_CLOSES_WITHIN: Final = timedelta(days=1)
 """How long after its page's time a payment waits before it expires without the gateway's word."""
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Making:
 async def create(account: Account, order: Order, operation_id: str) -> Payment:
     """Write the order down, and make it payable at the gateway."""
     account.gateway.check_order(order)
+    _require_pseudonym(account, order)
     if order.store is not None or order.pay_with:
         require_storing(account)
     intent = account.intent(OperationKind.CREATE, operation_id)
@@ -55,7 +58,7 @@ async def create(account: Account, order: Order, operation_id: str) -> Payment:
     if making.begun.ours:
         return await make(account, making)
     if making.begun.operation.operation.outcome is Outcome.UNKNOWN:
-        message = "another call creates this payment at this moment: repeat this one shortly"
+        message = "another call asks the gateway for this payment, or was broken off: repeat this one shortly"
         raise OutcomeUnknown(message).about(account=account.name, operation_id=operation_id)
     return making.stored.payment
 
@@ -81,7 +84,15 @@ async def make(account: Account, making: Making) -> Payment:
     first = begun.operation.operation.reference
     seen_before = first if answered.operation.reference != first and not begun.maybe_sent else ""
     payment, news, foreign = await concluded(
-        account, begun, created, _conclude, answered, created, asked_version=stored.version, seen_before=seen_before
+        account,
+        begun,
+        created,
+        unanswered,
+        _conclude,
+        answered,
+        created,
+        asked_version=stored.version,
+        seen_before=seen_before,
     )
     await account.notify(news)
     if foreign:
@@ -124,6 +135,19 @@ def making(connection: Connection, account: Account, found: StoredOperation) -> 
     begun = Begun(operation=found, ours=True, maybe_sent=True)
     order = stored.order
     return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
+
+
+def _require_pseudonym(account: Account, order: Order) -> None:
+    """Refuse an e-mail address as the payer's name: books and gateway keep that name where everybody reads it.
+
+    A method that another system stored under such a name can still be offered.
+    """
+    if order.payer is not None and _EMAIL.fullmatch(order.payer.reference) and not order.pay_with:
+        message = (
+            "payer.reference: is an e-mail address, which the gateway and these books would keep and show; use a "
+            "pseudonym of your own, such as a customer number, and payer.email for the address"
+        )
+        raise InvalidOrder(message, field="payer.reference").about(account=account.name)
 
 
 def _begin(

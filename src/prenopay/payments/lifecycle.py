@@ -1,6 +1,6 @@
 """The pure rule of a payment's life: which state follows when the gateway says something.
 
-Money outranks words. What was taken stays taken, whatever an older answer says; and money that
+Money that moved counts more than an answer. What was taken stays taken, whatever an older answer says; and money that
 arrives after a payment has ended is never dropped: it is accepted, and marked late.
 
 ::

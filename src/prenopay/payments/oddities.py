@@ -78,6 +78,9 @@ def flag_oddities(
         if callback.note:
             news += observing.flag(connection, account, stored, FlagKind.MALFORMED_CALLBACK, callback.note)
         elif foreign:
-            detail = f"a callback names {scrub(foreign[0])!r}, this payment is {stored.payment.provider_reference}"
+            named = f"a callback names {scrub(foreign[0])!r}"
+            detail = f"{named}, this payment is {stored.payment.provider_reference}"
+            if stored.payment.provider_reference is None:
+                detail = f"{named}, and this payment has no answer yet: if that is it, settle it by hand with this name"
             news += observing.flag(connection, account, stored, FlagKind.FOREIGN_CALLBACK, detail)
     return news

@@ -234,7 +234,7 @@ class AsyncPayments(Generic[ProviderT_co]):
             description=description,
         )
 
-    # Drawing on a stored method
+    # Charging a stored method
 
     @property
     def mandates(self: AsyncPayments[StoresMandates]) -> AsyncMandates:
@@ -262,7 +262,7 @@ class AsyncPayments(Generic[ProviderT_co]):
         under a new reference. ``period`` names what is paid for (``2026-11``): one period is paid once, whatever
         the operation ids. A new try after a decline needs a new operation id.
 
-        Raises ``MandateUnusable``, ``CeilingReached`` (the card schemes forbid another draw now), ``Conflict`` or
+        Raises ``MandateUnusable``, ``CeilingReached`` (the card schemes forbid another charge now), ``Conflict`` or
         ``InvalidOrder``, each before anything is sent.
         """
         order = Order(

@@ -104,7 +104,7 @@ async def _ask(account: Account, gateway: PaysOut, sending: _Sending) -> None:
         return await gateway.pay_out(send, reference, body, again=again)
 
     reply, _ = await asked(account, begun, ask, _failed)
-    await account.notify(await concluded(account, begun, reply, _conclude, sending, reply))
+    await account.notify(await concluded(account, begun, reply, _failed, _conclude, sending, reply))
 
 
 def _begin(

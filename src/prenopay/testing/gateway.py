@@ -85,7 +85,7 @@ class Move:
     vat: int | None = None
     """``None`` at a gateway that knows no VAT."""
     is_charge: bool = False
-    """Whether it drew on a stored method, without a payer."""
+    """Whether it charged a stored method, without a payer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

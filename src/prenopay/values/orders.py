@@ -219,8 +219,8 @@ class PayerHistory:
 class Payer:
     """Who pays. Every field is optional; more facts make a 3-D Secure question less likely.
 
-    ``reference`` is the host's stable pseudonym for the payer. Never use an e-mail address or a personal number,
-    and never share one between two people: the gateway finds stored cards by it.
+    ``reference`` is the host's stable pseudonym for the payer. Never use a personal number, and never share one
+    between two people: the gateway finds stored cards by it. An e-mail address is refused.
     """
 
     reference: str = ""

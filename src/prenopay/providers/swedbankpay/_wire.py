@@ -285,7 +285,7 @@ class ProblemEntry(In):
 
 
 class Suspension(In):
-    """``suspension``: how many failed draws are left before the card scheme's ceiling."""
+    """``suspension``: how many failed charges are left before the card scheme's ceiling."""
 
     attempts: Number = None
     remaining: Number = None

@@ -281,7 +281,7 @@ class MockProvider(
         """Look at the payout."""
         return _paid_out(await self._call(send, "observe_payout", f"payouts/{reference}"), body, reference)
 
-    # Hearing of changes, and the rest
+    # Callbacks, and the rest
 
     def read_callback(self, request: CallbackRequest) -> Heard:
         """Read which payment a callback names: a hint, as with real gateways."""
