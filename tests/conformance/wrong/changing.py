@@ -115,14 +115,25 @@ class CallsItRefused(MockProvider):
             raise Rejected(str(error)) from error
 
 
-class CallsItUnknown(MockProvider):
-    """Takes a refused connection for a lost answer."""
+class TakesItForARefusal(MockProvider):
+    """Takes a refused connection for the gateway's no."""
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         try:
             return await super().create_payment(send, request)
         except NotSent as error:
-            raise OutcomeUnknown(str(error)) from error
+            raise Rejected(str(error)) from error
+
+
+class IsNeverSure(MockProvider):
+    """Takes no for an answer that was lost."""
+
+    async def charge(self, send: Send, request: ChargeRequest) -> Charged:
+        answer = await super().charge(send, request)
+        if answer.outcome is not Outcome.SUCCEEDED:
+            message = "it may have been taken"
+            raise OutcomeUnknown(message)
+        return answer
 
 
 class NeverLooks(MockProvider):

@@ -178,9 +178,9 @@ def _when(value: object) -> datetime | None:
     """Read a time; one without a zone is UTC, which makes it later than Swedish time would."""
     try:
         read = datetime.fromisoformat(as_text(value))
-    except ValueError:
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):  # no time, or one at the edge of the calendar
         return None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 Alias = Annotated[str, BeforeValidator(_alias)]

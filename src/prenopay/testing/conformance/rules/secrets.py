@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from prenopay.books import schema
+from prenopay.books import answers, schema
 from prenopay.books.engine import open_engine
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Refunds, StoresMandates
@@ -114,12 +114,14 @@ def _leaks(stage: Stage, texts: Iterable[str]) -> list[str]:
 
 
 def _dump(stage: Stage) -> list[str]:
-    """Return every row of every table, bytes as text."""
+    """Return every row of every table, bytes as text, and the gateway's answers unpacked."""
     engine = open_engine(stage.database)
     with engine.connect() as connection:
         rows = [tuple(row) for table in schema.metadata.sorted_tables for row in connection.execute(select(table))]
+        payment_ids = list(connection.scalars(select(schema.payments.c.payment_id)))
+        packed = [answers.of_payment(connection, payment_id) for payment_id in payment_ids]
     engine.dispose()
-    return [repr(tuple(_text(value) for value in row)) for row in rows]
+    return [repr(tuple(_text(value) for value in row)) for row in rows] + [repr(each) for each in packed]
 
 
 def _text(value: object) -> object:
