@@ -290,7 +290,10 @@ def test_a_late_decline_does_not_end_a_refund_that_another_process_has_sent(two:
     two.gateway.script("refund", "pending")
     two.slow.sender.inner = _SaysDeclined()
 
-    def meanwhile(_: HttpRequest) -> None:
+    def meanwhile(request: HttpRequest) -> None:
+        if request.method == "GET":  # the look before the refund
+            two.slow.sender.meanwhile = meanwhile
+            return
         two.later(seconds=90)
         two.other.accounts.sweep()
 
