@@ -86,7 +86,7 @@ class Host:
         claim = partial(self._claim, accounts=accounts, subjects=subjects)
         next_one = await self.ledger.transact(claim)
         while next_one is not None:
-            if self.clock.now() >= next_one.claimed_until:  # the process stood still, and another may have it
+            if self.clock.now() >= next_one.claimed_until:  # the process was frozen, and another may have it
                 next_one = await self.ledger.transact(claim)
                 continue
             present, handling = next_one, _Handling(self.ledger)

@@ -17,7 +17,7 @@ _SENT_AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     "error",
-    [NotSent("x"), Unauthenticated("x", http_status=401, stated=True), RateLimited("x", http_status=429, stated=True)],
+    [NotSent("x"), Unauthenticated("x", http_status=401, stated=True), RateLimited("x", http_status=429)],
 )
 def test_a_look_up_that_saw_nothing_settles_nothing(error: PrenopayError) -> None:
     made = SimpleNamespace(kind=OperationKind.REFUND)
