@@ -83,8 +83,12 @@ class Host:
             outer.subjects.extend(subjects)  # the handler called prenopay: its caller goes on
             return Told()
         taken, failures = 0, list[str]()
-        next_one = await self.ledger.transact(partial(self._claim, accounts=accounts, subjects=subjects))
+        claim = partial(self._claim, accounts=accounts, subjects=subjects)
+        next_one = await self.ledger.transact(claim)
         while next_one is not None:
+            if self.clock.now() >= next_one.claimed_until:  # the process was frozen, and another may have it
+                next_one = await self.ledger.transact(claim)
+                continue
             present, handling = next_one, _Handling(self.ledger)
             why = await self._handled(next_one.event, handling)
             if subjects:
@@ -93,7 +97,8 @@ class Host:
             if why is not None:
                 failures.append(f"{_named(present.event)}: the handler failed: {why}")
 
-            claims = partial(self._claim, accounts=accounts, subjects=subjects) if limit > 0 else None
+            claim = partial(self._claim, accounts=accounts, subjects=subjects)
+            claims = claim if limit > 0 else None
             next_one = await self.ledger.transact(partial(self._conclude, present=present, why=why, claims=claims))
         return Told(taken=taken, failures=tuple(failures))
 

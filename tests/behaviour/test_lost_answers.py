@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from prenopay import OrderLine, Outcome, PageStyle, Payment, PaymentState
+from prenopay import OrderLine, Outcome, PageStyle, Payment, PaymentState, Secret
 from prenopay.books import identity, ids
 from prenopay.books.engine import open_engine
 from prenopay.errors import IdReused, NotSent, OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer
@@ -52,6 +53,19 @@ CHANGES: dict[str, tuple[Callable[[Shop], Payment], Change]] = {
         ),
     ),
 }
+
+
+def test_a_look_up_that_is_refused_for_its_key_settles_nothing(shop: Shop, open_shop: Callable[..., Shop]) -> None:
+    payment = shop.captured()
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="reversal", times=9))
+    shop.tries(lambda: shop.payments.refund(payment.payment_id, operation_id="it"))
+    shop.emulator.faults.clear()
+    shop.clock.advance(timedelta(minutes=20))
+
+    stranger = open_shop(emulator=shop.emulator, access_token=Secret("a-key-that-was-taken-back"))
+    stranger.tries(lambda: stranger.payments.refund(payment.payment_id, operation_id="it"))
+
+    assert shop.payments.operation("it").outcome is Outcome.UNKNOWN
 
 
 LOST_CHANGES = [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,8 +23,11 @@ from prenopay import (
     PaymentState,
     StoreMethod,
 )
-from prenopay.errors import Conflict, NotSent, Quarantined
+from prenopay.books.engine import BlockingLedger
+from prenopay.books.outbox import Delivery
+from prenopay.errors import Conflict, NotSent, PrenopayError, Quarantined
 from prenopay.ports import HttpRequest, HttpResponse, HttpSender
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.mock import Mock, MockGateway, MockProvider, MockSender
 from prenopay.values.events import Event
 from tests.behaviour.shop import Shop, sek
@@ -173,6 +178,67 @@ def test_a_failed_delivery_is_not_repeated_after_another_process_has_delivered(t
 
     numbers = [event.number for _, event in two.heard]
     assert numbers == [1, *range(1, len(numbers))], "only the first came twice, and before every other"
+
+
+def test_an_event_is_not_handed_out_by_a_process_that_stood_still_since_it_claimed_it(
+    two: _Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transact, stops = BlockingLedger.transact, [True]
+
+    async def stopping(self: BlockingLedger, work: Any) -> Any:
+        written = await transact(self, work)
+        if isinstance(written, Delivery) and stops:
+            stops.clear()
+            two.later(minutes=6)
+            two.other.accounts.sweep()
+        return written
+
+    monkeypatch.setattr(BlockingLedger, "transact", stopping)
+    two.paid()
+
+    assert [event.number for _, event in two.heard] == [*range(1, len(two.heard) + 1)], "each came once, in order"
+
+
+def test_what_one_process_looks_up_no_other_looks_up_at_the_same_time(two: _Shop) -> None:
+    asked: list[HttpRequest] = []
+    payment_id = two.paid()
+    two.gateway.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="refund", times=9))
+    assert two.slow.payments.refund(payment_id, operation_id="refund:1").outcome is Outcome.UNKNOWN
+    two.gateway.faults.clear()
+    two.later(minutes=20)
+
+    def meanwhile(_: HttpRequest) -> None:
+        two.other.sender.meanwhile = asked.append
+        with suppress(PrenopayError):
+            two.other.payments.resolve("refund:1")
+
+    two.slow.sender.meanwhile = meanwhile
+    two.slow.payments.resolve("refund:1")
+
+    assert asked == []
+
+
+def test_what_one_sweep_works_on_no_other_works_on_at_the_same_time(two: _Shop) -> None:
+    asked: list[HttpRequest] = []
+    order = Order(
+        amount=sek(11900),
+        description="Kuriren, one month",
+        order_reference="K-1001",
+        return_url="https://kuriren.example/thanks",
+        capture=CaptureMode.AUTOMATIC,
+    )
+    two.slow.payments.create(order, operation_id="order:1")
+    two.later(hours=1)
+
+    def meanwhile(_: HttpRequest) -> None:
+        two.other.sender.meanwhile = asked.append
+        two.other.accounts.sweep()
+
+    two.slow.sender.meanwhile = meanwhile
+    two.slow.accounts.sweep()
+
+    assert two.slow.sender.meanwhile is None, "the payment was due"
+    assert asked == []
 
 
 def test_nothing_is_sent_again_that_arrives_after_the_gateway_has_forgotten(two: _Shop) -> None:

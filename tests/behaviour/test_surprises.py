@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from prenopay import Action, CaptureMode, EventKind, FlagKind, OrderLine, Outcom
 from prenopay.errors import Conflict, Quarantined
 from prenopay.testing.emulators.swedbankpay import AWKWARD, PayerAnswer
 from prenopay.testing.faults import Fault, FaultKind
-from tests.behaviour.shop import Shop, an_order, sek
+from tests.behaviour.shop import Rewriter, Shop, an_order, sek
 
 
 def test_a_gateway_order_of_another_amount_is_quarantined_until_it_matches_again(shop: Shop) -> None:
@@ -31,6 +32,20 @@ def test_a_gateway_order_of_another_amount_is_quarantined_until_it_matches_again
     error = shop.tries(lambda: shop.payments.capture(payment.payment_id, operation_id="capture:1"))
     assert isinstance(error, Quarantined)
     assert shop.told == ["payment.flagged"]
+
+
+@pytest.mark.parametrize("member", ["payeeReference", "orderReference"])
+def test_an_answer_that_has_another_reference_is_not_believed(rewriting: tuple[Shop, Rewriter], member: str) -> None:
+    shop, between = rewriting
+    payment = shop.bought()
+    shop.pay(payment)
+    ours = re.compile(rb'("%s"\s*:\s*")[^"]+' % member.encode())
+    between.rewrite = lambda _request, answer: replace(answer, body=ours.sub(rb"\1OTHER", answer.body))
+
+    seen = shop.payments.observe(payment.payment_id)
+
+    assert (seen.is_paid, seen.authorized.minor, shop.told) == (False, 0, ["payment.flagged"])
+    assert [flag.kind for flag in seen.flags] == [FlagKind.FOREIGN_ANSWER]
 
 
 def _item(amount: int) -> dict[str, object]:

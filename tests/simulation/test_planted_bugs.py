@@ -28,7 +28,7 @@ FIRST: Final = {
     "replaced page stays open": 80,
     "lost answer is a failure": 0,
     "resolved without a look": 0,
-    "claimed and forgotten": 86,
+    "claimed and forgotten": 23,
     "integrity unchecked": 12,
     "late money dropped": 283,
     "older answer overrules": 575,
@@ -36,6 +36,7 @@ FIRST: Final = {
     "callback believed": 6,
     "callbacks ignored": 12,
     "look skipped after the first money": 82,
+    "callbacks done together": 1,
     "repeat opens nothing": 95,
     "account address ignored": 27,
     "address unchecked": 1,
@@ -59,6 +60,12 @@ FIRST: Final = {
 """The first seed that finds each bug: there the search begins, to save the time of the ones before."""
 
 ELSEWHERE: Final = {
+    "own reference unseen": "tests/behaviour/test_surprises.py",
+    "order reference unseen": "tests/behaviour/test_surprises.py",
+    "refused key settles": "tests/unit/test_outcomes.py",
+    "sweep takes no claim": "tests/behaviour/test_slow_tries.py",
+    "others claims ignored": "tests/behaviour/test_slow_tries.py",
+    "lock covers one method": "tests/behaviour/test_locks.py",
     "callback during a look answered": "tests/behaviour/test_callbacks.py",
     "slow try overrules": "tests/behaviour/test_slow_tries.py",
     "late failure repeats": "tests/behaviour/test_slow_tries.py",

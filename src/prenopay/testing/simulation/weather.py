@@ -194,6 +194,8 @@ def _perhaps_another(trouble: Trouble, chance: Random, *, is_awaiting: bool) -> 
     """Let what fails before it acts fail late, now and then; where calls are awaited, let tasks be cancelled."""
     if trouble.kind is FaultKind.DROP_BEFORE and perhaps(chance, _STALLED):
         return replace(trouble, kind=Manner.STALLED, times=1)
+    if is_awaiting and trouble.port is Port.HANDLER and perhaps(chance, _CANCELLED):  # it is not called often
+        return replace(trouble, kind=chance.choice((Manner.CANCELLED_BEFORE, Manner.CANCELLED_AFTER)))
     if is_awaiting and trouble.kind in _CANCEL and perhaps(chance, _CANCELLED):
         return replace(trouble, kind=_CANCEL[trouble.kind])
     return trouble
