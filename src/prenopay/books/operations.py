@@ -271,7 +271,9 @@ def settle(
     table, ended = schema.operations, outcome not in OPEN
     proven = outcome is Outcome.SUCCEEDED
     sent = {} if sent_at is None else {"last_sent_at": sent_at}
-    next_at = None if ended else now + (look_again_in or due.pause(due.OPERATIONS, found.tries))
+    # What the gateway has just accepted is looked at soon, however often it was asked for before.
+    tries = 0 if outcome is Outcome.PENDING and found.operation.outcome is Outcome.UNKNOWN else found.tries
+    next_at = None if ended else now + (look_again_in or due.pause(due.OPERATIONS, tries))
     row = connection.execute(
         update(table)
         .where(_is_open(found) if proven else _is_open(found) & _is_owned(found))
@@ -283,6 +285,7 @@ def settle(
             claim=None,
             claimed_until=None,
             next_at=next_at,
+            tries=tries,
             **sent,
         )
         .returning(table),

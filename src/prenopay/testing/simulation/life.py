@@ -30,6 +30,7 @@ __all__ = ["STEPS_MOST", "Life", "Schedule", "live"]
 _CALM: Final = (
     timedelta(minutes=12),
     timedelta(hours=3),
+    timedelta(hours=20),
     timedelta(days=3),
     timedelta(days=32),
     timedelta(days=2),
@@ -37,7 +38,7 @@ _CALM: Final = (
     timedelta(days=2),
 )
 """How time passes at the end: by then every operation was looked at, and every page has closed."""
-_LEAST_CALM: Final = 4
+_LEAST_CALM: Final = 5
 _AFTER_A_WRONG_CLOCK: Final = timedelta(days=340)
 """By then what was written by a clock that was ahead is over."""
 STEPS_MOST: Final = 10_000
