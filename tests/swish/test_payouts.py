@@ -287,3 +287,15 @@ def by_hand(shop: SwishShop) -> Any:
     return shop.payments.settle_by_hand(
         "payout:1", provider_reference=None, person="Siv", reason="the bank's list shows none"
     )
+
+
+def test_a_success_that_is_not_the_gateways_proves_nothing(shop: SwishShop) -> None:
+    shop.swish.faults.add(Fault(kind=FaultKind.STATUS_BEFORE, status=200, call="payout"))
+    shop.tries(lambda: pay_out(shop))
+
+    assert shop.payments.payout("payout:1").outcome is Outcome.UNKNOWN
+    for _ in range(3):
+        shop.later(minutes=30)
+        shop.accounts.sweep()
+    assert shop.payments.payout("payout:1").outcome is Outcome.SUCCEEDED
+    assert len(shop.swish.payouts) == 1

@@ -9,6 +9,7 @@ import pytest
 from prenopay import Outcome, PaymentState
 from prenopay.errors import Conflict, IdReused, InvalidOrder, NotFound
 from prenopay.testing.emulators.swish import AWKWARD, MSS, Behaviour, RemainingStyle
+from prenopay.testing.faults import Fault, FaultKind
 from tests.behaviour.shop import sek
 from tests.swish.shop import SwishShop
 
@@ -145,4 +146,18 @@ def test_a_merchant_without_money_sees_the_reason(shop: SwishShop) -> None:
     operation = shop.refund(payment, description="AM04")
     assert operation.outcome is Outcome.DECLINED
     assert operation.decline.provider_code == "AM04"
+    shop.books_agree()
+
+
+def test_a_success_that_is_not_the_gateways_proves_nothing(shop: SwishShop) -> None:
+    payment = shop.paid()
+    shop.swish.faults.add(Fault(kind=FaultKind.STATUS_BEFORE, status=200, call="refund", method="PUT"))
+    made = shop.payments.refund(payment.payment_id, sek(1000), operation_id="refund:1")
+
+    assert made.outcome is Outcome.UNKNOWN
+    for _ in range(3):
+        shop.later(minutes=30)
+        shop.accounts.sweep()
+    assert shop.payments.operation("refund:1").outcome is Outcome.SUCCEEDED
+    assert [each.amount for each in shop.swish.refunds] == [10]
     shop.books_agree()

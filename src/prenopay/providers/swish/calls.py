@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import unquote
 
@@ -103,10 +104,17 @@ class Calls:
         return payment, observation_of(payment, decoded, with_order_reference=with_reference)
 
     def check_location(self, answer: HttpResponse, uuid: str, call: str) -> None:
-        """Raise unless the new object is ours, by the last part of ``Location``, which always names ``v1``."""
+        """Raise unless the new object is ours, by the last part of ``Location``, which always names ``v1``.
+
+        Swish's guide shows 201, ``Location`` and no body for each request that makes something. Another success may
+        come from something in front of the gateway: it proves nothing.
+        """
         location = answer.header("location")
         if location is None:
-            return
+            if answer.status == HTTPStatus.CREATED and not answer.body:
+                return
+            message = f"{call}: the answer ({answer.status}) does not name what the gateway made"
+            raise UnexpectedAnswer(message, http_status=answer.status)
         last = unquote(location.partition("?")[0].rstrip("/").rsplit("/", 1)[-1])
         if last.upper() != uuid.upper():
             message = f"{call}: the gateway made {last[:64]!r}, not {uuid}"
