@@ -130,7 +130,7 @@ async def sweep_now_and_then(accounts: AsyncAccounts, every_seconds: float) -> N
         try:
             for failure in (await accounts.sweep()).failures:
                 log.warning("sweep: %s", failure)
-        except Exception:
+        except Exception:  # whatever it is, the next sweep may work
             log.exception("the sweep failed as a whole; the next one tries again")
 
 

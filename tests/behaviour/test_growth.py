@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, Table, event, text, update
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text, update
+from sqlalchemy.pool import NullPool
 
 from prenopay import CaptureMode, Event, PaymentState
 from prenopay.books import schema
@@ -69,8 +70,7 @@ def grown(open_shop: Callable[..., Shop]) -> Shop:
             connection.execute(text("SET LOCAL session_replication_role = replica"))  # no checks of foreign keys
         for table, changes in GROWN.items():
             _multiply(connection, table, changes)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ANALYZE"))
+    _by_itself(shop, "ANALYZE")
     return shop
 
 
@@ -197,17 +197,20 @@ def _sell(shop: Shop, numbers: Iterable[int]) -> None:
 
 def _room(shop: Shop) -> int:
     """Return how many bytes the tables and their indexes take."""
-    with _engine(shop).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if connection.dialect.name == "sqlite":
-            pages, size = (
-                connection.execute(text(f"PRAGMA {each}")).scalar_one() for each in ("page_count", "page_size")
-            )
-            return int(pages) * int(size)
-        connection.execute(text("VACUUM FULL"))
-        sizes = text(
-            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname LIKE 'prenopay%' AND relkind = 'r'"
-        )
-        return int(connection.execute(sizes).scalar_one())
+    if _engine(shop).dialect.name == "sqlite":
+        return _by_itself(shop, "PRAGMA page_count") * _by_itself(shop, "PRAGMA page_size")
+    _by_itself(shop, "VACUUM FULL")
+    ours = "FROM pg_class WHERE relname LIKE 'prenopay%' AND relkind = 'r'"
+    return _by_itself(shop, f"SELECT sum(pg_total_relation_size(oid))::bigint {ours}")
+
+
+def _by_itself(shop: Shop, statement: str) -> int:
+    """Execute a statement outside a transaction, on a connection of its own; return its number, if it has one."""
+    url = shop.database.replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        result = connection.execute(text(statement))
+        return int(result.scalar_one()) if result.returns_rows else 0
 
 
 @pytest.mark.two_stores
@@ -224,8 +227,7 @@ def test_events_that_wait_for_one_that_fails_cost_no_other_anything(shop: Shop) 
     with engine.begin() as connection:
         for table in (schema.events, schema.deliveries):
             _multiply(connection, table, WAITING[table], times=BLOCKED)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ANALYZE"))
+    _by_itself(shop, "ANALYZE")
     for _ in range(2):
         shop.accounts.sweep()
         shop.later(minutes=20)
@@ -247,15 +249,17 @@ def test_old_answers_callbacks_and_events_can_be_removed_and_the_books_stay(shop
     shop.deliver_callbacks()
     books = shop.payments.get(payment.payment_id)
     nothing = prune(_engine(shop), before=shop.clock.now() - timedelta(days=1))
+    for _ in range(2):
+        shop.later(days=400)
+        shop.accounts.sweep()
     shop.later(days=400)
-    shop.accounts.sweep()
     with _engine(shop).begin() as connection:
         connection.execute(update(schema.payments).values(next_at=None))
     gone = prune(_engine(shop), before=shop.clock.now() - timedelta(days=100))
     again = prune(_engine(shop), before=shop.clock.now() - timedelta(days=100))
 
     assert (nothing, again) == (Pruned(0, 0, 0), Pruned(0, 0, 0))
-    assert (gone.answers > 1, gone.callbacks, gone.events) == (True, 1, 1)
+    assert (gone.answers > 0, gone.callbacks, gone.events) == (True, 1, 1)
     assert shop.payments.get(payment.payment_id).captured == books.captured
     shop.payments.refund(payment.payment_id, sek(1000), operation_id="refund:1")
     assert shop.events[-1].number == 3

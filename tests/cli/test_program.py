@@ -64,7 +64,7 @@ _WRONG = {
     "no such file": ("env:DESK_KEY", "file:key", "callback_keys[0]: "),
     "provider": ('"swedbankpay"', '"bank"', "accounts.cards.provider: 'bank' is not installed"),
     "environment": ('"test"', '"live"', "accounts.cards.environment: must be one of test, production, not 'live'"),
-    "callback_url": ('"http://127.0.0.1:9/callbacks"', '"shop"', "callback_url must be an absolute http(s) URL"),
+    "callback_url": ('"http://127.0.0.1:9/callbacks"', '"shop"', "callback_url: must be an absolute URL"),
     "toml": ("[accounts.cards]", "[accounts.cards", "cannot be read: "),
 }
 

@@ -138,11 +138,6 @@ def accounts_mixed(patch: pytest.MonkeyPatch) -> None:
     _everywhere(patch, original, find)
 
 
-def tries_not_kept_apart(patch: pytest.MonkeyPatch) -> None:
-    """Who repeats an operation acts at once, also while another process does."""
-    patch.setattr(StoredOperation, "in_flight", lambda _self, _now: False)
-
-
 def replaced_page_stays_open(patch: pytest.MonkeyPatch) -> None:
     """The old payment can still be paid beside the one that took its place."""
 
@@ -602,7 +597,6 @@ PLANTED: Final[dict[str, tuple[str, Plant]]] = dict(
         refunds_done_forgotten,
         id_used_for_something_else,
         accounts_mixed,
-        tries_not_kept_apart,
         replaced_page_stays_open,
         lost_answer_is_a_failure,
         resolved_without_a_look,

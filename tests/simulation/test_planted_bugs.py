@@ -24,7 +24,6 @@ FIRST: Final = {
     "refunds done forgotten": 7,
     "id used for something else": 1,
     "accounts mixed": 3,
-    "tries not kept apart": 18,
     "replaced page stays open": 80,
     "lost answer is a failure": 0,
     "resolved without a look": 0,

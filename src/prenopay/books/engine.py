@@ -299,7 +299,7 @@ class BlockingLedger:
         """Use ``engine`` (see ``open_engine``)."""
         self.engine = engine
         self._transactions = _Transactions(engine)
-        self.timed = self._transactions.timed
+        self.timed: Callable[[Clock], Clock] = self._transactions.timed
         self.start_afresh()
         start_afresh_in_children(self)
 
@@ -396,7 +396,7 @@ class AwaitingLedger:
         """Use ``engine`` (see ``open_engine``)."""
         self.engine = engine
         self._transactions = _Transactions(engine)
-        self.timed = self._transactions.timed
+        self.timed: Callable[[Clock], Clock] = self._transactions.timed
         on_sqlite = engine.dialect.name == "sqlite"
         writers = 1 if on_sqlite else postgresql.CONNECTIONS - _POSTGRESQL_READERS
         readers = _SQLITE_READERS if on_sqlite else _POSTGRESQL_READERS
