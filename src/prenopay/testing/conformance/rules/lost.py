@@ -142,10 +142,7 @@ class LostAnswers:
         for said in in_front():
             _stays_open(stage, "it", said, lambda: _refund(stage, payment.payment_id, payment.captured.minor))
 
-        stage.later(hours=1)
-        stage.do(lambda payments: payments.resolve("it"))
-        stage.settle()
-        assert stage.operation("it").outcome is Outcome.SUCCEEDED
+        _found_out(stage, "it")
         assert stage.at_gateway(payment).refunded == payment.captured.minor
 
     @needs(Refunds)
@@ -166,10 +163,7 @@ class LostAnswers:
             outcome = stage.operation("it").outcome
             assert outcome in _NOT_YET_KNOWN, f"the gateway has said nothing, and the books say {outcome}"
 
-        stage.later(hours=1)
-        stage.do(lambda payments: payments.resolve("it"))
-        stage.settle()
-        assert stage.operation("it").outcome is Outcome.SUCCEEDED
+        _found_out(stage, "it")
         assert stage.at_gateway(payment).refunded == payment.captured.minor
 
     @needs(Captures)
@@ -182,10 +176,7 @@ class LostAnswers:
         for said in in_front():
             _stays_open(stage, "it", said, lambda: _capture(stage, payment.payment_id, payment.due.minor))
 
-        stage.later(hours=1)
-        stage.do(lambda payments: payments.resolve("it"))
-        stage.settle()
-        assert stage.operation("it").outcome is Outcome.SUCCEEDED
+        _found_out(stage, "it")
         assert stage.at_gateway(payment).captured == payment.due.minor
 
     def test_a_status_alone_proves_nothing_about_a_create(self, stage: Stage) -> None:
@@ -252,6 +243,14 @@ def in_front() -> Iterator[Answer]:
     for status in (404, 405, 409, 410, 421, 422, 431, 451):
         for body in (b"", b"<html><head><title>no</title></head><body>no</body></html>\n"):
             yield answering(status, body)
+
+
+def _found_out(stage: Stage, operation_id: str) -> None:
+    """Let the gateway answer again, and check that the operation ends well."""
+    stage.later(hours=1)
+    stage.do(lambda payments: payments.resolve(operation_id))
+    stage.settle()
+    assert stage.operation(operation_id).outcome is Outcome.SUCCEEDED
 
 
 def _stays_open(stage: Stage, operation_id: str, said: Answer, again: Callable[[], object]) -> None:
