@@ -269,6 +269,7 @@ def test_a_double_click_on_the_way_to_another_card_makes_one_page(shop: RunningS
     _subscribe(reader)
     reader.go("/my/")
     reader.page.get_by_role("link", name="Byt kort").click()
+    reader.page.locator("main form").wait_for()
     landed = reader.page.evaluate(
         """async () => {
             const body = () => new URLSearchParams(new FormData(document.querySelector("main form")));

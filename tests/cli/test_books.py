@@ -104,7 +104,7 @@ def test_what_a_stranger_wrote_cannot_play_with_the_terminal(desk: Desk) -> None
 
 def test_a_sweep_with_nothing_to_do_says_so(desk: Desk) -> None:
     assert desk.run("sweep").out == "looked at 0 callbacks, 0 operations, 0 payments; 0 failed\n"
-    expected = {"callbacks": 0, "operations": 0, "payments": 0, "delivered": 0, "failures": []}
+    expected = {"callbacks": 0, "operations": 0, "payments": 0, "delivered": 0, "failures": [], "clock": []}
     assert desk.run("sweep", "--json").json == expected
 
 

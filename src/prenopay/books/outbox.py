@@ -146,7 +146,9 @@ def delivered(connection: Connection, delivery: Delivery, *, now: datetime) -> N
         .values(delivered_at=now, next_at=None, claimed_until=None, tries=delivery.tries + 1),
     )
     if delivery.tries:
-        connection.execute(update(table).where(_follows(delivery)).values(next_at=now))
+        connection.execute(
+            update(table).where(_follows(delivery.event.subject.id, delivery.sequence)).values(next_at=now)
+        )
 
 
 def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetime) -> None:
@@ -161,7 +163,9 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
         .values(next_at=again, claimed_until=None, tries=delivery.tries + 1, last_error=why),
     )
     if changed.rowcount:
-        connection.execute(update(table).where(_follows(delivery)).values(next_at=again))
+        connection.execute(
+            update(table).where(_follows(delivery.event.subject.id, delivery.sequence)).values(next_at=again)
+        )
 
 
 def undelivered(
@@ -189,10 +193,13 @@ def undelivered(
 def retry(
     connection: Connection, accounts: Sequence[str], event_ids: Sequence[str] | None, *, now: datetime
 ) -> tuple[str, ...]:
-    """Make events due now (``None``: all on which the handler failed); return their ids, oldest first."""
+    """Make events due now (``None``: all on which the handler failed); return their ids, oldest first.
+
+    Events that wait for one of them are due with it.
+    """
     events, deliveries = schema.events, schema.deliveries
     query = (
-        select(deliveries.c.sequence, events.c.event_id)
+        select(deliveries.c.sequence, deliveries.c.subject_id, events.c.event_id)
         .join(events, events.c.sequence == deliveries.c.sequence)
         .where(deliveries.c.account.in_(accounts), deliveries.c.next_at.is_not(None))
         .order_by(deliveries.c.sequence)
@@ -205,6 +212,7 @@ def retry(
             .where(deliveries.c.sequence == row.sequence, deliveries.c.next_at.is_not(None))
             .values(next_at=now, claimed_until=None, tries=0)
         )
+        connection.execute(update(deliveries).where(_follows(row.subject_id, row.sequence)).values(next_at=now))
     return tuple(row.event_id for row in found)
 
 
@@ -218,12 +226,12 @@ def _is_ready(now: datetime, *, at_once: bool) -> ColumnElement[bool]:
     return or_(is_due, and_(table.c.next_at.is_not(None), table.c.tries == 0)) if at_once else is_due
 
 
-def _follows(delivery: Delivery) -> ColumnElement[bool]:
-    """Return the condition that an event waits for ``delivery``."""
+def _follows(subject_id: str, sequence: int) -> ColumnElement[bool]:
+    """Return the condition that an event waits for event ``sequence`` of its subject."""
     table = schema.deliveries
     return and_(
-        table.c.subject_id == delivery.event.subject.id,
-        table.c.sequence > delivery.sequence,
+        table.c.subject_id == subject_id,
+        table.c.sequence > sequence,
         table.c.delivered_at.is_(None),
     )
 
