@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ import pytest
 
 from prenopay import upgrade_database
 from tests import guard
+from tests.compiling import compile_once
 from tests.pooler import Pooler, start_pooler
 from tests.postgresql import Server, start_server
 from tests.rotation import out_of_turn
@@ -28,9 +30,14 @@ STARTS_FIRST = (
 )
 """The longest tests. At the end of a run they would leave the other worker idle, so they start it."""
 
+SELDOM = (20_000, 50, 50)
+"""How seldom garbage is looked for. With Python's own numbers it takes a tenth of the time of thousands of tests."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Plant the bug that ``tests/guard.py`` asks for, if it does."""
+    compile_once()
+    gc.set_threshold(*SELDOM)
     bug = os.environ.get(guard.VARIABLE)
     if bug:
         config.pluginmanager.register(guard.Planter(bug))

@@ -2,9 +2,10 @@
 
 A store is a colour on a database. What differs between stores lies in few lines, which the tests marked
 ``every_store`` cross on all four: one test for each use case, and every test of locking, of races and of the tables.
-A rule of the conformance suite is marked ``two_stores``: each provider meets it in both colours and on both databases,
-on two stores of the four. Any other behaviour is the same code on each store. Its test runs on one, and the next test
-on another. ``PRENOPAY_FULL=1`` runs every test on every store.
+What asks a real process or the planner of a database is marked ``two_stores``: it runs in both colours and on both
+databases, on two stores of the four. Any other behaviour is the same code on each store. Its test runs on one, and the
+next test on another. So does a rule of the conformance suite: it runs once for each provider, and the turns of the
+providers differ. ``PRENOPAY_FULL=1`` runs every test on every store.
 """
 
 from __future__ import annotations

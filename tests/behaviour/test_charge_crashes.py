@@ -28,7 +28,9 @@ LEAST_AWAITS = 10
 MOST_AWAITS = 80
 
 
+@pytest.mark.every_store
 @pytest.mark.parametrize("death", DEATHS)
+@pytest.mark.parametrize(("database", "colour"), [("sqlite", "awaiting")], indirect=True)
 def test_dying_at_every_await_of_a_charge_never_takes_it_twice(open_shop: Callable[..., Shop], death: str) -> None:
     deaths, died = 0, True
     while died:

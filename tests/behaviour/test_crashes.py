@@ -175,8 +175,17 @@ LEAST_AWAITS = {"create": 6, "capture": 8, "refund": 8, "callback": 10, "sweep":
 """With fewer awaits, the executioner does not guard every port."""
 
 
-@pytest.mark.parametrize("death", DEATHS)
-@pytest.mark.parametrize("name", USE_CASES)
+WALKS = [
+    *((name, "killed", "sqlite", "blocking") for name in USE_CASES),
+    *((name, "cancelled", "sqlite", "awaiting") for name in USE_CASES),
+    ("callback", "killed", "postgresql", "awaiting"),
+    ("capture", "cancelled", "postgresql", "blocking"),
+]
+"""A use case has the same awaits on every store: one walk each on the quickest, and two on a server."""
+
+
+@pytest.mark.every_store
+@pytest.mark.parametrize(("name", "death", "database", "colour"), WALKS, indirect=["database", "colour"])
 def test_dying_at_every_await_in_turn_loses_nothing_and_takes_nothing_twice(
     open_shop: Callable[..., Shop],
     name: str,

@@ -24,7 +24,7 @@ from prenopay.testing.http import EmulatorSender
 from prenopay.testing.server import serve
 from tests.behaviour.shop import Shop
 
-ROUNDS = 40
+ROUNDS = 15
 PATIENCE = 20
 
 

@@ -62,6 +62,16 @@ def staff(visit: Callable[..., Visitor]) -> Visitor:
 @pytest.fixture(scope="module")
 def module_database(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return an empty database for a shop that many tests only look at."""
-    file = tmp_path_factory.mktemp("shop") / "shop.db"
-    shutil.copy(sqlite_template, file)
+    return _empty(sqlite_template, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def swish_database(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return another one, for a shop with a Swish number of its own."""
+    return _empty(sqlite_template, tmp_path_factory)
+
+
+def _empty(template: Path, folders: pytest.TempPathFactory) -> str:
+    file = folders.mktemp("shop") / "shop.db"
+    shutil.copy(template, file)
     return f"sqlite:///{file}"

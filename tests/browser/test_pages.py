@@ -31,11 +31,11 @@ def visitor(browser: Any, module_database: str) -> Iterator[Visitor]:
         yield visitor
 
 
-@pytest.fixture
-def swish_visitor(browser: Any, sqlite_database: str) -> Iterator[Visitor]:
+@pytest.fixture(scope="module")
+def swish_visitor(browser: Any, swish_database: str) -> Iterator[Visitor]:
     """Return a visitor who is logged in as staff of a shop that takes Swish to a number of its own."""
     with (
-        open_shop(sqlite_database, is_demo=True, own_swish=True) as shop,
+        open_shop(swish_database, is_demo=True, own_swish=True) as shop,
         _looking_around(browser, shop, _make_swish_history) as visitor,
     ):
         yield visitor

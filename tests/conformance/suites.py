@@ -1,4 +1,4 @@
-"""Who is tried where: in both colours and on both databases, or in one of each for another agreement."""
+"""Who is tried where: in both colours and on both databases in turn, or in one of each for another agreement."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import pytest
 from prenopay.testing.conformance import ProviderSuite
 
 
-@pytest.mark.two_stores
 class OnBothDatabases(ProviderSuite):
-    """The suite in both colours and on both databases: each rule on two stores of the four."""
+    """The suite in both colours and on both databases: a rule on one store of the four, another for each provider."""
 
     @pytest.fixture
     def database(self, database: str) -> str:  # the one of tests/conftest.py, in both kinds

@@ -14,12 +14,15 @@ from tests.rotation import OTHER_IN_BOTH, STORES, name_without_store, turn_of
 from .sources import ROOT
 
 FOLDERS = ("tests/behaviour", "tests/swish", "tests/conformance")
+WALKS = ("tests/behaviour/test_crashes.py", "tests/behaviour/test_charge_crashes.py")
+"""They name their stores themselves."""
 
 
 @pytest.fixture(scope="module")
 def collected() -> str:
     """Return what pytest collects in the folders whose tests take turns."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *FOLDERS]
+    command += [f"--ignore={file}" for file in WALKS]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
@@ -38,7 +41,7 @@ def test_the_turns_cover_every_store(collected: str) -> None:
     rotated = {name: found for name, found in stores.items() if len(found) == 1}
     assert len(everywhere) + len(crossed) + len(rotated) == len(stores)
     assert all(found == {first, OTHER_IN_BOTH[first]} for found in crossed for first in found)
-    assert len(crossed) > 200, "the rules of the conformance suite, for each provider"
+    assert crossed, "what asks a real process or the planner"
     assert len(everywhere) > 25, "one smoke test for each use case, and what is about locks"
     share = Counter(store for found in rotated.values() for store in found)
     assert share.keys() == set(STORES)
