@@ -18,7 +18,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
@@ -86,7 +86,12 @@ def _app(url: str, accounts: AsyncAccounts, lifespan: Lifespan[Starlette]) -> St
         lifespan=lifespan,
         routes=_routes(accounts),
         middleware=[Middleware(door.OwnFormsOnly, origin=url)],
-        exception_handlers={HTTPException: error_page, NotFound: error_page, Exception: error_page},
+        exception_handlers={
+            ClientDisconnect: nobody_is_there,
+            HTTPException: error_page,
+            NotFound: error_page,
+            Exception: error_page,
+        },
     )
 
 
@@ -132,6 +137,11 @@ async def sweep_now_and_then(accounts: AsyncAccounts, every_seconds: float) -> N
                 log.warning("sweep: %s", failure)
         except Exception:  # whatever it is, the next sweep may work
             log.exception("the sweep failed as a whole; the next one tries again")
+
+
+async def nobody_is_there(_request: Request, _error: Exception) -> Response:
+    """End a request whose browser broke it off, as a second click does; nobody reads the answer."""
+    return Response(status_code=400)
 
 
 async def error_page(request: Request, error: Exception) -> Response:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from prenopay.testing.callbacks import Manner
@@ -130,3 +133,13 @@ def test_a_form_sent_again_from_the_history_acts_once(shop: RunningShop, reader:
     assert [answer.status for answer in answers] == [200, 200, 422]
     assert "Formuläret har redan använts" in answers[2].text()
     assert shop.reversed == 11900
+
+
+def test_a_form_that_the_browser_breaks_off_is_no_error(shop: RunningShop) -> None:
+    address = urlsplit(shop.url)
+    with socket.create_connection((address.hostname, address.port)) as browser:
+        browser.sendall(
+            b"POST /staff/login HTTP/1.1\r\nHost: shop\r\nContent-Length: 100\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\npassword=n"
+        )
+    assert httpx.get(shop.url).status_code == 200

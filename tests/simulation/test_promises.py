@@ -15,7 +15,7 @@ from prenopay.testing.simulation import ENOUGH_SEEDS, Schedule, declared, enough
 from prenopay.testing.simulation.weather import POSSIBLE, Port, forecast
 from prenopay.values.mandates import Mandate
 
-LIVES = 150
+LIVES = 100
 STEPS = 7
 """More steps find more in each life, and cost as much more time."""
 NORDPAY = "examples.own_provider.gateway:NordpayGateway"
@@ -41,7 +41,7 @@ def test_every_promise_is_kept_and_everything_reached_in_many_lives(capsys: pyte
 
 
 def test_a_provider_of_ones_own_lives_too(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["simulate", "--seeds", "60", "--gateway", NORDPAY, "--json"]) == 0
+    assert cli.main(["simulate", "--seeds", "40", "--gateway", NORDPAY, "--json"]) == 0
 
     reached = json.loads(capsys.readouterr().out)["reached"]
     assert reached["step: refund succeeded"] > 0
