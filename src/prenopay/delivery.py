@@ -73,7 +73,7 @@ class Host:
         """Hand waiting events to the handler, in order per subject; return what it took.
 
         ``subjects``: only their events. An event whose handler raises stays, and holds back later events of the
-        same subject.
+        same subject. ``LedgerUnavailable`` notes what the handler failed on before.
         """
         if self.on_event is None:
             return Told()
@@ -99,7 +99,12 @@ class Host:
 
             claim = partial(self._claim, accounts=accounts, subjects=subjects)
             claims = claim if limit > 0 else None
-            next_one = await self.ledger.transact(partial(self._conclude, present=present, why=why, claims=claims))
+            try:
+                next_one = await self.ledger.transact(partial(self._conclude, present=present, why=why, claims=claims))
+            except LedgerUnavailable as error:
+                for each in failures:
+                    error.add_note(each)  # it must not hide that the handler failed, too
+                raise
         return Told(taken=taken, failures=tuple(failures))
 
     def _conclude(

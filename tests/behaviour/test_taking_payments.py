@@ -9,6 +9,7 @@ import pytest
 from prenopay import Action, CaptureMode, Instrument, OrderLine, Outcome, PageStyle, Payer, PaymentState
 from prenopay.errors import Conflict, InvalidOrder, NotFound
 from prenopay.testing.emulators.swedbankpay import PayerAnswer, TransactionKind
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import StoreMethod
 from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
 
@@ -366,6 +367,35 @@ def test_a_payer_can_be_forgotten_and_the_money_stays(shop: Shop) -> None:
 
     assert shop.payments.order(payment.payment_id).payer is None
     assert shop.payments.get(payment.payment_id).captured == sek(11900)
+
+
+def test_money_of_a_forgotten_payer_is_taken(shop: Shop) -> None:
+    payment = shop.bought(payer=READER, store=StoreMethod(consent=CONSENT), capture=CaptureMode.AUTOMATIC)
+    shop.payments.erase_payer(payment.payment_id)
+
+    shop.pay(payment)
+    assert shop.accounts.sweep().failures == ()
+    shop.later(hours=1)
+    assert shop.accounts.sweep().failures == ()
+
+    assert shop.payments.get(payment.payment_id).is_paid
+    order = shop.payments.order(payment.payment_id)
+    assert (order.payer, order.store is not None) == (None, True)
+
+
+def test_a_payer_is_not_forgotten_while_their_order_may_be_sent_again(shop: Shop) -> None:
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER))
+    shop.tries(lambda: shop.bought(payer=READER))
+    (payment,) = shop.payments.find()
+
+    error = shop.tries(lambda: shop.payments.erase_payer(payment.payment_id))
+
+    assert isinstance(error, Conflict)
+    assert shop.payments.order(payment.payment_id).payer == READER
+    shop.later(hours=1)
+    shop.payments.resolve("order:1")
+    shop.payments.erase_payer(payment.payment_id)
+    assert shop.payments.order(payment.payment_id).payer is None
 
 
 def test_an_order_comes_back_as_it_was_given(shop: Shop) -> None:

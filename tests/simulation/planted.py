@@ -369,11 +369,11 @@ def repeat_opens_nothing(patch: pytest.MonkeyPatch) -> None:
 def account_address_ignored(patch: pytest.MonkeyPatch) -> None:
     """What comes to the account's own address is marked as done without a look."""
 
-    async def hear(_self: Any, account: Account) -> None:
+    async def hear(account: Account) -> None:
         callbacks = await account.read(inbox.of_subject, account.name, None)
         await account.transact(inbox.done, callbacks, now=account.now())
 
-    patch.setattr(reception.Reception, "_hear_account", hear)
+    _everywhere(patch, reception._hear_account, hear)
 
 
 def address_unchecked(patch: pytest.MonkeyPatch) -> None:

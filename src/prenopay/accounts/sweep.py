@@ -144,6 +144,7 @@ async def sweep(
             failures.extend(told.failures)
         except Exception as error:  # noqa: BLE001 - one account's trouble never stops the sweep
             turn.failed("the delivery of events", error)
+            failures.extend(getattr(error, "__notes__", ()))
         failures.extend(turn.failures)
 
     # An account in its turn tells nobody: the events are delivered after it, on the thread of the sweep.

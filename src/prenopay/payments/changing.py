@@ -44,6 +44,12 @@ __all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take
 
 _log = logging.getLogger("prenopay")
 
+_REPEAT: Final = "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
+_COMPARE: Final = (
+    "this refund may have happened, too, and is not sent again: look for it in the portal, and settle it by hand "
+    "(prenopay operations resolve)"
+)
+
 _ACCEPTED_LOOK_AFTER: Final = due.pause(due.OPERATIONS, 1)
 """How long after its acceptance an unfinished change is first looked at."""
 
@@ -109,8 +115,10 @@ async def act(account: Account, started: Change) -> Ended:
     async def ask(reference: str) -> Reply:
         if made.attempts > 1 and (found := await _found_before(account, send, started)) is not None:
             return found
-        if made.kind is OperationKind.REFUND and not (begun.maybe_sent or keeps_apart(account, made.kind)):
-            await _look_first(account, send, started)
+        if made.kind is OperationKind.REFUND and not keeps_apart(account, made.kind):
+            settled = await _look_first(account, send, started)
+            if settled is not None:
+                return settled
         request = change_request(account, started.stored, begun.operation, again=begun.maybe_sent)
         return await verb(send, replace(request, reference=reference))
 
@@ -264,51 +272,57 @@ def _unanswered(connection: Connection, account: Account, begun: Begun, error: P
     observing.flag_strange(connection, account, stored, error)
 
 
-async def _look_first(account: Account, send: Send, started: Change) -> None:
+async def _look_first(account: Account, send: Send, started: Change) -> Reply | None:
     """Look at the payment before money is given back: staff may have given it back in the gateway's portal.
 
     What the books have already costs no transaction. Raises ``Conflict`` if the look shows a refund that prenopay
-    did not ask for: who asked for this one did not know of it.
+    did not ask for: who asked for this one did not know of it. Returns what settles the refund, if an earlier try of
+    it has arrived after all. An earlier try that is not in the gateway's list may still come into it: that refund
+    stays open until a person has compared the two.
     """
     payment = started.stored.payment
     observed = redacted(await read_payment(account, send, started.stored, ()))
     seen = (observed.submitted, observed.authorized, observed.captured, observed.refunded, observed.cancelled)
     known = (payment.amount, payment.authorized, payment.captured, payment.refunded, payment.cancelled)
-    if seen == known:
-        return
-    why, news = await account.transact(_write_first_look, account, started, observed)
+    if seen == known and not started.begun.maybe_sent:
+        return None
+    why, outcome, news = await account.transact(_write_first_look, account, started, observed)
     await account.notify(news)
+    if outcome is Outcome.SUCCEEDED:
+        return Reply(outcome=outcome, observation=observed)
     if why:
         raise Conflict(why)
+    return None
 
 
 def _write_first_look(
     connection: Connection, account: Account, started: Change, observed: Observation
-) -> tuple[str, News]:
-    """Write down a look before a refund; return why the refund must not be sent, or nothing, and who has news."""
+) -> tuple[str, Outcome, News]:
+    """Write down a look before a refund; return why it must not be sent, or nothing, its outcome, and who has news."""
     operation, asked_version = started.begun.operation, started.stored.version
     stored = rows.lock(connection, account.name, started.stored.payment.payment_id)
     applied = observing.apply(connection, account, stored, observed, asked_version=asked_version, source="refund")
+    outcome = operations.load(connection, account.name, operation.operation.operation_id).operation.outcome
     if applied.foreign:
-        return applied.foreign, applied.news
+        return applied.foreign, outcome, applied.news
     if applied.stored.payment.quarantined:
-        return "the gateway's payment does not match its order (see its flags): a person must look first", applied.news
+        why = "the gateway's payment does not match its order (see its flags): a person must look first"
+        return why, outcome, applied.news
     refunds = [each for each in applied.operations if each.operation.kind is OperationKind.REFUND]
     ours = {reference for each in refunds for reference in operations.references(each)}
-    others = any(each.is_open and each.operation.operation_id != operation.operation.operation_id for each in refunds)
+    unsent = "" if started.begun.maybe_sent else operation.operation.operation_id
+    may_be_one_of_ours = any(each.is_open and each.operation.operation_id != unsent for each in refunds)
     elsewhere = [
         each.amount
         for each in rows.refunds_since(connection, stored.payment.payment_id, operation.first_sent_at)
-        if (each.reference not in ours if each.reference else not others)
+        if (each.reference not in ours if each.reference else not may_be_one_of_ours)
     ]
     if not elsewhere:
-        return "", applied.news
+        return "", outcome, applied.news
     given = -sum(elsewhere, Money.zero(stored.payment.amount.currency))
-    message = (
-        f"the gateway shows {given} given back that prenopay did not ask for, in its portal or by another system; "
-        "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
-    )
-    return message, applied.news
+    advice = _COMPARE if started.begun.maybe_sent else _REPEAT
+    message = f"the gateway shows {given} given back that prenopay did not ask for, in its portal or by another system"
+    return f"{message}; {advice}", outcome, applied.news
 
 
 async def _with_refund(account: Account, send: Send, started: Change, reply: Reply) -> Reply:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from prenopay.books import codec, due, inbox, locks, operations, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
-from prenopay.errors import IllegalTransition, NotFound
+from prenopay.errors import Conflict, IllegalTransition, NotFound
 from prenopay.payments.movements import Movement
 from prenopay.provider.values import Attempt, Created, TransactionKind
 from prenopay.values.money import Money
@@ -24,6 +24,7 @@ from prenopay.values.payments import (
     Decline,
     Flag,
     FlagKind,
+    OperationKind,
     Outcome,
     Payment,
     PaymentState,
@@ -62,6 +63,8 @@ PERSONAL: Final = ("payer", "payer_user_agent", "risk")
 stays."""
 
 _PAGE_MOST: Final = 500
+_ERASED: Final = Payer(reference="erased")
+_NEEDS_PAYER: Final = (OperationKind.CREATE, OperationKind.CHARGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +92,12 @@ class StoredPayment:
 
     @property
     def order(self) -> Order:
-        """The order as the host gave it."""
-        return codec.load_as(Order, dict(self.stored_order))
+        """The order as the host gave it, without its payer once that was erased."""
+        if self.stored_order.get("payer") is not None:
+            return codec.load_as(Order, dict(self.stored_order))
+        order = codec.load_as(Order, {**self.stored_order, "payer": codec.dump(_ERASED)})
+        object.__setattr__(order, "payer", None)  # an order that stores a method has no right to be without a payer
+        return order
 
 
 # Reading
@@ -422,8 +429,18 @@ def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
 
 
 def erase_payer(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
-    """Erase what is known about the payer of one payment, and the bodies of its callbacks."""
+    """Erase what is known about the payer of one payment, and the bodies of its callbacks.
+
+    Raises ``Conflict`` while the request that makes the payment may have to be sent again: it needs the payer.
+    """
     stored = lock(connection, account, payment_id)
+    for made in operations.of_subject(connection, stored.subject):
+        if made.operation.outcome is Outcome.UNKNOWN and made.operation.kind in _NEEDS_PAYER:
+            message = (
+                f"operation {made.operation.operation_id!r} has no outcome yet, and may be sent again with what is "
+                "known about the payer: resolve it first, then erase"
+            )
+            raise Conflict(message).about(account=account, payment_id=payment_id)
     connection.execute(
         update(schema.payers).where(schema.payers.c.payment_id == payment_id).values(data=None, erased_at=now),
     )

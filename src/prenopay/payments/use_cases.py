@@ -372,5 +372,8 @@ class AsyncPayments(Generic[ProviderT_co]):
         return await probe.probe(self._account)
 
     async def erase_payer(self, payment_id: str) -> None:
-        """Forget who paid (GDPR): the payer's data and stored callbacks are erased, the history of money stays."""
+        """Forget who paid (GDPR): the payer's data and stored callbacks are erased, the history of money stays.
+
+        Raises ``Conflict`` while the payment's create or charge has an unknown outcome: ``resolve`` it first.
+        """
         await self._account.transact(rows.erase_payer, self.account, payment_id, now=self._account.now())

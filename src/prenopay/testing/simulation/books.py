@@ -83,6 +83,7 @@ class OperationRow:
     outcome: str
     amount: int | None
     reference: str
+    created_at: str
 
     @property
     def is_open(self) -> bool:
@@ -162,7 +163,9 @@ def read_books(engine: Engine) -> Books:
             "payment_id, account, provider_reference, order_reference, state, amount, authorized, captured,"
             " refunded, cancelled, quarantined, capture_mode, allowed_actions",
         )
-        operations = rows(schema.operations, "account, operation_id, kind, subject_id, outcome, amount, reference")
+        operations = rows(
+            schema.operations, "account, operation_id, kind, subject_id, outcome, amount, reference, created_at"
+        )
         mandates = rows(
             schema.mandates,
             "account, mandate_id, payer_reference, state, payment_id, expires, network_tokenized",

@@ -140,10 +140,18 @@ async def resolve(at: Moment, row: OperationRow) -> Did:
 
 
 def to_settle(at: Moment) -> list[OperationRow]:
-    """Return what only people can settle: lost charges, and what another shop's object is in the way of."""
+    """Return what only people can settle: lost charges, and what others came between.
+
+    That is another shop's object under our reference, a refund in the portal while ours had no answer, or a time that
+    a wrong clock wrote: how long the gateway remembers it cannot be said.
+    """
     taken, open_ones = at.world.gateways.taken, [row for row in at.books.operations if row.outcome == "unknown"]
     in_the_way = [row for row in open_ones if row.reference in taken and row not in at.books.lost_charges]
-    return at.books.lost_charges + [row for row in in_the_way if at.world.gateways.made_under({row.reference}) is None]
+    by_others = {row.payment_id for row in at.books.payments if row.name in at.world.notebook.by_hand}
+    in_doubt = [row for row in open_ones if row.kind == "refund" and row.subject_id in by_others]
+    alone = [row for row in in_the_way if at.world.gateways.made_under({row.reference}) is None]
+    misdated = [row for row in open_ones if row.created_at > at.world.clock.now().strftime("%Y-%m-%d %H:%M:%S")]
+    return list(dict.fromkeys([*at.books.lost_charges, *alone, *in_doubt, *misdated]))
 
 
 @step("settle by hand", 5, ChargesMandates, of=to_settle)
@@ -175,9 +183,8 @@ def _payers(at: Moment) -> dict[str, str]:
 
 
 def _forgettable(at: Moment) -> list[Person]:
-    """Return payers who have no method stored: an order that stores one is not readable without its payer."""
-    storing = {wish.payer for wish in at.world.notebook.wishes.values() if wish.stores}
-    return [each for each in PEOPLE if each.reference in set(_payers(at).values()) - storing]
+    """Return payers who have ordered something."""
+    return [each for each in PEOPLE if each.reference in set(_payers(at).values())]
 
 
 @step("erase", 0.4, of=_forgettable)
