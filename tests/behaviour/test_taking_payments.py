@@ -373,14 +373,14 @@ def test_money_of_a_forgotten_payer_is_taken(shop: Shop) -> None:
     payment = shop.bought(payer=READER, store=StoreMethod(consent=CONSENT), capture=CaptureMode.AUTOMATIC)
     shop.payments.erase_payer(payment.payment_id)
 
+    assert shop.payments.update(payment.payment_id, operation_id="update:1", lines=an_order().lines).succeeded
     shop.pay(payment)
     assert shop.accounts.sweep().failures == ()
     shop.later(hours=1)
     assert shop.accounts.sweep().failures == ()
 
     assert shop.payments.get(payment.payment_id).is_paid
-    order = shop.payments.order(payment.payment_id)
-    assert (order.payer, order.store is not None) == (None, True)
+    assert shop.payments.order(payment.payment_id).payer == Payer(reference="erased")
 
 
 def test_a_payer_is_not_forgotten_while_their_order_may_be_sent_again(shop: Shop) -> None:

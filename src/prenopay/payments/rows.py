@@ -92,12 +92,11 @@ class StoredPayment:
 
     @property
     def order(self) -> Order:
-        """The order as the host gave it, without its payer once that was erased."""
-        if self.stored_order.get("payer") is not None:
-            return codec.load_as(Order, dict(self.stored_order))
-        order = codec.load_as(Order, {**self.stored_order, "payer": codec.dump(_ERASED)})
-        object.__setattr__(order, "payer", None)  # an order that stores a method has no right to be without a payer
-        return order
+        """The order as the host gave it. A payer that it cannot be without, and that was erased, is ``erased``."""
+        stored = dict(self.stored_order)
+        if stored.get("payer") is None and (stored.get("store") is not None or stored.get("pay_with")):
+            stored["payer"] = codec.dump(_ERASED)
+        return codec.load_as(Order, stored)
 
 
 # Reading

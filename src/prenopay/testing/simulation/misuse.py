@@ -152,6 +152,8 @@ async def paid_period(at: Moment, pair: tuple[MandateRow, str]) -> Did:
 
 
 def _after_lost(at: Moment) -> list[MandateRow]:
+    if at.world.process._unwritten:  # noqa: SLF001 - the process knows more than the books, and writes it first
+        return []
     wishes = at.world.notebook.wishes
     drawn = {wishes[text_of(row.account, row.operation_id)].mandate_id for row in at.books.lost_charges}
     return [row for row in _chargeable(at) if row.mandate_id in drawn]
