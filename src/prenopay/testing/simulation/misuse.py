@@ -154,8 +154,9 @@ async def paid_period(at: Moment, pair: tuple[MandateRow, str]) -> Did:
 def _after_lost(at: Moment) -> list[MandateRow]:
     if at.world.process._unwritten:  # noqa: SLF001 - the process knows more than the books, and writes it first
         return []
-    wishes = at.world.notebook.wishes
-    drawn = {wishes[text_of(row.account, row.operation_id)].mandate_id for row in at.books.lost_charges}
+    notebook = at.world.notebook
+    went_out = [row for row in at.books.lost_charges if notebook.sent(row.account, row.operation_id)]
+    drawn = {notebook.wishes[text_of(row.account, row.operation_id)].mandate_id for row in went_out}
     return [row for row in _chargeable(at) if row.mandate_id in drawn]
 
 
