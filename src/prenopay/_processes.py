@@ -7,6 +7,7 @@ used nor closed there: closing it could disturb the parent.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import weakref
@@ -17,7 +18,7 @@ import anyio.lowlevel
 
 from prenopay.errors import PrenopayError
 
-__all__ = ["PerLoop", "start_afresh_in_children"]
+__all__ = ["PerLoop", "is_of_another_task", "start_afresh_in_children"]
 
 T = TypeVar("T")
 
@@ -90,3 +91,14 @@ class PerLoop(Generic[T]):
             message = "this event loop ran before the process was forked: run a new one here; nothing was sent"
             raise self._refuse(message)
         return loop
+
+
+def is_of_another_task(error: BaseException) -> bool:
+    """Whether an error says that a task was cancelled, and it was not this one, but one that this one waited for."""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and not task.cancelling()

@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from prenopay._processes import is_of_another_task
 from prenopay._redaction import scrub
 from prenopay.books import outbox
 from prenopay.errors import ConfigurationError, LedgerUnavailable
@@ -135,7 +136,9 @@ class Host:
         before = _handling.set(handling)
         try:
             await self.on_event(event)
-        except Exception as error:  # noqa: BLE001 - the host's code may raise anything; the event is kept
+        except BaseException as error:  # the host's code may raise anything; the event is kept
+            if not (isinstance(error, Exception) or is_of_another_task(error)):
+                raise
             _log.exception("the handler failed on %s %s; it is called again later", event.kind, event.event_id)
             return scrub(f"{type(error).__name__}: {error}")
         finally:

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text, update
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, func, select, text, update
 from sqlalchemy.pool import NullPool
 
 from prenopay import CaptureMode, Event, PaymentState
 from prenopay.books import schema
 from prenopay.books.pruning import Pruned, prune
+from prenopay.payments import rows
 from prenopay.payments.rows import totals_that_disagree
 from prenopay.values.mandates import MandateState
 from tests.behaviour.shop import READER, Shop, sek
@@ -260,4 +261,41 @@ def test_old_answers_callbacks_and_events_can_be_removed_and_the_books_stay(shop
     assert shop.payments.get(payment.payment_id).captured == books.captured
     shop.payments.refund(payment.payment_id, sek(1000), operation_id="refund:1")
     assert shop.events[-1].number == 3
+    shop.books_agree()
+
+
+@pytest.mark.every_store
+@pytest.mark.parametrize(("database", "colour"), [("postgresql", "blocking")], indirect=True)
+def test_nothing_is_removed_of_a_payment_that_is_written_at_this_moment(shop: Shop) -> None:
+    """The next answer is packed with the one before it, which must not go meanwhile."""
+    payment = shop.captured()
+    engine, long_ago = _engine(shop), shop.clock.now() + timedelta(days=400)
+    with engine.begin() as connection:
+        connection.execute(update(schema.payments).values(next_at=None))
+    with engine.begin() as writing:
+        rows.lock(writing, payment.account, payment.payment_id)
+        meanwhile = prune(engine, before=long_ago)
+    afterwards = prune(engine, before=long_ago)
+
+    assert (meanwhile.answers, afterwards.answers > 0) == (0, True)
+
+
+def test_an_answer_that_cannot_be_unpacked_holds_up_nothing(shop: Shop) -> None:
+    def hear(_event: Event) -> None:
+        message = "not now"
+        raise RuntimeError(message)
+
+    shop.on_event = hear
+    payment = shop.captured()
+    with _engine(shop).begin() as connection:
+        first = select(func.min(schema.observations.c.observation_id)).scalar_subquery()
+        connection.execute(delete(schema.observations).where(schema.observations.c.observation_id == first))
+
+    shop.on_event = shop.events.append
+    shop.later(hours=1)
+    assert shop.accounts.sweep().failures == ()
+
+    assert shop.told == ["payment.authorized", "payment.captured"]
+    assert shop.payments.refund(payment.payment_id, operation_id="refund:1").succeeded
+    assert shop.events[-1].raw
     shop.books_agree()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from prenopay import CaptureMode, Outcome, Payment, PaymentState
 from prenopay.testing.callbacks import Manner
+from prenopay.testing.clock import VirtualClock
 from prenopay.testing.faults import Fault, FaultKind
 from tests.behaviour.shop import Shop, sek, transaction
 
@@ -82,3 +85,22 @@ def test_a_capture_that_was_declined_is_not_looked_at_every_few_minutes(shop: Sh
         shop.accounts.sweep()
 
     assert looks(shop, payment) - before <= 4
+
+
+def test_a_lost_refund_of_a_clock_that_was_ahead_is_not_made_beside_one_in_the_portal(
+    open_shop: Callable[..., Shop],
+) -> None:
+    shop = open_shop()
+    payment = shop.captured()
+    ahead = open_shop(emulator=shop.emulator, clock=VirtualClock(shop.clock.now() + timedelta(minutes=30)))
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE, call="reversal"))
+    ahead.tries(lambda: ahead.payments.refund(payment.payment_id, sek(5000), operation_id="refund:1"))
+    shop.later(minutes=12)
+    gives_back(shop, payment, 5000)
+    shop.payments.observe(payment.payment_id)
+    for _ in range(12):
+        shop.accounts.sweep()
+        shop.later(hours=3)
+
+    assert shop.emulator.books()[str(payment.provider_reference)].reversed == 5000
+    assert shop.payments.operation("refund:1").outcome is Outcome.UNKNOWN

@@ -183,6 +183,26 @@ def test_an_event_that_the_handler_refuses_is_listed_and_tried_again(shop: Shop)
     assert isinstance(shop.tries(lambda: shop.accounts.retry_events([first.event.event_id])), NotFound)
 
 
+@pytest.mark.every_store
+@pytest.mark.parametrize(("database", "colour"), [("postgresql", "blocking")], indirect=True)
+def test_an_event_that_a_handler_has_at_this_moment_is_handed_to_no_other(open_shop: Callable[..., Shop]) -> None:
+    shop = open_shop()
+    other = open_shop(emulator=shop.emulator)
+    delivered: list[int] = []
+
+    def hear(event: Event) -> None:
+        shop.events.append(event)
+        other.accounts.retry_events([event.event_id])
+        delivered.append(other.accounts.sweep().delivered)
+
+    shop.on_event = hear
+    shop.captured()
+
+    assert delivered == [0, 0]
+    assert shop.told == ["payment.authorized", "payment.captured"]
+    assert other.told == []
+
+
 # A host whose own transaction is rolled back
 
 

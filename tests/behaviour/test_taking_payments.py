@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prenopay import Action, CaptureMode, Instrument, OrderLine, Outcome, PageStyle, Payer, PaymentState
-from prenopay.errors import Conflict, InvalidOrder, NotFound
+from prenopay.errors import Conflict, InvalidOrder, NotFound, RateLimited
 from prenopay.testing.emulators.swedbankpay import PayerAnswer, TransactionKind
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import StoreMethod
@@ -396,6 +396,23 @@ def test_a_payer_is_not_forgotten_while_their_order_may_be_sent_again(shop: Shop
     shop.payments.resolve("order:1")
     shop.payments.erase_payer(payment.payment_id)
     assert shop.payments.order(payment.payment_id).payer is None
+
+
+def test_a_payer_who_is_named_again_is_known_again(shop: Shop) -> None:
+    order = an_order(payer=READER, store=StoreMethod(consent=CONSENT))
+    shop.emulator.faults.add(Fault(kind=FaultKind.STATUS_BEFORE, status=429, times=9))
+    assert isinstance(shop.tries(lambda: shop.payments.create(order, operation_id="order:1")), RateLimited)
+    shop.emulator.faults.clear()
+    (payment,) = shop.payments.find()
+    shop.payments.erase_payer(payment.payment_id)
+    shop.emulator.faults.add(Fault(kind=FaultKind.DROP_BEFORE))
+    shop.tries(lambda: shop.payments.create(order, operation_id="order:1"))
+
+    shop.later(hours=1)
+    shop.payments.resolve("order:1")
+
+    assert shop.payments.order(payment.payment_id).payer == READER
+    assert "erased" not in str(shop.emulator.transcript.calls("create")[-1])
 
 
 def test_an_order_comes_back_as_it_was_given(shop: Shop) -> None:

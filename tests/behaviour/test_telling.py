@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -207,3 +208,22 @@ def test_what_a_handler_does_is_reported_after_it(shop: Shop) -> None:
     shop.paid("order:1", order_reference="K-1")
 
     assert [event.order_reference for event in shop.events] == ["K-1", "K-2"]
+
+
+@pytest.mark.every_store
+@pytest.mark.parametrize(("database", "colour"), [("sqlite", "awaiting")], indirect=True)
+def test_a_handler_that_waits_for_a_cancelled_task_has_failed(shop: Shop) -> None:
+    async def hear(_event: Event) -> None:
+        other = asyncio.ensure_future(asyncio.Event().wait())
+        other.cancel()
+        await other
+
+    shop.hear = hear
+    payment = shop.captured()
+
+    (waits, _) = shop.accounts.undelivered()
+    assert (waits.tries, waits.last_error) == (1, "CancelledError: ")
+    shop.later(hours=1)
+    (failure,) = shop.accounts.sweep().failures
+    assert "CancelledError" in failure
+    assert shop.payments.get(payment.payment_id).is_paid

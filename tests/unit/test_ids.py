@@ -46,8 +46,11 @@ def test_a_payment_id_is_30_small_letters_and_digits(now: datetime, byte: int) -
 
 
 def test_an_events_id_is_the_same_for_every_repeat() -> None:
-    expected = "evt_pay_01abc_3"
-    assert expected == ids.event_id("pay_01abc", 3)
+    now = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    made = ids.event_id("pay_01abc", 3, now)
+    assert re.fullmatch("evt_pay_01abc_3_[0-9a-f]{6}", made)
+    assert ids.event_id("pay_01abc", 3, now) == made
+    assert ids.event_id("pay_01abc", 3, now + timedelta(seconds=1)) != made, "restored books count from there again"
 
 
 # Gateway references

@@ -7,6 +7,7 @@ unpacking a payment's answers from the first on.
 from __future__ import annotations
 
 import json
+import logging
 import zlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -18,6 +19,8 @@ from prenopay.books import schema
 from prenopay.books.text import as_json
 
 __all__ = ["keep", "load", "of_payment"]
+
+_log = logging.getLogger("prenopay")
 
 
 def keep(connection: Connection, payment_id: str, raw: Mapping[str, object], *, source: str, now: datetime) -> int:
@@ -74,4 +77,9 @@ def _pack(answer: bytes, before: bytes) -> bytes:
 
 
 def _unpack(packed: bytes, before: bytes) -> bytes:
-    return zlib.decompressobj(zdict=before).decompress(packed)
+    """Return an answer; empty if it cannot be unpacked. It is kept for support, and no money depends on it."""
+    try:
+        return zlib.decompressobj(zdict=before).decompress(packed)
+    except zlib.error:
+        _log.error("a stored answer of a gateway cannot be unpacked: the one before it is not there")
+        return b""

@@ -16,6 +16,8 @@ __all__ = ["event_id", "mandate_of", "reference", "subject"]
 _UUID: Final = ReferenceRule(alphabet=ReferenceAlphabet.HEX, length=32)
 """Gateways that take 32 hexadecimal digits want a UUID. Version 5 says that it was made from a hash."""
 _RANDOM_BYTES: Final = 10
+_MOMENT: Final = 6
+"""Characters of an event's id that name its moment."""
 _TIME_BITS: Final = 48
 _CHARACTERS: Final = 26
 """128 bits in base 32."""
@@ -37,9 +39,14 @@ def mandate_of(payment_id: str, kind: str) -> str:
     return f"man_{payment_id.partition('_')[2]}_{kind[0]}"
 
 
-def event_id(subject_id: str, number: int) -> str:
-    """Return the id of a subject's event: the same at each delivery."""
-    return f"evt_{subject_id}_{number}"
+def event_id(subject_id: str, number: int, now: datetime) -> str:
+    """Return the id of a subject's event. It is stored, so it is the same at each delivery.
+
+    Books that were restored from a backup count from there again. So the id names the moment, too: what happens then
+    never has the id of an event that a handler may have seen.
+    """
+    moment = hashlib.sha256(f"{subject_id}\n{number}\n{now.isoformat()}".encode()).hexdigest()[:_MOMENT]
+    return f"evt_{subject_id}_{number}_{moment}"
 
 
 def reference(rule: ReferenceRule, world: str, account: str, operation_id: str, attempt: int) -> str:

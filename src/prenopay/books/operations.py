@@ -198,12 +198,13 @@ def again(
     *,
     amount: Money | None = None,
     vat: Money | None = None,
+    parameters: Mapping[str, Any] | None = None,
     is_found: bool = False,
 ) -> Begun:
     """Continue an operation that was begun before, in the transaction that holds its subject's lock.
 
-    If certainly nothing happened, it begins again with the present ``amount`` and ``vat``. If the answer is
-    missing, it is claimed. Otherwise this caller must not send it.
+    If certainly nothing happened, it begins again with the present ``amount``, ``vat`` and ``parameters``. If the
+    answer is missing, it is claimed. Otherwise this caller must not send it.
 
     What a person has freed may have used up its reference: a try may have been declined, and its answer lost. It
     begins again under the next reference. ``is_found`` says that the gateway can be asked for what has a reference:
@@ -223,6 +224,8 @@ def again(
             fresh |= {"first_sent_at": found.first_sent_at, "last_sent_at": found.last_sent_at}
         elif amount is not None or vat is not None:
             fresh |= _amounts(amount, vat)
+        if parameters is not None and not asks_first:
+            fresh["parameters"] = dict(parameters)
         if freed >= found.operation.attempts and not asks_first:
             attempt = found.operation.attempts + 1
             fresh |= {"reference": free_reference(connection, intent, first_attempt=attempt), "attempts": attempt}

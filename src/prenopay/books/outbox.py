@@ -81,7 +81,7 @@ def append(
         sequence = connection.execute(
             insert(schema.events)
             .values(
-                event_id=ids.event_id(subject.id, number),
+                event_id=ids.event_id(subject.id, number, now),
                 account=account,
                 subject_kind=subject.kind.value,
                 subject_id=subject.id,
@@ -210,7 +210,7 @@ def retry(
         connection.execute(
             update(deliveries)
             .where(deliveries.c.sequence == row.sequence, deliveries.c.next_at.is_not(None))
-            .values(next_at=now, claimed_until=None, tries=0)
+            .values(next_at=now, tries=0)  # a handler that is at work keeps its claim
         )
         connection.execute(update(deliveries).where(_follows(row.subject_id, row.sequence)).values(next_at=now))
     return tuple(row.event_id for row in found)

@@ -58,12 +58,18 @@ def _each(
 
 
 def _answers(connection: Connection, payment_ids: Sequence[str], before: datetime) -> int:
-    """Remove the answers about payments that did not change since, and are not to be looked at again."""
+    """Remove the answers about payments that did not change since, and are not to be looked at again.
+
+    A payment that somebody works on at this moment is left: the next answer is packed with the one before it.
+    """
     payments, answers = schema.payments, schema.observations
-    over = select(payments.c.payment_id).where(
-        payments.c.payment_id.in_(payment_ids), payments.c.updated_at < before, payments.c.next_at.is_(None)
+    over = (
+        select(payments.c.payment_id)
+        .where(payments.c.payment_id.in_(payment_ids), payments.c.updated_at < before, payments.c.next_at.is_(None))
+        .with_for_update(skip_locked=True)
     )
-    return connection.execute(delete(answers).where(answers.c.payment_id.in_(over))).rowcount
+    mine = list(connection.scalars(over))
+    return connection.execute(delete(answers).where(answers.c.payment_id.in_(mine))).rowcount
 
 
 def _callbacks(connection: Connection, inbox_ids: Sequence[int], before: datetime) -> int:

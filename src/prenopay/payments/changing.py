@@ -45,6 +45,8 @@ __all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take
 _log = logging.getLogger("prenopay")
 
 _REPEAT: Final = "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
+_SEEN: Final = "seen"
+"""Names, among an operation's parameters, the payment's last movement when it began."""
 _COMPARE: Final = (
     "this refund may have happened, too, and is not sent again: look for it in the portal, and settle it by hand "
     "(prenopay operations resolve)"
@@ -196,8 +198,15 @@ def _begin(
             return Change(begun=operations.again(connection, intent, repeated), stored=stored)
     _require_changeable(stored, made)
     amount, vat = _part(account, stored, made, intent.kind, wanted)
+    parameters = {
+        "lines": codec.dump(wanted.lines),
+        "description": wanted.description,
+        _SEEN: rows.last_movement(connection, payment_id) if intent.kind is OperationKind.REFUND else 0,
+    }
     if repeated is not None:
-        begun = operations.again(connection, intent, repeated, amount=amount, vat=vat, is_found=True)
+        begun = operations.again(
+            connection, intent, repeated, amount=amount, vat=vat, parameters=parameters, is_found=True
+        )
         return Change(begun=begun, stored=stored)
     begun = operations.begin(
         connection,
@@ -207,7 +216,7 @@ def _begin(
         currency=stored.payment.amount.currency,
         amount=amount,
         vat=vat,
-        parameters={"lines": codec.dump(wanted.lines), "description": wanted.description},
+        parameters=parameters,
     )
     return Change(begun=begun, stored=stored)
 
@@ -314,7 +323,7 @@ def _write_first_look(
     may_be_one_of_ours = any(each.is_open and each.operation.operation_id != unsent for each in refunds)
     elsewhere = [
         each.amount
-        for each in rows.refunds_since(connection, stored.payment.payment_id, operation.first_sent_at)
+        for each in rows.refunds_after(connection, stored.payment.payment_id, operation.parameters[_SEEN])
         if (each.reference not in ours if each.reference else not may_be_one_of_ours)
     ]
     if not elsewhere:

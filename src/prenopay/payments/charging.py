@@ -174,6 +174,8 @@ def _begin(
         drawing.check(connection, mandate, wanted)
     token = mandates.token(connection, mandate_id)
     if repeated is not None and held is not None:
+        if repeated.begins_again(intent.now):
+            held = rows.put_payer_back(connection, held, order)
         begun = operations.again(connection, intent, repeated)
         return Charge(begun=begun, stored=held, order=order, mandate=mandate.mandate, token=token)
     stored, begun = opening.begin(

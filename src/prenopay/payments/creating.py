@@ -161,6 +161,8 @@ def _begin(
     if repeated is not None:
         stored = rows.lock(connection, account.name, repeated.operation.subject.id)
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
+        if repeated.begins_again(intent.now):
+            stored = rows.put_payer_back(connection, stored, order)
         begun = operations.again(connection, intent, repeated, amount=order.amount, vat=order.vat_amount)
         return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
     expires_at = intent.now + (order.valid_for or account.gateway.limits.page_lives)

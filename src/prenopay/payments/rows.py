@@ -44,6 +44,7 @@ __all__ = [
     "find",
     "find_by_name",
     "insert_payment",
+    "last_movement",
     "load",
     "load_order",
     "lock",
@@ -51,7 +52,8 @@ __all__ = [
     "name_at_gateway",
     "other_paid",
     "postpone",
-    "refunds_since",
+    "put_payer_back",
+    "refunds_after",
     "reserved_since",
     "timeline",
     "totals_that_disagree",
@@ -169,11 +171,20 @@ def movements_of(connection: Connection, payment_id: str) -> tuple[Movement, ...
     )
 
 
-def refunds_since(connection: Connection, payment_id: str, since: datetime) -> tuple[Movement, ...]:
-    """Return the refunds of a payment that were written down at ``since`` or later."""
+def last_movement(connection: Connection, payment_id: str) -> int:
+    """Return the number of the movement of a payment that was written down last; zero if there is none."""
+    table = schema.movements
+    last = select(func.max(table.c.movement_id)).where(table.c.payment_id == payment_id)
+    return connection.scalars(last).one() or 0
+
+
+def refunds_after(connection: Connection, payment_id: str, movement_id: int) -> tuple[Movement, ...]:
+    """Return the refunds of a payment that were written down after a movement. Clocks have no part in it."""
     table = schema.movements
     query = select(table).where(
-        table.c.payment_id == payment_id, table.c.kind == TransactionKind.REFUND.value, table.c.at >= since
+        table.c.payment_id == payment_id,
+        table.c.kind == TransactionKind.REFUND.value,
+        table.c.movement_id > movement_id,
     )
     return tuple(
         Movement(TransactionKind.REFUND, Money(row.amount, row.currency), row.number, row.reference)
@@ -334,6 +345,16 @@ def write(
         raise IllegalTransition(message).about(account=payment.account, payment_id=payment.payment_id)
     personal = {name: value for name, value in stored.stored_order.items() if name in PERSONAL}
     return _stored(row, (*payment.flags, *flags), personal)
+
+
+def put_payer_back(connection: Connection, stored: StoredPayment, order: Order) -> StoredPayment:
+    """Write an order's payer down again, who was erased, and is named again by a repeated call."""
+    personal = {name: value for name, value in codec.dump(order).items() if name in PERSONAL}
+    payers = schema.payers
+    connection.execute(
+        update(payers).where(payers.c.payment_id == stored.payment.payment_id).values(data=personal, erased_at=None)
+    )
+    return replace(stored, stored_order={**stored.stored_order, **personal})
 
 
 def name_at_gateway(connection: Connection, stored: StoredPayment, created: Created) -> StoredPayment:
