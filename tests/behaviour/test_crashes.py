@@ -178,10 +178,9 @@ LEAST_AWAITS = {"create": 6, "capture": 8, "refund": 8, "callback": 10, "sweep":
 WALKS = [
     *((name, "killed", "sqlite", "blocking") for name in USE_CASES),
     *((name, "cancelled", "sqlite", "awaiting") for name in USE_CASES),
-    ("callback", "killed", "postgresql", "awaiting"),
     ("capture", "cancelled", "postgresql", "blocking"),
 ]
-"""A use case has the same awaits on every store: one walk each on the quickest, and two on a server."""
+"""A use case has the same awaits on every store: one walk each on the quickest, and one on a server."""
 
 
 @pytest.mark.every_store

@@ -128,7 +128,7 @@ def test_nobody_waits_long_for_one_that_hangs(database: str) -> None:
     shop.close()
 
 
-@pytest.mark.every_store
+@pytest.mark.two_stores
 def test_two_processes_that_look_at_once_both_say_that_it_is_paid(
     database: str, emulator: SwedbankPayEmulator, colour: str
 ) -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 from prenopay.testing.conformance import ProviderSuite
+from prenopay.testing.conformance.rules.answers import Answers
+from prenopay.testing.conformance.rules.callbacks import Callbacks
+from prenopay.testing.conformance.rules.portal import ByHand
+from prenopay.testing.conformance.rules.secrets import Secrets
+from prenopay.testing.conformance.rules.values import Values
 
 
 class OnBothDatabases(ProviderSuite):
@@ -21,3 +26,13 @@ class OneColour(ProviderSuite):
     @pytest.fixture
     def colour(self) -> str:
         return "blocking"
+
+
+class AboutReferences(OneColour):
+    """Another form of references changes how something is asked for and found again, and nothing else."""
+
+
+for _rules in (Answers, ByHand, Callbacks, Secrets, Values):
+    for _name in vars(_rules):
+        if _name.startswith("test_"):
+            setattr(AboutReferences, _name, None)

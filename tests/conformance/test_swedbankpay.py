@@ -7,7 +7,7 @@ from dataclasses import replace
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 from prenopay.testing.emulators.swedbankpay import Merchant, ReferenceFormat as MerchantFormat, SwedbankPayEmulator
 from prenopay.testing.emulators.swedbankpay.gateway import SwedbankPayGateway
-from tests.conformance.suites import OnBothDatabases, OneColour
+from tests.conformance.suites import AboutReferences, OnBothDatabases
 
 
 class LongReferences(SwedbankPayGateway):
@@ -32,9 +32,9 @@ class TestSwedbankPay(OnBothDatabases):
     gateway = SwedbankPayGateway
 
 
-class TestSwedbankPayWithLongReferences(OneColour):
+class TestSwedbankPayWithLongReferences(AboutReferences):
     gateway = LongReferences
 
 
-class TestSwedbankPayWithTwelveDigits(OneColour):
+class TestSwedbankPayWithTwelveDigits(AboutReferences):
     gateway = TwelveDigits

@@ -39,13 +39,13 @@ def verb(names: Sequence[str]) -> st.SearchStrategy[Mapping[str, Any]]:
     return st.sampled_from([{"verb": name} for name in names])
 
 
-@search(900)
+@search(450)
 @given(answers_to(verb(list(CARD_VERBS())), CARD_DOCUMENTS))
 def test_answers_of_swedbank_pay(envelope: bytes) -> None:
     TARGETS["card_answers"](envelope)
 
 
-@search(900)
+@search(450)
 @given(answers_to(verb(list(SWISH_VERBS())), SWISH_DOCUMENTS))
 def test_answers_of_swish(envelope: bytes) -> None:
     TARGETS["swish_answers"](envelope)
@@ -65,7 +65,7 @@ def test_the_books_take_any_answer(account: str, documents: Sequence[Any]) -> No
     ("target", "documents"), [("card_inspect", CARD_DOCUMENTS), ("swish_inspect", SWISH_DOCUMENTS)]
 )
 def test_bodies_to_inspect(target: str, documents: Sequence[Any]) -> None:
-    @search(900)
+    @search(450)
     @given(st.one_of(*[bent_documents(documents)] * 9, st.binary(max_size=40)))
     def inspect(body: bytes) -> None:
         TARGETS[target](body)
@@ -108,7 +108,7 @@ _PATHS = st.one_of(st.sampled_from(["", "/", "//", "/a/b/c", "/cards/doctor/x", 
     ("target", "documents"), [("card_callback", CARD_CALLBACKS), ("swish_callback", SWISH_CALLBACKS)]
 )
 def test_callbacks_as_a_provider_reads_them(target: str, documents: Sequence[Any]) -> None:
-    @search(400)
+    @search(250)
     @given(callbacks(documents))
     def read(envelope: bytes) -> None:
         TARGETS[target](envelope)
@@ -175,7 +175,7 @@ def token_files(draw: st.DrawFn) -> bytes:
     return draw(bent_bytes(end.join(sign.join(line) for line in lines).encode("utf-8", "replace")))
 
 
-@search(500)
+@search(300)
 @given(token_files())
 def test_files_of_tokens(content: bytes) -> None:
     TARGETS["tokens"](content)
@@ -224,7 +224,7 @@ def settings_files(draw: st.DrawFn) -> bytes:
     return draw(bent_bytes("\n".join(lines).encode()))
 
 
-@search(400)
+@search(250)
 @given(settings_files())
 def test_settings(content: bytes) -> None:
     TARGETS["settings_file"](content)

@@ -11,8 +11,8 @@ import pytest
 
 from tests.simulation.planted import PLANTED
 
-_A_DAY: Final = 6
-"""So many planted bugs are looked for in an ordinary run: others every day, and all of them within a week."""
+_A_DAY: Final = 5
+"""So many planted bugs are looked for in an ordinary run: others every day, and all of them within ten days."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

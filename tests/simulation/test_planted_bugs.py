@@ -99,6 +99,6 @@ def test_every_bug_is_looked_for_here_or_where_it_says() -> None:
 
 def test_every_bug_has_its_turn() -> None:
     began = dt.date(2026, 1, 1)
-    week = [todays(list(PLANTED), began + dt.timedelta(days=day)) for day in range(8)]
-    assert frozenset().union(*week) == PLANTED.keys()
-    assert all(len(day) == len(week[0]) for day in week)
+    days = [todays(list(PLANTED), began + dt.timedelta(days=day)) for day in range(10)]
+    assert frozenset().union(*days) == PLANTED.keys()
+    assert all(len(day) == len(days[0]) for day in days)
