@@ -50,6 +50,7 @@ __all__ = [
     "repeated",
     "require_ended",
     "require_settleable",
+    "reused",
     "settle",
     "some_unanswered",
     "subjects_of",
@@ -144,15 +145,19 @@ def repeated(connection: Connection, intent: Intent, digest: str) -> StoredOpera
     found = find(connection, intent.account, intent.operation_id)
     if found is None or found.digest == digest:
         return found
+    raise reused(intent, found)
+
+
+def reused(intent: Intent, found: StoredOperation, *, differing: Sequence[str] = ()) -> IdReused:
+    """Return the error for an id that was used before for ``found``; ``differing`` names fields with other values."""
+    made = found.operation
+    what = f"another {made.kind}" if made.kind is intent.kind else f"another operation ({made.kind})"
+    fields = f" (these differ: {', '.join(differing)})" if differing else ""
     message = (
-        f"operation id {intent.operation_id!r} was used before for another {found.operation.kind}; "
-        "use the same parameters, or a new id for a new operation"
+        f"operation id {intent.operation_id!r} was used before for {what}{fields}; repeat that call unchanged, "
+        f"or give this one a new id, such as '{intent.operation_id}:2'"
     )
-    raise IdReused(message).about(
-        account=intent.account,
-        operation_id=intent.operation_id,
-        payment_id=found.operation.payment_id,
-    )
+    return IdReused(message).about(account=intent.account, operation_id=intent.operation_id, payment_id=made.payment_id)
 
 
 def begin(

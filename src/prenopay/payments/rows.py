@@ -39,6 +39,7 @@ __all__ = [
     "add_attempts",
     "add_flag",
     "add_movements",
+    "differing",
     "erase_payer",
     "facts",
     "find",
@@ -150,6 +151,16 @@ def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> 
         table.c.account == account, table.c.provider_reference.in_(names)
     )
     return {row.provider_reference: Subject.payment(row.payment_id) for row in connection.execute(query)}
+
+
+def differing(connection: Connection, account: str, payment_id: str, order: Order) -> tuple[str, ...]:
+    """Return the fields in which ``order`` differs from the payment's own; of an erased payer nothing is known."""
+    own, other = load(connection, account, payment_id).stored_order, codec.dump(order)
+    table = schema.payers
+    erased = select(table.c.erased_at).where(table.c.payment_id == payment_id)
+    if connection.scalar(erased) is not None:
+        other = {name: value for name, value in other.items() if name not in PERSONAL}
+    return codec.differing(own, other)
 
 
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:
