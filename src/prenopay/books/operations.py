@@ -411,8 +411,10 @@ def some_unanswered(connection: Connection, account: str, kinds: Collection[Oper
     return connection.execute(query.limit(1)).first() is not None
 
 
-def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:
-    """Return operations whose outcome is not final yet, oldest first."""
+def open_ones(
+    connection: Connection, account: str, limit: int, *, subject_id: str | None = None
+) -> tuple[Operation, ...]:
+    """Return operations whose outcome is not final yet, oldest first; ``subject_id`` limits them to one subject."""
     table = schema.operations
     query = (
         select(table)
@@ -420,6 +422,8 @@ def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operati
         .order_by(table.c.created_at)
         .limit(limit)
     )
+    if subject_id is not None:
+        query = query.where(table.c.subject_id == subject_id)
     return tuple(_stored(row).operation for row in connection.execute(query))
 
 

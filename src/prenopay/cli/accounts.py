@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from prenopay._blocking import run_blocking
 from prenopay.cli import settings
 from prenopay.cli.finding import add_account, find, names
-from prenopay.cli.output import print_json, print_table, print_values
+from prenopay.cli.output import print_json, print_table, print_values, shown
 from prenopay.errors import ConfigurationError, NotFound, TransportError
 from prenopay.ports import HttpRequest
 from prenopay.provider import Probe, ProviderConfig
-from prenopay.values.payments import Payment, PaymentState
+from prenopay.values.payments import Operation, Payment, PaymentState
 
 if TYPE_CHECKING:
     from prenopay.blocking import Accounts
@@ -138,7 +138,8 @@ def _show_payment(options: argparse.Namespace) -> int:
         )
         timeline = payments.timeline(payment.payment_id)
     if options.json:
-        print_json({"payment": payment, "timeline": timeline})
+        still_open = payments.open_operations(payment_id=payment.payment_id)
+        print_json({"payment": payment, "open": still_open, "timeline": timeline})
         return 0
     print_values(
         {
@@ -148,6 +149,7 @@ def _show_payment(options: argparse.Namespace) -> int:
             "gateway": payment.provider_reference,
             "state": payment.state,
             "amount": payment.amount,
+            "open": _told(still_open),
             "authorized": payment.authorized,
             "captured": payment.captured,
             "refunded": payment.refunded,
@@ -163,6 +165,14 @@ def _show_payment(options: argparse.Namespace) -> int:
 
 
 def _list_callbacks(options: argparse.Namespace) -> int:
+def _told(still_open: tuple[Operation, ...]) -> str | None:
+    """Name the operations that have no final outcome, and the command that says more."""
+    if not still_open:
+        return None
+    named = [f"{each.operation_id} ({each.kind}, {each.outcome} since {shown(each.created_at)})" for each in still_open]
+    return f"{'; '.join(named)}: prenopay operations list"
+
+
     with opened(options) as accounts:
         found = accounts.callbacks(open_only=options.open, limit=options.limit)
     if options.json:

@@ -241,6 +241,10 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
         if made.settled_at is not None or made.outcome is not Outcome.UNKNOWN:
             text = " · ".join(filter(None, [made.outcome.value, made.decline.text if made.decline else "", made.error]))
             add(made.settled_at or made.created_at, f"operation.{made.kind}.{made.outcome}", text)
+        elif made.error or each.tries:
+            looks = f"looked up {each.tries} times since" if each.tries > 1 else "looked up once since"
+            text = " · ".join(filter(None, [made.outcome.value, made.error, looks if each.tries else ""]))
+            add(each.last_sent_at or made.created_at, f"operation.{made.kind}.{made.outcome}", text)
     for row in rows(schema.movements):
         name = " · ".join(filter(None, [row.number and f"no. {row.number}", row.reference]))
         add(row.at, f"movement.{row.kind}", name, Money(row.amount, currency))
