@@ -215,6 +215,8 @@ class SwedbankPayProvider(
         answer = await send(self._calls.request("GET", self._api_url + _NO_ORDER, "probe", retry_safe=True))
         fix = self._fix_for(answer.status)
         found = f"the gateway answered {answer.status}"
+        if not fix:
+            found = f"accepted (asked for a payment that does not exist: {answer.status})"
         credentials = Probe(name="credentials", ok=not fix, found=found, fix=fix)
         return (credentials, Probe(name="clock", ok=True, found="", gateway_time=date_of(answer)))
 
