@@ -452,7 +452,7 @@ def erase_payer(connection: Connection, account: str, payment_id: str, *, now: d
         if made.operation.outcome is Outcome.UNKNOWN and made.operation.kind in _NEEDS_PAYER:
             message = (
                 f"operation {made.operation.operation_id!r} has no outcome yet, and may be sent again with what is "
-                "known about the payer: resolve it first, then erase"
+                "known about the payer: resolve it first (resolve, or prenopay operations resolve), then erase"
             )
             raise Conflict(message).about(account=account, payment_id=payment_id)
     connection.execute(
@@ -490,7 +490,8 @@ def _load(connection: Connection, account: str, payment_id: str, query: Select[A
     table = schema.payments
     row = connection.execute(query.where(table.c.payment_id == payment_id, table.c.account == account)).one_or_none()
     if row is None:
-        message = f"there is no payment {payment_id!r} in account {account!r}"
+        hint = "" if payment_id.startswith("pay_") else "; a payment id starts with pay_"
+        message = f"there is no payment {payment_id!r} in account {account!r}{hint}"
         raise NotFound(message).about(account=account, payment_id=payment_id)
     return _stored(row, _flags(connection, [payment_id]).get(payment_id, ()), row.personal)
 
