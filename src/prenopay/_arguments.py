@@ -197,6 +197,8 @@ def _fit_class(value: object, wanted: type[Any]) -> object:
         return _member(value, wanted)
     if wanted is Secret and isinstance(value, str):
         return Secret(value) if value else _fail("must not be empty")
+    if isinstance(value, type) and issubclass(value, wanted):
+        _fail(f"must be an instance, such as {value.__name__}(...), not the class {value.__name__}")
     return _unfit(value, _name(wanted))
 
 

@@ -233,7 +233,11 @@ def _freed(
 def _proven(begun: Begun, error: BaseException) -> PrenopayError:
     """Return the error that says what is known of this try: ``NotSent`` if it only looked, whatever it met."""
     if begun.certainly_unsent and not (isinstance(error, PrenopayError) and not isinstance(error, STAYS_OPEN)):
-        message = f"nothing was sent that changes anything: {type(error).__name__}: {error}"
+        made = begun.operation.operation
+        why = f"the look before it failed ({error})"
+        if not isinstance(error, PrenopayError):
+            why = f"it was broken off ({type(error).__name__}: {error})"
+        message = f"{made.kind} {made.operation_id!r} was not sent: {why}; make the same call again"
         return NotSent(message)
     if isinstance(error, PrenopayError):
         return error

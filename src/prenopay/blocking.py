@@ -273,9 +273,9 @@ class Payments(Generic[ProviderT_co]):
         """Return the operation as the books have it; raises ``NotFound``."""
         return run_blocking(self._payments.operation(operation_id))
 
-    def open_operations(self, *, limit: int = 50) -> tuple[Operation, ...]:
-        """Return operations that are unknown or pending, oldest first."""
-        return run_blocking(self._payments.open_operations(limit=limit))
+    def open_operations(self, *, payment_id: str | None = None, limit: int = 50) -> tuple[Operation, ...]:
+        """Return operations that are unknown or pending, oldest first; ``payment_id`` limits them to one payment."""
+        return run_blocking(self._payments.open_operations(payment_id=payment_id, limit=limit))
 
     def resolve(self, operation_id: str) -> Operation:
         """Settle an operation whose outcome is open: look it up, and send it again only if nothing happened."""

@@ -12,7 +12,7 @@
     │   ├── NotSent                   nothing happened at the gateway: try again freely
     │   └── OutcomeUnknown            sent, but no readable answer: repeat with the same operation id
     ├── ProviderError                 .http_status .provider_code .problems .advice .stated
-    │   ├── Rejected                  the request is wrong: nothing happened, fix it and repeat
+    │   ├── Rejected                  the request is wrong: nothing happened, fix it under a new operation id
     │   ├── Unauthenticated           credentials or agreement refused: nothing happened
     │   ├── Conflict                  not possible in the payment's present state: nothing happened
     │   │   └── DuplicateReference    the gateway has seen this reference before

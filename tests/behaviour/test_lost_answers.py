@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prenopay import OrderLine, Outcome, PageStyle, Payment, PaymentState, Secret
+from prenopay import OrderLine, Outcome, PageStyle, Payer, Payment, PaymentState, Secret
 from prenopay.books import identity, ids
 from prenopay.books.engine import open_engine
 from prenopay.errors import IdReused, NotSent, OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer
@@ -278,6 +278,39 @@ def test_the_same_id_for_something_else_is_refused(shop: Shop) -> None:
 
     assert isinstance(error, IdReused)
     assert error.operation_id == "order:1"
+
+
+def test_the_error_about_a_corrected_order_names_the_fields_and_a_new_id(shop: Shop) -> None:
+    shop.payments.create(an_order(payer=Payer(reference="R-77", email="a@shop.example")), operation_id="order:1")
+    corrected = an_order(payer=Payer(reference="R-77", email="b@shop.example"), description="Two months")
+
+    error = shop.tries(lambda: shop.payments.create(corrected, operation_id="order:1"))
+
+    expected = (
+        "operation id 'order:1' was used before for another create (these differ: description, payer.email); "
+        "repeat that call unchanged, or give this one a new id, such as 'order:1:2'"
+    )
+    assert str(error) == expected
+    assert shop.payments.create(corrected, operation_id="order:1:2").state is PaymentState.PENDING
+
+
+def test_of_an_erased_payer_the_error_knows_nothing(shop: Shop) -> None:
+    payer = Payer(reference="R-77", email="a@shop.example")
+    payment = shop.payments.create(an_order(payer=payer), operation_id="order:1")
+    shop.payments.erase_payer(payment.payment_id)
+
+    error = shop.tries(lambda: shop.payments.create(an_order(payer=payer, amount=sek(100)), operation_id="order:1"))
+
+    assert "(these differ: amount, lines);" in str(error)
+
+
+def test_an_id_of_another_kind_of_operation_is_named_as_that(shop: Shop) -> None:
+    payment = shop.captured("order:1")
+    shop.payments.refund(payment.payment_id, sek(100), operation_id="one-id")
+
+    error = shop.tries(lambda: shop.bought("one-id"))
+
+    assert "was used before for another operation (refund); repeat" in str(error)
 
 
 def test_the_same_id_for_the_same_thing_is_the_same_payment(shop: Shop) -> None:

@@ -211,6 +211,25 @@ def test_an_email_address_is_no_name_of_a_payer(shop: Shop) -> None:
     assert shop.payments.create(an_order(payer=Payer(reference="reader@8f3a")), operation_id="order:1").redirect_url
 
 
+def test_a_gateway_that_does_not_know_our_payment_says_what_to_check(shop: Shop) -> None:
+    payment = shop.bought("order:1")
+    elsewhere = shop.restarted(sender=EmulatorSender(SwedbankPayEmulator(clock=shop.clock).mounts))
+
+    error = elsewhere.tries(lambda: elsewhere.payments.observe(payment.payment_id))
+    elsewhere.close()
+
+    assert isinstance(error, Conflict)
+    assert (error.http_status, error.stated) == (404, False)
+    assert str(error).endswith(f"; {error.advice}")
+    assert "check payee_id and environment" in error.advice
+
+
+def test_an_id_that_is_no_payment_id_is_said_to_be_none(shop: Shop) -> None:
+    error = shop.tries(lambda: shop.payments.observe("order:1"))
+    assert isinstance(error, NotFound)
+    assert str(error).endswith("; a payment id starts with pay_")
+
+
 def test_an_answer_that_the_books_refuse_is_asked_for_again(shop: Shop) -> None:
     """The gateway has forgotten its orders, and gives one's id to another."""
     shop.bought("order:1")

@@ -82,6 +82,9 @@ def test_a_capture_that_could_only_look_was_not_sent(shop: Shop, kind: FaultKind
     shop.emulator.faults.clear()
 
     assert isinstance(error, NotSent)
+    if kind is FaultKind.DROP_AFTER:
+        assert str(error).startswith("capture 'capture:1' was not sent: the look before it failed (")
+        assert str(error).endswith("; make the same call again")
     assert shop.payments.operation("capture:1").outcome is Outcome.NOT_ATTEMPTED
     assert shop.payments.capture(payment.payment_id, operation_id="capture:2").succeeded
 

@@ -162,7 +162,8 @@ def test_a_shop_that_does_not_run_is_found_out(desk: Desk) -> None:
     desk.write()
     ok, what, fix = found(desk, "callbacks")
     assert not ok
-    assert what.startswith(f"{desk.callback_url}/cards/payment/doctor: ")
+    assert what.startswith(f"the shop did not answer at {desk.callback_url}/cards/payment/doctor (")
+    assert "gateway" not in what
     assert "start the shop" in fix
 
 
@@ -189,6 +190,17 @@ def test_a_page_that_is_not_the_callback_app_is_found_out(desk: Desk) -> None:
     assert not ok
     assert what.endswith("/cards/payment/doctor answered 200")
     assert "callback_url" in fix
+
+
+def test_a_shop_that_does_not_know_the_account_is_found_out(shop: Desk) -> None:
+    more = '[accounts.new]\nprovider="swedbankpay"\nenvironment="test"\naccess_token="env:DESK_TOKEN"\n'
+    more += f'payee_id="{shop.account["payee_id"]}"\nbase_url="{shop.url}"\n'
+    shop.write(more=more)
+    probes = {probe["name"]: probe for probe in shop.run("doctor", "new", "--json").json["accounts"]["new"]}
+    assert probes["callbacks"]["found"] == f"{shop.callback_url}/new/payment/doctor answered 503"
+    assert probes["callbacks"]["fix"] == (
+        "the app answers but does not know this account: restart the shop with these settings"
+    )
 
 
 def test_the_signature_of_an_address_is_not_shown(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

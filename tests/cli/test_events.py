@@ -45,7 +45,7 @@ def test_an_event_is_made_due_and_the_shop_takes_it(refused: Desk) -> None:
     (failed,) = refused.run("events", "list", "--failed", "--json").json
     event_id = failed["event"]["event_id"]
     ran = refused.run("events", "retry", event_id)
-    assert ran.lines == ["1 events are due now: the shop's next sweep delivers them", f"  {event_id}"]
+    assert ran.lines == ["1 event is due now: the shop's next sweep delivers them", f"  {event_id}"]
     told: list[Event] = []
     accounts = refused.accounts(on_event=told.append)
     assert accounts.sweep().delivered == 2
@@ -67,7 +67,7 @@ def probes(desk: Desk, account: str = "cards") -> dict[str, Any]:
 
 def test_doctor_finds_a_handler_that_fails(refused: Desk) -> None:
     probe = probes(refused)["events"]
-    assert (probe["ok"], "on 1 events" in probe["found"], "prenopay events" in probe["fix"]) == (False, True, True)
+    assert (probe["ok"], "on 1 event;" in probe["found"], "prenopay events" in probe["fix"]) == (False, True, True)
 
 
 def test_doctor_finds_an_account_that_was_left_out(desk: Desk) -> None:
@@ -75,7 +75,7 @@ def test_doctor_finds_an_account_that_was_left_out(desk: Desk) -> None:
     text = desk.write().read_text(encoding="utf-8").replace("[accounts.cards]", "[accounts.kort]")
     desk.write_text(text)
     probe = probes(desk)["settings"]
-    assert (probe["ok"], "1 open payments (119.00 SEK)" in probe["found"]) == (False, True)
+    assert (probe["ok"], "1 open payment (119.00 SEK)" in probe["found"]) == (False, True)
     assert "prenopay: there is no" not in desk.run("doctor").out
 
 

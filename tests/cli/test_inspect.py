@@ -39,6 +39,15 @@ def test_a_body_is_read_as_json(desk: Desk, content: object, expected: dict[str,
     assert {name: read[name] for name in expected} == expected
 
 
+def test_the_entries_of_a_problem_are_shown(desk: Desk) -> None:
+    listed = [
+        {"name": "PaymentOrder.Amount", "description": "Must be positive"},
+        {"name": "PaymentOrder.Payer.Email", "description": "Must be an address"},
+    ]
+    ran = desk.run("inspect", "swedbankpay", stored(desk, problem("inputerror", 400, problems=listed)))
+    assert ran.json["problems"] == [[each["name"], each["description"]] for each in listed]
+
+
 def test_json_is_what_it_prints_whether_asked_or_not(desk: Desk) -> None:
     file = stored(desk, _ORDER)
     assert desk.run("inspect", "swedbankpay", file) == desk.run("inspect", "--json", "swedbankpay", file)

@@ -123,7 +123,7 @@ def test_tokens_are_sealed_under_the_newest_key(desk: Desk, monkeypatch: pytest.
     keys = 'token_keys = ["env:DESK_SEAL_KEY"]'
     text = (desk.folder / "prenopay.toml").read_text(encoding="utf-8")
     desk.write_text(text.replace(keys, 'token_keys = ["env:DESK_NEW_KEY", "env:DESK_SEAL_KEY"]'))
-    assert desk.run("mandates", "reseal", "cards").out == "cards: 1 tokens sealed with the newest key\n"
+    assert desk.run("mandates", "reseal", "cards").out == "cards: 1 token sealed with the newest key\n"
     desk.write_text(text.replace(keys, 'token_keys = ["env:DESK_NEW_KEY"]'))
     assert desk.run("mandates", "reseal", "cards", "--json").json == {"sealed": 1}
     desk.write_text(text)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from prenopay import CaptureMode
+from prenopay.testing.faults import Fault, FaultKind
 from tests.cli.desk import Desk
 
 _HEADINGS = ["PAYMENT", "CREATED", "ACCOUNT", "ORDER", "STATE", "AMOUNT", "CAPTURED", "REFUNDED", "FLAGS"]
@@ -83,10 +86,29 @@ def test_one_payment_is_shown_with_all_that_happened(three: Desk) -> None:
     assert shown["account"] == "cards (swedbankpay)"
     assert shown["order"] == "K-3"
     assert shown["captured"] == "119.00 SEK"
-    assert shown["flags"] == "-"
+    assert (shown["open"], shown["flags"]) == ("-", "-")
     headings, *rows = table.splitlines()
     assert headings.split() == ["AT", "WHAT", "AMOUNT"]
     assert any("movement.capture" in row and "119.00 SEK" in row for row in rows)
+
+
+def test_an_operation_without_an_outcome_is_shown_with_its_failed_try(desk: Desk) -> None:
+    payment = desk.paid(1, capture=CaptureMode.AUTOMATIC)
+    accounts = desk.accounts()
+    payments: Any = accounts["cards"]
+    payments.observe(payment.payment_id)
+    desk.emulator.faults.add(Fault(kind=FaultKind.DROP_AFTER, call="reversal"))
+    payments.refund(payment.payment_id, operation_id="refund:K-1:1")
+    accounts.close()
+
+    values, _, table = desk.run("payments", "show", payment.payment_id).out.partition("\n\n")
+    (line,) = [line for line in values.splitlines() if line.startswith("open ")]
+    assert line[12:].strip().startswith("refund:K-1:1 (refund, unknown since 20")
+    assert line.endswith("): prenopay operations list")
+    (tried,) = [row for row in table.splitlines() if "operation.refund.unknown" in row]
+    assert "died before the answer" in tried
+    (told,) = desk.run("payments", "show", payment.payment_id, "--json").json["open"]
+    assert told["operation_id"] == "refund:K-1:1"
 
 
 def test_one_payment_is_shown_to_scripts(three: Desk) -> None:

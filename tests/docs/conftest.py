@@ -5,9 +5,8 @@ opened, so these names are there at its beginning, made as docs/howto/test-your-
 
 ``emulator``, ``config``, ``database``, ``accounts``, ``cards``, ``events``, ``order``.
 
-Three more stand for the world around a shop: ``redirect`` (the reader's browser, with a reader who pays),
-``open_access`` (the shop's own code) and ``installed`` (which frameworks this machine has). Django finds its settings,
-as in any Django project.
+Two more stand for the world around a shop: ``input`` (a reader who pays at the address in the question) and
+``installed`` (which frameworks this machine has). Django finds its settings, as in any Django project.
 """
 
 from __future__ import annotations
@@ -66,14 +65,14 @@ def stage(tmp_path: Path, sqlite_database: str, monkeypatch: pytest.MonkeyPatch)
         "emulator": emulator,
         "events": events,
         "installed": installed,
-        "open_access": events.append,
         "order": an_order(),
     }
 
-    def pay(url: str) -> None:
-        names["emulator"].pay_by_card(url)  # a page may have put another emulator there
+    def pay(question: str) -> None:
+        page = next(word for word in question.split() if word.startswith("http"))
+        names["emulator"].pay_by_card(page)  # a page may have put another emulator there
 
-    names["redirect"] = pay
+    names["input"] = pay
     yield names
     for opened in [accounts, *names.values()]:
         if isinstance(opened, Accounts):

@@ -21,6 +21,7 @@ from prenopay import (
 from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, PrenopayError
 from prenopay.mandates.use_cases import AsyncMandates
 from prenopay.payments.use_cases import AsyncPayments
+from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.values.mandates import StoreMethod
 from prenopay.web import asgi, wsgi
 from tests.behaviour.shop import CONSENT, an_order, sek
@@ -157,6 +158,8 @@ def test_a_call_to_create_without_an_order_is_refused(shop: Shop) -> None:
 def test_settings_of_another_type_are_refused(shop: Shop) -> None:
     with pytest.raises(ConfigurationError, match=r"^config: must be ProviderConfig, not dict"):
         shop.accounts.add({"account": "a"})
+    with pytest.raises(ConfigurationError, match=r"^config: must be an instance, such as SwedbankPay\(\.\.\.\), not"):
+        shop.accounts.add(SwedbankPay)
     with pytest.raises(ConfigurationError, match=r"^limit: must be a whole number"):
         shop.accounts.sweep(limit="all")
 
@@ -215,13 +218,13 @@ def test_a_callback_app_refuses_accounts_of_the_other_colour(shop: Shop) -> None
     wrong, right = (wsgi, asgi) if isinstance(accounts, AsyncAccounts) else (asgi, wsgi)
 
     right.CallbackApp(accounts)
-    with pytest.raises(ConfigurationError, match=r"app serves .*; prenopay.web.[aw]sgi has the other app"):
+    with pytest.raises(ConfigurationError, match=r"^pass the .*app serves .*; prenopay.web.[aw]sgi has the app for"):
         wrong.CallbackApp(accounts)
 
 
 @pytest.mark.parametrize("app", [wsgi.CallbackApp, asgi.CallbackApp])
 def test_a_callback_app_refuses_what_is_no_accounts(app: Any) -> None:
-    with pytest.raises(ConfigurationError, match="app serves"):
+    with pytest.raises(ConfigurationError, match=r"^pass the .*, not str; "):
         app("sqlite:///shop.db")
 
 

@@ -30,6 +30,8 @@ PERCENTS = st.one_of(
     st.sampled_from([0, 6, 12, 25]),
     st.decimals(0, 100, places=2, allow_nan=False, allow_infinity=False),
 )
+RATES = PERCENTS.filter(lambda percent: percent == 0 or percent >= 1)
+"""What a line of an order takes: less than one percent is a mistake."""
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=20)
 """Every character that a text may contain, lone surrogates included."""
 TEXTS = st.text(max_size=12)
@@ -115,7 +117,7 @@ def lines(draw: st.DrawFn, currency: str) -> tuple[OrderLine, ...]:
         OrderLine(
             name=draw(NAMES),
             amount=draw(money(currency, st.integers(1, 10**7))),
-            vat_percent=draw(PERCENTS),
+            vat_percent=draw(RATES),
             kind=draw(st.sampled_from(LineKind)),
             quantity=draw(QUANTITIES),
             reference=draw(TEXTS),

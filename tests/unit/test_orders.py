@@ -71,6 +71,7 @@ def test_a_wrong_order_names_its_field(fields: dict[str, Any], culprit: str) -> 
         ({"quantity": 10**30}, "lines.quantity"),
         ({"vat_percent": 25.0}, "lines.vat_percent"),
         ({"vat_percent": -6}, "lines.vat_percent"),
+        ({"vat_percent": Decimal("0.06")}, "lines.vat_percent"),
         ({"vat_percent": Decimal("6.001")}, "lines.vat_percent"),
         ({"vat": 843}, "lines.vat"),
     ],
@@ -79,6 +80,16 @@ def test_a_wrong_line_names_its_field(fields: dict[str, Any], culprit: str) -> N
     with pytest.raises(InvalidOrder, match=f"^{culprit}: ") as caught:
         line(**fields)
     assert culprit == caught.value.field
+
+
+@pytest.mark.parametrize("rate", [Decimal("0.06"), Decimal("0.99"), 0.06, 6.0])
+def test_a_rate_that_is_not_in_percent_says_what_six_means(rate: Any) -> None:
+    with pytest.raises(InvalidOrder, match=r"6 means 6 %$"):
+        line(vat_percent=rate)
+
+
+def test_a_line_may_be_free_of_vat() -> None:
+    assert line(vat_percent=Decimal("0.00")).vat_amount == sek(0)
 
 
 def test_a_refusal_is_a_value_error_of_the_family() -> None:

@@ -35,7 +35,7 @@ from prenopay.values.callbacks import (
 from prenopay.values.payments import OperationKind
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["DOCTOR", "Reception", "work"]
+__all__ = ["COME_AGAIN", "DOCTOR", "Reception", "work"]
 
 _log = logging.getLogger("prenopay")
 
@@ -49,7 +49,7 @@ _STORED_BETWEEN_COUNTS: Final = 500
 
 _UNKNOWN_ADDRESS: Final = CallbackReply(status=404, body=b"unknown callback address\n")
 _WRONG_METHOD: Final = CallbackReply(status=405, body=b"callbacks are POSTed\n", headers=(("allow", "POST"),))
-_COME_AGAIN: Final = CallbackReply(status=503, body=b"try again later\n", headers=(("retry-after", "30"),))
+COME_AGAIN: Final = CallbackReply(status=503, body=b"try again later\n", headers=(("retry-after", "30"),))
 _TOO_LARGE: Final = CallbackReply(status=413, body=b"too large\n")
 
 _NAMES_NOTHING: Final = "names nothing in these books: another system's, or they are a restored copy"
@@ -86,7 +86,7 @@ class Reception:
         account = self._accounts.get(address.account)
         if account is None:  # our signature is on it: the account was renamed or left out, and may come back
             _log.error("a callback for account %r, which is in no settings here, is to come again", address.account)
-            return _COME_AGAIN
+            return COME_AGAIN
         if not account.can(ReceivesCallbacks):
             return _UNKNOWN_ADDRESS
         if address.subject == DOCTOR:
@@ -113,7 +113,7 @@ class Reception:
             await self._ledger.append(inbox.add, arrived)
         except LedgerUnavailable as error:
             _log.error("a callback for %s could not be stored; the gateway is asked to repeat it: %s", address, error)
-            return _COME_AGAIN
+            return COME_AGAIN
         reply = _TOO_LARGE if too_large else gateway.callback_reply(accepted=not heard.problem)
         return CallbackReply(status=reply.status, body=reply.body, headers=reply.headers, address=address)
 

@@ -27,13 +27,15 @@ from prenopay.books.words import word
 from prenopay.values import mandates, orders, payments
 from prenopay.values.money import Money
 
-__all__ = ["Stored", "digest", "dump", "load", "load_as", "load_shown"]
+__all__ = ["Stored", "differing", "digest", "dump", "load", "load_as", "load_shown"]
 
 T = TypeVar("T")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 """Turns the stored fields of one version into those of the next."""
 
 _WHOLE_MOST: Final = 10**15
+_MONEY: Final = "money"
+"""The stored name of an amount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Stored:
 
 
 _STORED: Final[tuple[Stored, ...]] = (
-    Stored(name="money", type=Money),
+    Stored(name=_MONEY, type=Money),
     Stored(name="order", type=orders.Order),
     Stored(name="order-line", type=orders.OrderLine),
     Stored(name="payer", type=orders.Payer),
@@ -202,6 +204,21 @@ def digest(*values: object) -> str:
     """Return a fingerprint of ``values``: equal requests have the same; ``25`` equals ``Decimal("25.00")``."""
     stored = json.dumps([_meaning(dump(value)) for value in values], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(stored.encode()).hexdigest()
+
+
+def differing(stored: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the fields in which two dumped values differ, such as ``amount`` or ``payer.email``."""
+    found: list[str] = []
+    for name in sorted(each for each in {*stored, *other} if not each.startswith("$")):
+        first, second = stored.get(name), other.get(name)
+        if _meaning(first) == _meaning(second):
+            continue
+        inner: tuple[str, ...] = ()
+        if isinstance(first, dict) and isinstance(second, dict):
+            ours, theirs = cast("dict[str, Any]", first), cast("dict[str, Any]", second)
+            inner = () if ours.get("$type") == _MONEY else differing(ours, theirs)
+        found += [f"{name}.{each}" for each in inner] or [name]
+    return tuple(found)
 
 
 def _meaning(stored: Any) -> Any:

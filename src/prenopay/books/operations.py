@@ -50,6 +50,7 @@ __all__ = [
     "repeated",
     "require_ended",
     "require_settleable",
+    "reused",
     "settle",
     "some_unanswered",
     "subjects_of",
@@ -144,15 +145,19 @@ def repeated(connection: Connection, intent: Intent, digest: str) -> StoredOpera
     found = find(connection, intent.account, intent.operation_id)
     if found is None or found.digest == digest:
         return found
+    raise reused(intent, found)
+
+
+def reused(intent: Intent, found: StoredOperation, *, differing: Sequence[str] = ()) -> IdReused:
+    """Return the error for an id that was used before for ``found``; ``differing`` names fields with other values."""
+    made = found.operation
+    what = f"another {made.kind}" if made.kind is intent.kind else f"another operation ({made.kind})"
+    fields = f" (these differ: {', '.join(differing)})" if differing else ""
     message = (
-        f"operation id {intent.operation_id!r} was used before for another {found.operation.kind}; "
-        "use the same parameters, or a new id for a new operation"
+        f"operation id {intent.operation_id!r} was used before for {what}{fields}; repeat that call unchanged, "
+        f"or give this one a new id, such as '{intent.operation_id}:2'"
     )
-    raise IdReused(message).about(
-        account=intent.account,
-        operation_id=intent.operation_id,
-        payment_id=found.operation.payment_id,
-    )
+    return IdReused(message).about(account=intent.account, operation_id=intent.operation_id, payment_id=made.payment_id)
 
 
 def begin(
@@ -409,8 +414,10 @@ def some_unanswered(connection: Connection, account: str, kinds: Collection[Oper
     return connection.execute(query.limit(1)).first() is not None
 
 
-def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operation, ...]:
-    """Return operations whose outcome is not final yet, oldest first."""
+def open_ones(
+    connection: Connection, account: str, limit: int, *, subject_id: str | None = None
+) -> tuple[Operation, ...]:
+    """Return operations whose outcome is not final yet, oldest first; ``subject_id`` limits them to one subject."""
     table = schema.operations
     query = (
         select(table)
@@ -418,6 +425,8 @@ def open_ones(connection: Connection, account: str, limit: int) -> tuple[Operati
         .order_by(table.c.created_at)
         .limit(limit)
     )
+    if subject_id is not None:
+        query = query.where(table.c.subject_id == subject_id)
     return tuple(_stored(row).operation for row in connection.execute(query))
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Final
 
-__all__ = ["NAME_MOST", "as_json", "fitted", "storable"]
+__all__ = ["NAME_MOST", "as_json", "fitted", "number_of", "storable"]
 
 NAME_MOST: Final = 60
 """How many characters of a gateway's number or reference are stored."""
@@ -28,6 +28,11 @@ def fitted(text: str, most: int) -> str:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{text[: most - len(digest) - 1]}~{digest}"
+
+
+def number_of(count: int, noun: str) -> str:
+    """Return ``1 event`` or ``2 events``: a count with its noun, for people."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def as_json(value: object) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Table, func, select
 
 from prenopay.books import due, schema
+from prenopay.books.text import number_of
 from prenopay.values.money import Money
 
 __all__ = ["Unserved", "find"]
@@ -31,9 +32,10 @@ class Unserved:
     def __str__(self) -> str:
         """Say what is open."""
         sums = f" ({', '.join(map(str, self.amounts))})" if self.amounts else ""
+        payments, things = number_of(self.payments, "open payment"), number_of(self.waiting, "thing")
         return (
-            f"account {self.account!r} is in the books and in no settings here: {self.payments} open payments{sums}, "
-            f"{self.waiting} things to do, the first due since {self.since:%Y-%m-%d %H:%M} UTC"
+            f"account {self.account!r} is in the books and in no settings here: {payments}{sums}, {things} to do, "
+            f"the first due since {self.since:%Y-%m-%d %H:%M} UTC"
         )
 
 

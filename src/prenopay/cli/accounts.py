@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from prenopay._blocking import run_blocking
+from prenopay.books.text import number_of
 from prenopay.cli import settings
 from prenopay.cli.finding import add_account, find, names
-from prenopay.cli.output import print_json, print_table, print_values
+from prenopay.cli.output import print_json, print_table, print_values, shown
 from prenopay.errors import ConfigurationError, NotFound, TransportError
 from prenopay.ports import HttpRequest
 from prenopay.provider import Probe, ProviderConfig
-from prenopay.values.payments import Payment, PaymentState
+from prenopay.values.payments import Operation, Payment, PaymentState
 
 if TYPE_CHECKING:
     from prenopay.blocking import Accounts
@@ -137,8 +138,9 @@ def _show_payment(options: argparse.Namespace) -> int:
             what=f"payment {options.payment!r}",
         )
         timeline = payments.timeline(payment.payment_id)
+        still_open = payments.open_operations(payment_id=payment.payment_id)
     if options.json:
-        print_json({"payment": payment, "timeline": timeline})
+        print_json({"payment": payment, "open": still_open, "timeline": timeline})
         return 0
     print_values(
         {
@@ -147,6 +149,7 @@ def _show_payment(options: argparse.Namespace) -> int:
             "order": payment.order_reference or None,
             "gateway": payment.provider_reference,
             "state": payment.state,
+            "open": _told(still_open),
             "amount": payment.amount,
             "authorized": payment.authorized,
             "captured": payment.captured,
@@ -160,6 +163,14 @@ def _show_payment(options: argparse.Namespace) -> int:
     rows = [(entry.at, entry.kind, entry.amount, entry.text) for entry in timeline]
     print_table(("AT", "WHAT", "AMOUNT", ""), rows, empty="nothing happened yet")
     return 0
+
+
+def _told(still_open: tuple[Operation, ...]) -> str | None:
+    """Name the operations that have no final outcome, and the command that says more."""
+    if not still_open:
+        return None
+    named = [f"{each.operation_id} ({each.kind}, {each.outcome} since {shown(each.created_at)})" for each in still_open]
+    return f"{'; '.join(named)}: prenopay operations list"
 
 
 def _list_callbacks(options: argparse.Namespace) -> int:
@@ -213,7 +224,8 @@ def _sweep(options: argparse.Namespace) -> int:
         print_json(report)
     else:
         print(
-            f"looked at {report.callbacks} callbacks, {report.operations} operations, {report.payments} payments; "
+            f"looked at {number_of(report.callbacks, 'callback')}, {number_of(report.operations, 'operation')}, "
+            f"{number_of(report.payments, 'payment')}; "
             f"{len(report.failures)} failed",
         )
         for failure in report.failures:
@@ -263,7 +275,7 @@ def _probe_waiting(accounts: Accounts, account: str) -> Generator[Probe]:
     if events:
         first = events[0]
         found = (
-            f"the shop's handler failed on {_many(len(events))} events; the first waits since "
+            f"the shop's handler failed on {_many(len(events), 'event')}; the first waits since "
             f"{first.event.occurred_at:%Y-%m-%d %H:%M} UTC: {first.last_error}"
         )
         fix = "repair the handler; then: prenopay events list --failed, and prenopay events retry --all"
@@ -271,13 +283,13 @@ def _probe_waiting(accounts: Accounts, account: str) -> Generator[Probe]:
     waiting = accounts.callbacks(open_only=True, limit=_SHOWN_MOST)
     failed = [each for each in waiting if each.account == account and each.tries]
     if failed:
-        found = f"the work on {_many(len(failed))} callbacks failed, the last time with: {failed[0].last_error}"
+        found = f"the work on {_many(len(failed), 'callback')} failed, the last time with: {failed[0].last_error}"
         fix = "prenopay inbox list --open says why; then: prenopay inbox replay NUMBER"
         yield Probe(name="inbox", ok=False, found=found, fix=fix)
 
 
-def _many(count: int) -> str:
-    return f"{count}" if count < _SHOWN_MOST else f"at least {count}"
+def _many(count: int, noun: str) -> str:
+    return ("" if count < _SHOWN_MOST else "at least ") + number_of(count, noun)
 
 
 def _probe_unserved(found: Unserved) -> Probe:
@@ -288,18 +300,22 @@ def _probe_unserved(found: Unserved) -> Probe:
 def _probe_callbacks(url: str) -> Probe:
     """Call our own callback URL from here. If we cannot reach it, the gateway probably cannot either."""
     from prenopay._transport import BlockingSender  # noqa: PLC0415 - loads the HTTP client
+    from prenopay.accounts.reception import COME_AGAIN  # noqa: PLC0415 - loads the database library
 
     request = HttpRequest(method="POST", url=url, label="callback check", body=b"{}")
-    shown = url.rsplit("/", 1)[0]
+    shown_url = url.rsplit("/", 1)[0]
     sender = BlockingSender()
     try:
         answer = run_blocking(sender.send(request, timeout=_CALLBACK_MAY_TAKE_SECONDS))
     except TransportError as error:
         fix = "start the shop, and check that callback_url reaches its callback app from outside"
-        return Probe(name="callbacks", ok=False, found=f"{shown}: {error}", fix=fix)
+        why = error if error.__cause__ is None else f"{type(error.__cause__).__name__}: {error.__cause__}"
+        return Probe(name="callbacks", ok=False, found=f"the shop did not answer at {shown_url} ({why})", fix=fix)
     finally:
         run_blocking(sender.aclose())
     if answer.status == 204:  # noqa: PLR2004 - what the callback app answers to this check
-        return Probe(name="callbacks", ok=True, found=f"{shown} answers")
+        return Probe(name="callbacks", ok=True, found=f"{shown_url} answers")
     fix = "check that callback_url is where the callback app is mounted, and that callback_keys are the shop's"
-    return Probe(name="callbacks", ok=False, found=f"{shown} answered {answer.status}", fix=fix)
+    if (answer.status, answer.body) == (COME_AGAIN.status, COME_AGAIN.body):
+        fix = "the app answers but does not know this account: restart the shop with these settings"
+    return Probe(name="callbacks", ok=False, found=f"{shown_url} answered {answer.status}", fix=fix)

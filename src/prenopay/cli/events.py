@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from prenopay.books.text import number_of
 from prenopay.cli.accounts import counted, opened
 from prenopay.cli.finding import add_account, names
 from prenopay.cli.output import print_json, print_table
@@ -64,7 +65,8 @@ def _retry(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"due": made_due})
     else:
-        print(f"{len(made_due)} events are due now: the shop's next sweep delivers them")
+        are = "is" if len(made_due) == 1 else "are"
+        print(f"{number_of(len(made_due), 'event')} {are} due now: the shop's next sweep delivers them")
         for event_id in made_due:
             print(f"  {event_id}")
     return 0

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from prenopay.books.text import number_of
 from prenopay.cli.accounts import opened
 from prenopay.cli.output import print_json, print_table
 from prenopay.errors import ConfigurationError
@@ -118,7 +119,7 @@ def _reseal(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"sealed": count})
     else:
-        print(f"{options.account}: {count} tokens sealed with the newest key")
+        print(f"{options.account}: {number_of(count, 'token')} sealed with the newest key")
     return 0
 
 

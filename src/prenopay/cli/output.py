@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from prenopay._redaction import MASK, Secret
 from prenopay.values.money import Money
 
-__all__ = ["as_json", "print_json", "print_no_more", "print_table", "print_values"]
+__all__ = ["as_json", "print_json", "print_no_more", "print_table", "print_values", "shown"]
 
 _HIDDEN: Final = frozenset({"body", "raw", "app_switch", "redirect_url", "seamless_view"})
 """Fields with links or bodies: they are not printed, because terminals and logs keep them."""
@@ -55,7 +55,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, em
     if not rows:
         print(empty)
         return
-    texts = [[_plain(cell) for cell in row] for row in rows]
+    texts = [[shown(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(headings), *texts]) for column in range(len(headings))]
     for row in [list(headings), *texts]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -65,10 +65,10 @@ def print_values(values: Mapping[str, object]) -> None:
     """Print names and values, one pair on each line."""
     width = max(len(name) for name in values)
     for name, value in values.items():
-        print(f"{name.ljust(width)}  {_plain(value)}")
+        print(f"{name.ljust(width)}  {shown(value)}")
 
 
-def _plain(value: object) -> str:
+def shown(value: object) -> str:
     """Return ``value`` as one line without control characters: a payer or a gateway may have written it."""
     match value:
         case None:

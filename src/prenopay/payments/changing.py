@@ -240,7 +240,7 @@ def _require_changeable(stored: StoredPayment, made: tuple[StoredOperation, ...]
         if other.outcome is Outcome.UNKNOWN and other.kind is not OperationKind.CREATE:
             message = (
                 f"operation {other.operation_id!r} on this payment has an unknown outcome; "
-                "resolve it first, then repeat this one"
+                "resolve it first (resolve, or prenopay operations resolve), then repeat this one"
             )
             raise Conflict(message).about(**who)
 

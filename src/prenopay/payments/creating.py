@@ -153,9 +153,14 @@ def _require_pseudonym(account: Account, order: Order) -> None:
 def _begin(
     connection: Connection, account: Account, intent: operations.Intent, subject: Subject, order: Order
 ) -> Making:
-    """Write down a new payment and the operation that creates it, or find the one begun before."""
+    """Write down a new payment and the operation that creates it, or find the one begun before.
+
+    Raises ``IdReused`` if that one was for another order; the error names the fields.
+    """
     digest = codec.digest(intent.kind, order)
-    repeated = operations.repeated(connection, intent, digest)
+    repeated = operations.find(connection, account.name, intent.operation_id)
+    if repeated is not None and repeated.digest != digest:
+        raise operations.reused(intent, repeated, differing=_differing(connection, account, repeated, order))
     if repeated is None or repeated.begins_again(intent.now):
         drawing.check_named(connection, account.name, order, intent.now)
     if repeated is not None:
@@ -170,6 +175,13 @@ def _begin(
     if order.store is not None and order.payer is not None:
         methods.propose(connection, account, order.store, payment_id=subject.id, payer_reference=order.payer.reference)
     return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
+
+
+def _differing(connection: Connection, account: Account, made: StoredOperation, order: Order) -> tuple[str, ...]:
+    """Return the fields in which ``order`` differs from the one that ``made`` was asked to create."""
+    if made.operation.kind is not OperationKind.CREATE:
+        return ()
+    return rows.differing(connection, account.name, made.operation.subject.id, order)
 
 
 def _offered(connection: Connection, order: Order) -> bytes | None:

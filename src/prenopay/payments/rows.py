@@ -39,6 +39,7 @@ __all__ = [
     "add_attempts",
     "add_flag",
     "add_movements",
+    "differing",
     "erase_payer",
     "facts",
     "find",
@@ -154,6 +155,16 @@ def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> 
     return {row.provider_reference: Subject.payment(row.payment_id) for row in connection.execute(query)}
 
 
+def differing(connection: Connection, account: str, payment_id: str, order: Order) -> tuple[str, ...]:
+    """Return the fields in which ``order`` differs from the payment's own; of an erased payer nothing is known."""
+    own, other = load(connection, account, payment_id).stored_order, codec.dump(order)
+    table = schema.payers
+    erased = select(table.c.erased_at).where(table.c.payment_id == payment_id)
+    if connection.scalar(erased) is not None:
+        other = {name: value for name, value in other.items() if name not in PERSONAL}
+    return codec.differing(own, other)
+
+
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:
     """Return the order as the host gave it, with the personal data unless it was erased."""
     return load(connection, account, payment_id).order
@@ -241,6 +252,10 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
         if made.settled_at is not None or made.outcome is not Outcome.UNKNOWN:
             text = " · ".join(filter(None, [made.outcome.value, made.decline.text if made.decline else "", made.error]))
             add(made.settled_at or made.created_at, f"operation.{made.kind}.{made.outcome}", text)
+        elif made.error or each.tries:
+            looks = f"looked up {each.tries} times since" if each.tries > 1 else "looked up once since"
+            text = " · ".join(filter(None, [made.outcome.value, made.error, looks if each.tries else ""]))
+            add(each.last_sent_at or made.created_at, f"operation.{made.kind}.{made.outcome}", text)
     for row in rows(schema.movements):
         name = " · ".join(filter(None, [row.number and f"no. {row.number}", row.reference]))
         add(row.at, f"movement.{row.kind}", name, Money(row.amount, currency))
@@ -458,7 +473,7 @@ def erase_payer(connection: Connection, account: str, payment_id: str, *, now: d
         if made.operation.outcome is Outcome.UNKNOWN and made.operation.kind in _NEEDS_PAYER:
             message = (
                 f"operation {made.operation.operation_id!r} has no outcome yet, and may be sent again with what is "
-                "known about the payer: resolve it first, then erase"
+                "known about the payer: resolve it first (resolve, or prenopay operations resolve), then erase"
             )
             raise Conflict(message).about(account=account, payment_id=payment_id)
     connection.execute(
@@ -496,7 +511,8 @@ def _load(connection: Connection, account: str, payment_id: str, query: Select[A
     table = schema.payments
     row = connection.execute(query.where(table.c.payment_id == payment_id, table.c.account == account)).one_or_none()
     if row is None:
-        message = f"there is no payment {payment_id!r} in account {account!r}"
+        hint = "" if payment_id.startswith("pay_") else "; a payment id starts with pay_"
+        message = f"there is no payment {payment_id!r} in account {account!r}{hint}"
         raise NotFound(message).about(account=account, payment_id=payment_id)
     return _stored(row, _flags(connection, [payment_id]).get(payment_id, ()), row.personal)
 

@@ -342,9 +342,9 @@ class AsyncPayments(Generic[ProviderT_co]):
         """Return the operation as the books have it; raises ``NotFound``."""
         return (await self._account.read(operations.load, self.account, operation_id)).operation
 
-    async def open_operations(self, *, limit: int = 50) -> tuple[Operation, ...]:
-        """Return operations that are unknown or pending, oldest first."""
-        return await self._account.read(operations.open_ones, self.account, limit)
+    async def open_operations(self, *, payment_id: str | None = None, limit: int = 50) -> tuple[Operation, ...]:
+        """Return operations that are unknown or pending, oldest first; ``payment_id`` limits them to one payment."""
+        return await self._account.read(operations.open_ones, self.account, limit, subject_id=payment_id)
 
     async def resolve(self, operation_id: str) -> Operation:
         """Settle an operation whose outcome is open: look it up, and send it again only if nothing happened.

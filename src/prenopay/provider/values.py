@@ -325,4 +325,6 @@ class Inspection:
     decline: Decline | None = None
     mandates: tuple[MandateSeen, ...] = ()
     allowed_actions: tuple[Action, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+    """Name and description of each entry in a problem, as ``ProviderError.problems`` has them."""
     note: str = ""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, NoReturn
 
-from prenopay._arguments import check_fields
+from prenopay._arguments import check_fields, refuse_argument
 from prenopay.errors import InvalidOrder
 from prenopay.values.mandates import StoreMethod
 from prenopay.values.money import Money
@@ -39,6 +39,8 @@ _NUMBER_MOST: Final = 1_000_000_000
 """A larger number is a mistake."""
 _RATE_MOST: Final = 100
 """A higher VAT rate is a mistake, such as 2500 for 25 percent."""
+_SIX_MEANS: Final = "6 means 6 %"
+"""A lower VAT rate than 1 is a mistake, such as 0.06 for 6 percent."""
 
 
 class Instrument(StrEnum):
@@ -145,7 +147,7 @@ class OrderLine:
 
     def __post_init__(self) -> None:
         """Refuse a line whose numbers cannot be right; the error names the field."""
-        check_fields(self, prefix="lines.")
+        check_fields(self, _refuse_in_line, prefix="lines.")
         _require(bool(self.name.strip()), "lines.name", "every order line needs a name")
         for name, number, decimals in (("quantity", self.quantity, 4), ("vat_percent", self.vat_percent, 2)):
             sane = Decimal(number).is_finite() and 0 <= number < _NUMBER_MOST
@@ -154,6 +156,11 @@ class OrderLine:
         _require(self.quantity > 0, "lines.quantity", "must be more than zero")
         _require(
             self.vat_percent <= _RATE_MOST, "lines.vat_percent", f"{self.vat_percent} is not a VAT rate in percent"
+        )
+        _require(
+            self.vat_percent == 0 or self.vat_percent >= 1,
+            "lines.vat_percent",
+            f"{self.vat_percent} is less than one percent; {_SIX_MEANS}",
         )
         if self.vat is not None:
             least, most = sorted((0, self.amount.minor))
@@ -393,6 +400,11 @@ def check_sums(amount: Money, vat: Money | None, lines: tuple[OrderLine, ...]) -
     _require(in_amount, "lines.vat", f"the VAT of the lines adds up to {vat_total}, which is not a part of {total}")
     if vat is not None:
         _require(vat_total == vat, "vat", f"the VAT of the lines adds up to {vat_total}, the order says {vat}")
+
+
+def _refuse_in_line(name: str, why: str) -> NoReturn:
+    hint = f"; {_SIX_MEANS}" if name == "lines.vat_percent" else ""
+    refuse_argument(name, f"{why}{hint}")
 
 
 def _require(holds: bool, field_name: str, why: str) -> None:  # noqa: FBT001 - a condition, read in place

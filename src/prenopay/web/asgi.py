@@ -32,7 +32,8 @@ class CallbackApp:
         """Serve ``accounts``; mount this where their ``callback_url`` leads. Raises ``ConfigurationError``."""
         if not isinstance(accounts, AsyncAccounts):
             message = (
-                f"an ASGI app serves AsyncAccounts, not {type(accounts).__name__}; prenopay.web.wsgi has the other app"
+                f"pass the AsyncAccounts: an ASGI app serves AsyncAccounts, not {type(accounts).__name__}; "
+                "prenopay.web.wsgi has the app for Accounts"
             )
             raise ConfigurationError(message)
         self._accounts = accounts

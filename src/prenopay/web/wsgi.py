@@ -33,7 +33,10 @@ class CallbackApp:
     def __init__(self, accounts: Accounts) -> None:
         """Serve ``accounts``; mount this where their ``callback_url`` leads. Raises ``ConfigurationError``."""
         if not isinstance(accounts, Accounts):
-            message = f"a WSGI app serves Accounts, not {type(accounts).__name__}; prenopay.web.asgi has the other app"
+            message = (
+                f"pass the Accounts: a WSGI app serves Accounts, not {type(accounts).__name__}; "
+                "prenopay.web.asgi has the app for AsyncAccounts"
+            )
             raise ConfigurationError(message)
         self._accounts = accounts
 

@@ -114,14 +114,17 @@ def _problem(decoded: dict[str, Any]) -> Inspection:
     problem = read(_wire.Problem, decoded)
     meaning = meaning_of(problem)
     verdict = meaning.verdict if meaning is not None else None
+    named = tuple((scrub(entry.name), scrub(entry.description)) for entry in problem.problems)
     if verdict is Verdict.DECLINE:
-        return Inspection(kind="problem", state=PaymentState.DECLINED, decline=decline_of(problem, None))
+        decline = decline_of(problem, None)
+        return Inspection(kind="problem", state=PaymentState.DECLINED, decline=decline, problems=named)
     if verdict is Verdict.UNCERTAIN:
-        return Inspection(kind="problem", state=PaymentState.UNKNOWN, note="what happened is unknown: look it up")
+        unknown = "what happened is unknown: look it up"
+        return Inspection(kind="problem", state=PaymentState.UNKNOWN, problems=named, note=unknown)
     note = (
         "an unknown type, read by its HTTP status" if verdict is None else f"nothing happened: {verdict.name.lower()}"
     )
-    return Inspection(kind="problem", note=note)
+    return Inspection(kind="problem", problems=named, note=note)
 
 
 def _node(node: str, members: Mapping[str, Any]) -> Inspection:

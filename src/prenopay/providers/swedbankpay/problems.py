@@ -292,7 +292,7 @@ _NO_PAGE_HAS_IT: Final = "no page of the gateway's has this answer: look in the 
 
 _ERRORS: Final[Mapping[Verdict, tuple[type[ProviderError], str]]] = {
     Verdict.DECLINE: (Rejected, "ask the payer for another way to pay"),
-    Verdict.WRONG_REQUEST: (Rejected, "fix the fields named in problems, then repeat with the same id"),
+    Verdict.WRONG_REQUEST: (Rejected, "fix the fields named in problems; a corrected order needs a new operation id"),
     Verdict.NOT_NOW: (Conflict, "observe the payment and look at its allowed_actions"),
     Verdict.OUR_SETUP: (
         Unauthenticated,

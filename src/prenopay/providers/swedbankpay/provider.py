@@ -215,6 +215,8 @@ class SwedbankPayProvider(
         answer = await send(self._calls.request("GET", self._api_url + _NO_ORDER, "probe", retry_safe=True))
         fix = self._fix_for(answer.status)
         found = f"the gateway answered {answer.status}"
+        if not fix:
+            found = f"accepted (asked for a payment that does not exist: {answer.status})"
         credentials = Probe(name="credentials", ok=not fix, found=found, fix=fix)
         return (credentials, Probe(name="clock", ok=True, found="", gateway_time=date_of(answer)))
 
@@ -277,12 +279,27 @@ class SwedbankPayProvider(
             return order_in(answer, label, "", named=provider_reference)
         except ProviderError as error:
             error.stated = False  # it says nothing about what was asked for earlier
+            if isinstance(error, Conflict) and error.provider_code == "notfound":
+                raise _unknown_here(error) from None
             raise
 
     async def _patch(self, send: Send, order: KnownOrder, rel: str, body: bytes) -> KnownOrder:
         answer = await send(self._calls.request("PATCH", expanded(order.links[rel]), rel, body))
         seen = order.observation
         return order_in(answer, rel, seen.submitted.currency, named=seen.provider_reference)
+
+
+def _unknown_here(error: Conflict) -> Conflict:
+    """Return the error for a payment of ours that the gateway does not have: it was made elsewhere."""
+    advice = "this gateway or merchant does not know the payment: check payee_id and environment"
+    message = f"{error}; {advice}"
+    return Conflict(
+        message,
+        http_status=error.http_status,
+        provider_code=error.provider_code,
+        problems=error.problems,
+        advice=advice,
+    )
 
 
 def _maybe_under_way(request: ChangeRequest) -> OutcomeUnknown:

@@ -193,4 +193,6 @@ def _explained(problems: tuple[_wire.Problem, ...], status: int) -> Inspection:
         state, words = PaymentState.UNKNOWN, [*words, "what happened is unknown: look it up"]
     else:
         state, words = None, [*words, f"nothing happened: {refusal.verdict.name.lower()}", error.advice]
-    return Inspection(kind="error", state=state, decline=refusal.decline, note="; ".join(words))
+    return Inspection(
+        kind="error", state=state, decline=refusal.decline, problems=error.problems, note="; ".join(words)
+    )

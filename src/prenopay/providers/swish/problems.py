@@ -319,7 +319,7 @@ _CERTIFICATE: Final = (
 )
 _ERRORS: Final[Mapping[Verdict, tuple[type[ProviderError], str]]] = {
     Verdict.DECLINE: (Rejected, "ask the payer for another way to pay"),
-    Verdict.WRONG_REQUEST: (Rejected, "fix what problems names, then repeat with the same id"),
+    Verdict.WRONG_REQUEST: (Rejected, "fix what problems names; a corrected order needs a new operation id"),
     Verdict.NOT_NOW: (Conflict, "observe the payment and look at its allowed_actions"),
     Verdict.SEEN_BEFORE: (DuplicateReference, "look up what became of it"),
     Verdict.OUR_SETUP: (Unauthenticated, _CERTIFICATE),
