@@ -245,23 +245,24 @@ def late_money_dropped(patch: pytest.MonkeyPatch) -> None:
 
 def own_reference_unseen(patch: pytest.MonkeyPatch) -> None:
     """An answer that has another reference where ours should be is taken for our payment's."""
-    _mismatch_without(patch, "reference")
+    _foreign_without(patch, "reference")
 
 
 def order_reference_unseen(patch: pytest.MonkeyPatch) -> None:
     """An answer about another order of the host's is taken for this one's."""
-    _mismatch_without(patch, "order_reference")
+    _foreign_without(patch, "order_reference")
 
 
-def _mismatch_without(patch: pytest.MonkeyPatch, name: str) -> None:
-    original: Any = observing._mismatch
+def _foreign_without(patch: pytest.MonkeyPatch, name: str) -> None:
+    original: Any = observing.why_foreign
 
     unseen: dict[str, Any] = {name: None}
 
-    def mismatch(*arguments: Any) -> Any:
-        return original(*(replace(each, **unseen) if isinstance(each, Observation) else each for each in arguments))
+    def why_foreign(*arguments: Any, **more: Any) -> Any:
+        seen = (replace(each, **unseen) if isinstance(each, Observation) else each for each in arguments)
+        return original(*seen, **more)
 
-    _everywhere(patch, original, mismatch)
+    _everywhere(patch, original, why_foreign)
 
 
 def older_answer_overrules(patch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from prenopay.testing.simulation import relive, simulate
+from tests import guard
 from tests.simulation.conftest import todays
 from tests.simulation.planted import PLANTED
 
@@ -85,6 +86,13 @@ def test_a_planted_bug_is_found_made_short_and_found_again(name: str, monkeypatc
     assert len(again.schedule.numbers) < STEPS, "it was made shorter"
     monkeypatch.undo()
     assert relive(result.broken.schedule).broken == (), "it is the bug that breaks the promise"
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("bug", ELSEWHERE)
+def test_a_bug_that_no_life_finds_is_found_where_it_says(bug: str) -> None:
+    found, said = guard.planted([ELSEWHERE[bug]], bug)
+    assert found, said
 
 
 @pytest.mark.parametrize("name", PLANTED)
