@@ -178,6 +178,7 @@ def test_a_failed_delivery_is_not_repeated_after_another_process_has_delivered(t
 
     numbers = [event.number for _, event in two.heard]
     assert numbers == [1, *range(1, len(numbers))], "only the first came twice, and before every other"
+    assert two.other.accounts.undelivered() == (), "what was delivered waits for nothing"
 
 
 def test_an_event_is_not_handed_out_by_a_process_that_stood_still_since_it_claimed_it(
