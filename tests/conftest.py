@@ -35,7 +35,7 @@ SELDOM = (20_000, 50, 50)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Plant the bug that ``tests/guard.py`` asks for, if it does."""
+    """Save what thousands of tests would do again, and plant the bug that ``tests/guard.py`` asks for, if it does."""
     compile_once()
     gc.set_threshold(*SELDOM)
     bug = os.environ.get(guard.VARIABLE)

@@ -57,6 +57,17 @@ class _Sender:
         await self.inner.aclose()
 
 
+def _order(**more: object) -> Order:
+    return Order(
+        amount=sek(11900),
+        description="Kuriren, one month",
+        order_reference="K-1001",
+        return_url="https://kuriren.example/thanks",
+        capture=CaptureMode.AUTOMATIC,
+        **more,  # type: ignore[arg-type]  # the fields of an order
+    )
+
+
 @dataclass
 class _Process:
     """One process of a publisher, with the same books and gateway as the other."""
@@ -98,15 +109,7 @@ class _Shop:
 
     def paid(self, operation_id: str = "order:1", **more: object) -> str:
         """Return a payment whose whole amount was taken."""
-        order = Order(
-            amount=sek(11900),
-            description="Kuriren, one month",
-            order_reference="K-1001",
-            return_url="https://kuriren.example/thanks",
-            capture=CaptureMode.AUTOMATIC,
-            **more,  # type: ignore[arg-type]  # the fields of an order
-        )
-        payment = self.slow.payments.create(order, operation_id=operation_id)
+        payment = self.slow.payments.create(_order(**more), operation_id=operation_id)
         self.gateway.approve(str(payment.provider_reference))
         self.slow.payments.observe(payment.payment_id)
         return payment.payment_id
@@ -221,14 +224,7 @@ def test_what_one_process_looks_up_no_other_looks_up_at_the_same_time(two: _Shop
 
 def test_what_one_sweep_works_on_no_other_works_on_at_the_same_time(two: _Shop) -> None:
     asked: list[HttpRequest] = []
-    order = Order(
-        amount=sek(11900),
-        description="Kuriren, one month",
-        order_reference="K-1001",
-        return_url="https://kuriren.example/thanks",
-        capture=CaptureMode.AUTOMATIC,
-    )
-    two.slow.payments.create(order, operation_id="order:1")
+    two.slow.payments.create(_order(), operation_id="order:1")
     two.later(hours=1)
 
     def meanwhile(_: HttpRequest) -> None:

@@ -12,7 +12,7 @@ Callers lock the subject first. Nothing here sends, and nothing here decides.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -50,7 +50,6 @@ __all__ = [
     "repeated",
     "require_ended",
     "require_settleable",
-    "reused",
     "settle",
     "some_unanswered",
     "subjects_of",
@@ -137,27 +136,32 @@ class Begun:
         return self.sent_at is None and not self.maybe_sent
 
 
-def repeated(connection: Connection, intent: Intent, digest: str) -> StoredOperation | None:
+def _unnamed(_found: StoredOperation) -> tuple[str, ...]:
+    return ()
+
+
+def repeated(
+    connection: Connection,
+    intent: Intent,
+    digest: str,
+    *,
+    differing: Callable[[StoredOperation], Sequence[str]] = _unnamed,
+) -> StoredOperation | None:
     """Return the operation that was begun under this id before, if any.
 
-    Raises ``IdReused`` if that operation asked for something else.
+    Raises ``IdReused`` if that operation asked for something else; ``differing`` names the fields with other values.
     """
     found = find(connection, intent.account, intent.operation_id)
     if found is None or found.digest == digest:
         return found
-    raise reused(intent, found)
-
-
-def reused(intent: Intent, found: StoredOperation, *, differing: Sequence[str] = ()) -> IdReused:
-    """Return the error for an id that was used before for ``found``; ``differing`` names fields with other values."""
-    made = found.operation
+    made, names = found.operation, differing(found)
     what = f"another {made.kind}" if made.kind is intent.kind else f"another operation ({made.kind})"
-    fields = f" (these differ: {', '.join(differing)})" if differing else ""
+    fields = f" (these differ: {', '.join(names)})" if names else ""
     message = (
         f"operation id {intent.operation_id!r} was used before for {what}{fields}; repeat that call unchanged, "
         f"or give this one a new id, such as '{intent.operation_id}:2'"
     )
-    return IdReused(message).about(account=intent.account, operation_id=intent.operation_id, payment_id=made.payment_id)
+    raise IdReused(message).about(account=intent.account, operation_id=intent.operation_id, payment_id=made.payment_id)
 
 
 def begin(

@@ -146,9 +146,7 @@ def delivered(connection: Connection, delivery: Delivery, *, now: datetime) -> N
         .values(delivered_at=now, next_at=None, claimed_until=None, tries=delivery.tries + 1),
     )
     if delivery.tries:
-        connection.execute(
-            update(table).where(_follows(delivery.event.subject.id, delivery.sequence)).values(next_at=now)
-        )
+        _let_followers_wait(connection, delivery.event.subject.id, delivery.sequence, until=now)
 
 
 def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetime) -> None:
@@ -163,9 +161,7 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
         .values(next_at=again, claimed_until=None, tries=delivery.tries + 1, last_error=why),
     )
     if changed.rowcount:
-        connection.execute(
-            update(table).where(_follows(delivery.event.subject.id, delivery.sequence)).values(next_at=again)
-        )
+        _let_followers_wait(connection, delivery.event.subject.id, delivery.sequence, until=again)
 
 
 def undelivered(
@@ -212,7 +208,7 @@ def retry(
             .where(deliveries.c.sequence == row.sequence, deliveries.c.next_at.is_not(None))
             .values(next_at=now, tries=0)  # a handler that is at work keeps its claim
         )
-        connection.execute(update(deliveries).where(_follows(row.subject_id, row.sequence)).values(next_at=now))
+        _let_followers_wait(connection, row.subject_id, row.sequence, until=now)
     return tuple(row.event_id for row in found)
 
 
@@ -226,14 +222,11 @@ def _is_ready(now: datetime, *, at_once: bool) -> ColumnElement[bool]:
     return or_(is_due, and_(table.c.next_at.is_not(None), table.c.tries == 0)) if at_once else is_due
 
 
-def _follows(subject_id: str, sequence: int) -> ColumnElement[bool]:
-    """Return the condition that an event waits for event ``sequence`` of its subject."""
+def _let_followers_wait(connection: Connection, subject_id: str, sequence: int, *, until: datetime) -> None:
+    """Make what waits for event ``sequence`` of its subject due at the same time as that one."""
     table = schema.deliveries
-    return and_(
-        table.c.subject_id == subject_id,
-        table.c.sequence > sequence,
-        table.c.delivered_at.is_(None),
-    )
+    follows = (table.c.subject_id == subject_id, table.c.sequence > sequence, table.c.delivered_at.is_(None))
+    connection.execute(update(table).where(*follows).values(next_at=until))
 
 
 def _is_first() -> ColumnElement[bool]:

@@ -45,12 +45,12 @@ __all__ = ["Change", "Ended", "act", "begin_capture", "change", "changed", "take
 _log = logging.getLogger("prenopay")
 
 _REPEAT: Final = "nothing was sent: look at the payment, and repeat the call if money is still to be given back"
-_SEEN: Final = "seen"
-"""Names, among an operation's parameters, the payment's last movement when it began."""
 _COMPARE: Final = (
     "this refund may have happened, too, and is not sent again: look for it in the portal, and settle it by hand "
     "(prenopay operations resolve)"
 )
+_SEEN: Final = "seen"
+"""Names, among an operation's parameters, the payment's last movement when it began."""
 
 _ACCEPTED_LOOK_AFTER: Final = due.pause(due.OPERATIONS, 1)
 """How long after its acceptance an unfinished change is first looked at."""

@@ -158,9 +158,9 @@ def _begin(
     Raises ``IdReused`` if that one was for another order; the error names the fields.
     """
     digest = codec.digest(intent.kind, order)
-    repeated = operations.find(connection, account.name, intent.operation_id)
-    if repeated is not None and repeated.digest != digest:
-        raise operations.reused(intent, repeated, differing=_differing(connection, account, repeated, order))
+    repeated = operations.repeated(
+        connection, intent, digest, differing=lambda made: _differing(connection, account, made, order)
+    )
     if repeated is None or repeated.begins_again(intent.now):
         drawing.check_named(connection, account.name, order, intent.now)
     if repeated is not None:

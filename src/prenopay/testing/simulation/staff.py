@@ -146,7 +146,7 @@ def to_settle(at: Moment) -> list[OperationRow]:
     a wrong clock wrote: how long the gateway remembers it cannot be said.
     """
     taken, open_ones = at.world.gateways.taken, [row for row in at.books.operations if row.outcome == "unknown"]
-    in_the_way = [row for row in open_ones if row.reference in taken and row not in at.books.lost_charges]
+    in_the_way = [row for row in open_ones if row.reference in taken]
     by_others = {row.payment_id for row in at.books.payments if row.name in at.world.notebook.by_hand}
     in_doubt = [row for row in open_ones if row.kind == "refund" and row.subject_id in by_others]
     alone = [row for row in in_the_way if at.world.gateways.made_under({row.reference}) is None]

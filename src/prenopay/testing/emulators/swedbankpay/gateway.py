@@ -391,20 +391,18 @@ class SwedbankPayGateway(
 
     def releases_by_hand(self, payment: str) -> bool:
         """Cancel what is reserved."""
-        body = {"description": "by hand", "payeeReference": self._reference_by_hand()}
-        payee = self.emulator.order(payment).payee_id
-        return self._asks_by_hand("POST", payee, f"{payment}/cancellations", {"transaction": body})
+        return self._post_by_hand(payment, "cancellations")
 
     def tampers(self, payment: str) -> bool:
         """Update the order to one krona for something else."""
         changed = {"operation": "UpdateOrder", "amount": 100, "vatAmount": 0, "orderItems": [_OTHER_ITEM]}
         return self._asks_by_hand("PATCH", self.emulator.order(payment).payee_id, payment, {"paymentorder": changed})
 
-    def _post_by_hand(self, payment: str, what: str, amount: int, *, reference: str = "") -> bool:
+    def _post_by_hand(self, payment: str, what: str, amount: int = 0, *, reference: str = "") -> bool:
         named = reference or self._reference_by_hand()
-        body: dict[str, object] = {"description": "by hand", "amount": amount, "vatAmount": 0, "payeeReference": named}
-        if what == "cancellations":
-            body = {"description": "by hand", "payeeReference": named}
+        body: dict[str, object] = {"description": "by hand", "payeeReference": named}
+        if what != "cancellations":
+            body |= {"amount": amount, "vatAmount": 0}
         payee = self.emulator.order(payment).payee_id
         return self._asks_by_hand("POST", payee, f"{payment}/{what}", {"transaction": body})
 
