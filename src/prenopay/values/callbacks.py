@@ -123,11 +123,15 @@ class CallbackUrls:
         return "/".join([self.base_url, *parts, _mac(self._keys[0], parts)])
 
     def verify(self, path: str) -> CallbackAddress:
-        """Return whose path this is; raises ``Unverified`` unless we made it."""
-        parts = tuple(path.split("/"))
+        """Return whose path this is; raises ``Unverified`` unless we made it.
+
+        Slashes that a framework or a proxy adds at the end or doubles do not count.
+        """
+        parts = tuple(part for part in path.split("/") if part)
         for count in (_SUBJECT_PARTS, _ACCOUNT_PARTS):
-            *named, mac = parts[-count:]
-            if len(named) == count - 1 and all(part.isascii() for part in parts[-count:]) and self._is_ours(named, mac):
+            named, mac = parts[-count:-1], parts[-1:]
+            ours = len(named) == count - 1 and all(part.isascii() for part in parts[-count:])
+            if ours and self._is_ours(named, mac[0]):
                 return _address(named)
         message = "this is not a callback URL that was handed out here"
         raise Unverified(message)
