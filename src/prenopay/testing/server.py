@@ -23,6 +23,7 @@ from typing import Final, TypeVar, assert_never, cast
 
 from prenopay.testing.callbacks import Post, post_over_http
 from prenopay.testing.http import Dropped, Emulator, EmulatorAnswer, EmulatorRequest, HalfBody, Refused
+from prenopay.testing.origins import refusal
 
 __all__ = ["Served", "serve", "serve_until_interrupted"]
 
@@ -58,6 +59,8 @@ def serve(
     post: Post = post_over_http,
 ) -> Generator[Served, None, None]:
     """Serve ``emulator`` until the block ends; port 0 takes any that is free. ``post`` delivers its callbacks.
+
+    Browsers reach it by its address, as ``localhost``, or as ``host``, and only its own pages change anything.
 
     At the end, every connection is closed and every thread has ended.
     """
@@ -103,6 +106,7 @@ class _Server(ThreadingHTTPServer):
         self.emulator = emulator
         self.stopping = threading.Event()
         self.scheme = "http" if tls is None else "https"
+        self.served_at = host
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         super().__init__((host, port), _Handler)
@@ -179,6 +183,11 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server
 
     def _refusal(self) -> EmulatorAnswer | None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        serving = self._emulating
+        foreign = refusal(self.command, headers, scheme=serving.scheme, served_at=serving.served_at)
+        if foreign is not None:
+            return foreign
         length = self.headers.get("content-length", "0")
         if "transfer-encoding" in self.headers or not length.isdecimal():
             return _LENGTH_REQUIRED
