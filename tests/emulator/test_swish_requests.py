@@ -9,6 +9,7 @@ from prenopay.testing.emulators.swish import (
     MSS,
     Behaviour,
     CallbackAddresses,
+    Leniency,
     MessageSigns,
     ReferenceSigns,
     SwishEmulator,
@@ -110,7 +111,7 @@ def test_switches_of_fields() -> None:
         ({"callback_addresses": CallbackAddresses.LOCAL_HTTP}, {"callbackUrl": "http://127.0.0.1:8000/x"}, ""),
         ({"callback_addresses": CallbackAddresses.LOCAL_HTTP}, {"callbackUrl": "http://shop.example/x"}, "RP03"),
         ({"field_error_code": "VR01"}, {"ageLimit": "0"}, "VR01"),
-        ({"unknown_members": "ignore"}, {"payerSsn": "190001010000"}, ""),
+        ({"takes": frozenset({Leniency.UNKNOWN_MEMBERS})}, {"payerSsn": "190001010000"}, ""),
     ]
     for behaviour, changes, code in cases:
         answer = _shop(**behaviour).create(**changes)
