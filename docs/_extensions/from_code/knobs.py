@@ -43,6 +43,7 @@ CLASSES: Final[Mapping[str, type]] = {
     "swedbankpay.TrustlyAnswer": payer.TrustlyAnswer,
     **{f"swish.{name}": each for name, each in _of(swish).items()},
     **_of(faults),
+    "CallbackAddresses": callbacks.CallbackAddresses,
     "Manner": callbacks.Manner,
     "RetrySchedule": callbacks.RetrySchedule,
 }

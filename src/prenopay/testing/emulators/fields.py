@@ -8,6 +8,7 @@ replaced: ``{**TABLE, "amount": may(anything)}``.
 from __future__ import annotations
 
 import functools
+import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.http import JsonObject, as_list, as_object
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Table",
     "absent",
     "anything",
+    "callback_address",
     "check",
     "decimal_number",
     "flat_map",
@@ -42,6 +45,9 @@ __all__ = [
     "yes_no",
 ]
 
+_HTTPS_PORT: Final = 443
+_PRIVATE_ENDINGS: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+_ALLOW_LOCAL: Final = "(For a shop on this machine: Behaviour(callback_addresses=CallbackAddresses.LOCAL).)"
 INT32_MOST: Final = 2**31 - 1
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """Where plain http may be allowed, so that a shop under development can be tried."""
@@ -213,31 +219,52 @@ def flat_map(path: str, value: object) -> Iterator[Breach]:
             yield Breach(f"{path}.{name}", "Only texts, numbers and booleans can be kept here.")
 
 
-def web_address(
-    *, local_http: bool = True, is_origin: bool = False, ports: Collection[int | None] = (), reserved: str = ""
-) -> Rule:
+def web_address(*, local_http: bool = True, is_origin: bool = False, reserved: str = "") -> Rule:
     """Take an absolute https address, or http on this machine if ``local_http``.
 
-    ``ports`` are the only ones taken, if given. ``reserved`` is a parameter that the query must not have.
+    ``reserved`` is a parameter that the query must not have.
     """
 
     def rule(path: str, value: object) -> Iterator[Breach]:
         try:
             parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
-            host, port = parts.hostname or "", parts.port
+            host = (parts.hostname or "") if parts.port is None or parts.port else ""
         except ValueError:
-            host, port, parts = "", None, urlsplit("")
+            host, parts = "", urlsplit("")
         is_local = local_http and parts.scheme == "http" and host in LOCAL_HOSTS
         if not host or not (is_local or parts.scheme == "https") or any(each.isspace() for each in str(value)):
             yield Breach(path, "An absolute https address is expected here.")
-        elif ports and not is_local and port not in ports:
-            yield Breach(path, f"The port {port} cannot be reached.")
         elif is_origin and (parts.path not in {"", "/"} or parts.query):
             yield Breach(path, "Only scheme and host are expected here.")
         elif reserved and reserved in {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
             yield Breach(path, f"The parameter {reserved} is the gateway's own.")
 
     return rule
+
+
+def callback_address(addresses: CallbackAddresses) -> Rule:
+    """Take an address that the gateway's servers can reach, unless ``addresses`` allows those of this machine."""
+    is_address = web_address(local_http=addresses is CallbackAddresses.LOCAL)
+
+    def rule(path: str, value: object) -> Iterator[Breach]:
+        breaches = list(is_address(path, value))
+        parts = urlsplit(str(value)) if not breaches else urlsplit("")
+        if breaches or addresses is CallbackAddresses.LOCAL:
+            yield from breaches
+        elif is_private(parts.hostname or ""):
+            yield Breach(path, f"The gateway cannot reach {parts.hostname} from the internet. {_ALLOW_LOCAL}")
+        elif parts.port not in {None, _HTTPS_PORT}:
+            yield Breach(path, f"The gateway reaches port {_HTTPS_PORT} only, not {parts.port}. {_ALLOW_LOCAL}")
+
+    return rule
+
+
+def is_private(host: str) -> bool:
+    """Say whether ``host`` is a name or a number that only this machine or its neighbours know."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host.rstrip(".") or host.lower().rstrip(".").endswith(_PRIVATE_ENDINGS)
 
 
 def pascal(name: str) -> str:

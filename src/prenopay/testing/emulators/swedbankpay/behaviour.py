@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
-from prenopay.testing.callbacks import RetrySchedule
+from prenopay.testing.callbacks import CallbackAddresses, RetrySchedule
 
 __all__ = [
     "AWKWARD",
@@ -98,8 +98,13 @@ class Behaviour:
     refuse_unknown_members: bool = True
     """Refuse members and ``$expand`` names that no document names, so that a typo is caught."""
     duplicate_reference: DuplicateAnswer = DuplicateAnswer.CONFLICT
+    items_are_required: bool = False
+    """Refuse captures and reversals without items of an order that has them: tables say so, example pages do not."""
     declined_operations: frozenset[Literal["capture", "cancel", "reversal"]] = frozenset()
     """Post-purchase operations that the acquirer says no to."""
+
+    callback_addresses: CallbackAddresses = CallbackAddresses.PUBLIC
+    """Which ``callbackUrl`` is taken; the documents do not say it, and the gateway calls from the internet."""
 
     # Answers
     create_status: Literal[200, 201] = 201

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Final
 
-from prenopay.testing.callbacks import Callback
+from prenopay.testing.callbacks import Callback, CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
 from prenopay.testing.emulators.gateway import EmulatedGateway
@@ -64,10 +63,10 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         api_host: str = "api.externalintegration.payex.com",
         page_host: str = "ecom.externalintegration.payex.com",
         clock: VirtualClock | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         behaviour: Behaviour | None = None,
     ) -> None:
-        """Serve one merchant, or those in ``merchants`` instead; ``seed`` decides every id and number."""
+        """Serve one merchant, or those in ``merchants`` instead; ``seed`` makes every id and number the same again."""
         one = Merchant(payee_id=payee_id, access_token=access_token)
         self.merchants: tuple[Merchant, ...] = tuple(merchants) or (one,)
         behaviour = behaviour or Behaviour()
@@ -87,7 +86,9 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         def tell(served: Served) -> dict[str, str]:
             return {"url": served.url, "payee_id": DEFAULT_PAYEE_ID, "access_token": DEFAULT_ACCESS_TOKEN}
 
-        emulator = cls(clock=VirtualClock(real_time=True), seed=secrets.randbits(64))  # ids differ at every start
+        behaviour = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+        clock = VirtualClock(real_time=True)
+        emulator = cls(clock=clock, behaviour=behaviour)
         serve_until_interrupted(serve(emulator, port=port), tell, _WELCOME, as_json=as_json)
 
     @property

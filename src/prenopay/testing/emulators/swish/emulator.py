@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import ssl
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -18,13 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from prenopay.testing.callbacks import Callback, CallbackQueue, Post, posting_without_name
+from prenopay.testing.callbacks import Callback, CallbackAddresses, CallbackQueue, Post, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
 from prenopay.testing.emulators.gateway import EmulatedGateway
 from prenopay.testing.emulators.swish.api import QR_PATH, Api, describe_call
 from prenopay.testing.emulators.swish.authority import KeyPurpose, SwishAuthority
-from prenopay.testing.emulators.swish.behaviour import Behaviour, CallbackAddresses
+from prenopay.testing.emulators.swish.behaviour import Behaviour
 from prenopay.testing.emulators.swish.documents import notify
 from prenopay.testing.emulators.swish.page import Pages
 from prenopay.testing.emulators.swish.payer import Payer
@@ -121,10 +120,10 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
         payers: Iterable[SwishPayer] = (),
         authority: SwishAuthority | None = None,
         clock: VirtualClock | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         behaviour: Behaviour | None = None,
     ) -> None:
-        """Serve the merchants, or one of its own; ``seed`` decides every reference and token."""
+        """Serve the merchants, or one of its own; ``seed`` makes every reference and token the same again."""
         self.merchants: tuple[SwishMerchant, ...] = tuple(merchants) or (SwishMerchant(),)
         self._authority = authority
         behaviour = behaviour or Behaviour()
@@ -139,8 +138,8 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
 
         Certificate, key and trust are in a folder of their own until then.
         """
-        behaviour = Behaviour(callback_addresses=CallbackAddresses.LOCAL_HTTP)
-        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour, seed=secrets.randbits(64))
+        behaviour = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour)
         number = emulator.merchants[0].number
         with tempfile.TemporaryDirectory(prefix="prenopay-swish-", ignore_cleanup_errors=True) as folder:
 
