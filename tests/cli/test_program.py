@@ -160,6 +160,8 @@ def test_a_doctor_finds_the_emulator_well(desk: Desk) -> None:
 def test_a_gateway_that_nobody_emulates_is_refused(desk: Desk) -> None:
     expected = "prenopay: there is no emulator of 'bank'; there are: swedbankpay, swish\n"
     assert desk.run("emulate", "bank", "--port", "0").err == expected
+    ran = desk.run("emulate", "swish", "--port", "0", "--preset", "mild")
+    assert ran.err == "prenopay: --preset mild: swish has no such preset; it has: strict, lenient, mss, awkward\n"
 
 
 @pytest.mark.parametrize("port", ["taken", "-1", "65536", "99999999999999999999"])

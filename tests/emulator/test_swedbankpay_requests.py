@@ -8,8 +8,8 @@ from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_PAYEE_ID,
     Behaviour,
+    Leniency,
     Merchant as Agreement,
-    MissingVersion,
     ReferenceFormat,
     SwedbankPayEmulator,
 )
@@ -94,7 +94,7 @@ def test_the_version_is_found_among_parameters() -> None:
 
 def test_without_a_version_the_oldest_shape_may_be_served(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
     order = merchant.order()
-    emulator.behaviour = Behaviour(missing_version=MissingVersion.SERVE_V2)
+    emulator.behaviour = Behaviour(takes=frozenset({Leniency.NO_VERSION}))
     answer = merchant.call("GET", order, accept="application/json")
     assert answer.order["state"] == "Ready"
     assert "status" not in answer.order
@@ -217,7 +217,7 @@ def test_members_beside_the_order_are_refused_but_for_the_card_filter(merchant: 
 
 
 def test_unknown_members_may_be_let_through(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
-    emulator.behaviour = Behaviour(refuse_unknown_members=False)
+    emulator.behaviour = Behaviour(takes=frozenset({Leniency.UNKNOWN_MEMBERS}))
     order = merchant.order(newThing=1)
     assert merchant.call("GET", f"{order}?$expand=newPart").status == 200
 

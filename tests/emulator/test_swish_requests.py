@@ -9,6 +9,7 @@ from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.emulators.swish import (
     MSS,
     Behaviour,
+    Leniency,
     MessageSigns,
     ReferenceSigns,
     SwishEmulator,
@@ -112,7 +113,7 @@ def test_switches_of_fields() -> None:
         ({"callback_addresses": local}, {"callbackUrl": "http://127.0.0.1:8000/x"}, ""),
         ({"callback_addresses": local}, {"callbackUrl": "http://shop.example/x"}, "RP03"),
         ({"field_error_code": "VR01"}, {"ageLimit": "0"}, "VR01"),
-        ({"unknown_members": "ignore"}, {"payerSsn": "190001010000"}, ""),
+        ({"takes": frozenset({Leniency.UNKNOWN_MEMBERS})}, {"payerSsn": "190001010000"}, ""),
     ]
     for url in PRIVATE:
         cases += [({}, {"callbackUrl": url}, "RP03"), ({"callback_addresses": local}, {"callbackUrl": url}, "")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prenopay.testing.control import PayerRefused
+from prenopay.testing.emulators.leniency import Leniency
 from prenopay.testing.emulators.swish.authority import (
     IssuedCertificate,
     KeyPurpose,
@@ -12,6 +13,8 @@ from prenopay.testing.emulators.swish.authority import (
 )
 from prenopay.testing.emulators.swish.behaviour import (
     AWKWARD,
+    LENIENCIES,
+    LENIENT,
     MSS,
     AbsentStyle,
     AmountStyle,
@@ -52,6 +55,8 @@ __all__ = [
     "CALLBACK_SOURCE",
     "DEFAULT_NUMBER",
     "DEFAULT_PAYER",
+    "LENIENCIES",
+    "LENIENT",
     "MSS",
     "QR_HOSTS",
     "AbsentStyle",
@@ -63,6 +68,7 @@ __all__ = [
     "IdentifierPlace",
     "IssuedCertificate",
     "KeyPurpose",
+    "Leniency",
     "MessageSigns",
     "PayerRefused",
     "PaymentRecord",

@@ -14,12 +14,13 @@ from prenopay.testing.emulators.fields import (
     Table,
     anything,
     callback_address,
-    check,
     may,
     must,
     one_of,
+    read,
     text,
 )
+from prenopay.testing.emulators.leniency import Leniency
 from prenopay.testing.emulators.swish.behaviour import AmountStyle, Behaviour, DateStyle
 from prenopay.testing.emulators.swish.problems import Call, malformed
 from prenopay.testing.http import JsonObject
@@ -124,13 +125,16 @@ def charge_table(behaviour: Behaviour) -> Table:
 
 def checked(body: JsonObject, table: Table, behaviour: Behaviour) -> tuple[JsonObject, list[str]]:
     """Return the members that have a value, and the codes of all that is wrong; refuses unknown members."""
-    given = {name: value for name, value in body.items() if value is not None}
-    breaches = list(check(table, given))
-    unknown = [breach.path for breach in breaches if breach.is_unknown_field]
-    if unknown and behaviour.unknown_members == "refuse":
+    understood, breaches = read(table, _given(body), behaviour.takes)
+    unknown = [breach.path for breach in breaches if breach.leniency is Leniency.UNKNOWN_MEMBERS]
+    if unknown:
         message = f"The emulator knows no member {', '.join(unknown)}."
         raise malformed(message)
-    return given, [breach.problem for breach in breaches if breach.problem]
+    return _given(understood), [breach.problem for breach in breaches if breach.problem]
+
+
+def _given(body: JsonObject) -> JsonObject:
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def text_in(body: JsonObject, name: str) -> str:
