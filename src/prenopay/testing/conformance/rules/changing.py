@@ -11,7 +11,7 @@ from prenopay.values.payments import Outcome, PaymentState
 
 __all__ = ["Changing"]
 
-_WORDS = "50 % tillbaka – ’sen’ leverans & ett fel på sida 3 [bilagan]; vi ber om ursäkt!"
+_WORDS = "50 % tillbaka: 'sen' leverans & ett fel på sida 3 [bilagan] {rad 2}; vi ber om ursäkt!"
 """What staff may write about a change: longer than any gateway takes, and with characters that some refuse."""
 
 
