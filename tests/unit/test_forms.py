@@ -88,8 +88,13 @@ KEPT = {"phone": "+46701234567", "email": "leia@shop.example"}
 
 
 def test_every_value_keeps_one_form_of_what_people_write() -> None:
-    phones = {"phone": WRITTEN["phone"], "home_phone": "08-12 34 56", "work_phone": "+47 912 34 567"}
-    payer = Payer(**phones, email=WRITTEN["email"], personal_number="19850709-9805")
+    payer = Payer(
+        phone=WRITTEN["phone"],
+        home_phone="08-12 34 56",
+        work_phone="+47 912 34 567",
+        email=WRITTEN["email"],
+        personal_number="19850709-9805",
+    )
     assert (payer.phone, payer.home_phone, payer.work_phone) == ("+46701234567", "+468123456", "+4791234567")
     assert (payer.email, payer.personal_number) == ("leia@shop.example", "198507099805")
     assert Address(**WRITTEN) == Address(**KEPT)
@@ -106,11 +111,13 @@ def sek(minor: int) -> Money:
 
 
 def ordered(**fields: Any) -> Order:
-    return Order(**{"amount": sek(100), "description": "x", "return_url": "https://shop.example/back"} | fields)
+    usual: dict[str, Any] = {"amount": sek(100), "description": "x", "return_url": "https://shop.example/back"}
+    return Order(**usual | fields)
 
 
 def line(**fields: Any) -> OrderLine:
-    return OrderLine(**{"name": "Month", "amount": sek(100), "vat_percent": 6} | fields)
+    usual: dict[str, Any] = {"name": "Month", "amount": sek(100), "vat_percent": 6}
+    return OrderLine(**usual | fields)
 
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
