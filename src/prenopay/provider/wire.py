@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from prenopay._text import shown
 from prenopay.ports import HttpResponse
 
 __all__ = [
@@ -41,7 +42,6 @@ ModelT = TypeVar("ModelT", bound="In")
 
 _DEPTH_MOST: Final = 40
 """The deepest known answer, a payment order, has some eight levels."""
-_NESTED: Final = frozenset({dict, list})
 _NAMES_MOST: Final = 12
 _NAME_MOST: Final = 40
 
@@ -121,20 +121,20 @@ def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
 
 
 def lowered(value: Any, depth: int = 0) -> Any:
-    """Put member names in lower case at every level. One pass, because every answer goes through it."""
+    """Put member names in lower case at every level, and make texts fit to be shown, stored and sent on.
+
+    One pass, because every answer goes through it.
+    """
     if depth > _DEPTH_MOST:
         message = f"the body nests more than {_DEPTH_MOST} deep"
         raise Unreadable(message)
     below = depth + 1
     if type(value) is dict:
         members = cast("dict[str, Any]", value)
-        return {
-            name.lower(): lowered(member, below) if type(member) in _NESTED else member
-            for name, member in members.items()
-        }
+        return {name.lower(): lowered(member, below) for name, member in members.items()}
     if type(value) is list:
-        return [lowered(member, below) if type(member) in _NESTED else member for member in cast("Any", value)]
-    return value
+        return [lowered(member, below) for member in cast("Any", value)]
+    return shown(value) if type(value) is str else value
 
 
 def members_of(value: Any) -> dict[str, Any]:
