@@ -26,6 +26,7 @@ from tests.docs.reading import DOCS
 _BLOCK = re.compile(r"^```\{from-code\} (?P<name>knobs:\S+)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 _PAGE = (DOCS / "reference" / "emulator-knobs.md").read_text(encoding="utf-8")
 _OTHERS: tuple[type, ...] = (
+    callbacks.CallbackAddresses,
     Leniency,
     callbacks.Manner,
     callbacks.RetrySchedule,

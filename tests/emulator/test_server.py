@@ -28,11 +28,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_ACCESS_TOKEN,
     DEFAULT_PAYEE_ID,
     LENIENCIES,
+    Behaviour,
     SwedbankPayEmulator,
 )
 from prenopay.testing.faults import Fault, FaultKind
@@ -196,7 +198,8 @@ def test_callbacks_arrive_over_http_without_being_asked_for() -> None:
     host = HTTPServer(("127.0.0.1", 0), _Host)
     listening = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.02})
     listening.start()
-    emulator = SwedbankPayEmulator(clock=VirtualClock(real_time=True))
+    local = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    emulator = SwedbankPayEmulator(clock=VirtualClock(real_time=True), behaviour=local)
     urls: dict[str, object] = dict(purchase()["paymentorder"]["urls"])  # type: ignore[index]  # plain JSON
     urls["callbackUrl"] = f"http://127.0.0.1:{host.server_port}/cb?secret=1"
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_PAYEE_ID,
     Behaviour,
@@ -13,6 +14,7 @@ from prenopay.testing.emulators.swedbankpay import (
     SwedbankPayEmulator,
 )
 
+from .addresses import PRIVATE
 from .calling import ITEM, Merchant, purchase
 from .storing import verify
 
@@ -158,7 +160,7 @@ def test_what_the_documents_forbid_is_named_and_nothing_happens(merchant: Mercha
 RIGHT: list[dict[str, Any]] = [
     {"amount": 2**31 - 1},
     {"description": "x" * 40},
-    {"urls": {**URLS, "completeUrl": "http://localhost:8000/done", "callbackUrl": "http://127.0.0.1:9/cb?a=b"}},
+    {"urls": {**URLS, "completeUrl": "http://localhost:8000/done", "callbackUrl": "https://shop.example:443/cb?a=b"}},
     {"urls": {**URLS, "cancelUrl": None, "paymentUrl": "https://shop.example/pay?order=1"}},
     {"payeeInfo": {"payeeReference": "A" * 30, "orderReference": "x" * 50, "subsite": "S" * 40}},
     {"orderItems": [{**ITEM, "quantity": 351.3514}]},
@@ -177,6 +179,16 @@ def test_what_the_documents_allow_is_taken(merchant: Merchant) -> None:
     for number, changes in enumerate(RIGHT):
         reference = {**PAYEE, "payeeReference": f"R{number}", **changes.get("payeeInfo", {})}
         assert merchant.create(**{**changes, "payeeInfo": reference}).status == 201, changes
+
+
+def test_only_an_address_that_the_gateway_can_call_is_taken(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    for url in (*PRIVATE, "https://shop.example:8443/cb", "http://127.0.0.1:8000/cb"):
+        answer = merchant.create(urls={**URLS, "callbackUrl": url})
+        assert answer.problem_names == ["PaymentOrder.Urls.CallbackUrl"], url
+    emulator.behaviour = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    for number, url in enumerate((*PRIVATE, "http://127.0.0.1:8000/cb")):
+        assert merchant.create(f"L{number}", urls={**URLS, "callbackUrl": url}).status == 201, url
+    assert merchant.create("L99", urls={**URLS, "callbackUrl": "http://shop.example/cb"}).status == 400
 
 
 def test_the_reference_follows_the_agreement() -> None:

@@ -20,10 +20,12 @@ from typing import Any
 import httpx
 import pytest
 
-from prenopay.testing.callbacks import posting_without_name
+from prenopay.testing.callbacks import CallbackAddresses, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import (
     DEFAULT_NUMBER,
+    Behaviour,
+    CallbackAddresses,
     SwishAuthority,
     SwishEmulator,
     serve_swish,
@@ -81,7 +83,8 @@ def _trust(authority: SwishAuthority) -> ssl.SSLContext:
 
 
 def test_callbacks_come_over_tls_without_a_server_name(authority: SwishAuthority) -> None:
-    emulator = SwishEmulator(authority=authority, clock=VirtualClock(real_time=True))
+    local = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    emulator = SwishEmulator(authority=authority, clock=VirtualClock(real_time=True), behaviour=local)
     with _host(authority, "localhost") as host, serve_swish(emulator, callback_trust=_trust(authority)):
         payment = Shop(emulator).created(callbackUrl=f"https://localhost:{host.port}/cb")
         emulator.approve(payment)

@@ -45,6 +45,7 @@ CLASSES: Final[Mapping[str, type]] = {
     **{f"swish.{name}": each for name, each in _of(swish).items()},
     "Leniency": Leniency,
     **_of(faults),
+    "CallbackAddresses": callbacks.CallbackAddresses,
     "Manner": callbacks.Manner,
     "RetrySchedule": callbacks.RetrySchedule,
 }

@@ -116,6 +116,11 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
         """Where payers' pages may be, and not only at ``hosts``: none if ``base_url`` leads elsewhere."""
         return frozenset(self.PAGE_HOSTS if self.hosts == frozenset(self.GATEWAY_HOSTS[self.environment]) else ())
 
+    @property
+    def perhaps_forgotten(self) -> str:
+        """What to add where the gateway does not know a thing of ours: where ``base_url`` leads may be an emulator."""
+        return "; an emulator forgets everything when it stops" if self.base_url else ""
+
     def source_problem(self, request: CallbackRequest) -> str:
         """Say why a callback cannot come from the gateway; empty if it can, or if no sources are configured."""
         if not self.callback_sources:

@@ -9,6 +9,7 @@ the same, and as what.
 from __future__ import annotations
 
 import functools
+import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.emulators.leniency import Leniency, Takes
 from prenopay.testing.http import JsonObject, as_list, as_object
 
@@ -28,6 +30,7 @@ __all__ = [
     "Table",
     "absent",
     "anything",
+    "callback_address",
     "check",
     "decimal_number",
     "flat_map",
@@ -45,6 +48,9 @@ __all__ = [
     "yes_no",
 ]
 
+_HTTPS_PORT: Final = 443
+_PRIVATE_ENDINGS: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+_ALLOW_LOCAL: Final = "(For a shop on this machine: Behaviour(callback_addresses=CallbackAddresses.LOCAL).)"
 INT32_MOST: Final = 2**31 - 1
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """Where plain http may be allowed, so that a shop under development can be tried."""
@@ -272,22 +278,17 @@ def flat_map(path: str, value: object) -> Iterator[Breach]:
 
 
 def web_address(
-    *,
-    local_http: bool = True,
-    any_scheme: bool = False,
-    is_origin: bool = False,
-    ports: Collection[int | None] = (),
-    reserved: str = "",
+    *, local_http: bool = True, any_scheme: bool = False, is_origin: bool = False, reserved: str = ""
 ) -> Rule:
     """Take an absolute https address, or http on this machine if ``local_http``.
 
-    With ``any_scheme``, some gateways take other schemes, such as an app's. ``ports`` are the only ones taken, if
-    given. ``reserved`` is a parameter that the query must not have.
+    With ``any_scheme``, some gateways take other schemes, such as an app's. ``reserved`` is a parameter that the query
+    must not have.
     """
     why = "An absolute https address is expected here."
 
     def rule(path: str, value: object) -> Iterator[Breach]:
-        parts, port = _parts(value)
+        parts = _parts(value)
         if parts is None:
             yield _no_text(path, why, value)
             return
@@ -295,8 +296,6 @@ def web_address(
         if parts.scheme != "https" and not is_local:
             is_page = any_scheme and parts.scheme not in _NO_PAGES
             yield Breach(path, why, leniency=Leniency.ANY_SCHEME if is_page else None, reads=value)
-        elif ports and not is_local and port not in ports:
-            yield Breach(path, f"The port {port} cannot be reached.")
         if is_origin and (parts.path not in {"", "/"} or parts.query):
             yield Breach(path, "Only scheme and host are expected here.")
         if reserved and reserved in {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
@@ -305,14 +304,40 @@ def web_address(
     return rule
 
 
-def _parts(value: object) -> tuple[SplitResult | None, int | None]:
-    """Return the parts of an absolute address with a host, and its port; ``None`` for anything else."""
+def callback_address(addresses: CallbackAddresses) -> Rule:
+    """Take an address that the gateway's servers can reach, unless ``addresses`` allows those of this machine."""
+    is_address = web_address(local_http=addresses is CallbackAddresses.LOCAL)
+
+    def rule(path: str, value: object) -> Iterator[Breach]:
+        breaches = list(is_address(path, value))
+        parts = urlsplit(str(value)) if not breaches else urlsplit("")
+        if breaches or addresses is CallbackAddresses.LOCAL:
+            yield from breaches
+        elif is_private(parts.hostname or ""):
+            yield Breach(path, f"The gateway cannot reach {parts.hostname} from the internet. {_ALLOW_LOCAL}")
+        elif parts.port not in {None, _HTTPS_PORT}:
+            yield Breach(path, f"The gateway reaches port {_HTTPS_PORT} only, not {parts.port}. {_ALLOW_LOCAL}")
+
+    return rule
+
+
+def is_private(host: str) -> bool:
+    """Say whether ``host`` is a name or a number that only this machine or its neighbours know."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host.rstrip(".") or host.lower().rstrip(".").endswith(_PRIVATE_ENDINGS)
+
+
+def _parts(value: object) -> SplitResult | None:
+    """Return the parts of an absolute address with a host and a possible port; ``None`` for anything else."""
     written = value if isinstance(value, str) and not any(each.isspace() for each in value) else ""
     try:
-        parts, port = urlsplit(written), urlsplit(written).port
+        parts = urlsplit(written)
+        is_whole = bool(parts.scheme and parts.hostname) and parts.port != 0
     except ValueError:
-        return None, None
-    return (parts, port) if parts.scheme and parts.hostname else (None, None)
+        return None
+    return parts if is_whole else None
 
 
 def pascal(name: str) -> str:

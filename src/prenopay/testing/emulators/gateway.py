@@ -53,8 +53,8 @@ class Used:
 class Memory(Generic[B]):
     """What a gateway remembers. One seed and one order of calls give the same ids and numbers every time."""
 
-    def __init__(self, *, clock: VirtualClock | None, behaviour: B, seed: int) -> None:
-        """Begin empty."""
+    def __init__(self, *, clock: VirtualClock | None, behaviour: B, seed: int | None) -> None:
+        """Begin empty; without a ``seed``, ids and numbers are others every time."""
         self.clock: VirtualClock = clock or VirtualClock()
         self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
         self.behaviour: B = behaviour

@@ -60,6 +60,7 @@ from prenopay.testing.emulators.swedbankpay.requests import (
     json_body,
     part_of,
     post_purchase_table,
+    reachable,
     refuse,
 )
 from prenopay.testing.emulators.swedbankpay.tokens import PAYERS_PATH, TOKEN_PATHS, TokenApi, usable_token
@@ -209,6 +210,7 @@ class Api:
         is_charge = operation in CHARGES
         body = self._accepted(create_table(merchant.reference_format, operation), body, "PaymentOrder")
         refuse(between_order_fields(body, version=view.version))
+        refuse(reachable(body, behaviour.callback_addresses))
         payee_info = as_object(body["payeeInfo"]) or {}
         if str(payee_info["payeeId"]).lower() != merchant.payee_id.lower():
             raise forbidden(name="PaymentOrder.PayeeInfo.PayeeId", why="The access token belongs to another payee.")
@@ -352,9 +354,7 @@ class Api:
             left = order.remaining_capture
             body = {**body, "amount": left, "vatAmount": order.vat_amount * left // max(order.authorized, 1)}
         change = _Change(order=order, purchase=order.purchase, kind=kind, body=body)
-        is_capture, has_new_items = kind is TransactionKind.CAPTURE, body.get("orderItems") and not order.items
-        if is_capture and has_new_items and change.instrument.is_invoice:
-            raise input_error(FieldProblem("Transaction.OrderItems", "The order itself had no items."))
+        self._check_items(change)
         self._allow(change)
         asynchronous = self._register.behaviour.asynchronous_reversal
         if asynchronous is None or kind is not TransactionKind.REVERSAL:
@@ -363,6 +363,17 @@ class Api:
         order.has_pending_reversal, succeeds = True, asynchronous.succeeds
         self._register.later(asynchronous.after, lambda: self._finish_reversal(change, succeeds=succeeds))
         return False
+
+    def _check_items(self, change: _Change) -> None:
+        """Refuse items that the order never had (docs: order-items), and missing ones where they are required."""
+        sent, had, kind = change.body.get("orderItems"), change.order.items, change.kind
+        why = ""
+        if kind is TransactionKind.CAPTURE and sent and not had:
+            why = "The order was made without items, so a capture cannot have any."
+        elif kind is not TransactionKind.CANCELLATION and had and not sent:
+            why = "The order has items, so they must be sent here, too." * self._register.behaviour.items_are_required
+        if why:
+            raise input_error(FieldProblem("Transaction.OrderItems", why))
 
     def _allow(self, change: _Change) -> None:
         """Refuse ``change``, and record the failure, unless the order's sums and the acquirer allow it."""

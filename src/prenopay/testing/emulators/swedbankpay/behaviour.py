@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
-from prenopay.testing.callbacks import RetrySchedule
+from prenopay.testing.callbacks import CallbackAddresses, RetrySchedule
 from prenopay.testing.emulators.leniency import Leniency
 
 __all__ = [
@@ -92,8 +92,13 @@ class Behaviour:
     takes: frozenset[Leniency] = frozenset()
     """What it takes although the documents ask for something else; ``LENIENT`` takes what production takes."""
     duplicate_reference: DuplicateAnswer = DuplicateAnswer.CONFLICT
+    items_are_required: bool = False
+    """Refuse captures and reversals without items of an order that has them: tables say so, example pages do not."""
     declined_operations: frozenset[Literal["capture", "cancel", "reversal"]] = frozenset()
     """Post-purchase operations that the acquirer says no to."""
+
+    callback_addresses: CallbackAddresses = CallbackAddresses.PUBLIC
+    """Which ``callbackUrl`` is taken; the documents do not say it, and the gateway calls from the internet."""
 
     # Answers
     create_status: Literal[200, 201] = 201

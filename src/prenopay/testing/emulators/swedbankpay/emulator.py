@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from prenopay.testing.callbacks import Callback
+from prenopay.testing.callbacks import Callback, CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
 from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
@@ -72,10 +71,10 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         api_host: str = "api.externalintegration.payex.com",
         page_host: str = "ecom.externalintegration.payex.com",
         clock: VirtualClock | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         behaviour: Behaviour | None = None,
     ) -> None:
-        """Serve one merchant, or those in ``merchants`` instead; ``seed`` decides every id and number."""
+        """Serve one merchant, or those in ``merchants`` instead; ``seed`` makes every id and number the same again."""
         one = Merchant(payee_id=payee_id, access_token=access_token)
         self.merchants: tuple[Merchant, ...] = tuple(merchants) or (one,)
         behaviour = behaviour or Behaviour()
@@ -92,13 +91,13 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         ``preset`` is one of ``presets``: how it behaves. It keeps nothing, and its ids are others at every start: a
         payment of an earlier start is not found.
         """
-        behaviour, seed = cls.presets[preset], secrets.randbits(64)  # ids differ at every start
+        behaviour = replace(cls.presets[preset], callback_addresses=CallbackAddresses.LOCAL)
         how = {"preset": preset, "takes": told_preset(preset, behaviour.takes, LENIENCIES)}
 
         def tell(served: Served) -> dict[str, str]:
             return {"url": served.url, "payee_id": DEFAULT_PAYEE_ID, "access_token": DEFAULT_ACCESS_TOKEN, **how}
 
-        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour, seed=seed)
+        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour)
         serve_until_interrupted(serve(emulator, port=port), tell, _WELCOME, as_json=as_json)
 
     @property

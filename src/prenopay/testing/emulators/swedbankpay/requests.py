@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.emulators.fields import (
     INT32_MOST,
     Breach,
@@ -13,6 +14,7 @@ from prenopay.testing.emulators.fields import (
     Rule,
     Table,
     absent,
+    callback_address,
     decimal_number,
     flat_map,
     list_of,
@@ -266,6 +268,12 @@ def between_order_fields(order: JsonObject, *, version: str) -> Iterator[Breach]
         yield Breach("PaymentOrder.OrderItems", "Fuel dispensers have no order items.")
     if order.get("generateAfdPayment") and not payee.get("mcc"):
         yield Breach("PaymentOrder.PayeeInfo.Mcc", "Fuel dispensers need it.")
+
+
+def reachable(order: JsonObject, addresses: CallbackAddresses) -> Iterator[Breach]:
+    """Yield why the gateway could not call back."""
+    url = (as_object(order.get("urls")) or {}).get("callbackUrl")
+    return callback_address(addresses)("PaymentOrder.Urls.CallbackUrl", url) if url else iter(())
 
 
 def between_items(body: JsonObject, *, path: str) -> Iterator[Breach]:

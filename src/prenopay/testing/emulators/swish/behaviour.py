@@ -14,7 +14,7 @@ from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
-from prenopay.testing.callbacks import RetrySchedule
+from prenopay.testing.callbacks import CallbackAddresses, RetrySchedule
 from prenopay.testing.emulators.leniency import Leniency
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "AbsentStyle",
     "AmountStyle",
     "Behaviour",
-    "CallbackAddresses",
     "DateStyle",
     "IdentifierPlace",
     "MessageSigns",
@@ -87,17 +86,6 @@ class RemainingStyle(StrEnum):
     """``null``, as the simulator answers."""
 
 
-class CallbackAddresses(StrEnum):
-    """Which ``callbackUrl`` is accepted."""
-
-    HTTPS = "https"
-    """``https://``, on any port."""
-    PORT_443 = "port_443"
-    """``https://`` on port 443 only, which is what Swish can reach."""
-    LOCAL_HTTP = "local_http"
-    """``https://``, and ``http://`` to this machine, so that a shop can be tried without certificates."""
-
-
 _LETTERS: Final = "A-Za-zÅÄÖåäö0-9"
 
 
@@ -130,7 +118,8 @@ class Behaviour:
     payout_ceiling: Decimal = Decimal(150_000)
     message_signs: MessageSigns = MessageSigns.WIDE
     reference_signs: ReferenceSigns = ReferenceSigns.GUIDE
-    callback_addresses: CallbackAddresses = CallbackAddresses.HTTPS
+    callback_addresses: CallbackAddresses = CallbackAddresses.PUBLIC
+    """``https://`` on port 443 and a public certificate (Getswish: Merchant Integration Guide 2.6)."""
     lower_case_ids: bool = False
     """Take an ``instructionUUID`` in lower case; otherwise 400."""
     takes: frozenset[Leniency] = frozenset()

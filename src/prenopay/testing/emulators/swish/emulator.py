@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import ssl
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -19,13 +18,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeVar
 
-from prenopay.testing.callbacks import Callback, CallbackQueue, Post, posting_without_name
+from prenopay.testing.callbacks import Callback, CallbackAddresses, CallbackQueue, Post, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
 from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
 from prenopay.testing.emulators.swish.api import QR_PATH, Api, describe_call
 from prenopay.testing.emulators.swish.authority import KeyPurpose, SwishAuthority
-from prenopay.testing.emulators.swish.behaviour import AWKWARD, LENIENCIES, LENIENT, MSS, Behaviour, CallbackAddresses
+from prenopay.testing.emulators.swish.behaviour import AWKWARD, LENIENCIES, LENIENT, MSS, Behaviour
 from prenopay.testing.emulators.swish.documents import notify
 from prenopay.testing.emulators.swish.page import Pages
 from prenopay.testing.emulators.swish.payer import Payer
@@ -129,10 +128,10 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
         payers: Iterable[SwishPayer] = (),
         authority: SwishAuthority | None = None,
         clock: VirtualClock | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         behaviour: Behaviour | None = None,
     ) -> None:
-        """Serve the merchants, or one of its own; ``seed`` decides every reference and token."""
+        """Serve the merchants, or one of its own; ``seed`` makes every reference and token the same again."""
         self.merchants: tuple[SwishMerchant, ...] = tuple(merchants) or (SwishMerchant(),)
         self._authority = authority
         behaviour = behaviour or Behaviour()
@@ -148,9 +147,9 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
         ``preset`` is one of ``presets``: how it behaves. Callbacks may go to plain http on this machine.
         Certificate, key and trust are in a folder of their own until the end.
         """
-        behaviour = replace(cls.presets[preset], callback_addresses=CallbackAddresses.LOCAL_HTTP)
+        behaviour = replace(cls.presets[preset], callback_addresses=CallbackAddresses.LOCAL)
         how = {"preset": preset, "takes": told_preset(preset, behaviour.takes, LENIENCIES)}
-        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour, seed=secrets.randbits(64))
+        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour)
         number = emulator.merchants[0].number
         with tempfile.TemporaryDirectory(prefix="prenopay-swish-", ignore_cleanup_errors=True) as folder:
 

@@ -8,9 +8,20 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, assert_never
 
-from prenopay.testing.emulators.fields import Breach, Rule, Table, anything, may, must, one_of, read, text, web_address
+from prenopay.testing.emulators.fields import (
+    Breach,
+    Rule,
+    Table,
+    anything,
+    callback_address,
+    may,
+    must,
+    one_of,
+    read,
+    text,
+)
 from prenopay.testing.emulators.leniency import Leniency
-from prenopay.testing.emulators.swish.behaviour import AmountStyle, Behaviour, CallbackAddresses, DateStyle
+from prenopay.testing.emulators.swish.behaviour import AmountStyle, Behaviour, DateStyle
 from prenopay.testing.emulators.swish.problems import Call, malformed
 from prenopay.testing.http import JsonObject
 
@@ -166,8 +177,7 @@ def _amount(behaviour: Behaviour, call: Call) -> Rule:
 
 
 def _address(behaviour: Behaviour) -> Rule:
-    ports = (None, 443) if behaviour.callback_addresses is CallbackAddresses.PORT_443 else ()
-    return web_address(local_http=behaviour.callback_addresses is CallbackAddresses.LOCAL_HTTP, ports=ports)
+    return callback_address(behaviour.callback_addresses)
 
 
 def _unless_empty(rule: Rule) -> Rule:
