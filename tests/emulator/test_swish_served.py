@@ -25,7 +25,6 @@ from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import (
     DEFAULT_NUMBER,
     Behaviour,
-    CallbackAddresses,
     SwishAuthority,
     SwishEmulator,
     serve_swish,
