@@ -46,6 +46,9 @@ class ProviderConfig(ABC, Generic[ProviderT_co]):
         if not fits or len(self.account) > _NAME_MOST:
             message = f"account: use 1 to {_NAME_MOST} letters, digits, '-', '_' or '.', not {self.account!r}"
             raise ConfigurationError(message)
+        if not self.account.strip("."):
+            message = f"account: {self.account!r} in a URL means a folder; use a letter or a digit too"
+            raise ConfigurationError(message)
 
     def _refuse_setting(self, _key: str, why: str) -> NoReturn:
         message = f"account {self.account!r}: {why}"
