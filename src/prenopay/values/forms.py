@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NoReturn
 
+from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 
 __all__ = ["country_code", "email_address", "language_tag", "personal_number", "phone_number"]
@@ -73,14 +74,14 @@ def personal_number(written: str, *, field: str = "personal_number") -> str:
 def country_code(written: str, *, field: str = "country") -> str:
     """Return the code of a country (ISO 3166-1 alpha-2); raises ``InvalidOrder`` for ``field``."""
     if not _COUNTRY.fullmatch(written):
-        _refuse(field, f"must be the two capitals of a country, such as SE, not {written[:40]!r}")
+        _refuse(field, f"must be the two capitals of a country, such as SE, not {quoted(written)}")
     return written
 
 
 def language_tag(written: str, *, field: str = "language") -> str:
     """Return a language with its country (BCP 47); raises ``InvalidOrder`` for ``field``."""
     if not _LANGUAGE.fullmatch(written):
-        _refuse(field, f"must be a language and a country, such as sv-SE or en-US, not {written[:40]!r}")
+        _refuse(field, f"must be a language and a country, such as sv-SE or en-US, not {quoted(written)}")
     return written
 
 

@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields, refuse_argument
+from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 from prenopay.values.callbacks import is_loopback
 from prenopay.values.forms import country_code, email_address, language_tag, personal_number, phone_number
@@ -39,6 +40,9 @@ __all__ = [
 
 _MOST_LINES: Final = 500
 """The most lines of an order. No publisher's order has more, and a payment page shows far fewer."""
+_ORDER_REFERENCE_MOST: Final = 100
+_PAYER_REFERENCE_MOST: Final = 200
+"""How long a host's names may be: the columns of PostgreSQL hold no more."""
 _NUMBER_MOST: Final = 1_000_000_000
 """A larger number is a mistake."""
 _RATE_MOST: Final = 100
@@ -175,8 +179,7 @@ class OrderLine:
         )
         _require(bool(self.unit.strip()), "lines.unit", "must not be empty: say what is counted, such as pcs")
         for name in ("description", "discount_description"):
-            length = len(getattr(self, name))
-            _require(length <= _LINE_TEXT_MOST, f"lines.{name}", f"at most {_LINE_TEXT_MOST} characters, not {length}")
+            _at_most(f"lines.{name}", getattr(self, name), _LINE_TEXT_MOST)
         _require_urls(self, "lines.", "item_url", "image_url")
         if self.vat is not None:
             least, most = sorted((0, self.amount.minor))
@@ -275,6 +278,7 @@ class Payer:
         _in_one_form(self, "payer.", **phones, email=email_address, personal_number_country=country_code)
         if self.personal_number_country == _SWEDEN:
             _in_one_form(self, "payer.", personal_number=personal_number)
+        _at_most("payer.reference", self.reference, _PAYER_REFERENCE_MOST)
 
     def __repr__(self) -> str:
         return f"Payer(reference={self.reference!r}, …)"
@@ -361,6 +365,7 @@ class Order:
             _require(not self.lines, "lines", "must be empty: an amount of zero stores the method only")
             _require(not self.pay_with, "pay_with", "must be empty: an amount of zero stores the method only")
         _require(bool(self.description.strip()), "description", "must not be empty: say what the payer pays for")
+        _at_most("order_reference", self.order_reference, _ORDER_REFERENCE_MOST)
         comes_back = bool(self.return_url) or self.initiator is Initiator.MERCHANT
         _require(comes_back, "return_url", "must not be empty: name the URL that the payer comes back to")
         _require_urls(self, "", "return_url", "cancel_url", "payment_page_url")
@@ -447,7 +452,7 @@ def _require_urls(value: object, prefix: str, *names: str) -> None:
     """Refuse a URL that a payer's browser cannot open safely: https, or on this machine, or an app's own scheme."""
     for name in names:
         if url := getattr(value, name):
-            _require(_is_url(url), f"{prefix}{name}", f"must be an absolute https URL, not {url[:100]!r}")
+            _require(_is_url(url), f"{prefix}{name}", f"must be an absolute https URL, not {quoted(url)}")
 
 
 def _is_url(url: str) -> bool:
@@ -466,6 +471,10 @@ def _is_url(url: str) -> bool:
 def _refuse_in_line(name: str, why: str) -> NoReturn:
     hint = f"; {_SIX_MEANS}" if name == "lines.vat_percent" else ""
     refuse_argument(name, f"{why}{hint}")
+
+
+def _at_most(field_name: str, text: str, most: int) -> None:
+    _require(len(text) <= most, field_name, f"at most {most} characters, not {len(text)}")
 
 
 def _require(holds: bool, field_name: str, why: str) -> None:  # noqa: FBT001 - a condition, read in place
