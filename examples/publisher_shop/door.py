@@ -92,8 +92,8 @@ async def logged_in(request: Request) -> bool:
 async def may_try(request: Request) -> bool:
     """Count one more try of a password; return whether the caller has one left.
 
-    Behind a proxy, the server must be told to believe the proxy's ``X-Forwarded-For`` (uvicorn:
-    ``--forwarded-allow-ips``); otherwise all callers count as one.
+    Behind a proxy, let the server believe the proxy's ``X-Forwarded-For`` (uvicorn: ``--forwarded-allow-ips``);
+    otherwise all callers count as one.
     """
     return await Shop.of(request).sessions.may_try(_host(request))
 
