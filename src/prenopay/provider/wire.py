@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from prenopay._text import shown
 from prenopay.ports import HttpResponse
 
 __all__ = [
@@ -126,15 +127,16 @@ def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
 
 
 def lowered(value: Any) -> Any:
-    """Put member names in lower case at every level. One pass, because every answer goes through it."""
+    """Put member names in lower case at every level, and make texts fit to be shown, stored and sent on.
+
+    One pass, because every answer goes through it.
+    """
     if type(value) is dict:
         members = cast("dict[str, Any]", value)
-        return {
-            name.lower(): lowered(member) if type(member) in _NESTED else member for name, member in members.items()
-        }
+        return {name.lower(): lowered(member) for name, member in members.items()}
     if type(value) is list:
-        return [lowered(member) if type(member) in _NESTED else member for member in cast("Any", value)]
-    return value
+        return [lowered(member) for member in cast("Any", value)]
+    return shown(value) if type(value) is str else value
 
 
 def members_of(value: Any) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def _refuse_depth(decoded: Any) -> None:
 def _inside(value: Any) -> Iterable[Any]:
     if type(value) is dict:
         return cast("dict[str, Any]", value).values()
-    return cast("list[Any]", value) if type(value) is list else ()
+    return cast("Any", value) if type(value) is list else ()
 
 
 def _refuse_constant(name: str) -> None:
