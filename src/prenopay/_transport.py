@@ -27,6 +27,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay._redaction import scrub
+from prenopay._text import quoted
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
 
@@ -285,7 +286,7 @@ class AccountSender:
             parts = urlsplit("")
         if parts.netloc.lower() not in self._hosts or parts.username is not None:
             message = (
-                f"{request.label}: {parts.hostname!r} is not a host of this account's gateway "
+                f"{request.label}: {quoted(parts.hostname)} is not a host of this account's gateway "
                 f"({', '.join(sorted(self._hosts))}); nothing was sent"
             )
             raise NotSent(message)

@@ -235,7 +235,9 @@ def test_a_served_emulator_has_other_ids_at_every_start(
             told = json.loads(running.stdout.readline())
             upgrade_database(database := f"sqlite:///{tmp_path}/{number}.db")
             callback_url = "http://127.0.0.1:9/callbacks"
-            accounts = Accounts.open(database, callback_url=callback_url, callback_keys=["k" * 32])
+            accounts = Accounts.open(
+                database, callback_url=callback_url, callback_keys=["a-key-for-the-tests-that-is-long-enough"]
+            )
             made.add(id_of(accounts.add(config(told)).create(an_order(), operation_id="order:1")))
             accounts.close()
     assert len(made - {None}) == 2

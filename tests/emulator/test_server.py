@@ -118,6 +118,47 @@ def test_a_delayed_answer_comes_late(emulator: SwedbankPayEmulator, served: Serv
         assert time.monotonic() - began >= 0.2
 
 
+_REACHED_BY = ("127.0.0.1:{port}", "localhost:9001", "[::1]:80", "192.0.2.7", "shop.localhost", "LOCALHOST.")
+_REBOUND = ("evil.example", "evil.example:{port}", "127.0.0.1.evil.example", "localhost.evil.example", "0x7f.1", "[")
+
+
+@pytest.mark.parametrize("host", [*_REACHED_BY, *_REBOUND])
+def test_a_name_that_a_foreign_page_points_at_this_machine_is_not_served(served: Served, host: str) -> None:
+    with _connection(served) as connection:
+        connection.putrequest("GET", "/__emulator__/transcript", skip_host=True)
+        connection.putheader("host", host.format(port=served.port))
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert answer.status == (200 if host in _REACHED_BY else 421)
+        assert (b"seen" in answer.read()) is (host in _REACHED_BY)
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_let_in"),
+    [
+        ({}, True),
+        ({"origin": "{own}"}, True),
+        ({"origin": "null", "sec-fetch-site": "same-origin"}, True),
+        ({"origin": "https://evil.example"}, False),
+        ({"origin": "null"}, False),
+        ({"origin": "{own}", "sec-fetch-site": "cross-site"}, False),
+        ({"sec-fetch-site": "same-site"}, False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/__emulator__/clock", "/__emulator__/faults/clear", "/psp/paymentorders"])
+def test_a_page_of_another_origin_changes_nothing(
+    served: Served, emulator: SwedbankPayEmulator, path: str, headers: dict[str, str], *, is_let_in: bool
+) -> None:
+    before = emulator.clock.now()
+    sent = {**HEADERS, **{name: value.format(own=served.url) for name, value in headers.items()}}
+    with _connection(served) as connection:
+        connection.request("POST", path, body=b'{"advance_seconds": 60}', headers=sent)
+        answer = connection.getresponse()
+        answer.read()
+    assert (answer.status == 403) is not is_let_in
+    assert is_let_in or emulator.clock.now() == before
+
+
 def test_a_body_may_come_in_chunks(emulator: SwedbankPayEmulator, served: Served) -> None:
     body = json.dumps(purchase(description="En bok på svenska"), ensure_ascii=False).encode()
     with _connection(served) as connection:
@@ -148,7 +189,7 @@ UNREADABLE: list[tuple[str, str, int]] = [
 @pytest.mark.parametrize(("headers", "body", "status"), UNREADABLE)
 def test_a_body_without_a_sensible_length_is_refused(served: Served, headers: str, body: str, status: int) -> None:
     with socket.create_connection((served.host, served.port), timeout=10) as line:
-        line.sendall(f"POST /psp/paymentorders HTTP/1.1\r\nhost: x\r\n{headers}\r\n\r\n{body}".encode())
+        line.sendall(f"POST /psp/paymentorders HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n{body}".encode())
         answer = HTTPResponse(line)
         answer.begin()
         assert (answer.status, answer.headers["connection"]) == (status, "close")

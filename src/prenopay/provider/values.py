@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from prenopay._redaction import MASK, Secret
+from prenopay._text import show_fields
 from prenopay.errors import Conflict
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.money import Money
@@ -144,6 +145,10 @@ class Created:
     seamless_view: SeamlessView | None = field(default=None, repr=False)
     app_switch: AppSwitch | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeRequest:
@@ -213,6 +218,10 @@ class ProviderTransaction:
     decline: Decline | None = None
     """Set if the movement was tried and failed."""
 
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -222,6 +231,10 @@ class Attempt:
     created_at: datetime | None
     instrument: str | None
     decline: Decline
+
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +274,10 @@ class Observation:
     status_is_known: bool = True
     raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
+
     def refuses(self, verb: str, *, stated: bool = True) -> Conflict:
         """Return the error for a ``verb`` that the payment's present state does not allow: it says what is possible.
 
@@ -295,6 +312,10 @@ class Probe:
     expires_at: datetime | None = None
     """When a checked thing, such as a certificate, stops working; the core warns a month ahead."""
 
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MandateSeen:
@@ -306,6 +327,10 @@ class MandateSeen:
     token: str = MASK
     state: str = ""
     """What the gateway says of it, such as ``archived``; empty if it says nothing."""
+
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,3 +357,7 @@ class Inspection:
     problems: tuple[tuple[str, str], ...] = ()
     """Name and description of each entry in a problem, as ``ProviderError.problems`` has them."""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)

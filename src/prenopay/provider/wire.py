@@ -8,7 +8,7 @@ modules of providers know pydantic.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from prenopay._text import shown
 from prenopay.ports import HttpResponse
 
 __all__ = [
@@ -91,13 +92,18 @@ def json_bytes(body: object) -> bytes:
 
 
 def read_json(body: bytes | str, *, exact: bool = False) -> Any:
-    """Decode JSON; raises ``Unreadable``. ``exact`` reads numbers with a point as ``Decimal``, and refuses ``NaN``."""
+    """Decode JSON; raises ``Unreadable``. ``exact`` reads numbers with a point as ``Decimal``, and refuses ``NaN``.
+
+    What nests deeper than any gateway's answer is refused too, so that nobody who reads on need count.
+    """
     exactly: dict[str, Any] = {"parse_float": Decimal, "parse_constant": _refuse_constant} if exact else {}
     try:
-        return json.loads(body, **exactly)
+        decoded = json.loads(body, **exactly)
     except (ValueError, RecursionError, InvalidOperation) as error:
         message = "the body is empty" if not body.strip() else f"the body is not JSON ({type(error).__name__})"
         raise Unreadable(message) from error
+    _refuse_depth(decoded)
+    return decoded
 
 
 def read_object(body: bytes | str, *, exact: bool = False) -> dict[str, Any]:
@@ -120,21 +126,17 @@ def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
         raise Unreadable(message) from error
 
 
-def lowered(value: Any, depth: int = 0) -> Any:
-    """Put member names in lower case at every level. One pass, because every answer goes through it."""
-    if depth > _DEPTH_MOST:
-        message = f"the body nests more than {_DEPTH_MOST} deep"
-        raise Unreadable(message)
-    below = depth + 1
+def lowered(value: Any) -> Any:
+    """Put member names in lower case at every level, and make texts fit to be shown, stored and sent on.
+
+    One pass, because every answer goes through it.
+    """
     if type(value) is dict:
         members = cast("dict[str, Any]", value)
-        return {
-            name.lower(): lowered(member, below) if type(member) in _NESTED else member
-            for name, member in members.items()
-        }
+        return {name.lower(): lowered(member) for name, member in members.items()}
     if type(value) is list:
-        return [lowered(member, below) if type(member) in _NESTED else member for member in cast("Any", value)]
-    return value
+        return [lowered(member) for member in cast("Any", value)]
+    return shown(value) if type(value) is str else value
 
 
 def members_of(value: Any) -> dict[str, Any]:
@@ -168,6 +170,23 @@ def retry_after(answer: HttpResponse) -> float | None:
     """Return the number of seconds that the gateway asks to wait."""
     stated = answer.header("retry-after") or ""
     return float(stated) if stated.isascii() and stated.isdecimal() else None
+
+
+def _refuse_depth(decoded: Any) -> None:
+    """Raise ``Unreadable`` for what nests too deep. It goes down level by level, because recursion has an end too."""
+    level = [decoded]
+    for _ in range(_DEPTH_MOST + 1):
+        level = [member for each in level for member in _inside(each) if type(member) in _NESTED]
+        if not level:
+            return
+    message = f"the body nests more than {_DEPTH_MOST} deep"
+    raise Unreadable(message)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if type(value) is dict:
+        return cast("dict[str, Any]", value).values()
+    return cast("Any", value) if type(value) is list else ()
 
 
 def _refuse_constant(name: str) -> None:

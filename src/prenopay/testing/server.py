@@ -11,6 +11,7 @@ While it serves, another thread delivers the emulator's callbacks over real HTTP
 from __future__ import annotations
 
 import json
+import logging
 import re
 import socket
 import ssl
@@ -26,8 +27,11 @@ from typing import Final, TypeVar, assert_never, cast
 
 from prenopay.testing.callbacks import Post, post_over_http
 from prenopay.testing.http import Dropped, Emulator, EmulatorAnswer, EmulatorRequest, HalfBody, Refused
+from prenopay.testing.origins import refusal
 
 __all__ = ["Served", "serve", "serve_until_interrupted"]
+
+_log = logging.getLogger("prenopay.testing")
 
 ServedT = TypeVar("ServedT")
 
@@ -61,6 +65,8 @@ def serve(
     post: Post = post_over_http,
 ) -> Generator[Served, None, None]:
     """Serve ``emulator`` until the block ends; port 0 takes any that is free. ``post`` delivers its callbacks.
+
+    Browsers reach it by its address, as ``localhost``, or as ``host``, and only its own pages change anything.
 
     At the end, every connection is closed and every thread has ended.
     """
@@ -106,6 +112,7 @@ class _Server(ThreadingHTTPServer):
         self.emulator = emulator
         self.stopping = threading.Event()
         self.scheme = "http" if tls is None else "https"
+        self.served_at = host
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         super().__init__((host, port), _Handler)
@@ -155,9 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Handle every method in the same way."""
         try:
             request = self._request()
-        except _Unreadable as unreadable:
+        except _NotTaken as refused:
             self.close_connection = True
-            self._answer(EmulatorAnswer(status=unreadable.status))
+            self._answer(refused.answer)
             return
         outcome = self._emulating.emulator.handle(request)
         match outcome:
@@ -167,7 +174,10 @@ class _Handler(BaseHTTPRequestHandler):
             case HalfBody():
                 self._answer(outcome.answer, share=2)
                 self._hang_up()
-            case Refused() | Dropped():
+            case Refused():
+                _log.warning("an open connection cannot be refused: the caller does not know what became of the call")
+                self._hang_up()
+            case Dropped():
                 self._hang_up()
             case _:
                 assert_never(outcome)
@@ -183,6 +193,10 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server
 
     def _request(self) -> EmulatorRequest:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        server = self._emulating
+        if foreign := refusal(self.command, headers, scheme=server.scheme, served_at=server.served_at):
+            raise _NotTaken(foreign)
         default_host = f"127.0.0.1:{self._emulating.server_port}"
         return EmulatorRequest(
             method=self.command,
@@ -225,12 +239,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
 
-class _Unreadable(Exception):
-    """The body cannot be read; the caller gets this status, and the connection ends."""
+class _NotTaken(Exception):
+    """A call that the emulator does not see; the caller gets ``answer``, and the connection ends."""
+
+    def __init__(self, answer: EmulatorAnswer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+class _Unreadable(_NotTaken):
+    """The body cannot be read."""
 
     def __init__(self, status: HTTPStatus) -> None:
-        super().__init__(status)
-        self.status = status
+        super().__init__(EmulatorAnswer(status=status))
 
 
 def _within_limit(length: int) -> int:

@@ -150,6 +150,7 @@ def moved(*each: tuple[str, int]) -> Json:
 
 
 _SWISH = paid(instrument="Swish", transaction_type="Sale", details={"misidn": "+46701234567"})
+_PAID_BY_SWISH = {"name": "PaymentPaid", "amount": 14900, "instrument": "Swish"}
 _HISTORY = [
     {"name": "PaymentCreated"},
     {"name": "PaymentAttemptFailed", "amount": 14900},

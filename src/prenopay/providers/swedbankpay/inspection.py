@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
 from prenopay._redaction import scrub
+from prenopay._text import quoted
 from prenopay.provider import Inspection, MandateSeen, Observation
 from prenopay.provider.wire import In, Unreadable, members_of, read, read_object, shown_members
 from prenopay.providers.swedbankpay import _wire
@@ -190,7 +191,7 @@ def _payout(seen: Inspection, order: _wire.Order) -> Inspection:
 
 def _note_of(order: _wire.Order, observed: Observation) -> str:
     if not observed.status_is_known:
-        return f"unknown status {scrub(observed.raw_status)!r}, taken for {observed.state}"
+        return f"unknown status {quoted(observed.raw_status)}, taken for {observed.state}"
     done = observed.state is PaymentState.CAPTURED and is_verification(order)
     return "a method was verified and nothing was bought: there is nothing to capture" if done else ""
 
@@ -441,7 +442,7 @@ def _older_payment_in(members: Mapping[str, Any]) -> Inspection | None:
         provider_reference=order.id,
         currency=order.currency,
         instrument=instrument_of(order.instrument),
-        note=f"a payment of the older API, state {scrub(order.state or '')!r}: it does not say whether money moved",
+        note=f"a payment of the older API, state {quoted(order.state or '')}: it does not say whether money moved",
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from prenopay._redaction import Secret
+from prenopay._text import quoted
 from prenopay.errors import Conflict, InvalidOrder, NotSent
 from prenopay.ports import HttpResponse, Send
 from prenopay.provider.wire import In, Unreadable, is_success, read, read_object
@@ -144,7 +145,7 @@ class StoredTokens:
             parts = urlsplit("")
         is_ours = parts.netloc.lower() in self._hosts and parts.scheme == urlsplit(self._base).scheme
         if not is_ours:
-            where = f"{parts.hostname!r}, which is not a host of this account"
+            where = f"{quoted(parts.hostname)}, which is not a host of this account"
             message = f"{label}: the link {rel!r} leads to {where}; nothing was sent"
             raise NotSent(message)
         return links[rel]
