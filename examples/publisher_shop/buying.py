@@ -35,8 +35,9 @@ async def choose_language(request: Request) -> Response:
     language = request.path_params["language"]
     if language not in TEXTS:
         raise HTTPException(404)
-    came_from = urlsplit(request.headers.get("referer", "")).path or "/"
-    back = RedirectResponse(f"{Shop.of(request).url}{came_from}", status_code=303)
+    came_from = urlsplit(request.headers.get("referer", "")).path
+    here = came_from if came_from.startswith("/") else "/"
+    back = RedirectResponse(f"{Shop.of(request).url}{here}", status_code=303)
     back.set_cookie("language", language, samesite="lax", max_age=YEAR_SECONDS)
     return back
 
@@ -69,7 +70,7 @@ async def place_order(request: Request) -> Response:
     )
     if saves and instrument == Instrument.CARD and may_save(shop, offer):
         order = await agreed(shop, order)
-    return readers.remember(request, await pay(request, await shop.orders.add(order.numbered_by(form_id))), key)
+    return readers.remember(request, await pay(request, await shop.orders.add(order.named_by(form_id))), key)
 
 
 def _what_is_wrong(email: str, instrument: str, phone: str) -> str:

@@ -78,7 +78,7 @@ def expected_of(name: str) -> tuple[str, PaymentState | None]:
     """Return a sample's kind and the state that it reports; "refused" for what prenopay does not read."""
     kind, decoded = index()[name], load(name)
     if name.startswith("rec_"):
-        return "refused", None
+        return ("availability" if kind == "response" else "refused"), None
     if kind == "error":
         verdict = TABLE[decoded[0]["errorCode"]].verdict
         states = {Verdict.DECLINE: PaymentState.DECLINED, Verdict.SEEN_BEFORE: PaymentState.UNKNOWN}
@@ -105,7 +105,9 @@ def read(name: str) -> tuple[str, PaymentState | None]:
 
 def test_every_sample_is_read_for_what_it_is() -> None:
     assert {name: expected_of(name) for name in index()} == {name: read(name) for name in index()}
-    assert {"payment", "refund", "payout", "error", "refused"} == {expected_of(name)[0] for name in index()}
+    assert {"payment", "refund", "payout", "error", "availability", "refused"} == {
+        expected_of(name)[0] for name in index()
+    }
 
 
 def test_every_object_is_read_by_the_provider() -> None:
