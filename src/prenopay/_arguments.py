@@ -10,11 +10,13 @@ An id that no id can have is checked first of all: it may come from a stranger, 
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
 from types import NoneType, UnionType
@@ -22,7 +24,9 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Final,
+    Literal,
     NoReturn,
+    Protocol,
     TypeAlias,
     TypeVar,
     Union,
@@ -39,9 +43,18 @@ from prenopay.errors import ConfigurationError, InvalidOrder, NotFound, Prenopay
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["check_arguments", "check_fields", "fitted", "refuse_argument", "refuse_setting"]
+__all__ = [
+    "check_arguments",
+    "check_fields",
+    "checked_fields",
+    "fitted",
+    "refuse_argument",
+    "refuse_misuse",
+    "refuse_setting",
+]
 
 ClassT = TypeVar("ClassT", bound=type)
+CheckedT = TypeVar("CheckedT", bound=Callable[..., Any])
 
 Refuse: TypeAlias = Callable[[str, str], NoReturn]
 """Raises the error about an argument: its name, and the whole sentence."""
@@ -65,6 +78,14 @@ _ABOUT: Final = ("operation_id", "payment_id")
 _IDS: Final = ("mandate_id", "operation_id", "payment_id")
 """The arguments that name something in the books, or will: every id is 1 to 100 visible ASCII characters."""
 _ID: Final = re.compile(r"[!-~]{1,100}")
+_CALLED: Final = frozenset({"__init__", "__call__", "__getitem__"})
+"""The special methods that hosts call with arguments of their own."""
+_ANYTHING: Final[frozenset[type]] = frozenset({object})
+"""What an annotation accepts that says nothing."""
+_RECEIVERS: Final = frozenset({"self", "cls"})
+_NOTHING: Final[frozenset[type]] = frozenset()
+_BY_POSITION: Final = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD})
+_MANY: Final = frozenset({inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD})
 
 
 class _Unfit(Exception):
@@ -86,6 +107,11 @@ def refuse_setting(_name: str, why: str) -> NoReturn:
     raise ConfigurationError(why)
 
 
+def refuse_misuse(_name: str, why: str) -> NoReturn:
+    """Raise ``TypeError`` about an argument or a field of what no payer, order or setting is the reason of."""
+    raise TypeError(why)
+
+
 def check_fields(
     value: DataclassInstance, refuse: Refuse = refuse_argument, *, prefix: str = "", any_text: bool = False
 ) -> None:
@@ -94,27 +120,54 @@ def check_fields(
     ``refuse`` is called with the field's name after ``prefix``. ``any_text``: strangers wrote the texts, and any
     character may be in them.
     """
-    hints = _hints(type(value))
-    for each in fields(value):
-        given = getattr(value, each.name)
-        fit = fitted(f"{prefix}{each.name}", given, hints.get(each.name, object), refuse, any_text=any_text)
+    for name, accepted, kind in _fields_of(type(value)):
+        given = getattr(value, name)
+        if type(given) in accepted and (any_text or type(given) is not str or not flaw(given)):
+            continue
+        fit = fitted(f"{prefix}{name}", given, kind, refuse, any_text=any_text)
         if fit is not given:
-            object.__setattr__(value, each.name, fit)
+            object.__setattr__(value, name, fit)
 
 
-def check_arguments(refuse: Refuse) -> Callable[[ClassT], ClassT]:
-    """Return a decorator that checks the arguments of a class's public methods before the methods run.
+def checked_fields(cls: ClassT) -> ClassT:
+    """Check the fields of a value that has no rules of its own; written below ``dataclass``. Raises ``TypeError``."""
+    own = vars(cls).get("__post_init__")
 
-    An error of such a call knows the ``operation_id`` and the ``payment_id`` that the host named.
+    def __post_init__(self: Any) -> None:  # noqa: N807 - the name that dataclasses call
+        check_fields(self, refuse_misuse, any_text=True)
+        if own is not None:
+            own(self)
+
+    setattr(cls, "__post_init__", functools.wraps(own)(__post_init__) if own else __post_init__)  # noqa: B010 - the class has no such attribute for type checkers
+    return cls
+
+
+def check_arguments(refuse: Refuse, *, any_text: bool = False) -> Callable[[CheckedT], CheckedT]:
+    """Return a decorator that checks the arguments of a function, or of a class's public methods, before they run.
+
+    An error of an awaited call knows the ``operation_id`` and the ``payment_id`` that the host named. ``any_text``:
+    tests may use texts and ids that no host can.
     """
 
-    def decorate(cls: ClassT) -> ClassT:
-        for name, function in list(vars(cls).items()):
-            if name.startswith("_") or not inspect.isfunction(function):
+    def decorate(target: CheckedT) -> CheckedT:
+        if not isinstance(target, type):
+            return cast("CheckedT", _checking(target, refuse, any_text=any_text))
+        is_value = is_dataclass(target)
+        members: dict[str, Any] = dict(vars(target))
+        for name, member in members.items():
+            if name.startswith("_") and name not in _CALLED:
                 continue
-            wrap = _awaiting if inspect.iscoroutinefunction(function) else _plain
-            setattr(cls, name, wrap(function, refuse))
-        return cls
+            if name == "__init__" and is_value:
+                continue  # its fields are checked
+            if getattr(member, "__isabstractmethod__", False):
+                continue
+            if isinstance(member, classmethod | staticmethod):
+                function: Any = cast("Any", member).__func__
+                again: Any = classmethod if isinstance(member, classmethod) else staticmethod
+                setattr(target, name, again(_checking(function, refuse, any_text=any_text)))
+            elif inspect.isfunction(member):
+                setattr(target, name, _checking(member, refuse, any_text=any_text))
+        return cast("CheckedT", target)
 
     return decorate
 
@@ -147,48 +200,55 @@ def _refuse_flaws(value: object) -> None:
             _refuse_flaws(member)
 
 
-def _plain(function: Callable[..., Any], refuse: Refuse) -> Callable[..., Any]:
-    signature = inspect.signature(function)
+def _checking(function: Any, refuse: Refuse, *, any_text: bool) -> Any:
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def awaiting(*args: object, **kwargs: object) -> object:
+            if not _plan(function).takes(args, kwargs, any_text=any_text):
+                args, kwargs = _fitting(function, args, kwargs, refuse, any_text=any_text)
+            try:
+                return await function(*args, **kwargs)
+            except PrenopayError as error:
+                named = _plan(function).signature.bind_partial(*args, **kwargs).arguments
+                error.about(**{each: named.get(each) for each in _ABOUT})
+                raise
+
+        return awaiting
 
     @functools.wraps(function)
-    def checked(*args: object, **kwargs: object) -> object:
-        bound = _bound(function, signature, args, kwargs, refuse)
-        return function(*bound.args, **bound.kwargs)
+    def plain(*args: object, **kwargs: object) -> object:
+        if not _plan(function).takes(args, kwargs, any_text=any_text):
+            args, kwargs = _fitting(function, args, kwargs, refuse, any_text=any_text)
+        return function(*args, **kwargs)
 
-    return checked
-
-
-def _awaiting(function: Callable[..., Awaitable[Any]], refuse: Refuse) -> Callable[..., Any]:
-    signature = inspect.signature(function)
-
-    @functools.wraps(function)
-    async def checked(*args: object, **kwargs: object) -> object:
-        bound = _bound(function, signature, args, kwargs, refuse)
-        try:
-            return await function(*bound.args, **bound.kwargs)
-        except PrenopayError as error:
-            error.about(**{each: bound.arguments.get(each) for each in _ABOUT})
-            raise
-
-    return checked
+    return plain
 
 
-def _bound(
-    function: Callable[..., Any],
-    signature: inspect.Signature,
-    args: Sequence[object],
-    kwargs: Mapping[str, object],
-    refuse: Refuse,
-) -> inspect.BoundArguments:
-    bound, hints = signature.bind(*args, **kwargs), _hints(function)
-    for name in _IDS:
+def _fitting(
+    function: Any, args: tuple[object, ...], kwargs: dict[str, object], refuse: Refuse, *, any_text: bool
+) -> tuple[tuple[object, ...], dict[str, object]]:
+    """Return the arguments as the function takes them. What is given is checked before anybody asks what is missing."""
+    plan = _plan(function)
+    try:
+        bound = plan.signature.bind_partial(*args, **kwargs)
+    except TypeError:
+        return args, kwargs  # too many, or an unknown name: Python says it best
+    for name in () if any_text else _IDS:
         given = bound.arguments.get(name)
         if isinstance(given, str) and not _ID.fullmatch(given):
-            _refuse_id(signature.parameters[name], given)
+            _refuse_id(plan.signature.parameters[name], given)
     for name, given in bound.arguments.items():
-        if name != "self":
-            bound.arguments[name] = fitted(name, given, hints.get(name, object), refuse)
-    return bound
+        kind, how = plan.kinds.get(name, object), plan.signature.parameters[name].kind
+        if how is inspect.Parameter.VAR_POSITIONAL:
+            bound.arguments[name] = tuple(fitted(name, each, kind, refuse, any_text=any_text) for each in given)
+        elif how is inspect.Parameter.VAR_KEYWORD:
+            bound.arguments[name] = {
+                key: fitted(key, each, kind, refuse, any_text=any_text) for key, each in given.items()
+            }
+        else:
+            bound.arguments[name] = fitted(name, given, kind, refuse, any_text=any_text)
+    return bound.args, bound.kwargs
 
 
 def _refuse_id(parameter: inspect.Parameter, given: str) -> NoReturn:
@@ -201,13 +261,90 @@ def _refuse_id(parameter: inspect.Parameter, given: str) -> NoReturn:
     raise NotFound(message).about(**{name: given} if name in _ABOUT else {})
 
 
+class _Plan:
+    """What a function takes: its parameters, what each may be, and the types that need no closer look."""
+
+    def __init__(self, function: Any) -> None:
+        self.signature = inspect.signature(function)
+        parameters = self.signature.parameters.values()
+        self.kinds = {name: kind for name, kind in _hints(function).items() if name not in _RECEIVERS}
+        self._in_order = [each.name for each in parameters if each.kind in _BY_POSITION]
+        self._accepted = {each.name: _accepted(self.kinds.get(each.name, object)) for each in parameters}
+        for each in parameters:
+            if each.kind in _MANY:
+                self._accepted[each.name] = frozenset()
+
+    def takes(self, args: tuple[object, ...], kwargs: dict[str, object], *, any_text: bool) -> bool:
+        """Whether every argument is plainly right. Most calls need no more than this."""
+        if len(args) > len(self._in_order):
+            return False
+        given = (*zip(self._in_order, args, strict=False), *kwargs.items())
+        return all(self._fits(name, each, any_text=any_text) for name, each in given)
+
+    def _fits(self, name: str, given: object, *, any_text: bool) -> bool:
+        accepted = self._accepted.get(name, _NOTHING)
+        if type(given) is str and not any_text:
+            is_right = _ID.fullmatch(given) is not None if name in _IDS else not flaw(given)
+            return is_right and (str in accepted or accepted is _ANYTHING)
+        return accepted is _ANYTHING or type(given) in accepted
+
+
+@functools.cache
+def _plan(function: Any) -> _Plan:
+    return _Plan(function)
+
+
+@functools.cache
+def _fields_of(cls: type[DataclassInstance]) -> tuple[tuple[str, frozenset[type], object], ...]:
+    """Return each field of a dataclass, with the types that need no closer look, and its annotation."""
+    kinds = _hints(cls)
+    annotated = [(each.name, kinds.get(each.name, object)) for each in fields(cls)]
+    return tuple((name, _accepted(kind), kind) for name, kind in annotated)
+
+
+def _accepted(kind: object) -> frozenset[type]:
+    """Return the types whose very instances fit ``kind``, whatever they hold."""
+    origin: Any = get_origin(kind)
+    if origin in (UnionType, Union):
+        parts = [_accepted(each) for each in get_args(kind)]
+        return _ANYTHING if any(each is _ANYTHING for each in parts) else _NOTHING.union(*parts)
+    if kind is None:
+        return frozenset({NoneType})
+    if kind is float:
+        return frozenset({float, int})
+    if isinstance(kind, TypeVar) or any(kind is each for each in (object, Any, _ForCheckers)):
+        return _ANYTHING
+    if origin is not None or not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
+        return frozenset()
+    return frozenset({kind})
+
+
 @functools.cache
 def _hints(annotated: Any) -> Mapping[str, Any]:
-    """Return the annotations. Those that name what only a type checker imports are not checked."""
+    """Return the annotations. What only a type checker imports is a class of the same name, which takes everything."""
     try:
         return get_type_hints(annotated)
     except NameError:
-        return {}
+        known = _Names(vars(builtins))
+        for each in reversed(getattr(annotated, "__mro__", (annotated,))):
+            known |= vars(sys.modules[each.__module__])
+        return get_type_hints(annotated, localns=known)
+
+
+class _ForCheckers:
+    """Stands for a name that only type checkers import, with or without parameters. Everything fits it."""
+
+    def __class_getitem__(cls, _parameters: Any) -> Any:
+        return cls
+
+
+class _Names(dict[str, Any]):
+    """The names of a module, and a placeholder for every other."""
+
+    def __missing__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise KeyError(name)
+        return _ForCheckers
 
 
 def _fit(value: object, kind: object) -> object:
@@ -215,8 +352,14 @@ def _fit(value: object, kind: object) -> object:
     inside = get_args(kind)
     if origin in (UnionType, Union):
         return _fit_one_of(value, inside)
+    if origin is tuple and inside and inside[-1] is not Ellipsis:
+        return _fit_shape(value, inside)
     if origin in (tuple, Sequence) and inside:
         return _fit_many(value, inside[0])
+    if origin is Literal:
+        return (
+            value if value in inside else _fail(f"must be one of {', '.join(map(repr, inside))}; not {quoted(value)}")
+        )
     if origin is Mapping and inside:
         return _fit_mapping(value, *inside)
     wanted: Any = origin or kind
@@ -224,9 +367,38 @@ def _fit(value: object, kind: object) -> object:
         return value if callable(value) else _unfit(value, "a function")
     if wanted is None:
         wanted = NoneType
-    if not isinstance(wanted, type) or wanted is object or getattr(wanted, "_is_protocol", False):
+    if not isinstance(wanted, type) or wanted is object or wanted is _ForCheckers:
         return value
+    if getattr(wanted, "_is_protocol", False):
+        return _fit_protocol(value, wanted)
     return _fit_class(value, wanted)
+
+
+def _fit_protocol(value: object, wanted: type[Any]) -> object:
+    """Return ``value`` if it has every member of a protocol, itself or as an instance."""
+    if isinstance(value, type):
+        _fail(f"must be an instance, such as {value.__name__}(...), not the class {value.__name__}")
+    protocols = [each for each in wanted.__mro__ if getattr(each, "_is_protocol", False) and each is not Protocol]
+    names = sorted({name for each in protocols for name in vars(each) if not name.startswith("_")})
+    if missing := [name for name in names if not hasattr(value, name)]:
+        _fail(f"must be a {wanted.__name__}, not {_kind_of(value)}, which has no {missing[0]}")
+    if "__call__" in vars(wanted) and not callable(value):
+        _unfit(value, "a function")
+    return value
+
+
+def _fit_shape(value: object, kinds: Sequence[object]) -> object:
+    """Return ``value`` as a tuple with one part of each kind."""
+    given: Sequence[object] = cast("Sequence[object]", value) if isinstance(value, tuple | list) else ()
+    if len(given) != len(kinds):
+        _unfit(value, f"a tuple of {len(kinds)}: {', '.join(map(_name, kinds))}")
+    return _same_if_so(given, [_fit(each, kind) for each, kind in zip(given, kinds, strict=True)])
+
+
+def _same_if_so(given: Sequence[object], fit: list[object]) -> Sequence[object]:
+    """Return ``given`` if it is a tuple of what fits, so that nothing is copied."""
+    same = isinstance(given, tuple) and all(a is b for a, b in zip(fit, given, strict=True))
+    return given if same else tuple(fit)
 
 
 def _fit_class(value: object, wanted: type[Any]) -> object:
@@ -264,17 +436,16 @@ def _fit_one_of(value: object, kinds: Iterable[object]) -> object:
 
 
 def _fit_many(value: object, kind: object) -> object:
-    if not isinstance(value, tuple | list):
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         name = _name(kind)
         _unfit(value, f"a tuple or list, each {name}", hint="; put brackets around the one there is: [one]")
-    given, fit = cast("list[object] | tuple[object, ...]", value), list[object]()
+    given, fit = cast("Sequence[object]", value), list[object]()
     for number, each in enumerate(given):
         try:
             fit.append(_fit(each, kind))
         except _Unfit as unfit:
             raise _Unfit(unfit.why, f"[{number}]{unfit.within}") from None
-    same = isinstance(given, tuple) and all(a is b for a, b in zip(fit, given, strict=True))
-    return given if same else tuple(fit)
+    return _same_if_so(given, fit)
 
 
 def _fit_mapping(value: object, key_kind: object, value_kind: object) -> object:
@@ -307,8 +478,11 @@ def _name(kind: object) -> str:
 
 
 def _unfit(value: object, wanted: str, *, hint: str = "") -> NoReturn:
-    given = "None" if value is None else type(value).__name__
-    _fail(f"must be {wanted}, not {given}{hint}")
+    _fail(f"must be {wanted}, not {_kind_of(value)}{hint}")
+
+
+def _kind_of(value: object) -> str:
+    return "None" if value is None else type(value).__name__
 
 
 def _fail(why: str) -> NoReturn:

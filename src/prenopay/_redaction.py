@@ -124,6 +124,9 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # a host may not check its types
+            message = f"value: must be a text (str), not {type(value).__name__}"
+            raise TypeError(message)
         if not value:
             message = "a secret must not be empty"
             raise ValueError(message)

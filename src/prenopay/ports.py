@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -27,6 +29,7 @@ RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class HttpRequest:
     """One request to a gateway.
 
@@ -43,7 +46,9 @@ class HttpRequest:
     retry_safe: bool = False
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class HttpResponse:
     """A gateway's whole answer; header names are lower case."""
 

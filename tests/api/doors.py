@@ -80,7 +80,7 @@ def kinds_met(*from_doors: ModuleType) -> set[type[Any]]:
             continue
         met.add(each)
         for annotated in (each, *map(function_of, members_of(each).values())):
-            waiting += _hints(annotated).values()
+            waiting += hints_of(annotated).values()
     return met
 
 
@@ -108,6 +108,9 @@ class _Names(dict[str, Any]):
         return importlib.import_module(name) if name in sys.stdlib_module_names else _ForCheckersOnly
 
 
-def _hints(annotated: Any) -> dict[str, Any]:
-    module = vars(importlib.import_module(annotated.__module__))
-    return typing.get_type_hints(annotated, localns=_Names(vars(builtins) | module))
+def hints_of(annotated: Any) -> dict[str, Any]:
+    """Return the annotations of a class or function, with placeholders for what only type checkers import."""
+    names = _Names(vars(builtins))
+    for each in reversed(getattr(annotated, "__mro__", (annotated,))):
+        names |= vars(importlib.import_module(each.__module__))
+    return typing.get_type_hints(annotated, localns=names)

@@ -218,7 +218,7 @@ def test_the_account_is_named_once() -> None:
 
 def test_a_gateway_is_no_account() -> None:
     gateway: Any = MockGateway()
-    with pytest.raises(ConfigurationError, match="not a MockGateway"), mock_accounts(mock=gateway):
+    with pytest.raises(ConfigurationError, match=r"^mock: must be Mock, not MockGateway"), mock_accounts(mock=gateway):
         pytest.fail("opened")
 
 

@@ -168,16 +168,16 @@ def test_settings_of_another_type_are_refused(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"callback_keys": [7]}, r"callback_keys: \[0\] must be Secret, not int"),
+        ({"callback_keys": [7]}, r"callback_keys: \[0\] must be Secret"),
         ({"callback_keys": [""]}, r"callback_keys: \[0\] must not be empty"),
-        ({"callback_keys": None}, "callback_keys "),
+        ({"callback_keys": None}, "callback_keys:? must "),
         ({"callback_url": None}, r"callback_url: must be a text \(str\), not None"),
         ({"callback_url": b"https://shop.example"}, "callback_url: must be a text"),
         ({"callback_url": "https://shop.example/c?key=1"}, "callback_url: must have no query"),
         ({"callback_url": "http://shop.example/c"}, "callback_url: must use https"),
-        ({"token_keys": [7]}, r"token_keys: \[0\] must be Secret, not int"),
+        ({"token_keys": [7]}, r"token_keys: \[0\] must be Secret"),
         ({"token_keys": {"a": "b"}}, "token_keys: must be a tuple or list"),
-        ({"database": 7}, "database: this is not a database URL"),
+        ({"database": 7}, "database: (must be a text|this is not a database URL)"),
         ({"on_event": "print"}, "on_event: must be a function"),
     ],
 )

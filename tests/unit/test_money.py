@@ -172,7 +172,9 @@ def test_dividing_loses_nothing(minor: int, weights: list[int], expected: list[i
 
 @pytest.mark.parametrize("weights", [[], [0, 0], [-1, 2], [1.0, 2], [True, 1]])
 def test_weights_that_divide_nothing_are_refused(weights: Any) -> None:
-    with pytest.raises(ValueError, match="weights must be whole numbers"):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"^weights: (\[0\] must be a whole number|must be none negative)"
+    ):
         Money(100, "SEK").allocate(weights)
 
 
@@ -204,7 +206,7 @@ def test_net_and_vat_are_the_amount() -> None:
 
 @pytest.mark.parametrize("percent", [25.0, True, "25", None])
 def test_a_rate_is_an_int_or_a_decimal(percent: Any) -> None:
-    with pytest.raises(TypeError, match="a VAT rate is an int or a Decimal"):
+    with pytest.raises(TypeError, match=r"^percent: must be Decimal or a whole number"):
         Money(100, "SEK").split_vat(percent)
 
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from prenopay._arguments import checked_fields
 from prenopay._redaction import scrub
 from prenopay.account import Account, Unwritten
 from prenopay.accounts import reception
@@ -47,6 +48,7 @@ _TURN_MAY_TAKE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class SweepReport:
     """What one sweep did. ``failures`` are for people: each is kept and tried again.
 

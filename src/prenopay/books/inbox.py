@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, fu
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from prenopay._arguments import checked_fields
 from prenopay.books import due, schema
 from prenopay.books.text import storable
 from prenopay.books.words import word
@@ -67,6 +68,7 @@ _STORE: Final = {"postgresql": _storing(postgresql_insert), "sqlite": _storing(s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Callback:
     """One stored callback, as the command line shows it. ``subject`` is ``None`` for an account's own address."""
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
+from prenopay._arguments import checked_fields
 from prenopay.books import answers, codec, due, ids, schema
 from prenopay.books.words import known, word
 from prenopay.values.events import Event, EventKind
@@ -49,6 +50,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Undelivered:
     """An event that the host's handler has not taken: how often it failed, why, and when it is called again."""
 

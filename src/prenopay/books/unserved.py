@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, func, select
 
+from prenopay._arguments import checked_fields
 from prenopay.books import due, schema
 from prenopay.books.text import number_of
 from prenopay.values.money import Money
@@ -16,6 +17,7 @@ __all__ = ["Unserved", "find"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Unserved:
     """An account in the books that this process does not serve, and what is open there.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
+from prenopay._arguments import check_arguments, refuse_setting
 from prenopay.books import schema
 from prenopay.books.engine import open_engine, our_errors
 from prenopay.errors import LedgerUnavailable
@@ -74,6 +75,7 @@ def open_migrated(database: str) -> Engine:
     return engine
 
 
+@check_arguments(refuse_setting)
 def upgrade_database(database: str) -> None:
     """Upgrade the tables of ``database`` to the version that this code needs. Never removes anything.
 

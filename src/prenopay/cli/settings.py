@@ -16,6 +16,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, cast, get_args, get_origin, get_type_hints
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_setting
 from prenopay._redaction import Secret
 from prenopay.cli.installed import Installed
 from prenopay.errors import ConfigurationError
@@ -32,6 +33,7 @@ _TOP_KEYS: Final = ("accounts", "callback_keys", "callback_url", "database", "to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Settings:
     """The content of a ``prenopay.toml``: pass the parts to ``Accounts.open`` and ``Accounts.add``."""
 
@@ -43,6 +45,7 @@ class Settings:
     accounts: tuple[ProviderConfig[Any], ...]
 
 
+@check_arguments(refuse_setting)
 def load_settings(path: str | Path | None = None) -> Settings:
     """Read settings from ``path``, else from ``PRENOPAY_CONFIG``, else from ``prenopay.toml`` in this folder.
 

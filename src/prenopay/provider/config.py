@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from prenopay._arguments import check_fields
+from prenopay._arguments import check_arguments, check_fields, refuse_setting
 from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider.values import Environment, Inspection
@@ -69,6 +69,7 @@ class ProviderConfig(ABC, Generic[ProviderT_co]):
         """Say how the provider reads a stored body of this gateway; raises ``ValueError`` if it cannot."""
 
 
+@check_arguments(refuse_setting)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpProviderConfig(ProviderConfig[ProviderT_co]):
     """An account with a gateway that is called over HTTP.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay._redaction import MASK, Secret
 from prenopay._text import show_fields
 from prenopay.errors import Conflict
@@ -54,6 +55,7 @@ class ReferenceAlphabet(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ReferenceRule:
     """What the references derived from operation ids look like for this account."""
 
@@ -62,6 +64,7 @@ class ReferenceRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Limits:
     """What the provider accepts, per verb, as data: docs, checks and conformance tests read it."""
 
@@ -82,6 +85,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class CreateRequest:
     """What ``create_payment`` is given: the order, the gateway reference, the callback URL.
 
@@ -100,6 +104,7 @@ class CreateRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ChangeRequest:
     """What capture, cancel, refund and update are given. Amounts are in minor units and include VAT.
 
@@ -126,6 +131,7 @@ class ChangeRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class PayoutRequest:
     """What ``write_payout`` is given. ``asked_at`` is the time that the instruction states."""
 
@@ -137,6 +143,7 @@ class PayoutRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Created:
     """A payment that the gateway now knows, and how the payer gets to its page."""
 
@@ -151,6 +158,7 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ChargeRequest:
     """What ``charge`` is given: the order to collect, the token, and our reference, the same on every try.
 
@@ -176,6 +184,7 @@ class ChargeRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Charged:
     """How a charge ended: ``observation`` if the gateway made a payment of it, ``decline`` if the gateway refused.
 
@@ -189,6 +198,7 @@ class Charged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Reply:
     """How a change ended: succeeded, pending or declined. Anything else is raised."""
 
@@ -207,6 +217,7 @@ class TransactionKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ProviderTransaction:
     """One movement in the gateway's list. ``reference`` is ours, if the gateway repeats it."""
 
@@ -224,6 +235,7 @@ class ProviderTransaction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Attempt:
     """One failed try of the payer."""
 
@@ -237,7 +249,9 @@ class Attempt:
         show_fields(self)
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Observation:
     """What the gateway says about a payment at one moment, in our words: cumulative totals, never deltas.
 
@@ -300,6 +314,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Probe:
     """One thing ``doctor`` checked: what was found, and what to do about it."""
 
@@ -318,6 +333,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class MandateSeen:
     """A stored way to pay that an answer names; its token is masked."""
 
@@ -334,6 +350,7 @@ class MandateSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Inspection:
     """How a stored gateway body is read, for people and scripts: amounts in minor units, secrets masked.
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
@@ -43,6 +44,7 @@ class BenchSender(MockSender):
     """Sends in process to the gateways of the test, and to every mock: the ``sender=`` of ``Accounts.open``."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class Bench:
     """What the fixtures of one test share. A gateway that is asked for is put on it."""
 
@@ -119,6 +121,7 @@ class OpenMockAsync(Protocol):
         ...
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @contextmanager
 def mock_shops(bench: Bench, gateway: MockGateway) -> Generator[OpenMock]:
     """Yield a function that opens shops; close them at the end.
@@ -141,6 +144,7 @@ def mock_shops(bench: Bench, gateway: MockGateway) -> Generator[OpenMock]:
         yield opened
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def mock_shops_async(bench: Bench, gateway: MockGateway) -> OpenMockAsync:
     """Return a function that opens shops as async context managers, with the same gateways as in ``mock_shops``."""
     bench.knows(CALLBACK_KEY, TOKEN_KEY)
@@ -169,7 +173,9 @@ def _mock_of(database: str, bench: Bench, first: MockGateway) -> Mock:
 # Emulators on sockets, for hosts that are tested over real HTTP
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class SwedbankPayServer:
     """An emulated Swedbank Pay at ``url``."""
 
@@ -181,7 +187,9 @@ class SwedbankPayServer:
         return SwedbankPayGateway(self.emulator).account(name, base_url=self.url)
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class SwishServer:
     """An emulated Swish: merchants reach it at ``url`` with their certificate, phones at ``phone_url``."""
 
@@ -195,6 +203,7 @@ class SwishServer:
         return SwishGateway(self.emulator, certificate=self.certificate).account(name, base_url=self.url)
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @contextmanager
 def served_swedbankpay(emulator: SwedbankPayEmulator) -> Generator[SwedbankPayServer]:
     """Serve until the block ends; callbacks go where ``Callbacks.connect`` says, not over the network."""
@@ -202,6 +211,7 @@ def served_swedbankpay(emulator: SwedbankPayEmulator) -> Generator[SwedbankPaySe
         yield SwedbankPayServer(url=served.url, emulator=emulator)
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @contextmanager
 def served_swish(emulator: SwishEmulator, certificate: IssuedCertificate) -> Generator[SwishServer]:
     """Serve over mutual TLS until the block ends; callbacks go where ``Callbacks.connect`` says."""

@@ -15,6 +15,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.testing.clock import VirtualClock
 from prenopay.values.callbacks import CallbackRequest
 
@@ -41,7 +42,9 @@ _log = logging.getLogger("prenopay.testing")
 _GOOD: Final = frozenset(range(200, 300))
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class RetrySchedule:
     """When a callback that the host did not take is sent again. The defaults are Swedbank Pay's.
 
@@ -61,6 +64,7 @@ class RetrySchedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Callback:
     """One callback that waits to be delivered; ``about`` names what it is about."""
 
@@ -75,6 +79,7 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class CallbackAttempt:
     """One delivery: to whom, when, and what was answered.
 
@@ -111,6 +116,7 @@ class Manner(StrEnum):
     """What is due at the next delivery comes in reverse order."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class CallbackQueue:
     """The callbacks that wait, and a record of every delivery."""
 
@@ -257,6 +263,7 @@ class CallbackQueue:
             self._waiting.append(replace(callback, first_try=first, tries=tries, due=due))
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def hand_over(receive: Callable[[CallbackRequest], int | None], *, peer: str = "127.0.0.1") -> Post:
     """Return a ``Post`` that hands callbacks to a host in this process, as coming from ``peer``."""
 
@@ -267,6 +274,7 @@ def hand_over(receive: Callable[[CallbackRequest], int | None], *, peer: str = "
     return post
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def post_over_http(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int | None:
     """Deliver over real HTTP; ``None`` when the host did not answer."""
     parts = urlsplit(url)
@@ -274,6 +282,7 @@ def post_over_http(url: str, body: bytes, headers: tuple[tuple[str, str], ...]) 
     return _post(make(parts.hostname or "", parts.port, timeout=_POST_SECONDS), url, body, headers)
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def posting_without_name(tls: ssl.SSLContext) -> Post:
     """Return a ``Post`` whose TLS does not say which host it wants (no SNI), and still checks the name it gets.
 

@@ -7,12 +7,15 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from prenopay._arguments import check_arguments, refuse_misuse
+
 __all__ = ["VirtualClock"]
 
 _STORY_BEGINS: Final = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 """Where virtual time starts by default: a fixed moment, so that two runs are the same."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class VirtualClock:
     """A ``prenopay.ports.Clock`` whose time is pushed by hand; sleeping pushes it and never suspends.
 

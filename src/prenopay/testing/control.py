@@ -28,6 +28,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_type_hints
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.callbacks import Callback, Manner
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer, read_json
@@ -64,6 +65,7 @@ class PayerRefused(ControlRefused):
     """No payer could do this now; the message says why."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class ControlPanel:
     """Answers the control API of one emulator."""
 
@@ -158,6 +160,7 @@ class ControlPanel:
         return {"seen": [{**dataclasses.asdict(entry), "at": entry.at.isoformat()} for entry in seen]}
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def call_with(act: Callable[..., R], given: JsonObject, *first: object) -> R:
     """Call ``act`` with ``first`` and what ``given`` has for its other parameters, each read by its type.
 

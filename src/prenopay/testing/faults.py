@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, assert_never
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.testing.http import Dropped, EmulatorAnswer, HalfBody, Headers, Outcome, Refused
 
 __all__ = ["LOST", "Fault", "FaultBody", "FaultKind", "FaultPlan", "meet"]
@@ -64,7 +65,9 @@ class FaultBody(StrEnum):
     HTML = "html"
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Fault:
     """One fault and the calls it hits: every condition that is given must hold.
 
@@ -116,6 +119,7 @@ class Fault:
         return EmulatorAnswer(status=self.status, headers=headers, body=_HTML % (self.status, self.status))
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class FaultPlan:
     """The faults still to come. The first in line that hits a call takes it; later ones do not see it."""
 
@@ -163,6 +167,7 @@ class FaultPlan:
             return None
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def meet(fault: Fault | None, act: Callable[[], EmulatorAnswer]) -> Outcome:
     """Call ``act`` as ``fault`` says, and return what the caller gets."""
     if fault is None:

@@ -17,6 +17,7 @@ from datetime import datetime
 from random import Random
 from typing import Protocol, final
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.ports import HttpRequest
 from prenopay.provider import PaymentProvider, ProviderConfig
 from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post, RetrySchedule
@@ -59,6 +60,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Totals:
     """What one payment adds up to at its gateway, in minor units. Money taken at once counts as authorized too."""
 
@@ -74,6 +76,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Move:
     """One movement of money at a gateway, under the reference that was given with the request."""
 
@@ -89,6 +92,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Asked:
     """What a request asks for. ``what`` is as in ``Move``; ``text`` is the description, which names the operation."""
 
@@ -100,6 +104,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Ordered:
     """What a gateway was asked to take from the payer."""
 
@@ -108,6 +113,7 @@ class Ordered:
     """``None`` at a gateway that knows no VAT."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def an_order(amount: Money | None = None) -> Order:
     """Return an order of one line: 119 kronor with 6 % VAT, unless ``amount`` says otherwise."""
     total = amount or Money(11900, "SEK")
@@ -121,6 +127,7 @@ def an_order(amount: Money | None = None) -> Order:
     )
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class Gateway(ABC):
     """One gateway with at least one merchant. Everything in it is new for every test.
 
@@ -329,6 +336,7 @@ class History(ABC):
         return {}
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class Payers(ABC):
     """Payers act in more than one way: by another card, with a question left open, by the cancel link."""
 
@@ -358,6 +366,7 @@ class AsksPayers(ABC):
         """Return the open payments that were put to their payers."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class Portal(ABC):
     """Staff can change payments in the gateway's portal, without prenopay. Each returns whether it was done."""
 
@@ -421,6 +430,7 @@ class Behaviours(ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class OldMethod:
     """A method that another system stored, which ``account`` can take over."""
 
@@ -466,6 +476,7 @@ class SharedAgreement(ABC):
         """
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class FakeGateway(Gateway):
     """A gateway at one ``host``, in this process: write ``answer``, and what ``Gateway`` asks for.
 

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NoReturn, Protocol, TypeAlias, assert_never, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.errors import NotSent, OutcomeUnknown
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import CallbackQueue
@@ -38,7 +39,9 @@ Headers: TypeAlias = tuple[tuple[str, str], ...]
 JsonObject: TypeAlias = dict[str, object]
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class EmulatorRequest:
     """One call. ``origin`` is the scheme and host by which the caller reached the emulator.
 
@@ -81,6 +84,7 @@ class EmulatorRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class EmulatorAnswer:
     """A whole answer, which leaves ``delay_seconds`` after it was made."""
 
@@ -91,16 +95,19 @@ class EmulatorAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class Refused:
     """The connection was refused: the request certainly did not arrive."""
 
 
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class Dropped:
     """The connection died without an answer; the caller cannot see whether the request was acted on."""
 
 
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class HalfBody:
     """The connection dies halfway through this answer's body."""
 
@@ -132,6 +139,7 @@ class Emulator(Protocol):
         ...
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class EmulatorSender:
     """A ``prenopay.ports.HttpSender`` that calls the emulator mounted at a request's host (``name`` or ``name:port``).
 
@@ -179,6 +187,7 @@ class EmulatorSender:
         """There is nothing to close."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def read_json(body: bytes) -> object:
     """Return what ``body`` holds, fractions as ``Decimal``; raises ``ValueError`` for what is not JSON."""
     try:
@@ -193,6 +202,7 @@ def write_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, default=_plain).encode()
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def json_answer(status: int, body: object, *, media_type: str = "application/json; charset=utf-8") -> EmulatorAnswer:
     """Return an answer whose body is ``body`` as JSON."""
     return EmulatorAnswer(status=status, headers=(("content-type", media_type),), body=write_json(body))

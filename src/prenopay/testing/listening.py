@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+
 __all__ = ["Logged", "listening"]
 
 _EVERYTHING: Final = 1
@@ -15,6 +17,7 @@ _EVERYTHING: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Logged:
     """One record: ``where`` names level, logger and place in the code; ``text`` is the line with every field."""
 
@@ -22,6 +25,7 @@ class Logged:
     text: str
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @contextmanager
 def listening(keep: Callable[[Logged], None]) -> Generator[None]:
     """Hand everything that is logged to ``keep``, from DEBUG up.

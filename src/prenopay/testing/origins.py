@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.http import EmulatorAnswer, json_answer
 
 __all__ = ["refusal"]
@@ -21,6 +22,7 @@ _MISDIRECTED: Final = 421
 _FORBIDDEN: Final = 403
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def refusal(method: str, headers: Mapping[str, str], *, scheme: str, served_at: str) -> EmulatorAnswer | None:
     """Return how a call is refused; ``None`` if it may come in.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.gateway import Gateway
 from prenopay.values.payments import Payment
 
 __all__ = ["AsyncTestPayer", "TestPayer"]
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class _Payer:
     __test__ = False  # pytest would take it for a test
 
@@ -33,6 +35,7 @@ class _Payer:
         return gateway
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class TestPayer(_Payer):
     """Acts on payments of several gateways, each under its provider's name; callbacks that follow are delivered.
 
@@ -55,6 +58,7 @@ class TestPayer(_Payer):
         self._deliver()
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class AsyncTestPayer(_Payer):
     """The same for async code: what leads to callbacks is awaited."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.listening import Logged
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class SecretsSeen(AssertionError):
     """A secret is where none may be; the message says which and where, and shows only its ends."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class SecretSeeker:
     """``assert_no_secrets(*things)``: raises ``SecretsSeen`` if a secret shows in them, or in what was logged."""
 
@@ -61,6 +63,7 @@ class SecretSeeker:
             yield f"a {type(thing).__name__}", detail, f"{thing!r}\n{thing}"
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def ways_to_write(values: Iterable[str]) -> tuple[str, ...]:
     """Return each phone number, personal number or e-mail address in every way that a host may write it.
 

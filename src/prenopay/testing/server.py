@@ -25,6 +25,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from typing import Final, TypeVar, assert_never, cast
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.testing.callbacks import Post, post_over_http
 from prenopay.testing.http import Dropped, Emulator, EmulatorAnswer, EmulatorRequest, HalfBody, Refused
 from prenopay.testing.origins import refusal
@@ -46,6 +47,7 @@ _LINE_LIMIT_BYTES: Final = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Served:
     """Where an emulator is served."""
 
@@ -54,6 +56,7 @@ class Served:
     port: int
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @contextmanager
 def serve(
     emulator: Emulator,
@@ -88,6 +91,7 @@ def serve(
         server.server_close()
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def serve_until_interrupted(
     serving: AbstractContextManager[ServedT],
     tell: Callable[[ServedT], Mapping[str, str]],

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay._redaction import scrub
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, HalfBody, Outcome
 
@@ -13,6 +14,7 @@ __all__ = ["Seen", "Transcript"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Seen:
     """One call: ``call`` is the emulator's name for it, ``reference`` the one its body carried.
 
@@ -28,6 +30,7 @@ class Seen:
     outcome: str
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class Transcript:
     """Every call, in the order in which it was acted on."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
-from prenopay._arguments import check_fields, fitted, refuse_setting
+from prenopay._arguments import check_arguments, check_fields, checked_fields, fitted, refuse_misuse, refuse_setting
 from prenopay._keys import MAKE_ONE, host_keys, published
 from prenopay._redaction import Secret, scrub
 from prenopay._text import quoted, show_fields
@@ -53,6 +53,7 @@ class CallbackRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class CallbackReply:
     """The reply to the gateway. The callback is stored safely by now: send the reply as it is.
 
@@ -66,6 +67,7 @@ class CallbackReply:
 
 
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class CallbackAddress:
     """Whose callback it is, by its path: the account and the subject. An account's own address has no subject."""
 
@@ -74,6 +76,7 @@ class CallbackAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Heard:
     """What a provider reads in a callback. Nothing in it is trusted: it only says where to look.
 
@@ -123,11 +126,13 @@ class CallbackUrls:
             message = f"callback_keys holds a key of prenopay's docs or tests, which everybody knows; {MAKE_ONE}"
             raise ConfigurationError(message)
 
+    @check_arguments(refuse_misuse, any_text=True)
     def url(self, account: str, subject: Subject | None = None) -> str:
         """Return the callback URL of one subject, or of a whole account."""
         parts = _parts(account, subject)
         return "/".join([self.base_url, *parts, _mac(self._keys[0], parts)])
 
+    @check_arguments(refuse_misuse, any_text=True)
     def verify(self, path: str) -> CallbackAddress:
         """Return whose path this is; raises ``Unverified`` unless we made it.
 
@@ -191,6 +196,7 @@ def _mac(key: bytes, parts: Sequence[str]) -> str:
     return base64.urlsafe_b64encode(digest[:_MAC_BYTES]).decode().rstrip("=")
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def source_address(
     request: CallbackRequest,
     trusted_proxies: Sequence[str],

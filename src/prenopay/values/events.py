@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from prenopay._arguments import checked_fields
 from prenopay.values.money import Money
 from prenopay.values.payments import Decline, FlagKind, PaymentState
 from prenopay.values.subjects import Subject
@@ -46,6 +47,7 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Event:
     """One change of one subject. The host receives it at least once, and in order per subject.
 

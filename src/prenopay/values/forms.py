@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NoReturn
 
+from prenopay._arguments import check_arguments, refuse_argument
 from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 
@@ -27,6 +28,7 @@ _PERSONAL_NUMBER: Final = re.compile(r"(18|19|20)[0-9]{10}")
 _PERSONAL_NUMBER_SEPARATORS: Final = re.compile(r"[\s+-]")
 
 
+@check_arguments(refuse_argument)
 def phone_number(written: str, *, field: str = "phone") -> str:
     """Return a phone number as ``+`` and digits with the country code, such as ``+46701234567`` (E.164).
 
@@ -55,6 +57,7 @@ def phone_number(written: str, *, field: str = "phone") -> str:
     return f"+{digits}"
 
 
+@check_arguments(refuse_argument)
 def email_address(written: str, *, field: str = "email") -> str:
     """Return an e-mail address without the space around it; raises ``InvalidOrder`` for ``field``."""
     plain = written.strip()

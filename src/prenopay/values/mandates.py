@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from prenopay._arguments import check_fields
+from prenopay._arguments import check_fields, checked_fields
 from prenopay._redaction import Secret, scrub
 from prenopay._text import show_fields
 from prenopay.errors import InvalidOrder
@@ -136,6 +136,7 @@ class StoreMethod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class MethodSeen:
     """A stored method as the gateway names it. ``token`` is the secret, ``display`` is for people.
 
@@ -158,6 +159,7 @@ class MethodSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Mandate:
     """A stored method and the consent behind it. Charge it while ``state.is_chargeable``.
 
@@ -185,6 +187,7 @@ class Mandate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class MandateChange:
     """One step in a mandate's life: who moved it to ``state``, when and why."""
 
@@ -195,6 +198,7 @@ class MandateChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ImportProblem:
     """Why one line of a token file was refused: the line, the column, and what to do."""
 
@@ -204,6 +208,7 @@ class ImportProblem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ImportReport:
     """What an import did, or (``dry_run``) would do. Nothing is imported while there are ``problems``."""
 

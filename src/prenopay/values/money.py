@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Final
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay._text import quoted
 
 __all__ = ["Money"]
@@ -30,6 +31,7 @@ _MOST_DIGITS: Final = 15
 """The most digits of an amount that a person types. Every database column can hold such an amount."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in whole minor units: ``Money(14900, "SEK")`` is 149 kronor.
@@ -69,9 +71,6 @@ class Money:
         Raises ``ValueError`` for a text that is not an amount, for too many digits, and for parts of a minor unit.
         Raises ``TypeError`` for anything but a ``Decimal`` or a text.
         """
-        if not isinstance(amount, Decimal | str):
-            message = f"from_decimal reads a Decimal or a text, not {type(amount).__name__}"
-            raise TypeError(message)
         try:
             typed = Decimal(amount)
         except InvalidOperation as error:
@@ -93,10 +92,10 @@ class Money:
     def allocate(self, weights: Sequence[int]) -> tuple[Money, ...]:
         """Divide by ``weights``. The parts add up, and each is within one minor unit of its exact share.
 
-        Raises ``ValueError`` for weights that are negative, not whole, or all zero.
+        Raises ``ValueError`` for weights that are negative or all zero, ``TypeError`` for those that are not whole.
         """
-        if any(type(weight) is not int or weight < 0 for weight in weights) or not sum(weights):
-            message = f"weights must be whole numbers, none negative and not all zero: {quoted(weights)}"
+        if any(weight < 0 for weight in weights) or not sum(weights):
+            message = f"weights: must be none negative and not all zero, not {quoted(weights)}"
             raise ValueError(message)
         total, taken, weighed = sum(weights), 0, 0
         parts: list[int] = []
@@ -110,9 +109,6 @@ class Money:
 
     def vat_share(self, percent: Decimal | int) -> Money:
         """Return the VAT inside this amount, which includes VAT at ``percent``; a half rounds away from zero."""
-        if isinstance(percent, bool) or not isinstance(percent, Decimal | int):
-            message = f"a VAT rate is an int or a Decimal, not {type(percent).__name__}"
-            raise TypeError(message)
         if not Decimal(percent).is_finite() or percent < 0:
             message = f"a VAT rate is zero or more, not {percent}"
             raise ValueError(message)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
+from prenopay._arguments import checked_fields
 from prenopay._redaction import scrub
 from prenopay._text import QUOTED_MOST, quoted, show_fields
 from prenopay.errors import InvalidOrder
@@ -184,6 +185,7 @@ _ABOUT_THE_METHOD: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Decline:
     """Issuer, bank or gateway said no: a result, not an error.
 
@@ -245,6 +247,7 @@ class FlagKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Flag:
     """A mark on a payment for a person to look at."""
 
@@ -254,6 +257,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class SeamlessView:
     """What a page needs to show the payment inside itself.
 
@@ -270,6 +274,7 @@ class SeamlessView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class AppSwitch:
     """How the payer's banking app opens the payment, if the gateway has no page of its own.
 
@@ -287,6 +292,7 @@ class AppSwitch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Payment:
     """One attempt to collect an order, as the books have it.
 
@@ -333,6 +339,7 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Operation:
     """One request to the gateway that changes something, and how it ended.
 
@@ -365,6 +372,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Payout:
     """Money sent to someone, and how that ended. ``reference`` is its name at the gateway.
 
@@ -391,6 +399,7 @@ class Payout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class TimelineEntry:
     """One thing that happened to a payment, for people: ``kind`` is a stable word, ``text`` explains.
 

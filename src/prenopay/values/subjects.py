@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+
 __all__ = ["Subject", "SubjectKind"]
 
 
@@ -16,7 +18,9 @@ class SubjectKind(StrEnum):
     PAYOUT = "payout"
 
 
+@check_arguments(refuse_misuse)
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class Subject:
     """One subject: its kind and its own id, such as ``Subject(SubjectKind.PAYMENT, "pay_…")``."""
 

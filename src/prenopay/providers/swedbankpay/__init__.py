@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prenopay._arguments import check_arguments, refuse_setting
 from prenopay.provider import Inspection
 from prenopay.providers.swedbankpay.config import ReferenceFormat, RepeatedReference, SwedbankPayAccount
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ReferenceFormat", "RepeatedReference", "SwedbankPay", "SwedbankPayAccount", "SwedbankPayProvider"]
 
 
+@check_arguments(refuse_setting)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwedbankPay(SwedbankPayAccount["SwedbankPayProvider"]):
     """An account with Swedbank Pay; see ``SwedbankPayAccount`` for its fields."""

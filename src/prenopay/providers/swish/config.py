@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+from prenopay._arguments import check_arguments, refuse_setting
 from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, HttpProviderConfig, Inspection, Secret
@@ -44,6 +45,7 @@ _SIZE_MOST: Final = 256 * 1024
 """A leaf, its chain and a 4096-bit key have some 12 kB; a larger file is something else."""
 
 
+@check_arguments(refuse_setting)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwishAccount(HttpProviderConfig[ProviderT_co]):
     """The settings of an account with Swish Handel; see ``HttpProviderConfig`` for those that every gateway has.

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Final
 from urllib.parse import quote
 
+from prenopay._arguments import check_arguments, refuse_argument
 from prenopay.errors import ConfigurationError
 from prenopay.values.payments import AppSwitch
 
@@ -37,6 +38,7 @@ def qr_content(token: str) -> str:
     return _COMMERCE + token
 
 
+@check_arguments(refuse_argument)
 def qr_svg(content: str, *, scale: int = 8) -> str:
     """Draw ``AppSwitch.qr_content`` as an SVG for a page; needs the extra ``qr``."""
     drawn = io.BytesIO()
@@ -45,6 +47,7 @@ def qr_svg(content: str, *, scale: int = 8) -> str:
     return drawn.getvalue().decode().strip()
 
 
+@check_arguments(refuse_argument)
 def qr_png(content: str, *, scale: int = 8) -> bytes:
     """Draw ``AppSwitch.qr_content`` as a PNG; needs the extra ``qr``."""
     drawn = io.BytesIO()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar, cast
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay._blocking import run_blocking
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.accounts.sweep import SweepReport
@@ -72,7 +73,9 @@ Edit = Callable[[HttpRequest, HttpResponse], HttpResponse]
 # Which rules apply
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Needs:
     """What a rule needs: protocols that the provider inherits, or must not inherit, and limits that are true.
 
@@ -106,6 +109,7 @@ class Needs:
         return f"let {who} inherit {', '.join(absent)} of prenopay.testing.gateway: this rule applies"
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def needs(
     *protocols: type,
     without: tuple[type, ...] = (),
@@ -128,6 +132,7 @@ def needs_of(rule: Callable[..., object]) -> Needs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Rule:
     """One rule: its test's name, what it says, and why it does not apply (empty when it does)."""
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post, RetrySchedule
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX, ControlPanel, ControlRefused, call_with
@@ -108,6 +109,7 @@ class Memory(Generic[B]):
         return answer
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class EmulatedGateway(ABC, Generic[B]):
     """One synchronous, thread-safe object: calls come in, faults happen, callbacks wait, the control API answers."""
 

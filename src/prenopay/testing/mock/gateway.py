@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote, urlsplit
 from weakref import WeakValueDictionary
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay._redaction import Secret
 from prenopay.errors import Conflict
 from prenopay.ports import HttpRequest, HttpResponse
@@ -80,6 +81,7 @@ _LIVING: Final[WeakValueDictionary[str, MockGateway]] = WeakValueDictionary()
 """Every mock that is still in use, by its host."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class MockSender:
     """Reaches every ``MockGateway`` of this process: the ``sender=`` of ``Accounts.open``."""
 
@@ -96,6 +98,7 @@ class MockSender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class MockSeen:
     """One call to the mock: ``reference`` is ours, ``manner`` how it ended."""
 
@@ -181,6 +184,7 @@ class _Payment:
         }
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class MockGateway(
     FakeGateway, StoredMethods, Payouts, Portal, StrangeStatus, StrangeCode, LaggingLists, SharedAgreement
 ):

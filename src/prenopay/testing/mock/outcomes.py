@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from prenopay._arguments import checked_fields
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
@@ -137,6 +138,7 @@ def decline_of(code: DeclineCode) -> Decline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class MockAmount:
     """An amount (in minor units, VAT included) whose calls end like this, in any currency."""
 

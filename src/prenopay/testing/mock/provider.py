@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.errors import (
     ConfigurationError,
     Conflict,
@@ -93,6 +94,7 @@ _UNREACHED: Final = (
 _requests: Final = itertools.count(1)
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mock(ProviderConfig["MockProvider"]):
     """An account with the mock: for tests only, production is refused.

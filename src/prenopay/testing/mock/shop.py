@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_setting
 from prenopay.accounts.accounts import AsyncAccounts
 from prenopay.blocking import Accounts, Payments
 from prenopay.errors import ConfigurationError
@@ -54,6 +55,7 @@ class _Ports(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class MockShop:
     """What a test of blocking code works with."""
 
@@ -67,6 +69,7 @@ class MockShop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class AsyncMockShop:
     """What a test of async code works with."""
 
@@ -79,6 +82,7 @@ class AsyncMockShop:
     database: str
 
 
+@check_arguments(refuse_setting, any_text=True)
 @contextmanager
 def mock_accounts(
     *,
@@ -117,6 +121,7 @@ def mock_accounts(
         telling.require_taken()
 
 
+@check_arguments(refuse_setting, any_text=True)
 @asynccontextmanager
 async def mock_accounts_async(
     *,

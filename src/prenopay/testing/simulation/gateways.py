@@ -10,6 +10,7 @@ from itertools import combinations_with_replacement
 from random import Random
 from typing import Any, Final, TypeVar, cast
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.errors import ConfigurationError, InvalidOrder
 from prenopay.ports import HttpRequest
 from prenopay.provider import Captures, PaymentProvider, ProviderConfig
@@ -38,6 +39,7 @@ GROUP: Final = "prenopay.gateways"
 _OURS: Final = "prenopay"
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def find_gateways(names: Sequence[str] = ()) -> dict[str, GatewayMaker]:
     """Return gateways by name; without names, those that ship with prenopay.
 

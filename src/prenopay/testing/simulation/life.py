@@ -12,6 +12,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.accounts.sweep import SweepReport
 from prenopay.provider import Captures
 from prenopay.testing.callbacks import Manner
@@ -49,7 +50,9 @@ _PEOPLE_COME: Final = 2
 """From this round on people settle what only they can."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Schedule:
     """What is to happen: the steps 1 to ``steps`` of ``seed``, or ``only`` some; nothing goes wrong in ``calm`` ones.
 
@@ -98,6 +101,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Life:
     """How one life went. ``broken`` is empty where every promise was kept."""
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.gateway import GatewayMaker, LaggingLists
 from prenopay.testing.simulation.gateways import Place, find_gateways
@@ -48,6 +49,7 @@ _REACHED_MANDATES: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Result:
     """What a run found. ``broken`` is the shortest failing life that was found, ``missing`` what was never reached."""
 
@@ -73,6 +75,7 @@ class Result:
         return self.broken is None and not self.missing
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def declared(gateways: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the names of everything that a run of ``ENOUGH_SEEDS`` must reach at ``gateways``.
 
@@ -113,6 +116,7 @@ def _place(name: str, make: GatewayMaker) -> Place:
     return Place(name, gateway, config, config.provider())
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def simulate(
     *,
     seeds: int,
@@ -163,11 +167,13 @@ def simulate(
     )
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def enough_seeds(steps: int) -> int:
     """Return from how many lives of ``steps`` steps on everything declared must be reached."""
     return -(-ENOUGH_SEEDS * DEFAULT_STEPS // steps)
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def relive(schedule: Schedule) -> Life:
     """Live one life alone."""
     makers = find_gateways(schedule.gateways)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
+from prenopay._arguments import checked_fields
 from prenopay.testing.callbacks import CallbackAddresses, RetrySchedule
 from prenopay.testing.emulators.leniency import Leniency
 
@@ -50,6 +51,7 @@ class Brand(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class AsynchronousReversal:
     """Reversals answer 202 and settle later; a failure shows without a reference, as at the real gateway."""
 
@@ -67,6 +69,7 @@ class DeclineChannel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class TrustlyCharge:
     """A charge of a bank account settles later (docs: unscheduled, Trustly)."""
 
@@ -75,6 +78,7 @@ class TrustlyCharge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class AttemptLimits:
     """How many failures of a card, in a day and in thirty days, suspend it (docs: problems, MIT)."""
 
@@ -85,6 +89,7 @@ class AttemptLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Behaviour:
     """How this gateway behaves; make another with ``dataclasses.replace``."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.testing.emulators.swedbankpay.problems import FieldProblem, problem
 from prenopay.testing.http import JsonObject, as_list, as_object
 
@@ -93,7 +94,9 @@ class CardUsed:
     is_network_token: bool
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class TestCard:
     """One published test card."""
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import ClassVar, Final
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.callbacks import Callback, CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
@@ -50,6 +51,7 @@ An emulated Swedbank Pay answers at {{url}} until you press Ctrl-C. No money mov
 Control it (orders, faults, clock, callbacks) at {{url}}{CONTROL_PREFIX}"""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
     """Swedbank Pay's payment orders (Checkout v3, API 3.1, and what is needed of 3.0 and 2.0).
 

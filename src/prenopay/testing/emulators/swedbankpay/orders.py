@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final
 
+from prenopay._arguments import checked_fields
 from prenopay.testing.emulators.swedbankpay.cards import INSTRUMENTS, CardUsed, Instrument, available_instruments
 from prenopay.testing.http import JsonObject, as_list, as_object
 
@@ -27,6 +28,7 @@ class ReferenceFormat(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Merchant:
     """One agreement."""
 
@@ -79,6 +81,7 @@ GENERATE: Final = {kind: f"generate{kind.value.capitalize()}Token" for kind in T
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class TokenRecord:
     """One stored token as it was when it was read. The token never changes; the card behind it may."""
 
@@ -155,6 +158,7 @@ class AttemptState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class TransactionRecord:
     """One movement that succeeded."""
 

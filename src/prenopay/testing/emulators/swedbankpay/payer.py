@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, NoReturn, assert_never
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.testing.control import ControlRefused, PayerRefused
 from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel
 from prenopay.testing.emulators.swedbankpay.cards import (
@@ -70,6 +71,7 @@ class TrustlyAnswer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class PayerResult:
     """The order's state after what the payer did.
 
@@ -88,6 +90,7 @@ def is_swedish_mobile(msisdn: str) -> bool:
     return re.fullmatch(r"\+46[0-9]{7,10}", msisdn) is not None
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class Payer:
     """Acts as the payer; raises ``PayerRefused`` where a payer could not."""
 

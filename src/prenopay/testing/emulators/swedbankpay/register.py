@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from prenopay._arguments import checked_fields
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.gateway import Memory, as_json, snapshot
@@ -227,6 +228,7 @@ class Register(Memory[Behaviour]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Totals:
     """What an order's movements add up to, in minor units."""
 
@@ -238,6 +240,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class OrderRecord:
     """One payment order as it is now."""
 
@@ -264,6 +267,7 @@ class OrderRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ChargeRecord:
     """One charge of a token as it is now. ``problem`` is the type of what declined it."""
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote, unquote
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.fields import Table, pascal
 from prenopay.testing.emulators.gateway import as_json
@@ -356,6 +357,7 @@ def card_typed(number: str, expiry: str, register: Register, error: type[Control
     return card.used(expiry)
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class TokenKeeper:
     """Changes what is stored, and plans declines; raises ``ControlRefused`` for what nobody could do."""
 

@@ -29,6 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+
 _POLICY: Final = x509.ObjectIdentifier("1.2.752.237.1.1.1")
 """The certificate policy in every leaf of the public test bundle."""
 _VALID: Final = timedelta(days=2 * 365)
@@ -45,7 +47,9 @@ class KeyPurpose(StrEnum):
     """Signs payouts."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class IssuedCertificate:
     """A merchant's certificate. Without a ``private_key`` (a signed request), the key PEM is empty."""
 
@@ -90,6 +94,7 @@ class IssuedCertificate:
         return context
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class SwishAuthority:
     """A certificate authority of its own, in memory: nothing it makes is valid anywhere else.
 
@@ -341,6 +346,7 @@ def load_pair(context: ssl.SSLContext, certificates_pem: bytes, key_pem: bytes) 
 # A payout's signature
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def is_payout_signature(key: rsa.RSAPublicKey, payload: bytes, signature: str) -> bool:
     """Say whether ``signature`` (base64) is Swish's double hash of ``payload``.
 
@@ -356,6 +362,7 @@ def is_payout_signature(key: rsa.RSAPublicKey, payload: bytes, signature: str) -
     return True
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def sign_payout(key: rsa.RSAPrivateKey, payload: bytes) -> str:
     """Return the signature that ``is_payout_signature`` accepts."""
     signed = key.sign(hashlib.sha512(payload).digest(), padding.PKCS1v15(), hashes.SHA512())

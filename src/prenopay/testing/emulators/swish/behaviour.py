@@ -14,6 +14,7 @@ from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
+from prenopay._arguments import checked_fields
 from prenopay.testing.callbacks import CallbackAddresses, RetrySchedule
 from prenopay.testing.emulators.leniency import Leniency
 
@@ -107,6 +108,7 @@ class ReferenceSigns(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Behaviour:
     """How this Swish behaves; make another with ``dataclasses.replace``."""
 

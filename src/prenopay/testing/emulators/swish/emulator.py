@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeVar
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.testing.callbacks import Callback, CallbackAddresses, CallbackQueue, Post, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
@@ -80,6 +81,7 @@ The merchant's files are in {folder} and go when the emulator ends. For a prenop
 Control it (payments, faults, clock, callbacks) at {control}"""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class Presenting:
     """Calls as if with the certificate of one Swish number, without TLS."""
 
@@ -99,6 +101,7 @@ class Presenting:
         self._emulator.settle()
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class PhoneFace(Presenting):
     """What needs no certificate: the phone's pages, QR codes, and the control API."""
 
@@ -109,6 +112,7 @@ class PhoneFace(Presenting):
         return self._emulator.handle(request) if request.path.startswith(_OPEN) else EmulatorAnswer(status=_MISDIRECTED)
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
     """Swish Handel: payment requests, refunds, payouts, QR codes, and recurring payments as an experiment.
 
@@ -281,6 +285,7 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ServedSwish:
     """Where merchants call, and where the phone's pages, QR codes and the control API are."""
 
@@ -288,6 +293,7 @@ class ServedSwish:
     phone: Served
 
 
+@check_arguments(refuse_misuse, any_text=True)
 @contextmanager
 def serve_swish(
     emulator: SwishEmulator,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.control import PayerRefused
 from prenopay.testing.emulators.swish.documents import notify
 from prenopay.testing.emulators.swish.problems import text_of
@@ -14,6 +15,7 @@ DEFAULT_PAYER: Final = "46701740605"
 """The default payer; one of the numbers that are reserved for fiction (070-174 06 05 to 99)."""
 
 
+@check_arguments(refuse_misuse, any_text=True)
 class Payer:
     """Acts on payment requests and consents as the app and the bank do; raises ``PayerRefused``."""
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
+from prenopay._arguments import checked_fields
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
 from prenopay.testing.emulators.gateway import Memory, as_json, snapshot
@@ -23,6 +24,7 @@ PHONE_PATH: Final = "/phone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class SwishMerchant:
     """One agreement, known by its Swish number. A technical supplier's number begins with 987."""
 
@@ -39,6 +41,7 @@ class SwishMerchant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class SwishPayer:
     """A person with a phone. Numbers that nobody listed are enrolled, and nothing else is known of them."""
 
@@ -233,6 +236,7 @@ def _named(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Totals:
     """What a payment comes to, in öre. ``refunding`` is on its way and not yet in ``refunded``."""
 
@@ -258,6 +262,7 @@ class _Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class PaymentRecord(_Record):
     """One payment request as it is now."""
 
@@ -275,6 +280,7 @@ class PaymentRecord(_Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class RefundRecord(_Record):
     """One refund as it is now; ``payment`` is the id of what it refunds, where Swish knows it."""
 
@@ -283,6 +289,7 @@ class RefundRecord(_Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class PayoutRecord(_Record):
     """One payout as it is now."""
 
@@ -290,6 +297,7 @@ class PayoutRecord(_Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ConsentRecord:
     """One standing consent as it is now: PENDING, ACTIVE, DECLINED or REVOKED. ``id`` is what charges it."""
 
@@ -301,6 +309,7 @@ class ConsentRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class ChargeRecord:
     """One charge on a consent as it is now: CREATED, PAID or ERROR."""
 
