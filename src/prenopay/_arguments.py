@@ -71,7 +71,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "Money": "Money in minor units, such as Money(14900, 'SEK')",
     "date": "a date (datetime.date)",
     "datetime": "a time with its zone (datetime.datetime)",
-    "timedelta": "a length of time (datetime.timedelta)",
+    "timedelta": "a timedelta, such as timedelta(seconds=60)",
 }
 _ABOUT: Final = ("operation_id", "payment_id")
 """The arguments that an error is about."""
@@ -331,7 +331,15 @@ def _hints(annotated: Any) -> Mapping[str, Any]:
         return get_type_hints(annotated, localns=known)
 
 
-class _ForCheckers:
+class _Named(type):
+    def __getattr__(cls, name: str) -> Any:
+        """Return the placeholder for a name inside of it, as for a module's class."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return cls
+
+
+class _ForCheckers(metaclass=_Named):
     """Stands for a name that only type checkers import, with or without parameters. Everything fits it."""
 
     def __class_getitem__(cls, _parameters: Any) -> Any:
@@ -389,10 +397,14 @@ def _fit_protocol(value: object, wanted: type[Any]) -> object:
 
 def _fit_shape(value: object, kinds: Sequence[object]) -> object:
     """Return ``value`` as a tuple with one part of each kind."""
-    given: Sequence[object] = cast("Sequence[object]", value) if isinstance(value, tuple | list) else ()
+    given = _members(value)
     if len(given) != len(kinds):
         _unfit(value, f"a tuple of {len(kinds)}: {', '.join(map(_name, kinds))}")
     return _same_if_so(given, [_fit(each, kind) for each, kind in zip(given, kinds, strict=True)])
+
+
+def _members(value: object) -> Sequence[object]:
+    return cast("Sequence[object]", value) if isinstance(value, tuple | list) else ()
 
 
 def _same_if_so(given: Sequence[object], fit: list[object]) -> Sequence[object]:
