@@ -25,6 +25,7 @@ import httpcore
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
+from prenopay._hidden import without_frames
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay._redaction import scrub
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
@@ -140,7 +141,7 @@ class BlockingSender:
             finally:
                 answer.close()
         except _FAILURES as error:
-            raise _as_ours(error, request) from error
+            raise _as_ours(error, request) from without_frames(error)
         return HttpResponse(status=answer.status_code, headers=_headers(answer), body=body)
 
     async def aclose(self) -> None:
@@ -182,7 +183,7 @@ class AwaitingSender:
                         await answer.aclose()
                 _add(body, b"")
             except _FAILURES as error:
-                raise _as_ours(error, request) from error
+                raise _as_ours(error, request) from without_frames(error)
             return HttpResponse(status=answer.status_code, headers=_headers(answer), body=bytes(body))
         if len(body) > _ANSWER_LIMIT_BYTES:
             raise _as_ours(_too_large(), request)
@@ -279,19 +280,25 @@ class AccountSender:
                 )
 
     def _refuse_other_hosts(self, request: HttpRequest) -> None:
-        try:
-            parts = urlsplit(request.url)
-        except ValueError:  # a link from the gateway that is not a URL
-            parts = urlsplit("")
-        if parts.netloc.lower() not in self._hosts or parts.username is not None:
+        scheme, host, name = _host_of(request.url)
+        if host not in self._hosts or "@" in host:
             message = (
-                f"{request.label}: {parts.hostname!r} is not a host of this account's gateway "
+                f"{request.label}: {name!r} is not a host of this account's gateway "
                 f"({', '.join(sorted(self._hosts))}); nothing was sent"
             )
             raise NotSent(message)
-        if parts.scheme != "https" and parts.hostname not in _THIS_MACHINE:
+        if scheme != "https" and name not in _THIS_MACHINE:
             message = f"{request.label}: a link from the gateway is not https; nothing was sent"
             raise NotSent(message)
+
+
+def _host_of(url: str) -> tuple[str, str, str | None]:
+    """Return scheme, host as written and host alone. A link from a gateway that is not a URL has none of them."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.netloc.lower(), parts.hostname
+    except ValueError:
+        return "", "", None
 
 
 def _worth_repeating(request: HttpRequest, tried: _Tried) -> bool:
@@ -478,7 +485,7 @@ def _addresses(host: str, port: int) -> list[str]:
     try:
         return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except OSError as error:
-        raise httpcore.ConnectError(str(error)) from error
+        raise httpcore.ConnectError(str(error)) from None
 
 
 def _bounded(timeout: float | None, late: Callable[[str], Exception]) -> float:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
+from prenopay._hidden import hide
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -27,7 +29,7 @@ class HttpRequest:
 
     ``label`` names the call in logs ("capture"), because URLs may hold tokens. ``retry_safe`` says that sending it
     twice changes nothing more than sending it once (a read). Only then the transport sends it again after a lost
-    answer.
+    answer. URL and body become types whose ``repr`` is a mask: error trackers show the variables of frames.
     """
 
     method: str
@@ -37,14 +39,22 @@ class HttpRequest:
     body: bytes = field(default=b"", repr=False)
     retry_safe: bool = False
 
+    def __post_init__(self) -> None:
+        """Hide URL and body."""
+        hide(self, "url", "body")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """A gateway's whole answer; header names are lower case."""
+    """A gateway's whole answer; header names are lower case. The body's ``repr`` is a mask."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the body."""
+        hide(self, "body")
 
     def header(self, name: str) -> str | None:
         """Return the first value of the header ``name`` (lower case), or ``None``."""

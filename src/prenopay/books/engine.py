@@ -23,6 +23,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 
+from prenopay._hidden import HiddenText
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay.books import postgresql
 from prenopay.books.clock import DatabaseClock
@@ -63,6 +64,7 @@ def open_engine(database: str, *, patience: float | None = None) -> Engine:
     ``patience`` is how many seconds a writer waits for another process's lock. Raises ``ConfigurationError`` for a
     database that cannot be used; the error names the fix. A forked process gets connections of its own.
     """
+    database = HiddenText(database)
     try:
         url = make_url(database)
     except (ArgumentError, ValueError):  # both show the URL, which may hold a password

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from prenopay._arguments import fitted, refuse_setting
+from prenopay._hidden import HidesArguments
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError
 from prenopay.values.mandates import MethodSeen
@@ -19,7 +20,7 @@ __all__ = ["Sealed", "Vault", "fingerprint", "seal"]
 _KEY_LEAST = 32
 
 
-class Vault:
+class Vault(metaclass=HidesArguments):
     """Seals and opens tokens (Fernet: AES-128-CBC with HMAC-SHA256). The first key seals, all of them open."""
 
     def __init__(self, keys: Sequence[Secret | str]) -> None:
@@ -51,9 +52,9 @@ class Vault:
         """Return the token; raises ``ConfigurationError`` if none of the keys opens it."""
         try:
             return Secret(self._keys().decrypt(sealed).decode())
-        except InvalidToken as error:
+        except InvalidToken:
             message = "token_keys: no key opens a stored token; put the key that sealed it back in the list"
-            raise ConfigurationError(message) from error
+            raise ConfigurationError(message) from None
 
     def reseal(self, sealed: bytes) -> bytes:
         """Return the token, sealed again under the newest key."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from prenopay._hidden import hide
 from prenopay._redaction import MASK, Secret
 from prenopay.errors import Conflict
 from prenopay.values.mandates import MandateKind, MethodSeen
@@ -143,6 +144,10 @@ class Created:
     redirect_url: str | None = field(default=None, repr=False)
     seamless_view: SeamlessView | None = field(default=None, repr=False)
     app_switch: AppSwitch | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the address of the page in ``repr``."""
+        hide(self, "redirect_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

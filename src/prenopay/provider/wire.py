@@ -8,7 +8,7 @@ modules of providers know pydantic.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from prenopay._hidden import HiddenBytes
 from prenopay.ports import HttpResponse
 
 __all__ = [
@@ -50,7 +51,15 @@ class Unreadable(ValueError):
     """A body that is not what the gateway sends; the message says why, without the body."""
 
 
-class Out(BaseModel):
+class _Hidden(BaseModel):
+    """A model whose ``repr`` shows none of its members: error trackers show the variables of frames."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Return nothing to show."""
+        return ()
+
+
+class Out(_Hidden):
     """A request body, or a part of one. Members are named in camel case."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -66,7 +75,7 @@ class Out(BaseModel):
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
-class In(BaseModel):
+class In(_Hidden):
     """A part of an answer. ``read`` puts the member names in lower case first."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -85,9 +94,9 @@ def as_text(value: object) -> str:
 Text = Annotated[str, BeforeValidator(as_text)]
 
 
-def json_bytes(body: object) -> bytes:
-    """Return ``body`` as compact JSON: the same value always gives the same bytes."""
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+def json_bytes(body: object) -> HiddenBytes:
+    """Return ``body`` as compact JSON, hidden: the same value always gives the same bytes."""
+    return HiddenBytes(json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
 
 
 def read_json(body: bytes | str, *, exact: bool = False) -> Any:
@@ -97,16 +106,18 @@ def read_json(body: bytes | str, *, exact: bool = False) -> Any:
         return json.loads(body, **exactly)
     except (ValueError, RecursionError, InvalidOperation) as error:
         message = "the body is empty" if not body.strip() else f"the body is not JSON ({type(error).__name__})"
-        raise Unreadable(message) from error
+    del body  # error trackers show the variables of this frame
+    raise Unreadable(message)
 
 
 def read_object(body: bytes | str, *, exact: bool = False) -> dict[str, Any]:
     """Decode a JSON object; raises ``Unreadable`` for anything else."""
     decoded = read_json(body, exact=exact)
-    if not isinstance(decoded, dict):
-        message = f"the body is a JSON {type(decoded).__name__}, not an object"
-        raise Unreadable(message)
-    return cast("dict[str, Any]", decoded)
+    if isinstance(decoded, dict):
+        return cast("dict[str, Any]", decoded)
+    message = f"the body is a JSON {type(decoded).__name__}, not an object"
+    del body, decoded  # error trackers show the variables of this frame
+    raise Unreadable(message)
 
 
 def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
@@ -117,7 +128,10 @@ def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
         message = f"{place}: {first['msg']}"
-        raise Unreadable(message) from error
+    except Unreadable as error:
+        message = str(error)
+    del decoded  # error trackers show the variables of this frame
+    raise Unreadable(message)
 
 
 def lowered(value: Any, depth: int = 0) -> Any:

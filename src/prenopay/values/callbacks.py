@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields, fitted, refuse_setting
+from prenopay._hidden import HiddenText, HidesArguments, hide
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError, Unverified
 from prenopay.values.subjects import Subject, SubjectKind
@@ -36,8 +37,11 @@ _ACCOUNT_PARTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackRequest:
-    """A callback as it came in: the raw body as bytes, never parsed or encoded again by a framework."""
+class CallbackRequest(metaclass=HidesArguments):
+    """A callback as it came in: the raw body as bytes, never parsed or encoded again by a framework.
+
+    Path and body become types whose ``repr`` is a mask: the path is a capability.
+    """
 
     path: str = field(repr=False)
     body: bytes = field(repr=False)
@@ -47,8 +51,9 @@ class CallbackRequest:
     method: str = "POST"
 
     def __post_init__(self) -> None:
-        """Refuse values of other types, such as a body that a framework has decoded."""
+        """Refuse values of other types, such as a body that a framework has decoded. Hide path, query and body."""
         check_fields(self)
+        hide(self, "path", "query", "body")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,7 @@ class Heard:
     problem: str = ""
 
 
-class CallbackUrls:
+class CallbackUrls(metaclass=HidesArguments):
     """Makes and checks callback URLs that are capabilities.
 
     The URL of a subject is ``{base}/{account}/{kind}/{id}/{mac}``. The URL of an account is
@@ -118,19 +123,26 @@ class CallbackUrls:
         self._keys = tuple(key.reveal().encode() for key in secrets)
 
     def url(self, account: str, subject: Subject | None = None) -> str:
-        """Return the callback URL of one subject, or of a whole account."""
+        """Return the callback URL of one subject, or of a whole account. Its ``repr`` is a mask."""
         parts = _parts(account, subject)
-        return "/".join([self.base_url, *parts, _mac(self._keys[0], parts)])
+        return HiddenText("/".join([self.base_url, *parts, _mac(self._keys[0], parts)]))
 
     def verify(self, path: str) -> CallbackAddress:
         """Return whose path this is; raises ``Unverified`` unless we made it."""
+        path = HiddenText(path)
+        address = self._named_in(path)
+        if address is None:
+            message = "this is not a callback URL that was handed out here"
+            raise Unverified(message)
+        return address
+
+    def _named_in(self, path: str) -> CallbackAddress | None:
         parts = tuple(path.split("/"))
         for count in (_SUBJECT_PARTS, _ACCOUNT_PARTS):
             *named, mac = parts[-count:]
             if len(named) == count - 1 and all(part.isascii() for part in parts[-count:]) and self._is_ours(named, mac):
                 return _address(named)
-        message = "this is not a callback URL that was handed out here"
-        raise Unverified(message)
+        return None
 
     def _is_ours(self, named: Sequence[str], mac: str) -> bool:
         return any(hmac.compare_digest(_mac(key, named).encode(), mac.encode()) for key in self._keys)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, NoReturn
 
 from prenopay._arguments import check_fields, refuse_argument
+from prenopay._hidden import HidesArguments, hide
 from prenopay.errors import InvalidOrder
 from prenopay.values.mandates import StoreMethod
 from prenopay.values.money import Money
@@ -181,7 +182,7 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(metaclass=HidesArguments):
     """A postal address. ``country`` is ISO 3166-1 alpha-2."""
 
     first_name: str = ""
@@ -197,6 +198,7 @@ class Address:
     def __post_init__(self) -> None:
         """Refuse values of other types."""
         check_fields(self, prefix="address.")
+        hide(self, "first_name", "last_name", "street", "co_address", "zip_code", "email", "phone")
 
     def __repr__(self) -> str:
         return f"Address(country={self.country!r}, …)"
@@ -223,7 +225,7 @@ class PayerHistory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payer:
+class Payer(metaclass=HidesArguments):
     """Who pays. Every field is optional; more facts make a 3-D Secure question less likely.
 
     ``reference`` is the host's stable pseudonym for the payer. Never use a personal number, and never share one
@@ -248,13 +250,14 @@ class Payer:
     def __post_init__(self) -> None:
         """Refuse values of other types."""
         check_fields(self, prefix="payer.")
+        hide(self, "first_name", "last_name", "email", "phone", "home_phone", "work_phone", "personal_number")
 
     def __repr__(self) -> str:
         return f"Payer(reference={self.reference!r}, …)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RiskFacts:
+class RiskFacts(metaclass=HidesArguments):
     """What the host knows about this purchase, which helps the issuer to judge the risk."""
 
     delivery_email: str = field(default="", repr=False)
@@ -270,10 +273,11 @@ class RiskFacts:
     def __post_init__(self) -> None:
         """Refuse values of other types."""
         check_fields(self, prefix="risk.")
+        hide(self, "delivery_email", "pick_up_name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(metaclass=HidesArguments):
     """What the host asks to be paid.
 
     ``amount`` includes VAT, in minor units (öre). If there are ``lines``, they must add up to ``amount``, and the
@@ -358,7 +362,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PayoutOrder:
+class PayoutOrder(metaclass=HidesArguments):
     """Money that the host sends to someone: a prize, a freelancer's fee, a refund that came too late.
 
     ``amount`` is what arrives, in minor units (öre); there is no VAT in it. If ``payee_personal_number`` (12
@@ -375,6 +379,7 @@ class PayoutOrder:
     def __post_init__(self) -> None:
         """Refuse an order that cannot be right, before anything is stored or sent."""
         check_fields(self)
+        hide(self, "payee_phone", "payee_personal_number")
         _require(self.amount.minor > 0, "amount", f"must be more than zero, not {self.amount}")
         _require(bool(self.payee_phone.strip()), "payee_phone", "must not be empty: this phone gets the money")
         _require(bool(self.reference.strip()), "reference", "must not be empty: the bank's reports show it")

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
+from prenopay._hidden import hide
 from prenopay.errors import InvalidOrder
 from prenopay.values.money import Money
 from prenopay.values.subjects import Subject, SubjectKind
@@ -257,6 +258,10 @@ class SeamlessView:
     script_url: str = field(repr=False)
     content_sources: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        """Hide the address in ``repr``: whoever has it can pay."""
+        hide(self, "script_url")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSwitch:
@@ -269,6 +274,10 @@ class AppSwitch:
     token: str = field(repr=False)
     app_url: str = field(repr=False)
     qr_content: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the token in ``repr``."""
+        hide(self, "token", "app_url", "qr_content")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +314,10 @@ class Payment:
     redirect_url: str | None = field(default=None, repr=False)
     seamless_view: SeamlessView | None = field(default=None, repr=False)
     app_switch: AppSwitch | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the address of the page in ``repr``: whoever has it can pay."""
+        hide(self, "redirect_url")
 
     @property
     def is_paid(self) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Final
 
+from prenopay._hidden import HiddenText
 from prenopay.errors import InvalidOrder
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, PayoutRequest
 from prenopay.provider.wire import json_bytes
@@ -260,7 +261,7 @@ def _try(
         raise
     except (ArithmeticError, TypeError, ValueError) as error:
         message = f"order: cannot be written as a request: {error}"
-        raise InvalidOrder(message, field="order") from error
+        raise InvalidOrder(message, field="order") from None
 
 
 def _reference(text: str, field: str, *, clean: bool) -> str | None:
@@ -282,7 +283,7 @@ def _personal_number(payer: Payer) -> str | None:
 
 
 def _twelve_digits(number: str, field: str) -> str:
-    digits = _SEPARATORS.sub("", number)
+    digits = HiddenText(_SEPARATORS.sub("", number))
     why = "must have 12 digits, with the century: 10 digits may belong to two persons"
     _require(bool(_PERSONAL_NUMBER.fullmatch(digits)), field, why)
     return digits
