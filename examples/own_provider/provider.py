@@ -300,7 +300,7 @@ def _object(body: bytes) -> dict[str, object]:
 
 
 def _page(payment: Hidden[Mapping[str, object]]) -> HiddenText | None:
-    """Return where the payer pays: whoever has the address could do so."""
+    """Return the address where the payer pays, hidden: anyone who has it can pay."""
     page = payment.reveal().get("page")
     return HiddenText(page) if isinstance(page, str) else None
 

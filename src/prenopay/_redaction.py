@@ -66,6 +66,9 @@ _SECRET_KEYS: Final = frozenset(
 _PERSON_NODES: Final = frozenset({"payer", "payers", "billingaddress", "shippingaddress", "device"})
 """Nodes that describe a person: every text in them is masked, whatever its name."""
 
+_DEPTH_MOST: Final = 40
+"""The deepest known answer of a gateway has some eight levels."""
+
 _LINK_KEYS: Final = frozenset({"id", "rel", "method", "contenttype"})
 
 _WORTH_A_LOOK: Final = re.compile(r"(?i)@|%40|\bbearer\b|\bbasic\b|tokens/|\d(?:\D?\d){5}")
@@ -134,39 +137,51 @@ def scrub(text: str) -> str:
     return _PERSONAL_NUMBER.sub(lambda found: MASK if _passes_luhn(_digits(found[0])[-10:]) else found[0], text)
 
 
-def redact(value: Any, *, inside_person: bool = False) -> Any:
-    """Return a copy of decoded JSON in which secrets and everything about a person are masked."""
+def redact(value: Any, *, inside_person: bool = False, depth: int = 0) -> Any:
+    """Return a copy of decoded JSON in which secrets and everything about a person are masked.
+
+    What nests deeper than any gateway's answer is masked as a whole.
+    """
     if isinstance(value, str):
         return MASK if inside_person and value else scrub(value)
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, Any]", value)
-        return {key: _redact_member(key, member, inside_person=inside_person) for key, member in members.items()}
-    if isinstance(value, list | tuple):
-        listed = cast("Sequence[Any]", value)
-        return [redact(member, inside_person=inside_person) for member in listed]
+    if isinstance(value, Mapping | list | tuple):
+        return MASK if depth > _DEPTH_MOST else _redact_members(value, inside_person=inside_person, depth=depth + 1)
     if value is None or isinstance(value, bool):
         return value
     shows = isinstance(value, int | float) and not inside_person and not _is_card(str(value))
     return value if shows else MASK
 
 
-def _redact_member(key: str, value: Any, *, inside_person: bool) -> Any:
-    plain = key.replace("-", "").replace("_", "").lower()
-    if plain in _SECRET_KEYS:
-        return _masked(value)
-    if inside_person and plain in _LINK_KEYS:
-        return redact(value)
-    return redact(value, inside_person=inside_person or plain in _PERSON_NODES)
-
-
-def _masked(value: Any) -> Any:
-    """Mask every leaf of any type. Only ``None`` and an empty text stay as they are."""
+def _redact_members(value: Any, *, inside_person: bool, depth: int) -> Any:
     if isinstance(value, Mapping):
         members = cast("Mapping[str, Any]", value)
-        return {key: _masked(member) for key, member in members.items()}
+        return {
+            key: _redact_member(key, member, inside_person=inside_person, depth=depth)
+            for key, member in members.items()
+        }
+    listed = cast("Sequence[Any]", value)
+    return [redact(member, inside_person=inside_person, depth=depth) for member in listed]
+
+
+def _redact_member(key: str, value: Any, *, inside_person: bool, depth: int) -> Any:
+    plain = key.replace("-", "").replace("_", "").lower()
+    if plain in _SECRET_KEYS:
+        return _masked(value, depth)
+    if inside_person and plain in _LINK_KEYS:
+        return redact(value, depth=depth)
+    return redact(value, inside_person=inside_person or plain in _PERSON_NODES, depth=depth)
+
+
+def _masked(value: Any, depth: int) -> Any:
+    """Mask every leaf of any type. Only ``None`` and an empty text stay as they are."""
+    if depth > _DEPTH_MOST:
+        return MASK
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, Any]", value)
+        return {key: _masked(member, depth + 1) for key, member in members.items()}
     if isinstance(value, list | tuple):
         listed = cast("Sequence[Any]", value)
-        return [_masked(member) for member in listed]
+        return [_masked(member, depth + 1) for member in listed]
     return value if value in (None, "") else MASK
 
 

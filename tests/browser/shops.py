@@ -12,9 +12,9 @@ from typing import Any
 
 import uvicorn
 from examples.publisher_shop.__main__ import (
-    PAYEE_ID,
     TOKEN,
     emulated_account,
+    emulated_cards,
     emulated_swish,
     emulated_swish_account,
 )
@@ -106,7 +106,7 @@ def open_shop(
     shop's pages are those of a shop where real money moves.
     """
     clock = VirtualClock(real_time=True)
-    emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock)
+    emulator = emulated_cards(clock)
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     shop = RunningShop(url=url, emulator=emulator, clock=clock, swish=emulated_swish(clock))

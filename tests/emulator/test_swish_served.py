@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import signal
 import ssl
@@ -21,7 +22,7 @@ from typing import Any
 import httpx
 import pytest
 
-from prenopay.testing.callbacks import posting_without_name
+from prenopay.testing.callbacks import CallbackAddresses, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import (
     DEFAULT_NUMBER,
@@ -84,7 +85,8 @@ def _trust(authority: SwishAuthority) -> ssl.SSLContext:
 
 
 def test_callbacks_come_over_tls_without_a_server_name(authority: SwishAuthority) -> None:
-    emulator = SwishEmulator(authority=authority, clock=VirtualClock(real_time=True))
+    local = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    emulator = SwishEmulator(authority=authority, clock=VirtualClock(real_time=True), behaviour=local)
     with _host(authority, "localhost") as host, serve_swish(emulator, callback_trust=_trust(authority)):
         payment = Shop(emulator).created(callbackUrl=f"https://localhost:{host.port}/cb")
         emulator.approve(payment)
@@ -144,7 +146,10 @@ def test_the_control_api_plays_the_payer(authority: SwishAuthority) -> None:
 
 def test_the_command_line_serves_swish_and_leaves_no_files(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": str(tmp_path)}) as process:
+    command += ["--preset", "lenient"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    ) as process:
         try:
             assert process.stdout is not None
             said = json.loads(process.stdout.readline())
@@ -156,7 +161,7 @@ def test_the_command_line_serves_swish_and_leaves_no_files(tmp_path: Path) -> No
             shop = Shop(number=said["number"])
             with httpx.Client(verify=tls) as client:
                 path = f"{said['url']}/swish-cpcapi/api/v2/paymentrequests/{shop.new_id()}"
-                local = shop.request(callbackUrl="http://127.0.0.1:9/cb")
+                local = shop.request(callbackUrl="http://127.0.0.1:9/cb", ageLimit=22)
                 assert client.put(path, json=local).status_code == 201
             assert "100,00" in httpx.get(said["phone"]).text
         finally:
@@ -167,7 +172,9 @@ def test_the_command_line_serves_swish_and_leaves_no_files(tmp_path: Path) -> No
 
 def test_the_command_line_says_how_to_point_a_shop_at_it(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": str(tmp_path)}) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    ) as process:
         assert process.stdout is not None
         said = []
         for line in process.stdout:

@@ -32,6 +32,7 @@ from prenopay.mandates import methods
 from prenopay.payments.use_cases import AsyncPayments
 from prenopay.ports import Clock, Entropy, HttpSender, Ledger, Together
 from prenopay.provider.config import ProviderConfig
+from prenopay.provider.values import Environment
 from prenopay.provider.verbs import PaymentProvider
 from prenopay.values.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
 from prenopay.values.events import AsyncEventHandler
@@ -139,6 +140,9 @@ class AsyncAccounts:
         if not isinstance(provider, PaymentProvider):
             message = f"account {config.account!r}: {type(provider).__name__} is not a PaymentProvider"
             raise ConfigurationError(message)
+        if config.environment is Environment.PRODUCTION:
+            self.callback_urls.require_production()
+            self._vault.require_production()
         http = AccountSender(
             self._sender_of(config),
             account=config.account,
@@ -167,7 +171,7 @@ class AsyncAccounts:
     def _sender_of(self, config: ProviderConfig[object]) -> HttpSender:
         if self._sender is not None:
             return self._sender
-        own = self._connect(config.tls())
+        own = self._connect(_verifying(config, config.tls()))
         self._closing.append(own.aclose)
         return own
 
@@ -286,3 +290,16 @@ class AsyncAccounts:
         async with AsyncExitStack() as all_of_them:  # also if one fails
             for close in self._closing:
                 all_of_them.push_async_callback(close)
+
+
+def _verifying(config: ProviderConfig[object], tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    """Return ``tls`` as it is; raises ``ConfigurationError`` if it would take anybody for the production gateway."""
+    if tls is not None and config.environment is Environment.PRODUCTION:
+        checks = tls.verify_mode is ssl.CERT_REQUIRED and tls.check_hostname
+        if not checks:
+            message = (
+                f"account {config.account!r}: tls() returns a context that does not verify who answers; a production "
+                "account needs verify_mode=CERT_REQUIRED and check_hostname=True"
+            )
+            raise ConfigurationError(message)
+    return tls

@@ -47,6 +47,9 @@ class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
         if not fits or len(self.account) > _NAME_MOST:
             message = f"account: use 1 to {_NAME_MOST} letters, digits, '-', '_' or '.', not {self.account!r}"
             raise ConfigurationError(message)
+        if not self.account.strip("."):
+            message = f"account: {self.account!r} in a URL means a folder; use a letter or a digit too"
+            raise ConfigurationError(message)
 
     def _refuse_setting(self, _key: str, why: str) -> NoReturn:
         message = f"account {self.account!r}: {why}"
@@ -116,6 +119,11 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
     def page_hosts(self) -> frozenset[str]:
         """Where payers' pages may be, and not only at ``hosts``: none if ``base_url`` leads elsewhere."""
         return frozenset(self.PAGE_HOSTS if self.hosts == frozenset(self.GATEWAY_HOSTS[self.environment]) else ())
+
+    @property
+    def perhaps_forgotten(self) -> str:
+        """What to add where the gateway does not know a thing of ours: where ``base_url`` leads may be an emulator."""
+        return "; an emulator forgets everything when it stops" if self.base_url else ""
 
     def source_problem(self, request: CallbackRequest) -> str:
         """Say why a callback cannot come from the gateway; empty if it can, or if no sources are configured."""

@@ -100,12 +100,20 @@ def json_bytes(body: object) -> HiddenBytes:
 
 
 def read_json(body: bytes | str, *, exact: bool = False) -> Any:
-    """Decode JSON; raises ``Unreadable``. ``exact`` reads numbers with a point as ``Decimal``, and refuses ``NaN``."""
+    """Decode JSON; raises ``Unreadable``. ``exact`` reads numbers with a point as ``Decimal``, and refuses ``NaN``.
+
+    What nests deeper than any gateway's answer is refused too, so that nobody who reads on need count.
+    """
     exactly: dict[str, Any] = {"parse_float": Decimal, "parse_constant": _refuse_constant} if exact else {}
     try:
-        return json.loads(body, **exactly)
+        decoded = json.loads(body, **exactly)
     except (ValueError, RecursionError, InvalidOperation) as error:
         message = "the body is empty" if not body.strip() else f"the body is not JSON ({type(error).__name__})"
+    else:
+        if not _is_too_deep(decoded):
+            return decoded
+        message = f"the body nests more than {_DEPTH_MOST} deep"
+        del decoded
     del body  # error trackers show the variables of this frame
     raise Unreadable(message)
 
@@ -128,26 +136,19 @@ def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
         message = f"{place}: {first['msg']}"
-    except Unreadable as error:
-        message = str(error)
     del decoded  # error trackers show the variables of this frame
     raise Unreadable(message)
 
 
-def lowered(value: Any, depth: int = 0) -> Any:
+def lowered(value: Any) -> Any:
     """Put member names in lower case at every level. One pass, because every answer goes through it."""
-    if depth > _DEPTH_MOST:
-        message = f"the body nests more than {_DEPTH_MOST} deep"
-        raise Unreadable(message)
-    below = depth + 1
     if type(value) is dict:
         members = cast("dict[str, Any]", value)
         return {
-            name.lower(): lowered(member, below) if type(member) in _NESTED else member
-            for name, member in members.items()
+            name.lower(): lowered(member) if type(member) in _NESTED else member for name, member in members.items()
         }
     if type(value) is list:
-        return [lowered(member, below) if type(member) in _NESTED else member for member in cast("Any", value)]
+        return [lowered(member) if type(member) in _NESTED else member for member in cast("Any", value)]
     return value
 
 
@@ -182,6 +183,22 @@ def retry_after(answer: HttpResponse) -> float | None:
     """Return the number of seconds that the gateway asks to wait."""
     stated = answer.header("retry-after") or ""
     return float(stated) if stated.isascii() and stated.isdecimal() else None
+
+
+def _is_too_deep(decoded: Any) -> bool:
+    """Whether a body nests too deep. It is seen level by level, because recursion has an end too."""
+    level = [decoded]
+    for _ in range(_DEPTH_MOST + 1):
+        level = [member for each in level for member in _inside(each) if type(member) in _NESTED]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if type(value) is dict:
+        return cast("dict[str, Any]", value).values()
+    return cast("Iterable[Any]", value) if type(value) is list else ()
 
 
 def _refuse_constant(name: str) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields, fitted, refuse_setting
 from prenopay._hidden import HiddenText, HidesArguments, hide
+from prenopay._keys import MAKE_ONE, host_keys, published
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError, Unverified
 from prenopay.values.subjects import Subject, SubjectKind
@@ -31,7 +32,6 @@ BODY_LIMIT_BYTES: Final = 64 * 1024
 """A longer body is refused before it is read whole. No gateway's callback comes near this."""
 
 _MAC_BYTES: Final = 16
-_KEY_LEAST: Final = 32
 _SUBJECT_PARTS: Final = 4
 _ACCOUNT_PARTS: Final = 2
 
@@ -105,22 +105,22 @@ class CallbackUrls(metaclass=HidesArguments):
     def __init__(self, base_url: str, keys: Sequence[Secret | str]) -> None:
         """Take the public base URL of the mounted callback app, and the host's keys, newest first."""
         _require_reachable(base_url)
-        if isinstance(keys, str | Secret):
-            message = "callback_keys is a list of keys, newest first: put brackets around the one there is"
+        secrets = host_keys("callback_keys", keys)
+        if not secrets:
+            message = f"callback_keys must hold at least one key; {MAKE_ONE}"
             raise ConfigurationError(message)
-        if not keys:
-            message = (
-                "callback_keys must hold at least one key; make one with: "
-                "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
-            )
-            raise ConfigurationError(message)
-        secrets: Sequence[Secret] = fitted("callback_keys", keys, Sequence[Secret], refuse_setting)
-        for key in secrets:
-            if len(key.reveal()) < _KEY_LEAST:
-                message = f"every callback key must have at least {_KEY_LEAST} characters"
-                raise ConfigurationError(message)
         self.base_url: str = base_url.rstrip("/")
         self._keys = tuple(key.reveal().encode() for key in secrets)
+        self._keys_are_published = published(secrets)
+
+    def require_production(self) -> None:
+        """Raise ``ConfigurationError`` unless payers' money may depend on this address and these keys."""
+        parts = urlsplit(self.base_url)
+        if parts.scheme != "https" or is_loopback((parts.hostname or "").lower()):
+            _refuse(f"a production account needs an https URL that its gateway can reach, not {self.base_url!r}")
+        if self._keys_are_published:
+            message = f"callback_keys holds a key of prenopay's docs or tests, which everybody knows; {MAKE_ONE}"
+            raise ConfigurationError(message)
 
     def url(self, account: str, subject: Subject | None = None) -> str:
         """Return the callback URL of one subject, or of a whole account. Its ``repr`` is a mask."""

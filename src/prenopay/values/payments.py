@@ -259,7 +259,7 @@ class SeamlessView:
     content_sources: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Hide the address in ``repr``: whoever has it can pay."""
+        """Hide the address in ``repr``: anyone who has it can pay."""
         hide(self, "script_url")
 
 
@@ -316,7 +316,7 @@ class Payment:
     app_switch: AppSwitch | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Hide the address of the page in ``repr``: whoever has it can pay."""
+        """Hide the address of the page in ``repr``: anyone who has it can pay."""
         hide(self, "redirect_url")
 
     @property

@@ -280,7 +280,7 @@ class SwedbankPayProvider(
         except ProviderError as error:
             error.stated = False  # it says nothing about what was asked for earlier
             if isinstance(error, Conflict) and error.provider_code == "notfound":
-                raise _unknown_here(error) from None
+                raise _unknown_here(error, self._config.perhaps_forgotten) from None
             raise
 
     async def _patch(self, send: Send, order: KnownOrder, rel: str, body: bytes) -> KnownOrder:
@@ -289,9 +289,9 @@ class SwedbankPayProvider(
         return order_in(answer, rel, seen.submitted.currency, named=seen.provider_reference)
 
 
-def _unknown_here(error: Conflict) -> Conflict:
+def _unknown_here(error: Conflict, perhaps: str) -> Conflict:
     """Return the error for a payment of ours that the gateway does not have: it was made elsewhere."""
-    advice = "this gateway or merchant does not know the payment: check payee_id and environment"
+    advice = f"this gateway or merchant does not know the payment: check payee_id and environment{perhaps}"
     message = f"{error}; {advice}"
     return Conflict(
         message,

@@ -297,8 +297,9 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
             return await super()._payment(send, uuid, call)
         found = await self._charge(send, uuid.removeprefix(CHARGE), call)
         if isinstance(found, Absent):
-            message = f"{call}: the gateway has no charge {uuid} of this number"
-            raise Conflict(message, http_status=_NOT_FOUND, advice="check the account's number")
+            advice = f"check the account's number and environment{self._config.perhaps_forgotten}"
+            message = f"{call}: the gateway has no charge {uuid} of this number; {advice}"
+            raise Conflict(message, http_status=_NOT_FOUND, advice=advice)
         return found
 
     async def _inactive(self, send: Send, request: ChargeRequest, refusal: Refusal) -> Decline | None:

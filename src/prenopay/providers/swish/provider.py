@@ -326,8 +326,9 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
         _require_uuid(uuid, call)
         found = await self._calls.payment(send, uuid, call)
         if isinstance(found, Absent):
-            message = f"{call}: the gateway has no payment {uuid} of this number"
-            raise Conflict(message, http_status=404, provider_code="RP04", advice="check the account's number")
+            advice = f"check the account's number and environment{self._config.perhaps_forgotten}"
+            message = f"{call}: the gateway has no payment {uuid} of this number; {advice}"
+            raise Conflict(message, http_status=404, provider_code="RP04", advice=advice)
         return found
 
     def _named(self, body: bytes) -> str | None:

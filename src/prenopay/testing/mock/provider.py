@@ -275,7 +275,7 @@ class MockProvider(
 
     async def pay_out(self, send: Send, reference: str, body: bytes, *, again: bool) -> Reply:
         """Send the money; the same reference sends it once."""
-        written = Hidden({"reference": reference, **json.loads(body)})
+        written: Hidden[dict[str, object]] = Hidden({"reference": reference, **json.loads(body)})
         made = await self._call(send, "pay_out", "payouts", written)
         return _paid_out(made, body, reference, is_first=not again)
 
