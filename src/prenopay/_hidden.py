@@ -49,7 +49,7 @@ class HiddenText(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"HiddenText({_SHOWN!r})"
+        return repr(_SHOWN)
 
     def __getitem__(self, key: SupportsIndex | slice) -> HiddenText:
         """Return a part, hidden too: some tools cut a long text before they show it."""
@@ -63,7 +63,7 @@ class HiddenBytes(bytes):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"HiddenBytes({_SHOWN!r}, {len(self)} bytes)"
+        return repr(_SHOWN.encode())
 
     __str__ = __repr__
 

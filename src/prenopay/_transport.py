@@ -28,6 +28,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from prenopay._hidden import without_frames
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay._redaction import scrub
+from prenopay._text import quoted
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
 
@@ -283,7 +284,7 @@ class AccountSender:
         scheme, host, name = _host_of(request.url)
         if host not in self._hosts or "@" in host:
             message = (
-                f"{request.label}: {name!r} is not a host of this account's gateway "
+                f"{request.label}: {quoted(name)} is not a host of this account's gateway "
                 f"({', '.join(sorted(self._hosts))}); nothing was sent"
             )
             raise NotSent(message)

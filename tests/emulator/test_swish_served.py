@@ -1,4 +1,4 @@
-"""Swish served whole: callbacks without a server name, the command line, and an independent client as a witness."""
+"""Swish served whole: callbacks without a server name, and the command line."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,6 @@ from prenopay.testing.emulators.swish import (
     Behaviour,
     SwishAuthority,
     SwishEmulator,
-    SwishMerchant,
     serve_swish,
 )
 from prenopay.testing.emulators.swish.authority import load_pair
@@ -188,58 +185,3 @@ def test_the_command_line_says_how_to_point_a_shop_at_it(tmp_path: Path) -> None
     assert account["base_url"].startswith("https://127.0.0.1:")
     for key in ("certificate", "private_key", "trust"):
         assert account[key].startswith(f"file:{tmp_path}")
-
-
-WITNESS = """
-import json, sys
-import swish
-
-url, number, certificate, key, trust = sys.argv[1:]
-here = swish.Environment("emulator", f"{url}/swish-cpcapi/api/", f"{url}/qrg-swish/api/v1/")
-client = swish.SwishClient(here, number, (certificate, key), verify=trust)
-request = {"currency": "SEK", "callback_url": "https://shop.example.com/cb", "message": "En bok"}
-made = client.create_payment(amount=149.5, payee_payment_reference="BOK1", **request)
-paid = client.get_payment(made.id)
-named = client.create_payment(amount=10, payer_alias="46701740606", **request)
-picture = client.commerce_qr_code(made.request_token, "svg")
-back = client.create_refund(paid.payment_reference, 49.5, "SEK", request["callback_url"], payer_payment_reference="B1")
-refund = client.get_refund(back.id)
-try:
-    client.create_refund(paid.payment_reference, 100.01, "SEK", request["callback_url"])
-except swish.SwishError as error:
-    refused = error.code if hasattr(error, "code") else str(error)
-client.session.close()
-print(json.dumps({
-    "token": len(made.request_token), "status": paid.status, "amount": paid.amount, "paid": paid.date_paid.isoformat(),
-    "named": named.request_token, "picture": b"<svg" in picture, "refund": refund.status, "back": refund.amount,
-    "refused": str(refused),
-}))
-"""
-
-
-@pytest.mark.skipif(find_spec("swish") is None, reason="the PyPI client `swish` is not installed")
-def test_an_independent_client_pays_and_refunds(authority: SwishAuthority, tmp_path: Path) -> None:
-    behaviour = Behaviour(pays_itself_after=timedelta(0), debited_after=timedelta(0), settled_after=timedelta(0))
-    emulator = SwishEmulator(authority=authority, merchants=[SwishMerchant()], behaviour=behaviour)
-    made = authority.issue(DEFAULT_NUMBER, key_size=2048)
-    contents = {"c.pem": made.chain_pem, "k.pem": made.key_pem, "t.pem": authority.server_root_pem}
-    files = [tmp_path / name for name in contents]
-    for file in files:
-        file.write_bytes(contents[file.name])
-    with serve_swish(emulator, deliver_callbacks=False) as served:
-        command = [sys.executable, "-c", WITNESS, served.api.url, DEFAULT_NUMBER, *map(str, files)]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert run.returncode == 0, run.stderr
-    said = json.loads(run.stdout)
-    assert "minus any previous refunds" in said.pop("refused")
-    assert said == {
-        "token": 32,
-        "status": "PAID",
-        "amount": 149.5,
-        "paid": "2026-01-15T12:00:00+00:00",
-        "named": None,
-        "picture": True,
-        "refund": "PAID",
-        "back": 49.5,
-    }
-    assert [(totals.paid, totals.refunded) for totals in emulator.books().values()] == [(14_950, 4_950), (1_000, 0)]

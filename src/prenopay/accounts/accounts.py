@@ -15,6 +15,7 @@ from prenopay._arguments import check_arguments, refuse_setting
 from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
+from prenopay._text import quoted
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
 from prenopay.account import Account, Ports, Reaction, Unwritten
 from prenopay.accounts.reception import Reception
@@ -178,7 +179,7 @@ class AsyncAccounts:
     def __getitem__(self, account: str) -> AsyncPayments[object]:
         """Return the account of that name; raises ``NotFound``."""
         if account not in self._payments:
-            message = f"there is no account {account!r} here; known are: {', '.join(self._payments) or 'none'}"
+            message = f"there is no account {quoted(account)} here; known are: {', '.join(self._payments) or 'none'}"
             raise NotFound(message).about(account=account)
         return self._payments[account]
 
@@ -252,7 +253,7 @@ class AsyncAccounts:
         now, names = self._clock.now(), self.names
         made_due = await self._ledger.transact(lambda connection: outbox.retry(connection, names, event_ids, now=now))
         if missing := [each for each in event_ids or () if each not in made_due]:
-            message = f"event {missing[0]!r} does not wait: these accounts do not have it, or it was delivered"
+            message = f"event {quoted(missing[0])} does not wait: these accounts do not have it, or it was delivered"
             raise NotFound(message)
         return made_due
 

@@ -47,7 +47,7 @@ def _emulate(options: argparse.Namespace) -> int:
         emulator.serve_forever(port=options.port, preset=options.preset, as_json=options.json)
     except (OSError, OverflowError) as error:
         message = f"--port {options.port} cannot be used ({error}); 0 takes a free one"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0

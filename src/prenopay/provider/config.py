@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields
 from prenopay._hidden import HidesArguments
+from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider.values import Environment, Inspection
 from prenopay.values.callbacks import CallbackRequest, is_loopback, source_address
@@ -45,7 +46,7 @@ class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
         check_fields(self, self._refuse_setting)
         fits = self.account and all(each.isascii() and (each.isalnum() or each in "-_.") for each in self.account)
         if not fits or len(self.account) > _NAME_MOST:
-            message = f"account: use 1 to {_NAME_MOST} letters, digits, '-', '_' or '.', not {self.account!r}"
+            message = f"account: use 1 to {_NAME_MOST} letters, digits, '-', '_' or '.', not {quoted(self.account)}"
             raise ConfigurationError(message)
         if not self.account.strip("."):
             message = f"account: {self.account!r} in a URL means a folder; use a letter or a digit too"
@@ -99,7 +100,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
                 try:
                     ipaddress.ip_network(network)
                 except ValueError:
-                    message = f"{self._where}: {key}: {network!r} is not a network such as 192.0.2.16/29"
+                    message = f"{self._where}: {key}: {quoted(network)} is not a network such as 192.0.2.16/29"
                     raise ConfigurationError(message) from None
         self._check_url("base_url", self.base_url, self.GATEWAY_HOSTS[Environment.PRODUCTION])
 
@@ -138,7 +139,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
     @property
     def _where(self) -> str:
         """How every error of this account begins."""
-        return f"account {self.account!r}"
+        return f"account {quoted(self.account)}"
 
     def _require(self, holds: bool, why: str) -> None:  # noqa: FBT001 - a condition, read in place
         if not holds:
@@ -153,12 +154,12 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
             parts = urlsplit(url)
             host = (parts.hostname or "").lower()
         except ValueError as error:
-            message = f"{self._where}: {key}: {error}: {url!r}"
+            message = f"{self._where}: {key}: {error}: {quoted(url)}"
             raise ConfigurationError(message) from None
         is_plain = parts.scheme in {"http", "https"} and bool(host) and not parts.query and not parts.username
-        self._require(is_plain, f"{key} must be like https://host or http://127.0.0.1:8001, not {url!r}")
+        self._require(is_plain, f"{key} must be like https://host or http://127.0.0.1:8001, not {quoted(url)}")
         is_safe = parts.scheme == "https" or is_loopback(host)
-        self._require(is_safe, f"{key} must use https, or be on this machine: {url!r}")
+        self._require(is_safe, f"{key} must use https, or be on this machine: {quoted(url)}")
         if self.environment is Environment.PRODUCTION:
             why = f"{key}: a production account cannot be pointed at {host!r}; leave {key} out"
             self._require(host in production_hosts, why)

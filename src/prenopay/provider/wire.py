@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from prenopay._hidden import HiddenBytes
+from prenopay._text import shown
 from prenopay.ports import HttpResponse
 
 __all__ = [
@@ -141,15 +142,16 @@ def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
 
 
 def lowered(value: Any) -> Any:
-    """Put member names in lower case at every level. One pass, because every answer goes through it."""
+    """Put member names in lower case at every level, and make texts fit to be shown, stored and sent on.
+
+    One pass, because every answer goes through it.
+    """
     if type(value) is dict:
         members = cast("dict[str, Any]", value)
-        return {
-            name.lower(): lowered(member) if type(member) in _NESTED else member for name, member in members.items()
-        }
+        return {name.lower(): lowered(member) for name, member in members.items()}
     if type(value) is list:
-        return [lowered(member) if type(member) in _NESTED else member for member in cast("Any", value)]
-    return value
+        return [lowered(member) for member in cast("Any", value)]
+    return shown(value) if type(value) is str else value
 
 
 def members_of(value: Any) -> dict[str, Any]:
@@ -198,7 +200,7 @@ def _is_too_deep(decoded: Any) -> bool:
 def _inside(value: Any) -> Iterable[Any]:
     if type(value) is dict:
         return cast("dict[str, Any]", value).values()
-    return cast("Iterable[Any]", value) if type(value) is list else ()
+    return cast("Any", value) if type(value) is list else ()
 
 
 def _refuse_constant(name: str) -> None:

@@ -11,6 +11,7 @@ While it serves, another thread delivers the emulator's callbacks over real HTTP
 from __future__ import annotations
 
 import json
+import logging
 import re
 import socket
 import ssl
@@ -29,6 +30,8 @@ from prenopay.testing.http import Dropped, Emulator, EmulatorAnswer, EmulatorReq
 from prenopay.testing.origins import refusal
 
 __all__ = ["Served", "serve", "serve_until_interrupted"]
+
+_log = logging.getLogger("prenopay.testing")
 
 ServedT = TypeVar("ServedT")
 
@@ -171,7 +174,10 @@ class _Handler(BaseHTTPRequestHandler):
             case HalfBody():
                 self._answer(outcome.answer, share=2)
                 self._hang_up()
-            case Refused() | Dropped():
+            case Refused():
+                _log.warning("an open connection cannot be refused: the caller does not know what became of the call")
+                self._hang_up()
+            case Dropped():
                 self._hang_up()
             case _:
                 assert_never(outcome)

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from prenopay._arguments import check_fields, fitted, refuse_setting
 from prenopay._hidden import HiddenText, HidesArguments, hide
 from prenopay._keys import MAKE_ONE, host_keys, published
-from prenopay._redaction import Secret
+from prenopay._redaction import Secret, scrub
+from prenopay._text import quoted, show_fields
 from prenopay.errors import ConfigurationError, Unverified
 from prenopay.values.subjects import Subject, SubjectKind
 
@@ -52,7 +53,7 @@ class CallbackRequest(metaclass=HidesArguments):
 
     def __post_init__(self) -> None:
         """Refuse values of other types, such as a body that a framework has decoded. Hide path, query and body."""
-        check_fields(self)
+        check_fields(self, any_text=True)
         hide(self, "path", "query", "body")
 
 
@@ -88,6 +89,11 @@ class Heard:
 
     names: tuple[str, ...] = ()
     problem: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the texts fit to be shown and stored: a stranger may have written them."""
+        show_fields(self)
+        object.__setattr__(self, "problem", scrub(self.problem))
 
 
 class CallbackUrls(metaclass=HidesArguments):
@@ -155,13 +161,13 @@ def _require_reachable(base_url: str) -> None:
         parts = urlsplit(base_url)
         host, _port = (parts.hostname or "").lower(), parts.port
     except ValueError as error:
-        _refuse(f"{error}: {base_url!r}")
+        _refuse(f"{error}: {quoted(base_url)}")
     if parts.scheme not in {"https", "http"} or not host or parts.username or any(map(str.isspace, base_url)):
-        _refuse(f"must be an absolute URL like https://shop.example/callbacks, not {base_url!r}")
+        _refuse(f"must be an absolute URL like https://shop.example/callbacks, not {quoted(base_url)}")
     if "?" in base_url or "#" in base_url:
-        _refuse(f"must have no query and no fragment, because a path is added: {base_url!r}")
+        _refuse(f"must have no query and no fragment, because a path is added: {quoted(base_url)}")
     if parts.scheme == "http" and not is_loopback(host):
-        _refuse(f"must use https, or be on this machine: {base_url!r}")
+        _refuse(f"must use https, or be on this machine: {quoted(base_url)}")
 
 
 def _refuse(why: str) -> NoReturn:

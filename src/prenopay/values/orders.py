@@ -36,6 +36,9 @@ __all__ = [
 
 _MOST_LINES: Final = 500
 """The most lines of an order. No publisher's order has more, and a payment page shows far fewer."""
+_ORDER_REFERENCE_MOST: Final = 100
+_PAYER_REFERENCE_MOST: Final = 200
+"""How long a host's names may be: the columns of PostgreSQL hold no more."""
 _NUMBER_MOST: Final = 1_000_000_000
 """A larger number is a mistake."""
 _RATE_MOST: Final = 100
@@ -251,6 +254,7 @@ class Payer(metaclass=HidesArguments):
         """Refuse values of other types."""
         check_fields(self, prefix="payer.")
         hide(self, "first_name", "last_name", "email", "phone", "home_phone", "work_phone", "personal_number")
+        _at_most("payer.reference", self.reference, _PAYER_REFERENCE_MOST)
 
     def __repr__(self) -> str:
         return f"Payer(reference={self.reference!r}, …)"
@@ -337,6 +341,7 @@ class Order(metaclass=HidesArguments):
             _require(not self.lines, "lines", "must be empty: an amount of zero stores the method only")
             _require(not self.pay_with, "pay_with", "must be empty: an amount of zero stores the method only")
         _require(bool(self.description.strip()), "description", "must not be empty: say what the payer pays for")
+        _at_most("order_reference", self.order_reference, _ORDER_REFERENCE_MOST)
         comes_back = bool(self.return_url) or self.initiator is Initiator.MERCHANT
         _require(comes_back, "return_url", "must not be empty: name the URL that the payer comes back to")
         _require(len(self.lines) <= _MOST_LINES, "lines", f"at most {_MOST_LINES} lines, not {len(self.lines)}")
@@ -410,6 +415,10 @@ def check_sums(amount: Money, vat: Money | None, lines: tuple[OrderLine, ...]) -
 def _refuse_in_line(name: str, why: str) -> NoReturn:
     hint = f"; {_SIX_MEANS}" if name == "lines.vat_percent" else ""
     refuse_argument(name, f"{why}{hint}")
+
+
+def _at_most(field_name: str, text: str, most: int) -> None:
+    _require(len(text) <= most, field_name, f"at most {most} characters, not {len(text)}")
 
 
 def _require(holds: bool, field_name: str, why: str) -> None:  # noqa: FBT001 - a condition, read in place

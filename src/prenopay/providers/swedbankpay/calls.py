@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from prenopay._hidden import HiddenText
 from prenopay._redaction import MASK, Secret
+from prenopay._text import quoted
 from prenopay.errors import ForeignAnswer, ProviderError, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import ChangeRequest, Observation, TransactionKind
@@ -123,7 +124,7 @@ def order_in(
         what = f"something that is not a payment order: {error}"
         raise unexpected(answer, label, what) from None
     if named and order.payment_order.id != named:
-        message = f"{label}: the gateway answered with order {order.payment_order.id[:80]!r}, we asked for {named}"
+        message = f"{label}: the gateway answered with order {quoted(order.payment_order.id)}, we asked for {named}"
         raise ForeignAnswer(message, http_status=answer.status)
     links = {operation.rel: HiddenText(operation.href) for operation in order.operations}
     return KnownOrder(observed, MappingProxyType(links))
@@ -141,7 +142,7 @@ def order_made(answer: HttpResponse, label: str, currency: str, *, declines: Dec
     order = order_in(answer, label, currency, declines=declines)
     made = order.observation.provider_reference
     if not is_order_id(made):
-        what = f"an id that is not that of a payment order: {made!r}"
+        what = f"an id that is not that of a payment order: {quoted(made)}"
         raise unexpected(answer, label, what)
     return order
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, Secret
 from prenopay.provider.wire import json_bytes
@@ -135,11 +136,13 @@ def check_order(order: Order) -> None:
         _check_storing(order)
     for field in ("return_url", "cancel_url", "payment_page_url"):
         url: str = getattr(order, field)
-        _require(not url or bool(_ABSOLUTE_URL.match(url)), field, f"must be an absolute http(s) URL, not {url!r}")
+        _require(
+            not url or bool(_ABSOLUTE_URL.match(url)), field, f"must be an absolute http(s) URL, not {quoted(url)}"
+        )
     _require("id" not in order.metadata, "metadata", "the gateway uses the key 'id' itself; choose another")
     for key, value in order.metadata.items():
         fits = isinstance(value, str | int | bool | Decimal)
-        _require(fits, "metadata", f"{key!r} must be text, bool, int or Decimal, not {type(value).__name__}")
+        _require(fits, "metadata", f"{quoted(key)} must be text, bool, int or Decimal, not {type(value).__name__}")
     for field, address in _addresses(order).items():
         _at_most(f"{field}.street", "" if address is None else address.street, _STREET_MOST)
     group_fits = all(line.group.replace("-", "").replace("_", "").isalnum() for line in order.lines)

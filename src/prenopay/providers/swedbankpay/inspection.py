@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from prenopay._redaction import scrub
+from prenopay._text import quoted
 from prenopay.provider import Inspection, MandateSeen, Observation
 from prenopay.provider.wire import Unreadable, members_of, read, read_object, shown_members
 from prenopay.providers.swedbankpay import _wire
@@ -95,7 +96,7 @@ def _order(decoded: dict[str, Any]) -> Inspection:
 
 def _note_of(order: _wire.Order, observed: Observation) -> str:
     if not observed.status_is_known:
-        return f"unknown status {observed.raw_status!r}, taken for pending"
+        return f"unknown status {quoted(observed.raw_status)}, taken for pending"
     done = observed.state is PaymentState.CAPTURED and is_verification(order)
     return "a method was verified and nothing was bought: there is nothing to capture" if done else ""
 

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Final
 
+from prenopay._text import quoted
 from prenopay.errors import Conflict, DuplicateReference, ForeignAnswer, InvalidOrder, OutcomeUnknown, ProviderError
 from prenopay.ports import Send
 from prenopay.provider import (
@@ -271,7 +272,7 @@ class SwedbankPayProvider(
 
     async def _get(self, send: Send, provider_reference: str, label: str) -> KnownOrder:
         if not is_order_id(provider_reference):
-            message = f"{label}: {provider_reference!r} is not the id of a payment order"
+            message = f"{label}: {quoted(provider_reference)} is not the id of a payment order"
             raise Conflict(message)
         url = expanded(self._api_url + provider_reference)
         answer = await send(self._calls.request("GET", url, label, retry_safe=True))

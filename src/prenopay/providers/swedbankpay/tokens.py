@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
+from prenopay._text import quoted
 from prenopay.errors import Conflict, InvalidOrder, NotSent
 from prenopay.ports import HttpResponse, Send
 from prenopay.provider.wire import In, Unreadable, is_success, read, read_object
@@ -141,7 +142,7 @@ class StoredTokens:
             raise Conflict(message)
         scheme, host, name = _host_of(links[rel])
         if host not in self._hosts or scheme != _host_of(self._base)[0]:
-            where = f"{name!r}, which is not a host of this account"
+            where = f"{quoted(name)}, which is not a host of this account"
             message = f"{label}: the link {rel!r} leads to {where}; nothing was sent"
             raise NotSent(message)
         return links[rel]

@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import unquote
 
 from prenopay._hidden import Hidden
+from prenopay._text import quoted
 from prenopay.errors import ForeignAnswer, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import Observation
@@ -118,7 +119,7 @@ class Calls:
             raise UnexpectedAnswer(message, http_status=answer.status)
         last = unquote(location.partition("?")[0].rstrip("/").rsplit("/", 1)[-1])
         if last.upper() != uuid.upper():
-            message = f"{call}: the gateway made {last[:64]!r}, not {uuid}"
+            message = f"{call}: the gateway made {quoted(last)}, not {uuid}"
             raise ForeignAnswer(message, http_status=answer.status)
 
     async def draw(self, send: Send, token: str, image: str) -> HttpResponse:
@@ -169,7 +170,7 @@ def read_answer(answer: HttpResponse, model: type[ModelT], call: str) -> tuple[M
 def check_ours(answer: HttpResponse, call: str, *, found: str, asked: str, number: str, ours: str) -> None:
     """Raise unless an object is the one that was asked for, and belongs to our number if it names one."""
     if found.upper() != asked.upper():
-        _not_ours(f"{call}: the gateway answered with {found[:64]!r}, not with {asked}", answer)
+        _not_ours(f"{call}: the gateway answered with {quoted(found)}, not with {asked}", answer)
     if number and number != ours:
         _not_ours(f"{call}: the gateway answered with an object of another Swish number", answer)
 

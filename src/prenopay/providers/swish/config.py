@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from prenopay._hidden import HiddenBytes, HiddenText, hide
+from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, HttpProviderConfig, Inspection, Secret
 
@@ -84,7 +85,7 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
         super(SwishAccount, self).__post_init__()  # a class with slots is a new class, which super() misses
         hide(self, "certificate", "private_key", "password", "signing_certificate", "signing_key", "signing_password")
         why = "number must be the merchant's Swish number, ten digits that begin with 123 and no spaces, not "
-        self._require(bool(_NUMBER.fullmatch(self.number)), f"{why}{self.number!r}")
+        self._require(bool(_NUMBER.fullmatch(self.number)), f"{why}{quoted(self.number)}")
         why = f"certificate is empty; it is what portal.swish.nu issued for {self.number}"
         self._require(bool(self.certificate), why)
         is_pair = not self.signing_key or bool(self.signing_certificate)
@@ -195,7 +196,7 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
                 found = HiddenBytes(file.read(_SIZE_MOST + 1))
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "is not a file's name"
-            message = f"{self._where}: {key}: {str(path)[:200]!r} cannot be read: {why}"
+            message = f"{self._where}: {key}: {quoted(str(path))} cannot be read: {why}"
             raise ConfigurationError(message) from None
         why = "empty" if not found else "too large to be a certificate or key"
         self._require(0 < len(found) <= _SIZE_MOST, f"{key}: {path} is {why}")

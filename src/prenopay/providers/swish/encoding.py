@@ -15,6 +15,7 @@ from datetime import UTC
 from typing import Final
 
 from prenopay._hidden import HiddenText
+from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, PayoutRequest
 from prenopay.provider.wire import json_bytes
@@ -248,7 +249,7 @@ def _check_way(order: Order) -> None:
     _require(order.page is not PageStyle.SEAMLESS, "page", why)
     chosen = {*order.instruments, *([] if order.only_instrument is None else [order.only_instrument])}
     _require(not chosen or Instrument.SWISH in chosen, "instruments", "this account takes only Swish")
-    _require(bool(_ABSOLUTE.match(order.return_url)), "return_url", f"must be absolute, not {order.return_url!r}")
+    _require(bool(_ABSOLUTE.match(order.return_url)), "return_url", f"must be absolute, not {quoted(order.return_url)}")
 
 
 def _try(
@@ -309,7 +310,7 @@ def message(text: str, *, field: str, clean: bool) -> str:
     wrong = "".join(dict.fromkeys(each for each in text if not _IN_MESSAGE.fullmatch(each)))
     if wrong:
         why = (
-            f"{field}: Swish takes letters a to ö, digits, space and :;.,?!() only, not {wrong!r}; "
+            f"{field}: Swish takes letters a to ö, digits, space and :;.,?!() only, not {quoted(wrong)}; "
             "use others, or set clean_texts"
         )
         raise InvalidOrder(why, field=field)
@@ -326,7 +327,7 @@ def reference(text: str, *, field: str, clean: bool) -> str:
     """Return ``text`` as a merchant's reference; raises ``InvalidOrder`` if it does not fit."""
     text = clean_reference(text) if clean else text
     if not _REFERENCE.fullmatch(text):
-        why = f"{field}: Swish takes 1 to {_REFERENCE_MOST} letters a to z, digits and '-' only, not {text!r}"
+        why = f"{field}: Swish takes 1 to {_REFERENCE_MOST} letters a to z, digits and '-' only, not {quoted(text)}"
         raise InvalidOrder(why, field=field)
     return text
 

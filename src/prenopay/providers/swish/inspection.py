@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from prenopay._text import quoted
 from prenopay.provider import Inspection, MandateSeen
 from prenopay.provider.wire import Unreadable, members_of, read, read_json, shown_members
 from prenopay.providers.swish import _wire
@@ -135,7 +136,7 @@ def _consent(consent: _wire.Consent) -> Inspection:
         state=state,
         instrument=Instrument.SWISH.value,
         mandates=seen if state is PaymentState.CAPTURED else (),
-        note="" if is_known else f"unknown status {consent.status[:_STATUS_MOST]!r}, taken for not signed yet",
+        note="" if is_known else f"unknown status {quoted(consent.status)}, taken for not signed yet",
     )
 
 
@@ -171,7 +172,7 @@ def _payout(payout: _wire.Payout) -> Inspection:
 
 def _note(found: _wire.Money, *, is_known: bool) -> str:
     if not is_known:
-        return f"unknown status {found.status[:_STATUS_MOST]!r}, taken for pending"
+        return f"unknown status {quoted(found.status)}, taken for pending"
     if state_of(found)[0] is PaymentState.UNKNOWN:
         return "it is not known whether money moved: look at the bank account"
     return ""

@@ -11,7 +11,7 @@ from prenopay.testing.callbacks import Callback, CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
 from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
-from prenopay.testing.emulators.swedbankpay.api import Api, describe_call
+from prenopay.testing.emulators.swedbankpay.api import CALLS, Api, describe_call
 from prenopay.testing.emulators.swedbankpay.behaviour import AWKWARD, LENIENCIES, LENIENT, Behaviour
 from prenopay.testing.emulators.swedbankpay.cards import INSTRUMENTS
 from prenopay.testing.emulators.swedbankpay.documents import Hosts, notify
@@ -82,7 +82,7 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         self._hosts = Hosts(api=api_host, page=page_host)
         self._api = Api(self._register, self._hosts)
         self._pages = Pages(self._register, self)
-        super().__init__(self._register)
+        super().__init__(self._register, calls=CALLS)
 
     @classmethod
     def serve_forever(cls, *, port: int, preset: str = "strict", as_json: bool = False) -> None:

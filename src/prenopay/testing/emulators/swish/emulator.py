@@ -22,7 +22,7 @@ from prenopay.testing.callbacks import Callback, CallbackAddresses, CallbackQueu
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
 from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
-from prenopay.testing.emulators.swish.api import QR_PATH, Api, describe_call
+from prenopay.testing.emulators.swish.api import CALLS, QR_PATH, Api, describe_call
 from prenopay.testing.emulators.swish.authority import KeyPurpose, SwishAuthority
 from prenopay.testing.emulators.swish.behaviour import AWKWARD, LENIENCIES, LENIENT, MSS, Behaviour
 from prenopay.testing.emulators.swish.documents import notify
@@ -138,7 +138,7 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
         self._register = Register(clock=clock, merchants=self.merchants, payers=payers, behaviour=behaviour, seed=seed)
         self._api = Api(self._register, lambda: self.authority)
         self._pages = Pages(self._register, self)
-        super().__init__(self._register)
+        super().__init__(self._register, calls=CALLS)
 
     @classmethod
     def serve_forever(cls, *, port: int, preset: str = "strict", as_json: bool = False) -> None:
