@@ -264,7 +264,7 @@ def _raise_for(answer: HttpResponse, label: str) -> None:
         case 409:
             raise Conflict(message, http_status=status, stated=bool(word))
         case 429:
-            raise RateLimited(message, http_status=status, retry_after=_seconds(answer.header("retry-after")))
+            raise RateLimited(message, http_status=status, retry_after=answer.retry_after)
         case _ if 400 <= status < 500:
             raise Rejected(message, http_status=status, stated=bool(word))
         case _ if status >= 500:
@@ -279,11 +279,6 @@ def _word(body: bytes) -> str:
         return str(_object(body).get("error") or "")
     except ValueError:
         return ""
-
-
-def _seconds(stated: str | None) -> float | None:
-    """Return how long to wait, where the answer says so in seconds."""
-    return float(stated) if stated is not None and stated.isascii() and stated.isdecimal() else None
 
 
 def _object(body: bytes) -> dict[str, object]:

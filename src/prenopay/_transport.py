@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import socket
 import ssl
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -260,7 +262,7 @@ class AccountSender:
         began = self._clock.monotonic()
         result = "crashed"
         try:
-            answer = await self._sender.send(request, timeout=timeout)
+            answer = _waiting_in_seconds(await self._sender.send(request, timeout=timeout), self._clock)
         except TransportError as error:
             result = type(error).__name__
             raise
@@ -322,8 +324,18 @@ def _last(state: RetryCallState) -> _Tried:
 
 
 def _retry_after(tried: _Tried) -> float:
-    stated = (tried.header("retry-after") or "") if isinstance(tried, HttpResponse) else ""
-    return float(stated) if stated.isdecimal() else 0.0
+    return tried.retry_after or 0.0 if isinstance(tried, HttpResponse) else 0.0
+
+
+def _waiting_in_seconds(answer: HttpResponse, clock: Clock) -> HttpResponse:
+    """Write a ``Retry-After`` that is a date as seconds from the answer's own date (RFC 9110, section 10.2.3)."""
+    if answer.header("retry-after") is None or answer.retry_after is not None:
+        return answer
+    if (until := answer.moment("retry-after")) is None:
+        return answer
+    seconds = max((until - (answer.moment("date") or clock.now())).total_seconds(), 0)
+    kept = tuple(each for each in answer.headers if each[0] != "retry-after")
+    return replace(answer, headers=(*kept, ("retry-after", str(math.ceil(seconds)))))
 
 
 def _refuse_closed(client: httpx.Client | httpx.AsyncClient, request: HttpRequest) -> None:

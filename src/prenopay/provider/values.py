@@ -330,6 +330,8 @@ class MandateSeen:
     display: str
     expires: str
     token: str = MASK
+    state: str = ""
+    """What the gateway says of it, such as ``archived``; empty if it says nothing."""
 
     def __post_init__(self) -> None:
         """Make its texts fit to be shown and stored: a gateway wrote them."""
@@ -350,6 +352,8 @@ class Inspection:
     captured: int | None = None
     refunded: int | None = None
     cancelled: int | None = None
+    paid_out: int | None = None
+    """What a payout sent: money that went out is neither authorized nor captured."""
     currency: str | None = None
     instrument: str | None = None
     decline: Decline | None = None

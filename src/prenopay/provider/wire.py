@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -27,7 +25,6 @@ __all__ = [
     "Text",
     "Unreadable",
     "as_text",
-    "date_of",
     "is_success",
     "json_bytes",
     "lowered",
@@ -35,7 +32,6 @@ __all__ = [
     "read",
     "read_json",
     "read_object",
-    "retry_after",
     "shown_members",
 ]
 
@@ -170,21 +166,6 @@ def shown_members(members: Mapping[str, Any]) -> str:
 def is_success(answer: HttpResponse) -> bool:
     """Whether the gateway accepted the request; the result is in the body."""
     return 200 <= answer.status < 300  # noqa: PLR2004 - success
-
-
-def date_of(answer: HttpResponse) -> datetime | None:
-    """Return the time at which the gateway says it answered, in UTC."""
-    try:
-        read = parsedate_to_datetime(answer.header("date") or "")
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def retry_after(answer: HttpResponse) -> float | None:
-    """Return the number of seconds that the gateway asks to wait."""
-    stated = answer.header("retry-after") or ""
-    return float(stated) if stated.isascii() and stated.isdecimal() else None
 
 
 def _is_too_deep(decoded: Any) -> bool:

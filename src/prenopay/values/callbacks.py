@@ -134,7 +134,10 @@ class CallbackUrls(metaclass=HidesArguments):
         return HiddenText("/".join([self.base_url, *parts, _mac(self._keys[0], parts)]))
 
     def verify(self, path: str) -> CallbackAddress:
-        """Return whose path this is; raises ``Unverified`` unless we made it."""
+        """Return whose path this is; raises ``Unverified`` unless we made it.
+
+        Slashes that a framework or a proxy adds at the end or doubles do not count.
+        """
         path = HiddenText(path)
         address = self._named_in(path)
         if address is None:
@@ -143,10 +146,11 @@ class CallbackUrls(metaclass=HidesArguments):
         return address
 
     def _named_in(self, path: str) -> CallbackAddress | None:
-        parts = tuple(path.split("/"))
+        parts = tuple(part for part in path.split("/") if part)
         for count in (_SUBJECT_PARTS, _ACCOUNT_PARTS):
-            *named, mac = parts[-count:]
-            if len(named) == count - 1 and all(part.isascii() for part in parts[-count:]) and self._is_ours(named, mac):
+            named, mac = parts[-count:-1], parts[-1:]
+            ours = len(named) == count - 1 and all(part.isascii() for part in parts[-count:])
+            if ours and self._is_ours(named, mac[0]):
                 return _address(named)
         return None
 

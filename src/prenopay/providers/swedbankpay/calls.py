@@ -14,7 +14,7 @@ from prenopay._text import quoted
 from prenopay.errors import ForeignAnswer, ProviderError, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import ChangeRequest, Observation, TransactionKind
-from prenopay.provider.wire import Unreadable, date_of, is_success, read, read_object, retry_after
+from prenopay.provider.wire import Unreadable, is_success, read, read_object
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.config import SwedbankPayAccount
 from prenopay.providers.swedbankpay.problems import decline_of, error_of, unreadable_error
@@ -158,11 +158,11 @@ def problem_in(answer: HttpResponse) -> _wire.Problem | None:
 
 def refusal(answer: HttpResponse, label: str, *, declines: Declines | None = None) -> ProviderError | Declined:
     """Return what an answer that is not a success means."""
-    problem, wait = problem_in(answer), retry_after(answer)
+    problem, wait = problem_in(answer), answer.retry_after
     if problem is None:
         return unreadable_error(answer.status, retry_after=wait, call=label)
     if declines and declines(problem, answer.status):
-        return Declined(decline_of(problem, date_of(answer)))
+        return Declined(decline_of(problem, answer.moment("date")))
     return error_of(problem, answer.status, retry_after=wait, call=label)
 
 

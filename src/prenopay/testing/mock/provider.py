@@ -421,9 +421,9 @@ def _raise_for(answer: HttpResponse, label: str) -> None:
     status = answer.status
     if status == _OK:
         return
-    message, after = f"{label}: {_error(answer)}", answer.header("retry-after") or ""
+    message = f"{label}: {_error(answer)}"
     if status == _TOO_MANY:
-        raise RateLimited(message, http_status=status, retry_after=float(after) if after.isdecimal() else None)
+        raise RateLimited(message, http_status=status, retry_after=answer.retry_after)
     stated = _says(answer) is not None
     if _WRONG <= status < _FAILED and status not in _ERRORS:
         raise Rejected(message, http_status=status, provider_code="mock-refused", stated=stated)
