@@ -48,7 +48,7 @@ def _emulate(options: argparse.Namespace) -> int:
         emulator.serve_forever(port=options.port, preset=options.preset, seed=options.seed, as_json=options.json)
     except OSError as error:
         message = f"the emulator of {options.gateway} cannot work here: {error}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0

@@ -122,7 +122,7 @@ class _Server(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", "") or error
             message = f"port {port} on {host} cannot be used: {why}; name another port, or 0 for one that is free"
-            raise ConfigurationError(message) from error
+            raise ConfigurationError(message) from None
         if tls is not None:
             # The handshake is left to the connection's own thread, so that a slow peer delays nobody.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
