@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
 from prenopay._text import quoted
@@ -128,6 +128,16 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
 
         return inspect(body)
 
+    def secret_files(self) -> tuple[Path, ...]:
+        """Return the files with keys and passwords. A certificate counts if its file holds the key too."""
+        passwords = (
+            each for each in (self.password, self.signing_password) if isinstance(each, str) and each[:5] == "file:"
+        )
+        keys = (each for each in (self.private_key, self.signing_key) if _is_file(each))
+        certificates = (("certificate", self.certificate), ("signing_certificate", self.signing_certificate))
+        both = (each for key, each in certificates if _is_file(each) and _holds_key(self._material(key, each)))
+        return tuple(_path(each) for each in (*keys, *both, *passwords))
+
     @property
     def _is_at_swish(self) -> bool:
         """Whether the account calls one of Swish's own environments, and not an emulator or the sandbox."""
@@ -158,15 +168,12 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
                 return given
             case Secret():
                 return self._decoded(key, given.reveal())
-            case Path():
-                return self._file(key, given)
             case str() if _PEM.decode() in given:
                 return given.encode()
-            case str():
-                kind, _, name = given.partition(":")
-                if kind == "env":
-                    return self._decoded(key, self._variable(key, name))
-                return self._file(key, Path(name if kind == "file" else given))
+            case str() if given.startswith("env:"):
+                return self._decoded(key, self._variable(key, given.removeprefix("env:")))
+            case str() | Path():
+                return self._file(key, _path(given))
 
     def _password(self, key: str, given: Secret | str) -> bytes | None:
         """Return a password, or ``None`` if none is given."""
@@ -205,3 +212,17 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
         except (binascii.Error, ValueError):
             message = f"{self._where}: {key}: is neither PEM (-----BEGIN …) nor PKCS#12 in base 64"
             raise ConfigurationError(message) from None
+
+
+def _is_file(given: KeyMaterial) -> TypeGuard[str | Path]:
+    is_named = isinstance(given, str) and given and _PEM.decode() not in given and not given.startswith("env:")
+    return isinstance(given, Path) or bool(is_named)
+
+
+def _path(given: str | Path) -> Path:
+    return Path(given.removeprefix("file:")) if isinstance(given, str) else given
+
+
+def _holds_key(material: bytes) -> bool:
+    """Whether the bytes are PKCS#12, or PEM with a private key."""
+    return _PEM not in material or b"PRIVATE KEY-----" in material
