@@ -54,27 +54,24 @@ def load_settings(path: str | Path | None = None) -> Settings:
     file = Path(path or os.environ.get("PRENOPAY_CONFIG") or _FILE)
     try:
         read = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         message = f"{file} does not exist; write one, or name it with --config or PRENOPAY_CONFIG"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     except (
         ValueError,
         RecursionError,
         OSError,
     ) as error:  # also UTF-8, long numbers, deep nesting
         message = f"{file} cannot be read: {error}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     place = _Place(file, "", [])
     _refuse_unknown(place, read, _TOP_KEYS)
     accounts = place.table(read, "accounts")
     keys = place.secrets(read, "callback_keys")
     token_keys = place.secrets(read, "token_keys") if "token_keys" in read else ()
-    database = place.value(read, "database", str)
-    if _has_password(database):
-        place.secret_files.append(file)
     settings = Settings(
         path=file,
-        database=place.text_or_reference(database, "database"),
+        database=_database(place, read),
         callback_url=place.value(read, "callback_url", str),
         callback_keys=tuple(place.secret(key, f"callback_keys[{number}]") for number, key in enumerate(keys)),
         token_keys=tuple(place.secret(key, f"token_keys[{number}]") for number, key in enumerate(token_keys)),
@@ -82,6 +79,13 @@ def load_settings(path: str | Path | None = None) -> Settings:
     )
     report_open(place.secret_files)
     return replace(settings, secret_files=tuple(place.secret_files))
+
+
+def _database(place: _Place, settings: Mapping[str, Any]) -> str:
+    given: str = place.value(settings, "database", str)
+    if _has_password(given):
+        place.secret_files.append(place.file)
+    return place.text_or_reference(given, "database")
 
 
 def _has_password(url: str) -> bool:
@@ -152,11 +156,11 @@ class _Place:
         try:
             found = path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from error
+            raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:  # the text of the error would show a part of the secret
             raise self.wrong(key, f"{path} is not UTF-8 text") from None
-        except ValueError as error:  # such as a NUL
-            raise self.wrong(key, f"{_shown(name)} is not the name of a file") from error
+        except ValueError:  # such as a NUL
+            raise self.wrong(key, f"{_shown(name)} is not the name of a file") from None
         if not found:
             raise self.wrong(key, f"{path} is empty")
         self.secret_files.append(path)
@@ -197,7 +201,7 @@ def _account(above: _Place, name: str, table: object) -> ProviderConfig[Any]:
         return config(**values)
     except ConfigurationError as error:
         message = f"{place.file}: {error}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
 
 
 def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
@@ -223,8 +227,8 @@ def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
 def _float(place: _Place, key: str, value: float) -> float:
     try:
         return float(value)
-    except OverflowError as error:
-        raise place.wrong(key, "is too large a number") from error
+    except OverflowError:
+        raise place.wrong(key, "is too large a number") from None
 
 
 def _shown(value: object) -> str:
