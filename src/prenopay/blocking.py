@@ -6,6 +6,7 @@ Generated from the async classes by ``tools/blocking_twin.py``: change those, th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from prenopay._blocking import run_blocking
@@ -122,6 +123,10 @@ class Payments(Generic[ProviderT_co]):
         self._payments = payments
         self.account: str = payments.account
         self.provider: ProviderT_co = payments.provider
+
+    def local_time(self, at: datetime | None = None) -> datetime:
+        """Return a moment (now, if none is given) as the merchant's clock shows it."""
+        return self._payments.local_time(at)
 
     def create(self, order: Order, *, operation_id: str) -> Payment:
         """Make the order payable, and return the payment with the page for the payer."""

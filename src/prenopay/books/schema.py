@@ -247,6 +247,7 @@ mandates: Final[Table] = Table(
     Column("kind", String(20), nullable=False),
     Column("state", String(20), nullable=False),
     Column("consent", _Json, nullable=False),
+    Column("time_zone", String(40), nullable=False),
     Column("until", Date),
     Column("instrument", StrangersName(60), nullable=False, default=""),
     Column("display", StrangersName(200), nullable=False, default=""),

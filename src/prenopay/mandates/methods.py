@@ -18,6 +18,7 @@ from prenopay.books.vault import Sealed
 from prenopay.mandates import rows
 from prenopay.mandates.aging import next_step
 from prenopay.mandates.rows import StoredMandate
+from prenopay.values.days import day_of
 from prenopay.values.events import EventKind
 from prenopay.values.mandates import Mandate, MandateKind, MandateState, StoreMethod
 from prenopay.values.payments import Decline
@@ -61,6 +62,7 @@ def propose(
             kind=kind,
             state=MandateState.PROPOSED,
             consent=store.consent,
+            time_zone=account.time_zone,
             instrument="",
             display="",
             expires=None,
@@ -183,7 +185,7 @@ def take_step(connection: Connection, account: Account, stored: StoredMandate) -
 def may_be_offered(mandate: Mandate, now: datetime) -> bool:
     """Whether the payer may be offered the method again: it works, and the payer still allows it to be stored."""
     until = mandate.consent.until
-    remembered = until is None or now.date() <= until
+    remembered = until is None or day_of(now, mandate.time_zone) <= until
     return mandate.kind is MandateKind.ONE_CLICK and mandate.state.is_chargeable and remembered
 
 

@@ -84,6 +84,7 @@ class StoredMandate:
         mandate = self.mandate
         return Standing(
             state=mandate.state,
+            time_zone=mandate.time_zone,
             until=mandate.consent.until,
             expires=None if mandate.network_tokenized else mandate.expires,
             resume_at=self.resume_at,
@@ -230,6 +231,7 @@ def insert_mandate(connection: Connection, mandate: Mandate, *, actor: str) -> N
             kind=mandate.kind.value,
             state=mandate.state.value,
             consent=codec.dump(mandate.consent),
+            time_zone=mandate.time_zone,
             until=mandate.consent.until,
             instrument=mandate.instrument,
             display=mandate.display,
@@ -533,6 +535,7 @@ def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
             kind=word(MandateKind, row.kind),
             state=word(MandateState, row.state),
             consent=codec.load_shown(Consent, row.consent),
+            time_zone=row.time_zone,
             instrument=row.instrument,
             display=row.display,
             expires=row.expires,

@@ -6,6 +6,7 @@ event loop.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from prenopay._arguments import check_arguments, refuse_argument
@@ -27,6 +28,7 @@ from prenopay.provider.verbs import (
     StoresMandates,
     Updates,
 )
+from prenopay.values.days import local
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, Initiator, Order, OrderLine, PayoutOrder
 from prenopay.values.payments import Operation, OperationKind, Payment, PaymentState, Payout, TimelineEntry
@@ -56,6 +58,13 @@ class AsyncPayments(Generic[ProviderT_co]):
         self.provider: ProviderT_co = provider
         self._account = account
         self._mandates = AsyncMandates(account)
+
+    def local_time(self, at: datetime | None = None) -> datetime:
+        """Return a moment (now, if none is given) as the merchant's clock shows it.
+
+        Its day and month are the merchant's: use it to name the period of a charge, and to date a receipt.
+        """
+        return local(self._account.now() if at is None else at, self._account.time_zone)
 
     # Taking a payment
 

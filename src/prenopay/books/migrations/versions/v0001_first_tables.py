@@ -275,6 +275,7 @@ def _mandates() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("consent", _JSON, nullable=False),
+        sa.Column("time_zone", sa.String(length=40), nullable=False),
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("instrument", sa.String(length=60), nullable=False),
         sa.Column("display", sa.String(length=200), nullable=False),
