@@ -109,8 +109,9 @@ class Orders:
         return await self.get(order.number) or order
 
     async def get(self, number: str) -> ShopOrder | None:
-        """Return the order, or ``None``."""
-        return await run_sync(self._read, number)
+        """Return the order, or ``None``. A stranger may ask for any text; no order has a strange one."""
+        is_plain = number.isascii() and number.isprintable()
+        return await run_sync(self._read, number) if is_plain else None
 
     async def of_reader(self, reader: str) -> list[ShopOrder]:
         """Return a reader's orders."""

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Final, cast
 
 from prenopay._redaction import MASK, Secret
+from prenopay._text import shown as as_line
 from prenopay.values.money import Money
 
 __all__ = ["as_json", "print_json", "print_no_more", "print_table", "print_values", "shown"]
@@ -40,7 +41,9 @@ def as_json(value: Any) -> Any:
             return [as_json(member) for member in cast("Sequence[Any]", value)]
         case dict():
             members = cast("dict[str, Any]", value)
-            return {key: as_json(member) for key, member in members.items()}
+            return {as_line(key): as_json(member) for key, member in members.items()}
+        case str():
+            return as_line(value)
         case _:
             return value
 
@@ -78,7 +81,7 @@ def shown(value: object) -> str:
         case Enum():
             return str(value.value)
         case _:
-            return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in str(value))
+            return as_line(str(value))
 
 
 def print_no_more() -> None:
