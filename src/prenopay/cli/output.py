@@ -41,16 +41,15 @@ def as_json(value: Any) -> Any:
             return [as_json(member) for member in cast("Sequence[Any]", value)]
         case dict():
             members = cast("dict[str, Any]", value)
-            return {as_line(key): as_json(member) for key, member in members.items()}
-        case str():
-            return as_line(value)
+            return {key: as_json(member) for key, member in members.items()}
         case _:
             return value
 
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as JSON."""
-    print(json.dumps(as_json(value), ensure_ascii=False, indent=2))
+    """Print ``value`` as JSON. What no terminal shows is escaped: a payer or a gateway may have written it."""
+    text = json.dumps(as_json(value), ensure_ascii=False, indent=2)
+    print("".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from prenopay._hidden import hide
 from prenopay._redaction import MASK, Secret
 from prenopay._text import show_fields
 from prenopay.errors import Conflict
@@ -146,8 +147,12 @@ class Created:
     app_switch: AppSwitch | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Hide the address of the page.
+        """
         show_fields(self)
+        hide(self, "redirect_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +330,8 @@ class MandateSeen:
     display: str
     expires: str
     token: str = MASK
+    state: str = ""
+    """What the gateway says of it, such as ``archived``; empty if it says nothing."""
 
     def __post_init__(self) -> None:
         """Make its texts fit to be shown and stored: a gateway wrote them."""
@@ -345,6 +352,8 @@ class Inspection:
     captured: int | None = None
     refunded: int | None = None
     cancelled: int | None = None
+    paid_out: int | None = None
+    """What a payout sent: money that went out is neither authorized nor captured."""
     currency: str | None = None
     instrument: str | None = None
     decline: Decline | None = None

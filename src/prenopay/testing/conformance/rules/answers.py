@@ -38,6 +38,10 @@ _TEXTS_MOST: Final = 30
 """How many texts of an answer are tried."""
 _PHONE: Final = "46701234567"
 _GOES_ON: Final = f"\0\ud83d\x1b[31m {_PHONE}"
+_WAITS: Final = (
+    (("retry-after", str(_WAIT_SECONDS)),),
+    (("date", "Wed, 28 Oct 2026 12:00:00 GMT"), ("retry-after", "Wed, 28 Oct 2026 12:00:07 GMT")),
+)
 _MEMBER: Final = b'"memberOfATimeToCome": {"status": "New", "amount": 1, "list": [true, null]}'
 _QUOTE, _ESCAPE, _OPEN, _CLOSE = b'"\\{}'
 
@@ -180,11 +184,13 @@ class Answers:
         _is_told(stage, 409, Conflict)
 
     def test_too_many_requests_say_how_long_to_wait(self, stage: Stage) -> None:
-        """A 429 raises ``RateLimited`` with the seconds of the answer's ``Retry-After``."""
-        error = _is_told(stage, 429, RateLimited)
+        """A 429 raises ``RateLimited`` with the seconds of the answer's ``Retry-After``, also if it states a date."""
+        for headers in _WAITS:
+            error = _is_told(stage, 429, RateLimited, headers=headers)
 
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == _WAIT_SECONDS, f"Retry-After says {_WAIT_SECONDS}, retry_after {error.retry_after}"
+            assert isinstance(error, RateLimited)
+            told = error.retry_after
+            assert told == _WAIT_SECONDS, f"{headers} ask for {_WAIT_SECONDS} seconds, and retry_after is {told}"
 
     def test_inspect_makes_up_no_reading(self, stage: Stage) -> None:
         """``inspect`` raises ``ValueError`` for a body that is not the gateway's."""
@@ -214,10 +220,11 @@ def _strange_code(stage: Stage) -> Edit:
     return lambda _request, answer: replace(answer, body=gateway.with_strange_code(answer.body))
 
 
-def _is_told(stage: Stage, status: int, *meant: type[ProviderError]) -> PrenopayError | None:
+def _is_told(
+    stage: Stage, status: int, *meant: type[ProviderError], headers: tuple[tuple[str, str], ...] = ()
+) -> PrenopayError | None:
     """Answer a create with ``status``; it must raise an error that is ``meant``, and leave nothing open."""
-    operation_id = f"order:{status}"
-    headers = (("retry-after", str(_WAIT_SECONDS)),)
+    operation_id = f"order:{status}:{len(headers)}"
     with stage.wire.answered(answering(status, headers=headers)):
         error = stage.tries(lambda: stage.bought(operation_id))
 
