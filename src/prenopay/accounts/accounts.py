@@ -12,8 +12,10 @@ from contextlib import AsyncExitStack
 from typing import Final, TypeAlias, TypeVar
 
 from prenopay._arguments import check_arguments, refuse_setting
+from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
+from prenopay._text import quoted
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
 from prenopay.account import Account, Ports, Reaction, Unwritten
 from prenopay.accounts.reception import Reception
@@ -110,7 +112,11 @@ class AsyncAccounts:
         ``ConfigurationError``, and ``LedgerUnavailable`` if the tables are missing or old (``prenopay db
         upgrade``).
         """
-        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        database = HiddenText(database)  # it may hold a password, and error trackers show the variables of this frame
+        try:
+            urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        finally:
+            del callback_keys, token_keys
         on_hear = None if on_event is None else awaited(on_event)
         engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
@@ -173,7 +179,7 @@ class AsyncAccounts:
     def __getitem__(self, account: str) -> AsyncPayments[object]:
         """Return the account of that name; raises ``NotFound``."""
         if account not in self._payments:
-            message = f"there is no account {account!r} here; known are: {', '.join(self._payments) or 'none'}"
+            message = f"there is no account {quoted(account)} here; known are: {', '.join(self._payments) or 'none'}"
             raise NotFound(message).about(account=account)
         return self._payments[account]
 
@@ -247,7 +253,7 @@ class AsyncAccounts:
         now, names = self._clock.now(), self.names
         made_due = await self._ledger.transact(lambda connection: outbox.retry(connection, names, event_ids, now=now))
         if missing := [each for each in event_ids or () if each not in made_due]:
-            message = f"event {missing[0]!r} does not wait: these accounts do not have it, or it was delivered"
+            message = f"event {quoted(missing[0])} does not wait: these accounts do not have it, or it was delivered"
             raise NotFound(message)
         return made_due
 

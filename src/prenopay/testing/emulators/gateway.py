@@ -7,7 +7,7 @@ import heapq
 import random
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -114,12 +114,12 @@ class EmulatedGateway(ABC, Generic[B]):
     presets: ClassVar[Mapping[str, Any]]
     """Behaviours that have a name on the command line."""
 
-    def __init__(self, memory: Memory[B]) -> None:
-        """Answer from ``memory``."""
+    def __init__(self, memory: Memory[B], *, calls: Collection[str]) -> None:
+        """Answer from ``memory``; ``calls`` are the names that ``_named`` gives to calls."""
         self._memory = memory
         self.clock: VirtualClock = memory.clock
         self.callbacks: CallbackQueue = memory.callbacks
-        self.faults: FaultPlan = FaultPlan()
+        self.faults: FaultPlan = FaultPlan(calls=calls)
         self.transcript: Transcript = Transcript()
         self._control = ControlPanel(self)
 
@@ -165,7 +165,7 @@ class EmulatedGateway(ABC, Generic[B]):
             raise ControlRefused(message)
         return callback
 
-    def act_as_payer(self, action: str, order: str, arguments: Mapping[str, object]) -> JsonObject:
+    def act_as_payer(self, action: str, order: str, arguments: JsonObject) -> JsonObject:
         """Do a payer action by its name, for the control API; its arguments are read by their types."""
         actions = self.payer_actions()
         if action not in actions:

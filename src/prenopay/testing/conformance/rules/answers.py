@@ -30,6 +30,10 @@ DEPTHS: Final = (41, 300, 900)
 """How deep an answer may nest: just beyond what prenopay reads, and almost as deep as Python's parser goes."""
 _SERVER_ERRORS: Final = 500
 _WAIT_SECONDS: Final = 7
+_WAITS: Final = (
+    (("retry-after", str(_WAIT_SECONDS)),),
+    (("date", "Wed, 28 Oct 2026 12:00:00 GMT"), ("retry-after", "Wed, 28 Oct 2026 12:00:07 GMT")),
+)
 _MEMBER: Final = b'"memberOfATimeToCome": {"status": "New", "amount": 1, "list": [true, null]}'
 _QUOTE, _ESCAPE, _OPEN, _CLOSE = b'"\\{}'
 
@@ -157,11 +161,13 @@ class Answers:
         _is_told(stage, 409, Conflict)
 
     def test_too_many_requests_say_how_long_to_wait(self, stage: Stage) -> None:
-        """A 429 raises ``RateLimited`` with the seconds of the answer's ``Retry-After``."""
-        error = _is_told(stage, 429, RateLimited)
+        """A 429 raises ``RateLimited`` with the seconds of the answer's ``Retry-After``, also if it states a date."""
+        for headers in _WAITS:
+            error = _is_told(stage, 429, RateLimited, headers=headers)
 
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == _WAIT_SECONDS, f"Retry-After says {_WAIT_SECONDS}, retry_after {error.retry_after}"
+            assert isinstance(error, RateLimited)
+            told = error.retry_after
+            assert told == _WAIT_SECONDS, f"{headers} ask for {_WAIT_SECONDS} seconds, and retry_after is {told}"
 
     def test_inspect_makes_up_no_reading(self, stage: Stage) -> None:
         """``inspect`` raises ``ValueError`` for a body that is not the gateway's."""
@@ -191,10 +197,11 @@ def _strange_code(stage: Stage) -> Edit:
     return lambda _request, answer: replace(answer, body=gateway.with_strange_code(answer.body))
 
 
-def _is_told(stage: Stage, status: int, *meant: type[ProviderError]) -> PrenopayError | None:
+def _is_told(
+    stage: Stage, status: int, *meant: type[ProviderError], headers: tuple[tuple[str, str], ...] = ()
+) -> PrenopayError | None:
     """Answer a create with ``status``; it must raise an error that is ``meant``, and leave nothing open."""
-    operation_id = f"order:{status}"
-    headers = (("retry-after", str(_WAIT_SECONDS)),)
+    operation_id = f"order:{status}:{len(headers)}"
     with stage.wire.answered(answering(status, headers=headers)):
         error = stage.tries(lambda: stage.bought(operation_id))
 

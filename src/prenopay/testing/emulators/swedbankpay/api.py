@@ -86,6 +86,12 @@ _PATCHED: Final = {
     "PaymentAttemptAborted": "abort-attempt",
     "SetInstrument": "set-instrument",
 }
+CALLS: Final = (
+    *("create", "charge", "get", "get-node", "capture", "cancel", "reversal"),
+    *(*_PATCHED.values(), "patch"),
+    *("get-tokens", "get-token", "delete-tokens", "delete-token", "rename-token", "page", "unknown"),
+)
+"""What ``describe_call`` calls them."""
 _FAILURES_MOST: Final = 5
 """This many failed captures, or reversals, in a row lock the order until support opens it."""
 _SWISH_REVERSIBLE: Final = timedelta(days=396)

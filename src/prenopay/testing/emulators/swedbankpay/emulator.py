@@ -11,7 +11,7 @@ from prenopay.testing.callbacks import Callback, CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
 from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
-from prenopay.testing.emulators.swedbankpay.api import Api, describe_call
+from prenopay.testing.emulators.swedbankpay.api import CALLS, Api, describe_call
 from prenopay.testing.emulators.swedbankpay.behaviour import AWKWARD, LENIENCIES, LENIENT, Behaviour
 from prenopay.testing.emulators.swedbankpay.cards import INSTRUMENTS
 from prenopay.testing.emulators.swedbankpay.documents import Hosts, notify
@@ -82,14 +82,16 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         self._hosts = Hosts(api=api_host, page=page_host)
         self._api = Api(self._register, self._hosts)
         self._pages = Pages(self._register, self)
-        super().__init__(self._register)
+        super().__init__(self._register, calls=CALLS)
 
     @classmethod
-    def serve_forever(cls, *, port: int, preset: str = "strict", as_json: bool = False) -> None:
+    def serve_forever(
+        cls, *, port: int, preset: str = "strict", seed: int | None = None, as_json: bool = False
+    ) -> None:
         """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it.
 
-        ``preset`` is one of ``presets``: how it behaves. It keeps nothing, and its ids are others at every start: a
-        payment of an earlier start is not found.
+        ``preset`` is one of ``presets``: how it behaves. It keeps nothing, and without a ``seed`` its ids are others
+        at every start: a payment of an earlier start is not found.
         """
         behaviour = replace(cls.presets[preset], callback_addresses=CallbackAddresses.LOCAL)
         how = {"preset": preset, "takes": told_preset(preset, behaviour.takes, LENIENCIES)}
@@ -97,7 +99,7 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         def tell(served: Served) -> dict[str, str]:
             return {"url": served.url, "payee_id": DEFAULT_PAYEE_ID, "access_token": DEFAULT_ACCESS_TOKEN, **how}
 
-        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour)
+        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour, seed=seed)
         serve_until_interrupted(serve(emulator, port=port), tell, _WELCOME, as_json=as_json)
 
     @property
