@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,11 +19,9 @@ from examples.publisher_shop.paying import INSTRUMENTS, pay
 from examples.publisher_shop.saved_cards import TEXT_VERSION, agreed, cards_of, may_save, usable
 from examples.publisher_shop.shop import Shop
 from examples.publisher_shop.texts import TEXTS
-from prenopay import Instrument
+from prenopay import Instrument, email_address, phone_number
 from prenopay.errors import InvalidOrder
-from prenopay.providers.swish import msisdn
 
-EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,100}\.[^@\s.]{2,30}")
 YEAR_SECONDS: Final = 31_536_000
 
 
@@ -78,16 +75,13 @@ async def place_order(request: Request) -> Response:
 
 def _what_is_wrong(email: str, instrument: str, phone: str) -> str:
     """Return the name of the field that is filled in wrongly; empty if there is none."""
-    if not EMAIL.fullmatch(email):
-        return "email"
-    if instrument not in INSTRUMENTS:
-        return "instrument"
     try:
+        email_address(email)
         if phone:
-            msisdn(phone, field="phone")
-    except InvalidOrder:
-        return "phone"
-    return ""
+            phone_number(phone)
+    except InvalidOrder as error:
+        return error.field
+    return "" if instrument in INSTRUMENTS else "instrument"
 
 
 async def _order_form(request: Request, offer: Offer, *, wrong: str = "", **filled: object) -> Response:

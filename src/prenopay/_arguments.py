@@ -62,7 +62,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
 }
 _ABOUT: Final = ("operation_id", "payment_id")
 """The arguments that an error is about."""
-_IDS: Final = ("mandate_id", "operation_id", "payment_id")
+_IDS: Final = ("after", "mandate_id", "operation_id", "payment_id")
 """The arguments that name something in the books, or will: every id is 1 to 100 visible ASCII characters."""
 _ID: Final = re.compile(r"[!-~]{1,100}")
 
@@ -152,8 +152,11 @@ def _plain(function: Callable[..., Any], refuse: Refuse) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def checked(*args: object, **kwargs: object) -> object:
-        bound = _bound(function, signature, args, kwargs, refuse)
-        return function(*bound.args, **bound.kwargs)
+        try:
+            call, _about = _bound(function, signature, args, kwargs, refuse)
+        finally:
+            del args, kwargs  # error trackers show the variables of this frame
+        return call()
 
     return checked
 
@@ -163,11 +166,14 @@ def _awaiting(function: Callable[..., Awaitable[Any]], refuse: Refuse) -> Callab
 
     @functools.wraps(function)
     async def checked(*args: object, **kwargs: object) -> object:
-        bound = _bound(function, signature, args, kwargs, refuse)
         try:
-            return await function(*bound.args, **bound.kwargs)
+            call, about = _bound(function, signature, args, kwargs, refuse)
+        finally:
+            del args, kwargs  # error trackers show the variables of this frame
+        try:
+            return await call()
         except PrenopayError as error:
-            error.about(**{each: bound.arguments.get(each) for each in _ABOUT})
+            error.about(**about)
             raise
 
     return checked
@@ -179,8 +185,21 @@ def _bound(
     args: Sequence[object],
     kwargs: Mapping[str, object],
     refuse: Refuse,
+) -> tuple[Callable[[], Any], dict[str, Any]]:
+    """Return the call with arguments that fit, and what it is about. No frame of an error shows the arguments."""
+    try:
+        bound = _all_fitted(function, signature, signature.bind(*args, **kwargs), refuse)
+    except (TypeError, ValueError) as error:
+        del args, kwargs
+        raise error.with_traceback(None) from None
+    about = {each: bound.arguments.get(each) for each in _ABOUT}
+    return lambda: function(*bound.args, **bound.kwargs), about
+
+
+def _all_fitted(
+    function: Callable[..., Any], signature: inspect.Signature, bound: inspect.BoundArguments, refuse: Refuse
 ) -> inspect.BoundArguments:
-    bound, hints = signature.bind(*args, **kwargs), _hints(function)
+    hints = _hints(function)
     for name in _IDS:
         given = bound.arguments.get(name)
         if isinstance(given, str) and not _ID.fullmatch(given):

@@ -269,7 +269,12 @@ class Quarantined(LedgerError):
 
 
 class LedgerUnavailable(LedgerError):
-    """The database is locked, gone, or has another schema version."""
+    """The database is locked, gone, or has another schema version.
+
+    ``repeatable``: the transaction lost against another one, or its connection; the same may succeed at once.
+    """
+
+    repeatable: bool = False
 
 
 class ConfigurationError(ValueError):

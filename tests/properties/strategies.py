@@ -75,9 +75,10 @@ HISTORIES = st.builds(
 PAYERS = st.builds(
     Payer,
     reference=TEXTS,
-    email=TEXTS,
-    phone=TEXTS,
+    email=st.just("") | st.emails(),
+    phone=st.just("") | st.from_regex(r"\+[1-9][0-9]{7,14}", fullmatch=True),
     personal_number=TEXTS,
+    personal_number_country=st.just("NO"),
     billing_address=st.none() | ADDRESSES,
     shipping_address=st.none() | ADDRESSES,
     history=st.none() | HISTORIES,

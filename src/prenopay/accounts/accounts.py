@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import Final, TypeAlias, TypeVar
 
 from prenopay._arguments import check_arguments, refuse_setting
+from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
 from prenopay._text import quoted
@@ -111,7 +112,11 @@ class AsyncAccounts:
         ``ConfigurationError``, and ``LedgerUnavailable`` if the tables are missing or old (``prenopay db
         upgrade``).
         """
-        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        database = HiddenText(database)  # it may hold a password, and error trackers show the variables of this frame
+        try:
+            urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        finally:
+            del callback_keys, token_keys
         on_hear = None if on_event is None else awaited(on_event)
         engine = open_migrated(database)
         ledger = AwaitingLedger(engine)

@@ -195,9 +195,9 @@ def begin(
     }
     try:
         written = connection.execute(insert(schema.operations).values(**row).returning(schema.operations)).one()
-    except IntegrityError as error:
+    except IntegrityError:
         message = "someone else starts the same operation at this moment; repeat the call"
-        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from error
+        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from None
     return Begun(operation=_stored(written), ours=True, maybe_sent=False)
 
 

@@ -75,9 +75,9 @@ def open_postgresql(url: URL, *, lock_seconds: float | None, pool_seconds: float
             connect_args={"prepare_threshold": None}
             | {name: value for name, value in settings.items() if name not in url.query},
         )
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
+    except (ModuleNotFoundError, NoSuchModuleError):
         message = 'database: PostgreSQL needs the extra: pip install "prenopay[postgres]"'
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:

@@ -355,9 +355,9 @@ def keep_token(connection: Connection, mandate_id: str, account: str, fingerprin
     row = {"mandate_id": mandate_id, "account": account, "fingerprint": fingerprint, "sealed": sealed}
     try:
         connection.execute(insert(schema.tokens).values(**row))
-    except IntegrityError as error:
+    except IntegrityError:
         message = f"the token of mandate {mandate_id} is being stored elsewhere at this moment: repeat the call"
-        raise Conflict(message).about(account=account) from error
+        raise Conflict(message).about(account=account) from None
 
 
 def remove_token(connection: Connection, mandate_id: str) -> None:

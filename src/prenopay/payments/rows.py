@@ -391,12 +391,12 @@ def name_at_gateway(connection: Connection, stored: StoredPayment, created: Crea
                 app_switch=None if switch is None else codec.dump(switch),
             ),
         )
-    except IntegrityError as error:
+    except IntegrityError:
         message = (
             f"the gateway answered with {reference}, which is another payment's: ask the gateway why "
             "(an emulator that starts again with the same seed does this)"
         )
-        raise IllegalTransition(message).about(payment_id=payment.payment_id) from error
+        raise IllegalTransition(message).about(payment_id=payment.payment_id) from None
     return replace(
         stored,
         payment=replace(

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
+from prenopay._hidden import HiddenBytes
 from prenopay._text import quoted
 from prenopay.books import codec, schema
 from prenopay.books.postgresql import waits_for
@@ -112,4 +113,4 @@ def _stored(row: Row[Any]) -> StoredPayout:
         settled_at=row.settled_at,
         error=row.error,
     )
-    return StoredPayout(payout=payout, body=bytes(row.body))
+    return StoredPayout(payout=payout, body=HiddenBytes(row.body))

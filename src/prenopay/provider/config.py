@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields
+from prenopay._hidden import HidesArguments
 from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider.values import Environment, Inspection
@@ -29,7 +30,7 @@ _NAME_MOST: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderConfig(ABC, Generic[ProviderT_co]):
+class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
     """One account: one agreement with one provider. Subclasses add what their gateway needs.
 
     ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines. ``time_zone`` is the
@@ -104,9 +105,9 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
             for network in networks:
                 try:
                     ipaddress.ip_network(network)
-                except ValueError as error:
+                except ValueError:
                     message = f"{self._where}: {key}: {quoted(network)} is not a network such as 192.0.2.16/29"
-                    raise ConfigurationError(message) from error
+                    raise ConfigurationError(message) from None
         self._check_url("base_url", self.base_url, self.GATEWAY_HOSTS[Environment.PRODUCTION])
 
     @property
@@ -160,7 +161,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
             host = (parts.hostname or "").lower()
         except ValueError as error:
             message = f"{self._where}: {key}: {error}: {quoted(url)}"
-            raise ConfigurationError(message) from error
+            raise ConfigurationError(message) from None
         is_plain = parts.scheme in {"http", "https"} and bool(host) and not parts.query and not parts.username
         self._require(is_plain, f"{key} must be like https://host or http://127.0.0.1:8001, not {quoted(url)}")
         is_safe = parts.scheme == "https" or is_loopback(host)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from prenopay._hidden import hide
 from prenopay._redaction import MASK, Secret
 from prenopay._text import show_fields
 from prenopay.errors import Conflict
@@ -146,8 +147,12 @@ class Created:
     app_switch: AppSwitch | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Hide the address of the page.
+        """
         show_fields(self)
+        hide(self, "redirect_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

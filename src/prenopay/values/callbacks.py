@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields, fitted, refuse_setting
+from prenopay._hidden import HiddenText, HidesArguments, hide
 from prenopay._keys import MAKE_ONE, host_keys, published
 from prenopay._redaction import Secret, scrub
 from prenopay._text import quoted, show_fields
@@ -37,8 +38,11 @@ _ACCOUNT_PARTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackRequest:
-    """A callback as it came in: the raw body as bytes, never parsed or encoded again by a framework."""
+class CallbackRequest(metaclass=HidesArguments):
+    """A callback as it came in: the raw body as bytes, never parsed or encoded again by a framework.
+
+    Path and body become types whose ``repr`` is a mask: the path is a capability.
+    """
 
     path: str = field(repr=False)
     body: bytes = field(repr=False)
@@ -48,8 +52,9 @@ class CallbackRequest:
     method: str = "POST"
 
     def __post_init__(self) -> None:
-        """Refuse values of other types, such as a body that a framework has decoded."""
+        """Refuse values of other types, such as a body that a framework has decoded. Hide path, query and body."""
         check_fields(self, any_text=True)
+        hide(self, "path", "query", "body")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +96,7 @@ class Heard:
         object.__setattr__(self, "problem", scrub(self.problem))
 
 
-class CallbackUrls:
+class CallbackUrls(metaclass=HidesArguments):
     """Makes and checks callback URLs that are capabilities.
 
     The URL of a subject is ``{base}/{account}/{kind}/{id}/{mac}``. The URL of an account is
@@ -124,19 +129,30 @@ class CallbackUrls:
             raise ConfigurationError(message)
 
     def url(self, account: str, subject: Subject | None = None) -> str:
-        """Return the callback URL of one subject, or of a whole account."""
+        """Return the callback URL of one subject, or of a whole account. Its ``repr`` is a mask."""
         parts = _parts(account, subject)
-        return "/".join([self.base_url, *parts, _mac(self._keys[0], parts)])
+        return HiddenText("/".join([self.base_url, *parts, _mac(self._keys[0], parts)]))
 
     def verify(self, path: str) -> CallbackAddress:
-        """Return whose path this is; raises ``Unverified`` unless we made it."""
-        parts = tuple(path.split("/"))
+        """Return whose path this is; raises ``Unverified`` unless we made it.
+
+        Slashes that a framework or a proxy adds at the end or doubles do not count.
+        """
+        path = HiddenText(path)
+        address = self._named_in(path)
+        if address is None:
+            message = "this is not a callback URL that was handed out here"
+            raise Unverified(message)
+        return address
+
+    def _named_in(self, path: str) -> CallbackAddress | None:
+        parts = tuple(part for part in path.split("/") if part)
         for count in (_SUBJECT_PARTS, _ACCOUNT_PARTS):
-            *named, mac = parts[-count:]
-            if len(named) == count - 1 and all(part.isascii() for part in parts[-count:]) and self._is_ours(named, mac):
+            named, mac = parts[-count:-1], parts[-1:]
+            ours = len(named) == count - 1 and all(part.isascii() for part in parts[-count:])
+            if ours and self._is_ours(named, mac[0]):
                 return _address(named)
-        message = "this is not a callback URL that was handed out here"
-        raise Unverified(message)
+        return None
 
     def _is_ours(self, named: Sequence[str], mac: str) -> bool:
         return any(hmac.compare_digest(_mac(key, named).encode(), mac.encode()) for key in self._keys)

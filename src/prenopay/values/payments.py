@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
+from prenopay._hidden import hide
 from prenopay._redaction import scrub
 from prenopay._text import QUOTED_MOST, quoted, show_fields
 from prenopay.errors import InvalidOrder
@@ -265,8 +266,12 @@ class SeamlessView:
     content_sources: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Hide the address in ``repr``: anyone who has it can pay.
+        """
         show_fields(self)
+        hide(self, "script_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,8 +287,12 @@ class AppSwitch:
     qr_content: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Hide the token in ``repr``.
+        """
         show_fields(self)
+        hide(self, "token", "app_url", "qr_content")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +329,10 @@ class Payment:
     redirect_url: str | None = field(default=None, repr=False)
     seamless_view: SeamlessView | None = field(default=None, repr=False)
     app_switch: AppSwitch | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the address of the page in ``repr``: anyone who has it can pay."""
+        hide(self, "redirect_url")
 
     @property
     def is_paid(self) -> bool:

@@ -29,7 +29,7 @@ from prenopay.provider import (
     TransactionKind,
     Updates,
 )
-from prenopay.provider.wire import Unreadable, date_of, read, read_object
+from prenopay.provider.wire import Unreadable, read, read_object
 from prenopay.providers.swedbankpay import _wire, charging, encoding
 from prenopay.providers.swedbankpay.calls import (
     ORDERS,
@@ -112,7 +112,7 @@ class SwedbankPayProvider(
             encoding.try_out(self._config, order)
         except (ArithmeticError, TypeError, ValueError) as error:
             message = f"order: cannot be written as a payment order: {error}"
-            raise InvalidOrder(message, field="order") from error
+            raise InvalidOrder(message, field="order") from None
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """``POST /psp/paymentorders``. The gateway refuses a reference that it has seen before."""
@@ -219,7 +219,7 @@ class SwedbankPayProvider(
         if not fix:
             found = f"accepted (asked for a payment that does not exist: {answer.status})"
         credentials = Probe(name="credentials", ok=not fix, found=found, fix=fix)
-        return (credentials, Probe(name="clock", ok=True, found="", gateway_time=date_of(answer)))
+        return (credentials, Probe(name="clock", ok=True, found="", gateway_time=answer.moment("date")))
 
     # Steps of the verbs
 
@@ -248,6 +248,8 @@ class SwedbankPayProvider(
             if request.again and rel == _REVERSAL and order.observation.captured != order.observation.refunded:
                 raise _maybe_under_way(request)
             raise order.observation.refuses(Action.REFUND if rel == _REVERSAL else rel)
+        if not request.again:
+            _require_left(request, order.observation, rel)
         return await self._act(send, request, order, rel, body)
 
     async def _act(self, send: Send, request: ChangeRequest, order: KnownOrder, rel: str, body: bytes) -> Reply:
@@ -301,6 +303,17 @@ def _unknown_here(error: Conflict, perhaps: str) -> Conflict:
         problems=error.problems,
         advice=advice,
     )
+
+
+def _require_left(request: ChangeRequest, seen: Observation, rel: str) -> None:
+    """Refuse more than the gateway has left, as another system may have taken a part: five such tries lock an order."""
+    if rel == _REVERSAL:
+        left = seen.captured if seen.refunded is None else seen.captured - seen.refunded
+    else:
+        left = seen.authorized - seen.captured - seen.cancelled
+    if request.amount is not None and request.amount > left:
+        message = f"{rel}: {request.amount} is more than the {left} that the gateway has left, so nothing was sent"
+        raise Conflict(message, advice="observe the payment: something was done that the books do not have yet")
 
 
 def _maybe_under_way(request: ChangeRequest) -> OutcomeUnknown:

@@ -22,7 +22,7 @@ from prenopay.errors import (
     UnexpectedAnswer,
 )
 from prenopay.ports import HttpResponse
-from prenopay.provider.wire import Unreadable, retry_after
+from prenopay.provider.wire import Unreadable
 from prenopay.providers.swish import _wire
 from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
@@ -442,7 +442,7 @@ def read_refusal(answer: HttpResponse, call: str) -> Refusal:
         problems: Sequence[_wire.Problem] = _wire.read_problems(answer.body) if answer.body.strip() else ()
     except Unreadable:
         problems = ()
-    return Refusal(call, answer.status, tuple(problems), retry_after(answer))
+    return Refusal(call, answer.status, tuple(problems), answer.retry_after)
 
 
 def meaning_of(code: str) -> Meaning | None:

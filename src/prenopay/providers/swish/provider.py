@@ -42,7 +42,7 @@ from prenopay.provider import (
     RefundsApart,
     Reply,
 )
-from prenopay.provider.wire import In, Unreadable, date_of, is_success, read, read_object
+from prenopay.provider.wire import In, Unreadable, is_success, read, read_object
 from prenopay.providers.swish import _wire, certificates, encoding, signing
 from prenopay.providers.swish.calls import Absent, Calls
 from prenopay.providers.swish.config import SwishAccount
@@ -277,7 +277,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
             answer = await self._calls.get(send, "paymentrequests", no_payment, "probe")
         except TransportError as error:
             return (*found, certificates.explain_trouble(error))
-        clock = Probe(name="clock", ok=True, found="", gateway_time=date_of(answer))
+        clock = Probe(name="clock", ok=True, found="", gateway_time=answer.moment("date"))
         return (*found, certificates.explain_answer(answer), clock)
 
     # Steps of the verbs

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Any, Final, cast
 
 from prenopay.errors import (
     Conflict,
+    LedgerUnavailable,
     OutcomeUnknown,
     PrenopayError,
     ProviderError,
@@ -30,6 +34,14 @@ DEPTHS: Final = (41, 300, 900)
 """How deep an answer may nest: just beyond what prenopay reads, and almost as deep as Python's parser goes."""
 _SERVER_ERRORS: Final = 500
 _WAIT_SECONDS: Final = 7
+_TEXTS_MOST: Final = 30
+"""How many texts of an answer are tried."""
+_PHONE: Final = "46701234567"
+_GOES_ON: Final = f"\0\ud83d\x1b[31m {_PHONE}"
+_WAITS: Final = (
+    (("retry-after", str(_WAIT_SECONDS)),),
+    (("date", "Wed, 28 Oct 2026 12:00:00 GMT"), ("retry-after", "Wed, 28 Oct 2026 12:00:07 GMT")),
+)
 _MEMBER: Final = b'"memberOfATimeToCome": {"status": "New", "amount": 1, "list": [true, null]}'
 _QUOTE, _ESCAPE, _OPEN, _CLOSE = b'"\\{}'
 
@@ -48,6 +60,21 @@ class Answers:
                 assert stage.got(payment).refunded == payment.captured
         assert stage.got(payment).flags == ()
         stage.books_agree()
+
+    def test_each_text_may_hold_anything(self, stage: Stage) -> None:
+        """Control characters, half characters and a phone number in any text of an answer are stored, and not shown."""
+        payment = stage.bought()
+        stage.pays(payment)
+        for place in range(_TEXTS_MOST):
+            with stage.wire.edited(partial(_going_on, place)):
+                error = stage.tries(lambda: stage.observed(payment))
+            assert not isinstance(error, LedgerUnavailable), f"an answer cannot be written down: {error}"
+            assert _unfit(str(error)) == [], f"an error shows what nobody must see: {error!r}"
+
+        seen = stage.observed(payment)
+        said = [*(flag.detail for flag in seen.flags), *(event.detail for event in stage.events), *stage.log]
+        said += [each.decline.text for each in stage.events if each.decline is not None]
+        assert [each for each in said if _unfit(each)] == []
 
     @needs(gateway=(StrangeStatus,))
     def test_a_status_that_nobody_knows_ends_nothing(self, stage: Stage) -> None:
@@ -157,11 +184,13 @@ class Answers:
         _is_told(stage, 409, Conflict)
 
     def test_too_many_requests_say_how_long_to_wait(self, stage: Stage) -> None:
-        """A 429 raises ``RateLimited`` with the seconds of the answer's ``Retry-After``."""
-        error = _is_told(stage, 429, RateLimited)
+        """A 429 raises ``RateLimited`` with the seconds of the answer's ``Retry-After``, also if it states a date."""
+        for headers in _WAITS:
+            error = _is_told(stage, 429, RateLimited, headers=headers)
 
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == _WAIT_SECONDS, f"Retry-After says {_WAIT_SECONDS}, retry_after {error.retry_after}"
+            assert isinstance(error, RateLimited)
+            told = error.retry_after
+            assert told == _WAIT_SECONDS, f"{headers} ask for {_WAIT_SECONDS} seconds, and retry_after is {told}"
 
     def test_inspect_makes_up_no_reading(self, stage: Stage) -> None:
         """``inspect`` raises ``ValueError`` for a body that is not the gateway's."""
@@ -191,10 +220,11 @@ def _strange_code(stage: Stage) -> Edit:
     return lambda _request, answer: replace(answer, body=gateway.with_strange_code(answer.body))
 
 
-def _is_told(stage: Stage, status: int, *meant: type[ProviderError]) -> PrenopayError | None:
+def _is_told(
+    stage: Stage, status: int, *meant: type[ProviderError], headers: tuple[tuple[str, str], ...] = ()
+) -> PrenopayError | None:
     """Answer a create with ``status``; it must raise an error that is ``meant``, and leave nothing open."""
-    operation_id = f"order:{status}"
-    headers = (("retry-after", str(_WAIT_SECONDS)),)
+    operation_id = f"order:{status}:{len(headers)}"
     with stage.wire.answered(answering(status, headers=headers)):
         error = stage.tries(lambda: stage.bought(operation_id))
 
@@ -203,6 +233,36 @@ def _is_told(stage: Stage, status: int, *meant: type[ProviderError]) -> Prenopay
     outcome = stage.operation(operation_id).outcome
     assert outcome is Outcome.NOT_ATTEMPTED, f"after {status} nothing happened, and the books say {outcome}"
     return error
+
+
+def _going_on(place: int, _request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """Let the text at a place of a JSON answer go on after its end; any other answer stays as it is."""
+    try:
+        document: Any = json.loads(answer.body)
+    except ValueError:
+        return answer
+    texts = [*_texts_in(document)]
+    if place >= len(texts):
+        return answer
+    holder, key = texts[place]
+    holder[key] += _GOES_ON
+    return replace(answer, body=json.dumps(document).encode())
+
+
+def _texts_in(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what holds each text of a document, and under which key."""
+    if isinstance(value, dict | list):
+        holder = cast("Any", value)
+        for key in holder if isinstance(value, dict) else range(len(holder)):
+            if isinstance(holder[key], str):
+                yield holder, key
+            else:
+                yield from _texts_in(holder[key])
+
+
+def _unfit(text: str) -> list[str]:
+    """Return what nobody must see that is in ``text``."""
+    return [each for each in ("\0", "\ud83d", "\x1b", _PHONE) if each in text]
 
 
 def with_unknown_members(_request: HttpRequest, answer: HttpResponse) -> HttpResponse:
