@@ -26,16 +26,10 @@ from prenopay import Environment, Secret, load_settings, upgrade_database
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
-from prenopay.testing.emulators.swish import (
-    Behaviour,
-    CallbackAddresses,
-    SwishAuthority,
-    SwishEmulator,
-    SwishMerchant,
-    serve_swish,
-)
+from prenopay.testing.emulators import swedbankpay
+from prenopay.testing.emulators.swish import Behaviour, SwishAuthority, SwishEmulator, SwishMerchant, serve_swish
 from prenopay.testing.server import serve
 
 SWISH_NUMBER = "1230000017"
@@ -135,10 +129,9 @@ class EmulatedGateways:
 def emulated_gateways(port: int, swish_port: int, phone_port: int) -> Generator[EmulatedGateways, None, None]:
     """Serve both gateways until the block ends."""
     clock = VirtualClock(real_time=True)
-    seed, own_swish = secrets.randbits(64), emulated_swish(clock)
-    gateway = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock, seed=seed)
+    own_swish = emulated_swish(clock)
     with (
-        serve(gateway, port=port) as served,
+        serve(emulated_cards(clock), port=port) as served,
         serve_swish(own_swish, port=swish_port, phone_port=phone_port) as served_swish,
     ):
         yield EmulatedGateways(
@@ -167,6 +160,12 @@ def emulated_shop(port: int, gateways: EmulatedGateways, password: str) -> Gener
         )
 
 
+def emulated_cards(clock: VirtualClock) -> swedbankpay.SwedbankPayEmulator:
+    """Return a Swedbank Pay that may send callbacks to this machine."""
+    behaviour = swedbankpay.Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    return swedbankpay.SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock, behaviour=behaviour)
+
+
 def emulated_account(gateway_url: str) -> SwedbankPay:
     """Return an account at the emulated gateway."""
     return SwedbankPay(
@@ -184,8 +183,7 @@ def emulated_swish(clock: VirtualClock) -> SwishEmulator:
     return SwishEmulator(
         merchants=(SwishMerchant(number=SWISH_NUMBER, name="Norrviks Dagblad"),),
         clock=clock,
-        behaviour=Behaviour(callback_addresses=CallbackAddresses.LOCAL_HTTP),
-        seed=secrets.randbits(64),
+        behaviour=Behaviour(callback_addresses=CallbackAddresses.LOCAL),
     )
 
 

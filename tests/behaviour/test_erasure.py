@@ -67,6 +67,10 @@ def later(shop: Shop, payment_id: str, order: Any, heard: list[Any]) -> Iterator
         shop.accounts.retry_events()
         shop.accounts.sweep()
 
+    def aging() -> None:
+        shop.later(days=40)
+        shop.accounts.sweep()
+
     yield "the payer pays", lambda: shop.pay(payments.get(payment_id))
     yield "callbacks", shop.deliver_callbacks
     yield "callbacks that come again", again
@@ -76,7 +80,7 @@ def later(shop: Shop, payment_id: str, order: Any, heard: list[Any]) -> Iterator
     yield "a refund whose event fails", failing
     yield "its callbacks", shop.deliver_callbacks
     yield "its event again", retried
-    yield "time", lambda: (shop.later(days=40), shop.accounts.sweep())
+    yield "time", aging
 
 
 def listening(shop: Shop) -> list[Any]:
@@ -113,7 +117,7 @@ def test_no_digest_gives_a_person_away(sqlite_template: Path, tmp_path: Path, mo
     """Who has the database, and not the host's keys, cannot try numbers until a digest is the same."""
 
     def stored(name: str, phone: str, key: str) -> set[str]:
-        monkeypatch.setattr("tests.behaviour.shop.KEY", key * 8)
+        monkeypatch.setattr("tests.behaviour.shop.KEY", f"the {key} key of a host that tests")
         database, payer = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / name)}", replace(PAYER, phone=phone)
         shop = Shop("blocking", database)
         mandate = shop.stored(payer=payer)
@@ -123,9 +127,9 @@ def test_no_digest_gives_a_person_away(sqlite_template: Path, tmp_path: Path, mo
         return digests(database)
 
     mine, other_key, other_person = (
-        stored("a.db", "+46739000001", "key one "),
-        stored("b.db", "+46739000001", "key two "),
-        stored("c.db", "+46739000002", "key one "),
+        stored("a.db", "+46739000001", "first"),
+        stored("b.db", "+46739000001", "second"),
+        stored("c.db", "+46739000002", "first"),
     )
     assert mine & (other_key - other_person) == set()
     assert mine - other_key - other_person, "no digest was compared"

@@ -64,7 +64,7 @@ def test_no_digest_gives_a_payee_away(sqlite_template: Path, tmp_path: Path, mon
     """Who has the database, and not the host's keys, cannot try numbers until a digest is the same."""
 
     def stored(name: str, phone: str, key: str) -> set[str]:
-        monkeypatch.setattr("tests.behaviour.shop.KEY", key * 8)
+        monkeypatch.setattr("tests.behaviour.shop.KEY", f"the {key} key of a host that tests")
         database = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / name)}"
         shop = SwishShop("blocking", database)
         payment = shop.bought(**by_phone(payer=Payer(phone="+" + phone)))
@@ -75,8 +75,8 @@ def test_no_digest_gives_a_payee_away(sqlite_template: Path, tmp_path: Path, mon
         return digests(database)
 
     mine, other_key, other_person = (
-        stored("a.db", "46701740606", "key one "),
-        stored("b.db", "46701740606", "key two "),
-        stored("c.db", "46701740605", "key one "),
+        stored("a.db", "46701740606", "first"),
+        stored("b.db", "46701740606", "second"),
+        stored("c.db", "46701740605", "first"),
     )
     assert mine & (other_key - other_person) == set()
