@@ -85,11 +85,13 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         super().__init__(self._register, calls=CALLS)
 
     @classmethod
-    def serve_forever(cls, *, port: int, preset: str = "strict", as_json: bool = False) -> None:
+    def serve_forever(
+        cls, *, port: int, preset: str = "strict", seed: int | None = None, as_json: bool = False
+    ) -> None:
         """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it.
 
-        ``preset`` is one of ``presets``: how it behaves. It keeps nothing, and its ids are others at every start: a
-        payment of an earlier start is not found.
+        ``preset`` is one of ``presets``: how it behaves. It keeps nothing, and without a ``seed`` its ids are others
+        at every start: a payment of an earlier start is not found.
         """
         behaviour = replace(cls.presets[preset], callback_addresses=CallbackAddresses.LOCAL)
         how = {"preset": preset, "takes": told_preset(preset, behaviour.takes, LENIENCIES)}
@@ -97,7 +99,7 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         def tell(served: Served) -> dict[str, str]:
             return {"url": served.url, "payee_id": DEFAULT_PAYEE_ID, "access_token": DEFAULT_ACCESS_TOKEN, **how}
 
-        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour)
+        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour, seed=seed)
         serve_until_interrupted(serve(emulator, port=port), tell, _WELCOME, as_json=as_json)
 
     @property
