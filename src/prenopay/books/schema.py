@@ -35,7 +35,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from prenopay.books.text import NAME_MOST, fitted, storable
+from prenopay._text import storable
+from prenopay.books.text import NAME_MOST, fitted
 
 __all__ = [
     "SCHEMA_VERSION",
