@@ -107,10 +107,10 @@ def note_seen(
         if mandate.state in _UNBORN:
             news += _activate(connection, account, stored, each, held)
         elif not mandate.state.has_ended:
-            rows.show(connection, mandate.mandate_id, each.method, now=now)
+            rows.show(connection, stored, each.method, now=now)
         elif not mandate.display and rows.holder_of_token(connection, account.name, each.fingerprint) is None:
             # Paid when the order was over: the mandate never began. Its method is removed once: then it is shown.
-            rows.show(connection, mandate.mandate_id, each.method, now=now)
+            rows.show(connection, stored, each.method, now=now)
             rows.keep_token(connection, mandate.mandate_id, account.name, each.fingerprint, each.sealed)
             rows.postpone_removal(connection, mandate.mandate_id, now)
     for stored in proposed.values():
@@ -207,7 +207,7 @@ def _activate(
         rows.remove_token(connection, name)
         news += end(connection, account, name, replaced, actor=GATEWAY, reason=_AGAIN, replaced_by=new)
     rows.keep_token(connection, mandate.mandate_id, account.name, seen.fingerprint, seen.sealed)
-    rows.show(connection, mandate.mandate_id, seen.method, now=now)
+    rows.show(connection, stored, seen.method, now=now)
     reason = "the method was stored"
     active = rows.change(connection, mandate.mandate_id, MandateState.ACTIVE, actor=GATEWAY, reason=reason, now=now)
     if active is not None:
