@@ -44,7 +44,9 @@ def measure() -> Iterator[Ratio]:
 
 
 async def _receive(database: str, at_once: int) -> float:
-    accounts = AsyncAccounts.open(database, callback_url="https://shop.example/c", callback_keys=["k" * 32])
+    accounts = AsyncAccounts.open(
+        database, callback_url="https://shop.example/c", callback_keys=["a-key-for-the-tests-that-is-long-enough"]
+    )
     accounts.add(
         SwedbankPay(
             account="bench",

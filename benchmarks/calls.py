@@ -143,7 +143,9 @@ def _whole(gateway: str, stack: ExitStack, bare_calls: Callable[[], object]) -> 
     folder = stack.enter_context(tempfile.TemporaryDirectory())
     database = f"sqlite:///{Path(folder) / 'bench.db'}"
     upgrade_database(database)
-    accounts = Accounts.open(database, callback_url="https://shop.example/c", callback_keys=["k" * 32])
+    accounts = Accounts.open(
+        database, callback_url="https://shop.example/c", callback_keys=["a-key-for-the-tests-that-is-long-enough"]
+    )
     stack.callback(accounts.close)
     payments = accounts.add(account(gateway))
     numbers = itertools.count()

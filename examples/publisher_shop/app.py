@@ -26,8 +26,9 @@ from starlette.types import Lifespan
 
 from examples.publisher_shop import buying, door, my_pages, paying, staff, staff_reader
 from examples.publisher_shop.fee_book import Fees
-from examples.publisher_shop.orders import Orders, open_engine
+from examples.publisher_shop.orders import Orders, metadata, open_engine
 from examples.publisher_shop.pages import page
+from examples.publisher_shop.sessions import Sessions
 from examples.publisher_shop.shop import Shop
 from prenopay import AsyncAccounts, Clock, Event, EventKind, Secret
 from prenopay.errors import NotFound
@@ -63,6 +64,7 @@ def build(
         token_keys=token_keys,
         clock=clock,
     )
+    metadata.create_all(engine)  # after prenopay, which makes a database's file so that only its owner can read it
     app = _app(url, accounts, _lifespan(accounts, orders, sweep_every_seconds))
     app.state.shop = Shop(
         url=url,
@@ -71,7 +73,7 @@ def build(
         cards=accounts.add(cards),
         swish=None if swish is None else accounts.add(swish),
         staff_password=staff_password,
-        session_key=door.session_key(callback_key, staff_password),
+        sessions=Sessions(engine, staff_password),
         is_demo=is_demo,
         emulated_phone=emulated_phone,
         fees=Fees(engine),
@@ -85,7 +87,7 @@ def _app(url: str, accounts: AsyncAccounts, lifespan: Lifespan[Starlette]) -> St
     return Starlette(
         lifespan=lifespan,
         routes=_routes(accounts),
-        middleware=[Middleware(door.OwnFormsOnly, origin=url)],
+        middleware=[Middleware(door.OwnAddressOnly, origin=url)],
         exception_handlers={
             ClientDisconnect: nobody_is_there,
             HTTPException: error_page,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,11 +19,9 @@ from examples.publisher_shop.paying import INSTRUMENTS, pay
 from examples.publisher_shop.saved_cards import TEXT_VERSION, agreed, cards_of, may_save, usable
 from examples.publisher_shop.shop import Shop
 from examples.publisher_shop.texts import TEXTS
-from prenopay import Instrument
+from prenopay import Instrument, email_address, phone_number
 from prenopay.errors import InvalidOrder
-from prenopay.providers.swish import msisdn
 
-EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,100}\.[^@\s.]{2,30}")
 YEAR_SECONDS: Final = 31_536_000
 
 
@@ -38,8 +35,9 @@ async def choose_language(request: Request) -> Response:
     language = request.path_params["language"]
     if language not in TEXTS:
         raise HTTPException(404)
-    came_from = urlsplit(request.headers.get("referer", "")).path or "/"
-    back = RedirectResponse(f"{Shop.of(request).url}{came_from}", status_code=303)
+    came_from = urlsplit(request.headers.get("referer", "")).path
+    here = came_from if came_from.startswith("/") else "/"
+    back = RedirectResponse(f"{Shop.of(request).url}{here}", status_code=303)
     back.set_cookie("language", language, samesite="lax", max_age=YEAR_SECONDS)
     return back
 
@@ -72,21 +70,18 @@ async def place_order(request: Request) -> Response:
     )
     if saves and instrument == Instrument.CARD and may_save(shop, offer):
         order = await agreed(shop, order)
-    return readers.remember(request, await pay(request, await shop.orders.add(order.numbered_by(form_id))), key)
+    return readers.remember(request, await pay(request, await shop.orders.add(order.named_by(form_id))), key)
 
 
 def _what_is_wrong(email: str, instrument: str, phone: str) -> str:
     """Return the name of the field that is filled in wrongly; empty if there is none."""
-    if not EMAIL.fullmatch(email):
-        return "email"
-    if instrument not in INSTRUMENTS:
-        return "instrument"
     try:
+        email_address(email)
         if phone:
-            msisdn(phone, field="phone")
-    except InvalidOrder:
-        return "phone"
-    return ""
+            phone_number(phone)
+    except InvalidOrder as error:
+        return error.field
+    return "" if instrument in INSTRUMENTS else "instrument"
 
 
 async def _order_form(request: Request, offer: Offer, *, wrong: str = "", **filled: object) -> Response:

@@ -1,4 +1,4 @@
-"""Who may come in: forms from our own pages only, and staff who know the password.
+"""Who may come in: forms from our own pages only, staff who know the password, and nobody by another address.
 
 A newspaper with its own login (such as OpenID Connect) replaces ``logged_in``.
 """
@@ -6,11 +6,9 @@ A newspaper with its own login (such as OpenID Connect) replaces ``logged_in``.
 from __future__ import annotations
 
 import functools
-import hashlib
-import hmac
-import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Literal, TypedDict
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -18,20 +16,32 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.publisher_shop.pages import page
+from examples.publisher_shop.sessions import SESSION_SECONDS
 from examples.publisher_shop.shop import Shop
 
 COOKIE: Final = "staff"
-SESSION_SECONDS: Final = 8 * 60 * 60
 READ_ONLY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class OwnFormsOnly:
-    """Refuses requests that another site makes a reader's browser send (cross-site request forgery).
+class CookieScope(TypedDict):
+    """Where the browser sends the session's cookie: to the staff's pages, and from no other site."""
+
+    path: str
+    secure: bool
+    httponly: bool
+    samesite: Literal["strict"]
+
+
+class OwnAddressOnly:
+    """Lets pages see one address, the shop's own, and refuses what another site makes a reader's browser send.
+
+    A caller may write any ``Host``, and a redirect that is built from it leads where the caller wants. So the shop's
+    address is a setting, and whatever the caller wrote is replaced by it.
 
     A browser says where a request comes from, in ``Sec-Fetch-Site`` or ``Origin``, and a page cannot change
-    that. A gateway is not a browser and sends neither header, so its callbacks pass.
+    that (cross-site request forgery). A gateway is not a browser and sends neither header, so its callbacks pass.
     """
 
     def __init__(self, app: ASGIApp, *, origin: str) -> None:
@@ -41,11 +51,18 @@ class OwnFormsOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on, or refuse it."""
-        if scope["type"] == "http" and scope["method"] not in READ_ONLY and self._is_foreign(Headers(scope=scope)):
-            refusal = page(Request(scope), "error.html", status=403, kind="foreign")
-            await refusal(scope, receive, send)
-            return
+        if scope["type"] == "http":
+            scope = self._at_home(scope)
+            if scope["method"] not in READ_ONLY and self._is_foreign(Headers(scope=scope)):
+                refusal = page(Request(scope), "error.html", status=403, kind="foreign")
+                await refusal(scope, receive, send)
+                return
         await self.app(scope, receive, send)
+
+    def _at_home(self, scope: Scope) -> Scope:
+        own = urlsplit(self.origin)
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        return {**scope, "scheme": own.scheme, "headers": [(b"host", own.netloc.encode()), *others]}
 
     def _is_foreign(self, headers: Headers) -> bool:
         site = headers.get("sec-fetch-site")
@@ -59,51 +76,50 @@ def for_staff(endpoint: Endpoint) -> Endpoint:
 
     @functools.wraps(endpoint)
     async def guarded(request: Request) -> Response:
-        if not logged_in(request):
+        if not await logged_in(request):
             return RedirectResponse("/staff/login", status_code=303)
         return await endpoint(request)
 
     return guarded
 
 
-def logged_in(request: Request) -> bool:
-    """Return whether the browser has a valid session."""
-    until, _, mac = request.cookies.get(COOKIE, "").partition(".")
-    genuine = hmac.compare_digest(mac.encode(), _mac(Shop.of(request), until).encode())
-    return genuine and int(until) > time.time()
+async def logged_in(request: Request) -> bool:
+    """Return whether the browser has an open session."""
+    cookie = request.cookies.get(COOKIE, "")
+    return bool(cookie) and await Shop.of(request).sessions.is_open(cookie)
 
 
-def log_in(request: Request, given: str) -> Response | None:
+async def may_try(request: Request) -> bool:
+    """Count one more try of a password; return whether the caller has one left.
+
+    Behind a proxy, let the server believe the proxy's ``X-Forwarded-For`` (uvicorn: ``--forwarded-allow-ips``);
+    otherwise all callers count as one.
+    """
+    return await Shop.of(request).sessions.may_try(_host(request))
+
+
+async def log_in(request: Request, given: str) -> Response | None:
     """Start a session if the password is right; otherwise return ``None``."""
     shop = Shop.of(request)
-    if not hmac.compare_digest(given.encode(), shop.staff_password.encode()):
+    cookie = await shop.sessions.begin(_host(request), given)
+    if cookie is None:
         return None
-    until = str(int(time.time()) + SESSION_SECONDS)
     inside = RedirectResponse("/staff/", status_code=303)
-    inside.set_cookie(
-        COOKIE,
-        f"{until}.{_mac(shop, until)}",
-        max_age=SESSION_SECONDS,
-        path="/staff",
-        secure=shop.url.startswith("https:"),
-        httponly=True,
-        samesite="strict",
-    )
+    inside.set_cookie(COOKIE, cookie, max_age=SESSION_SECONDS, **_only_here(shop))
     return inside
 
 
-def log_out(request: Request) -> Response:
-    """End the session."""
-    outside = RedirectResponse("/staff/login", status_code=303)
-    secure = Shop.of(request).url.startswith("https:")
-    outside.delete_cookie(COOKIE, path="/staff", secure=secure, httponly=True, samesite="strict")
+async def log_out(request: Request) -> Response:
+    """End the session, here and in every browser that has a copy of its cookie."""
+    shop, outside = Shop.of(request), RedirectResponse("/staff/login", status_code=303)
+    await shop.sessions.end(request.cookies.get(COOKIE, ""))
+    outside.delete_cookie(COOKIE, **_only_here(shop))
     return outside
 
 
-def session_key(callback_key: str, staff_password: str) -> bytes:
-    """Derive the signing key of sessions. It is the same in every process, and changes with the password."""
-    return hmac.digest(callback_key.encode(), b"staff session\n" + staff_password.encode(), "sha256")
+def _only_here(shop: Shop) -> CookieScope:
+    return {"path": "/staff", "secure": shop.url.startswith("https:"), "httponly": True, "samesite": "strict"}
 
 
-def _mac(shop: Shop, until: str) -> str:
-    return hmac.new(shop.session_key, until.encode(), hashlib.sha256).hexdigest()
+def _host(request: Request) -> str:
+    return "" if request.client is None else request.client.host

@@ -46,9 +46,8 @@ class Fees:
     """Reads and writes the book on a worker thread."""
 
     def __init__(self, engine: Engine) -> None:
-        """Use ``engine``; create the table if it does not exist."""
+        """Use ``engine``."""
         self._engine = engine
-        metadata.create_all(engine)
 
     async def add(self, fee: FeeTry) -> FeeTry:
         """Store a try, or return the same try if another tab stored it before."""

@@ -28,6 +28,7 @@ class Receipt:
     offer: str
     period: str
     number: str
+    path: str
     amount: Money
     word: str
     payment: Payment | None
@@ -145,6 +146,7 @@ async def _bought(shop: Shop, order: ShopOrder) -> Receipt:
         offer=order.offer,
         period="",
         number=order.number,
+        path=order.path,
         amount=OFFERS[order.offer].price,
         word=standing(order, payment),
         payment=payment,
@@ -161,6 +163,7 @@ async def _charged(shop: Shop, fee: FeeTry, operation: Operation) -> Receipt:
         offer=MONTHLY.key,
         period=fee.period,
         number="",
+        path="",
         amount=MONTHLY.price,
         word=word,
         payment=payment,

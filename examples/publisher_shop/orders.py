@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from anyio.to_thread import run_sync
@@ -34,6 +34,7 @@ shop_orders = Table(
     "shop_orders",
     metadata,
     Column("number", String(20), primary_key=True),
+    Column("secret", String(40), nullable=False, unique=True),
     Column("offer", String(20), nullable=False),
     Column("email", String(200), nullable=False),
     Column("language", String(5), nullable=False),
@@ -59,11 +60,13 @@ class ShopOrder:
     ``reader`` is the reader's number. If the reader agreed to save the card, ``agreed_text`` names the text they
     agreed to and ``agreed_at`` the time; ``replaces`` is the saved card that the new card replaces.
 
-    Anyone who knows the order number may see the order and read the paper. The shop has no logins, so the
-    number cannot be guessed.
+    ``number`` names the order wherever people read: on receipts, on bank statements, at the gateway and in logs. It
+    opens nothing. ``secret`` is in the address of the order's pages: the shop has no logins for readers, so anyone who
+    knows the address may see the order and read the paper.
     """
 
     number: str = ""
+    secret: str = field(default="", repr=False)
     offer: str
     email: str
     language: str
@@ -78,14 +81,24 @@ class ShopOrder:
     agreed_at: str = ""
     replaces: str | None = None
 
-    def numbered_by(self, form: str) -> Self:
-        """Return the order with a number that is computed from the form's random id and the reader's choices.
+    @property
+    def path(self) -> str:
+        """The path of the order's pages."""
+        return f"/orders/{self.secret}"
+
+    def named_by(self, form: str) -> Self:
+        """Return the order with a number and a secret that are computed from the form's random id and the choices.
 
         The same form sent twice gives the same order. The same form with another choice gives another order.
         """
-        said = [form, self.offer, self.email, self.instrument, self.phone, self.agreed_text]
-        digest = base64.b32encode(hashlib.sha256("\n".join(said).encode()).digest()).decode()
-        return replace(self, number=f"ND-{digest[:12]}")
+        choices = (self.offer, self.email, self.instrument, self.phone, self.agreed_text)
+        said = "\n".join((form, *choices))
+        return replace(self, number=f"ND-{_digest('number', said)[:12]}", secret=_digest("secret", said)[:32])
+
+
+def _digest(use: str, said: str) -> str:
+    """Return letters and digits from which neither what was said nor another use's digest can be computed."""
+    return base64.b32encode(hashlib.sha256(f"{use}\n{said}".encode()).digest()).decode()
 
 
 def open_engine(database: str) -> Engine:
@@ -98,19 +111,22 @@ class Orders:
     """Reads and writes the shop's orders on a worker thread: the event loop never waits for the disk."""
 
     def __init__(self, engine: Engine) -> None:
-        """Use ``engine``; create the table if it does not exist."""
+        """Use ``engine``."""
         self._engine = engine
-        metadata.create_all(engine)
 
     async def add(self, order: ShopOrder) -> ShopOrder:
         """Store a new order, or return the one that this form made before."""
         with suppress(IntegrityError):
             await run_sync(self._write, insert(shop_orders).values(**asdict(order)))
-        return await self.get(order.number) or order
+        return await self.numbered(order.number) or order
 
-    async def get(self, number: str) -> ShopOrder | None:
+    async def at(self, secret: str) -> ShopOrder | None:
+        """Return the order whose pages have that address, or ``None``."""
+        return await run_sync(self._read, shop_orders.c.secret == secret)
+
+    async def numbered(self, number: str) -> ShopOrder | None:
         """Return the order, or ``None``."""
-        return await run_sync(self._read, number)
+        return await run_sync(self._read, shop_orders.c.number == number)
 
     async def of_reader(self, reader: str) -> list[ShopOrder]:
         """Return a reader's orders."""
@@ -147,9 +163,9 @@ class Orders:
         with self._engine.begin() as connection:
             connection.execute(statement)
 
-    def _read(self, number: str) -> ShopOrder | None:
+    def _read(self, where: ColumnElement[bool]) -> ShopOrder | None:
         with self._engine.connect() as connection:
-            row = connection.execute(select(shop_orders).where(shop_orders.c.number == number)).one_or_none()
+            row = connection.execute(select(shop_orders).where(where)).one_or_none()
         return None if row is None else _order(row)
 
     def _read_all(self, reader: str) -> list[ShopOrder]:

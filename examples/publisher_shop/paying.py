@@ -56,7 +56,7 @@ async def pay(request: Request, order: ShopOrder) -> Response:
     await shop.orders.attach(order, payment.account, payment.payment_id)
     if payment.is_open and payment.redirect_url is not None:
         return RedirectResponse(payment.redirect_url, status_code=303)
-    return RedirectResponse(f"/orders/{order.number}", status_code=303)
+    return RedirectResponse(order.path, status_code=303)
 
 
 async def make_payable(shop: Shop, order: ShopOrder) -> Payment:
@@ -86,8 +86,8 @@ def _as_prenopay_order(shop: Shop, order: ShopOrder) -> Order:
         description=f"Norrviks Dagblad {order.number.removeprefix('ND-')}",  # Swish takes no hyphen here
         lines=offer.lines(order.language),
         order_reference=order.number,
-        return_url=f"{shop.url}/orders/{order.number}/return",
-        cancel_url=f"{shop.url}/orders/{order.number}/return",
+        return_url=f"{shop.url}{order.path}/return",
+        cancel_url=f"{shop.url}{order.path}/return",
         capture=offer.capture,
         page=PageStyle.PHONE if by_own_swish and order.phone else PageStyle.REDIRECT,
         language="en-US" if order.language == "en" else "sv-SE",
@@ -135,7 +135,7 @@ async def came_back(request: Request) -> Response:
                 "order %s: the gateway did not answer; callback or sweep will look again",
                 order.number,
             )
-    return RedirectResponse(f"/orders/{order.number}", status_code=303)
+    return RedirectResponse(order.path, status_code=303)
 
 
 # Seeing and reading
@@ -158,7 +158,7 @@ async def read_paper(request: Request) -> Response:
     """Show the paper to a reader who has paid for it."""
     order = await _order(request)
     if not order.access:
-        return RedirectResponse(f"/orders/{order.number}", status_code=303)
+        return RedirectResponse(order.path, status_code=303)
     return page(request, "read.html", order=order)
 
 
@@ -222,7 +222,7 @@ def _ended_without_money(payment: Payment) -> bool:
 
 
 async def _order(request: Request) -> ShopOrder:
-    order = await Shop.of(request).orders.get(request.path_params["number"])
+    order = await Shop.of(request).orders.at(request.path_params["secret"])
     if order is None:
         raise HTTPException(404)
     return order
@@ -234,10 +234,10 @@ async def payment_of(shop: Shop, order: ShopOrder) -> Payment | None:
 
 
 routes = [
-    Route("/orders/{number}", show_order),
-    Route("/orders/{number}/pay", pay_again, methods=["POST"]),
-    Route("/orders/{number}/stop", stop, methods=["POST"]),
-    Route("/orders/{number}/return", came_back),
-    Route("/orders/{number}/status", order_status),
-    Route("/orders/{number}/read", read_paper),
+    Route("/orders/{secret}", show_order),
+    Route("/orders/{secret}/pay", pay_again, methods=["POST"]),
+    Route("/orders/{secret}/stop", stop, methods=["POST"]),
+    Route("/orders/{secret}/return", came_back),
+    Route("/orders/{secret}/status", order_status),
+    Route("/orders/{secret}/read", read_paper),
 ]

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from examples.publisher_shop.fee_book import Fees
 from examples.publisher_shop.orders import Orders
+from examples.publisher_shop.sessions import Sessions
 from prenopay import AsyncAccounts, AsyncPayments, Instrument
 from prenopay.errors import NotFound
 from prenopay.providers.swedbankpay import SwedbankPayProvider
@@ -33,7 +34,7 @@ class Shop:
     cards: Cards
     swish: OwnSwish | None
     staff_password: str = field(repr=False)
-    session_key: bytes = field(repr=False)
+    sessions: Sessions
     is_demo: bool
     emulated_phone: str
     fees: Fees

@@ -28,18 +28,21 @@ log = logging.getLogger("shop")
 
 async def login_page(request: Request) -> Response:
     """Ask for the staff's password."""
-    return _login_form(request, is_wrong=False)
+    return _login_form(request)
 
 
 async def log_in(request: Request) -> Response:
-    """Let in anyone who knows the password."""
+    """Let in anyone who knows the password, and look at no more than a few guesses."""
     form = await request.form()
-    return door.log_in(request, str(form.get("password", ""))) or _login_form(request, is_wrong=True)
+    if not await door.may_try(request):
+        return _login_form(request, wrong="password_later", status=429)
+    inside = await door.log_in(request, str(form.get("password", "")))
+    return inside or _login_form(request, wrong="password_wrong", status=422)
 
 
 async def log_out(request: Request) -> Response:
     """End the session."""
-    return door.log_out(request)
+    return await door.log_out(request)
 
 
 @door.for_staff
@@ -162,7 +165,7 @@ async def _show(request: Request, *, refused: str = "", action: str = "", typed:
 
 async def _reader_of(shop: Shop, payment: Payment) -> str:
     """Return the reader of an order, of a monthly fee or of a change of cards."""
-    order = await shop.orders.get(payment.order_reference)
+    order = await shop.orders.numbered(payment.order_reference)
     number = readers.NUMBER.match(payment.order_reference)
     return order.reader if order is not None else number[0] if number is not None else ""
 
@@ -211,15 +214,10 @@ def _step(entry: TimelineEntry) -> Step:
     return Step(at=entry.at, group=group, word=word, outcome=outcome, amount=entry.amount, details=details)
 
 
-def _login_form(request: Request, *, is_wrong: bool) -> Response:
+def _login_form(request: Request, *, wrong: str = "", status: int = 200) -> Response:
     shop = Shop.of(request)
-    return page(
-        request,
-        "staff_login.html",
-        status=422 if is_wrong else 200,
-        is_wrong=is_wrong,
-        shown_password=shop.staff_password if shop.is_demo else "",
-    )
+    shown = shop.staff_password if shop.is_demo else ""
+    return page(request, "staff_login.html", status=status, wrong=wrong, shown_password=shown)
 
 
 routes = [

@@ -14,6 +14,7 @@ from prenopay._redaction import Secret
 from prenopay.ports import Clock, Entropy, HttpSender
 from prenopay.values.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
 from prenopay.values.events import Event, EventKind
+from prenopay.values.forms import email_address, phone_number
 from prenopay.values.mandates import (
     Consent,
     ConsentKind,
@@ -142,7 +143,9 @@ __all__ = [
     "TimelineEntry",
     "Undelivered",
     "Unserved",
+    "email_address",
     "load_settings",
+    "phone_number",
     "upgrade_database",
 ]
 

@@ -1,14 +1,18 @@
 """Checks what a host hands over against the annotations, once, at the door.
 
-A wrong type is refused before anything is stored or sent. The error names the argument, says what it must be, and
-never shows the value, which may be a secret. What has one meaning only is converted: the text of an enum's member,
-the text of a secret, a list where a tuple is kept.
+A wrong type is refused before anything is stored or sent, and so is a text with a character that no database stores
+or no terminal shows. The error names the argument, says what it must be, and never shows the value, which may be a
+secret. What has one meaning only is converted: the text of an enum's member, the text of a secret, a list where a tuple
+is kept.
+
+An id that no id can have is checked first of all: it may come from a stranger, who made it long or strange.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
@@ -29,7 +33,8 @@ from typing import (
 )
 
 from prenopay._redaction import Secret
-from prenopay.errors import ConfigurationError, InvalidOrder, PrenopayError
+from prenopay._text import flaw, quoted
+from prenopay.errors import ConfigurationError, InvalidOrder, NotFound, PrenopayError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -57,6 +62,9 @@ _EXAMPLES: Final[Mapping[str, str]] = {
 }
 _ABOUT: Final = ("operation_id", "payment_id")
 """The arguments that an error is about."""
+_IDS: Final = ("mandate_id", "operation_id", "payment_id")
+"""The arguments that name something in the books, or will: every id is 1 to 100 visible ASCII characters."""
+_ID: Final = re.compile(r"[!-~]{1,100}")
 
 
 class _Unfit(Exception):
@@ -78,15 +86,18 @@ def refuse_setting(_name: str, why: str) -> NoReturn:
     raise ConfigurationError(why)
 
 
-def check_fields(value: DataclassInstance, refuse: Refuse = refuse_argument, *, prefix: str = "") -> None:
+def check_fields(
+    value: DataclassInstance, refuse: Refuse = refuse_argument, *, prefix: str = "", any_text: bool = False
+) -> None:
     """Check every field of a frozen dataclass that is being made, and convert what has one meaning only.
 
-    ``refuse`` is called with the field's name after ``prefix``.
+    ``refuse`` is called with the field's name after ``prefix``. ``any_text``: strangers wrote the texts, and any
+    character may be in them.
     """
     hints = _hints(type(value))
     for each in fields(value):
         given = getattr(value, each.name)
-        fit = fitted(f"{prefix}{each.name}", given, hints.get(each.name, object), refuse)
+        fit = fitted(f"{prefix}{each.name}", given, hints.get(each.name, object), refuse, any_text=any_text)
         if fit is not given:
             object.__setattr__(value, each.name, fit)
 
@@ -108,15 +119,32 @@ def check_arguments(refuse: Refuse) -> Callable[[ClassT], ClassT]:
     return decorate
 
 
-def fitted(name: str, value: object, kind: object, refuse: Refuse) -> Any:
+def fitted(name: str, value: object, kind: object, refuse: Refuse, *, any_text: bool = False) -> Any:
     """Return ``value`` as the annotation ``kind`` takes it, or call ``refuse``."""
     try:
-        return _fit(value, kind)
+        fit = _fit(value, kind)
+        if not any_text:
+            _refuse_flaws(fit)
     except _Unfit as unfit:
         attribute = getattr(value, name, None)  # a payment where its payment_id is wanted
         hint = f": pass its .{name}" if isinstance(attribute, str) else ""
         place = f" {unfit.within}" if unfit.within else ""
         refuse(name, f"{name}:{place} {unfit.why}{hint}")
+    return fit
+
+
+def _refuse_flaws(value: object) -> None:
+    """Refuse a text, also one deep inside of what becomes JSON, that has a flaw."""
+    if isinstance(value, str):
+        if found := flaw(value):
+            _fail(f"must not hold the character {found}, which cannot be stored and shown")
+    elif isinstance(value, Mapping):
+        for key, member in cast("Mapping[object, object]", value).items():
+            _refuse_flaws(key)
+            _refuse_flaws(member)
+    elif isinstance(value, list | tuple):
+        for member in cast("Sequence[object]", value):
+            _refuse_flaws(member)
 
 
 def _plain(function: Callable[..., Any], refuse: Refuse) -> Callable[..., Any]:
@@ -124,8 +152,11 @@ def _plain(function: Callable[..., Any], refuse: Refuse) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def checked(*args: object, **kwargs: object) -> object:
-        bound = _bound(function, signature, args, kwargs, refuse)
-        return function(*bound.args, **bound.kwargs)
+        try:
+            call, _about = _bound(function, signature, args, kwargs, refuse)
+        finally:
+            del args, kwargs  # error trackers show the variables of this frame
+        return call()
 
     return checked
 
@@ -135,11 +166,14 @@ def _awaiting(function: Callable[..., Awaitable[Any]], refuse: Refuse) -> Callab
 
     @functools.wraps(function)
     async def checked(*args: object, **kwargs: object) -> object:
-        bound = _bound(function, signature, args, kwargs, refuse)
         try:
-            return await function(*bound.args, **bound.kwargs)
+            call, about = _bound(function, signature, args, kwargs, refuse)
+        finally:
+            del args, kwargs  # error trackers show the variables of this frame
+        try:
+            return await call()
         except PrenopayError as error:
-            error.about(**{each: bound.arguments.get(each) for each in _ABOUT})
+            error.about(**about)
             raise
 
     return checked
@@ -151,12 +185,39 @@ def _bound(
     args: Sequence[object],
     kwargs: Mapping[str, object],
     refuse: Refuse,
+) -> tuple[Callable[[], Any], dict[str, Any]]:
+    """Return the call with arguments that fit, and what it is about. No frame of an error shows the arguments."""
+    try:
+        bound = _all_fitted(function, signature, signature.bind(*args, **kwargs), refuse)
+    except (TypeError, ValueError) as error:
+        del args, kwargs
+        raise error.with_traceback(None) from None
+    about = {each: bound.arguments.get(each) for each in _ABOUT}
+    return lambda: function(*bound.args, **bound.kwargs), about
+
+
+def _all_fitted(
+    function: Callable[..., Any], signature: inspect.Signature, bound: inspect.BoundArguments, refuse: Refuse
 ) -> inspect.BoundArguments:
-    bound, hints = signature.bind(*args, **kwargs), _hints(function)
+    hints = _hints(function)
+    for name in _IDS:
+        given = bound.arguments.get(name)
+        if isinstance(given, str) and not _ID.fullmatch(given):
+            _refuse_id(signature.parameters[name], given)
     for name, given in bound.arguments.items():
         if name != "self":
             bound.arguments[name] = fitted(name, given, hints.get(name, object), refuse)
     return bound
+
+
+def _refuse_id(parameter: inspect.Parameter, given: str) -> NoReturn:
+    """Refuse an id that no id can have. One that is to be looked up names nothing; a new one is the host's mistake."""
+    name = parameter.name
+    why = f"{name} must be 1 to 100 visible ASCII characters without spaces, not {quoted(given)}"
+    if name == "operation_id" and parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+        raise InvalidOrder(why, field=name).about(operation_id=given)
+    message = f"nothing here has such an id: {why}"
+    raise NotFound(message).about(**{name: given} if name in _ABOUT else {})
 
 
 @functools.cache
@@ -244,7 +305,7 @@ def _fit_mapping(value: object, key_kind: object, value_kind: object) -> object:
         try:
             _fit(each, value_kind)
         except _Unfit as unfit:
-            raise _Unfit(unfit.why, f"[{key!r}]{unfit.within}") from None
+            raise _Unfit(unfit.why, f"[{quoted(key)}]{unfit.within}") from None
     return given
 
 
@@ -253,7 +314,7 @@ def _member(value: object, wanted: type[Enum]) -> Enum:
         for each in wanted:
             if value in (each.value, each.name, each.name.lower()):
                 return each
-    shown = repr(value)[:60] if isinstance(value, str) else type(value).__name__
+    shown = quoted(value) if isinstance(value, str) else type(value).__name__
     texts = (each.value if isinstance(each.value, str) else each.name.lower() for each in wanted)
     return _fail(f"must be {wanted.__name__}: one of {', '.join(texts)}; not {shown}")
 

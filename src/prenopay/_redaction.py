@@ -1,15 +1,17 @@
 """Masks secrets in texts, headers and JSON, so that they never leave the process.
 
 Everything that could carry a secret out of the process passes through here when it is *built*: error messages, log
-lines, stored gateway bodies, values for handlers. This is the lowest module of the package, so that the errors can
-use it too.
+lines, stored gateway bodies, values for handlers. Only ``_text`` is below this module, so that the errors can use it
+too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast, final
+
+from prenopay._text import shown
 
 MASK: Final = "***"
 
@@ -66,29 +68,53 @@ _SECRET_KEYS: Final = frozenset(
 _PERSON_NODES: Final = frozenset({"payer", "payers", "billingaddress", "shippingaddress", "device"})
 """Nodes that describe a person: every text in them is masked, whatever its name."""
 
+_DEPTH_MOST: Final = 40
+"""The deepest known answer of a gateway has some eight levels."""
+
 _LINK_KEYS: Final = frozenset({"id", "rel", "method", "contenttype"})
+
+TEXT_MOST: Final = 2_000
+"""How many characters of a text are looked through and shown. No sentence of a gateway's is longer."""
+_SECRET_MOST: Final = 500
+"""How many more are looked through, so that a secret at the end of what is shown is seen whole."""
+
+_CUT_NOTE_MOST: Final = 40
 
 _WORTH_A_LOOK: Final = re.compile(r"(?i)@|%40|\bbearer\b|\bbasic\b|tokens/|\d(?:\D?\d){5}")
 """Most texts contain none of these, nor six digits close together. They need no further check."""
-_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+")
-_TOKEN_IN_PATH: Final = re.compile(r"(?i)(tokens/)[\w.~%-]+")
-"""Gateways put stored tokens into paths: ``/payers/tokens/{token}-Unscheduled``, ``/unscheduledtokens/{token}``."""
-_EMAIL: Final = re.compile(r"(?i)(?<![\w.+'-])[\w.+'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
-_MSISDN: Final = re.compile(r"(?i)(?<![\w-])(?:\+|%2b)\d(?:[ -]?\d){7,14}(?!\d)")
-_SWEDISH_MOBILE: Final = re.compile(r"(?<![\w-])07\d(?:[ -]?\d){7}(?![\w-])")
-_DANISH_PERSONAL_NUMBER: Final = re.compile(r"(?<![\w-])(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}-\d{4}(?![\w-])")
-_FINNISH_PERSONAL_NUMBER: Final = re.compile(
-    r"(?<![\w-])(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y](?![\w-])",
+_CREDENTIALS: Final = (
+    re.compile(r"(?i)\b(?:bearer|basic)\s+([\w.~+/=-]+)"),
+    re.compile(r"(?i)tokens/([\w.~%-]+)"),
+)
+"""What follows the kind of a credential, and tokens in paths: gateways have ``/payers/tokens/{token}-Unscheduled`` and
+``/unscheduledtokens/{token}``."""
+_ADDRESSES: Final = (
+    re.compile(r"(?i)((?<![\w.+'-])[\w.+'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+)"),
+    re.compile(r"(?i)((?<![\w-])(?:\+|%2b)\d(?:[ -]?\d){7,14})(?!\d)"),
+    # without a plus, as Swish, Vipps and MobilePay write them: a country, and how its mobile numbers begin
+    re.compile(
+        r"((?<![\w-])(?:00)?(?:46[ -]?7(?:[ -]?\d){7,8}|47[ -]?[49](?:[ -]?\d){7}|45[ -]?[2-9](?:[ -]?\d){7}"
+        r"|358[ -]?(?:4|50)(?:[ -]?\d){6,8}))(?![\w-])",
+    ),
+    re.compile(r"((?<![\w-])07\d(?:[ -]?\d){7})(?![\w-])"),
+)
+"""E-mail addresses and phone numbers."""
+_DAY_FIRST: Final = r"(?<![\w-])(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}"
+_PERSONAL_NUMBERS: Final = (
+    re.compile(rf"({_DAY_FIRST}-\d{{4}})(?![\w-])"),  # Danish
+    re.compile(rf"({_DAY_FIRST}[-+A-FU-Y]\d{{3}}[0-9A-FHJ-NPR-Y])(?![\w-])"),  # Finnish
 )
 _NORWEGIAN_PERSONAL_NUMBER: Final = re.compile(r"(?<![\w-])\d{6} ?\d{5}(?![\w-])")
 _NORWEGIAN_WEIGHTS: Final = ((3, 7, 6, 1, 8, 9, 4, 5, 2, 1), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
-_PERSONAL_NUMBER: Final = re.compile(
+_SWEDISH_PERSONAL_NUMBER: Final = re.compile(
     r"(?<!\w)(?<!\w-)(?:19|20)?\d{2}(?:0[1-9]|1[0-2])(?:[06][1-9]|[1278]\d|[39][01])[-+]?\d{4}(?!-?\w)",
 )
-_RUN_OF_DIGITS: Final = re.compile(r"(?<!\w)(?<!\w-)\d(?:[ -]?\d){12,}(?!-?\w)")
+_GROUPS_OF_DIGITS: Final = re.compile(r"\d+(?:[ -]\d+)*")
 """May hold a card number, alone or between other numbers ("4925000000000004 12/26")."""
 _DIGITS: Final = re.compile(r"\d+")
 _CARD_DIGITS: Final = range(13, 20)
+
+Span = tuple[int, int]
 
 
 @final
@@ -121,67 +147,127 @@ class Secret:
 
 
 def scrub(text: str) -> str:
-    """Return ``text`` with credentials, card, personal and phone numbers and e-mails masked."""
-    if not _WORTH_A_LOOK.search(text):
-        return text
-    text = _BEARER.sub(rf"\1 {MASK}", text)
-    text = _TOKEN_IN_PATH.sub(rf"\1{MASK}", text)
-    text = _EMAIL.sub(MASK, text)
-    for pattern in (_MSISDN, _SWEDISH_MOBILE, _DANISH_PERSONAL_NUMBER, _FINNISH_PERSONAL_NUMBER):
-        text = pattern.sub(MASK, text)
-    text = _NORWEGIAN_PERSONAL_NUMBER.sub(lambda found: MASK if _is_norwegian(_digits(found[0])) else found[0], text)
-    text = _RUN_OF_DIGITS.sub(lambda found: _without_cards(found[0]), text)
-    return _PERSONAL_NUMBER.sub(lambda found: MASK if _passes_luhn(_digits(found[0])[-10:]) else found[0], text)
+    """Return ``text`` as one line, with credentials, card, personal and phone numbers and e-mails masked.
+
+    What is longer than ``TEXT_MOST`` is cut. The work grows with the length of what is kept, and no faster.
+    """
+    window = shown(text[: TEXT_MOST + _SECRET_MOST])
+    seen = _masked_text(window, sorted(_secrets(window))) if _WORTH_A_LOOK.search(window) else window
+    if len(text) <= TEXT_MOST and len(seen) <= TEXT_MOST:
+        return seen
+    return f"{seen[: TEXT_MOST - _CUT_NOTE_MOST]}… ({len(text)} characters)"
 
 
-def redact(value: Any, *, inside_person: bool = False) -> Any:
-    """Return a copy of decoded JSON in which secrets and everything about a person are masked."""
+def _masked_text(text: str, secrets: Sequence[Span]) -> str:
+    """Return what is shown of ``text``; a secret that begins in it is masked whole, wherever it ends."""
+    parts: list[str] = []
+    done = 0
+    for start, end in secrets:
+        if start >= TEXT_MOST:
+            break
+        if start >= done:
+            parts += [text[done:start], MASK]
+        done = max(done, end)
+    return "".join([*parts, text[done:TEXT_MOST]])
+
+
+def _secrets(text: str) -> Iterator[Span]:
+    """Yield where secrets are in ``text``. Each pattern passes over it once; none of them looks at a place again."""
+    for pattern in (*_CREDENTIALS, *_ADDRESSES, *_PERSONAL_NUMBERS):
+        yield from (found.span(1) for found in pattern.finditer(text))
+    for found in _NORWEGIAN_PERSONAL_NUMBER.finditer(text):
+        if _is_norwegian(_digits(found[0])):
+            yield found.span()
+    for found in _SWEDISH_PERSONAL_NUMBER.finditer(text):
+        if _passes_luhn(_digits(found[0])[-10:]):
+            yield found.span()
+    for found in _GROUPS_OF_DIGITS.finditer(text):
+        if found.end() - found.start() >= _CARD_DIGITS.start:
+            yield from _cards(text, found.start(), found.end())
+
+
+def redact(value: Any, *, inside_person: bool = False, depth: int = 0) -> Any:
+    """Return a copy of decoded JSON in which secrets and everything about a person are masked.
+
+    What nests deeper than any gateway's answer is masked as a whole.
+    """
     if isinstance(value, str):
         return MASK if inside_person and value else scrub(value)
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, Any]", value)
-        return {key: _redact_member(key, member, inside_person=inside_person) for key, member in members.items()}
-    if isinstance(value, list | tuple):
-        listed = cast("Sequence[Any]", value)
-        return [redact(member, inside_person=inside_person) for member in listed]
+    if isinstance(value, Mapping | list | tuple):
+        return MASK if depth > _DEPTH_MOST else _redact_members(value, inside_person=inside_person, depth=depth + 1)
     if value is None or isinstance(value, bool):
         return value
-    shows = isinstance(value, int | float) and not inside_person and not _is_card(str(value))
+    shows = isinstance(value, int | float) and not inside_person and MASK not in scrub(str(value))
     return value if shows else MASK
 
 
-def _redact_member(key: str, value: Any, *, inside_person: bool) -> Any:
-    plain = key.replace("-", "").replace("_", "").lower()
-    if plain in _SECRET_KEYS:
-        return _masked(value)
-    if inside_person and plain in _LINK_KEYS:
-        return redact(value)
-    return redact(value, inside_person=inside_person or plain in _PERSON_NODES)
-
-
-def _masked(value: Any) -> Any:
-    """Mask every leaf of any type. Only ``None`` and an empty text stay as they are."""
+def _redact_members(value: Any, *, inside_person: bool, depth: int) -> Any:
     if isinstance(value, Mapping):
         members = cast("Mapping[str, Any]", value)
-        return {key: _masked(member) for key, member in members.items()}
+        return {
+            scrub(key): _redact_member(key, member, inside_person=inside_person, depth=depth)
+            for key, member in members.items()
+        }
+    listed = cast("Sequence[Any]", value)
+    return [redact(member, inside_person=inside_person, depth=depth) for member in listed]
+
+
+def _redact_member(key: str, value: Any, *, inside_person: bool, depth: int) -> Any:
+    plain = key.replace("-", "").replace("_", "").lower()
+    if plain in _SECRET_KEYS:
+        return _masked(value, depth)
+    if inside_person and plain in _LINK_KEYS:
+        return redact(value, depth=depth)
+    return redact(value, inside_person=inside_person or plain in _PERSON_NODES, depth=depth)
+
+
+def _masked(value: Any, depth: int) -> Any:
+    """Mask every leaf of any type. Only ``None`` and an empty text stay as they are."""
+    if depth > _DEPTH_MOST:
+        return MASK
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, Any]", value)
+        return {scrub(key): _masked(member, depth + 1) for key, member in members.items()}
     if isinstance(value, list | tuple):
         listed = cast("Sequence[Any]", value)
-        return [_masked(member) for member in listed]
+        return [_masked(member, depth + 1) for member in listed]
     return value if value in (None, "") else MASK
 
 
-def _without_cards(run: str) -> str:
-    """Mask possible card numbers in a run of digit groups: any groups side by side may form one."""
-    groups = [(group.start(), group.end()) for group in _DIGITS.finditer(run)]
-    parts: list[str] = []
-    done = 0
-    for first, (start, _) in enumerate(groups):
-        for _, end in groups[first : first + _CARD_DIGITS.stop] if start >= done else ():
-            if _is_card(run[start:end]):
-                parts += [run[done:start], MASK]
-                done = end
+def _cards(text: str, start: int, end: int) -> Iterator[Span]:
+    """Yield possible card numbers among groups of digits: any groups side by side may form one.
+
+    A group that belongs to a word, such as the end of a GUID, is no part of one.
+    """
+    groups = [group.span() for group in _DIGITS.finditer(text, start, end)]
+    is_apart_before = [not _in_word_before(text, begins) for begins, _ in groups]
+    is_apart_after = [not _in_word_after(text, ends) for _, ends in groups]
+    if not (any(is_apart_before) and any(is_apart_after)):
+        return
+    groups = groups[is_apart_before.index(True) : len(groups) - is_apart_after[::-1].index(True)]
+    for first, (begins, _) in enumerate(groups):
+        count = 0
+        for group_begins, ends in groups[first : first + _CARD_DIGITS.stop]:
+            count += ends - group_begins
+            if count >= _CARD_DIGITS.stop:
                 break
-    return "".join([*parts, run[done:]])
+            if count in _CARD_DIGITS and _passes_luhn(text[begins:ends]):
+                yield begins, ends
+                break
+
+
+def _in_word_before(text: str, place: int) -> bool:
+    before = text[max(place - 2, 0) : place]
+    return _is_word(before[-1:]) or (before[-1:] == "-" and _is_word(before[:-1]))
+
+
+def _in_word_after(text: str, place: int) -> bool:
+    after = text[place : place + 2]
+    return _is_word(after[:1]) or (after[:1] == "-" and _is_word(after[1:]))
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _is_norwegian(digits: str) -> bool:
@@ -191,10 +277,6 @@ def _is_norwegian(digits: str) -> bool:
         sum(weight * number for weight, number in zip(weights, numbers, strict=False)) % 11 == 0
         for weights in _NORWEGIAN_WEIGHTS
     )
-
-
-def _is_card(text: str) -> bool:
-    return len(_digits(text)) in _CARD_DIGITS and _passes_luhn(text)
 
 
 def _digits(text: str) -> str:

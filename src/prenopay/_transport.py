@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import socket
 import ssl
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -25,8 +27,10 @@ import httpcore
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
+from prenopay._hidden import without_frames
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay._redaction import scrub
+from prenopay._text import quoted
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
 
@@ -140,7 +144,7 @@ class BlockingSender:
             finally:
                 answer.close()
         except _FAILURES as error:
-            raise _as_ours(error, request) from error
+            raise _as_ours(error, request) from without_frames(error)
         return HttpResponse(status=answer.status_code, headers=_headers(answer), body=body)
 
     async def aclose(self) -> None:
@@ -182,7 +186,7 @@ class AwaitingSender:
                         await answer.aclose()
                 _add(body, b"")
             except _FAILURES as error:
-                raise _as_ours(error, request) from error
+                raise _as_ours(error, request) from without_frames(error)
             return HttpResponse(status=answer.status_code, headers=_headers(answer), body=bytes(body))
         if len(body) > _ANSWER_LIMIT_BYTES:
             raise _as_ours(_too_large(), request)
@@ -258,7 +262,7 @@ class AccountSender:
         began = self._clock.monotonic()
         result = "crashed"
         try:
-            answer = await self._sender.send(request, timeout=timeout)
+            answer = _waiting_in_seconds(await self._sender.send(request, timeout=timeout), self._clock)
         except TransportError as error:
             result = type(error).__name__
             raise
@@ -279,19 +283,25 @@ class AccountSender:
                 )
 
     def _refuse_other_hosts(self, request: HttpRequest) -> None:
-        try:
-            parts = urlsplit(request.url)
-        except ValueError:  # a link from the gateway that is not a URL
-            parts = urlsplit("")
-        if parts.netloc.lower() not in self._hosts or parts.username is not None:
+        scheme, host, name = _host_of(request.url)
+        if host not in self._hosts or "@" in host:
             message = (
-                f"{request.label}: {parts.hostname!r} is not a host of this account's gateway "
+                f"{request.label}: {quoted(name)} is not a host of this account's gateway "
                 f"({', '.join(sorted(self._hosts))}); nothing was sent"
             )
             raise NotSent(message)
-        if parts.scheme != "https" and parts.hostname not in _THIS_MACHINE:
+        if scheme != "https" and name not in _THIS_MACHINE:
             message = f"{request.label}: a link from the gateway is not https; nothing was sent"
             raise NotSent(message)
+
+
+def _host_of(url: str) -> tuple[str, str, str | None]:
+    """Return scheme, host as written and host alone. A link from a gateway that is not a URL has none of them."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.netloc.lower(), parts.hostname
+    except ValueError:
+        return "", "", None
 
 
 def _worth_repeating(request: HttpRequest, tried: _Tried) -> bool:
@@ -314,8 +324,18 @@ def _last(state: RetryCallState) -> _Tried:
 
 
 def _retry_after(tried: _Tried) -> float:
-    stated = (tried.header("retry-after") or "") if isinstance(tried, HttpResponse) else ""
-    return float(stated) if stated.isdecimal() else 0.0
+    return tried.retry_after or 0.0 if isinstance(tried, HttpResponse) else 0.0
+
+
+def _waiting_in_seconds(answer: HttpResponse, clock: Clock) -> HttpResponse:
+    """Write a ``Retry-After`` that is a date as seconds from the answer's own date (RFC 9110, section 10.2.3)."""
+    if answer.header("retry-after") is None or answer.retry_after is not None:
+        return answer
+    if (until := answer.moment("retry-after")) is None:
+        return answer
+    seconds = max((until - (answer.moment("date") or clock.now())).total_seconds(), 0)
+    kept = tuple(each for each in answer.headers if each[0] != "retry-after")
+    return replace(answer, headers=(*kept, ("retry-after", str(math.ceil(seconds)))))
 
 
 def _refuse_closed(client: httpx.Client | httpx.AsyncClient, request: HttpRequest) -> None:
@@ -478,7 +498,7 @@ def _addresses(host: str, port: int) -> list[str]:
     try:
         return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except OSError as error:
-        raise httpcore.ConnectError(str(error)) from error
+        raise httpcore.ConnectError(str(error)) from None
 
 
 def _bounded(timeout: float | None, late: Callable[[str], Exception]) -> float:

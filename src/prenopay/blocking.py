@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from prenopay._blocking import run_blocking
+from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._system import BlockingClock, SideBySideThreads, SystemEntropy
 from prenopay._transport import BlockingSender
@@ -319,7 +320,11 @@ class Accounts:
         entropy: Entropy | None = None,
     ) -> Accounts:
         """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and prepare everything."""
-        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        database = HiddenText(database)  # it may hold a password, and error trackers show the variables of this frame
+        try:
+            urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        finally:
+            del callback_keys, token_keys
         on_hear = None if on_event is None else called(on_event)
         ledger = BlockingLedger(open_migrated(database))
         accounts = AsyncAccounts(

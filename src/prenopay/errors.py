@@ -32,15 +32,16 @@
     ConfigurationError (ValueError)   outside the tree, so that a handler for PrenopayError does not hide it
 
 A *decline* (issuer, bank or payer said no) is a result, not an error.
-An error removes secrets from its message when it is created.
+An error removes secrets from its message when it is created, and what no terminal shows. It quotes at most a line.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
 from prenopay._redaction import scrub
+from prenopay._text import QUOTED_MOST, shown
 
 __all__ = [
     "CallbackError",
@@ -73,6 +74,10 @@ __all__ = [
 ]
 
 
+_NAME_MOST: Final = 100
+"""No account and no operation has a longer name."""
+
+
 class PrenopayError(Exception):
     """The base class of every error that a use case raises."""
 
@@ -93,11 +98,16 @@ class PrenopayError(Exception):
         payment_id: str | None = None,
     ) -> Self:
         """Add where the error happened, as far as it is known, and return the error."""
-        self.account = self.account or account
-        self.provider = self.provider or provider
-        self.operation_id = self.operation_id or operation_id
-        self.payment_id = self.payment_id or payment_id
+        self.account = self.account or _named(account)
+        self.provider = self.provider or _named(provider)
+        self.operation_id = self.operation_id or _named(operation_id)
+        self.payment_id = self.payment_id or _named(payment_id)
         return self
+
+
+def _named(name: str | None) -> str | None:
+    """Return the name of what an error is about; anybody may have made it up."""
+    return None if name is None else shown(name[:_NAME_MOST])
 
 
 class UnsupportedOperation(PrenopayError):
@@ -173,7 +183,7 @@ class ProviderError(PrenopayError):
     ) -> None:
         super().__init__(message)
         self.http_status = http_status
-        self.provider_code = provider_code
+        self.provider_code: str | None = None if provider_code is None else scrub(provider_code[:QUOTED_MOST])
         self.problems: tuple[tuple[str, str], ...] = tuple((scrub(name), scrub(text)) for name, text in problems)
         self.advice: str = scrub(advice)
         self.stated = stated
@@ -259,7 +269,12 @@ class Quarantined(LedgerError):
 
 
 class LedgerUnavailable(LedgerError):
-    """The database is locked, gone, or has another schema version."""
+    """The database is locked, gone, or has another schema version.
+
+    ``repeatable``: the transaction lost against another one, or its connection; the same may succeed at once.
+    """
+
+    repeatable: bool = False
 
 
 class ConfigurationError(ValueError):

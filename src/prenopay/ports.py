@@ -9,13 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
+
+from prenopay._hidden import hide
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 __all__ = ["Clock", "Entropy", "HttpRequest", "HttpResponse", "HttpSender", "Ledger", "Send", "Together"]
+
+_WAIT_MOST: Final = 86_400
+"""Nobody waits longer than a day because a header says so."""
+_WAIT_DIGITS: Final = 18
+"""A number of more digits is longer than that anyway."""
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
@@ -27,7 +34,7 @@ class HttpRequest:
 
     ``label`` names the call in logs ("capture"), because URLs may hold tokens. ``retry_safe`` says that sending it
     twice changes nothing more than sending it once (a read). Only then the transport sends it again after a lost
-    answer.
+    answer. URL and body become types whose ``repr`` is a mask: error trackers show the variables of frames.
     """
 
     method: str
@@ -37,18 +44,47 @@ class HttpRequest:
     body: bytes = field(default=b"", repr=False)
     retry_safe: bool = False
 
+    def __post_init__(self) -> None:
+        """Hide URL and body."""
+        hide(self, "url", "body")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """A gateway's whole answer; header names are lower case."""
+    """A gateway's whole answer; header names are lower case. The body's ``repr`` is a mask."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
 
+    def __post_init__(self) -> None:
+        """Hide the body."""
+        hide(self, "body")
+
     def header(self, name: str) -> str | None:
         """Return the first value of the header ``name`` (lower case), or ``None``."""
         return next((value for key, value in self.headers if key == name), None)
+
+    def moment(self, name: str) -> datetime | None:
+        """Return the time in the header ``name`` (lower case) in UTC; ``None`` if it holds no date of HTTP."""
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to load, and rarely needed
+
+        try:
+            read = parsedate_to_datetime(self.header(name) or "")
+            return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that the gateway asks to wait, a day at most.
+
+        A gateway may also write a date; then the account's transport has put the seconds in its place.
+        """
+        stated = self.header("retry-after") or ""
+        if not (stated.isascii() and stated.isdecimal()):
+            return None
+        return float(min(int(stated[:_WAIT_DIGITS]), _WAIT_MOST))
 
 
 class HttpSender(Protocol):

@@ -40,6 +40,10 @@ SHOWN_ALL_THE_SAME = frozenset(
 """What a gateway gets, a token masked before it gets there, the public address without a MAC, a file's name."""
 
 
+PHONE_MARK = "+4670999"
+"""What a marked phone number begins with: no other mark has its form."""
+
+
 def example(kind: type[Any], count: int = 0, *, marked: bool = False) -> Any:
     """Return a value of ``kind`` with every field given; another ``count`` gives other values."""
     return _value(kind, itertools.count(count * 1000 + 1), marked=marked)
@@ -56,12 +60,25 @@ def _value(kind: Any, numbers: itertools.count[int], *, marked: bool) -> Any:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         secret = marked and field.name in SECRET_FIELDS and (kind.__name__, field.name) not in SHOWN_ALL_THE_SAME
-        values[field.name] = fixed.get(field.name) or _make(hints[field.name], numbers, secret=secret, marked=marked)
+        form = _FORMS.get(field.name, "{0}")
+        made = _make(hints[field.name], numbers, secret=secret, marked=marked)
+        values[field.name] = fixed.get(field.name) or (form.format(made, next(numbers)) if type(made) is str else made)
     if kind is Order:
         values["amount"] = sum((line.amount for line in values["lines"]), Money.zero("SEK"))
         values["vat"] = sum((line.vat_amount for line in values["lines"]), Money.zero("SEK"))
     return kind(**values)
 
+
+_PHONE = f"{PHONE_MARK}{{1:06d}}"
+_FORMS: dict[str, str] = {
+    **dict.fromkeys(("phone", "home_phone", "work_phone", "payee_phone"), _PHONE),
+    **dict.fromkeys(("email", "delivery_email"), "{0}@shop.example"),
+    **dict.fromkeys(("return_url", "cancel_url", "payment_page_url", "item_url", "image_url"), "https://{0}.example"),
+    **dict.fromkeys(("country", "personal_number_country"), "NO"),
+    "language": "nb-NO",
+    "payee_personal_number": "19850709{1:04d}",
+}
+"""How a text is written in the fields that take one form only."""
 
 FIXED: dict[type[Any], dict[str, Any]] = {
     SwedbankPay: {
@@ -73,7 +90,7 @@ FIXED: dict[type[Any], dict[str, Any]] = {
         "trusted_proxies": ("10.0.0.0/8",),
     },
     OrderLine: {"only_with": ("Invoice",), "vat": Money(1, "SEK"), "vat_percent": 25},
-    Order: {"lines": (OrderLine(name="Month", amount=Money(11900, "SEK"), vat_percent=6),)},
+    Order: {"age_limit": 18, "lines": (OrderLine(name="Month", amount=Money(11900, "SEK"), vat_percent=6),)},
     Money: {"currency": "SEK"},
 }
 

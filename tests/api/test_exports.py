@@ -222,7 +222,10 @@ database = f"sqlite:///{folder.name}/shop.db"
 upgrade_database(database)
 emulator = SwedbankPayEmulator()
 accounts = Accounts.open(
-    database, callback_url="https://shop.example", callback_keys=["k" * 32], sender=EmulatorSender(emulator.mounts)
+    database,
+    callback_url="https://shop.example",
+    callback_keys=["a-key-for-the-tests-that-is-long-enough"],
+    sender=EmulatorSender(emulator.mounts),
 )
 cards = accounts.add(
     SwedbankPay(

@@ -100,7 +100,8 @@ import prenopay
 assert prenopay.__file__.startswith({str(tmp_path)!r}), prenopay.__file__
 database = "sqlite:///" + {str(tmp_path / "shop.db")!r}
 upgrade_database(database)
-Accounts.open(database, callback_url="https://shop.example", callback_keys=["k" * 32]).close()
+keys = ["a-key-for-the-tests-that-is-long-enough"]
+Accounts.open(database, callback_url="https://shop.example", callback_keys=keys).close()
 """
     run_from_wheel(wheel, tmp_path, code)
     assert (tmp_path / "shop.db").exists()

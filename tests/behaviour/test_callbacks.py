@@ -220,7 +220,7 @@ def test_callbacks_go_to_the_url_that_the_gateway_was_given(shop: Shop) -> None:
 
 
 def test_an_old_key_still_verifies_after_the_keys_were_rotated() -> None:
-    old, new = Secret("o" * 40), Secret("n" * 40)
+    old, new = Secret("the-old-key-that-signed-addresses"), Secret("the-new-key-that-signs-addresses")
     before = CallbackUrls("https://shop.example/c", [old]).url("cards", Subject.payment("pay_1"))
 
     after = CallbackUrls("https://shop.example/c", [new, old])

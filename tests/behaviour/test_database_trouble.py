@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import count
@@ -11,11 +12,12 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from prenopay import Outcome, PaymentState
+from prenopay import Outcome, Payer, PaymentState
 from prenopay.books.engine import _Transactions
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from tests.behaviour.shop import CALLBACK_URL, KEY, Shop
 from tests.behaviour.test_crashes import Guard, guarded
+from tests.postgresql import Server
 
 T = TypeVar("T")
 
@@ -172,3 +174,33 @@ def test_settings_that_cannot_work_are_named(sqlite_database: str, setting: dict
 def test_one_name_is_one_account(shop: Shop) -> None:
     with pytest.raises(ConfigurationError, match="added before"):
         shop.add("cards")
+
+
+_READER = Payer(reference="R-77", first_name="Leia", email="leia@shop.example", phone="+46701234567")
+_RAISES = {
+    "a trigger of the host's own": "RAISE EXCEPTION 'not this row: %', NEW.data",
+    "a value that does not fit": "PERFORM (NEW.data->>'payer')::integer",
+    "a constraint": "RAISE EXCEPTION USING ERRCODE = '23514', MESSAGE = 'not ' || NEW.data, DETAIL = NEW.data",
+    "a class of nobody's": "RAISE EXCEPTION USING ERRCODE = 'ZZ001', MESSAGE = 'not ' || NEW.data",
+}
+
+
+@pytest.mark.postgresql
+def test_what_a_server_says_repeats_nothing_of_the_payer(postgresql: Server) -> None:
+    postgresql.empty()
+    shop = Shop("blocking", postgresql.url)
+    on = "BEFORE INSERT ON prenopay_payers FOR EACH ROW"
+    try:
+        for number, statement in enumerate(_RAISES.values()):
+            body = f"BEGIN {statement}; RETURN NEW; END"
+            postgresql.run(f"CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+            postgresql.run(f"CREATE OR REPLACE TRIGGER refuse {on} EXECUTE FUNCTION refuse()")
+            error = shop.tries(partial(shop.bought, f"order:{number}", payer=_READER))
+            assert isinstance(error, LedgerUnavailable)
+            chain = [error, error.__cause__, getattr(error.__cause__, "orig", None)]
+            said = "".join(traceback.format_exception(error)) + repr([vars(each) for each in chain if each])
+            assert [each for each in ("Leia", "leia@", "46701234567") if each in said] == []
+            assert "SQLSTATE" in str(error)
+    finally:
+        postgresql.run("DROP FUNCTION refuse CASCADE")
+        shop.close()

@@ -1,4 +1,4 @@
-"""Whoever knows one callback URL may post to it as often as they like: it costs little, and nobody else notices."""
+"""A caller who knows one callback URL may post to it as often as they like: it costs little, and no other notices."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_flood_to_one_url_is_one_row_one_look_and_one_flag_of_each_kind(shop: 
     assert shop.told == ["payment.flagged"] * 2
     flooded(shop, payment)
     assert [flag.times for flag in shop.payments.get(payment.payment_id).flags] == [2, 2]
-    assert shop.told == ["payment.flagged"] * 2, "the host was told of each kind"
+    assert shop.told == ["payment.flagged"] * 2, "the host is notified of each kind once"
     shown = [entry.text for entry in shop.payments.timeline(payment.payment_id) if entry.kind.startswith("flag.")]
     assert all("found 2 times" in text for text in shown)
 

@@ -104,3 +104,21 @@ def test_a_lost_refund_of_a_clock_that_was_ahead_is_not_made_beside_one_in_the_p
 
     assert shop.emulator.books()[str(payment.provider_reference)].reversed == 5000
     assert shop.payments.operation("refund:1").outcome is Outcome.UNKNOWN
+
+
+def test_captures_of_what_staff_took_are_not_sent_so_the_order_is_not_locked(shop: Shop) -> None:
+    """The gateway locks an order after five tries of too much."""
+    payment = shop.paid()
+    shop.emulator.callbacks.behave(Manner.DROP, times=1000)
+    taken = transaction(amount=10000, vatAmount=0, payeeReference="HAND10000")
+    shop.by_hand("POST", f"{payment.provider_reference}/captures", taken)
+
+    for number in range(6):
+        name = f"capture:{number}"
+        error = shop.tries(lambda: shop.payments.capture(payment.payment_id, operation_id=name))  # noqa: B023 - called at once
+        assert "119.00 SEK is more than the 19.00 SEK that the gateway has left" in str(error)
+        assert shop.payments.operation(name).outcome is Outcome.NOT_ATTEMPTED
+
+    assert not shop.emulator.order(str(payment.provider_reference)).is_locked
+    assert shop.payments.observe(payment.payment_id).captured == sek(10000)
+    assert shop.payments.capture(payment.payment_id, operation_id="capture:rest").succeeded

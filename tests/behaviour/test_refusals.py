@@ -215,6 +215,7 @@ def test_a_gateway_that_does_not_know_our_payment_says_what_to_check(shop: Shop)
     payment = shop.bought("order:1")
     elsewhere = shop.restarted(sender=EmulatorSender(SwedbankPayEmulator(clock=shop.clock).mounts))
 
+    assert elsewhere.bought("order:2").provider_reference != payment.provider_reference
     error = elsewhere.tries(lambda: elsewhere.payments.observe(payment.payment_id))
     elsewhere.close()
 
@@ -232,13 +233,17 @@ def test_an_id_that_is_no_payment_id_is_said_to_be_none(shop: Shop) -> None:
 
 def test_an_answer_that_the_books_refuse_is_asked_for_again(shop: Shop) -> None:
     """The gateway has forgotten its orders, and gives one's id to another."""
-    shop.bought("order:1")
-    forgetful = shop.restarted(sender=EmulatorSender(SwedbankPayEmulator(clock=shop.clock).mounts))
+    numbered = [EmulatorSender(SwedbankPayEmulator(clock=shop.clock, seed=7).mounts) for _ in range(2)]
+    before = shop.restarted(sender=numbered[0])
+    before.bought("order:1")
+    forgetful = before.restarted(sender=numbered[1])
+    before.close()
 
     refused = forgetful.tries(lambda: forgetful.payments.create(an_order(), operation_id="order:2"))
 
     assert isinstance(refused, IllegalTransition)
     assert "which is another payment's" in str(refused)
+    assert "same seed" in str(refused)
     (open_one,) = forgetful.payments.open_operations()
     assert "which is another payment's" in open_one.error
     assert forgetful.payments.create(an_order(), operation_id="order:2").redirect_url

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from prenopay import CallbackRequest, CaptureMode, PaymentState, Subject
+from prenopay import CallbackRequest, CaptureMode, OrderLine, Payer, PaymentState, PayoutOrder, Subject
+from prenopay.books.engine import _Transactions, open_engine
+from prenopay.errors import InvalidOrder, NotFound, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.http import EmulatorSender
-from tests.behaviour.shop import Shop, sek
+from prenopay.values.orders import Address, RiskFacts
+from tests.behaviour.shop import CONSENT, Rewriter, Shop, an_order, sek
+from tests.everything import everything
 from tests.rewiring import core_of
 
 _STRANGE = rb'{"strange \u0000": "\u0000 \\u0000 \ud83d",'
@@ -84,3 +89,127 @@ def test_numbers_that_fit_no_column_are_written_once(open_shop: Callable[..., Sh
     assert (seen.captured, seen.refunded, seen.flags) == (sek(11900), sek(2000), ())
     assert shop.told.count("payment.refunded") == 2
     shop.books_agree()
+
+
+_UNFIT = "\0\ud83d\x1b[31m\r\n"
+
+
+@pytest.mark.two_stores
+def test_each_text_of_an_answer_may_be_strange(rewriting: tuple[Shop, Rewriter]) -> None:
+    """Every text of a paid order is strange once: the books take the answer, and hold nothing that cannot be shown."""
+    shop, rewriter = rewriting
+    payment = shop.bought()
+    shop.pay(payment)
+    count = 0
+
+    def strange(_request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        document = json.loads(answer.body)
+        paths = list(paths_of(document))
+        if count < len(paths):
+            *within, last = paths[count]
+            place = document
+            for step in within:
+                place = place[step]
+            place[last] += _UNFIT
+        return replace(answer, body=json.dumps(document).encode())
+
+    rewriter.rewrite = strange
+    for count in range(60):  # noqa: B007 - read by the function above
+        error = shop.tries(lambda: shop.payments.observe(payment.payment_id))
+        assert error is None or isinstance(error, UnexpectedAnswer), error
+        assert str(error).isprintable()
+
+    assert shop.payments.observe(payment.payment_id).state is PaymentState.AUTHORIZED
+    shown = [(event.detail, event.decline, as_text(event.raw)) for event in shop.events]
+    shown += [(flag.detail, None, "") for flag in shop.payments.get(payment.payment_id).flags]
+    assert [each for each in shown if not all(text.isprintable() for text in each if isinstance(text, str))] == []
+    engine = open_engine(shop.database)
+    with engine.connect() as connection:
+        kept = as_text([list(row) for row in everything(connection)])
+    engine.dispose()
+    assert [each for each in ("\\u0000", "\\ud83d", "\\u001b") if each in kept] == []
+
+
+def paths_of(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Return the way to each text of a document."""
+    members = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
+    for key, member in members:
+        if isinstance(member, str):
+            yield (key,)
+        yield from ((key, *path) for path in paths_of(member))
+
+
+def as_text(value: Any) -> str:
+    """Return every text of a value, escaped."""
+    return json.dumps(value, default=repr)
+
+
+_FLAWS = ("\0", "\x1b[2J", "\ud83d")
+
+
+@pytest.mark.parametrize("flaw", _FLAWS)
+def test_an_order_with_a_strange_character_is_refused_by_name(shop: Shop, flaw: str) -> None:
+    said: dict[str, Callable[[], object]] = {
+        "description": lambda: an_order(description=f"One{flaw}"),
+        "order_reference": lambda: an_order(order_reference=f"K{flaw}"),
+        "return_url": lambda: an_order(return_url=f"https://shop.example/{flaw}"),
+        "payer.reference": lambda: Payer(reference=f"R{flaw}"),
+        "payer.email": lambda: Payer(email=f"leia@shop.example{flaw}"),
+        "address.street": lambda: Address(street=f"Gatan{flaw}"),
+        "risk.pick_up_name": lambda: RiskFacts(pick_up_name=f"Leia{flaw}"),
+        "lines.name": lambda: OrderLine(name=f"Paper{flaw}", amount=sek(100), vat_percent=6),
+        "metadata": lambda: an_order(metadata={"a": f"b{flaw}"}),
+        "extra": lambda: an_order(extra={"deep": [{f"a{flaw}": 1}]}),
+        "consent.channel": lambda: replace(CONSENT, channel=f"web{flaw}"),
+        "reference": lambda: PayoutOrder(amount=sek(100), payee_phone="46701234567", reference=f"P{flaw}"),
+        "period": lambda: shop.payments.charge(
+            "man_1", sek(100), operation_id="charge:1", description="One", period=f"2026{flaw}"
+        ),
+        "reason": lambda: shop.payments.settle_by_hand(
+            "order:1", provider_reference=None, person="Han", reason=f"seen{flaw}"
+        ),
+    }
+    for field, make in said.items():
+        with pytest.raises(InvalidOrder, match="must not hold the character U\\+") as refused:
+            make()
+        assert refused.value.field == field
+    assert an_order(description="One month,\r\n\tin words").description == "One month,\r\n\tin words"
+
+
+@pytest.mark.parametrize("change", [{"order_reference": "K" * 101}, {"payer": Payer(reference="R" * 200)}])
+@pytest.mark.every_store
+def test_a_name_that_fits_no_column_is_refused(shop: Shop, change: dict[str, Any]) -> None:
+    if "payer" in change:
+        shop.bought(**change)
+        with pytest.raises(InvalidOrder, match="at most 200 characters"):
+            Payer(reference="R" * 201)
+        return
+    with pytest.raises(InvalidOrder, match="at most"):
+        shop.bought(**change)
+
+
+_LONG = ("1 " * 8_000, "a" * 16_000, "pay_\0", "pay_\ud83d", "pay_ö", "")
+
+
+def test_an_id_that_no_id_can_have_is_refused_before_anything_is_asked(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object) -> None:
+        pytest.fail("the database was asked")
+
+    monkeypatch.setattr(_Transactions, "_run", asked)
+    needed = {"order": an_order(), "amount": sek(100), "description": "x", "reason": "x", "provider_reference": None}
+    tried = 0
+    for named in (shop.payments, shop.mandates):
+        for name, method in inspect.getmembers(type(named.target), inspect.iscoroutinefunction):
+            parameters = dict(list(inspect.signature(method).parameters.items())[1:])
+            ids = set() if name.startswith("_") else {"payment_id", "mandate_id", "operation_id"} & parameters.keys()
+            for place in ids:
+                given = {each: needed.get(each, "x") for each, what in parameters.items() if what.default is what.empty}
+                for strange in _LONG:
+                    tried += 1
+                    error = shop.tries(lambda: getattr(named, name)(**given | {place: strange}))  # noqa: B023 - called at once
+                    assert isinstance(error, InvalidOrder | NotFound), (name, place, error)
+                    assert len(str(error)) < 300
+                    assert str(error).isprintable()
+    assert tried > 100

@@ -8,7 +8,7 @@ import pytest
 
 from prenopay import Action, CaptureMode, Instrument, OrderLine, Outcome, PageStyle, Payer, PaymentState
 from prenopay.errors import Conflict, InvalidOrder, NotFound, RateLimited
-from prenopay.testing.emulators.swedbankpay import PayerAnswer, TransactionKind
+from prenopay.testing.emulators.swedbankpay import Behaviour, PayerAnswer, TransactionKind
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import StoreMethod
 from tests.behaviour.shop import CONSENT, READER, Shop, an_order, sek
@@ -327,6 +327,38 @@ def test_lines_with_a_vat_that_the_order_cannot_have_left_are_refused(shop: Shop
     assert isinstance(error, InvalidOrder)
     assert error.field == "lines"
     assert vat_sent(shop, "capture") == []
+
+
+def test_lines_that_the_gateway_does_not_take_are_refused_before_anything_is_sent(shop: Shop) -> None:
+    bare, paper = shop.paid(lines=()), OrderLine(name="Paper", amount=sek(11900), vat_percent=6)
+    opened = shop.bought("order:2")
+    sent = len(shop.emulator.transcript.seen)
+    for act in (
+        lambda: shop.payments.capture(bare.payment_id, operation_id="capture:1", lines=(paper,)),
+        lambda: shop.payments.update(opened.payment_id, sek(100), operation_id="update:1"),
+    ):
+        error = shop.tries(act)
+        assert isinstance(error, InvalidOrder)
+        assert error.field == "lines"
+    assert len(shop.emulator.transcript.seen) == sent
+    assert shop.payments.capture(bare.payment_id, sek(100), operation_id="capture:2").succeeded
+
+    assert shop.payments.update(opened.payment_id, operation_id="update:2", lines=(paper,)).succeeded
+
+
+def test_lines_that_an_update_brought_can_be_captured(shop: Shop) -> None:
+    opened, paper = shop.bought(lines=()), OrderLine(name="Paper", amount=sek(11900), vat_percent=6)
+    shop.payments.update(opened.payment_id, operation_id="update:1", lines=(paper,))
+    shop.emulator.pay_by_card(opened.provider_reference or "")
+    shop.payments.observe(opened.payment_id)
+    assert shop.payments.capture(opened.payment_id, operation_id="capture:1", lines=(paper,)).succeeded
+
+
+def test_a_whole_order_is_captured_and_refunded_where_items_are_required(shop: Shop) -> None:
+    shop.emulator.behaviour = Behaviour(items_are_required=True)
+    payment = shop.captured()
+    assert payment.captured == sek(11900)
+    assert shop.payments.refund(payment.payment_id, operation_id="refund:1").succeeded
 
 
 def test_parts_whose_lines_round_differently_add_up_to_the_vat_of_the_order(shop: Shop) -> None:

@@ -124,7 +124,10 @@ class HearsInAsyncCode:
 
 def opened(database: str, on_event: Any) -> Accounts:
     return Accounts.open(
-        database, callback_url="https://shop.example/callbacks", callback_keys=["k" * 32], on_event=on_event
+        database,
+        callback_url="https://shop.example/callbacks",
+        callback_keys=["a-key-for-the-tests-that-is-long-enough"],
+        on_event=on_event,
     )
 
 
@@ -139,7 +142,12 @@ def test_blocking_accounts_refuse_an_async_handler(sqlite_database: str, on_even
 @pytest.mark.parametrize("open_accounts", [Accounts.open, AsyncAccounts.open])
 def test_what_cannot_be_called_is_refused(sqlite_database: str, open_accounts: Callable[..., Any]) -> None:
     with pytest.raises(ConfigurationError, match="on_event: must be a function that takes an event, not list"):
-        open_accounts(sqlite_database, callback_url="https://shop.example/c", callback_keys=["k" * 32], on_event=[])
+        open_accounts(
+            sqlite_database,
+            callback_url="https://shop.example/c",
+            callback_keys=["a-key-for-the-tests-that-is-long-enough"],
+            on_event=[],
+        )
 
 
 def test_a_handler_of_the_wrong_colour_leaves_its_events_to_be_delivered(

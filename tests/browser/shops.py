@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
 from examples.publisher_shop.__main__ import (
-    PAYEE_ID,
     TOKEN,
     emulated_account,
+    emulated_cards,
     emulated_swish,
     emulated_swish_account,
 )
@@ -41,12 +42,19 @@ class RunningShop:
     """A shop that answers at ``url``. Errors in its log fail the test, unless the test makes some."""
 
     url: str
+    database: str
     emulator: SwedbankPayEmulator
     clock: VirtualClock
     swish: SwishEmulator
     phone_url: str = ""
     log: list[logging.LogRecord] = field(default_factory=list)
     makes_errors: bool = False
+
+    def path_of(self, number: str) -> str:
+        """Return the path of an order's pages, which no page tells but the order's own."""
+        with closing(sqlite3.connect(self.database.removeprefix("sqlite:///"))) as books:
+            found = books.execute("SELECT secret FROM shop_orders WHERE number = ?", (number,)).fetchone()
+        return f"/orders/{found[0]}"
 
     @property
     def statuses(self) -> list[Status]:
@@ -106,10 +114,10 @@ def open_shop(
     shop's pages are those of a shop where real money moves.
     """
     clock = VirtualClock(real_time=True)
-    emulator = SwedbankPayEmulator(payee_id=PAYEE_ID, access_token=TOKEN, clock=clock)
+    emulator = emulated_cards(clock)
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    shop = RunningShop(url=url, emulator=emulator, clock=clock, swish=emulated_swish(clock))
+    shop = RunningShop(url=url, database=database, emulator=emulator, clock=clock, swish=emulated_swish(clock))
     with serve(emulator) as gateway, ExitStack() as swish, _kept_log(shop.log):
         app = build(
             url=url,

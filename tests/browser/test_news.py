@@ -40,7 +40,7 @@ def _pay_and_vanish(reader: Visitor) -> str:
 def test_the_browser_never_comes_back(shop: RunningShop, visit: Callable[..., Visitor], staff: Visitor) -> None:
     number = _pay_and_vanish(visit())
     later = visit()
-    later.go(f"/orders/{number}")
+    later.go(shop.path_of(number))
     later.see("Tack! Tidningen är din.")  # the page asks until the callback has come
     staff.open_payment(number)
     assert CALLED in staff.steps
@@ -61,7 +61,7 @@ def test_neither_comes(shop: RunningShop, visit: Callable[..., Visitor], staff: 
     shop.emulator.callbacks.behave(Manner.DROP, times=99)
     number = _pay_and_vanish(visit())
     later = visit()
-    later.go(f"/orders/{number}")
+    later.go(shop.path_of(number))
     later.see("Vi väntar på besked")
     shop.clock.advance(timedelta(minutes=5))
     later.see("Tack! Tidningen är din.")  # shown in place: nobody reloads

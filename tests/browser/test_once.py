@@ -89,7 +89,7 @@ def test_an_old_tab_cannot_pay_a_paid_order_again(shop: RunningShop, reader: Vis
     reader.order("digital")
     old = reader.new_tab()
     old.route("**/status", lambda route: route.abort())  # this tab does not learn that the order is paid
-    old.goto(f"{shop.url}/orders/{shop.emulator.orders[0].order_reference}")
+    old.goto(f"{shop.url}{shop.path_of(shop.emulator.orders[0].order_reference)}")
     old.get_by_role("heading", level=1, name="Vi väntar på besked").wait_for()
     reader.approve_card()
     reader.see("Tack! Tidningen är din.")
@@ -101,7 +101,7 @@ def test_an_old_tab_cannot_pay_a_paid_order_again(shop: RunningShop, reader: Vis
 def test_a_waiting_tab_learns_what_happened_in_another(shop: RunningShop, reader: Visitor) -> None:
     reader.order("digital")
     waiting = reader.new_tab()
-    waiting.goto(f"{shop.url}/orders/{shop.emulator.orders[0].order_reference}")
+    waiting.goto(f"{shop.url}{shop.path_of(shop.emulator.orders[0].order_reference)}")
     status = waiting.get_by_role("status")
     status.get_by_role("heading", name="Vi väntar på besked").wait_for()
     waiting.evaluate("window.neverReloaded = true")

@@ -68,7 +68,7 @@ def _make_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
     visitor.says("Du avbröt hos din bank.")
     declined = emulator.orders[-1].order_reference
     yield "gateway, declined", visitor.page.url
-    visitor.go(f"/orders/{declined}/return")
+    visitor.go(f"{visitor.shop.path_of(declined)}/return")
     visitor.order("digital", by="swish")
     waiting = emulator.orders[-1].order_reference
     yield "gateway", visitor.page.url
@@ -79,9 +79,18 @@ def _make_history(visitor: Visitor) -> Iterator[tuple[str, str]]:
     visitor.press("Betala")
     visitor.see("Din bank frågar")
     yield "gateway, bank", visitor.page.url
-    yield from (("front", "/"), ("buy", "/buy/paper"), ("read", f"/orders/{paid}/read"), ("missing", "/nothing/here"))
-    yield from (("paid", f"/orders/{paid}"), ("reserved", f"/orders/{reserved}"), ("nothing", f"/orders/{nothing}"))
-    yield from (("declined", f"/orders/{declined}"), ("waiting", f"/orders/{waiting}"))
+    yield from (
+        ("front", "/"),
+        ("buy", "/buy/paper"),
+        ("read", f"{visitor.shop.path_of(paid)}/read"),
+        ("missing", "/nothing/here"),
+    )
+    yield from (
+        ("paid", visitor.shop.path_of(paid)),
+        ("reserved", visitor.shop.path_of(reserved)),
+        ("nothing", visitor.shop.path_of(nothing)),
+    )
+    yield from (("declined", visitor.shop.path_of(declined)), ("waiting", visitor.shop.path_of(waiting)))
     visitor.come_in()
     yield from _make_cards(visitor)
     visitor.open_payment(paid)

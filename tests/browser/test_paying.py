@@ -84,7 +84,7 @@ def test_a_reader_who_leaves_after_a_declined_card_sees_it(reader: Visitor) -> N
     reader.press("Betala")
     reader.press("Avbryt")
     reader.says("Du avbröt hos din bank.")
-    reader.go(f"/orders/{number}/return")
+    reader.go(f"{reader.shop.path_of(number)}/return")
     reader.see("Betalningen gick inte igenom")
     reader.press("Försök igen")
     reader.page.wait_for_url("**/checkout/**")
@@ -106,7 +106,7 @@ def test_cancelling_on_the_page_and_paying_later(shop: RunningShop, reader: Visi
 def test_the_paper_is_reserved_until_it_is_sent(shop: RunningShop, reader: Visitor) -> None:
     number = reader.buy("paper")
     reader.see("Tack för din beställning!")
-    reader.go(f"/orders/{number}/read")
+    reader.go(f"{shop.path_of(number)}/read")
     reader.see("Tack för din beställning!")
     assert "Porto" in reader.page.locator("#receipt").inner_text()
     assert shop.captured == 0

@@ -41,7 +41,7 @@ def test_capturing_when_the_paper_is_sent_opens_access(shop: RunningShop, reader
     staff.do("capture")
     staff.says(f"Dragning 897,00{KR}: genomförd.")
     assert shop.captured == 89700
-    reader.go(f"/orders/{number}")
+    reader.go(shop.path_of(number))
     reader.see("Tack! Tidningen är din.")
     assert "Moms 25 %" in reader.page.locator("#receipt").inner_text()
 
@@ -51,7 +51,7 @@ def test_capturing_in_two_parts_opens_access_with_the_last(shop: RunningShop, re
     staff.open_payment(number)
     staff.do("capture", "60,50")
     staff.says(f"Dragning 60,50{KR}: genomförd.")
-    reader.go(f"/orders/{number}")
+    reader.go(shop.path_of(number))
     reader.see("Tack för din betalning!")
     staff.do("capture", "900")
     staff.says(f"Inget gjordes. Beloppet är för stort. Som mest går 836,50{KR}.")
@@ -67,7 +67,7 @@ def test_cancelling_releases_what_is_reserved(shop: RunningShop, reader: Visitor
     staff.do("cancel")
     staff.says("Makulering: genomförd.")
     assert staff.page.locator("dt:text('Släppt') + dd").inner_text() == f"897,00{KR}"
-    reader.go(f"/orders/{number}")
+    reader.go(shop.path_of(number))
     reader.see("Ingenting har dragits")
     assert shop.captured == 0
 
@@ -99,7 +99,7 @@ def test_refunding_a_part_keeps_access_and_the_rest_closes_it(
     staff.says(f"Återbetalning 99,50{KR}: genomförd.")
     reader.page.reload()
     reader.see("Pengarna är på väg tillbaka")
-    reader.go(f"/orders/{number}/read")
+    reader.go(f"{shop.path_of(number)}/read")
     reader.see("Pengarna är på väg tillbaka")
     assert shop.reversed == 11900
 

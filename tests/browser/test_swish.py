@@ -244,7 +244,7 @@ def test_where_money_moves_the_link_opens_the_app(sqlite_database: str, browser:
         reader = Visitor(browser, shop, viewport=PHONE)
         reader.swish("digital")
         link = reader.page.get_by_role("link", name="Öppna Swish").get_attribute("href")
-        back = f"{shop.url}/orders/{reader.number}/return".replace(":", "%3A").replace("/", "%2F")
+        back = f"{shop.url}{shop.path_of(reader.number)}/return".replace(":", "%3A").replace("/", "%2F")
         assert link == f"swish://paymentrequest?token={shop.asked.token}&callbackurl={back}"
         assert reader.page.locator(".note").count() == 0
         reader.close()

@@ -89,10 +89,11 @@ class Visitor:
 
     @property
     def number(self) -> str:
-        """Return the number of the order on the page."""
-        found = re.search(r"/orders/(ND-[A-Z2-7]{12})", self.page.url)
+        """Return the number of the order on the page, which its address does not show."""
+        found = re.search(r"ND-[A-Z2-7]{12}", self.page.locator("#receipt dl").inner_text())
         assert found, self.page.url
-        return found[1]
+        assert found[0] not in self.page.url
+        return found[0]
 
     # The gateway's page
 

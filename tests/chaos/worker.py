@@ -43,7 +43,7 @@ __all__ = ["CALLBACK_URL", "KEYS", "Settings"]
 CALLBACK_URL: Final = "https://shop.example/callbacks"
 KEYS: Final[dict[str, Any]] = {
     "callback_keys": ["a-key-for-the-tests-that-is-long-enough"],
-    "token_keys": ["another-key-" * 4],
+    "token_keys": ["a-key-that-seals-tokens-for-the-tests"],
 }
 _HANDS: Final = 3
 """How many things one process does at the same moment."""

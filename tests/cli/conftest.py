@@ -7,19 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from prenopay.testing.callbacks import CallbackQueue
+from prenopay.testing.callbacks import CallbackAddresses, CallbackQueue
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from prenopay.testing.emulators.swedbankpay import Behaviour, SwedbankPayEmulator
 from prenopay.testing.http import EmulatorRequest, Outcome
 from prenopay.testing.server import Served, serve
 from tests.cli.desk import KEY, PASSWORD, TOKEN, TOKEN_KEY, Desk
+
+LOCAL = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
 
 
 class Switchboard:
     """Passes calls on to the emulator of the test that runs."""
 
     def __init__(self) -> None:
-        self.emulator = SwedbankPayEmulator()
+        self.emulator = SwedbankPayEmulator(behaviour=LOCAL)
 
     @property
     def clock(self) -> VirtualClock:
@@ -58,5 +60,5 @@ def desk(
     monkeypatch.delenv("PRENOPAY_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
     board, served = switchboard
-    board.emulator = SwedbankPayEmulator(clock=VirtualClock(real_time=True), access_token=TOKEN)
+    board.emulator = SwedbankPayEmulator(clock=VirtualClock(real_time=True), access_token=TOKEN, behaviour=LOCAL)
     return Desk(tmp_path, sqlite_database, board.emulator, served, capsys)

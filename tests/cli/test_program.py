@@ -160,6 +160,8 @@ def test_a_doctor_finds_the_emulator_well(desk: Desk) -> None:
 def test_a_gateway_that_nobody_emulates_is_refused(desk: Desk) -> None:
     expected = "prenopay: there is no emulator of 'bank'; there are: swedbankpay, swish\n"
     assert desk.run("emulate", "bank", "--port", "0").err == expected
+    ran = desk.run("emulate", "swish", "--port", "0", "--preset", "mild")
+    assert ran.err == "prenopay: --preset mild: swish has no such preset; it has: strict, lenient, mss, awkward\n"
 
 
 @pytest.mark.parametrize("port", ["taken", "-1", "65536", "99999999999999999999"])
@@ -168,7 +170,7 @@ def test_a_port_that_cannot_be_had_is_refused(desk: Desk, port: str) -> None:
         port = str(taken.getsockname()[1]) if port == "taken" else port
         ran = desk.run("emulate", "swedbankpay", "--port", port)
     assert ran.code == 2
-    assert port in ran.err
+    assert f"port {port} on 127.0.0.1 cannot be used" in ran.err
 
 
 def test_the_program_also_runs_as_a_module() -> None:
@@ -233,7 +235,9 @@ def test_a_served_emulator_has_other_ids_at_every_start(
             told = json.loads(running.stdout.readline())
             upgrade_database(database := f"sqlite:///{tmp_path}/{number}.db")
             callback_url = "http://127.0.0.1:9/callbacks"
-            accounts = Accounts.open(database, callback_url=callback_url, callback_keys=["k" * 32])
+            accounts = Accounts.open(
+                database, callback_url=callback_url, callback_keys=["a-key-for-the-tests-that-is-long-enough"]
+            )
             made.add(id_of(accounts.add(config(told)).create(an_order(), operation_id="order:1")))
             accounts.close()
     assert len(made - {None}) == 2

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swish import DEFAULT_NUMBER, SwishAuthority, SwishEmulator, serve_swish
+from prenopay.testing.emulators.swish import DEFAULT_NUMBER, Behaviour, SwishAuthority, SwishEmulator, serve_swish
 from tests.cli.desk import Desk
 
 CSR = ("swish", "csr", "--number", DEFAULT_NUMBER, "--organisation", "5560000000")
@@ -109,7 +110,8 @@ def test_doctor_looks_at_certificate_chain_and_number(
     changes: dict[str, str],
     whole: bool,  # noqa: FBT001
 ) -> None:
-    emulator = SwishEmulator(authority=authority, clock=VirtualClock(real_time=True))
+    local = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    emulator = SwishEmulator(authority=authority, clock=VirtualClock(real_time=True), behaviour=local)
     with serve_swish(emulator, deliver_callbacks=False) as served:
         settings(desk, authority, served.api.url, **changes)
         probes = desk.run("doctor", "swish", "--json").json["accounts"]["swish"]

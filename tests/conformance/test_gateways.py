@@ -37,8 +37,8 @@ class Host:
         self.accounts = Accounts.open(
             database,
             callback_url="https://shop.example/callbacks",
-            callback_keys=["a-key" * 8],
-            token_keys=["a-key-that-seals" * 4],
+            callback_keys=["a-key-for-the-tests-that-is-long-enough"],
+            token_keys=["a-key-that-seals-tokens-for-the-tests"],
             sender=self,
             clock=gateway.clock,
         )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from prenopay.testing import callbacks, control, faults
+from prenopay.testing.emulators.leniency import Leniency
 from prenopay.testing.emulators.swedbankpay import (
     AWKWARD,
     SwedbankPayEmulator,
@@ -25,6 +26,8 @@ from tests.docs.reading import DOCS
 _BLOCK = re.compile(r"^```\{from-code\} (?P<name>knobs:\S+)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 _PAGE = (DOCS / "reference" / "emulator-knobs.md").read_text(encoding="utf-8")
 _OTHERS: tuple[type, ...] = (
+    callbacks.CallbackAddresses,
+    Leniency,
     callbacks.Manner,
     callbacks.RetrySchedule,
     faults.Fault,

@@ -13,7 +13,8 @@ import pytest
 
 from prenopay import cli
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from prenopay.testing.emulators.gateway import told_preset
+from prenopay.testing.emulators.swedbankpay import LENIENCIES, SwedbankPayEmulator
 from prenopay.testing.emulators.swedbankpay.emulator import _WELCOME
 from prenopay.testing.server import serve
 from tests.conftest import real_part_is_missing
@@ -66,7 +67,9 @@ def test_the_files_of_the_tutorial_are_all_that_it_needs(tmp_path: Path) -> None
 
 def test_the_tutorial_shows_what_the_emulator_says() -> None:
     merchant = SwedbankPayEmulator().merchants[0]
-    said = _WELCOME.format(url="http://127.0.0.1:8001", payee_id=merchant.payee_id, access_token=merchant.access_token)
+    takes = told_preset("strict", SwedbankPayEmulator.presets["strict"].takes, LENIENCIES)
+    names = {"payee_id": merchant.payee_id, "access_token": merchant.access_token, "takes": takes}
+    said = _WELCOME.format(url="http://127.0.0.1:8001", **names)
     assert f"```text\n{said}\n```" in (DOCS / "tutorial.md").read_text(encoding="utf-8")
 
 

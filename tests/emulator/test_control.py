@@ -102,7 +102,17 @@ def test_nonsense_is_explained() -> None:
         ("payer", {"order": "none", "action": "cancel"}),
         ("payer", {"order": "A1", "action": "pay_by_card", "pan": "4111111111111111"}),
         ("payer", {"order": "A1", "action": "pay_by_swish", "answer": "perhaps"}),
+        ("payer", {"order": "A1", "action": "pay_by_card", "answr": "decline"}),
+        ("payer", {"order": "A1", "action": "pay_by_card", "pan": "4925000000000004", "answer": "decline"}),
         ("faults", {"kind": "explode"}),
+        ("faults", {"kind": "refuse"}),
+        ("faults", {"kind": "delay", "call": "captrue"}),
+        ("faults", {"kind": "delay", "method": "PSOT"}),
+        ("faults", {"kind": "status_before", "status": 7}),
+        ("faults/clear", {"all": True}),
+        ("callbacks", {"manner": "drop", "time": 2}),
+        ("callbacks/forge", {"order": "A1", "naming": "x", "times": 2}),
+        ("clock", {"advance_seconds": 1, "then": "stop"}),
         ("faults", {"kind": "delay", "loud": True}),
         ("faults", {"kind": "delay", "seconds": "soon"}),
         ("faults", {"kind": "delay", "times": 0}),
@@ -122,6 +132,18 @@ def test_nonsense_is_explained() -> None:
         answer = _control(merchant, "POST", path, body)
         assert answer.status == 400
         assert answer.body["error"]
+
+
+def test_a_misspelled_call_is_refused_with_the_calls_that_there_are(merchant: Merchant) -> None:
+    told = _control(merchant, "POST", "faults", {"kind": "delay", "call": "captrue"}).body["error"]
+    assert told.startswith("call: 'captrue' is not one of create, charge, get,")
+    assert "a served emulator cannot refuse" in _control(merchant, "POST", "faults", {"kind": "refuse"}).body["error"]
+
+
+def test_a_payer_who_declines_without_a_card_has_one_that_asks(merchant: Merchant) -> None:
+    order = merchant.order()
+    shown = _good(merchant, "POST", "payer", {"order": order, "action": "pay_by_card", "answer": "decline"})
+    assert (shown["status"], shown["problem"] != "") == ("Initialized", True)
 
 
 def test_an_unknown_control_lists_those_there_are(merchant: Merchant) -> None:

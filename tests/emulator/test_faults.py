@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
+from prenopay.testing.emulators.swish import SwishEmulator
 from prenopay.testing.faults import Fault, FaultBody, FaultKind, FaultPlan, meet
 from prenopay.testing.http import Dropped, EmulatorAnswer, HalfBody, Outcome, Refused
 
@@ -81,3 +83,11 @@ def test_a_fault_that_cannot_happen_is_refused() -> None:
         Fault(kind=FaultKind.REFUSE, times=0)
     with pytest.raises(ValueError, match="a fault needs"):
         Fault(kind=FaultKind.REFUSE, after=-1)
+
+
+def test_a_call_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    for emulator in (SwedbankPayEmulator(), SwishEmulator()):
+        for call in emulator.faults.calls:
+            emulator.faults.add(Fault(kind=FaultKind.DELAY, call=call))
+        with pytest.raises(ValueError, match="'captrue' is not one of create, "):
+            emulator.faults.add(Fault(kind=FaultKind.DELAY, call="captrue"))

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection, HTTPSConnection, IncompleteRead, RemoteDisconnected
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, IncompleteRead, RemoteDisconnected
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, SwedbankPayEmulator
+from prenopay.testing.emulators.swedbankpay import (
+    DEFAULT_ACCESS_TOKEN,
+    DEFAULT_PAYEE_ID,
+    LENIENCIES,
+    Behaviour,
+    SwedbankPayEmulator,
+)
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.server import Served, serve
 
@@ -111,19 +118,81 @@ def test_a_delayed_answer_comes_late(emulator: SwedbankPayEmulator, served: Serv
         assert time.monotonic() - began >= 0.2
 
 
-@pytest.mark.parametrize(
-    ("header", "value", "status"),
-    [("transfer-encoding", "chunked", 411), ("content-length", "many", 411), ("content-length", "99999999", 413)],
-)
-def test_bodies_without_a_sensible_length_are_refused(served: Served, header: str, value: str, status: int) -> None:
+_REACHED_BY = ("127.0.0.1:{port}", "localhost:9001", "[::1]:80", "192.0.2.7", "shop.localhost", "LOCALHOST.")
+_REBOUND = ("evil.example", "evil.example:{port}", "127.0.0.1.evil.example", "localhost.evil.example", "0x7f.1", "[")
+
+
+@pytest.mark.parametrize("host", [*_REACHED_BY, *_REBOUND])
+def test_a_name_that_a_foreign_page_points_at_this_machine_is_not_served(served: Served, host: str) -> None:
     with _connection(served) as connection:
-        connection.putrequest("POST", "/psp/paymentorders")
-        connection.putheader(header, value)
+        connection.putrequest("GET", "/__emulator__/transcript", skip_host=True)
+        connection.putheader("host", host.format(port=served.port))
         connection.endheaders()
         answer = connection.getresponse()
-        assert answer.status == status
-        assert answer.headers["connection"] == "close"
+        assert answer.status == (200 if host in _REACHED_BY else 421)
+        assert (b"seen" in answer.read()) is (host in _REACHED_BY)
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_let_in"),
+    [
+        ({}, True),
+        ({"origin": "{own}"}, True),
+        ({"origin": "null", "sec-fetch-site": "same-origin"}, True),
+        ({"origin": "https://evil.example"}, False),
+        ({"origin": "null"}, False),
+        ({"origin": "{own}", "sec-fetch-site": "cross-site"}, False),
+        ({"sec-fetch-site": "same-site"}, False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/__emulator__/clock", "/__emulator__/faults/clear", "/psp/paymentorders"])
+def test_a_page_of_another_origin_changes_nothing(
+    served: Served, emulator: SwedbankPayEmulator, path: str, headers: dict[str, str], *, is_let_in: bool
+) -> None:
+    before = emulator.clock.now()
+    sent = {**HEADERS, **{name: value.format(own=served.url) for name, value in headers.items()}}
+    with _connection(served) as connection:
+        connection.request("POST", path, body=b'{"advance_seconds": 60}', headers=sent)
+        answer = connection.getresponse()
         answer.read()
+    assert (answer.status == 403) is not is_let_in
+    assert is_let_in or emulator.clock.now() == before
+
+
+def test_a_body_may_come_in_chunks(emulator: SwedbankPayEmulator, served: Served) -> None:
+    body = json.dumps(purchase(description="En bok på svenska"), ensure_ascii=False).encode()
+    with _connection(served) as connection:
+        for reference in (b"A1", b"A2"):  # the second on the same connection: nothing of the first is left in it
+            sent = body.replace(b'"A1"', b'"%s"' % reference)
+            parts = (sent[place : place + 100] for place in range(0, len(sent), 100))
+            connection.request("POST", "/psp/paymentorders", parts, HEADERS, encode_chunked=True)
+            assert "En bok på svenska" in connection.getresponse().read().decode()
+    assert [order.payee_reference for order in emulator.orders] == ["A1", "A2"]
+
+
+CHUNKED = "transfer-encoding: chunked"
+UNREADABLE: list[tuple[str, str, int]] = [
+    ("content-length: many", "", 411),
+    ("content-length: 99999999", "", 413),
+    ("transfer-encoding: gzip", "", 501),
+    ("transfer-encoding: gzip, chunked", "0\r\n\r\n", 501),
+    (f"{CHUNKED}\r\ncontent-length: 5", "0\r\n\r\n", 400),
+    (CHUNKED, "x\r\n", 400),
+    (CHUNKED, "-1\r\n", 400),
+    (CHUNKED, "3\r\nabcd\r\n0\r\n\r\n", 400),
+    (CHUNKED, "100001\r\n", 413),
+    (CHUNKED, f"{'0' * 9000}\r\n", 400),
+    (CHUNKED, f"0\r\n{'a: b' * 1000}\r\n{'a: b' * 1100}\r\n\r\n", 431),
+]
+
+
+@pytest.mark.parametrize(("headers", "body", "status"), UNREADABLE)
+def test_a_body_without_a_sensible_length_is_refused(served: Served, headers: str, body: str, status: int) -> None:
+    with socket.create_connection((served.host, served.port), timeout=10) as line:
+        line.sendall(f"POST /psp/paymentorders HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n{body}".encode())
+        answer = HTTPResponse(line)
+        answer.begin()
+        assert (answer.status, answer.headers["connection"]) == (status, "close")
 
 
 def test_leaving_hangs_up_on_idle_callers_and_ends_every_thread(emulator: SwedbankPayEmulator) -> None:
@@ -170,7 +239,8 @@ def test_callbacks_arrive_over_http_without_being_asked_for() -> None:
     host = HTTPServer(("127.0.0.1", 0), _Host)
     listening = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.02})
     listening.start()
-    emulator = SwedbankPayEmulator(clock=VirtualClock(real_time=True))
+    local = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    emulator = SwedbankPayEmulator(clock=VirtualClock(real_time=True), behaviour=local)
     urls: dict[str, object] = dict(purchase()["paymentorder"]["urls"])  # type: ignore[index]  # plain JSON
     urls["callbackUrl"] = f"http://127.0.0.1:{host.server_port}/cb?secret=1"
     try:
@@ -204,11 +274,11 @@ def test_of_many_callers_at_once_one_takes_the_money(emulator: SwedbankPayEmulat
     assert emulator.order(order).totals.captured == 1500
 
 
-@pytest.mark.parametrize("as_json", [True, False])
-def test_it_serves_from_the_command_line_until_interrupted(as_json: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("as_json", "preset"), [(True, "strict"), (False, "lenient")])
+def test_it_serves_from_the_command_line_until_interrupted(as_json: bool, preset: str) -> None:  # noqa: FBT001
     program = (
         "from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator; "
-        f"SwedbankPayEmulator.serve_forever(port=0, as_json={as_json})"
+        f"SwedbankPayEmulator.serve_forever(port=0, preset={preset!r}, as_json={as_json})"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
@@ -218,6 +288,8 @@ def test_it_serves_from_the_command_line_until_interrupted(as_json: bool) -> Non
         connection = HTTPConnection("127.0.0.1", int(url[1]), timeout=10)
         try:
             assert _call(connection, "GET", "/__emulator__/orders") == (200, {"orders": []})
+            taken = _call(connection, "POST", "/psp/paymentorders", purchase(amount="1500"))[0]
+            assert taken == (201 if preset == "lenient" else 400)
         finally:
             connection.close()
         running.send_signal(signal.SIGINT)
@@ -225,6 +297,8 @@ def test_it_serves_from_the_command_line_until_interrupted(as_json: bool) -> Non
         assert running.wait(timeout=10) == 0
     assert DEFAULT_PAYEE_ID in said + rest
     assert DEFAULT_ACCESS_TOKEN in said + rest
+    told = [f"{way}: {source}" in said + rest for way, source in LENIENCIES.items()]
+    assert told == [preset == "lenient"] * len(LENIENCIES)
 
 
 def _contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

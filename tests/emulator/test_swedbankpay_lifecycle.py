@@ -212,17 +212,27 @@ def test_the_acquirer_may_decline(merchant: Merchant, emulator: SwedbankPayEmula
     assert emulator.order(paid).failed_operations == ("Capture",)
 
 
-def test_a_captured_invoice_takes_lines_only_if_the_order_had_some(
-    merchant: Merchant, emulator: SwedbankPayEmulator
-) -> None:
-    bare, itemized = merchant.order("A1"), merchant.order("A2", orderItems=[ITEM])
-    for order in (bare, itemized):
-        emulator.pay_by(order, "Invoice-PayExFinancingSe")
-    assert merchant.capture(bare, 1500, "C1", orderItems=[ITEM]).status == 400
-    assert merchant.capture(itemized, 1500, "C2", orderItems=[ITEM]).status == 200
+def test_a_capture_takes_lines_only_if_the_order_had_some(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    for number, instrument in enumerate(("CreditCard", "Invoice-PayExFinancingSe")):
+        bare, itemized = merchant.order(f"A1{number}"), merchant.order(f"A2{number}", orderItems=[ITEM])
+        for order in (bare, itemized):
+            emulator.pay_by_card(order) if instrument == "CreditCard" else emulator.pay_by(order, instrument)
+        assert merchant.capture(bare, 1500, f"C1{number}", orderItems=[ITEM]).status == 400
+        assert merchant.capture(itemized, 1500, f"C2{number}", orderItems=[ITEM]).status == 200
 
 
-def test_the_lines_of_a_capture_can_be_read(merchant: Merchant, paid: str) -> None:
+def test_lines_may_be_required_where_the_order_has_some(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    order = merchant.order("A1", orderItems=[ITEM])
+    emulator.pay_by_card(order)
+    emulator.behaviour = Behaviour(items_are_required=True)
+    assert merchant.capture(order, 1500, "C1").status == 400
+    assert merchant.capture(order, 1500, "C2", orderItems=[ITEM]).status == 200
+    assert merchant.reverse(order, 1500, "R1").status == 400
+
+
+def test_the_lines_of_a_capture_can_be_read(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    paid = merchant.order("A9", orderItems=[ITEM])
+    emulator.pay_by_card(paid)
     answer = merchant.capture(paid, 1500, "C1", orderItems=[ITEM])
     (captured,) = answer.order["financialTransactions"]["financialTransactionsList"]
     lines = merchant.call("GET", captured["orderItems"]["id"]).body["orderItems"]["orderItemList"]

@@ -127,7 +127,7 @@ def test_the_page_may_not_be_framed_stored_or_scripted(emulator: SwedbankPayEmul
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["cache-control"] == "no-store"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert _answer(emulator, "/checkout/assets/page.css").status == 200
     assert _answer(emulator, "/checkout/assets/secret.txt").status == 404
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.emulators.swedbankpay import (
     DEFAULT_PAYEE_ID,
     Behaviour,
+    Leniency,
     Merchant as Agreement,
-    MissingVersion,
     ReferenceFormat,
     SwedbankPayEmulator,
 )
 
+from .addresses import PRIVATE
 from .calling import ITEM, Merchant, purchase
 from .storing import verify
 
@@ -92,7 +94,7 @@ def test_the_version_is_found_among_parameters() -> None:
 
 def test_without_a_version_the_oldest_shape_may_be_served(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
     order = merchant.order()
-    emulator.behaviour = Behaviour(missing_version=MissingVersion.SERVE_V2)
+    emulator.behaviour = Behaviour(takes=frozenset({Leniency.NO_VERSION}))
     answer = merchant.call("GET", order, accept="application/json")
     assert answer.order["state"] == "Ready"
     assert "status" not in answer.order
@@ -158,7 +160,7 @@ def test_what_the_documents_forbid_is_named_and_nothing_happens(merchant: Mercha
 RIGHT: list[dict[str, Any]] = [
     {"amount": 2**31 - 1},
     {"description": "x" * 40},
-    {"urls": {**URLS, "completeUrl": "http://localhost:8000/done", "callbackUrl": "http://127.0.0.1:9/cb?a=b"}},
+    {"urls": {**URLS, "completeUrl": "http://localhost:8000/done", "callbackUrl": "https://shop.example:443/cb?a=b"}},
     {"urls": {**URLS, "cancelUrl": None, "paymentUrl": "https://shop.example/pay?order=1"}},
     {"payeeInfo": {"payeeReference": "A" * 30, "orderReference": "x" * 50, "subsite": "S" * 40}},
     {"orderItems": [{**ITEM, "quantity": 351.3514}]},
@@ -177,6 +179,16 @@ def test_what_the_documents_allow_is_taken(merchant: Merchant) -> None:
     for number, changes in enumerate(RIGHT):
         reference = {**PAYEE, "payeeReference": f"R{number}", **changes.get("payeeInfo", {})}
         assert merchant.create(**{**changes, "payeeInfo": reference}).status == 201, changes
+
+
+def test_only_an_address_that_the_gateway_can_call_is_taken(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
+    for url in (*PRIVATE, "https://shop.example:8443/cb", "http://127.0.0.1:8000/cb"):
+        answer = merchant.create(urls={**URLS, "callbackUrl": url})
+        assert answer.problem_names == ["PaymentOrder.Urls.CallbackUrl"], url
+    emulator.behaviour = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    for number, url in enumerate((*PRIVATE, "http://127.0.0.1:8000/cb")):
+        assert merchant.create(f"L{number}", urls={**URLS, "callbackUrl": url}).status == 201, url
+    assert merchant.create("L99", urls={**URLS, "callbackUrl": "http://shop.example/cb"}).status == 400
 
 
 def test_the_reference_follows_the_agreement() -> None:
@@ -205,7 +217,7 @@ def test_members_beside_the_order_are_refused_but_for_the_card_filter(merchant: 
 
 
 def test_unknown_members_may_be_let_through(merchant: Merchant, emulator: SwedbankPayEmulator) -> None:
-    emulator.behaviour = Behaviour(refuse_unknown_members=False)
+    emulator.behaviour = Behaviour(takes=frozenset({Leniency.UNKNOWN_MEMBERS}))
     order = merchant.order(newThing=1)
     assert merchant.call("GET", f"{order}?$expand=newPart").status == 200
 

@@ -143,6 +143,6 @@ def test_pages_keep_to_themselves() -> None:
     headers = dict(_browse(shop).headers)
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["cache-control"] == "no-store"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     style = _browse(shop, path="/phone.css")
     assert dict(style.headers)["content-type"].startswith("text/css")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.emulators.swish import (
     MSS,
     Behaviour,
-    CallbackAddresses,
+    Leniency,
     MessageSigns,
     ReferenceSigns,
     SwishEmulator,
@@ -17,6 +18,7 @@ from prenopay.testing.emulators.swish import (
 )
 from prenopay.testing.http import Refused
 
+from .addresses import PRIVATE
 from .swish_calling import IDENTIFIER, PAYER, Shop
 
 CHILD = "46701740607"
@@ -48,7 +50,7 @@ def test_fields() -> None:
         ({"callbackUrl": None}, "RP03"),
         ({"callbackUrl": "http://shop.example/x"}, "RP03"),
         ({"callbackUrl": "https://"}, "RP03"),
-        ({"callbackUrl": "https://shop.example:8443/x"}, ""),
+        ({"callbackUrl": "https://shop.example:8443/x"}, "RP03"),
         ({"payeeAlias": None}, "RP01"),
         ({"payerAlias": PAYER}, ""),
         ({"payerAlias": "4670174060"}, ""),
@@ -96,6 +98,7 @@ def test_an_answer_names_all_that_is_wrong_or_the_first() -> None:
 
 
 def test_switches_of_fields() -> None:
+    local = CallbackAddresses.LOCAL
     cases: list[tuple[dict[str, object], dict[str, object], str]] = [
         ({"minimum_amount": Decimal(1)}, {"amount": "0.5"}, "AM06"),
         ({"minimum_amount": Decimal(1)}, {"amount": "0.99"}, "AM06"),
@@ -105,13 +108,15 @@ def test_switches_of_fields() -> None:
         ({"reference_signs": ReferenceSigns.DEVELOPER_SITE}, {"payeePaymentReference": "a_b.c+d*e/f"}, ""),
         ({"reference_signs": ReferenceSigns.DEVELOPER_SITE}, {"payeePaymentReference": "A" * 36}, ""),
         ({"reference_signs": ReferenceSigns.DEVELOPER_SITE}, {"payeePaymentReference": "A" * 37}, "FF08"),
-        ({"callback_addresses": CallbackAddresses.PORT_443}, {"callbackUrl": "https://shop.example:8443/"}, "RP03"),
-        ({"callback_addresses": CallbackAddresses.PORT_443}, {"callbackUrl": "https://shop.example:443/"}, ""),
-        ({"callback_addresses": CallbackAddresses.LOCAL_HTTP}, {"callbackUrl": "http://127.0.0.1:8000/x"}, ""),
-        ({"callback_addresses": CallbackAddresses.LOCAL_HTTP}, {"callbackUrl": "http://shop.example/x"}, "RP03"),
+        ({}, {"callbackUrl": "https://shop.example:8443/"}, "RP03"),
+        ({}, {"callbackUrl": "https://shop.example:443/"}, ""),
+        ({"callback_addresses": local}, {"callbackUrl": "http://127.0.0.1:8000/x"}, ""),
+        ({"callback_addresses": local}, {"callbackUrl": "http://shop.example/x"}, "RP03"),
         ({"field_error_code": "VR01"}, {"ageLimit": "0"}, "VR01"),
-        ({"unknown_members": "ignore"}, {"payerSsn": "190001010000"}, ""),
+        ({"takes": frozenset({Leniency.UNKNOWN_MEMBERS})}, {"payerSsn": "190001010000"}, ""),
     ]
+    for url in PRIVATE:
+        cases += [({}, {"callbackUrl": url}, "RP03"), ({"callback_addresses": local}, {"callbackUrl": url}, "")]
     for behaviour, changes, code in cases:
         answer = _shop(**behaviour).create(**changes)
         assert (answer.codes == [code]) if code else (answer.status == 201)

@@ -1,10 +1,12 @@
-"""Swish served whole: callbacks without a server name, the command line, and an independent client as a witness."""
+"""Swish served whole: callbacks without a server name, and the command line."""
 
 from __future__ import annotations
 
 import json
+import os
 import queue
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -12,26 +14,26 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from functools import partialmethod
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from prenopay.testing.callbacks import posting_without_name
+from prenopay.errors import ConfigurationError
+from prenopay.testing.callbacks import CallbackAddresses, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import (
     DEFAULT_NUMBER,
     Behaviour,
     SwishAuthority,
     SwishEmulator,
-    SwishMerchant,
     serve_swish,
 )
 from prenopay.testing.emulators.swish.authority import load_pair
+from prenopay.testing.emulators.swish.keeping import kept_authority
 
 from .swish_calling import IDENTIFIER, Shop
 
@@ -84,7 +86,8 @@ def _trust(authority: SwishAuthority) -> ssl.SSLContext:
 
 
 def test_callbacks_come_over_tls_without_a_server_name(authority: SwishAuthority) -> None:
-    emulator = SwishEmulator(authority=authority, clock=VirtualClock(real_time=True))
+    local = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    emulator = SwishEmulator(authority=authority, clock=VirtualClock(real_time=True), behaviour=local)
     with _host(authority, "localhost") as host, serve_swish(emulator, callback_trust=_trust(authority)):
         payment = Shop(emulator).created(callbackUrl=f"https://localhost:{host.port}/cb")
         emulator.approve(payment)
@@ -142,97 +145,84 @@ def test_the_control_api_plays_the_payer(authority: SwishAuthority) -> None:
         assert control.post("payer", json={"action": "dance", "order": paid}).status_code == 400
 
 
-def test_the_command_line_serves_swish_and_leaves_no_files(tmp_path: Path) -> None:
-    command = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": str(tmp_path)}) as process:
+def test_the_port_that_is_taken_is_named_even_if_it_is_the_phones(authority: SwishAuthority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        serving = serve_swish(SwishEmulator(authority=authority), phone_port=port)
+        with pytest.raises(ConfigurationError, match=f"^port {port} on 127.0.0.1 cannot be used: Address"), serving:
+            pass
+
+
+COMMAND = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0"]
+
+
+@contextmanager
+def _emulating(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True, cwd=folder, env=environment) as it:
         try:
+            yield it
+        finally:
+            it.send_signal(signal.SIGINT)
+    assert it.returncode in {0, 130}
+
+
+def test_the_command_line_serves_swish_and_keeps_its_certificates(tmp_path: Path) -> None:
+    def pays() -> tuple[dict[str, str], bytes]:
+        with _emulating(tmp_path, "--json", "--preset", "lenient") as process:
             assert process.stdout is not None
             said = json.loads(process.stdout.readline())
-            folder = Path(said["folder"])
-            assert folder.parent == tmp_path
-            assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
             tls = ssl.create_default_context(cafile=said["trust"])
             tls.load_cert_chain(said["certificate"], said["private_key"])
             shop = Shop(number=said["number"])
             with httpx.Client(verify=tls) as client:
                 path = f"{said['url']}/swish-cpcapi/api/v2/paymentrequests/{shop.new_id()}"
-                local = shop.request(callbackUrl="http://127.0.0.1:9/cb")
+                local = shop.request(callbackUrl="http://127.0.0.1:9/cb", ageLimit=22)
                 assert client.put(path, json=local).status_code == 201
             assert "100,00" in httpx.get(said["phone"]).text
-        finally:
-            process.send_signal(signal.SIGINT)
-    assert process.returncode in {0, 130}
-    assert list(tmp_path.iterdir()) == []
+            return said, Path(said["certificate"]).read_bytes()
 
+    said, certificate = pays()
+    folder = Path(said["folder"])
+    assert folder == tmp_path / ".prenopay" / "emulated-swish"
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+    assert (folder / ".gitignore").read_text(encoding="utf-8") == "*\n"
+    assert list(tmp_path.iterdir()) == [tmp_path / ".prenopay"]
 
-def test_the_command_line_says_how_to_point_a_shop_at_it(tmp_path: Path) -> None:
-    command = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": str(tmp_path)}) as process:
+    again, same = pays()  # a shop's settings fit the next start, too
+    assert (again["certificate"], same) == (said["certificate"], certificate)
+
+    with _emulating(tmp_path) as process:
         assert process.stdout is not None
-        said = []
+        lines: list[str] = []
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             if line.startswith("Control it"):
                 break
-        process.send_signal(signal.SIGINT)
-    begins = next(place for place, line in enumerate(said) if "[accounts.swish]" in line)
-    account = tomllib.loads("".join(said[begins:-2]))["accounts"]["swish"]
+    begins = next(place for place, line in enumerate(lines) if "[accounts.swish]" in line)
+    account = tomllib.loads("".join(lines[begins:-2]))["accounts"]["swish"]
     assert account["number"] == DEFAULT_NUMBER
     assert account["base_url"].startswith("https://127.0.0.1:")
     for key in ("certificate", "private_key", "trust"):
-        assert account[key].startswith(f"file:{tmp_path}")
+        assert account[key] == f"file:{said[key]}"
 
 
-WITNESS = """
-import json, sys
-import swish
+def test_kept_certificates_are_used_again_and_those_of_no_use_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SwishAuthority, "issue", partialmethod(SwishAuthority.issue, key_size=2048))
+    first, files = kept_authority(tmp_path, DEFAULT_NUMBER)
+    again, _ = kept_authority(tmp_path, DEFAULT_NUMBER)
+    assert [each.serial for each in again.issued] == [each.serial for each in first.issued]
+    assert (again.root_pem, again.server_root_pem) == (first.root_pem, first.server_root_pem)
+    signing = again.issued[1]
+    assert again.signing_certificate(DEFAULT_NUMBER, signing.serial, signing_only=True) == signing.leaf
+    assert again.issue(DEFAULT_NUMBER).chain[0] == first.issued[0].chain[0]
 
-url, number, certificate, key, trust = sys.argv[1:]
-here = swish.Environment("emulator", f"{url}/swish-cpcapi/api/", f"{url}/qrg-swish/api/v1/")
-client = swish.SwishClient(here, number, (certificate, key), verify=trust)
-request = {"currency": "SEK", "callback_url": "https://shop.example.com/cb", "message": "En bok"}
-made = client.create_payment(amount=149.5, payee_payment_reference="BOK1", **request)
-paid = client.get_payment(made.id)
-named = client.create_payment(amount=10, payer_alias="46701740606", **request)
-picture = client.commerce_qr_code(made.request_token, "svg")
-back = client.create_refund(paid.payment_reference, 49.5, "SEK", request["callback_url"], payer_payment_reference="B1")
-refund = client.get_refund(back.id)
-try:
-    client.create_refund(paid.payment_reference, 100.01, "SEK", request["callback_url"])
-except swish.SwishError as error:
-    refused = error.code if hasattr(error, "code") else str(error)
-client.session.close()
-print(json.dumps({
-    "token": len(made.request_token), "status": paid.status, "amount": paid.amount, "paid": paid.date_paid.isoformat(),
-    "named": named.request_token, "picture": b"<svg" in picture, "refund": refund.status, "back": refund.amount,
-    "refused": str(refused),
-}))
-"""
-
-
-@pytest.mark.skipif(find_spec("swish") is None, reason="the PyPI client `swish` is not installed")
-def test_an_independent_client_pays_and_refunds(authority: SwishAuthority, tmp_path: Path) -> None:
-    behaviour = Behaviour(pays_itself_after=timedelta(0), debited_after=timedelta(0), settled_after=timedelta(0))
-    emulator = SwishEmulator(authority=authority, merchants=[SwishMerchant()], behaviour=behaviour)
-    made = authority.issue(DEFAULT_NUMBER, key_size=2048)
-    contents = {"c.pem": made.chain_pem, "k.pem": made.key_pem, "t.pem": authority.server_root_pem}
-    files = [tmp_path / name for name in contents]
-    for file in files:
-        file.write_bytes(contents[file.name])
-    with serve_swish(emulator, deliver_callbacks=False) as served:
-        command = [sys.executable, "-c", WITNESS, served.api.url, DEFAULT_NUMBER, *map(str, files)]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert run.returncode == 0, run.stderr
-    said = json.loads(run.stdout)
-    assert "minus any previous refunds" in said.pop("refused")
-    assert said == {
-        "token": 32,
-        "status": "PAID",
-        "amount": 149.5,
-        "paid": "2026-01-15T12:00:00+00:00",
-        "named": None,
-        "picture": True,
-        "refund": "PAID",
-        "back": 49.5,
-    }
-    assert [(totals.paid, totals.refunded) for totals in emulator.books().values()] == [(14_950, 4_950), (1_000, 0)]
+    other, _ = kept_authority(tmp_path, "1230000025")
+    assert {each.number for each in other.issued} == {"1230000025"}
+    for name in ("private_key", "trust", "certificate"):
+        Path(files[name]).write_bytes(b"half a fi")
+        replaced, _ = kept_authority(tmp_path, "1230000025")
+        assert replaced.root_pem != other.root_pem
+        other = replaced

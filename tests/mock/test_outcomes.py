@@ -238,7 +238,11 @@ def test_planned_faults_meet_the_mock_as_every_gateway(shop: Shop) -> None:
 def test_accounts_that_cannot_reach_the_mock_say_how_to(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path}/own.db"
     upgrade_database(database)
-    accounts = Accounts.open(database, callback_url="https://shop.example/callbacks", callback_keys=["a-key" * 8])
+    accounts = Accounts.open(
+        database,
+        callback_url="https://shop.example/callbacks",
+        callback_keys=["a-key-for-the-tests-that-is-long-enough"],
+    )
     try:
         with pytest.raises(NotSent, match=r"sender=prenopay_sender, or with sender=MockSender\(\)"):
             accounts.add(Mock(account="mock")).create(an_order(), operation_id="order:1")
@@ -250,7 +254,10 @@ def test_a_mock_sender_reaches_every_mock(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path}/own.db"
     upgrade_database(database)
     accounts = Accounts.open(
-        database, callback_url="https://shop.example/callbacks", callback_keys=["a-key" * 8], sender=MockSender()
+        database,
+        callback_url="https://shop.example/callbacks",
+        callback_keys=["a-key-for-the-tests-that-is-long-enough"],
+        sender=MockSender(),
     )
     try:
         for name in ("one", "other"):

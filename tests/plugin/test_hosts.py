@@ -30,7 +30,7 @@ OPENED = (
 import pytest
 from prenopay import Accounts
 
-SETTINGS = {"callback_url": "https://shop.example/callbacks", "callback_keys": ["k" * 32]}
+SETTINGS = {"callback_url": "https://shop.example/callbacks", "callback_keys": ["a-key-for-tests-of-32-characters"]}
 
 @pytest.fixture(params=["swedbankpay_account", "swish_account"])
 def accounts(request, ledger, prenopay_sender, virtual_clock):
@@ -348,8 +348,9 @@ from prenopay import Accounts
 from prenopay.testing.mock import Mock, MockSender
 
 def buys(ledger):
+    keys = ["a-key-for-tests-of-32-characters"]
     accounts = Accounts.open(
-        ledger, callback_url="https://shop.example/callbacks", callback_keys=["k" * 32], sender=MockSender()
+        ledger, callback_url="https://shop.example/callbacks", callback_keys=keys, sender=MockSender()
     )
     payments = accounts.add(Mock(account="mock"))
     assert payments.find() == ()

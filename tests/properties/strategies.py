@@ -34,7 +34,8 @@ RATES = PERCENTS.filter(lambda percent: percent == 0 or percent >= 1)
 """What a line of an order takes: less than one percent is a mistake."""
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=20)
 """Every character that a text may contain, lone surrogates included."""
-TEXTS = st.text(max_size=12)
+TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=12)
+"""What an order may hold: no control characters, and no halves of surrogate pairs."""
 NAMES = st.text(string.ascii_letters + "åäö ", min_size=1, max_size=12).filter(lambda text: bool(text.strip()))
 URLS = st.builds("https://shop.example/{}".format, st.text(string.ascii_lowercase, max_size=8))
 
@@ -47,11 +48,16 @@ def money(currency: str = "SEK", minors: st.SearchStrategy[int] = MINORS) -> st.
     return st.builds(Money, minors, st.just(currency))
 
 
-JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
-    max_leaves=12,
-)
+def json_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    """Return JSON with these texts in it."""
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | texts,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+JSON = json_of(st.text(max_size=12))
 
 DAYS = st.none() | st.integers(0, 4000)
 YES_OR_NO = st.none() | st.booleans()
@@ -69,9 +75,10 @@ HISTORIES = st.builds(
 PAYERS = st.builds(
     Payer,
     reference=TEXTS,
-    email=TEXTS,
-    phone=TEXTS,
+    email=st.just("") | st.emails(),
+    phone=st.just("") | st.from_regex(r"\+[1-9][0-9]{7,14}", fullmatch=True),
     personal_number=TEXTS,
+    personal_number_country=st.just("NO"),
     billing_address=st.none() | ADDRESSES,
     shipping_address=st.none() | ADDRESSES,
     history=st.none() | HISTORIES,
@@ -98,13 +105,13 @@ STORABLE: st.SearchStrategy[Any] = st.recursive(
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False)
-    | ANY_TEXT
+    | TEXTS
     | st.decimals(allow_nan=False)
     | TIMES
     | st.dates()
     | st.timedeltas()
     | st.sampled_from([*Instrument, *CaptureMode]),
-    lambda inner: st.lists(inner, max_size=4).map(tuple) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4).map(tuple) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=10,
 )
 """Any value of an order's ``extra``, in the shape in which it is read back."""

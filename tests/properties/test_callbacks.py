@@ -14,8 +14,8 @@ from prenopay.values.subjects import Subject
 
 from .strategies import ANY_TEXT
 
-_URLS = CallbackUrls("https://shop.example/prenopay", [Secret("k" * 43)])
-_OTHERS = CallbackUrls("https://shop.example/prenopay", [Secret("o" * 43)])
+_URLS = CallbackUrls("https://shop.example/prenopay", [Secret("a-key-for-the-tests-that-is-long-enough")])
+_OTHERS = CallbackUrls("https://shop.example/prenopay", [Secret("a-key-of-somebody-else-that-is-long-enough")])
 
 _SIGNS = string.ascii_letters + string.digits + "-_."
 _ACCOUNTS = st.text(_SIGNS, min_size=1, max_size=60)

@@ -129,11 +129,9 @@ def test_inspecting_and_observing_agree(body: dict[str, Any]) -> None:
     observed = run_blocking(PROVIDER.observe(Answering(answer(body)), ORDER_ID))
     inspected = SwedbankPay.inspect(json.dumps(body).encode())
     assert observed.refunded is not None
-    assert (observed.state, observed.captured.minor, observed.refunded.minor) == (
-        inspected.state,
-        inspected.captured,
-        inspected.refunded,
-    )
+    assert observed.state == inspected.state
+    assert inspected.captured in {None, observed.captured.minor}
+    assert inspected.refunded in {None, observed.refunded.minor}
 
 
 @given(ORDERS)

@@ -148,8 +148,8 @@ def open_blocking(config: SwedbankPay) -> Payments[SwedbankPayProvider]:
     accounts = Accounts.open(
         DATABASE,
         callback_url="https://kuriren.example/callbacks",
-        callback_keys=[Secret("k" * 32), "k" * 32],
-        token_keys=[Secret("t" * 32)],
+        callback_keys=[Secret("a-key-for-the-tests-that-is-long-enough"), "a-key-for-the-tests-that-is-long-enough"],
+        token_keys=[Secret("a-key-that-seals-tokens-for-the-tests")],
         on_event=told,
     )
     wsgi.CallbackApp(accounts)
@@ -273,7 +273,7 @@ async def serve(config: SwedbankPay) -> asgi.CallbackApp:
     accounts = AsyncAccounts.open(
         DATABASE,
         callback_url="https://kuriren.example/callbacks",
-        callback_keys=["k" * 32],
+        callback_keys=["a-key-for-the-tests-that-is-long-enough"],
         on_event=told_later,
     )
     cards = accounts.add(config)

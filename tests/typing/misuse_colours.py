@@ -6,7 +6,7 @@ from prenopay import Accounts, AsyncAccounts, AsyncPayments, Event, Order, Payme
 from prenopay.provider import Refunds
 from prenopay.web import asgi, wsgi
 
-DATABASE, URL, KEYS = "sqlite://", "https://kuriren.example/callbacks", ["k" * 32]
+DATABASE, URL, KEYS = "sqlite://", "https://kuriren.example/callbacks", ["a-key-for-the-tests-that-is-long-enough"]
 
 
 async def awaits_the_blocking_one(payments: Payments[Refunds], accounts: Accounts, order: Order) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,7 @@ from prenopay.errors import ConfigurationError, Unverified
 from prenopay.values.callbacks import CallbackAddress, CallbackUrls, source_address
 from prenopay.values.subjects import Subject
 
-_NEW, _OLD = Secret("new-key-" + "n" * 32), Secret("old-key-" + "o" * 32)
+_NEW, _OLD = Secret("the-new-key-that-signs-addresses"), Secret("the-old-key-that-signed-addresses")
 _PAYMENT = "pay_01j000000000000000000000"
 
 
@@ -92,9 +93,11 @@ def test_any_other_path_is_refused(strange: str) -> None:
         urls().verify(strange)
 
 
-def test_a_trailing_slash_is_not_what_was_handed_out() -> None:
-    with pytest.raises(Unverified):
-        urls().verify(path(urls()) + "/")
+@pytest.mark.parametrize(
+    "added", [lambda path: path + "/", lambda path: path + "//", lambda path: path.replace("/", "//")]
+)
+def test_slashes_that_a_framework_adds_do_not_count(added: Callable[[str], str]) -> None:
+    assert CallbackAddress("paper", Subject.payment(_PAYMENT)) == urls().verify(added(path(urls())))
 
 
 # Keys
@@ -121,7 +124,7 @@ def test_no_key_at_all_is_refused_and_says_how_to_make_one() -> None:
 
 
 def test_a_short_key_is_refused_without_showing_it() -> None:
-    with pytest.raises(ConfigurationError, match="callback key must have at least 32 characters") as caught:
+    with pytest.raises(ConfigurationError, match=r"callback_keys\[1\] must have at least 32 characters") as caught:
         CallbackUrls("https://shop.example", (_NEW, Secret("x" * 31)))
     assert "x" * 31 not in str(caught.value)
 
@@ -217,4 +220,4 @@ def test_a_callback_shows_neither_body_nor_headers() -> None:
 
 def test_one_key_that_is_not_in_a_list_is_refused_with_the_fix() -> None:
     with pytest.raises(ConfigurationError, match="put brackets around"):
-        CallbackUrls("https://shop.example/callbacks", "k" * 32)
+        CallbackUrls("https://shop.example/callbacks", "a-key-for-the-tests-that-is-long-enough")

@@ -45,7 +45,10 @@ def part(
 ) -> tuple[Money | None, Money | None]:
     order = Order(amount=sek(10000), vat=sek(vat), description="Paper", return_url="https://shop.example/thanks")
     parts = Parts(captures=captures, refunds=refunds)
-    return part_of(of, kind, amount, lines, order=order, parts=parts, being_refunded=sek(being_refunded))
+    has_lines, under_way = bool(lines), sek(being_refunded)
+    return part_of(
+        of, kind, amount, lines, order=order, parts=parts, being_refunded=under_way, lines_came_later=has_lines
+    )
 
 
 def taken(amount: int, vat: int, *, lines: int = 0) -> Part:
@@ -225,5 +228,14 @@ def test_what_rounding_leaves_over_goes_to_the_last_lines() -> None:
 
 def test_of_an_order_without_a_word_about_vat_lines_say_it() -> None:
     order = Order(amount=sek(10000), description="Paper", return_url="https://shop.example/thanks")
-    found = part_of(paid(), _CAPTURE, None, lines(5300), order=order, parts=Parts(), being_refunded=sek(0))
+    found = part_of(
+        paid(),
+        _CAPTURE,
+        None,
+        lines(5300),
+        order=order,
+        parts=Parts(),
+        being_refunded=sek(0),
+        lines_came_later=True,
+    )
     assert (sek(5300), sek(300)) == found

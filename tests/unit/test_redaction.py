@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from prenopay import Secret
-from prenopay._redaction import MASK, redact, scrub
+from prenopay import Secret, _redaction
+from prenopay._redaction import MASK, TEXT_MOST, redact, scrub
 
 _CARD = "4925000000000004"
 
@@ -67,7 +67,14 @@ def test_what_only_looks_like_a_personal_number_stays(text: str) -> None:
     assert text == scrub(text)
 
 
-@pytest.mark.parametrize("text", ["+46701234567", "+4798765432", "+358401234567"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("+46701234567", "+4798765432", "+358401234567", "0046701234567", "070-123 45 67"),
+        # as Swish (docs: guide, section 5.1), Vipps and MobilePay write them
+        *("46701234567", "4671234768", "46 70 123 45 67", "4798765432", "4520123456", "358401234567"),
+    ],
+)
 def test_a_phone_number_is_masked(text: str) -> None:
     expected = "sms to ***."
     assert expected == scrub(f"sms to {text}.")
@@ -83,7 +90,7 @@ def test_an_email_address_is_masked(text: str) -> None:
     ("text", "expected"),
     [
         ("Authorization: Bearer abc.DEF-1_2~+/=", "Authorization: Bearer ***"),
-        ("authorization: bearer  abc", "authorization: bearer ***"),
+        ("authorization: bearer  abc", "authorization: bearer  ***"),
         ("Basic dXNlcjpwdw==", "Basic ***"),
     ],
 )
@@ -218,3 +225,64 @@ def test_an_empty_secret_is_refused() -> None:
 def test_secrets_are_equal_by_what_they_hold() -> None:
     assert {Secret("a")} == {Secret("a"), Secret("a")}
     assert Secret("a") not in [Secret("b"), "a"]
+
+
+# Long and strange texts
+
+
+def test_a_text_is_one_line_without_what_a_terminal_obeys() -> None:
+    expected = "a b\N{REPLACEMENT CHARACTER}[31mc\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}d e"
+    assert expected == scrub("a\nb\x1b[31mc\0\ud83dd\u2028e")
+    assert {expected: [expected]} == redact({expected: ["a\nb\x1b[31mc\0\ud83dd\u2028e"]})
+
+
+@pytest.mark.parametrize("secret", [_CARD, "leia@shop.example", "46701234567", "Bearer " + "abc" * 400])
+@pytest.mark.parametrize("before", range(TEXT_MOST - 60, TEXT_MOST + 2, 3))
+def test_a_secret_at_the_end_of_what_is_shown_is_masked_whole(secret: str, before: int) -> None:
+    shown = scrub("." * (before - 1) + " " + secret + " " + "x" * 5_000)
+    assert not [part for part in (secret[:6], secret[-6:], "abcabc") if part in shown.replace("Bearer", "")]
+    assert len(shown) <= TEXT_MOST
+
+
+_SLOW: list[str] = [
+    "1 ",
+    "1",
+    "1-",
+    "a.",
+    "a@",
+    "a@b.",
+    "%40",
+    "bearer ",
+    "bearer",
+    "tokens/",
+    "+4",
+    "07",
+    "4670",
+    "\0",
+]
+
+
+@pytest.mark.parametrize("piece", _SLOW)
+def test_the_patterns_pass_over_a_bounded_part_of_a_text(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+    secrets, luhn = _redaction._secrets, _redaction._passes_luhn
+
+    def counted(text: str) -> Any:
+        looked_at.append(len(text))
+        return secrets(text)
+
+    def summed(number: str) -> bool:
+        looked_at.append(len(number))
+        return luhn(number)
+
+    monkeypatch.setattr(_redaction, "_secrets", counted)
+    monkeypatch.setattr(_redaction, "_passes_luhn", summed)
+
+    def characters_looked_at(length: int) -> int:
+        looked_at.clear()
+        assert len(scrub((piece * length)[:length])) <= TEXT_MOST
+        return sum(looked_at)
+
+    once, twice, longest = map(characters_looked_at, (1_000, 2_000, 1_000_000))
+    assert twice <= 2.1 * once + 100, "twice the text is twice the work"
+    assert longest <= 2 * twice + 2_000, "a longer text is no more work than what is shown of it"

@@ -13,7 +13,7 @@ from prenopay.provider import Environment
 from prenopay.providers.swedbankpay import ReferenceFormat, SwedbankPay
 
 _PAYEE = "7f3c9a10-1b2c-4d5e-8f90-a1b2c3d4e5f6"
-_KEY = "k" * 43
+_KEY = "a-key-for-the-tests-that-is-long-enough"
 
 _TOP = f"""
 database = "sqlite:///shop.db"

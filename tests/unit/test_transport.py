@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -307,7 +308,28 @@ def test_the_gateway_says_how_long_to_wait() -> None:
     assert expected == exchange.clock.pauses
 
 
-@pytest.mark.parametrize("stated", ["0", "-5", "soon", "1.5", "", "Wed, 28 Oct 2026 12:00:05 GMT"])
+_AT = "Wed, 28 Oct 2026 12:00:05 GMT"
+
+
+@pytest.mark.parametrize(
+    ("answered_at", "until", "waits"),
+    [
+        ("Wed, 28 Oct 2026 11:59:58 GMT", _AT, 7.0),
+        (_AT, "Wed, 28 Oct 2026 12:00:06 -0000", 1.0),
+        (_AT, "Wed, 28 Oct 2026 14:00:07 +0200", 2.0),
+        (_AT, "Wed, 28 Oct 2026 12:00:00 GMT", 0.0),
+        (_AT, "Wed, 28 Oct 9999 12:00:00 GMT", 86_400.0),
+        ("soon", "Wed, 28 Oct 2026 12:00:09 GMT", 9.0),
+    ],
+)
+def test_a_date_to_wait_for_becomes_seconds_of_the_gateways_own_clock(
+    answered_at: str, until: str, waits: float
+) -> None:
+    answer = replace(busy(429, until), headers=(("date", answered_at), ("retry-after", until)))
+    assert waits == Exchange(answer).of(post()).retry_after
+
+
+@pytest.mark.parametrize("stated", ["0", "-5", "soon", "1.5", ""])
 def test_a_wait_nobody_can_read_is_our_own_pause(stated: str) -> None:
     exchange = Exchange(busy(503, stated), _OK)
     exchange.of(get())

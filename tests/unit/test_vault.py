@@ -8,7 +8,7 @@ from prenopay import Secret
 from prenopay.books.vault import Vault, fingerprint
 from prenopay.errors import ConfigurationError
 
-_OLD, _NEW = "o" * 40, "n" * 40
+_OLD, _NEW = "the-old-key-that-sealed-the-tokens", "the-new-key-that-seals-the-tokens"
 _TOKEN = Secret("an-invented-token")
 
 
@@ -39,7 +39,9 @@ def test_without_a_key_nothing_is_sealed() -> None:
         vault.seal(_TOKEN)
 
 
-@pytest.mark.parametrize(("keys", "word"), [(["short"], "at least 32"), ("k" * 40, "put brackets around")])
+@pytest.mark.parametrize(
+    ("keys", "word"), [(["short"], "at least 32"), ("a-key-for-the-tests-that-is-long-enough", "put brackets around")]
+)
 def test_keys_that_cannot_work_are_refused(keys: list[str], word: str) -> None:
     with pytest.raises(ConfigurationError, match=word):
         Vault(keys)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from from_code.markdown import Texts, code, table
 from prenopay.testing import callbacks, control, faults
+from prenopay.testing.emulators.leniency import Leniency
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator, behaviour as swedbankpay, cards, payer
 from prenopay.testing.emulators.swish import SwishEmulator, behaviour as swish, problems as codes
 
@@ -42,7 +43,9 @@ CLASSES: Final[Mapping[str, type]] = {
     "swedbankpay.PayerAnswer": payer.PayerAnswer,
     "swedbankpay.TrustlyAnswer": payer.TrustlyAnswer,
     **{f"swish.{name}": each for name, each in _of(swish).items()},
+    "Leniency": Leniency,
     **_of(faults),
+    "CallbackAddresses": callbacks.CallbackAddresses,
     "Manner": callbacks.Manner,
     "RetrySchedule": callbacks.RetrySchedule,
 }
@@ -171,6 +174,15 @@ def swedbankpay_descriptions(_texts: Texts) -> str:
     return table(("Description", "Problem"), rows)
 
 
+def _leniencies(sources: Mapping[Leniency, str]) -> Callable[[Texts], str]:
+    """Return what a gateway takes although its documents ask for something else."""
+
+    def make(_texts: Texts) -> str:
+        return table(("Member", "Source"), [(code(way.name), source) for way, source in sources.items()])
+
+    return make
+
+
 def charge_words(_texts: Texts) -> str:
     """Return the words for a planned decline of a charge."""
     rows = [(code(word), str(status), title or _NOTHING) for word, (status, title, _) in cards.CARD_WORDS.items()]
@@ -184,6 +196,8 @@ MAKERS: Final[Mapping[str, Callable[[Texts], str]]] = {
     "knobs:swish.actions": _actions(SwishEmulator()),
     "knobs:swedbankpay.charges": charge_words,
     "knobs:swedbankpay.descriptions": swedbankpay_descriptions,
+    "knobs:swedbankpay.leniencies": _leniencies(swedbankpay.LENIENCIES),
     "knobs:swish.codes": swish_codes,
+    "knobs:swish.leniencies": _leniencies(swish.LENIENCIES),
 }
 """What the ``from-code`` directive makes of the emulators' knobs."""

@@ -12,8 +12,10 @@ from contextlib import AsyncExitStack
 from typing import Final, TypeAlias, TypeVar
 
 from prenopay._arguments import check_arguments, refuse_setting
+from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
+from prenopay._text import quoted
 from prenopay._transport import AccountSender, AwaitingSender, BlockingSender
 from prenopay.account import Account, Ports, Reaction, Unwritten
 from prenopay.accounts.reception import Reception
@@ -31,6 +33,7 @@ from prenopay.mandates import methods
 from prenopay.payments.use_cases import AsyncPayments
 from prenopay.ports import Clock, Entropy, HttpSender, Ledger, Together
 from prenopay.provider.config import ProviderConfig
+from prenopay.provider.values import Environment
 from prenopay.provider.verbs import PaymentProvider
 from prenopay.values.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
 from prenopay.values.events import AsyncEventHandler
@@ -109,7 +112,11 @@ class AsyncAccounts:
         ``ConfigurationError``, and ``LedgerUnavailable`` if the tables are missing or old (``prenopay db
         upgrade``).
         """
-        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        database = HiddenText(database)  # it may hold a password, and error trackers show the variables of this frame
+        try:
+            urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        finally:
+            del callback_keys, token_keys
         on_hear = None if on_event is None else awaited(on_event)
         engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
@@ -134,6 +141,9 @@ class AsyncAccounts:
         if not isinstance(provider, PaymentProvider):
             message = f"account {config.account!r}: {type(provider).__name__} is not a PaymentProvider"
             raise ConfigurationError(message)
+        if config.environment is Environment.PRODUCTION:
+            self.callback_urls.require_production()
+            self._vault.require_production()
         http = AccountSender(
             self._sender_of(config),
             account=config.account,
@@ -162,14 +172,14 @@ class AsyncAccounts:
     def _sender_of(self, config: ProviderConfig[object]) -> HttpSender:
         if self._sender is not None:
             return self._sender
-        own = self._connect(config.tls())
+        own = self._connect(_verifying(config, config.tls()))
         self._closing.append(own.aclose)
         return own
 
     def __getitem__(self, account: str) -> AsyncPayments[object]:
         """Return the account of that name; raises ``NotFound``."""
         if account not in self._payments:
-            message = f"there is no account {account!r} here; known are: {', '.join(self._payments) or 'none'}"
+            message = f"there is no account {quoted(account)} here; known are: {', '.join(self._payments) or 'none'}"
             raise NotFound(message).about(account=account)
         return self._payments[account]
 
@@ -251,7 +261,7 @@ class AsyncAccounts:
         now, names = self._clock.now(), self.names
         made_due = await self._ledger.transact(lambda connection: outbox.retry(connection, names, event_ids, now=now))
         if missing := [each for each in event_ids or () if each not in made_due]:
-            message = f"event {missing[0]!r} does not wait: these accounts do not have it, or it was delivered"
+            message = f"event {quoted(missing[0])} does not wait: these accounts do not have it, or it was delivered"
             raise NotFound(message)
         return made_due
 
@@ -289,3 +299,16 @@ class AsyncAccounts:
         async with AsyncExitStack() as all_of_them:  # also if one fails
             for close in self._closing:
                 all_of_them.push_async_callback(close)
+
+
+def _verifying(config: ProviderConfig[object], tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    """Return ``tls`` as it is; raises ``ConfigurationError`` if it would take anybody for the production gateway."""
+    if tls is not None and config.environment is Environment.PRODUCTION:
+        checks = tls.verify_mode is ssl.CERT_REQUIRED and tls.check_hostname
+        if not checks:
+            message = (
+                f"account {config.account!r}: tls() returns a context that does not verify who answers; a production "
+                "account needs verify_mode=CERT_REQUIRED and check_hostname=True"
+            )
+            raise ConfigurationError(message)
+    return tls

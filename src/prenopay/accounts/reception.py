@@ -16,6 +16,7 @@ from typing import Final, cast
 from sqlalchemy import Connection
 
 from prenopay._redaction import scrub
+from prenopay._text import quoted
 from prenopay.account import Account
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
@@ -175,7 +176,7 @@ class Reception:
     def _account(self, name: str) -> Account:
         account = self._accounts.get(name)
         if account is None:
-            message = f"there is no account {name!r} in this process"
+            message = f"there is no account {quoted(name)} in this process"
             raise NotFound(message).about(account=name)
         return account
 
@@ -223,9 +224,10 @@ async def _hear_account(account: Account, until: datetime) -> bool:
     if errors:
         raise next(iter(errors.values()))
     if heard.early:
+        named = quoted(scrub(heard.early[0].names[0]))
         message = (
-            f"a callback names {scrub(heard.early[0].names[0])!r}, which nothing here is called; the answer to an "
-            "order is missing, and that order may be it"
+            f"a callback names {named}, which nothing here is called; the answer to an order is missing, and that "
+            "order may be it"
         )
         raise Conflict(message).about(account=account.name)
     return more_came

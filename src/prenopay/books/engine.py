@@ -23,6 +23,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 
+from prenopay._hidden import HiddenText
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay.books import postgresql
 from prenopay.books.clock import DatabaseClock
@@ -63,6 +64,7 @@ def open_engine(database: str, *, patience: float | None = None) -> Engine:
     ``patience`` is how many seconds a writer waits for another process's lock. Raises ``ConfigurationError`` for a
     database that cannot be used; the error names the fix. A forked process gets connections of its own.
     """
+    database = HiddenText(database)
     try:
         url = make_url(database)
     except (ArgumentError, ValueError):  # both show the URL, which may hold a password
@@ -135,7 +137,7 @@ def _refuse_network_file_system(folder: Path) -> None:
 
 @contextmanager
 def our_errors() -> Generator[None]:
-    """Turn a database error into one of ours."""
+    """Turn a database error into one of ours, without its frames and its text: both may show what was written."""
     try:
         yield
     except DBAPIError as error:
@@ -143,10 +145,12 @@ def our_errors() -> Generator[None]:
             f"the database did not answer as it should ({_without_statement(error)}); "
             "nothing of this step was written; repeat it with the same operation id"
         )
-        raise LedgerUnavailable(message) from error
+        ours = LedgerUnavailable(message)
+        ours.repeatable = error.connection_invalidated or postgresql.sqlstate(error) in _LOST_AGAINST_ANOTHER
+        raise ours from None
     except SQLAlchemyError as error:
         message = f"the database could not be used ({_without_statement(error)})"
-        raise LedgerUnavailable(message) from error
+        raise LedgerUnavailable(message) from None
 
 
 def _without_statement(error: SQLAlchemyError) -> str:
@@ -167,7 +171,7 @@ async def _repeated(once: Callable[[], Awaitable[T]], pause: Callable[[float], A
         try:
             return await once()
         except LedgerUnavailable as error:
-            if tries >= _TRIES_MOST or not _worth_repeating(error):
+            if tries >= _TRIES_MOST or not error.repeatable:
                 raise
             tries += 1
             await pause(_PAUSE_SECONDS)
@@ -175,13 +179,6 @@ async def _repeated(once: Callable[[], Awaitable[T]], pause: Callable[[float], A
 
 async def _sleep(seconds: float) -> None:
     time.sleep(seconds)  # noqa: ASYNC251 - the blocking ledger's
-
-
-def _worth_repeating(error: LedgerUnavailable) -> bool:
-    cause = error.__cause__
-    if not isinstance(cause, DBAPIError):
-        return False
-    return cause.connection_invalidated or postgresql.sqlstate(cause) in _LOST_AGAINST_ANOTHER
 
 
 class _Transactions:
@@ -259,7 +256,7 @@ class _Transactions:
             return False
         known = postgresql.happened(self._reader, number)
         if known is None:
-            raise LedgerUnavailable(_IN_DOUBT) from error.orig
+            raise LedgerUnavailable(_IN_DOUBT) from None
         return known
 
 

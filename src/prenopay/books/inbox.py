@@ -64,8 +64,8 @@ _LOOKS_MOST: Final = 20
 _PACE: Final = timedelta(minutes=1)
 """How often callbacks make us look at one subject: so often in this time at most. Beyond it the sweep looks later.
 
-A gateway sends a handful of callbacks about a payment. Without this bound, whoever knows one callback URL decides how
-often we call the gateway.
+A gateway sends a handful of callbacks about a payment. Without this bound, a caller who knows one callback URL decides
+how often we call the gateway.
 """
 _KEPT_FOR: Final = timedelta(days=30)
 _REMOVED_AT_ONCE: Final = 100
@@ -204,8 +204,8 @@ def claim(
 ) -> tuple[Callback, ...]:
     """Claim what waits about a subject (``None``: at the account's own address), also if its next try is later.
 
-    Nothing is returned while somebody else has claimed it. Whoever has it looks again when it has counted on. Nothing
-    is returned either if callbacks have made us look too often: then the sweep looks later.
+    Nothing is returned while somebody else has claimed it: they look again when it has counted on. Nothing is returned
+    either if callbacks have made us look too often: then the sweep looks later.
     """
     table = schema.inbox
     counted, is_paced = table.c.looks_since, _is_paced(now)

@@ -20,6 +20,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from prenopay._text import quoted
 from prenopay.books import codec, due, identity, ids, schema
 from prenopay.books.words import require_known, word
 from prenopay.errors import Conflict, IdReused, NotFound
@@ -194,9 +195,9 @@ def begin(
     }
     try:
         written = connection.execute(insert(schema.operations).values(**row).returning(schema.operations)).one()
-    except IntegrityError as error:
+    except IntegrityError:
         message = "someone else starts the same operation at this moment; repeat the call"
-        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from error
+        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from None
     return Begun(operation=_stored(written), ours=True, maybe_sent=False)
 
 
@@ -373,7 +374,7 @@ def load(connection: Connection, account: str, operation_id: str) -> StoredOpera
     """Return the operation; raises ``NotFound`` if this account does not have it."""
     found = find(connection, account, operation_id)
     if found is None:
-        message = f"there is no operation {operation_id!r} in account {account!r}"
+        message = f"there is no operation {quoted(operation_id)} in account {account!r}"
         raise NotFound(message).about(account=account, operation_id=operation_id)
     return found
 

@@ -10,8 +10,9 @@ import re
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, func, select
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError, StatementError
 
+from prenopay._redaction import scrub
 from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError
 
@@ -44,8 +45,14 @@ _WAITS_FOR: Final = "prenopay_waits_for"
 
 _READ_ONLY: Final = "25006"
 _LOCKED: Final = "55P03"
-_VALUES: Final = "22"
-"""The class of errors whose first line may quote a value."""
+_QUOTES_NOTHING: Final = frozenset(
+    {"08", "0A", "25", "26", "28", "2D", "34", "3B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58"},
+)
+"""The classes of errors that are about connections, locks, transactions, rights and names, and never quote a row.
+
+Any other may: a value that does not fit (22), a constraint (23), a trigger of the host's own (P0, or any class).
+"""
+_CONSTRAINT: Final = "23"
 _RELATION: Final = re.compile(r'relation "([^"]+)"')
 
 
@@ -68,9 +75,9 @@ def open_postgresql(url: URL, *, lock_seconds: float | None, pool_seconds: float
             connect_args={"prepare_threshold": None}
             | {name: value for name, value in settings.items() if name not in url.query},
         )
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
+    except (ModuleNotFoundError, NoSuchModuleError):
         message = 'database: PostgreSQL needs the extra: pip install "prenopay[postgres]"'
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -96,7 +103,7 @@ def open_postgresql(url: URL, *, lock_seconds: float | None, pool_seconds: float
 
 
 def _hide_values(context: ExceptionContext) -> None:
-    """Keep the server's first line, and drop its details: they quote rows, with the payer in them.
+    """Drop what the server says of values: its texts and details quote rows, with the payer in them.
 
     A server that only reads now counts as gone. So the next connection looks for the one that writes.
     """
@@ -104,13 +111,25 @@ def _hide_values(context: ExceptionContext) -> None:
     diagnosis = getattr(error, "diag", None)
     if diagnosis is None or diagnosis.message_primary is None or shown is None:
         return
-    text = "a value does not fit" if diagnosis.sqlstate.startswith(_VALUES) else diagnosis.message_primary
+    text = _said(diagnosis)
     if diagnosis.sqlstate == _READ_ONLY:
         context.is_disconnect = True
     if diagnosis.sqlstate == _LOCKED:
         text = f"{_what_waits(context, diagnosis.context)} is locked by another session of the database"
     error.args = (text,)
     shown.args = (f"({type(error).__module__}.{type(error).__name__}) {text}",)
+    if isinstance(shown, StatementError):
+        shown.params = None
+
+
+def _said(diagnosis: Any) -> str:
+    """Return what can be shown of an error: the server's first line, or only what kind of error it is."""
+    code = str(diagnosis.sqlstate)
+    if code[:2] in _QUOTES_NOTHING:
+        return scrub(str(diagnosis.message_primary))
+    if code[:2] == _CONSTRAINT and (name := diagnosis.constraint_name or diagnosis.column_name):
+        return f"the constraint {scrub(name)} of {diagnosis.table_name} does not hold (SQLSTATE {code})"
+    return f"a value does not fit (SQLSTATE {code})"
 
 
 def _what_waits(context: ExceptionContext, place: str | None) -> str:

@@ -93,7 +93,7 @@ def upgrade_database(database: str) -> None:
             command.upgrade(_alembic(connection), "head")
     except util.CommandError as error:
         message = f"the tables were not changed: {error}"
-        raise LedgerUnavailable(message) from error
+        raise LedgerUnavailable(message) from None
     finally:
         engine.dispose()
 

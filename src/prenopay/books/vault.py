@@ -9,35 +9,34 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from prenopay._arguments import fitted, refuse_setting
+from prenopay._hidden import HidesArguments
+from prenopay._keys import MAKE_ONE, host_keys, published
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError
 from prenopay.values.mandates import MethodSeen
 
 __all__ = ["Sealed", "Vault", "fingerprint", "seal"]
 
-_KEY_LEAST = 32
 
-
-class Vault:
+class Vault(metaclass=HidesArguments):
     """Seals and opens tokens (Fernet: AES-128-CBC with HMAC-SHA256). The first key seals, all of them open."""
 
     def __init__(self, keys: Sequence[Secret | str]) -> None:
         """Take the host's keys, newest first; without a key nothing can be sealed. Raises ``ConfigurationError``."""
-        if isinstance(keys, str | Secret):
-            message = "token_keys is a list of keys, newest first: put brackets around the one there is"
-            raise ConfigurationError(message)
-        secrets: Sequence[Secret] = fitted("token_keys", keys, Sequence[Secret], refuse_setting)
-        for key in secrets:
-            if len(key.reveal()) < _KEY_LEAST:
-                message = f"every token key must have at least {_KEY_LEAST} characters"
-                raise ConfigurationError(message)
+        secrets = host_keys("token_keys", keys)
+        self._keys_are_published = published(secrets)
         self._fernet = MultiFernet([Fernet(_derived(key)) for key in secrets]) if secrets else None
 
     @property
     def is_open(self) -> bool:
         """Whether there is a key."""
         return self._fernet is not None
+
+    def require_production(self) -> None:
+        """Raise ``ConfigurationError`` if one of the keys seals nothing, because everybody knows it."""
+        if self._keys_are_published:
+            message = f"token_keys holds a key of prenopay's docs or tests, which everybody knows; {MAKE_ONE}"
+            raise ConfigurationError(message)
 
     def require(self) -> None:
         """Raise ``ConfigurationError`` unless there is a key."""
@@ -51,9 +50,9 @@ class Vault:
         """Return the token; raises ``ConfigurationError`` if none of the keys opens it."""
         try:
             return Secret(self._keys().decrypt(sealed).decode())
-        except InvalidToken as error:
+        except InvalidToken:
             message = "token_keys: no key opens a stored token; put the key that sealed it back in the list"
-            raise ConfigurationError(message) from error
+            raise ConfigurationError(message) from None
 
     def reseal(self, sealed: bytes) -> bytes:
         """Return the token, sealed again under the newest key."""
@@ -61,10 +60,7 @@ class Vault:
 
     def _keys(self) -> MultiFernet:
         if self._fernet is None:
-            message = (
-                "token_keys must hold at least one key before methods can be stored; make one with: "
-                "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
-            )
+            message = f"token_keys must hold at least one key before methods can be stored; {MAKE_ONE}"
             raise ConfigurationError(message)
         return self._fernet
 

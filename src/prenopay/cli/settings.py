@@ -51,16 +51,16 @@ def load_settings(path: str | Path | None = None) -> Settings:
     file = Path(path or os.environ.get("PRENOPAY_CONFIG") or _FILE)
     try:
         read = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         message = f"{file} does not exist; write one, or name it with --config or PRENOPAY_CONFIG"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     except (
         ValueError,
         RecursionError,
         OSError,
     ) as error:  # also UTF-8, long numbers, deep nesting
         message = f"{file} cannot be read: {error}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     place = _Place(file, "")
     _refuse_unknown(place, read, _TOP_KEYS)
     accounts = place.table(read, "accounts")
@@ -136,11 +136,11 @@ class _Place:
         try:
             found = path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from error
+            raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:  # the text of the error would show a part of the secret
             raise self.wrong(key, f"{path} is not UTF-8 text") from None
-        except ValueError as error:  # such as a NUL
-            raise self.wrong(key, f"{_shown(name)} is not the name of a file") from error
+        except ValueError:  # such as a NUL
+            raise self.wrong(key, f"{_shown(name)} is not the name of a file") from None
         if not found:
             raise self.wrong(key, f"{path} is empty")
         return found
@@ -180,7 +180,7 @@ def _account(above: _Place, name: str, table: object) -> ProviderConfig[Any]:
         return config(**values)
     except ConfigurationError as error:
         message = f"{place.file}: {error}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
 
 
 def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
@@ -206,8 +206,8 @@ def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
 def _float(place: _Place, key: str, value: float) -> float:
     try:
         return float(value)
-    except OverflowError as error:
-        raise place.wrong(key, "is too large a number") from error
+    except OverflowError:
+        raise place.wrong(key, "is too large a number") from None
 
 
 def _shown(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from prenopay._text import quoted
 from prenopay.errors import CeilingReached, Conflict, MandateUnusable
 from prenopay.mandates import rows
 from prenopay.mandates.ceilings import Never, NotBefore, Now, decide, of_another_payer, scheme_of
@@ -113,9 +114,8 @@ def _why_unusable(mandate: Mandate, amount: Money, now: datetime) -> str:
 def _why_conflicting(connection: Connection, mandate: Mandate, drawing: Drawing) -> str:
     for taken in rows.periods_taken(connection, mandate, but=drawing.operation_id):
         if drawing.period and taken.period == drawing.period:
-            return (
-                f"period {drawing.period!r} is charged already, by operation {taken.operation_id!r} ({taken.outcome})"
-            )
+            by = f"operation {taken.operation_id!r} ({taken.outcome})"
+            return f"period {quoted(drawing.period)} is charged already, by {by}"
         if taken.mandate_id == mandate.mandate_id and taken.outcome is Outcome.UNKNOWN:
             return (
                 f"the outcome of charge {taken.operation_id!r} on this mandate is unknown: settle it first "

@@ -22,6 +22,7 @@ from datetime import date, datetime
 from typing import Final, NoReturn
 
 from prenopay._redaction import Secret
+from prenopay._text import flaw, quoted
 from prenopay.errors import InvalidOrder
 from prenopay.values.mandates import Consent, ConsentKind, ImportProblem, MandateKind
 from prenopay.values.money import Money
@@ -121,6 +122,8 @@ def _line(line: int, values: Mapping[str, str]) -> TokenLine:
         longest = _LONGEST.get(name, _FIELD_MOST)
         if len(value) > longest:
             _refuse(name, f"is longer than {longest} characters")
+        if found := flaw(value):
+            _refuse(name, f"must not hold the character {found}")
     return TokenLine(
         line=line,
         payer_reference=values["payer_reference"],
@@ -136,18 +139,20 @@ def _line(line: int, values: Mapping[str, str]) -> TokenLine:
 def _kind(text: str) -> MandateKind:
     known = [kind.value for kind in MandateKind if kind is not MandateKind.CONSENT]
     if text.lower() not in known:
-        _refuse("kind", f"must be one of {', '.join(known)}, not {text!r}")
+        _refuse("kind", f"must be one of {', '.join(known)}, not {quoted(text)}")
     return MandateKind(text.lower())
 
 
 def _consent(values: Mapping[str, str]) -> Consent:
     kind = values["consent"].lower() or ConsentKind.VARIABLE.value
     if kind not in {each.value for each in ConsentKind}:
-        _refuse("consent", f"must be fixed or variable, not {kind!r}")
+        _refuse("consent", f"must be fixed or variable, not {quoted(kind)}")
     try:
         agreed_at = datetime.fromisoformat(values["agreed_at"])
     except ValueError as error:
-        _refuse("agreed_at", f"must be a time such as 2026-01-31T12:00:00+01:00, not {values['agreed_at']!r}", error)
+        _refuse(
+            "agreed_at", f"must be a time such as 2026-01-31T12:00:00+01:00, not {quoted(values['agreed_at'])}", error
+        )
     return Consent(
         kind=ConsentKind(kind),
         most=_most(values),
@@ -174,7 +179,7 @@ def _expiry(text: str) -> date | None:
         year, month = (int(part) for part in text.split("-"))
         return date(year, month, calendar.monthrange(year, month)[1])
     except (ValueError, OverflowError) as error:
-        _refuse("expires", f"must be a month such as 2027-12, not {text!r}", error)
+        _refuse("expires", f"must be a month such as 2027-12, not {quoted(text)}", error)
 
 
 def _refuse(column: str, why: str, cause: Exception | None = None) -> NoReturn:

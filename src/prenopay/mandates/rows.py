@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from prenopay._text import quoted
 from prenopay.books import codec, due, locks, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import known, require_known, word
@@ -109,7 +110,7 @@ def load(connection: Connection, account: str, mandate_id: str) -> StoredMandate
     query = select(table).where(table.c.mandate_id == mandate_id, table.c.account == account)
     row = connection.execute(query).one_or_none()
     if row is None:
-        message = f"there is no mandate {mandate_id!r} in account {account!r}"
+        message = f"there is no mandate {quoted(mandate_id)} in account {account!r}"
         raise NotFound(message).about(account=account)
     return _stored(row)
 
@@ -352,9 +353,9 @@ def keep_token(connection: Connection, mandate_id: str, account: str, fingerprin
     row = {"mandate_id": mandate_id, "account": account, "fingerprint": fingerprint, "sealed": sealed}
     try:
         connection.execute(insert(schema.tokens).values(**row))
-    except IntegrityError as error:
+    except IntegrityError:
         message = f"the token of mandate {mandate_id} is being stored elsewhere at this moment: repeat the call"
-        raise Conflict(message).about(account=account) from error
+        raise Conflict(message).about(account=account) from None
 
 
 def remove_token(connection: Connection, mandate_id: str) -> None:

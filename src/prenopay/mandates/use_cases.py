@@ -16,6 +16,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay._arguments import check_arguments, refuse_argument
+from prenopay._hidden import HiddenText
+from prenopay._text import quoted
 from prenopay.account import Account, News
 from prenopay.books import ids
 from prenopay.books.vault import Sealed, fingerprint, seal
@@ -169,6 +171,7 @@ class AsyncMandates:
         found before the first charge. Tokens that are in the books already are counted as known: the same file may
         be taken again.
         """
+        text = HiddenText(text)  # it holds tokens in clear
         require_storing(self._account)
         lines, faults = import_file.read(text)
         problems = list(faults)
@@ -202,7 +205,7 @@ class AsyncMandates:
                 seen = await gateway.observe_methods(self._account.send(), line.payer_reference)
                 held[line.payer_reference] = frozenset(each.token.reveal() for each in seen)
             if line.token.reveal() not in held[line.payer_reference]:
-                why = f"the gateway has no such token for payer {line.payer_reference!r} under this agreement"
+                why = f"the gateway has no such token for payer {quoted(line.payer_reference)} under this agreement"
                 problems.append(ImportProblem(line=line.line, column="token", why=why))
         return problems
 

@@ -49,15 +49,18 @@ def part_of(
     parts: Parts,
     being_refunded: Money,
     whole_only: bool = False,
+    lines_came_later: bool = False,
 ) -> tuple[Money | None, Money | None]:
     """Return amount and VAT of a change, and compute what the host left open.
 
     ``being_refunded`` is the sum of refunds whose result is not known yet. ``whole_only``: the gateway takes all
-    that is left, or nothing. Raises ``InvalidOrder`` for an impossible amount or VAT and for more than is left,
+    that is left, or nothing. ``lines_came_later``: an update gave the order lines. Raises ``InvalidOrder`` for an
+    impossible amount or VAT, for more than is left, and for lines that the gateway does not take or does not get,
     ``Conflict`` if nothing is left.
     """
     if kind is OperationKind.CANCEL:
         return None, None
+    _check_lines(kind, lines, has_lines=bool(order.lines) or lines_came_later)
     if lines:
         amount = sums_of(lines)[0] if amount is None else amount
         check_sums(amount, None, lines)
@@ -86,6 +89,20 @@ def part_of(
         return amount, sums_of(lines)[1] if lines else Money(scaled, amount.currency)
     left = _left(payment, kind, taken, order=order, parts=parts)
     return amount, left.vat_of_lines(amount, lines) if lines else left.vat_of(amount)
+
+
+def _check_lines(kind: OperationKind, lines: tuple[OrderLine, ...], *, has_lines: bool) -> None:
+    """Raise ``InvalidOrder`` for lines where the order has none, or for none where the order has some.
+
+    A capture can only have lines if the order has (Swedbank Pay: order items, 2026-11-30). A new amount of an order
+    with lines needs new lines (Swedbank Pay: update, 2026-07-01).
+    """
+    if kind is OperationKind.CAPTURE and lines and not has_lines:
+        message = "lines: the order was made without lines, so its captures cannot have any; give the amount only"
+        raise InvalidOrder(message, field="lines")
+    if kind is OperationKind.UPDATE and has_lines and not lines:
+        message = "lines: the order has lines, which no longer add up to the amount; give the new lines, too"
+        raise InvalidOrder(message, field="lines")
 
 
 def _nothing_left(payment: Payment, kind: OperationKind, taken: Money, whole: Money) -> Conflict:

@@ -261,7 +261,14 @@ def _part(
         being_refunded=sum(refunds, Money.zero(stored.payment.amount.currency)),
         whole_only=(kind is OperationKind.CAPTURE and not limits.partial_capture)
         or (kind is OperationKind.REFUND and not limits.partial_refund),
+        lines_came_later=any(_has_new_lines(each) for each in made),
     )
+
+
+def _has_new_lines(made: StoredOperation) -> bool:
+    """Return whether this is an update that gave the order lines, or may have."""
+    is_update, happened = made.operation.kind is OperationKind.UPDATE, made.is_open or made.operation.succeeded
+    return is_update and happened and bool(codec.load(made.parameters["lines"]))
 
 
 def _parts(made: tuple[StoredOperation, ...], kind: OperationKind) -> tuple[Part, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -12,7 +13,7 @@ from prenopay.asking import asked, concluded, written_down
 from prenopay.books import codec, ids, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, Begun, StoredOperation
 from prenopay.books.outcomes import STAYS_OPEN
-from prenopay.errors import Conflict, DuplicateReference, OutcomeUnknown, PrenopayError
+from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, OutcomeUnknown, PrenopayError
 from prenopay.mandates import drawing, rows as mandates
 from prenopay.mandates.drawing import Drawing
 from prenopay.payments import observing, opening, rows
@@ -31,6 +32,8 @@ __all__ = ["Charge", "charge", "charged", "send", "settle_by_hand"]
 
 _log = logging.getLogger("prenopay")
 
+_PERIOD_MOST: Final = 60
+"""How long the name of a period may be: its column holds no more."""
 _ENDED_WELL = frozenset({PaymentState.AUTHORIZED, PaymentState.CAPTURED})
 
 
@@ -48,6 +51,9 @@ class Charge:
 async def charge(account: Account, mandate_id: str, order: Order, *, operation_id: str, period: str) -> Operation:
     """Charge ``order`` to the mandate, and return how it ended."""
     _require(account)
+    if len(period) > _PERIOD_MOST:
+        message = f"period: at most {_PERIOD_MOST} characters, not {len(period)}"
+        raise InvalidOrder(message, field="period")
     intent = account.intent(OperationKind.CHARGE, operation_id)
     mandate = (await account.read(mandates.load, account.name, mandate_id)).mandate
     order = replace(order, initiator=Initiator.MERCHANT, payer=Payer(reference=mandate.payer_reference))

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from prenopay._redaction import scrub
+from prenopay._text import quoted
 from prenopay.account import Account, News
 from prenopay.books import answers, codec, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, StoredOperation
@@ -97,7 +99,7 @@ class _Changes:
 
     def flag(self, kind: FlagKind, detail: str) -> None:
         """Mark the payment for a person, once for each kind and detail."""
-        payment = self.stored.payment
+        payment, detail = self.stored.payment, scrub(detail)
         if _is_flagged((*payment.flags, *self.flags), kind, detail):
             return
         self.flags.append(rows.add_flag(self.connection, payment.payment_id, kind, detail, now=self.now))
@@ -184,6 +186,7 @@ def flag(connection: Connection, account: Account, stored: StoredPayment, kind: 
     if kind in _COUNTED and any(each.kind is kind for each in stored.payment.flags):
         rows.count_flag(connection, stored.payment.payment_id, kind)
         return ()
+    detail = scrub(detail)  # it may quote a gateway
     if _is_flagged(stored.payment.flags, kind, detail):
         return ()
     rows.add_flag(connection, stored.payment.payment_id, kind, detail, now=account.now())
@@ -223,11 +226,12 @@ def why_foreign(
     makes = [each for each in made if each.operation.kind in _MAKES_PAYMENT]
     references = [reference for each in makes for reference in operations.references(each)]
     if is_named and payment.provider_reference and observed.provider_reference != payment.provider_reference:
-        return f"the gateway answered with {observed.provider_reference}, we asked for {payment.provider_reference}"
+        theirs = quoted(observed.provider_reference)
+        return f"the gateway answered with {theirs}, we asked for {payment.provider_reference}"
     if observed.reference is not None and observed.reference not in references:
-        return f"the gateway has our reference as {observed.reference}, we sent {', '.join(references)}"
+        return f"the gateway has our reference as {quoted(observed.reference)}, we sent {', '.join(references)}"
     if observed.order_reference is not None and observed.order_reference != payment.order_reference:
-        return f"the gateway has order {observed.order_reference!r}, the host's is {payment.order_reference!r}"
+        return f"the gateway has order {quoted(observed.order_reference)}, the host's is {payment.order_reference!r}"
     return ""
 
 
@@ -415,7 +419,7 @@ def _raise_flags(changes: _Changes, totals: Totals) -> None:
         why = each.decline.text if each.decline is not None else ""
         changes.flag(FlagKind.UNCERTAIN, f"{each.kind} {each.reference or each.number}: {why}")
     if not observed.status_is_known:
-        changes.flag(FlagKind.UNREADABLE_STATUS, f"the gateway says {observed.raw_status!r}")
+        changes.flag(FlagKind.UNREADABLE_STATUS, f"the gateway says {quoted(observed.raw_status)}")
     paid = observed.authorized
     if paid and paid != observed.submitted:
         detail = f"asked {observed.submitted}, paid {paid} (fee {observed.fee}, discount {observed.discount})"

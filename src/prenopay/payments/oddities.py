@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay._redaction import scrub
+from prenopay._text import quoted
 from prenopay.account import Account, News
 from prenopay.books import operations
 from prenopay.books.inbox import Callback
@@ -78,7 +79,7 @@ def flag_oddities(
         if callback.note:
             news += observing.flag(connection, account, stored, FlagKind.MALFORMED_CALLBACK, callback.note)
         if foreign:
-            named = f"a callback names {scrub(foreign[0])!r}"
+            named = f"a callback names {quoted(scrub(foreign[0]))}"
             detail = f"{named}, this payment is {stored.payment.provider_reference}"
             if stored.payment.provider_reference is None:
                 detail = f"{named}, and this payment has no answer yet: if that is it, settle it by hand with this name"

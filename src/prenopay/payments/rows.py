@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
+from prenopay._text import quoted
 from prenopay.books import codec, due, inbox, locks, operations, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
@@ -392,9 +393,12 @@ def name_at_gateway(connection: Connection, stored: StoredPayment, created: Crea
                 app_switch=None if switch is None else codec.dump(switch),
             ),
         )
-    except IntegrityError as error:
-        message = f"the gateway answered with {reference}, which is another payment's: ask the gateway why"
-        raise IllegalTransition(message).about(payment_id=payment.payment_id) from error
+    except IntegrityError:
+        message = (
+            f"the gateway answered with {reference}, which is another payment's: ask the gateway why "
+            "(an emulator that starts again with the same seed does this)"
+        )
+        raise IllegalTransition(message).about(payment_id=payment.payment_id) from None
     return replace(
         stored,
         payment=replace(
@@ -521,7 +525,7 @@ def _load(connection: Connection, account: str, payment_id: str, query: Select[A
     row = connection.execute(query.where(table.c.payment_id == payment_id, table.c.account == account)).one_or_none()
     if row is None:
         hint = "" if payment_id.startswith("pay_") else "; a payment id starts with pay_"
-        message = f"there is no payment {payment_id!r} in account {account!r}{hint}"
+        message = f"there is no payment {quoted(payment_id)} in account {account!r}{hint}"
         raise NotFound(message).about(account=account, payment_id=payment_id)
     return _stored(row, _flags(connection, [payment_id]).get(payment_id, ()), row.personal)
 

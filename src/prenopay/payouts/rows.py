@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
+from prenopay._hidden import HiddenBytes
+from prenopay._text import quoted
 from prenopay.books import codec, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import word
@@ -92,7 +94,7 @@ def _payouts() -> Select[Any]:
 def _one(connection: Connection, account: str, name: str, query: Select[Any]) -> StoredPayout:
     row = connection.execute(query.where(schema.payouts.c.account == account)).one_or_none()
     if row is None:
-        message = f"there is no payout {name!r} in account {account!r}"
+        message = f"there is no payout {quoted(name)} in account {account!r}"
         raise NotFound(message).about(account=account)
     return _stored(row)
 
@@ -111,4 +113,4 @@ def _stored(row: Row[Any]) -> StoredPayout:
         settled_at=row.settled_at,
         error=row.error,
     )
-    return StoredPayout(payout=payout, body=bytes(row.body))
+    return StoredPayout(payout=payout, body=HiddenBytes(row.body))

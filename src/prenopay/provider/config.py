@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields
+from prenopay._hidden import HidesArguments
+from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider.values import Environment, Inspection
 from prenopay.values.callbacks import CallbackRequest, is_loopback, source_address
@@ -27,7 +29,7 @@ _NAME_MOST: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderConfig(ABC, Generic[ProviderT_co]):
+class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
     """One account: one agreement with one provider. Subclasses add what their gateway needs.
 
     ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines.
@@ -44,7 +46,10 @@ class ProviderConfig(ABC, Generic[ProviderT_co]):
         check_fields(self, self._refuse_setting)
         fits = self.account and all(each.isascii() and (each.isalnum() or each in "-_.") for each in self.account)
         if not fits or len(self.account) > _NAME_MOST:
-            message = f"account: use 1 to {_NAME_MOST} letters, digits, '-', '_' or '.', not {self.account!r}"
+            message = f"account: use 1 to {_NAME_MOST} letters, digits, '-', '_' or '.', not {quoted(self.account)}"
+            raise ConfigurationError(message)
+        if not self.account.strip("."):
+            message = f"account: {self.account!r} in a URL means a folder; use a letter or a digit too"
             raise ConfigurationError(message)
 
     def _refuse_setting(self, _key: str, why: str) -> NoReturn:
@@ -94,9 +99,9 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
             for network in networks:
                 try:
                     ipaddress.ip_network(network)
-                except ValueError as error:
-                    message = f"{self._where}: {key}: {network!r} is not a network such as 192.0.2.16/29"
-                    raise ConfigurationError(message) from error
+                except ValueError:
+                    message = f"{self._where}: {key}: {quoted(network)} is not a network such as 192.0.2.16/29"
+                    raise ConfigurationError(message) from None
         self._check_url("base_url", self.base_url, self.GATEWAY_HOSTS[Environment.PRODUCTION])
 
     @property
@@ -116,6 +121,11 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
         """Where payers' pages may be, and not only at ``hosts``: none if ``base_url`` leads elsewhere."""
         return frozenset(self.PAGE_HOSTS if self.hosts == frozenset(self.GATEWAY_HOSTS[self.environment]) else ())
 
+    @property
+    def perhaps_forgotten(self) -> str:
+        """What to add where the gateway does not know a thing of ours: where ``base_url`` leads may be an emulator."""
+        return "; an emulator forgets everything when it stops" if self.base_url else ""
+
     def source_problem(self, request: CallbackRequest) -> str:
         """Say why a callback cannot come from the gateway; empty if it can, or if no sources are configured."""
         if not self.callback_sources:
@@ -129,7 +139,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
     @property
     def _where(self) -> str:
         """How every error of this account begins."""
-        return f"account {self.account!r}"
+        return f"account {quoted(self.account)}"
 
     def _require(self, holds: bool, why: str) -> None:  # noqa: FBT001 - a condition, read in place
         if not holds:
@@ -144,12 +154,12 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
             parts = urlsplit(url)
             host = (parts.hostname or "").lower()
         except ValueError as error:
-            message = f"{self._where}: {key}: {error}: {url!r}"
-            raise ConfigurationError(message) from error
+            message = f"{self._where}: {key}: {error}: {quoted(url)}"
+            raise ConfigurationError(message) from None
         is_plain = parts.scheme in {"http", "https"} and bool(host) and not parts.query and not parts.username
-        self._require(is_plain, f"{key} must be like https://host or http://127.0.0.1:8001, not {url!r}")
+        self._require(is_plain, f"{key} must be like https://host or http://127.0.0.1:8001, not {quoted(url)}")
         is_safe = parts.scheme == "https" or is_loopback(host)
-        self._require(is_safe, f"{key} must use https, or be on this machine: {url!r}")
+        self._require(is_safe, f"{key} must use https, or be on this machine: {quoted(url)}")
         if self.environment is Environment.PRODUCTION:
             why = f"{key}: a production account cannot be pointed at {host!r}; leave {key} out"
             self._require(host in production_hosts, why)

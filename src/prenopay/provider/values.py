@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from prenopay._hidden import hide
 from prenopay._redaction import MASK, Secret
+from prenopay._text import show_fields
 from prenopay.errors import Conflict
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.money import Money
@@ -144,6 +146,14 @@ class Created:
     seamless_view: SeamlessView | None = field(default=None, repr=False)
     app_switch: AppSwitch | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Hide the address of the page.
+        """
+        show_fields(self)
+        hide(self, "redirect_url")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeRequest:
@@ -213,6 +223,10 @@ class ProviderTransaction:
     decline: Decline | None = None
     """Set if the movement was tried and failed."""
 
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -222,6 +236,10 @@ class Attempt:
     created_at: datetime | None
     instrument: str | None
     decline: Decline
+
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +279,10 @@ class Observation:
     status_is_known: bool = True
     raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
+
     def refuses(self, verb: str, *, stated: bool = True) -> Conflict:
         """Return the error for a ``verb`` that the payment's present state does not allow: it says what is possible.
 
@@ -295,6 +317,10 @@ class Probe:
     expires_at: datetime | None = None
     """When a checked thing, such as a certificate, stops working; the core warns a month ahead."""
 
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MandateSeen:
@@ -304,6 +330,12 @@ class MandateSeen:
     display: str
     expires: str
     token: str = MASK
+    state: str = ""
+    """What the gateway says of it, such as ``archived``; empty if it says nothing."""
+
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +352,8 @@ class Inspection:
     captured: int | None = None
     refunded: int | None = None
     cancelled: int | None = None
+    paid_out: int | None = None
+    """What a payout sent: money that went out is neither authorized nor captured."""
     currency: str | None = None
     instrument: str | None = None
     decline: Decline | None = None
@@ -328,3 +362,7 @@ class Inspection:
     problems: tuple[tuple[str, str], ...] = ()
     """Name and description of each entry in a problem, as ``ProviderError.problems`` has them."""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        show_fields(self)

@@ -8,15 +8,15 @@ modules of providers know pydantic.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from prenopay._hidden import HiddenBytes
+from prenopay._text import shown
 from prenopay.ports import HttpResponse
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Text",
     "Unreadable",
     "as_text",
-    "date_of",
     "is_success",
     "json_bytes",
     "lowered",
@@ -33,7 +32,6 @@ __all__ = [
     "read",
     "read_json",
     "read_object",
-    "retry_after",
     "shown_members",
 ]
 
@@ -50,7 +48,15 @@ class Unreadable(ValueError):
     """A body that is not what the gateway sends; the message says why, without the body."""
 
 
-class Out(BaseModel):
+class _Hidden(BaseModel):
+    """A model whose ``repr`` shows none of its members: error trackers show the variables of frames."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Return nothing to show."""
+        return ()
+
+
+class Out(_Hidden):
     """A request body, or a part of one. Members are named in camel case."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -66,7 +72,7 @@ class Out(BaseModel):
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
-class In(BaseModel):
+class In(_Hidden):
     """A part of an answer. ``read`` puts the member names in lower case first."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -85,28 +91,38 @@ def as_text(value: object) -> str:
 Text = Annotated[str, BeforeValidator(as_text)]
 
 
-def json_bytes(body: object) -> bytes:
-    """Return ``body`` as compact JSON: the same value always gives the same bytes."""
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+def json_bytes(body: object) -> HiddenBytes:
+    """Return ``body`` as compact JSON, hidden: the same value always gives the same bytes."""
+    return HiddenBytes(json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
 
 
 def read_json(body: bytes | str, *, exact: bool = False) -> Any:
-    """Decode JSON; raises ``Unreadable``. ``exact`` reads numbers with a point as ``Decimal``, and refuses ``NaN``."""
+    """Decode JSON; raises ``Unreadable``. ``exact`` reads numbers with a point as ``Decimal``, and refuses ``NaN``.
+
+    What nests deeper than any gateway's answer is refused too, so that nobody who reads on need count.
+    """
     exactly: dict[str, Any] = {"parse_float": Decimal, "parse_constant": _refuse_constant} if exact else {}
     try:
-        return json.loads(body, **exactly)
+        decoded = json.loads(body, **exactly)
     except (ValueError, RecursionError, InvalidOperation) as error:
         message = "the body is empty" if not body.strip() else f"the body is not JSON ({type(error).__name__})"
-        raise Unreadable(message) from error
+    else:
+        if not _is_too_deep(decoded):
+            return decoded
+        message = f"the body nests more than {_DEPTH_MOST} deep"
+        del decoded
+    del body  # error trackers show the variables of this frame
+    raise Unreadable(message)
 
 
 def read_object(body: bytes | str, *, exact: bool = False) -> dict[str, Any]:
     """Decode a JSON object; raises ``Unreadable`` for anything else."""
     decoded = read_json(body, exact=exact)
-    if not isinstance(decoded, dict):
-        message = f"the body is a JSON {type(decoded).__name__}, not an object"
-        raise Unreadable(message)
-    return cast("dict[str, Any]", decoded)
+    if isinstance(decoded, dict):
+        return cast("dict[str, Any]", decoded)
+    message = f"the body is a JSON {type(decoded).__name__}, not an object"
+    del body, decoded  # error trackers show the variables of this frame
+    raise Unreadable(message)
 
 
 def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
@@ -117,24 +133,21 @@ def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
         message = f"{place}: {first['msg']}"
-        raise Unreadable(message) from error
+    del decoded  # error trackers show the variables of this frame
+    raise Unreadable(message)
 
 
-def lowered(value: Any, depth: int = 0) -> Any:
-    """Put member names in lower case at every level. One pass, because every answer goes through it."""
-    if depth > _DEPTH_MOST:
-        message = f"the body nests more than {_DEPTH_MOST} deep"
-        raise Unreadable(message)
-    below = depth + 1
+def lowered(value: Any) -> Any:
+    """Put member names in lower case at every level, and make texts fit to be shown, stored and sent on.
+
+    One pass, because every answer goes through it.
+    """
     if type(value) is dict:
         members = cast("dict[str, Any]", value)
-        return {
-            name.lower(): lowered(member, below) if type(member) in _NESTED else member
-            for name, member in members.items()
-        }
+        return {name.lower(): lowered(member) for name, member in members.items()}
     if type(value) is list:
-        return [lowered(member, below) if type(member) in _NESTED else member for member in cast("Any", value)]
-    return value
+        return [lowered(member) for member in cast("Any", value)]
+    return shown(value) if type(value) is str else value
 
 
 def members_of(value: Any) -> dict[str, Any]:
@@ -155,19 +168,20 @@ def is_success(answer: HttpResponse) -> bool:
     return 200 <= answer.status < 300  # noqa: PLR2004 - success
 
 
-def date_of(answer: HttpResponse) -> datetime | None:
-    """Return the time at which the gateway says it answered, in UTC."""
-    try:
-        read = parsedate_to_datetime(answer.header("date") or "")
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+def _is_too_deep(decoded: Any) -> bool:
+    """Whether a body nests too deep. It is seen level by level, because recursion has an end too."""
+    level = [decoded]
+    for _ in range(_DEPTH_MOST + 1):
+        level = [member for each in level for member in _inside(each) if type(member) in _NESTED]
+        if not level:
+            return False
+    return True
 
 
-def retry_after(answer: HttpResponse) -> float | None:
-    """Return the number of seconds that the gateway asks to wait."""
-    stated = answer.header("retry-after") or ""
-    return float(stated) if stated.isascii() and stated.isdecimal() else None
+def _inside(value: Any) -> Iterable[Any]:
+    if type(value) is dict:
+        return cast("dict[str, Any]", value).values()
+    return cast("Any", value) if type(value) is list else ()
 
 
 def _refuse_constant(name: str) -> None:

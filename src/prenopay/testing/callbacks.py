@@ -20,6 +20,7 @@ from prenopay.values.callbacks import CallbackRequest
 
 __all__ = [
     "Callback",
+    "CallbackAddresses",
     "CallbackAttempt",
     "CallbackQueue",
     "Manner",
@@ -85,6 +86,15 @@ class CallbackAttempt:
     status: int | None = None
     lost: bool = False
     taken: bool = False
+
+
+class CallbackAddresses(StrEnum):
+    """Which ``callbackUrl`` an emulator accepts."""
+
+    PUBLIC = "public"
+    """What a gateway can reach: ``https://``, port 443, and a host that is not private."""
+    LOCAL = "local"
+    """Also ``http://`` on this machine, private hosts and every port: for a shop under development."""
 
 
 class Manner(StrEnum):

@@ -22,14 +22,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_type_hints
 
 from prenopay.testing.callbacks import Callback, Manner
-from prenopay.testing.faults import Fault
+from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer, read_json
 
 if TYPE_CHECKING:
@@ -40,6 +40,18 @@ __all__ = ["CONTROL_PREFIX", "ControlPanel", "ControlRefused", "PayerRefused", "
 CONTROL_PREFIX: Final = "/__emulator__/"
 _YEARS: Final = 10 * 365 * 24 * 60 * 60
 """The most seconds that one call may push the clock: enough for every test, and never past the last date."""
+
+_MEMBERS: Final[Mapping[str, Collection[str]]] = {
+    "faults/clear": (),
+    "clock": ("advance_seconds", "set"),
+    "callbacks": ("manner", "times"),
+    "callbacks/forge": ("order", "naming"),
+}
+"""What the bodies may have; those of payer and faults depend on what is in them."""
+_NO_REFUSAL: Final = (
+    "kind: a served emulator cannot refuse one call, because the connection is open before the call is read: use "
+    "drop_before (the outcome is unknown), stop the emulator (nothing is sent), or test in process"
+)
 
 R = TypeVar("R")
 
@@ -82,24 +94,24 @@ class ControlPanel:
             if act is None:
                 routes = [f"{method} {CONTROL_PREFIX}{route}" for method, route in self._routes]
                 return json_answer(404, {"error": f"no such control: {request.method} {name}", "controls": routes})
-            return json_answer(200, act(_body(request)))
+            return json_answer(200, act(_only(_body(request), _MEMBERS.get(name))))
         except ControlRefused as refused:
             return json_answer(400, {"error": str(refused)})
 
     def _act_as_payer(self, body: JsonObject) -> object:
         action, order = _read(body, "action", str), _read(body, "order", str)
-        return self._emulator.act_as_payer(action, order, body)
+        rest = {name: value for name, value in body.items() if name not in {"action", "order"}}
+        return self._emulator.act_as_payer(action, order, rest)
 
     def _show_faults(self, _: JsonObject) -> object:
         return {"faults": [dataclasses.asdict(fault) for fault in self._emulator.faults.waiting]}
 
     def _plan_fault(self, body: JsonObject) -> object:
-        known = [member.name for member in dataclasses.fields(Fault)]
-        if not body.keys() <= set(known):
-            message = f"a fault has only {', '.join(known)}"
-            raise ControlRefused(message)
+        fault = call_with(Fault, body)
+        if fault.kind is FaultKind.REFUSE:
+            raise ControlRefused(_NO_REFUSAL)
         try:
-            self._emulator.faults.add(call_with(Fault, body))
+            self._emulator.faults.add(fault)
         except ValueError as error:
             raise ControlRefused(str(error)) from error
         return self._show_faults(body)
@@ -146,15 +158,30 @@ class ControlPanel:
         return {"seen": [{**dataclasses.asdict(entry), "at": entry.at.isoformat()} for entry in seen]}
 
 
-def call_with(act: Callable[..., R], given: Mapping[str, object], *first: object) -> R:
+def call_with(act: Callable[..., R], given: JsonObject, *first: object) -> R:
     """Call ``act`` with ``first`` and what ``given`` has for its other parameters, each read by its type.
 
-    Members without a parameter are left out. Raises ``ControlRefused`` for one that is missing or of another type.
+    Raises ``ControlRefused`` for one that is missing, of another type, or unknown.
     """
     hints = get_type_hints(act)
     parameters = list(inspect.signature(act).parameters.values())[len(first) :]
+    _only(given, [each.name for each in parameters])
     wanted = [each for each in parameters if each.name in given or each.default is each.empty]
-    return act(*first, **{each.name: _read(given, each.name, hints[each.name]) for each in wanted})
+    try:
+        return act(*first, **{each.name: _read(given, each.name, hints[each.name]) for each in wanted})
+    except ControlRefused:
+        raise
+    except ValueError as error:
+        raise ControlRefused(str(error)) from error
+
+
+def _only(given: JsonObject, known: Collection[str] | None) -> JsonObject:
+    """Return ``given``, if it has no members but the ``known`` (``None``: any)."""
+    unknown = [] if known is None else sorted(given.keys() - set(known))
+    if unknown:
+        message = f"{', '.join(unknown)}: unknown here; there is {', '.join(known or ()) or 'nothing to give'}"
+        raise ControlRefused(message)
+    return given
 
 
 def _read(body: Mapping[str, object], name: str, kind: Any) -> Any:

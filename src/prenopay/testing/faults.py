@@ -6,7 +6,7 @@ Every gateway in ``prenopay.testing`` and every test of a lost answer uses these
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, assert_never
@@ -16,6 +16,8 @@ from prenopay.testing.http import Dropped, EmulatorAnswer, HalfBody, Headers, Ou
 __all__ = ["LOST", "Fault", "FaultBody", "FaultKind", "FaultPlan", "meet"]
 
 _TOO_MANY: Final = 429
+_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
+_STATUSES: Final = range(100, 600)
 _HTML: Final = b"<html><head><title>%d</title></head><body><h1>%d</h1><hr>gateway</body></html>\n"
 
 
@@ -87,6 +89,12 @@ class Fault:
         if self.after < 0 or self.times < 1 or self.seconds < 0:
             message = "a fault needs after >= 0, times >= 1 and seconds >= 0"
             raise ValueError(message)
+        if self.method and self.method.upper() not in _METHODS:
+            message = f"method: {self.method!r} is not one of {', '.join(_METHODS)}"
+            raise ValueError(message)
+        if self.status not in _STATUSES:
+            message = f"status: must be from {_STATUSES.start} to {_STATUSES.stop - 1}, not {self.status}"
+            raise ValueError(message)
 
     def hits(self, *, method: str, path: str, call: str) -> bool:
         """Say whether the call is one that this fault waits for."""
@@ -111,10 +119,12 @@ class Fault:
 class FaultPlan:
     """The faults still to come. The first in line that hits a call takes it; later ones do not see it."""
 
-    def __init__(self, *faults: Fault) -> None:
-        """Plan ``faults``, in order."""
+    def __init__(self, *faults: Fault, calls: Collection[str] = ()) -> None:
+        """Plan ``faults``, in order. ``calls`` are the names of the calls that there are, if they are known."""
+        self.calls: tuple[str, ...] = tuple(calls)
         self._lock = threading.Lock()
-        self._faults = list(faults)
+        self._faults: list[Fault] = []
+        self.add(*faults)
 
     @property
     def waiting(self) -> tuple[Fault, ...]:
@@ -123,7 +133,11 @@ class FaultPlan:
             return tuple(self._faults)
 
     def add(self, *faults: Fault) -> None:
-        """Put ``faults`` last in line."""
+        """Put ``faults`` last in line; raises ``ValueError`` for a call that there is not."""
+        for fault in faults:
+            if fault.call and self.calls and fault.call not in self.calls:
+                message = f"call: {fault.call!r} is not one of {', '.join(self.calls)}"
+                raise ValueError(message)
         with self._lock:
             self._faults.extend(faults)
 

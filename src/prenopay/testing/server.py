@@ -11,6 +11,8 @@ While it serves, another thread delivers the emulator's callbacks over real HTTP
 from __future__ import annotations
 
 import json
+import logging
+import re
 import socket
 import ssl
 import sys
@@ -18,13 +20,19 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Final, TypeVar, assert_never, cast
 
+from prenopay.errors import ConfigurationError
 from prenopay.testing.callbacks import Post, post_over_http
 from prenopay.testing.http import Dropped, Emulator, EmulatorAnswer, EmulatorRequest, HalfBody, Refused
+from prenopay.testing.origins import refusal
 
 __all__ = ["Served", "serve", "serve_until_interrupted"]
+
+_log = logging.getLogger("prenopay.testing")
 
 ServedT = TypeVar("ServedT")
 
@@ -34,8 +42,8 @@ _IDLE_SECONDS: Final = 30.0
 """How long a kept-alive connection may be idle."""
 _LOOK_SECONDS: Final = 0.05
 """How often the thread looks for callbacks that are due: at once to a person, rarely to a processor."""
-_LENGTH_REQUIRED: Final = EmulatorAnswer(status=411)
-_TOO_LARGE: Final = EmulatorAnswer(status=413)
+_LINE_LIMIT_BYTES: Final = 8192
+"""The longest line between the chunks of a body, and the longest part of its trailer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,10 @@ def serve(
 ) -> Generator[Served, None, None]:
     """Serve ``emulator`` until the block ends; port 0 takes any that is free. ``post`` delivers its callbacks.
 
-    At the end, every connection is closed and every thread has ended.
+    Browsers reach it by its address, as ``localhost``, or as ``host``, and only its own pages change anything.
+
+    Raises ``ConfigurationError``, which names the port, if another program has it. At the end, every connection is
+    closed and every thread has ended.
     """
     server = _Server(emulator, host, port, tls)
     threads = [threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _LOOK_SECONDS}, name="emulator")]
@@ -103,9 +114,15 @@ class _Server(ThreadingHTTPServer):
         self.emulator = emulator
         self.stopping = threading.Event()
         self.scheme = "http" if tls is None else "https"
+        self.served_at = host
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
-        super().__init__((host, port), _Handler)
+        try:
+            super().__init__((host, port), _Handler)
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", "") or error
+            message = f"port {port} on {host} cannot be used: {why}; name another port, or 0 for one that is free"
+            raise ConfigurationError(message) from None
         if tls is not None:
             # The handshake is left to the connection's own thread, so that a slow peer delays nobody.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
@@ -150,12 +167,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Handle every method in the same way."""
-        refusal = self._refusal()
-        if refusal is not None:
+        try:
+            request = self._request()
+        except _NotTaken as refused:
             self.close_connection = True
-            self._answer(refusal)
+            self._answer(refused.answer)
             return
-        outcome = self._emulating.emulator.handle(self._request())
+        outcome = self._emulating.emulator.handle(request)
         match outcome:
             case EmulatorAnswer():
                 self._emulating.stopping.wait(outcome.delay_seconds)
@@ -163,7 +181,10 @@ class _Handler(BaseHTTPRequestHandler):
             case HalfBody():
                 self._answer(outcome.answer, share=2)
                 self._hang_up()
-            case Refused() | Dropped():
+            case Refused():
+                _log.warning("an open connection cannot be refused: the caller does not know what became of the call")
+                self._hang_up()
+            case Dropped():
                 self._hang_up()
             case _:
                 assert_never(outcome)
@@ -178,23 +199,34 @@ class _Handler(BaseHTTPRequestHandler):
         assert isinstance(self.server, _Server)
         return self.server
 
-    def _refusal(self) -> EmulatorAnswer | None:
-        length = self.headers.get("content-length", "0")
-        if "transfer-encoding" in self.headers or not length.isdecimal():
-            return _LENGTH_REQUIRED
-        return _TOO_LARGE if int(length) > _BODY_LIMIT_BYTES else None
-
     def _request(self) -> EmulatorRequest:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        server = self._emulating
+        if foreign := refusal(self.command, headers, scheme=server.scheme, served_at=server.served_at):
+            raise _NotTaken(foreign)
         default_host = f"127.0.0.1:{self._emulating.server_port}"
         return EmulatorRequest(
             method=self.command,
             target=self.path,
             headers=tuple((name.lower(), value) for name, value in self.headers.items()),
-            body=self.rfile.read(int(self.headers.get("content-length", "0"))),
+            body=self._body(),
             origin=f"{self._emulating.scheme}://{self.headers.get('host', default_host)}",
             peer=str(self.client_address[0]),
             client_name=_client_name(self.connection),
         )
+
+    def _body(self) -> bytes:
+        """Return the body, of a stated length or in chunks (RFC 9112, 6.3)."""
+        coding, length = self.headers.get("transfer-encoding"), self.headers.get("content-length")
+        if coding is None:
+            if not (length or "0").isdecimal():
+                raise _Unreadable(HTTPStatus.LENGTH_REQUIRED)
+            return self.rfile.read(_within_limit(int(length or "0")))
+        if coding.strip().lower() != "chunked":
+            raise _Unreadable(HTTPStatus.NOT_IMPLEMENTED)
+        if length is not None:  # two lengths: one of them is wrong, or is meant to deceive (RFC 9112, 6.1)
+            raise _Unreadable(HTTPStatus.BAD_REQUEST)
+        return _chunks(self.rfile)
 
     def _answer(self, answer: EmulatorAnswer, *, share: int = 1) -> None:
         """Send ``answer``; with a ``share`` of 2, only half of its body."""
@@ -212,6 +244,58 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
+
+
+class _NotTaken(Exception):
+    """A call that the emulator does not see; the caller gets ``answer``, and the connection ends."""
+
+    def __init__(self, answer: EmulatorAnswer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+class _Unreadable(_NotTaken):
+    """The body cannot be read."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(EmulatorAnswer(status=status))
+
+
+def _within_limit(length: int) -> int:
+    if length > _BODY_LIMIT_BYTES:
+        raise _Unreadable(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return length
+
+
+def _chunks(stream: BufferedIOBase) -> bytes:
+    """Return a body in chunks, without its trailer (RFC 9112, 7.1)."""
+    body = bytearray()
+    while length := _chunk_length(stream):
+        _within_limit(len(body) + length)
+        body += stream.read(length)
+        if _line(stream):
+            raise _Unreadable(HTTPStatus.BAD_REQUEST)
+    trailer = 0
+    while line := _line(stream):
+        trailer += len(line)
+        if trailer > _LINE_LIMIT_BYTES:
+            raise _Unreadable(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    return bytes(body)
+
+
+def _chunk_length(stream: BufferedIOBase) -> int:
+    written = _line(stream).partition(b";")[0].strip()  # what follows is an extension, which may be ignored
+    if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", written):
+        raise _Unreadable(HTTPStatus.BAD_REQUEST)
+    return int(written, 16)
+
+
+def _line(stream: BufferedIOBase) -> bytes:
+    """Return a line without its end."""
+    line = stream.readline(_LINE_LIMIT_BYTES)
+    if not line.endswith(b"\r\n"):
+        raise _Unreadable(HTTPStatus.BAD_REQUEST)
+    return line[:-2]
 
 
 def _client_name(connection: socket.socket) -> str:

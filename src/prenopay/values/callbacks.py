@@ -12,7 +12,10 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields, fitted, refuse_setting
-from prenopay._redaction import Secret
+from prenopay._hidden import HiddenText, HidesArguments, hide
+from prenopay._keys import MAKE_ONE, host_keys, published
+from prenopay._redaction import Secret, scrub
+from prenopay._text import quoted, show_fields
 from prenopay.errors import ConfigurationError, Unverified
 from prenopay.values.subjects import Subject, SubjectKind
 
@@ -30,14 +33,16 @@ BODY_LIMIT_BYTES: Final = 64 * 1024
 """A longer body is refused before it is read whole. No gateway's callback comes near this."""
 
 _MAC_BYTES: Final = 16
-_KEY_LEAST: Final = 32
 _SUBJECT_PARTS: Final = 4
 _ACCOUNT_PARTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackRequest:
-    """A callback as it came in: the raw body as bytes, never parsed or encoded again by a framework."""
+class CallbackRequest(metaclass=HidesArguments):
+    """A callback as it came in: the raw body as bytes, never parsed or encoded again by a framework.
+
+    Path and body become types whose ``repr`` is a mask: the path is a capability.
+    """
 
     path: str = field(repr=False)
     body: bytes = field(repr=False)
@@ -47,8 +52,9 @@ class CallbackRequest:
     method: str = "POST"
 
     def __post_init__(self) -> None:
-        """Refuse values of other types, such as a body that a framework has decoded."""
-        check_fields(self)
+        """Refuse values of other types, such as a body that a framework has decoded. Hide path, query and body."""
+        check_fields(self, any_text=True)
+        hide(self, "path", "query", "body")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +91,13 @@ class Heard:
     names: tuple[str, ...] = ()
     problem: str = ""
 
+    def __post_init__(self) -> None:
+        """Make the texts fit to be shown and stored: a stranger may have written them."""
+        show_fields(self)
+        object.__setattr__(self, "problem", scrub(self.problem))
 
-class CallbackUrls:
+
+class CallbackUrls(metaclass=HidesArguments):
     """Makes and checks callback URLs that are capabilities.
 
     The URL of a subject is ``{base}/{account}/{kind}/{id}/{mac}``. The URL of an account is
@@ -101,37 +112,48 @@ class CallbackUrls:
     def __init__(self, base_url: str, keys: Sequence[Secret | str]) -> None:
         """Take the public base URL of the mounted callback app, and the host's keys, newest first."""
         _require_reachable(base_url)
-        if isinstance(keys, str | Secret):
-            message = "callback_keys is a list of keys, newest first: put brackets around the one there is"
+        secrets = host_keys("callback_keys", keys)
+        if not secrets:
+            message = f"callback_keys must hold at least one key; {MAKE_ONE}"
             raise ConfigurationError(message)
-        if not keys:
-            message = (
-                "callback_keys must hold at least one key; make one with: "
-                "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
-            )
-            raise ConfigurationError(message)
-        secrets: Sequence[Secret] = fitted("callback_keys", keys, Sequence[Secret], refuse_setting)
-        for key in secrets:
-            if len(key.reveal()) < _KEY_LEAST:
-                message = f"every callback key must have at least {_KEY_LEAST} characters"
-                raise ConfigurationError(message)
         self.base_url: str = base_url.rstrip("/")
         self._keys = tuple(key.reveal().encode() for key in secrets)
+        self._keys_are_published = published(secrets)
+
+    def require_production(self) -> None:
+        """Raise ``ConfigurationError`` unless payers' money may depend on this address and these keys."""
+        parts = urlsplit(self.base_url)
+        if parts.scheme != "https" or is_loopback((parts.hostname or "").lower()):
+            _refuse(f"a production account needs an https URL that its gateway can reach, not {self.base_url!r}")
+        if self._keys_are_published:
+            message = f"callback_keys holds a key of prenopay's docs or tests, which everybody knows; {MAKE_ONE}"
+            raise ConfigurationError(message)
 
     def url(self, account: str, subject: Subject | None = None) -> str:
-        """Return the callback URL of one subject, or of a whole account."""
+        """Return the callback URL of one subject, or of a whole account. Its ``repr`` is a mask."""
         parts = _parts(account, subject)
-        return "/".join([self.base_url, *parts, _mac(self._keys[0], parts)])
+        return HiddenText("/".join([self.base_url, *parts, _mac(self._keys[0], parts)]))
 
     def verify(self, path: str) -> CallbackAddress:
-        """Return whose path this is; raises ``Unverified`` unless we made it."""
-        parts = tuple(path.split("/"))
+        """Return whose path this is; raises ``Unverified`` unless we made it.
+
+        Slashes that a framework or a proxy adds at the end or doubles do not count.
+        """
+        path = HiddenText(path)
+        address = self._named_in(path)
+        if address is None:
+            message = "this is not a callback URL that was handed out here"
+            raise Unverified(message)
+        return address
+
+    def _named_in(self, path: str) -> CallbackAddress | None:
+        parts = tuple(part for part in path.split("/") if part)
         for count in (_SUBJECT_PARTS, _ACCOUNT_PARTS):
-            *named, mac = parts[-count:]
-            if len(named) == count - 1 and all(part.isascii() for part in parts[-count:]) and self._is_ours(named, mac):
+            named, mac = parts[-count:-1], parts[-1:]
+            ours = len(named) == count - 1 and all(part.isascii() for part in parts[-count:])
+            if ours and self._is_ours(named, mac[0]):
                 return _address(named)
-        message = "this is not a callback URL that was handed out here"
-        raise Unverified(message)
+        return None
 
     def _is_ours(self, named: Sequence[str], mac: str) -> bool:
         return any(hmac.compare_digest(_mac(key, named).encode(), mac.encode()) for key in self._keys)
@@ -144,13 +166,13 @@ def _require_reachable(base_url: str) -> None:
         parts = urlsplit(base_url)
         host, _port = (parts.hostname or "").lower(), parts.port
     except ValueError as error:
-        _refuse(f"{error}: {base_url!r}")
+        _refuse(f"{error}: {quoted(base_url)}")
     if parts.scheme not in {"https", "http"} or not host or parts.username or any(map(str.isspace, base_url)):
-        _refuse(f"must be an absolute URL like https://shop.example/callbacks, not {base_url!r}")
+        _refuse(f"must be an absolute URL like https://shop.example/callbacks, not {quoted(base_url)}")
     if "?" in base_url or "#" in base_url:
-        _refuse(f"must have no query and no fragment, because a path is added: {base_url!r}")
+        _refuse(f"must have no query and no fragment, because a path is added: {quoted(base_url)}")
     if parts.scheme == "http" and not is_loopback(host):
-        _refuse(f"must use https, or be on this machine: {base_url!r}")
+        _refuse(f"must use https, or be on this machine: {quoted(base_url)}")
 
 
 def _refuse(why: str) -> NoReturn:

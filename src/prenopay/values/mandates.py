@@ -10,7 +10,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from prenopay._arguments import check_fields
-from prenopay._redaction import Secret
+from prenopay._redaction import Secret, scrub
+from prenopay._text import show_fields
 from prenopay.errors import InvalidOrder
 from prenopay.values.money import Money
 
@@ -149,6 +150,11 @@ class MethodSeen:
     expires: date | None = None
     card_key: str = field(default="", repr=False)
     network_tokenized: bool = False
+
+    def __post_init__(self) -> None:
+        """Mask what is secret in the gateway's texts, and make them fit to be shown and stored."""
+        show_fields(self)
+        object.__setattr__(self, "display", scrub(self.display))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Final
 
+from prenopay._text import quoted
+
 __all__ = ["Money"]
 
 _MOST: Final = 2**63 - 1
@@ -44,15 +46,15 @@ class Money:
         """Refuse an amount that is not a whole number of minor units of a currency."""
         if type(self.minor) is not int:
             message = (
-                f"Money takes whole minor units as int, not {self.minor!r} ({type(self.minor).__name__}); "
+                f"Money takes whole minor units as int, not {quoted(self.minor)} ({type(self.minor).__name__}); "
                 "149 kronor is Money(14900, 'SEK')"
             )
             raise TypeError(message)
         if abs(self.minor) > _MOST:
-            message = f"{self.minor} does not fit in the 64 bits of a database column"
+            message = f"{quoted(self.minor)} does not fit in the 64 bits of a database column"
             raise ValueError(message)
         if type(self.currency) is not str or not _CURRENCY.fullmatch(self.currency):
-            message = f"currency must be three capital letters (ISO 4217), not {self.currency!r}"
+            message = f"currency must be three capital letters (ISO 4217), not {quoted(self.currency)}"
             raise ValueError(message)
 
     @classmethod
@@ -72,15 +74,15 @@ class Money:
             raise TypeError(message)
         try:
             typed = Decimal(amount)
-        except InvalidOperation as error:
-            message = f"{amount!r} is not an amount; write it like 149.50"
-            raise ValueError(message) from error
+        except InvalidOperation:
+            message = f"{quoted(amount)} is not an amount; write it like 149.50"
+            raise ValueError(message) from None
         if not typed.is_finite() or abs(typed.adjusted()) >= _MOST_DIGITS:
-            message = f"{amount!r} is not an amount; write it like 149.50, with at most {_MOST_DIGITS} digits"
+            message = f"{quoted(amount)} is not an amount; write it like 149.50, with at most {_MOST_DIGITS} digits"
             raise ValueError(message)
         minor = Fraction(typed) * 10 ** _minor_digits(currency)
         if minor.denominator != 1:
-            message = f"{amount!r} {currency} has parts of a minor unit"
+            message = f"{quoted(amount)} {currency} has parts of a minor unit"
             raise ValueError(message)
         return cls(minor.numerator, currency)
 
@@ -94,7 +96,7 @@ class Money:
         Raises ``ValueError`` for weights that are negative, not whole, or all zero.
         """
         if any(type(weight) is not int or weight < 0 for weight in weights) or not sum(weights):
-            message = f"weights must be whole numbers, none negative and not all zero: {weights!r}"
+            message = f"weights must be whole numbers, none negative and not all zero: {quoted(weights)}"
             raise ValueError(message)
         total, taken, weighed = sum(weights), 0, 0
         parts: list[int] = []
@@ -132,7 +134,7 @@ class Money:
 
     def __mul__(self, times: int) -> Money:
         if type(times) is not int:
-            message = f"money can be multiplied by a whole number only, not {times!r}"
+            message = f"money can be multiplied by a whole number only, not {quoted(times)}"
             raise TypeError(message)
         return Money(self.minor * times, self.currency)
 

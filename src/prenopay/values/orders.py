@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields, refuse_argument
+from prenopay._hidden import HidesArguments, hide
+from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
+from prenopay.values.callbacks import is_loopback
+from prenopay.values.forms import country_code, email_address, language_tag, personal_number, phone_number
 from prenopay.values.mandates import StoreMethod
 from prenopay.values.money import Money
 
@@ -35,10 +41,20 @@ __all__ = [
 
 _MOST_LINES: Final = 500
 """The most lines of an order. No publisher's order has more, and a payment page shows far fewer."""
+_ORDER_REFERENCE_MOST: Final = 100
+_PAYER_REFERENCE_MOST: Final = 200
+"""How long a host's names may be: the columns of PostgreSQL hold no more."""
 _NUMBER_MOST: Final = 1_000_000_000
 """A larger number is a mistake."""
 _RATE_MOST: Final = 100
 """A higher VAT rate is a mistake, such as 2500 for 25 percent."""
+_LINE_TEXT_MOST: Final = 40
+"""Swedbank Pay refuses a longer description of a line (its own shop plugin cuts there since version 4.2.0)."""
+_SWEDEN: Final = "SE"
+_AGES: Final = range(1, 100)
+"""What Swish takes (MSS guide, section 5.1)."""
+_APP_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://?[^/?#\s]")
+"""The URL of an app to which the payer returns."""
 _SIX_MEANS: Final = "6 means 6 %"
 """A lower VAT rate than 1 is a mistake, such as 0.06 for 6 percent."""
 
@@ -162,6 +178,10 @@ class OrderLine:
             "lines.vat_percent",
             f"{self.vat_percent} is less than one percent; {_SIX_MEANS}",
         )
+        _require(bool(self.unit.strip()), "lines.unit", "must not be empty: say what is counted, such as pcs")
+        for name in ("description", "discount_description"):
+            _at_most(f"lines.{name}", getattr(self, name), _LINE_TEXT_MOST)
+        _require_urls(self, "lines.", "item_url", "image_url")
         if self.vat is not None:
             least, most = sorted((0, self.amount.minor))
             _require(least <= self.vat.minor <= most, "lines.vat", f"{self.vat} is not a part of {self.amount}")
@@ -181,8 +201,8 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """A postal address. ``country`` is ISO 3166-1 alpha-2."""
+class Address(metaclass=HidesArguments):
+    """A postal address. ``country`` is ISO 3166-1 alpha-2; ``phone`` is kept as ``+`` and digits."""
 
     first_name: str = ""
     last_name: str = ""
@@ -195,8 +215,10 @@ class Address:
     phone: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse values of other types."""
+        """Refuse what cannot be right; the error names the field."""
         check_fields(self, prefix="address.")
+        _in_one_form(self, "address.", phone=phone_number, email=email_address, country=country_code)
+        hide(self, "first_name", "last_name", "street", "co_address", "zip_code", "email", "phone")
 
     def __repr__(self) -> str:
         return f"Address(country={self.country!r}, …)"
@@ -218,16 +240,22 @@ class PayerHistory:
     is_guest: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse values of other types."""
+        """Refuse what cannot be right; the error names the field."""
         check_fields(self, prefix="payer.history.")
+        for name in self.__slots__:
+            value = getattr(self, name)
+            _require(value is None or value >= 0, f"payer.history.{name}", f"must be zero or more, not {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payer:
+class Payer(metaclass=HidesArguments):
     """Who pays. Every field is optional; more facts make a 3-D Secure question less likely.
 
     ``reference`` is the host's stable pseudonym for the payer. Never use a personal number, and never share one
     between two people: the gateway finds stored cards by it. An e-mail address is refused.
+
+    Phone numbers are taken as people write them, and kept as ``+`` and digits with the country code; a Swedish
+    personal number is kept as 12 digits.
     """
 
     reference: str = ""
@@ -246,15 +274,21 @@ class Payer:
     digital_only: bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse values of other types."""
+        """Refuse what cannot be right; the error names the field."""
         check_fields(self, prefix="payer.")
+        phones = dict.fromkeys(("phone", "home_phone", "work_phone"), phone_number)
+        _in_one_form(self, "payer.", **phones, email=email_address, personal_number_country=country_code)
+        if self.personal_number_country == _SWEDEN:
+            _in_one_form(self, "payer.", personal_number=personal_number)
+        hide(self, "first_name", "last_name", "email", "phone", "home_phone", "work_phone", "personal_number")
+        _at_most("payer.reference", self.reference, _PAYER_REFERENCE_MOST)
 
     def __repr__(self) -> str:
         return f"Payer(reference={self.reference!r}, …)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RiskFacts:
+class RiskFacts(metaclass=HidesArguments):
     """What the host knows about this purchase, which helps the issuer to judge the risk."""
 
     delivery_email: str = field(default="", repr=False)
@@ -268,12 +302,14 @@ class RiskFacts:
     is_pre_order: bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse values of other types."""
+        """Refuse what cannot be right; the error names the field."""
         check_fields(self, prefix="risk.")
+        _in_one_form(self, "risk.", delivery_email=email_address)
+        hide(self, "delivery_email", "pick_up_name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(metaclass=HidesArguments):
     """What the host asks to be paid.
 
     ``amount`` includes VAT, in minor units (öre). If there are ``lines``, they must add up to ``amount``, and the
@@ -333,8 +369,14 @@ class Order:
             _require(not self.lines, "lines", "must be empty: an amount of zero stores the method only")
             _require(not self.pay_with, "pay_with", "must be empty: an amount of zero stores the method only")
         _require(bool(self.description.strip()), "description", "must not be empty: say what the payer pays for")
+        _at_most("order_reference", self.order_reference, _ORDER_REFERENCE_MOST)
         comes_back = bool(self.return_url) or self.initiator is Initiator.MERCHANT
         _require(comes_back, "return_url", "must not be empty: name the URL that the payer comes back to")
+        _require_urls(self, "", "return_url", "cancel_url", "payment_page_url")
+        _in_one_form(self, "", language=language_tag)
+        if self.age_limit is not None:
+            why = f"must be {_AGES[0]} to {_AGES[-1]}, not {self.age_limit}"
+            _require(self.age_limit in _AGES, "age_limit", why)
         _require(len(self.lines) <= _MOST_LINES, "lines", f"at most {_MOST_LINES} lines, not {len(self.lines)}")
         if self.vat is not None:
             in_amount = self.vat.currency == self.amount.currency and 0 <= self.vat.minor <= self.amount.minor
@@ -358,7 +400,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PayoutOrder:
+class PayoutOrder(metaclass=HidesArguments):
     """Money that the host sends to someone: a prize, a freelancer's fee, a refund that came too late.
 
     ``amount`` is what arrives, in minor units (öre); there is no VAT in it. If ``payee_personal_number`` (12
@@ -377,6 +419,8 @@ class PayoutOrder:
         check_fields(self)
         _require(self.amount.minor > 0, "amount", f"must be more than zero, not {self.amount}")
         _require(bool(self.payee_phone.strip()), "payee_phone", "must not be empty: this phone gets the money")
+        _in_one_form(self, "", payee_phone=phone_number, payee_personal_number=personal_number)
+        hide(self, "payee_phone", "payee_personal_number")
         _require(bool(self.reference.strip()), "reference", "must not be empty: the bank's reports show it")
 
 
@@ -402,9 +446,40 @@ def check_sums(amount: Money, vat: Money | None, lines: tuple[OrderLine, ...]) -
         _require(vat_total == vat, "vat", f"the VAT of the lines adds up to {vat_total}, the order says {vat}")
 
 
+def _in_one_form(value: object, prefix: str, **rules: Callable[..., str]) -> None:
+    """Put each field that is not empty into the form that its rule returns."""
+    for name, rule in rules.items():
+        if given := getattr(value, name):
+            object.__setattr__(value, name, rule(given, field=f"{prefix}{name}"))
+
+
+def _require_urls(value: object, prefix: str, *names: str) -> None:
+    """Refuse a URL that a payer's browser cannot open safely: https, or on this machine, or an app's own scheme."""
+    for name in names:
+        if url := getattr(value, name):
+            _require(_is_url(url), f"{prefix}{name}", f"must be an absolute https URL, not {quoted(url)}")
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if any(map(str.isspace, url)) or not parts.scheme:
+        return False
+    if parts.scheme in {"https", "http"}:
+        return bool(host) and (parts.scheme == "https" or is_loopback(host))
+    return bool(_APP_URL.match(url))
+
+
 def _refuse_in_line(name: str, why: str) -> NoReturn:
     hint = f"; {_SIX_MEANS}" if name == "lines.vat_percent" else ""
     refuse_argument(name, f"{why}{hint}")
+
+
+def _at_most(field_name: str, text: str, most: int) -> None:
+    _require(len(text) <= most, field_name, f"at most {most} characters, not {len(text)}")
 
 
 def _require(holds: bool, field_name: str, why: str) -> None:  # noqa: FBT001 - a condition, read in place

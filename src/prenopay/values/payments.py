@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
+from prenopay._hidden import hide
+from prenopay._redaction import scrub
+from prenopay._text import QUOTED_MOST, quoted, show_fields
 from prenopay.errors import InvalidOrder
 from prenopay.values.money import Money
 from prenopay.values.subjects import Subject, SubjectKind
@@ -48,7 +51,7 @@ class OperationId(str):
     def __new__(cls, value: str) -> Self:
         """Check ``value``; raises ``InvalidOrder``."""
         if not isinstance(value, str) or not _OPERATION_ID.fullmatch(value):
-            message = f"operation_id must be 1 to 100 visible ASCII characters without spaces, not {value!r}"
+            message = f"operation_id must be 1 to 100 visible ASCII characters without spaces, not {quoted(value)}"
             raise InvalidOrder(message, field="operation_id")
         return super().__new__(cls, value)
 
@@ -62,7 +65,7 @@ class OperationId(str):
         for number, part in enumerate(parts, 1):
             is_plain = isinstance(part, str | int) and not isinstance(part, bool)
             if not is_plain or not str(part) or ":" in str(part):
-                given = repr(part) if is_plain else type(part).__name__
+                given = quoted(part) if is_plain else type(part).__name__
                 message = f"operation_id: part {number} must be a text without colons, or a whole number, not {given}"
                 raise InvalidOrder(message, field="operation_id")
         return cls(":".join(str(part) for part in parts))
@@ -197,6 +200,11 @@ class Decline:
     not_before: datetime | None = None
     attempts_left: int | None = None
 
+    def __post_init__(self) -> None:
+        """Mask what is secret in the gateway's texts, and make them fit to be shown and stored."""
+        object.__setattr__(self, "provider_code", scrub(self.provider_code[:QUOTED_MOST]))
+        object.__setattr__(self, "text", scrub(self.text))
+
     @property
     def suspends(self) -> bool:
         """Whether the stored method must rest: until ``not_before``, or for good if it is ``None``.
@@ -262,6 +270,14 @@ class SeamlessView:
     script_url: str = field(repr=False)
     content_sources: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Hide the address in ``repr``: anyone who has it can pay.
+        """
+        show_fields(self)
+        hide(self, "script_url")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSwitch:
@@ -274,6 +290,14 @@ class AppSwitch:
     token: str = field(repr=False)
     app_url: str = field(repr=False)
     qr_content: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Hide the token in ``repr``.
+        """
+        show_fields(self)
+        hide(self, "token", "app_url", "qr_content")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +334,10 @@ class Payment:
     redirect_url: str | None = field(default=None, repr=False)
     seamless_view: SeamlessView | None = field(default=None, repr=False)
     app_switch: AppSwitch | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the address of the page in ``repr``: anyone who has it can pay."""
+        hide(self, "redirect_url")
 
     @property
     def is_paid(self) -> bool:

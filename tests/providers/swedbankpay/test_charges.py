@@ -119,7 +119,7 @@ def sent(order_asked: Order | None = None, **fields: Any) -> Json:
     [(_RECUR, "Recur", "recurrenceToken"), (_UNSCHEDULED, "UnscheduledPurchase", "unscheduledToken")],
 )
 def test_a_charge_has_these_members_only(kind: MandateKind, operation: str, name: str) -> None:
-    known = Payer(reference="reader-7", email="leia@shop.example", phone="+46701234567", personal_number="x")
+    known = Payer(reference="reader-7", email="leia@shop.example", phone="+46701234567", personal_number="198507099805")
     expected = {
         "operation": operation,
         name: STORED,

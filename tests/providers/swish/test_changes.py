@@ -146,10 +146,23 @@ def test_a_refund_names_the_banks_reference_of_the_payment() -> None:
     assert expected == body_of(script.sent[1])
     give_back(script, description=" ")
     assert not {"message", "payerPaymentReference"} & set(body_of(script.sent[3]))
-    wrong: tuple[Json, ...] = ({"description": "100 %"}, {"amount": Money(100, "EUR")})
-    for fields in wrong:
-        with pytest.raises(InvalidOrder):
-            run_blocking(provider().refund(Script(_PAID), change(100, **{"amount": sek(100), **fields})))
+    with pytest.raises(InvalidOrder):
+        run_blocking(provider().refund(Script(_PAID), change(100, amount=Money(100, "EUR"))))
+
+
+@pytest.mark.parametrize(
+    ("description", "said"),
+    [
+        ("Två  gånger. ", "Två  gånger."),
+        ("100 % & mer", "100 och mer"),
+        ("x" * 51, "x" * 50),
+        ("%", None),
+    ],
+)
+def test_the_words_of_a_refund_are_made_to_fit(description: str, said: str | None) -> None:
+    script = Script(_PAID, made("refunds", REFUND))
+    give_back(script, description=description)
+    assert body_of(script.sent[1]).get("message") == said
 
 
 @pytest.mark.parametrize(

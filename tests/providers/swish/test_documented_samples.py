@@ -14,12 +14,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from prenopay import Money, Order, PageStyle, Payer, PaymentState
+from prenopay import Money, Order, PageStyle, Payer, PaymentState, phone_number
 from prenopay._blocking import run_blocking
 from prenopay.errors import InvalidOrder
 from prenopay.provider import CreateRequest
 from prenopay.providers.swish import Swish, encoding, qr, signing
-from prenopay.providers.swish.encoding import cancel_body, msisdn, payment_body, payout_payload, qr_body, refund_body
+from prenopay.providers.swish.encoding import cancel_body, payment_body, payout_payload, qr_body, refund_body
 from prenopay.providers.swish.problems import TABLE, Certainty, Verdict
 from prenopay.values.callbacks import CallbackRequest, Heard
 from prenopay.values.orders import PayoutOrder
@@ -78,7 +78,7 @@ def expected_of(name: str) -> tuple[str, PaymentState | None]:
     """Return a sample's kind and the state that it reports; "refused" for what prenopay does not read."""
     kind, decoded = index()[name], load(name)
     if name.startswith("rec_"):
-        return "refused", None
+        return ("availability" if kind == "response" else "refused"), None
     if kind == "error":
         verdict = TABLE[decoded[0]["errorCode"]].verdict
         states = {Verdict.DECLINE: PaymentState.DECLINED, Verdict.SEEN_BEFORE: PaymentState.UNKNOWN}
@@ -105,7 +105,9 @@ def read(name: str) -> tuple[str, PaymentState | None]:
 
 def test_every_sample_is_read_for_what_it_is() -> None:
     assert {name: expected_of(name) for name in index()} == {name: read(name) for name in index()}
-    assert {"payment", "refund", "payout", "error", "refused"} == {expected_of(name)[0] for name in index()}
+    assert {"payment", "refund", "payout", "error", "availability", "refused"} == {
+        expected_of(name)[0] for name in index()
+    }
 
 
 def test_every_object_is_read_by_the_provider() -> None:
@@ -230,7 +232,7 @@ def test_the_documented_payout_is_written_field_by_field() -> None:
             sample["signingCertificateSerialNumber"],
         ),
     )
-    assert {**sample, "payeeAlias": msisdn(sample["payeeAlias"], field="")} == ours
+    assert {**sample, "payeeAlias": phone_number(sample["payeeAlias"]).removeprefix("+")} == ours
 
 
 def test_the_documented_qr_request_asks_for_the_same_code() -> None:
@@ -304,7 +306,7 @@ def accepts(field: str, value: str) -> bool:
             case "currency":
                 provider().check_order(Order(amount=Money(100, value), description="x", return_url=RETURN))
             case "payerAlias":
-                return msisdn(value, field=field) == value
+                return phone_number(value) == f"+{value}"
     except InvalidOrder:
         return False
     return True

@@ -30,7 +30,8 @@ def seen(body: object) -> Any:
         (payment("CANCELLED"), "payment", PaymentState.CANCELLED, (0, 0, None)),
         (failed("RF07"), "payment", PaymentState.DECLINED, (0, 0, None)),
         (failed("TM01"), "payment", PaymentState.EXPIRED, (0, 0, None)),
-        (failed("DS24"), "payment", PaymentState.UNKNOWN, (0, 0, None)),
+        (failed("DS24"), "payment", PaymentState.UNKNOWN, (None, None, None)),
+        (payment("SOMETHING"), "payment", PaymentState.PENDING, (None, None, None)),
         (refund("DEBITED"), "refund", PaymentState.PENDING, (None, None, 0)),
         (refund("VALIDATED"), "refund", PaymentState.PENDING, (None, None, 0)),
         (refund("PAID"), "refund", PaymentState.CAPTURED, (None, None, 4950)),
@@ -53,7 +54,26 @@ def test_what_is_possible_and_what_is_odd_is_shown() -> None:
     assert "unknown status" in seen(payment("SOMETHING")).note
     assert "unknown status" in seen(payout("SOMETHING")).note
     assert "paid out: 500.00 SEK" in seen(payout("PAID")).note
+    assert tuple(seen(payout(word)).paid_out for word in ("PAID", "DEBITED", "SOMETHING")) == (50000, 0, None)
+    assert seen(payout("PAID")).allowed_actions == ()
+    assert seen({"recurringIsOffered": True}).kind == "availability"
     assert seen({"method": "POST", "path": "/x", "headers": {}, "body": payment("PAID")}).captured == 14900
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "state"),
+    [
+        ({"id": UUID.lower(), "status": "PAID"}, "payment", PaymentState.CAPTURED),
+        ({"id": UUID, "status": "PAID", "originalPaymentReference": "X"}, "refund", PaymentState.CAPTURED),
+        ({"payoutInstructionUUID": UUID, "status": "DEBITED"}, "payout", PaymentState.PENDING),
+        ({"id": UUID, "status": "ERROR", "errorCode": "DS24"}, "payment", PaymentState.UNKNOWN),
+        ({"id": UUID, "status": "SOMETHING"}, "payment", None),
+    ],
+)
+def test_a_short_callback_says_its_state_and_no_amount(body: Json, kind: str, state: PaymentState | None) -> None:
+    found = seen(body)
+    assert (kind, UUID, state) == (found.kind, found.provider_reference, found.state)
+    assert {None} == {found.authorized, found.captured, found.refunded, found.paid_out, found.currency}
 
 
 @pytest.mark.parametrize(
@@ -76,6 +96,9 @@ def test_an_answer_to_a_create_may_stand_in_its_envelope(kind: str, name: str) -
         ([{"errorCode": "PA01", "additionalInformation": ""}], None, "our_setup"),
         ([{"errorCode": "XX99"}], PaymentState.UNKNOWN, "XX99"),
         ({"errorCode": "AM02", "errorMessage": "too much"}, None, "AM02"),
+        ({"errorCode": "AM02"}, None, "AM02"),
+        ({"errors": [{"errorCode": "AM02"}]}, None, "AM02"),
+        ({"error": {"errorCode": "AM02"}}, None, "AM02"),
         ({"status": 401, "headers": {}, "body": None}, None, "HTTP 401"),
         ({"status": 500, "headers": {}, "body": ""}, PaymentState.UNKNOWN, "HTTP 500"),
         (

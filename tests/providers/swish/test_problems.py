@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from prenopay.ports import HttpResponse
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.problems import TABLE, Certainty, Verdict, decline_of, meaning_of, read_refusal
 from prenopay.values.payments import Advice, DeclineCode, DeclineKind
@@ -65,3 +66,18 @@ def test_codes_are_read_in_any_spelling_and_unknown_ones_invite_to_nothing() -> 
 )
 def test_of_several_codes_the_one_that_may_mean_money_decides(codes: tuple[str, ...], verdict: Verdict) -> None:
     assert verdict is read_refusal(errors(*codes), "create").verdict
+
+
+def test_a_404_says_which_number_to_check() -> None:
+    bare, told = HttpResponse(status=404, headers=(), body=b""), errors("RP04", status=404)
+    for call, word in {
+        "create": "payee number",
+        "ask consent": "payee number",
+        "payout": "payee's number",
+        "refund": "account's number",
+        "charge": "account's number",
+    }.items():
+        for answer in (bare, told):
+            error = read_refusal(answer, call).error()
+            assert word in str(error)
+            assert str(error).endswith(error.advice)

@@ -400,6 +400,7 @@ class HistoryEntry(In):
 
     name: Text = ""
     amount: StrictInt | None = None
+    instrument: OptionalText = None
 
 
 class History(In):
@@ -449,6 +450,12 @@ class Order(In):
     payment_token: Text = Field(default="", repr=False)
     recurrence_token: Text = Field(default="", repr=False)
     unscheduled_token: Text = Field(default="", repr=False)
+
+
+class Links(In):
+    """What can be done with an order, where an answer says only this."""
+
+    operations: Listed[Operation] = []
 
 
 class OrderAnswer(In):

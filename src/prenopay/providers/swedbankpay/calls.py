@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from prenopay._hidden import HiddenText
 from prenopay._redaction import MASK, Secret
+from prenopay._text import quoted
 from prenopay.errors import ForeignAnswer, ProviderError, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import ChangeRequest, Observation, TransactionKind
-from prenopay.provider.wire import Unreadable, date_of, is_success, read, read_object, retry_after
+from prenopay.provider.wire import Unreadable, is_success, read, read_object
 from prenopay.providers.swedbankpay import _wire
 from prenopay.providers.swedbankpay.config import SwedbankPayAccount
 from prenopay.providers.swedbankpay.problems import decline_of, error_of, unreadable_error
@@ -77,7 +79,7 @@ class KnownOrder:
     """A payment order as read: the observation, and the links of what can be done."""
 
     observation: Observation
-    links: Mapping[str, str]
+    links: Mapping[str, HiddenText]
 
     def has(self, request: ChangeRequest, kind: TransactionKind) -> bool:
         """Whether the order lists what ``request`` asks for.
@@ -117,17 +119,22 @@ def order_in(
     if not is_success(answer):
         raise refusal(answer, label, declines=declines)
     try:
-        decoded = read_object(answer.body)
-        order = read(_wire.OrderAnswer, decoded)
-        observed = observation_of(order, currency=currency, raw=decoded)
+        order, observed = _order_of(answer, currency)
     except ValueError as error:
         what = f"something that is not a payment order: {error}"
-        raise unexpected(answer, label, what) from error
+        raise unexpected(answer, label, what) from None
     if named and order.payment_order.id != named:
-        message = f"{label}: the gateway answered with order {order.payment_order.id[:80]!r}, we asked for {named}"
+        message = f"{label}: the gateway answered with order {quoted(order.payment_order.id)}, we asked for {named}"
         raise ForeignAnswer(message, http_status=answer.status)
-    links = {operation.rel: operation.href for operation in order.operations}
+    links = {operation.rel: HiddenText(operation.href) for operation in order.operations}
     return KnownOrder(observed, MappingProxyType(links))
+
+
+def _order_of(answer: HttpResponse, currency: str) -> tuple[_wire.OrderAnswer, Observation]:
+    """Read an order as it was sent and in our words; raises ``ValueError``, whose frames hold what was decoded."""
+    decoded = read_object(answer.body)
+    order = read(_wire.OrderAnswer, decoded)
+    return order, observation_of(order, currency=currency, raw=decoded)
 
 
 def order_made(answer: HttpResponse, label: str, currency: str, *, declines: Declines | None = None) -> KnownOrder:
@@ -135,7 +142,7 @@ def order_made(answer: HttpResponse, label: str, currency: str, *, declines: Dec
     order = order_in(answer, label, currency, declines=declines)
     made = order.observation.provider_reference
     if not is_order_id(made):
-        what = f"an id that is not that of a payment order: {made!r}"
+        what = f"an id that is not that of a payment order: {quoted(made)}"
         raise unexpected(answer, label, what)
     return order
 
@@ -151,11 +158,11 @@ def problem_in(answer: HttpResponse) -> _wire.Problem | None:
 
 def refusal(answer: HttpResponse, label: str, *, declines: Declines | None = None) -> ProviderError | Declined:
     """Return what an answer that is not a success means."""
-    problem, wait = problem_in(answer), retry_after(answer)
+    problem, wait = problem_in(answer), answer.retry_after
     if problem is None:
         return unreadable_error(answer.status, retry_after=wait, call=label)
     if declines and declines(problem, answer.status):
-        return Declined(decline_of(problem, date_of(answer)))
+        return Declined(decline_of(problem, answer.moment("date")))
     return error_of(problem, answer.status, retry_after=wait, call=label)
 
 

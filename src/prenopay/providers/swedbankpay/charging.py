@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from prenopay._text import quoted
 from prenopay.errors import (
     DuplicateReference,
     OutcomeUnknown,
@@ -73,7 +74,7 @@ def _charged_of(observed: Observation) -> Charged:
         case PaymentState.PENDING:
             return Charged(outcome=Outcome.PENDING, observation=observed)
         case _:
-            message = f"{_LABEL}: the order is {observed.raw_status!r}, and nothing is reserved in it"
+            message = f"{_LABEL}: the order is {quoted(observed.raw_status)}, and nothing is reserved in it"
             raise UnexpectedAnswer(message)
 
 

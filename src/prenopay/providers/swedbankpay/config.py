@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import ClassVar, Final, TypeVar
 
+from prenopay._text import quoted
 from prenopay.provider import Environment, HttpProviderConfig, ReferenceAlphabet, ReferenceRule, Secret
 
 __all__ = ["ReferenceFormat", "RepeatedReference", "SwedbankPayAccount"]
@@ -77,7 +78,7 @@ class SwedbankPayAccount(HttpProviderConfig[ProviderT_co]):
     def __post_init__(self) -> None:
         """Refuse settings that cannot work; the error names the key and the fix."""
         super(SwedbankPayAccount, self).__post_init__()  # a class with slots is a new class, which super() misses
-        why = f"payee_id must be the merchant's GUID from the merchant portal, not {self.payee_id!r}"
+        why = f"payee_id must be the merchant's GUID from the merchant portal, not {quoted(self.payee_id)}"
         self._require(bool(_PAYEE_ID.fullmatch(self.payee_id)), why)
         why = "access_token holds characters that no token has; was it cut or quoted by mistake?"
         self._require(bool(_TOKEN.fullmatch(self.access_token.reveal())), why)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, Secret
 from prenopay.provider.wire import json_bytes
@@ -47,6 +48,10 @@ __all__ = [
 ]
 
 CURRENCIES: Final = frozenset({"SEK", "NOK", "DKK", "EUR"})
+_LANGUAGES: Final = frozenset(
+    "da-DK de-DE en-US es-ES et-EE fi-FI fr-FR lt-LT lv-LV nb-NO pl-PL ru-RU sv-SE".split()  # noqa: SIM905 - a table
+)
+"""The languages of the payment page (docs: languages, 2026-04)."""
 
 INSTRUMENTS: Final[Mapping[str, str]] = {
     Instrument.CARD: "CreditCard",
@@ -88,7 +93,7 @@ _ORDER_REFERENCE_MOST: Final = 50
 _STREET_MOST: Final = 50
 _AMOUNT_MOST: Final = 2_147_483_647
 """The largest amount in the docs, which is the largest 32-bit integer."""
-_ABSOLUTE_URL: Final = re.compile(r"https?://[^/?#]")
+_WEB_PAGE: Final = re.compile(r"https?:", re.IGNORECASE)
 _USER_AGENT: Final = "prenopay"
 _ABORT_REASON: Final = "CancelledByConsumer"
 _REMOVED: Final = "Removed by the merchant"
@@ -126,6 +131,8 @@ def check_order(order: Order) -> None:
     """Raise ``InvalidOrder`` for an order that a payment order cannot express."""
     _require(order.amount.currency in CURRENCIES, "amount", f"Swedbank Pay takes {', '.join(sorted(CURRENCIES))}")
     _require(order.amount.minor <= _AMOUNT_MOST, "amount", f"{order.amount} is more than a payment order can hold")
+    why = f"the payment page has {', '.join(sorted(_LANGUAGES))}, not {order.language}"
+    _require(order.language in _LANGUAGES, "language", why)
     _at_most("description", order.description, _DESCRIPTION_MOST)
     _at_most("order_reference", order.order_reference, _ORDER_REFERENCE_MOST)
     if order.initiator is Initiator.MERCHANT:
@@ -135,11 +142,12 @@ def check_order(order: Order) -> None:
         _check_storing(order)
     for field in ("return_url", "cancel_url", "payment_page_url"):
         url: str = getattr(order, field)
-        _require(not url or bool(_ABSOLUTE_URL.match(url)), field, f"must be an absolute http(s) URL, not {url!r}")
+        why = f"the payment page leads to web pages only, not to apps such as {quoted(url)}"
+        _require(not url or bool(_WEB_PAGE.match(url)), field, why)
     _require("id" not in order.metadata, "metadata", "the gateway uses the key 'id' itself; choose another")
     for key, value in order.metadata.items():
         fits = isinstance(value, str | int | bool | Decimal)
-        _require(fits, "metadata", f"{key!r} must be text, bool, int or Decimal, not {type(value).__name__}")
+        _require(fits, "metadata", f"{quoted(key)} must be text, bool, int or Decimal, not {type(value).__name__}")
     for field, address in _addresses(order).items():
         _at_most(f"{field}.street", "" if address is None else address.street, _STREET_MOST)
     group_fits = all(line.group.replace("-", "").replace("_", "").isalnum() for line in order.lines)

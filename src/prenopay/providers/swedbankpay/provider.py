@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Final
 
+from prenopay._text import quoted
 from prenopay.errors import Conflict, DuplicateReference, ForeignAnswer, InvalidOrder, OutcomeUnknown, ProviderError
 from prenopay.ports import Send
 from prenopay.provider import (
@@ -28,7 +29,7 @@ from prenopay.provider import (
     TransactionKind,
     Updates,
 )
-from prenopay.provider.wire import Unreadable, date_of, read, read_object
+from prenopay.provider.wire import Unreadable, read, read_object
 from prenopay.providers.swedbankpay import _wire, charging, encoding
 from prenopay.providers.swedbankpay.calls import (
     ORDERS,
@@ -111,7 +112,7 @@ class SwedbankPayProvider(
             encoding.try_out(self._config, order)
         except (ArithmeticError, TypeError, ValueError) as error:
             message = f"order: cannot be written as a payment order: {error}"
-            raise InvalidOrder(message, field="order") from error
+            raise InvalidOrder(message, field="order") from None
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """``POST /psp/paymentorders``. The gateway refuses a reference that it has seen before."""
@@ -218,7 +219,7 @@ class SwedbankPayProvider(
         if not fix:
             found = f"accepted (asked for a payment that does not exist: {answer.status})"
         credentials = Probe(name="credentials", ok=not fix, found=found, fix=fix)
-        return (credentials, Probe(name="clock", ok=True, found="", gateway_time=date_of(answer)))
+        return (credentials, Probe(name="clock", ok=True, found="", gateway_time=answer.moment("date")))
 
     # Steps of the verbs
 
@@ -247,6 +248,8 @@ class SwedbankPayProvider(
             if request.again and rel == _REVERSAL and order.observation.captured != order.observation.refunded:
                 raise _maybe_under_way(request)
             raise order.observation.refuses(Action.REFUND if rel == _REVERSAL else rel)
+        if not request.again:
+            _require_left(request, order.observation, rel)
         return await self._act(send, request, order, rel, body)
 
     async def _act(self, send: Send, request: ChangeRequest, order: KnownOrder, rel: str, body: bytes) -> Reply:
@@ -271,7 +274,7 @@ class SwedbankPayProvider(
 
     async def _get(self, send: Send, provider_reference: str, label: str) -> KnownOrder:
         if not is_order_id(provider_reference):
-            message = f"{label}: {provider_reference!r} is not the id of a payment order"
+            message = f"{label}: {quoted(provider_reference)} is not the id of a payment order"
             raise Conflict(message)
         url = expanded(self._api_url + provider_reference)
         answer = await send(self._calls.request("GET", url, label, retry_safe=True))
@@ -280,7 +283,7 @@ class SwedbankPayProvider(
         except ProviderError as error:
             error.stated = False  # it says nothing about what was asked for earlier
             if isinstance(error, Conflict) and error.provider_code == "notfound":
-                raise _unknown_here(error) from None
+                raise _unknown_here(error, self._config.perhaps_forgotten) from None
             raise
 
     async def _patch(self, send: Send, order: KnownOrder, rel: str, body: bytes) -> KnownOrder:
@@ -289,9 +292,9 @@ class SwedbankPayProvider(
         return order_in(answer, rel, seen.submitted.currency, named=seen.provider_reference)
 
 
-def _unknown_here(error: Conflict) -> Conflict:
+def _unknown_here(error: Conflict, perhaps: str) -> Conflict:
     """Return the error for a payment of ours that the gateway does not have: it was made elsewhere."""
-    advice = "this gateway or merchant does not know the payment: check payee_id and environment"
+    advice = f"this gateway or merchant does not know the payment: check payee_id and environment{perhaps}"
     message = f"{error}; {advice}"
     return Conflict(
         message,
@@ -300,6 +303,17 @@ def _unknown_here(error: Conflict) -> Conflict:
         problems=error.problems,
         advice=advice,
     )
+
+
+def _require_left(request: ChangeRequest, seen: Observation, rel: str) -> None:
+    """Refuse more than the gateway has left, as another system may have taken a part: five such tries lock an order."""
+    if rel == _REVERSAL:
+        left = seen.captured if seen.refunded is None else seen.captured - seen.refunded
+    else:
+        left = seen.authorized - seen.captured - seen.cancelled
+    if request.amount is not None and request.amount > left:
+        message = f"{rel}: {request.amount} is more than the {left} that the gateway has left, so nothing was sent"
+        raise Conflict(message, advice="observe the payment: something was done that the books do not have yet")
 
 
 def _maybe_under_way(request: ChangeRequest) -> OutcomeUnknown:

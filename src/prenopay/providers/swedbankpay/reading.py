@@ -34,6 +34,8 @@ __all__ = [
     "ACTIVE",
     "Sums",
     "actions_of",
+    "display_of",
+    "is_sale",
     "is_verification",
     "methods_listed",
     "methods_stored",
@@ -186,7 +188,7 @@ def _authorized_amount(order: _wire.Order) -> int:
     return order.amount or 0
 
 
-def _is_sale(order: _wire.Order, listed: Collection[_wire.Transaction] = ()) -> bool:
+def is_sale(order: _wire.Order, listed: Collection[_wire.Transaction] = ()) -> bool:
     """Whether the money was taken at once: as the order says, or else by its instrument."""
     if any(each.type.lower() == "sale" for each in listed):
         return True
@@ -208,7 +210,7 @@ def _from_list(order: _wire.Order, amount: int, listed: list[_wire.Transaction])
     refunded = summed[TransactionKind.REFUND]
     # What can still be refunded was captured, even if the list is late.
     captured = max(summed[TransactionKind.CAPTURE], (order.remaining_reversal_amount or 0) + refunded)
-    if _is_sale(order, listed):
+    if is_sale(order, listed):
         captured = amount
     return Sums(amount, captured, refunded, summed[TransactionKind.RELEASE])
 
@@ -221,7 +223,7 @@ def _from_remaining(order: _wire.Order, amount: int, rels: Collection[str]) -> S
     left_to_capture = order.remaining_capture_amount or 0
     left_to_refund = order.remaining_reversal_amount or 0
     nothing_said = order.remaining_capture_amount is None and order.remaining_reversal_amount is None
-    if _is_sale(order):
+    if is_sale(order):
         refunded = 0 if nothing_said or not left_to_refund else max(amount - left_to_refund, 0)
         return Sums(amount, amount, refunded)
     if left_to_capture:
@@ -450,6 +452,11 @@ def methods_listed(tokens: Iterable[_wire.ListedToken]) -> tuple[MethodSeen, ...
         if token.token and token.state.lower() in ACTIVE and (kind := _METHOD_KINDS.get(token.token_type.lower()))
     ]
     return _without_repeats(found)
+
+
+def display_of(token: _wire.ListedToken) -> str:
+    """Return what the payer recognises of a listed token, such as ``Visa •••• 0004, 12/27``."""
+    return _facts_of_listed(token).display
 
 
 def _of_result(node: _wire.Result) -> list[MethodSeen]:

@@ -15,7 +15,6 @@ from prenopay.providers.swish.qr import qr_png, qr_svg
 
 if TYPE_CHECKING:
     from prenopay.providers.swish.consents import SwishRecurringProvider
-    from prenopay.providers.swish.encoding import msisdn
     from prenopay.providers.swish.provider import SwishProvider
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "SwishProvider",
     "SwishRecurring",
     "SwishRecurringProvider",
-    "msisdn",
     "qr_png",
     "qr_svg",
 ]
@@ -59,7 +57,6 @@ class SwishRecurring(SwishAccount["SwishRecurringProvider"]):
 _LOADED_WHEN_NAMED = {
     "SwishProvider": "prenopay.providers.swish.provider",
     "SwishRecurringProvider": "prenopay.providers.swish.consents",
-    "msisdn": "prenopay.providers.swish.encoding",
 }
 
 

@@ -8,6 +8,8 @@ from http import HTTPStatus
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import unquote
 
+from prenopay._hidden import Hidden
+from prenopay._text import quoted
 from prenopay.errors import ForeignAnswer, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider import Observation
@@ -101,7 +103,7 @@ class Calls:
         self._check(payment.id, uuid, payment.payee_alias, answer, call)
         # A reference that was cleaned differs from the order's own, so it proves nothing.
         with_reference = not self._config.clean_texts
-        return payment, observation_of(payment, decoded, with_order_reference=with_reference)
+        return payment, observation_of(payment, decoded.reveal(), with_order_reference=with_reference)
 
     def check_location(self, answer: HttpResponse, uuid: str, call: str) -> None:
         """Raise unless the new object is ours, by the last part of ``Location``, which always names ``v1``.
@@ -117,7 +119,7 @@ class Calls:
             raise UnexpectedAnswer(message, http_status=answer.status)
         last = unquote(location.partition("?")[0].rstrip("/").rsplit("/", 1)[-1])
         if last.upper() != uuid.upper():
-            message = f"{call}: the gateway made {last[:64]!r}, not {uuid}"
+            message = f"{call}: the gateway made {quoted(last)}, not {uuid}"
             raise ForeignAnswer(message, http_status=answer.status)
 
     async def draw(self, send: Send, token: str, image: str) -> HttpResponse:
@@ -152,23 +154,23 @@ def written(
     )
 
 
-def read_answer(answer: HttpResponse, model: type[ModelT], call: str) -> tuple[ModelT, Mapping[str, Any]]:
+def read_answer(answer: HttpResponse, model: type[ModelT], call: str) -> tuple[ModelT, Hidden[Mapping[str, Any]]]:
     """Read an answer that should be a ``model``; return it as the model and decoded, or raise what it is instead."""
     if not is_success(answer):
         raise read_refusal(answer, call).error()
     try:
-        decoded = read_object(answer.body, exact=True)
-        return read(model, decoded), decoded
+        decoded: Hidden[Mapping[str, Any]] = Hidden(read_object(answer.body, exact=True))
+        return read(model, decoded.reveal()), decoded
     except Unreadable as error:
         what = model.__name__.lower()
         message = f"{call}: the gateway answered {answer.status} with something that is not a {what}: {error}"
-        raise UnexpectedAnswer(message, http_status=answer.status) from error
+        raise UnexpectedAnswer(message, http_status=answer.status) from None
 
 
 def check_ours(answer: HttpResponse, call: str, *, found: str, asked: str, number: str, ours: str) -> None:
     """Raise unless an object is the one that was asked for, and belongs to our number if it names one."""
     if found.upper() != asked.upper():
-        _not_ours(f"{call}: the gateway answered with {found[:64]!r}, not with {asked}", answer)
+        _not_ours(f"{call}: the gateway answered with {quoted(found)}, not with {asked}", answer)
     if number and number != ours:
         _not_ours(f"{call}: the gateway answered with an object of another Swish number", answer)
 

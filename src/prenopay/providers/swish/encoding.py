@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Final
 
+from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, PayoutRequest
 from prenopay.provider.wire import json_bytes
@@ -35,7 +36,6 @@ __all__ = [
     "clean_reference",
     "consent_body",
     "message",
-    "msisdn",
     "payment_body",
     "payout_payload",
     "qr_body",
@@ -47,11 +47,6 @@ CURRENCY: Final = "SEK"
 
 _AMOUNT_MOST: Final = 99_999_999_999_999
 """999 999 999 999,99 kronor (MSS guide, section 5.1)."""
-_AGES: Final = range(1, 100)
-_SEPARATORS: Final = re.compile(r"[\s+-]")
-_PERSONAL_NUMBER: Final = re.compile(r"(18|19|20)[0-9]{10}")
-_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://?[^/?#\s]")
-"""A URL of a web page, or of an app to which the payer returns."""
 _QR_SIZE: Final = 300
 """The smallest size that the service draws (QR manual, section 4)."""
 _MESSAGE_MOST: Final = 50
@@ -89,9 +84,6 @@ _INSTEAD: Final = {
     "“": "",
 }
 """What replaces a character that Swish does not take; any other becomes a space."""
-_PHONE_SEPARATORS: Final = re.compile(r"[\s().\u00a0\u2010-\u2015/-]+")
-_SWEDEN: Final = "46"
-_DIGITS_LEAST, _DIGITS_MOST = 8, 15
 
 
 def check_order(config: SwishAccount[object], order: Order) -> None:
@@ -100,8 +92,6 @@ def check_order(config: SwishAccount[object], order: Order) -> None:
     _require(order.store is None, "store", why)
     _check_amount(order.amount, "amount")
     _check_way(order)
-    if order.age_limit is not None:
-        _require(order.age_limit in _AGES, "age_limit", f"must be 1 to 99, not {order.age_limit}")
     _try(payment_body, config, order)
 
 
@@ -136,7 +126,7 @@ def payment_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
         callback_url=request.callback_url,
         callback_identifier=callback_identifier(request.callback_url),
         payer_alias=_payer_alias(payer) if order.page is PageStyle.PHONE else None,
-        payer_ssn=_personal_number(payer),
+        payer_ssn=_personal_number(payer) if payer.must_match_personal_number else None,
         age_limit=None if order.age_limit is None else str(order.age_limit),
         payee_alias=config.number,
         amount=_amount(order.amount),
@@ -153,12 +143,12 @@ def consent_body(config: SwishAccount[object], request: CreateRequest) -> bytes:
     """
     order = request.order
     payer, by_phone = order.payer or Payer(), order.page is PageStyle.PHONE
-    number = "" if by_phone else payer.personal_number
+    number = "" if by_phone or not payer.personal_number else _personal_number(payer)
     body = _wire.ConsentOut(
         callback_url=request.callback_url,
         payee=_wire.AliasOut(alias=config.number),
         payer=_wire.AliasOut(alias=_payer_alias(payer)) if by_phone else None,
-        tin=_twelve_digits(number, "payer.personal_number") if number else None,
+        tin=number or None,
         payee_payment_reference=_reference(order.order_reference, "order_reference", clean=config.clean_texts),
     )
     return json_bytes({**body.as_json(), **order.extra})
@@ -181,7 +171,6 @@ def refund_body(config: SwishAccount[object], request: ChangeRequest, *, origina
     """Return the body that gives money back; Swish knows the payer, so it needs no number."""
     amount = request.amount or Money.zero(CURRENCY)
     _check_amount(amount, "amount")
-    text = request.description.strip()
     body = _wire.RefundOut(
         payer_payment_reference=order_reference or None,
         original_payment_reference=original,
@@ -190,7 +179,7 @@ def refund_body(config: SwishAccount[object], request: ChangeRequest, *, origina
         payer_alias=config.number,
         amount=_amount(amount),
         currency=amount.currency,
-        message=message(text, field="description", clean=config.clean_texts) if text else None,
+        message=_fitted(request.description) or None,
     )
     return json_bytes(body.as_json())
 
@@ -215,8 +204,8 @@ def payout_payload(config: SwishAccount[object], request: PayoutRequest, serial:
         payout_instruction_uuid=request.reference,
         payer_payment_reference=reference(order.reference, field="reference", clean=config.clean_texts),
         payer_alias=config.number,
-        payee_alias=msisdn(order.payee_phone, field="payee_phone"),
-        payee_ssn=_twelve_digits(number, "payee_personal_number") if number else None,
+        payee_alias=_alias(order.payee_phone),
+        payee_ssn=number or None,
         amount=_amount(order.amount),
         currency=order.amount.currency,
         payout_type="PAYOUT",
@@ -247,7 +236,6 @@ def _check_way(order: Order) -> None:
     _require(order.page is not PageStyle.SEAMLESS, "page", why)
     chosen = {*order.instruments, *([] if order.only_instrument is None else [order.only_instrument])}
     _require(not chosen or Instrument.SWISH in chosen, "instruments", "this account takes only Swish")
-    _require(bool(_ABSOLUTE.match(order.return_url)), "return_url", f"must be absolute, not {order.return_url!r}")
 
 
 def _try(
@@ -260,7 +248,7 @@ def _try(
         raise
     except (ArithmeticError, TypeError, ValueError) as error:
         message = f"order: cannot be written as a request: {error}"
-        raise InvalidOrder(message, field="order") from error
+        raise InvalidOrder(message, field="order") from None
 
 
 def _reference(text: str, field: str, *, clean: bool) -> str | None:
@@ -269,23 +257,19 @@ def _reference(text: str, field: str, *, clean: bool) -> str | None:
 
 def _payer_alias(payer: Payer) -> str:
     _require(bool(payer.phone), "payer.phone", "PageStyle.PHONE sends the request to this number, so it is needed")
-    return msisdn(payer.phone, field="payer.phone")
+    return _alias(payer.phone)
 
 
-def _personal_number(payer: Payer) -> str | None:
-    if not payer.must_match_personal_number:
-        return None
+def _alias(phone: str) -> str:
+    """Return a phone number as Swish writes it: digits only, with the country code (MSS guide, section 5.1)."""
+    return phone.removeprefix("+")
+
+
+def _personal_number(payer: Payer) -> str:
     field = "payer.personal_number"
     _require(bool(payer.personal_number), field, "must_match_personal_number needs it")
     _require(payer.personal_number_country == "SE", field, "Swish checks Swedish personal numbers only")
-    return _twelve_digits(payer.personal_number, field)
-
-
-def _twelve_digits(number: str, field: str) -> str:
-    digits = _SEPARATORS.sub("", number)
-    why = "must have 12 digits, with the century: 10 digits may belong to two persons"
-    _require(bool(_PERSONAL_NUMBER.fullmatch(digits)), field, why)
-    return digits
+    return payer.personal_number
 
 
 def _check_amount(amount: Money, field: str) -> None:
@@ -308,7 +292,7 @@ def message(text: str, *, field: str, clean: bool) -> str:
     wrong = "".join(dict.fromkeys(each for each in text if not _IN_MESSAGE.fullmatch(each)))
     if wrong:
         why = (
-            f"{field}: Swish takes letters a to ö, digits, space and :;.,?!() only, not {wrong!r}; "
+            f"{field}: Swish takes letters a to ö, digits, space and :;.,?!() only, not {quoted(wrong)}; "
             "use others, or set clean_texts"
         )
         raise InvalidOrder(why, field=field)
@@ -325,9 +309,15 @@ def reference(text: str, *, field: str, clean: bool) -> str:
     """Return ``text`` as a merchant's reference; raises ``InvalidOrder`` if it does not fit."""
     text = clean_reference(text) if clean else text
     if not _REFERENCE.fullmatch(text):
-        why = f"{field}: Swish takes 1 to {_REFERENCE_MOST} letters a to z, digits and '-' only, not {text!r}"
+        why = f"{field}: Swish takes 1 to {_REFERENCE_MOST} letters a to z, digits and '-' only, not {quoted(text)}"
         raise InvalidOrder(why, field=field)
     return text
+
+
+def _fitted(text: str) -> str:
+    """Return the description of a change, cleaned and cut if need be: no money is kept back because of its words."""
+    fits = len(text) <= _MESSAGE_MOST and all(map(_IN_MESSAGE.fullmatch, text))
+    return text.strip() if fits else clean_message(text)
 
 
 def clean_message(text: str) -> str:
@@ -350,35 +340,6 @@ def _plain(character: str) -> str:
         return character
     decomposed = unicodedata.normalize("NFKD", character)
     return "".join(part for part in decomposed if not unicodedata.combining(part))
-
-
-def msisdn(written: str, *, field: str) -> str:
-    """Return a phone number as digits with country code (MSS guide, section 5.1); raises ``InvalidOrder``.
-
-    A number that begins with one 0 is Swedish; any other needs ``+`` or ``00``, or begins with 46.
-    """
-    plain = written.strip().replace("(0)", "")
-    international = plain.startswith(("+", "00"))
-    digits = _PHONE_SEPARATORS.sub("", plain).removeprefix("+")
-    if not (digits.isascii() and digits.isdecimal()):
-        message = f"{field}: a phone number holds only digits, spaces, '-' and a leading '+'"
-        raise InvalidOrder(message, field=field)
-    if digits.startswith("00"):
-        digits = digits[2:]
-    elif digits.startswith("0") and not international:
-        digits = _SWEDEN + digits[1:]
-    elif not (international or digits.startswith(_SWEDEN)):
-        message = f"{field}: the country is not clear; write it as 070… or with its country code, as +46 70 …"
-        raise InvalidOrder(message, field=field)
-    if digits.startswith(_SWEDEN + "0"):  # +46 070…: there is no 0 after the country code
-        digits = _SWEDEN + digits[3:]
-    if digits.startswith("0") or not _DIGITS_LEAST <= len(digits) <= _DIGITS_MOST:
-        message = (
-            f"{field}: is not a phone number with country code: it needs {_DIGITS_LEAST} to {_DIGITS_MOST} digits "
-            f"that do not begin with 0, and has {len(digits)}"
-        )
-        raise InvalidOrder(message, field=field)
-    return digits
 
 
 def _require(holds: bool, field: str, why: str) -> None:  # noqa: FBT001 - a condition, read in place

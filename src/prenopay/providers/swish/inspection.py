@@ -1,10 +1,14 @@
-"""Says how a stored body is read: a payment, refund, payout, consent or charge (also in a callback), or errors."""
+"""Says how a stored body is read: a payment, refund, payout, consent or charge (also in a callback), or errors.
+
+What a body does not say is ``None``. Source: MSS guide 2.0, sections 5 to 12.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from prenopay._text import quoted
 from prenopay.provider import Inspection, MandateSeen
 from prenopay.provider.wire import Unreadable, members_of, read, read_json, shown_members
 from prenopay.providers.swish import _wire
@@ -17,6 +21,8 @@ __all__ = ["inspect"]
 
 _KINDS: Final = {"paymentrequests": "payment", "refunds": "refund", "payouts": "payout"}
 _STATUS_MOST: Final = 40
+_WRAPPERS: Final = ("errors", "error")
+_IN_SHORT: Final = frozenset({"id", "payoutinstructionuuid"})
 
 
 def inspect(body: bytes) -> Inspection:
@@ -69,13 +75,23 @@ def _created(members: Mapping[str, Any], status: int) -> Inspection:
 
 
 def _object(members: Mapping[str, Any]) -> Inspection:
-    names = {name.lower() for name in members}
+    lowered = members_of(members)
+    names = set(lowered)
     if "amount" not in names and {"status", "payee"} <= names:
         return _consent(read(_wire.Consent, members))
-    if isinstance(members_of(members).get("amount"), Mapping):
+    if isinstance(lowered.get("amount"), Mapping):
         return _charge(read(_wire.Charge, members))
+    if "recurringisoffered" in names:
+        offered = "offers" if lowered["recurringisoffered"] is True else "does not offer"
+        return Inspection(kind="availability", note=f"Swish {offered} recurring payments to this payer (experimental)")
     if not {"status", "amount", "currency"} <= names:
-        if {"errorcode", "errormessage"} <= names:
+        wrapped: Any = next((lowered[name] for name in _WRAPPERS if isinstance(lowered.get(name), dict | list)), None)
+        if wrapped:
+            listed = cast("list[object]", wrapped if isinstance(wrapped, list) else [wrapped])
+            return _explained(_wire.problems_in(listed), 0)
+        if "status" in names and names & _IN_SHORT:
+            return _short(lowered)
+        if "errorcode" in names:
             return _explained((_wire.problem_in(members),), 0)
         message = (
             "this is none of: a payment, refund or payout with status, amount and currency, a callback with one, "
@@ -89,16 +105,39 @@ def _object(members: Mapping[str, Any]) -> Inspection:
     return _payment(read(_wire.Payment, members))
 
 
+def _short(members: Mapping[str, Any]) -> Inspection:
+    """Read an object that does not say how much: its amounts are not known, only its state."""
+    is_payout = "payoutinstructionuuid" in members
+    kind = "payout" if is_payout else "refund" if "originalpaymentreference" in members else "payment"
+    state, is_known = state_of(read(_wire.Money, {**members, "amount": 0, "currency": "SEK"}))
+    reference = members["payoutinstructionuuid" if is_payout else "id"]
+    note = "it does not say how much: read the object to know its amount"
+    return Inspection(
+        kind=kind,
+        provider_reference=str(reference).upper(),
+        state=state if is_known else None,
+        instrument=Instrument.SWISH.value,
+        note=note if is_known else f"unknown status; {note}",
+    )
+
+
+def _sum(found: _wire.Money) -> int | None:
+    """Return what the object moved; ``None`` while it leaves open whether anything moved."""
+    state, is_known = state_of(found)
+    if state is PaymentState.CAPTURED:
+        return found.amount
+    return 0 if is_known and state is not PaymentState.UNKNOWN else None
+
+
 def _payment(payment: _wire.Payment) -> Inspection:
     state, is_known = state_of(payment)
-    taken = payment.amount if state is PaymentState.CAPTURED else 0
+    taken = _sum(payment)
     return Inspection(
         kind="payment",
         provider_reference=payment.id,
         state=state,
         authorized=taken,
         captured=taken,
-        cancelled=0,
         currency=payment.currency,
         instrument=Instrument.SWISH.value,
         decline=decline_in(payment),
@@ -110,7 +149,7 @@ def _payment(payment: _wire.Payment) -> Inspection:
 def _charge(charge: _wire.Charge) -> Inspection:
     """Read what was taken on a consent (experimental)."""
     state, is_known = charge_state(charge)
-    taken = charge.amount if state is PaymentState.CAPTURED else 0
+    taken = _sum(charge)
     return Inspection(
         kind="charge",
         provider_reference=charge.id or None,
@@ -135,7 +174,7 @@ def _consent(consent: _wire.Consent) -> Inspection:
         state=state,
         instrument=Instrument.SWISH.value,
         mandates=seen if state is PaymentState.CAPTURED else (),
-        note="" if is_known else f"unknown status {consent.status[:_STATUS_MOST]!r}, taken for not signed yet",
+        note="" if is_known else f"unknown status {quoted(consent.status)}, taken for not signed yet",
     )
 
 
@@ -145,7 +184,7 @@ def _refund(refund: _wire.Refund) -> Inspection:
         kind="refund",
         provider_reference=refund.id,
         state=state,
-        refunded=refund.amount if state is PaymentState.CAPTURED else 0,
+        refunded=_sum(refund),
         currency=refund.currency,
         instrument=Instrument.SWISH.value,
         decline=decline_in(refund),
@@ -162,6 +201,7 @@ def _payout(payout: _wire.Payout) -> Inspection:
         kind="payout",
         provider_reference=payout.payout_instruction_uuid,
         state=state,
+        paid_out=_sum(payout),
         currency=payout.currency,
         instrument=Instrument.SWISH.value,
         decline=decline_in(payout),
@@ -171,7 +211,7 @@ def _payout(payout: _wire.Payout) -> Inspection:
 
 def _note(found: _wire.Money, *, is_known: bool) -> str:
     if not is_known:
-        return f"unknown status {found.status[:_STATUS_MOST]!r}, taken for pending"
+        return f"unknown status {quoted(found.status)}, taken for pending"
     if state_of(found)[0] is PaymentState.UNKNOWN:
         return "it is not known whether money moved: look at the bank account"
     return ""

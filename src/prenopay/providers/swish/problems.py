@@ -22,7 +22,7 @@ from prenopay.errors import (
     UnexpectedAnswer,
 )
 from prenopay.ports import HttpResponse
-from prenopay.provider.wire import Unreadable, retry_after
+from prenopay.provider.wire import Unreadable
 from prenopay.providers.swish import _wire
 from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
@@ -317,6 +317,14 @@ _CERTIFICATE: Final = (
     "the certificate is of another environment, has expired or been revoked, or its number is not enrolled for this "
     "service: run prenopay doctor, and look in portal.swish.nu"
 )
+_NUMBER_UNKNOWN: Final = {
+    "create": "check the payee number, which is the account's number: it must be the certificate's",
+    "ask consent": "check the payee number, which is the account's number: it must be the certificate's",
+    "charge": "check the account's number, and that the consent was given to it",
+    "refund": "check the account's number, and that the payment was made to it",
+    "payout": "check the payee's number, and the account's number",
+}
+"""What to look at if Swish answers a call that makes something with 404: no page says what is not found."""
 _ERRORS: Final[Mapping[Verdict, tuple[type[ProviderError], str]]] = {
     Verdict.DECLINE: (Rejected, "ask the payer for another way to pay"),
     Verdict.WRONG_REQUEST: (Rejected, "fix what problems names; a corrected order needs a new operation id"),
@@ -369,6 +377,9 @@ class Refusal:
             advice = meaning.fix
         said = "; ".join(filter(None, (_said(problem) for problem in self.problems)))
         text = f"{self.call}: {said or self._without_reason()}"
+        if self.status == 404 and self.call in _NUMBER_UNKNOWN:  # noqa: PLR2004 - Not Found
+            advice = _NUMBER_UNKNOWN[self.call]
+            text = f"{text}; {advice}"
         problems = tuple((problem.error_code, _said(problem)) for problem in self.problems)
         code = self._deciding.error_code if codes else None
         if self.status == 429:  # noqa: PLR2004 - Too Many Requests
@@ -431,7 +442,7 @@ def read_refusal(answer: HttpResponse, call: str) -> Refusal:
         problems: Sequence[_wire.Problem] = _wire.read_problems(answer.body) if answer.body.strip() else ()
     except Unreadable:
         problems = ()
-    return Refusal(call, answer.status, tuple(problems), retry_after(answer))
+    return Refusal(call, answer.status, tuple(problems), answer.retry_after)
 
 
 def meaning_of(code: str) -> Meaning | None:

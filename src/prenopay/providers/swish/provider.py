@@ -12,6 +12,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
+from prenopay._text import quoted
 from prenopay.errors import (
     Conflict,
     DuplicateReference,
@@ -41,7 +42,7 @@ from prenopay.provider import (
     RefundsApart,
     Reply,
 )
-from prenopay.provider.wire import In, Unreadable, date_of, is_success, read, read_object
+from prenopay.provider.wire import In, Unreadable, is_success, read, read_object
 from prenopay.providers.swish import _wire, certificates, encoding, signing
 from prenopay.providers.swish.calls import Absent, Calls
 from prenopay.providers.swish.config import SwishAccount
@@ -255,7 +256,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
     async def draw_qr(self, send: Send, token: str, *, image: str) -> bytes:
         """Return the QR code of an open payment's app token as an image that Swish draws: ``svg`` or ``png``."""
         if image not in {"svg", "png"}:
-            message = f"image: must be 'svg' or 'png', not {image!r}"
+            message = f"image: must be 'svg' or 'png', not {quoted(image)}"
             raise InvalidOrder(message, field="image")
         answer = await self._calls.draw(send, token, image)
         if not is_success(answer):
@@ -276,7 +277,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
             answer = await self._calls.get(send, "paymentrequests", no_payment, "probe")
         except TransportError as error:
             return (*found, certificates.explain_trouble(error))
-        clock = Probe(name="clock", ok=True, found="", gateway_time=date_of(answer))
+        clock = Probe(name="clock", ok=True, found="", gateway_time=answer.moment("date"))
         return (*found, certificates.explain_answer(answer), clock)
 
     # Steps of the verbs
@@ -326,8 +327,9 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
         _require_uuid(uuid, call)
         found = await self._calls.payment(send, uuid, call)
         if isinstance(found, Absent):
-            message = f"{call}: the gateway has no payment {uuid} of this number"
-            raise Conflict(message, http_status=404, provider_code="RP04", advice="check the account's number")
+            advice = f"check the account's number and environment{self._config.perhaps_forgotten}"
+            message = f"{call}: the gateway has no payment {uuid} of this number; {advice}"
+            raise Conflict(message, http_status=404, provider_code="RP04", advice=advice)
         return found
 
     def _named(self, body: bytes) -> str | None:
@@ -343,7 +345,7 @@ class SwishProvider(PaymentProvider, Cancels, RefundsApart, ReceivesCallbacks, P
 
 def _require_uuid(uuid: str, call: str) -> None:
     if not _UUID.fullmatch(uuid):
-        message = f"{call}: {uuid!r} is not the UUID of a payment"
+        message = f"{call}: {quoted(uuid)} is not the UUID of a payment"
         raise Conflict(message, advice="consents and charges on them need an account with recurring = true")
 
 

@@ -7,20 +7,21 @@ import heapq
 import random
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post, RetrySchedule
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX, ControlPanel, ControlRefused, call_with
+from prenopay.testing.emulators.leniency import Leniency, Takes
 from prenopay.testing.faults import FaultPlan, meet
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, Headers, JsonObject, Outcome, write_json
 from prenopay.testing.transcript import Transcript
 
-__all__ = ["EmulatedGateway", "Memory", "Switches", "Used", "as_json", "snapshot"]
+__all__ = ["EmulatedGateway", "Memory", "Switches", "Used", "as_json", "snapshot", "told_preset"]
 
 
 class Switches(Protocol):
@@ -52,8 +53,8 @@ class Used:
 class Memory(Generic[B]):
     """What a gateway remembers. One seed and one order of calls give the same ids and numbers every time."""
 
-    def __init__(self, *, clock: VirtualClock | None, behaviour: B, seed: int) -> None:
-        """Begin empty."""
+    def __init__(self, *, clock: VirtualClock | None, behaviour: B, seed: int | None) -> None:
+        """Begin empty; without a ``seed``, ids and numbers are others every time."""
         self.clock: VirtualClock = clock or VirtualClock()
         self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=behaviour.retry_schedule)
         self.behaviour: B = behaviour
@@ -110,12 +111,15 @@ class Memory(Generic[B]):
 class EmulatedGateway(ABC, Generic[B]):
     """One synchronous, thread-safe object: calls come in, faults happen, callbacks wait, the control API answers."""
 
-    def __init__(self, memory: Memory[B]) -> None:
-        """Answer from ``memory``."""
+    presets: ClassVar[Mapping[str, Any]]
+    """Behaviours that have a name on the command line."""
+
+    def __init__(self, memory: Memory[B], *, calls: Collection[str]) -> None:
+        """Answer from ``memory``; ``calls`` are the names that ``_named`` gives to calls."""
         self._memory = memory
         self.clock: VirtualClock = memory.clock
         self.callbacks: CallbackQueue = memory.callbacks
-        self.faults: FaultPlan = FaultPlan()
+        self.faults: FaultPlan = FaultPlan(calls=calls)
         self.transcript: Transcript = Transcript()
         self._control = ControlPanel(self)
 
@@ -161,7 +165,7 @@ class EmulatedGateway(ABC, Generic[B]):
             raise ControlRefused(message)
         return callback
 
-    def act_as_payer(self, action: str, order: str, arguments: Mapping[str, object]) -> JsonObject:
+    def act_as_payer(self, action: str, order: str, arguments: JsonObject) -> JsonObject:
         """Do a payer action by its name, for the control API; its arguments are read by their types."""
         actions = self.payer_actions()
         if action not in actions:
@@ -204,6 +208,15 @@ class EmulatedGateway(ABC, Generic[B]):
     def _dated_answer(self, request: EmulatorRequest) -> EmulatorAnswer:
         answer, date = self._answer(request), format_datetime(self.clock.now(), usegmt=True)
         return replace(answer, headers=(*answer.headers, ("date", date)))
+
+
+def told_preset(preset: str, takes: Takes, sources: Mapping[Leniency, str]) -> str:
+    """Return what a preset takes, for people; each way in which it is lenient has a line with its source."""
+    ways = [f"\n  {way}: {source}" for way, source in sources.items() if way in takes]
+    says = (
+        f"more than the documents ask for:{''.join(ways)}" if ways else "what the documents ask for, and nothing else."
+    )
+    return f"Preset {preset}: it takes {says}"
 
 
 def snapshot(kind: Callable[..., T], source: object, **more: object) -> T:

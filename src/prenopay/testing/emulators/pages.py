@@ -15,7 +15,7 @@ __all__ = ["Html", "Language", "asset", "html", "money_text", "page", "redirect"
 
 _PRIVATE: Final = (
     ("cache-control", "no-store"),
-    ("referrer-policy", "no-referrer"),
+    ("referrer-policy", "same-origin"),
     ("x-content-type-options", "nosniff"),
 )
 _PAGE: Final = """\

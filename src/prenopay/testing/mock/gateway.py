@@ -18,6 +18,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import secrets
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -73,6 +74,8 @@ _STATE: Final = re.compile(rb'("state": ")[a-z]+"')
 _REASON: Final = re.compile(rb'("declined?": ")[a-z_]+"')
 _VERBS: Final = {"capture": "captured", "cancel": "cancelled", "refund": "refunded", "update": ""}
 _numbers: Final = itertools.count(1)
+_PROCESS: Final = secrets.token_hex(4)
+"""Part of every name, so that a later process gives other names to payments: a shop's database may outlive this one."""
 _LIVING: Final[WeakValueDictionary[str, MockGateway]] = WeakValueDictionary()
 """Every mock that is still in use, by its host."""
 
@@ -197,7 +200,7 @@ class MockGateway(
 
         After ``forgets_after`` a reference is neither recognized nor shown: sent again, it moves the money again.
         """
-        self._name = f"mock-{next(_numbers)}"
+        self._name = f"mock-{_PROCESS}-{next(_numbers)}"
         super().__init__(f"{self._name}.invalid", clock=clock)
         _LIVING[self.host] = self
         self.page_lives: timedelta = page_lives

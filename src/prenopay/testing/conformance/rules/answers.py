@@ -26,8 +26,14 @@ __all__ = ["Answers", "with_unknown_members"]
 
 BROKEN: Final = (b"", b"{}", b"[]", b"null", b"0", b"\xff\xfe", b"<html></html>", b'{"id": null}', b"[" * 5000)
 STATUSES: Final = (301, 400, 401, 403, 404, 409, 418, 422, 429, 500, 502, 503, 504)
+DEPTHS: Final = (41, 300, 900)
+"""How deep an answer may nest: just beyond what prenopay reads, and almost as deep as Python's parser goes."""
 _SERVER_ERRORS: Final = 500
 _WAIT_SECONDS: Final = 7
+_WAITS: Final = (
+    (("retry-after", str(_WAIT_SECONDS)),),
+    (("date", "Wed, 28 Oct 2026 12:00:00 GMT"), ("retry-after", "Wed, 28 Oct 2026 12:00:07 GMT")),
+)
 _MEMBER: Final = b'"memberOfATimeToCome": {"status": "New", "amount": 1, "list": [true, null]}'
 _QUOTE, _ESCAPE, _OPEN, _CLOSE = b'"\\{}'
 
@@ -113,6 +119,19 @@ class Answers:
             assert (after.state, after.captured) == (payment.state, payment.captured), f"{body[:20]!r} was believed"
         assert stage.observed(payment).is_paid
 
+    def test_an_answer_nested_to_any_depth_is_read_or_refused(self, stage: Stage) -> None:
+        """A member that nests very deep in a good answer ends in a reading of it or in one of prenopay's errors."""
+        payment = stage.taken()
+        for depth in DEPTHS:
+            with stage.wire.edited(_nested(depth)):
+                error = stage.tries(lambda: stage.observed(payment))
+
+            fits = error is None or isinstance(error, ProviderError | OutcomeUnknown)
+            assert fits, f"what came of an answer that nests {depth} deep was {error!r}"
+            after = stage.got(payment)
+            assert (after.state, after.captured) == (payment.state, payment.captured), f"{depth} deep, and believed"
+        stage.books_agree()
+
     def test_a_refusal_is_an_error_and_a_failure_leaves_it_open(self, stage: Stage) -> None:
         """Any other status raises one of prenopay's errors; after a 5xx nobody knows what happened."""
         for status in STATUSES:
@@ -142,11 +161,13 @@ class Answers:
         _is_told(stage, 409, Conflict)
 
     def test_too_many_requests_say_how_long_to_wait(self, stage: Stage) -> None:
-        """A 429 raises ``RateLimited`` with the seconds of the answer's ``Retry-After``."""
-        error = _is_told(stage, 429, RateLimited)
+        """A 429 raises ``RateLimited`` with the seconds of the answer's ``Retry-After``, also if it states a date."""
+        for headers in _WAITS:
+            error = _is_told(stage, 429, RateLimited, headers=headers)
 
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == _WAIT_SECONDS, f"Retry-After says {_WAIT_SECONDS}, retry_after {error.retry_after}"
+            assert isinstance(error, RateLimited)
+            told = error.retry_after
+            assert told == _WAIT_SECONDS, f"{headers} ask for {_WAIT_SECONDS} seconds, and retry_after is {told}"
 
     def test_inspect_makes_up_no_reading(self, stage: Stage) -> None:
         """``inspect`` raises ``ValueError`` for a body that is not the gateway's."""
@@ -176,10 +197,11 @@ def _strange_code(stage: Stage) -> Edit:
     return lambda _request, answer: replace(answer, body=gateway.with_strange_code(answer.body))
 
 
-def _is_told(stage: Stage, status: int, *meant: type[ProviderError]) -> PrenopayError | None:
+def _is_told(
+    stage: Stage, status: int, *meant: type[ProviderError], headers: tuple[tuple[str, str], ...] = ()
+) -> PrenopayError | None:
     """Answer a create with ``status``; it must raise an error that is ``meant``, and leave nothing open."""
-    operation_id = f"order:{status}"
-    headers = (("retry-after", str(_WAIT_SECONDS)),)
+    operation_id = f"order:{status}:{len(headers)}"
     with stage.wire.answered(answering(status, headers=headers)):
         error = stage.tries(lambda: stage.bought(operation_id))
 
@@ -195,6 +217,16 @@ def with_unknown_members(_request: HttpRequest, answer: HttpResponse) -> HttpRes
     if b"json" not in (answer.header("content-type") or "json").encode():
         return answer
     return replace(answer, body=_into_every_object(answer.body))
+
+
+def _nested(depth: int) -> Edit:
+    """Return an edit that puts a member of that depth into the first JSON object of every answer."""
+    member = b'{"deepMember": ' + b"[" * depth + b"]" * depth + b", "
+
+    def edit(_request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        return replace(answer, body=answer.body.replace(b"{", member, 1))
+
+    return edit
 
 
 def _into_every_object(body: bytes) -> bytes:

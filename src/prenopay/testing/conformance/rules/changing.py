@@ -11,18 +11,21 @@ from prenopay.values.payments import Outcome, PaymentState
 
 __all__ = ["Changing"]
 
+_WORDS = "50 % tillbaka: 'sen' leverans & ett fel på sida 3 [bilagan] {rad 2}; vi ber om ursäkt!"
+"""What staff may write about a change: longer than any gateway takes, and with characters that some refuse."""
+
 
 class Changing:
     """What is done with a payment once it is there."""
 
     @needs(Captures)
     def test_a_capture_takes_all_that_is_reserved(self, stage: Stage) -> None:
-        """Money is only reserved until it is captured; a capture takes the whole."""
+        """Money is only reserved until it is captured; a capture takes the whole, whatever its description."""
         payment = stage.reserved()
         assert payment.state is PaymentState.AUTHORIZED, f"a provider that captures reserves first, not {payment.state}"
         assert stage.at_gateway(payment).captured == 0
 
-        stage.do(lambda payments: payments.capture(payment.payment_id, operation_id="capture:1"))
+        stage.do(lambda payments: payments.capture(payment.payment_id, operation_id="capture:1", description=_WORDS))
         stage.settle()
 
         assert stage.operation("capture:1").outcome is Outcome.SUCCEEDED
@@ -72,10 +75,11 @@ class Changing:
 
     @needs(Refunds)
     def test_a_refund_gives_all_back(self, stage: Stage) -> None:
-        """A refund gives back all that was captured, and the payment says so."""
+        """A refund gives back all that was captured, whatever its description, and the payment says so."""
         payment = stage.taken()
 
-        _refund(stage, payment.payment_id, "refund:1")
+        stage.do(lambda payments: payments.refund(payment.payment_id, operation_id="refund:1", description=_WORDS))
+        stage.settle()
 
         assert stage.operation("refund:1").outcome is Outcome.SUCCEEDED
         after = stage.got(payment)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from prenopay.testing.control import PayerRefused
+from prenopay.testing.emulators.leniency import Leniency
 from prenopay.testing.emulators.swedbankpay.behaviour import (
     AWKWARD,
+    LENIENCIES,
+    LENIENT,
     AsynchronousReversal,
     AttemptLimits,
     Behaviour,
     Brand,
     DeclineChannel,
     DuplicateAnswer,
-    MissingVersion,
     TrustlyCharge,
 )
 from prenopay.testing.emulators.swedbankpay.cards import TEST_CARDS, TestCard
@@ -37,6 +39,8 @@ __all__ = [
     "CALLBACK_SOURCES",
     "DEFAULT_ACCESS_TOKEN",
     "DEFAULT_PAYEE_ID",
+    "LENIENCIES",
+    "LENIENT",
     "TEST_CARDS",
     "ArchivedBy",
     "AsynchronousReversal",
@@ -46,8 +50,8 @@ __all__ = [
     "ChargeRecord",
     "DeclineChannel",
     "DuplicateAnswer",
+    "Leniency",
     "Merchant",
-    "MissingVersion",
     "OrderRecord",
     "PayerAnswer",
     "PayerRefused",

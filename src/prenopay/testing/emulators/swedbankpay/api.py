@@ -10,9 +10,10 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Final, Literal
 
-from prenopay.testing.emulators.fields import Breach, check
+from prenopay.testing.emulators.fields import Table
 from prenopay.testing.emulators.gateway import Used
-from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel, DuplicateAnswer, MissingVersion
+from prenopay.testing.emulators.leniency import Leniency
+from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel, DuplicateAnswer
 from prenopay.testing.emulators.swedbankpay.cards import Instrument, acquirer_says_no, swish_problem
 from prenopay.testing.emulators.swedbankpay.documents import (
     Hosts,
@@ -52,12 +53,14 @@ from prenopay.testing.emulators.swedbankpay.problems import (
 from prenopay.testing.emulators.swedbankpay.register import PAGE_PATH, Register
 from prenopay.testing.emulators.swedbankpay.requests import (
     PATCHES,
+    accepted,
     between_items,
     between_order_fields,
     create_table,
     json_body,
     part_of,
     post_purchase_table,
+    reachable,
     refuse,
 )
 from prenopay.testing.emulators.swedbankpay.tokens import PAYERS_PATH, TOKEN_PATHS, TokenApi, usable_token
@@ -83,6 +86,12 @@ _PATCHED: Final = {
     "PaymentAttemptAborted": "abort-attempt",
     "SetInstrument": "set-instrument",
 }
+CALLS: Final = (
+    *("create", "charge", "get", "get-node", "capture", "cancel", "reversal"),
+    *(*_PATCHED.values(), "patch"),
+    *("get-tokens", "get-token", "delete-tokens", "delete-token", "rename-token", "page", "unknown"),
+)
+"""What ``describe_call`` calls them."""
 _FAILURES_MOST: Final = 5
 """This many failed captures, or reversals, in a row lock the order until support opens it."""
 _SWISH_REVERSIBLE: Final = timedelta(days=396)
@@ -177,6 +186,8 @@ class Api:
                 return self._tokens.paymentorders(request, merchant, first.lower(), name)
             case "GET", [guid]:
                 return json_answer(200, order_document(self._order(guid, merchant), view))
+            case "GET", [guid, name] if name.lower() == "clientinfo":
+                return json_answer(200, {"clientInfo": self._order(guid, merchant).part("clientInfo")})
             case "GET", [guid, name]:
                 order, node = self._order(guid, merchant), find_node(name)
                 if node is None:
@@ -203,8 +214,9 @@ class Api:
         body, behaviour = self._body(request, "paymentorder", "creditcard"), view.behaviour
         operation, agent = str(body.get("operation")), request.header("user-agent")
         is_charge = operation in CHARGES
-        self._refuse(check(create_table(merchant.reference_format, operation), body, "PaymentOrder"))
-        self._refuse(between_order_fields(body, version=view.version))
+        body = self._accepted(create_table(merchant.reference_format, operation), body, "PaymentOrder")
+        refuse(between_order_fields(body, version=view.version))
+        refuse(reachable(body, behaviour.callback_addresses))
         payee_info = as_object(body["payeeInfo"]) or {}
         if str(payee_info["payeeId"]).lower() != merchant.payee_id.lower():
             raise forbidden(name="PaymentOrder.PayeeInfo.PayeeId", why="The access token belongs to another payee.")
@@ -269,9 +281,9 @@ class Api:
         operation = str(body.get("operation"))
         if operation not in PATCHES:
             raise input_error(FieldProblem("PaymentOrder.Operation", f"This emulator knows no {operation!r}."))
-        self._refuse(check(PATCHES[operation], body, "PaymentOrder"))
+        body = self._accepted(PATCHES[operation], body, "PaymentOrder")
         if operation == "UpdateOrder":
-            self._refuse(between_items(body, path="PaymentOrder"))
+            refuse(between_items(body, path="PaymentOrder"))
         if order.is_charge:
             raise forbidden(name=operation, why="A charge cannot be stopped.")
         if order.status is not Status.INITIALIZED:
@@ -315,9 +327,9 @@ class Api:
 
     def _move_money(self, request: EmulatorRequest, order: PaymentOrder, ending: str, view: View) -> EmulatorAnswer:
         body, kind = self._body(request, "transaction"), _KINDS[ending]
-        self._refuse(check(post_purchase_table(order.merchant.reference_format, ending), body, "Transaction"))
+        body = self._accepted(post_purchase_table(order.merchant.reference_format, ending), body, "Transaction")
         if kind is not TransactionKind.CANCELLATION:
-            self._refuse(between_items(body, path="Transaction"))
+            refuse(between_items(body, path="Transaction"))
 
         def act() -> EmulatorAnswer:
             done = self._change(order, kind, body)
@@ -348,9 +360,7 @@ class Api:
             left = order.remaining_capture
             body = {**body, "amount": left, "vatAmount": order.vat_amount * left // max(order.authorized, 1)}
         change = _Change(order=order, purchase=order.purchase, kind=kind, body=body)
-        is_capture, has_new_items = kind is TransactionKind.CAPTURE, body.get("orderItems") and not order.items
-        if is_capture and has_new_items and change.instrument.is_invoice:
-            raise input_error(FieldProblem("Transaction.OrderItems", "The order itself had no items."))
+        self._check_items(change)
         self._allow(change)
         asynchronous = self._register.behaviour.asynchronous_reversal
         if asynchronous is None or kind is not TransactionKind.REVERSAL:
@@ -359,6 +369,17 @@ class Api:
         order.has_pending_reversal, succeeds = True, asynchronous.succeeds
         self._register.later(asynchronous.after, lambda: self._finish_reversal(change, succeeds=succeeds))
         return False
+
+    def _check_items(self, change: _Change) -> None:
+        """Refuse items that the order never had (docs: order-items), and missing ones where they are required."""
+        sent, had, kind = change.body.get("orderItems"), change.order.items, change.kind
+        why = ""
+        if kind is TransactionKind.CAPTURE and sent and not had:
+            why = "The order was made without items, so a capture cannot have any."
+        elif kind is not TransactionKind.CANCELLATION and had and not sent:
+            why = "The order has items, so they must be sent here, too." * self._register.behaviour.items_are_required
+        if why:
+            raise input_error(FieldProblem("Transaction.OrderItems", why))
 
     def _allow(self, change: _Change) -> None:
         """Refuse ``change``, and record the failure, unless the order's sums and the acquirer allow it."""
@@ -434,9 +455,11 @@ class Api:
         return merchant
 
     def _version(self, request: EmulatorRequest) -> str:
-        header = "accept" if request.method == "GET" else "content-type"
+        header, takes = "accept" if request.method == "GET" else "content-type", self._register.behaviour.takes
         found = _VERSION.search(request.header(header).lower())
-        if found is None and self._register.behaviour.missing_version is MissingVersion.SERVE_V2:
+        if found is None and Leniency.VERSION_IN_CONTENT_TYPE in takes:
+            found = _VERSION.search(request.header("content-type").lower())
+        if found is None and Leniency.NO_VERSION in takes:
             return "2.0"
         if found is None or found[1] not in _VERSIONS:
             why = "The header must be application/json;version=3.1: without a version the oldest API would answer."
@@ -447,12 +470,12 @@ class Api:
         """Return the object under the first of ``names``; refuse members with any other name."""
         body = json_body(request)
         unknown = [key for key in body if key.lower() not in names]
-        if unknown and self._register.behaviour.refuse_unknown_members:
+        if unknown and Leniency.UNKNOWN_MEMBERS not in self._register.behaviour.takes:
             raise input_error(*(FieldProblem(key, f"There is no field {key!r} here.") for key in unknown))
         return part_of(body, names[0])
 
-    def _refuse(self, breaches: Iterable[Breach]) -> None:
-        refuse(breaches, strict=self._register.behaviour.refuse_unknown_members)
+    def _accepted(self, table: Table, body: JsonObject, path: str) -> JsonObject:
+        return accepted(table, body, self._register.behaviour.takes, path=path)
 
     def _order(self, guid: str, merchant: Merchant) -> PaymentOrder:
         order = self._register.orders.get(f"{_ORDERS_PATH}/{guid.lower()}")
@@ -473,7 +496,7 @@ class Api:
             node = find_node(name.strip())
             if node is not None:
                 yield node
-            elif name.strip().lower() != "settings" and self._register.behaviour.refuse_unknown_members:
+            elif name.strip().lower() != "settings" and Leniency.UNKNOWN_MEMBERS not in self._register.behaviour.takes:
                 raise input_error(FieldProblem("$expand", f"There is no part {name!r} to expand."))
 
     def _problem(self, refusal: Refusal) -> EmulatorAnswer:

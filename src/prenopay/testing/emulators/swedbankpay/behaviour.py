@@ -5,22 +5,26 @@ The defaults are what the documentation says, and what real traffic shows where 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Literal
 
-from prenopay.testing.callbacks import RetrySchedule
+from prenopay.testing.callbacks import CallbackAddresses, RetrySchedule
+from prenopay.testing.emulators.leniency import Leniency
 
 __all__ = [
     "AWKWARD",
+    "LENIENCIES",
+    "LENIENT",
     "AsynchronousReversal",
     "AttemptLimits",
     "Behaviour",
     "Brand",
     "DeclineChannel",
     "DuplicateAnswer",
-    "MissingVersion",
     "TrustlyCharge",
 ]
 
@@ -36,15 +40,6 @@ class DuplicateAnswer(StrEnum):
     """403, and nothing happens."""
     REPLAY = "replay"
     """The first answer again, byte for byte, if the request is the same; otherwise as ``CONFLICT``."""
-
-
-class MissingVersion(StrEnum):
-    """The answer to a request that names no API version."""
-
-    REFUSE = "refuse"
-    """400, so that a client that forgot the header is caught."""
-    SERVE_V2 = "serve_v2"
-    """The oldest shape, as the gateway does."""
 
 
 class Brand(StrEnum):
@@ -94,12 +89,16 @@ class Behaviour:
     """How this gateway behaves; make another with ``dataclasses.replace``."""
 
     # Requests
-    missing_version: MissingVersion = MissingVersion.REFUSE
-    refuse_unknown_members: bool = True
-    """Refuse members and ``$expand`` names that no document names, so that a typo is caught."""
+    takes: frozenset[Leniency] = frozenset()
+    """What it takes although the documents ask for something else; ``LENIENT`` takes what production takes."""
     duplicate_reference: DuplicateAnswer = DuplicateAnswer.CONFLICT
+    items_are_required: bool = False
+    """Refuse captures and reversals without items of an order that has them: tables say so, example pages do not."""
     declined_operations: frozenset[Literal["capture", "cancel", "reversal"]] = frozenset()
     """Post-purchase operations that the acquirer says no to."""
+
+    callback_addresses: CallbackAddresses = CallbackAddresses.PUBLIC
+    """Which ``callbackUrl`` is taken; the documents do not say it, and the gateway calls from the internet."""
 
     # Answers
     create_status: Literal[200, 201] = 201
@@ -198,3 +197,31 @@ AWKWARD: Final = Behaviour(
     post_purchase_callbacks=True,
 )
 """Everything a tolerant client must live with, at once."""
+
+LENIENCIES: Final[Mapping[Leniency, str]] = MappingProxyType(
+    {
+        Leniency.UNKNOWN_MEMBERS: (
+            "`disablePaymentMenu` in every create of the gateway's WooCommerce module (2026-08); "
+            "`clientInfo` in the `UpdateOrder` of its PHP SDK 6.3.0"
+        ),
+        Leniency.EMPTY_TEXTS: (
+            "`itemUrl`, `imageUrl`, `description`, `logoUrl`, `termsOfServiceUrl`, `payer.firstName` and "
+            "`payer.msisdn` of the gateway's WooCommerce module (2026-08)"
+        ),
+        Leniency.TEXTS_FOR_NUMBERS: "`amount` of a test in the PHP SDK, which runs at the live test gateway",
+        Leniency.TEXTS_FOR_BOOLEANS: "`corporateMode` in the sample of the page Corporate Limited Menu (2026-07-01)",
+        Leniency.NUMBERS_FOR_TEXTS: "`discountDescription` of the same test in the PHP SDK",
+        Leniency.ANY_SCHEME: (
+            "`paymentUrl` in a sample of the mobile SDK's pages is an app's; "
+            "the page URLs asks for https in `logoUrl` and `termsOfServiceUrl` only (2026-07-01)"
+        ),
+        Leniency.VERSION_IN_CONTENT_TYPE: (
+            "the page Payment Request v3.1 (2026-07-01); the PHP SDK 6.3.0 and the shop modules on it do so"
+        ),
+        Leniency.NO_VERSION: "the page Migration Guide v2 (2026-07-01): then the oldest API answers",
+    }
+)
+"""Each way in which this gateway is more lenient than its documents, with its source."""
+
+LENIENT: Final = Behaviour(takes=frozenset(LENIENCIES))
+"""As lenient as production, for clients that are not prenopay's."""

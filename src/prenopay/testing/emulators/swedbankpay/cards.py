@@ -145,6 +145,8 @@ TEST_CARDS: Final = (
 )
 """All of them. Any other number might be a real card, so it is refused at once."""
 
+ASKING_CARD: Final = TEST_CARDS[0]
+"""A Visa that 3-D Secure asks about: the default card of a payer who does not approve."""
 PLAIN_CARD: Final = TEST_CARDS[2]
 """A Visa that 3-D Secure does not ask about: the default card."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
-from typing import Final
+from dataclasses import asdict, replace
+from types import MappingProxyType
+from typing import ClassVar, Final
 
-from prenopay.testing.callbacks import Callback
+from prenopay.testing.callbacks import Callback, CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
-from prenopay.testing.emulators.gateway import EmulatedGateway
-from prenopay.testing.emulators.swedbankpay.api import Api, describe_call
-from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour
+from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
+from prenopay.testing.emulators.swedbankpay.api import CALLS, Api, describe_call
+from prenopay.testing.emulators.swedbankpay.behaviour import AWKWARD, LENIENCIES, LENIENT, Behaviour
 from prenopay.testing.emulators.swedbankpay.cards import INSTRUMENTS
 from prenopay.testing.emulators.swedbankpay.documents import Hosts, notify
 from prenopay.testing.emulators.swedbankpay.orders import (
@@ -45,6 +45,8 @@ An emulated Swedbank Pay answers at {{url}} until you press Ctrl-C. No money mov
   payee_id      {{payee_id}}
   access_token  {{access_token}}
 
+{{takes}}
+
 Control it (orders, faults, clock, callbacks) at {{url}}{CONTROL_PREFIX}"""
 
 
@@ -55,6 +57,11 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
     page, or by the ``payeeReference`` they were made with.
     """
 
+    presets: ClassVar[Mapping[str, Behaviour]] = MappingProxyType(
+        {"strict": Behaviour(), "lenient": LENIENT, "awkward": AWKWARD}
+    )
+    """Behaviours that have a name on the command line."""
+
     def __init__(
         self,
         *,
@@ -64,10 +71,10 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         api_host: str = "api.externalintegration.payex.com",
         page_host: str = "ecom.externalintegration.payex.com",
         clock: VirtualClock | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         behaviour: Behaviour | None = None,
     ) -> None:
-        """Serve one merchant, or those in ``merchants`` instead; ``seed`` decides every id and number."""
+        """Serve one merchant, or those in ``merchants`` instead; ``seed`` makes every id and number the same again."""
         one = Merchant(payee_id=payee_id, access_token=access_token)
         self.merchants: tuple[Merchant, ...] = tuple(merchants) or (one,)
         behaviour = behaviour or Behaviour()
@@ -75,19 +82,24 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         self._hosts = Hosts(api=api_host, page=page_host)
         self._api = Api(self._register, self._hosts)
         self._pages = Pages(self._register, self)
-        super().__init__(self._register)
+        super().__init__(self._register, calls=CALLS)
 
     @classmethod
-    def serve_forever(cls, *, port: int, as_json: bool = False) -> None:
+    def serve_forever(
+        cls, *, port: int, preset: str = "strict", seed: int | None = None, as_json: bool = False
+    ) -> None:
         """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it.
 
-        It keeps nothing, and its ids are others at every start: a payment of an earlier start is not found.
+        ``preset`` is one of ``presets``: how it behaves. It keeps nothing, and without a ``seed`` its ids are others
+        at every start: a payment of an earlier start is not found.
         """
+        behaviour = replace(cls.presets[preset], callback_addresses=CallbackAddresses.LOCAL)
+        how = {"preset": preset, "takes": told_preset(preset, behaviour.takes, LENIENCIES)}
 
         def tell(served: Served) -> dict[str, str]:
-            return {"url": served.url, "payee_id": DEFAULT_PAYEE_ID, "access_token": DEFAULT_ACCESS_TOKEN}
+            return {"url": served.url, "payee_id": DEFAULT_PAYEE_ID, "access_token": DEFAULT_ACCESS_TOKEN, **how}
 
-        emulator = cls(clock=VirtualClock(real_time=True), seed=secrets.randbits(64))  # ids differ at every start
+        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour, seed=seed)
         serve_until_interrupted(serve(emulator, port=port), tell, _WELCOME, as_json=as_json)
 
     @property

@@ -110,7 +110,7 @@ class SwedbankPayGateway(
     """Swedbank Pay. Accounts belong to the emulator's merchants in turn, in the order in which they are asked for."""
 
     def __init__(
-        self, emulator: SwedbankPayEmulator | None = None, *, clock: VirtualClock | None = None, seed: int = 0
+        self, emulator: SwedbankPayEmulator | None = None, *, clock: VirtualClock | None = None, seed: int | None = None
     ) -> None:
         """Speak for ``emulator``, or for a new one with two merchants, ``clock`` and ``seed``."""
         self.emulator: SwedbankPayEmulator = emulator or SwedbankPayEmulator(

@@ -31,9 +31,9 @@ from prenopay.testing.emulators.swedbankpay.cards import (
     swish_decline,
 )
 from prenopay.testing.emulators.swedbankpay.orders import Attempt, PaymentOrder, Status, TokenRecord
-from prenopay.testing.emulators.swedbankpay.payer import Payer, PayerAnswer, PayerResult, is_swedish_mobile
+from prenopay.testing.emulators.swedbankpay.payer import Payer, PayerAnswer, PayerResult, is_asked, is_swedish_mobile
 from prenopay.testing.emulators.swedbankpay.register import PAGE_PATH, Register
-from prenopay.testing.emulators.swedbankpay.tokens import asks_consent, stored_choices
+from prenopay.testing.emulators.swedbankpay.tokens import asks_consent, card_typed, stored_choices
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_list, write_json
 
 _HERE: Final = "prenopay.testing.emulators.swedbankpay"
@@ -231,7 +231,8 @@ class Pages:
             if not place.isdecimal() or int(place) >= len(offered):
                 return redirect(visit.href())
             chosen = offered[int(place)]
-            answer = PayerAnswer.LEAVE if chosen.card else PayerAnswer.APPROVE
+            asks = chosen.card is not None and is_asked(visit.order, chosen.card)
+            answer = PayerAnswer.LEAVE if asks else PayerAnswer.APPROVE
             return _onward(visit, self._payer.pay_by_stored(order, token=chosen.token, answer=answer))
         return self._pay(visit, form)
 
@@ -249,8 +250,10 @@ class Pages:
             case "CreditCard" if not re.fullmatch(r"\d{3,4}", form.get("cvc", "").strip()):
                 wrong = "cvc"
             case "CreditCard":
-                pan, leave = form.get("pan", ""), PayerAnswer.LEAVE
-                card = self._payer.pay_by_card(order, pan=pan, expiry=expiry, answer=leave, remember=remember)
+                typed = card_typed(form.get("pan", ""), expiry, self._register, PayerRefused)
+                answer = PayerAnswer.LEAVE if is_asked(visit.order, typed) else PayerAnswer.APPROVE
+                pan = form.get("pan", "")
+                card = self._payer.pay_by_card(order, pan=pan, expiry=expiry, answer=answer, remember=remember)
                 return _onward(visit, card)
             case "Swish" if not is_swedish_mobile(msisdn):
                 wrong = "msisdn"

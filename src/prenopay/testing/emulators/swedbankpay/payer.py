@@ -11,8 +11,10 @@ from typing import Final, NoReturn, assert_never
 from prenopay.testing.control import ControlRefused, PayerRefused
 from prenopay.testing.emulators.swedbankpay.behaviour import DeclineChannel
 from prenopay.testing.emulators.swedbankpay.cards import (
+    ASKING_CARD,
     INSTRUMENTS,
     PLAIN_CARD,
+    TEST_CARDS,
     CardUsed,
     amount_decline,
     blocks_card,
@@ -95,19 +97,22 @@ class Payer:
         self,
         order: str,
         *,
-        pan: str = PLAIN_CARD.number,
+        pan: str | None = None,
         expiry: str = PLAIN_CARD.expiry,
         answer: PayerAnswer = PayerAnswer.APPROVE,
         remember: bool = True,
     ) -> PayerResult:
-        """Pay by a published test card; ``answer`` is what the payer says to 3-D Secure, where it asks.
+        """Pay by a published test card; ``answer`` is what the payer says to 3-D Secure.
 
-        ``remember`` is what the payer says where the page asks whether the card may be stored.
+        Without a ``pan``, the card is one that asks if there is an answer but yes. ``remember`` is what the payer says
+        where the page asks whether the card may be stored.
         """
         with self._register.lock:
-            found, card = self._register.find(order), card_typed(pan, expiry, self._register, PayerRefused)
+            found, usual = self._register.find(order), PLAIN_CARD if answer is PayerAnswer.APPROVE else ASKING_CARD
+            card = card_typed(usual.number if pan is None else pan, expiry, self._register, PayerRefused)
+            _must_be_asked(found, card, answer)
             attempt = self._start(found, "CreditCard", card=card, remember=remember)
-            return self._answered(found, attempt, answer if attempt.is_challenged else PayerAnswer.APPROVE)
+            return self._answered(found, attempt, answer)
 
     def pay_by_stored(self, order: str, *, token: str = "", answer: PayerAnswer = PayerAnswer.APPROVE) -> PayerResult:
         """Pay by what the page offers of what is stored: the first, or the one with this token."""
@@ -117,9 +122,10 @@ class Payer:
             stored = next((entry for entry in offered if token in {"", entry.token}), None)
             if stored is None:
                 _no("the page offers no such stored card or account")
+            if stored.card is not None:
+                _must_be_asked(found, stored.card, answer)
             attempt = self._start(found, stored.instrument, card=stored.card, stored=stored)
-            asks = attempt.is_challenged or stored.card is None
-            return self._answered(found, attempt, answer if asks else PayerAnswer.APPROVE)
+            return self._answered(found, attempt, answer)
 
     def pay_by_swish(
         self, order: str, *, msisdn: str = _A_SWISH_NUMBER, answer: PayerAnswer = PayerAnswer.APPROVE
@@ -213,7 +219,7 @@ class Payer:
             msisdn=msisdn,
             stored=stored,
             remembers=remember,
-            is_challenged=card is not None and card.is_challenged and not order.is_typed_by_staff,
+            is_challenged=card is not None and is_asked(order, card),
         )
         order.attempts.append(attempt)
         register.note(order, "PaymentInstrumentSelected", "Payer", instrument=chosen.name)
@@ -274,6 +280,21 @@ class Payer:
             prefix = attempt.instrument.problem_prefix
             problem = payer_says_no(prefix, cancelled=True) if prefix else swish_problem("swishtimeout")
             _fail(self._register, order, attempt, problem)
+
+
+def is_asked(order: PaymentOrder, card: CardUsed) -> bool:
+    """Say whether 3-D Secure asks the payer about ``card``: never about one that staff type."""
+    return card.is_challenged and not order.is_typed_by_staff
+
+
+def _must_be_asked(order: PaymentOrder, card: CardUsed, answer: PayerAnswer) -> None:
+    """Refuse an answer to a question that nobody asks."""
+    if answer is PayerAnswer.APPROVE or is_asked(order, card):
+        return
+    if order.is_typed_by_staff:
+        _no(f"answer: staff type this card, so no bank asks, and nobody can {answer}")
+    asking = ", ".join(each.number for each in TEST_CARDS if each.is_challenged)
+    _no(f"answer: the bank asks nothing about this card, so nobody can {answer}; cards that it asks about: {asking}")
 
 
 def _no(message: str) -> NoReturn:

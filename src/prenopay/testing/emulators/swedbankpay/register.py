@@ -140,7 +140,7 @@ class Register(Memory[Behaviour]):
     """The gateway's memory."""
 
     def __init__(
-        self, *, clock: VirtualClock | None, merchants: Iterable[Merchant], behaviour: Behaviour, seed: int
+        self, *, clock: VirtualClock | None, merchants: Iterable[Merchant], behaviour: Behaviour, seed: int | None
     ) -> None:
         """Begin empty."""
         super().__init__(clock=clock, behaviour=behaviour, seed=seed)

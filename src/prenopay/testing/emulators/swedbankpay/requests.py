@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.emulators.fields import (
     INT32_MOST,
     Breach,
@@ -13,6 +14,7 @@ from prenopay.testing.emulators.fields import (
     Rule,
     Table,
     absent,
+    callback_address,
     decimal_number,
     flat_map,
     list_of,
@@ -21,12 +23,14 @@ from prenopay.testing.emulators.fields import (
     never,
     one_of,
     pascal,
+    read,
     shape,
     text,
     web_address,
     whole,
     yes_no,
 )
+from prenopay.testing.emulators.leniency import Takes
 from prenopay.testing.emulators.swedbankpay.cards import INSTRUMENTS
 from prenopay.testing.emulators.swedbankpay.orders import (
     CHARGES,
@@ -54,7 +58,8 @@ _blank: Final = text(longest=2000, may_be_empty=True)
 _email: Final = text(pattern=r"[^@\s]+@[^@\s]+")
 _msisdn: Final = text(pattern=r"\+[0-9]{8,15}")
 _country: Final = text(pattern=r"[A-Z]{2}")
-_address: Final = web_address()
+_callback: Final = web_address()
+_page: Final = web_address(any_scheme=True)
 _signed: Final = whole(least=-INT32_MOST)
 
 
@@ -107,15 +112,16 @@ _ITEM: Final[Table] = {
     **_all(must(_signed), "unitPrice", "amount", "vatAmount"),
     "vatPercent": must(whole(most=10_000)),
     "discountPrice": may(whole()),
-    **_all(may(_address), "itemUrl", "imageUrl"),
+    **_all(may(_page), "itemUrl", "imageUrl"),
     **_all(may(_said), "description", "discountDescription"),
     "restrictedToInstruments": may(_INSTRUMENTS),
 }
 _URLS: Final[Table] = {
-    "hostUrls": must(list_of(web_address(is_origin=True))),
-    "completeUrl": must(_address),
-    **_all(may(_address), "cancelUrl", "callbackUrl"),
-    "paymentUrl": may(web_address(reserved="swp_ut")),
+    "hostUrls": must(list_of(web_address(any_scheme=True, is_origin=True))),
+    "completeUrl": must(_page),
+    "cancelUrl": may(_page),
+    "callbackUrl": may(_callback),
+    "paymentUrl": may(web_address(any_scheme=True, reserved="swp_ut")),
     **_all(may(web_address(local_http=False)), "logoUrl", "termsOfServiceUrl"),
 }
 _CLIENT_INFO: Final[Table] = {
@@ -191,7 +197,7 @@ def create_table(reference: ReferenceFormat, operation: str) -> Table:
     }
     if operation not in CHARGES:
         return {**always, **(_VERIFICATION if operation == VERIFY else _PURCHASE)}
-    urls = {**_all(may(_address), *_URLS), "hostUrls": may(_URLS["hostUrls"].rule)}
+    urls = {name: may(row.rule) for name, row in _URLS.items()}
     payer = shape({**_PAYER, "payerReference": must(_said)})
     return {**always, **_AMOUNTS, CHARGES[operation].field: must(_said), "payer": must(payer), "urls": may(shape(urls))}
 
@@ -264,6 +270,12 @@ def between_order_fields(order: JsonObject, *, version: str) -> Iterator[Breach]
         yield Breach("PaymentOrder.PayeeInfo.Mcc", "Fuel dispensers need it.")
 
 
+def reachable(order: JsonObject, addresses: CallbackAddresses) -> Iterator[Breach]:
+    """Yield why the gateway could not call back."""
+    url = (as_object(order.get("urls")) or {}).get("callbackUrl")
+    return callback_address(addresses)("PaymentOrder.Urls.CallbackUrl", url) if url else iter(())
+
+
 def between_items(body: JsonObject, *, path: str) -> Iterator[Breach]:
     """Yield what is wrong between an amount, its VAT and its order items."""
     amount, items = number_in(body, "amount"), items_of(body)
@@ -298,8 +310,15 @@ def part_of(body: JsonObject, name: str) -> JsonObject:
     return as_object(found) or {}
 
 
-def refuse(breaches: Iterable[Breach], *, strict: bool) -> None:
-    """Raise ``Refusal`` if something is wrong; unknown fields are wrong only to the ``strict``."""
-    found = [FieldProblem(each.path, each.why) for each in breaches if strict or not each.is_unknown_field]
+def accepted(table: Table, body: JsonObject, takes: Takes, *, path: str) -> JsonObject:
+    """Return ``body`` as the gateway reads it; raises ``Refusal`` for what it does not take."""
+    understood, wrong = read(table, body, takes, path)
+    refuse(wrong)
+    return understood
+
+
+def refuse(breaches: Iterable[Breach]) -> None:
+    """Raise ``Refusal`` if something is wrong."""
+    found = [FieldProblem(each.path, each.why) for each in breaches]
     if found:
         raise input_error(*found)

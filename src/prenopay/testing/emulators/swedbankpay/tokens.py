@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from prenopay.testing.control import ControlRefused
-from prenopay.testing.emulators.fields import Table, check, pascal
+from prenopay.testing.emulators.fields import Table, pascal
 from prenopay.testing.emulators.gateway import as_json
 from prenopay.testing.emulators.swedbankpay.behaviour import Behaviour, Brand, DeclineChannel
 from prenopay.testing.emulators.swedbankpay.cards import CARD_WORDS, PLAIN_CARD, CardUsed, find_card, is_good_until
@@ -24,7 +24,7 @@ from prenopay.testing.emulators.swedbankpay.orders import (
 )
 from prenopay.testing.emulators.swedbankpay.problems import FieldProblem, Refusal, input_error, not_found, problem
 from prenopay.testing.emulators.swedbankpay.register import PlannedDecline, Register
-from prenopay.testing.emulators.swedbankpay.requests import ARCHIVE, ARCHIVERS, DELETE, RENAME, json_body, refuse
+from prenopay.testing.emulators.swedbankpay.requests import ARCHIVE, ARCHIVERS, DELETE, RENAME, accepted, json_body
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, JsonObject, as_object, json_answer
 
 PAYERS_PATH: Final = "/online/payers"
@@ -207,9 +207,7 @@ class TokenApi:
         return self._register.vault.keep(replace(stored, archived_by=by, archive_reason=str(reason)))
 
     def _body(self, request: EmulatorRequest, table: Table, name: str) -> JsonObject:
-        body = json_body(request)
-        refuse(check(table, body, name), strict=self._register.behaviour.refuse_unknown_members)
-        return body
+        return accepted(table, json_body(request), self._register.behaviour.takes, path=name)
 
 
 # Documents of the older API, as on the gateway's page on token handling

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prenopay.testing.control import PayerRefused
+from prenopay.testing.emulators.leniency import Leniency
 from prenopay.testing.emulators.swish.authority import (
     IssuedCertificate,
     KeyPurpose,
@@ -12,11 +13,12 @@ from prenopay.testing.emulators.swish.authority import (
 )
 from prenopay.testing.emulators.swish.behaviour import (
     AWKWARD,
+    LENIENCIES,
+    LENIENT,
     MSS,
     AbsentStyle,
     AmountStyle,
     Behaviour,
-    CallbackAddresses,
     DateStyle,
     IdentifierPlace,
     MessageSigns,
@@ -53,18 +55,20 @@ __all__ = [
     "CALLBACK_SOURCE",
     "DEFAULT_NUMBER",
     "DEFAULT_PAYER",
+    "LENIENCIES",
+    "LENIENT",
     "MSS",
     "QR_HOSTS",
     "AbsentStyle",
     "AmountStyle",
     "Behaviour",
-    "CallbackAddresses",
     "ChargeRecord",
     "ConsentRecord",
     "DateStyle",
     "IdentifierPlace",
     "IssuedCertificate",
     "KeyPurpose",
+    "Leniency",
     "MessageSigns",
     "PayerRefused",
     "PaymentRecord",

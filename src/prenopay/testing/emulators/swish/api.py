@@ -46,6 +46,9 @@ _NAMES: Final = {
     ("GET", "v1", "payouts"): "get-payout",
 }
 
+CALLS: Final = (*_NAMES.values(), "payout", "qr", "recurring", "page", "unknown")
+"""What ``describe_call`` calls them."""
+
 
 def describe_call(request: EmulatorRequest) -> tuple[str, str]:
     """Return the call's name ("create", "refund", "get" …) and the ``instructionUUID`` it is about."""

@@ -6,21 +6,25 @@ certificate, refunds are compared with the payment. ``MSS`` behaves as Getswish'
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
+from types import MappingProxyType
 from typing import Final, Literal
 
-from prenopay.testing.callbacks import RetrySchedule
+from prenopay.testing.callbacks import CallbackAddresses, RetrySchedule
+from prenopay.testing.emulators.leniency import Leniency
 
 __all__ = [
     "AWKWARD",
+    "LENIENCIES",
+    "LENIENT",
     "MSS",
     "AbsentStyle",
     "AmountStyle",
     "Behaviour",
-    "CallbackAddresses",
     "DateStyle",
     "IdentifierPlace",
     "MessageSigns",
@@ -82,17 +86,6 @@ class RemainingStyle(StrEnum):
     """``null``, as the simulator answers."""
 
 
-class CallbackAddresses(StrEnum):
-    """Which ``callbackUrl`` is accepted."""
-
-    HTTPS = "https"
-    """``https://``, on any port."""
-    PORT_443 = "port_443"
-    """``https://`` on port 443 only, which is what Swish can reach."""
-    LOCAL_HTTP = "local_http"
-    """``https://``, and ``http://`` to this machine, so that a shop can be tried without certificates."""
-
-
 _LETTERS: Final = "A-Za-zÅÄÖåäö0-9"
 
 
@@ -125,11 +118,15 @@ class Behaviour:
     payout_ceiling: Decimal = Decimal(150_000)
     message_signs: MessageSigns = MessageSigns.WIDE
     reference_signs: ReferenceSigns = ReferenceSigns.GUIDE
-    callback_addresses: CallbackAddresses = CallbackAddresses.HTTPS
+    callback_addresses: CallbackAddresses = CallbackAddresses.PUBLIC
+    """``https://`` on port 443 and a public certificate (Getswish: Merchant Integration Guide 2.6)."""
     lower_case_ids: bool = False
     """Take an ``instructionUUID`` in lower case; otherwise 400."""
-    unknown_members: Literal["refuse", "ignore"] = "refuse"
-    """400 for a member that no text names, so that a typo is caught. ``null`` always counts as absent."""
+    takes: frozenset[Leniency] = frozenset()
+    """What it takes although the texts ask for something else; ``LENIENT`` takes what production takes.
+
+    Without ``UNKNOWN_MEMBERS``, a member that no text names gets 400. ``null`` always counts as absent.
+    """
     identical_repeat: Literal["RP09", "replay"] = "RP09"
     """The answer to the same ``instructionUUID`` with the same body; ``replay`` is the first answer again."""
     refund_in_progress: Literal["RP09", "RF09"] = "RP09"
@@ -235,3 +232,19 @@ AWKWARD: Final = Behaviour(
     identifier_place=IdentifierPlace.NOWHERE,
 )
 """Everything a tolerant client must live with, at once."""
+
+LENIENCIES: Final[Mapping[Leniency, str]] = MappingProxyType(
+    {
+        Leniency.UNKNOWN_MEMBERS: (
+            "`id` in each body of the PHP client olssonm/swish-php 3.7, whose tests run at Getswish's simulator "
+            "(2025-12)"
+        ),
+        Leniency.NUMBERS_FOR_TEXTS: (
+            "`ageLimit` in the tests of the npm client swish-merchant 0.1.0, which run at Getswish's simulator (2020)"
+        ),
+    }
+)
+"""Each way in which Swish is more lenient than its texts, with its source."""
+
+LENIENT: Final = Behaviour(takes=frozenset(LENIENCIES))
+"""As lenient as production, for clients that are not prenopay's."""

@@ -8,24 +8,22 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import ssl
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Final, TypeVar
+from types import MappingProxyType
+from typing import ClassVar, Final, TypeVar
 
-from prenopay.testing.callbacks import Callback, CallbackQueue, Post, posting_without_name
+from prenopay.testing.callbacks import Callback, CallbackAddresses, CallbackQueue, Post, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
-from prenopay.testing.emulators.gateway import EmulatedGateway
-from prenopay.testing.emulators.swish.api import QR_PATH, Api, describe_call
-from prenopay.testing.emulators.swish.authority import KeyPurpose, SwishAuthority
-from prenopay.testing.emulators.swish.behaviour import Behaviour, CallbackAddresses
+from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
+from prenopay.testing.emulators.swish.api import CALLS, QR_PATH, Api, describe_call
+from prenopay.testing.emulators.swish.authority import SwishAuthority
+from prenopay.testing.emulators.swish.behaviour import AWKWARD, LENIENCIES, LENIENT, MSS, Behaviour
 from prenopay.testing.emulators.swish.documents import notify
+from prenopay.testing.emulators.swish.keeping import KEPT_IN, kept_authority
 from prenopay.testing.emulators.swish.page import Pages
 from prenopay.testing.emulators.swish.payer import Payer
 from prenopay.testing.emulators.swish.register import (
@@ -64,7 +62,10 @@ An emulated Swish answers until you press Ctrl-C. No money moves.
   merchants (mutual TLS)  {url}
   the payer's phone       {phone}
 
-The merchant's files are in {folder} and go when the emulator ends. For a prenopay.toml:
+{takes}
+
+The merchant's files are in {folder}: the next start here uses them again.
+For a prenopay.toml:
 
   [accounts.swish]
   provider = "swish"
@@ -114,6 +115,11 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
     reference, or the address of their page on the phone.
     """
 
+    presets: ClassVar[Mapping[str, Behaviour]] = MappingProxyType(
+        {"strict": Behaviour(), "lenient": LENIENT, "mss": MSS, "awkward": AWKWARD}
+    )
+    """Behaviours that have a name on the command line."""
+
     def __init__(
         self,
         *,
@@ -121,37 +127,41 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
         payers: Iterable[SwishPayer] = (),
         authority: SwishAuthority | None = None,
         clock: VirtualClock | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         behaviour: Behaviour | None = None,
     ) -> None:
-        """Serve the merchants, or one of its own; ``seed`` decides every reference and token."""
+        """Serve the merchants, or one of its own; ``seed`` makes every reference and token the same again."""
         self.merchants: tuple[SwishMerchant, ...] = tuple(merchants) or (SwishMerchant(),)
         self._authority = authority
         behaviour = behaviour or Behaviour()
         self._register = Register(clock=clock, merchants=self.merchants, payers=payers, behaviour=behaviour, seed=seed)
         self._api = Api(self._register, lambda: self.authority)
         self._pages = Pages(self._register, self)
-        super().__init__(self._register)
+        super().__init__(self._register, calls=CALLS)
 
     @classmethod
-    def serve_forever(cls, *, port: int, as_json: bool = False) -> None:
+    def serve_forever(
+        cls, *, port: int, preset: str = "strict", seed: int | None = None, as_json: bool = False
+    ) -> None:
         """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it.
 
-        Certificate, key and trust are in a folder of their own until then.
+        ``preset`` is one of ``presets``: how it behaves. Callbacks may go to plain http on this machine.
+        Certificate, key and trust stay in ``KEPT_IN``, so that a shop's settings fit the next start, too. Payments
+        are not kept; without a ``seed`` their ids are others at every start. The phone is at the port after ``port``.
         """
-        behaviour = Behaviour(callback_addresses=CallbackAddresses.LOCAL_HTTP)
-        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour, seed=secrets.randbits(64))
-        number = emulator.merchants[0].number
-        with tempfile.TemporaryDirectory(prefix="prenopay-swish-", ignore_cleanup_errors=True) as folder:
+        behaviour = replace(cls.presets[preset], callback_addresses=CallbackAddresses.LOCAL)
+        how = {"preset": preset, "takes": told_preset(preset, behaviour.takes, LENIENCIES)}
+        number = SwishMerchant().number
+        authority, files = kept_authority(KEPT_IN, number)
+        emulator = cls(authority=authority, clock=VirtualClock(real_time=True), behaviour=behaviour, seed=seed)
 
-            def tell(served: ServedSwish) -> dict[str, str]:
-                phone = served.phone.url
-                where = {"url": served.api.url, "phone": f"{phone}{PHONE_PATH}", "control": f"{phone}{CONTROL_PREFIX}"}
-                files = _write_files(Path(folder), emulator.authority, number)
-                return {**where, "number": number, "folder": folder, **files}
+        def tell(served: ServedSwish) -> dict[str, str]:
+            phone = served.phone.url
+            where = {"url": served.api.url, "phone": f"{phone}{PHONE_PATH}", "control": f"{phone}{CONTROL_PREFIX}"}
+            return {**where, "number": number, "folder": str(KEPT_IN.absolute()), **files, **how}
 
-            serving = serve_swish(emulator, port=port, phone_port=port + 1 if port else 0)
-            serve_until_interrupted(serving, tell, _WELCOME, as_json=as_json)
+        serving = serve_swish(emulator, port=port, phone_port=port + 1 if port else 0)
+        serve_until_interrupted(serving, tell, _WELCOME, as_json=as_json)
 
     @property
     def authority(self) -> SwishAuthority:
@@ -302,21 +312,3 @@ def serve_swish(
         serve(emulator.phone, port=phone_port, host=host, deliver_callbacks=False) as phone,
     ):
         yield ServedSwish(api=api, phone=phone)
-
-
-def _write_files(folder: Path, authority: SwishAuthority, number: str) -> dict[str, str]:
-    """Write the files that a merchant gets from the portal; returns their paths."""
-    tls, signing = authority.issue(number), authority.issue(number, purpose=KeyPurpose.SIGNING)
-    contents = {
-        "certificate": ("merchant.pem", tls.chain_pem),
-        "private_key": ("merchant.key", tls.key_pem),
-        "pkcs12": ("merchant.p12", tls.pkcs12()),
-        "trust": ("server-root.pem", authority.server_root_pem),
-        "signing_certificate": ("signing.pem", signing.certificate_pem),
-        "signing_key": ("signing.key", signing.key_pem),
-    }
-    for name, content in contents.values():
-        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-    return {key: str(folder / name) for key, (name, _) in contents.items()}

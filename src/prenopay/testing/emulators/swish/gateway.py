@@ -81,7 +81,7 @@ class SwishGateway(
         *,
         certificate: IssuedCertificate | None = None,
         clock: VirtualClock | None = None,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         """Speak for ``emulator``, or for a new one with ``clock`` and ``seed``.
 

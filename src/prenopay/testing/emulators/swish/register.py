@@ -160,7 +160,7 @@ class Register(Memory[Behaviour]):
         merchants: Iterable[SwishMerchant],
         payers: Iterable[SwishPayer],
         behaviour: Behaviour,
-        seed: int,
+        seed: int | None,
     ) -> None:
         """Begin empty."""
         super().__init__(clock=clock, behaviour=behaviour, seed=seed)

@@ -8,8 +8,20 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, assert_never
 
-from prenopay.testing.emulators.fields import Breach, Rule, Table, anything, check, may, must, one_of, text, web_address
-from prenopay.testing.emulators.swish.behaviour import AmountStyle, Behaviour, CallbackAddresses, DateStyle
+from prenopay.testing.emulators.fields import (
+    Breach,
+    Rule,
+    Table,
+    anything,
+    callback_address,
+    may,
+    must,
+    one_of,
+    read,
+    text,
+)
+from prenopay.testing.emulators.leniency import Leniency
+from prenopay.testing.emulators.swish.behaviour import AmountStyle, Behaviour, DateStyle
 from prenopay.testing.emulators.swish.problems import Call, malformed
 from prenopay.testing.http import JsonObject
 
@@ -113,13 +125,16 @@ def charge_table(behaviour: Behaviour) -> Table:
 
 def checked(body: JsonObject, table: Table, behaviour: Behaviour) -> tuple[JsonObject, list[str]]:
     """Return the members that have a value, and the codes of all that is wrong; refuses unknown members."""
-    given = {name: value for name, value in body.items() if value is not None}
-    breaches = list(check(table, given))
-    unknown = [breach.path for breach in breaches if breach.is_unknown_field]
-    if unknown and behaviour.unknown_members == "refuse":
+    understood, breaches = read(table, _given(body), behaviour.takes)
+    unknown = [breach.path for breach in breaches if breach.leniency is Leniency.UNKNOWN_MEMBERS]
+    if unknown:
         message = f"The emulator knows no member {', '.join(unknown)}."
         raise malformed(message)
-    return given, [breach.problem for breach in breaches if breach.problem]
+    return _given(understood), [breach.problem for breach in breaches if breach.problem]
+
+
+def _given(body: JsonObject) -> JsonObject:
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def text_in(body: JsonObject, name: str) -> str:
@@ -162,8 +177,7 @@ def _amount(behaviour: Behaviour, call: Call) -> Rule:
 
 
 def _address(behaviour: Behaviour) -> Rule:
-    ports = (None, 443) if behaviour.callback_addresses is CallbackAddresses.PORT_443 else ()
-    return web_address(local_http=behaviour.callback_addresses is CallbackAddresses.LOCAL_HTTP, ports=ports)
+    return callback_address(behaviour.callback_addresses)
 
 
 def _unless_empty(rule: Rule) -> Rule:
