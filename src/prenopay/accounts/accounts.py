@@ -163,7 +163,7 @@ class AsyncAccounts:
             reactions=self._reactions,
             unwritten=self._unwritten,
         )
-        account = Account(config.account, provider, ports)
+        account = Account(config.account, provider, ports, config.time_zone)
         payments: AsyncPayments[ProviderT] = AsyncPayments(provider, account)
         self._accounts[config.account] = account
         self._payments[config.account] = payments

@@ -16,6 +16,7 @@ from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider.values import Environment, Inspection
 from prenopay.values.callbacks import CallbackRequest, is_loopback, source_address
+from prenopay.values.days import TIME_ZONE, is_zone
 
 if TYPE_CHECKING:
     import ssl
@@ -32,11 +33,13 @@ _NAME_MOST: Final = 60
 class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
     """One account: one agreement with one provider. Subclasses add what their gateway needs.
 
-    ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines.
+    ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines. ``time_zone`` is the
+    merchant's, such as ``Europe/Helsinki``: there a consent, a card and a month end at midnight.
     """
 
     account: str
     environment: Environment
+    time_zone: str = TIME_ZONE
 
     def __post_init__(self) -> None:
         """Refuse values of other types, and an account name that cannot be part of a URL.
@@ -51,6 +54,9 @@ class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
         if not self.account.strip("."):
             message = f"account: {self.account!r} in a URL means a folder; use a letter or a digit too"
             raise ConfigurationError(message)
+        if not is_zone(self.time_zone):
+            why = f"time_zone: use a name such as {TIME_ZONE}, not {quoted(self.time_zone)}"
+            self._refuse_setting("time_zone", why)
 
     def _refuse_setting(self, _key: str, why: str) -> NoReturn:
         message = f"account {self.account!r}: {why}"

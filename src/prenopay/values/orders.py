@@ -405,7 +405,9 @@ class PayoutOrder(metaclass=HidesArguments):
 
     ``amount`` is what arrives, in minor units (öre); there is no VAT in it. If ``payee_personal_number`` (12
     digits) is given, the gateway checks that the phone belongs to that person. ``reference`` is the host's own;
-    the reports of its bank show it. Raises ``InvalidOrder``.
+    the reports of its bank show it. ``payee_reference`` is the host's pseudonym for the payee, as
+    ``Payer.reference`` is for a payer: it stays in the books, and ``erase_payer`` finds the payout by it. Raises
+    ``InvalidOrder``.
     """
 
     amount: Money
@@ -413,6 +415,7 @@ class PayoutOrder(metaclass=HidesArguments):
     payee_personal_number: str = field(default="", repr=False)
     description: str = ""
     reference: str
+    payee_reference: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an order that cannot be right, before anything is stored or sent."""

@@ -216,7 +216,7 @@ def told_preset(preset: str, takes: Takes, sources: Mapping[Leniency, str]) -> s
     says = (
         f"more than the documents ask for:{''.join(ways)}" if ways else "what the documents ask for, and nothing else."
     )
-    return f"Preset {preset}: it takes {says}"
+    return f"Preset {preset}: it takes {says}".replace("`", "")
 
 
 def snapshot(kind: Callable[..., T], source: object, **more: object) -> T:
