@@ -25,6 +25,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 
+from prenopay._files import make_private, report_open
 from prenopay._hidden import HiddenText
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay.books import postgresql
@@ -33,7 +34,7 @@ from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.ports import Clock
 
-__all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "our_errors"]
+__all__ = ["AwaitingLedger", "BlockingLedger", "database_files", "open_engine", "our_errors"]
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
@@ -92,6 +93,14 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
     connect_args = {"check_same_thread": False, "timeout": patience}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True, json_serializer=as_json, **pool)
 
+    files = database_files(url)
+    report_open(files)
+
+    @event.listens_for(engine, "do_connect")
+    def make(*_args: object) -> None:
+        for file in files[:1]:  # SQLite gives the other two the first one's mode
+            make_private(file)
+
     @event.listens_for(engine, "connect")
     def configure(connection: object, _record: object) -> None:
         assert isinstance(connection, sqlite3.Connection), "SQLAlchemy hands over what its driver made"  # noqa: S101 - tells the type checker
@@ -106,6 +115,15 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def database_files(url: URL | str) -> tuple[Path, ...]:
+    """Return the files of a SQLite database: its own, its log and the log's index. Other databases have none here."""
+    url = make_url(url)
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return ()
+    return tuple(Path(f"{name}{ending}").absolute() for ending in ("", "-wal", "-shm"))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
