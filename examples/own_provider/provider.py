@@ -307,10 +307,11 @@ def _observed(payment: Hidden[Mapping[str, object]]) -> Observation:
     if not (isinstance(reference, str) and isinstance(status, str) and isinstance(currency, str)):
         message = "the answer is no payment"
         raise UnexpectedAnswer(message)
-    if not all(isinstance(each, int) for each in sums):
+    try:
+        amount, paid, refunded = (Money(cast("int", each), currency) for each in sums)
+    except (TypeError, ValueError) as error:
         message = "the answer has no sums"
-        raise UnexpectedAnswer(message)
-    amount, paid, refunded = (Money(cast("int", each), currency) for each in sums)
+        raise UnexpectedAnswer(message) from error
     state, nothing = _STATES.get(status), Money(0, currency)
     decline = _decline(payment.reveal().get("reason")) if state is PaymentState.DECLINED else None
     if decline is not None and decline.provider_code not in _DECLINES:

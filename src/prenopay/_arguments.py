@@ -62,7 +62,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
 }
 _ABOUT: Final = ("operation_id", "payment_id")
 """The arguments that an error is about."""
-_IDS: Final = ("mandate_id", "operation_id", "payment_id")
+_IDS: Final = ("after", "mandate_id", "operation_id", "payment_id")
 """The arguments that name something in the books, or will: every id is 1 to 100 visible ASCII characters."""
 _ID: Final = re.compile(r"[!-~]{1,100}")
 

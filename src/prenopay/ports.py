@@ -122,6 +122,13 @@ class Ledger(Protocol):
         """
         ...
 
+    async def erase_traces(self) -> None:
+        """Erase older versions of rows from the database's own files, as far as it can be done at once.
+
+        What cannot be erased now is logged.
+        """
+        ...
+
 
 class Clock(Protocol):
     """The only source of time."""

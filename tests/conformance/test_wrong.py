@@ -144,6 +144,7 @@ WRONG: dict[str, Wrong] = {
     # Secrets
     "test_logs_show_nothing_secret": Wrong(at_swedbankpay(telling.TalksOfItsToken)),
     "test_values_and_events_show_nothing_secret": Wrong(at_swedbankpay(telling.ShowsItsToken)),
+    "test_each_text_may_hold_anything": Wrong(with_core("prenopay._redaction._secrets", lambda _: iter(()))),
     "test_errors_show_nothing_secret": Wrong(at_swedbankpay(telling.ComplainsWithItsToken)),
     "test_frames_of_errors_show_nothing_secret": Wrong(at_swedbankpay(telling.KeepsAnAddressInSight)),
     "test_frames_of_use_cases_show_nothing_secret": Wrong(at_swedbankpay(telling.KeepsAnAddressInSight)),

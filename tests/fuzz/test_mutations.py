@@ -73,6 +73,27 @@ def test_bodies_to_inspect(target: str, documents: Sequence[Any]) -> None:
     inspect()
 
 
+# Orders of hosts, who hand on what payers type
+
+_TYPED = st.one_of(
+    ANY_TEXT, ANY_TEXT, st.sampled_from(["", " ", "K-1", "é" * 99, "x" * 101, "x" * 201, "\r\n", "\x85"])
+)
+_ORDERS = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("description", "order_reference", "payer", "name", "payer_user_agent", "language"), _TYPED),
+        "metadata": st.dictionaries(_TYPED, _TYPED, max_size=2),
+        "extra": st.dictionaries(_TYPED, st.lists(_TYPED, max_size=2), max_size=1),
+    },
+)
+
+
+@search(80)
+@given(_ORDERS)
+def test_orders_are_taken_or_refused_alike_on_both_databases(texts: dict[str, Any]) -> None:
+    TARGETS["orders"](json.dumps(texts).encode())
+
+
 # Callbacks
 
 LATIN = st.text(st.characters(max_codepoint=255), max_size=20)

@@ -21,12 +21,11 @@ def kept_in(tree: ast.AST) -> Iterator[int]:
             continue
         caught = {each.id for each in ast.walk(handler.type or handler) if isinstance(each, ast.Name)}
         for each in ast.walk(handler):
-            is_raise = isinstance(each, ast.Raise) and each.cause is not None
-            if is_raise and not is_cut(each.cause) and not caught <= OURS:
+            if isinstance(each, ast.Raise) and each.cause and not is_cut(each.cause) and not caught <= OURS:
                 yield each.lineno
 
 
-def is_cut(cause: ast.expr | None) -> bool:
+def is_cut(cause: ast.expr) -> bool:
     if isinstance(cause, ast.Call) and isinstance(cause.func, ast.Name):
         return cause.func.id in CUT
     return isinstance(cause, ast.Constant) and cause.value is None

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import Final, TypeAlias, TypeVar
 
 from prenopay._arguments import check_arguments, refuse_setting
+from prenopay._files import report_open
 from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
@@ -163,7 +164,7 @@ class AsyncAccounts:
             reactions=self._reactions,
             unwritten=self._unwritten,
         )
-        account = Account(config.account, provider, ports)
+        account = Account(config.account, provider, ports, config.time_zone)
         payments: AsyncPayments[ProviderT] = AsyncPayments(provider, account)
         self._accounts[config.account] = account
         self._payments[config.account] = payments
@@ -173,6 +174,7 @@ class AsyncAccounts:
         if self._sender is not None:
             return self._sender
         own = self._connect(_verifying(config, config.tls()))
+        report_open(config.secret_files())
         self._closing.append(own.aclose)
         return own
 

@@ -17,8 +17,8 @@ from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, fu
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from prenopay._text import storable
 from prenopay.books import due, schema
-from prenopay.books.text import storable
 from prenopay.books.words import word
 from prenopay.values.subjects import Subject, SubjectKind
 

@@ -35,7 +35,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from prenopay.books.text import NAME_MOST, fitted, storable
+from prenopay._text import storable
+from prenopay.books.text import NAME_MOST, fitted
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -128,6 +129,7 @@ _PaymentId = String(40)
 _OperationId = String(100)
 _SubjectKind = String(20)
 _SubjectId = String(40)
+_PAYER_REFERENCE_MOST: Final = 200
 
 
 def _due_columns() -> tuple[Column[Any], ...]:
@@ -177,6 +179,7 @@ payments: Final[Table] = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
+    Column("erased_at", UtcDateTime),
     *_due_columns(),
     UniqueConstraint("account", "provider_reference", name="prenopay_payments_provider_reference"),
     Index("prenopay_payments_order_reference", "account", "order_reference"),
@@ -189,9 +192,11 @@ payers: Final[Table] = Table(
     "prenopay_payers",
     metadata,
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), primary_key=True),
-    Column("data", _Json),
-    Column("erased_at", UtcDateTime),
+    Column("reference", StrangersName(_PAYER_REFERENCE_MOST)),
+    Column("data", _Json, nullable=False),
+    Index("prenopay_payers_reference", "reference"),
 )
+"""What an order says of a person. An erasure deletes the row, and writes ``erased_at`` into the payment."""
 
 operations: Final[Table] = Table(
     "prenopay_operations",
@@ -202,6 +207,7 @@ operations: Final[Table] = Table(
     Column("subject_kind", _SubjectKind, nullable=False),
     Column("subject_id", _SubjectId, nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("mark", String(64)),
     Column("reference", String(60), nullable=False),
     Column("amount", BigInteger),
     Column("vat", BigInteger),
@@ -223,6 +229,8 @@ operations: Final[Table] = Table(
     Index("prenopay_operations_due", "account", "next_at"),
     Index("prenopay_operations_open", "account", "outcome", "created_at"),
 )
+"""``digest`` is of all that was asked, without the person. ``mark`` is of the person, under a key that is not in the
+database; an erasure removes it."""
 
 payouts: Final[Table] = Table(
     "prenopay_payouts",
@@ -231,8 +239,10 @@ payouts: Final[Table] = Table(
     Column("account", _Account, nullable=False),
     Column("operation_id", _OperationId, nullable=False),
     Column("description", StrangersText(), nullable=False),
+    Column("payee_reference", StrangersName(_PAYER_REFERENCE_MOST)),
     Column("body", LargeBinary, nullable=False),
     UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
+    Index("prenopay_payouts_payee", "account", "payee_reference"),
 )
 """A payout is its operation and this row. ``body`` is the signed instruction. It names the payee, so it is emptied when
 the payout has ended."""
@@ -243,10 +253,11 @@ mandates: Final[Table] = Table(
     Column("mandate_id", _PaymentId, primary_key=True),
     Column("account", _Account, nullable=False),
     Column("provider", String(40), nullable=False),
-    Column("payer_reference", String(200), nullable=False),
+    Column("payer_reference", String(_PAYER_REFERENCE_MOST), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("state", String(20), nullable=False),
     Column("consent", _Json, nullable=False),
+    Column("time_zone", String(40), nullable=False),
     Column("until", Date),
     Column("instrument", StrangersName(60), nullable=False, default=""),
     Column("display", StrangersName(200), nullable=False, default=""),
@@ -262,6 +273,7 @@ mandates: Final[Table] = Table(
     Column("look_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("erased_at", UtcDateTime),
     *_due_columns(),
     Index("prenopay_mandates_newest", "account", "mandate_id"),
     Index("prenopay_mandates_state", "account", "state", "mandate_id"),

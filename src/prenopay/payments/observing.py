@@ -123,7 +123,9 @@ def apply(
     made = operations.of_subject(connection, stored.subject)
     if foreign := why_foreign(stored, observed, made):
         return _refuse(changes, made, foreign)
-    answer = answers.keep(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
+    answer = None  # what a gateway says about somebody who was erased is not kept
+    if not stored.is_erased:
+        answer = answers.keep(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
     unsettled, totals, facts = [each for each in made if each.is_open], None, unread(stored, observed.state)
     if wrong := _mismatch(stored, observed, made):
         changes.flag(FlagKind.MISMATCH, wrong)

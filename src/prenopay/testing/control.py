@@ -1,6 +1,7 @@
 """The control API: lets tests in another process, and people with ``curl``, drive an emulator.
 
-Everything is JSON, under ``/__emulator__/``:
+``/__emulator__/`` itself is a page for people: orders to approve and decline, the clock, faults, callbacks. Everything
+under it is JSON:
 
 ========================  ==========================================================================
 ``GET  orders``           every order: state, totals, transactions, failed attempts

@@ -449,6 +449,10 @@ class FaultyLedger:
         """Add ``row``; it is a commit like any other."""
         await self._weather.around(Port.COMMIT, lambda: self._ledger.append(add, row))
 
+    async def erase_traces(self) -> None:
+        """Erase older versions of rows, unless the database cannot be reached."""
+        await self._weather.around(Port.READ, self._ledger.erase_traces)
+
 
 def _failure(port: Port) -> Exception:
     if port is Port.HANDLER:

@@ -120,6 +120,7 @@ def _operations() -> None:
         sa.Column("subject_kind", sa.String(length=20), nullable=False),
         sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("mark", sa.String(length=64), nullable=True),
         sa.Column("reference", sa.String(length=60), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=True),
         sa.Column("vat", sa.BigInteger(), nullable=True),
@@ -177,6 +178,7 @@ def _payments() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("claimed_until", UtcDateTime(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -196,10 +198,12 @@ def _payouts() -> None:
         sa.Column("account", sa.String(length=60), nullable=False),
         sa.Column("operation_id", sa.String(length=100), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("payee_reference", sa.String(length=200), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("payout_id"),
         sa.UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
     )
+    op.create_index("prenopay_payouts_payee", "prenopay_payouts", ["account", "payee_reference"])
 
 
 def _attempts() -> None:
@@ -275,6 +279,7 @@ def _mandates() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("consent", _JSON, nullable=False),
+        sa.Column("time_zone", sa.String(length=40), nullable=False),
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("instrument", sa.String(length=60), nullable=False),
         sa.Column("display", sa.String(length=200), nullable=False),
@@ -290,6 +295,7 @@ def _mandates() -> None:
         sa.Column("look_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("claimed_until", UtcDateTime(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -348,14 +354,15 @@ def _payers() -> None:
     op.create_table(
         "prenopay_payers",
         sa.Column("payment_id", sa.String(length=40), nullable=False),
-        sa.Column("data", _JSON, nullable=True),
-        sa.Column("erased_at", UtcDateTime(), nullable=True),
+        sa.Column("reference", sa.String(length=200), nullable=True),
+        sa.Column("data", _JSON, nullable=False),
         sa.ForeignKeyConstraint(
             ["payment_id"],
             ["prenopay_payments.payment_id"],
         ),
         sa.PrimaryKeyConstraint("payment_id"),
     )
+    op.create_index("prenopay_payers_reference", "prenopay_payers", ["reference"])
 
 
 def _charges() -> None:
