@@ -192,6 +192,14 @@ class AsyncAccounts:
 
     # Callbacks
 
+    def refuse(self, path: str, *, method: str = "POST") -> CallbackReply | None:
+        """Return the reply to a call that is no callback, so that its body is not read; ``None`` if it is one.
+
+        ``path`` and ``method`` are all that is needed: a forged path is refused before any database or network work.
+        ``receive`` asks the same again.
+        """
+        return self._reception.refuse(path, method)
+
     async def receive(self, request: CallbackRequest) -> CallbackReply:
         """Store a callback and return the reply for its gateway. Call ``work(reply.address)`` after that reply.
 
