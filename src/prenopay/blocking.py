@@ -363,6 +363,10 @@ class Accounts:
         """The names of the accounts added so far."""
         return self._accounts.names
 
+    def refuse(self, path: str, *, method: str = "POST") -> CallbackReply | None:
+        """Return the reply to a call that is no callback, so that its body is not read; ``None`` if it is one."""
+        return self._accounts.refuse(path, method=method)
+
     def receive(self, request: CallbackRequest) -> CallbackReply:
         """Store a callback and return the reply for its gateway. Call ``work(reply.address)`` after that reply."""
         return run_blocking(self._accounts.receive(request))

@@ -25,15 +25,17 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 
+from prenopay._files import make_private, report_open
 from prenopay._hidden import HiddenText
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay.books import postgresql
 from prenopay.books.clock import DatabaseClock
+from prenopay.books.quiet import LOGGING_NAME
 from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.ports import Clock
 
-__all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "our_errors"]
+__all__ = ["AwaitingLedger", "BlockingLedger", "database_files", "open_engine", "our_errors"]
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
@@ -90,7 +92,22 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
         _refuse_network_file_system(Path(str(url.database)).resolve().parent)
     pool = {"poolclass": StaticPool} if in_memory else {}
     connect_args = {"check_same_thread": False, "timeout": patience}
-    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, json_serializer=as_json, **pool)
+    engine = create_engine(
+        url,
+        connect_args=connect_args,
+        hide_parameters=True,
+        logging_name=LOGGING_NAME,
+        json_serializer=as_json,
+        **pool,
+    )
+
+    files = database_files(url)
+    report_open(files)
+
+    @event.listens_for(engine, "do_connect")
+    def make(*_args: object) -> None:
+        for file in files[:1]:  # SQLite gives the other two the first one's mode
+            make_private(file)
 
     @event.listens_for(engine, "connect")
     def configure(connection: object, _record: object) -> None:
@@ -106,6 +123,15 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def database_files(url: URL | str) -> tuple[Path, ...]:
+    """Return the files of a SQLite database: its own, its log and the log's index. Other databases have none here."""
+    url = make_url(url)
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return ()
+    return tuple(Path(f"{name}{ending}").absolute() for ending in ("", "-wal", "-shm"))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -209,7 +235,9 @@ class _Transactions:
     def write_group(self, group: list[_Waiter]) -> None:
         """Add every waiter's row in one transaction. If that fails, add each row in a transaction of its own."""
         try:
-            self.write(lambda connection: group[0].add(connection, [waiter.row for waiter in group]))
+            results = self.write(lambda connection: group[0].add(connection, [waiter.row for waiter in group]))
+            for waiter, result in zip(group, results, strict=True):
+                waiter.result = result
         except Exception:  # noqa: BLE001 - each row is tried alone below, and its waiter gets the error
             for waiter in group:
                 waiter.write_alone(self.write)
@@ -287,7 +315,7 @@ class _Transactions:
         return known
 
 
-Add: TypeAlias = Callable[[Connection, Sequence[Any]], None]
+Add: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
 
 class _Waiter:
@@ -296,18 +324,20 @@ class _Waiter:
     def __init__(self, add: Add, row: object) -> None:
         self.add = add
         self.row = row
+        self.result: Any = None
         self.error: BaseException | None = None
         self.done = False
 
-    def write_alone(self, write: Callable[[Callable[[Connection], None]], None]) -> None:
+    def write_alone(self, write: Callable[[Callable[[Connection], Sequence[Any]]], Sequence[Any]]) -> None:
         try:
-            write(lambda connection: self.add(connection, [self.row]))
+            (self.result,) = write(lambda connection: self.add(connection, [self.row]))
         except Exception as error:  # noqa: BLE001 - raised by finish(), for this waiter alone
             self.error = error
 
-    def finish(self) -> None:
+    def finish(self) -> Any:
         if self.error is not None:
             raise self.error
+        return self.result
 
 
 def _next_group(waiting: list[_Waiter]) -> list[_Waiter]:
@@ -351,7 +381,7 @@ class BlockingLedger:
 
         return await _repeated(once, _sleep)
 
-    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], Sequence[T]], row: RowT) -> T:
         """Add ``row`` in one commit with rows of other threads that wait at the same time."""
         waiter = _Waiter(add, row)
         with self._turn:
@@ -361,8 +391,8 @@ class BlockingLedger:
                 while self._writing and not waiter.done:
                     self._turn.wait()
                 if waiter.done:
-                    waiter.finish()
-                    return
+                    result: T = waiter.finish()
+                    return result
                 self._writing = True
                 group = _next_group(self._waiting)
             try:
@@ -446,7 +476,7 @@ class AwaitingLedger:
         limit = self._loops.get().read_limit
         return await _repeated(lambda: _on_thread(limit, functools.partial(self._transactions.read, work)), anyio.sleep)
 
-    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], Sequence[T]], row: RowT) -> T:
         """Add ``row`` in one commit with rows of other tasks that wait at the same time.
 
         The first task that waits writes for all. No task depends on another: any of them may be cancelled.
@@ -458,7 +488,8 @@ class AwaitingLedger:
                 async with loop.turn:
                     if not waiter.done:
                         await _on_thread(loop.write_limit, functools.partial(self._write_next_group, loop))
-        waiter.finish()
+        result: T = waiter.finish()
+        return result
 
     def _write_next_group(self, loop: _InOneLoop) -> None:
         """Commit rows that wait. The thread of a task that was cancelled finishes first."""

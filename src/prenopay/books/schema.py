@@ -383,6 +383,7 @@ flags: Final[Table] = Table(
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("detail", StrangersText(), nullable=False),
+    Column("times", Integer, nullable=False, default=1),
     Column("raised_at", UtcDateTime, nullable=False),
     Index("prenopay_flags_payment", "payment_id"),
 )
@@ -432,20 +433,23 @@ inbox: Final[Table] = Table(
     Column("account", _Account, nullable=False),
     Column("subject_kind", _SubjectKind, nullable=False, default=""),
     Column("subject_id", _SubjectId, nullable=False, default=""),
-    Column("digest", String(64), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("peer", StrangersName(60), nullable=False, default=""),
+    Column("digest", String(64), nullable=False, default=""),
     Column("note", StrangersText(), nullable=False, default=""),
     Column("names", _Json, nullable=False),
     Column("times", Integer, nullable=False, default=1),
     Column("received_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),
     Column("last_error", StrangersText(), nullable=False, default=""),
+    Column("looks", Integer, nullable=False, default=0),
+    Column("looks_since", UtcDateTime),
     *_due_columns(),
     UniqueConstraint("account", "subject_id", "digest", name="prenopay_inbox_digest"),
     Index("prenopay_inbox_subject", "subject_id"),
     Index("prenopay_inbox_due", "account", "next_at"),
-    Index("prenopay_inbox_newest", "account", "inbox_id"),
-    Index("prenopay_inbox_open", "account", "inbox_id", **_where("done_at IS NULL")),
+    Index("prenopay_inbox_newest", "account", "received_at", "inbox_id"),
+    Index("prenopay_inbox_open", "account", "received_at", "inbox_id", **_where("done_at IS NULL")),
+    Index("prenopay_inbox_addressed", "account", "next_at", **_where("subject_id = ''")),
+    Index("prenopay_inbox_old", "account", "done_at", **_where("subject_id = ''")),
 )
-"""Callbacks. A callback to the account's own address has no subject: ``names`` says what it is about."""
+"""Callbacks: one row for each subject. A callback to the account's own address has none: there is one row for each set
+of ``names``, and ``digest`` tells them apart. ``looks`` counts how often they made us look since ``looks_since``."""

@@ -40,6 +40,7 @@ __all__ = [
     "add_attempts",
     "add_flag",
     "add_movements",
+    "count_flag",
     "differing",
     "drop_personal_number",
     "erase_payer",
@@ -283,7 +284,8 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
     for row in rows(schema.decisions):
         add(row.at, "decision", f"{row.outcome} by {row.person}: {row.reason}")
     for row in rows(schema.flags):
-        add(row.raised_at, f"flag.{row.kind}", row.detail)
+        again = f" · found {row.times} times" if row.times > 1 else ""
+        add(row.raised_at, f"flag.{row.kind}", row.detail + again)
     for row in rows(schema.inbox):
         add(row.received_at, "callback", f"received {row.times} times" if row.times > 1 else "")
     for row in rows(schema.observations):
@@ -493,6 +495,13 @@ def add_flag(connection: Connection, payment_id: str, kind: FlagKind, detail: st
     return Flag(kind=kind, detail=detail, raised_at=now)
 
 
+def count_flag(connection: Connection, payment_id: str, kind: FlagKind) -> None:
+    """Count what a payment is marked for already."""
+    table = schema.flags
+    mine = (table.c.payment_id == payment_id, table.c.kind == kind.value)
+    connection.execute(update(table).where(*mine).values(times=table.c.times + 1))
+
+
 def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
     """Say when a payment is looked at next that the gateway does not know (yet)."""
     table = schema.payments
@@ -562,7 +571,7 @@ def _flags(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, t
     table = schema.flags
     found: dict[str, tuple[Flag, ...]] = {}
     for row in connection.execute(select(table).where(table.c.payment_id.in_(payment_ids)).order_by(table.c.flag_id)):
-        flag = Flag(kind=word(FlagKind, row.kind), detail=row.detail, raised_at=row.raised_at)
+        flag = Flag(kind=word(FlagKind, row.kind), detail=row.detail, raised_at=row.raised_at, times=row.times)
         found[row.payment_id] = (*found.get(row.payment_id, ()), flag)
     return found
 

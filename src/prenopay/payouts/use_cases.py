@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -74,11 +75,13 @@ async def look(account: Account, subject: Subject) -> None:
         await account.read(operations.require_ended, account.name, stored.payout.operation_id)
 
 
-async def hear(account: Account, subject: Subject) -> None:
-    """Look up the payout that callbacks are about, and answer them."""
-    callbacks = await account.read(inbox.of_subject, account.name, subject)
+async def hear(account: Account, subject: Subject, until: datetime) -> bool:
+    """Claim the callbacks about a payout, look it up, and answer them; return whether others came meanwhile."""
+    callbacks = await account.transact(inbox.claim, account.name, subject, now=account.now(), until=until)
+    if not callbacks:
+        return False
     await look(account, subject)
-    await account.transact(inbox.done, callbacks, now=account.now())
+    return await account.transact(inbox.done, callbacks, now=account.now())
 
 
 async def _look_up(account: Account, operation_id: str) -> bool:

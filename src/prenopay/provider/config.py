@@ -7,6 +7,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -65,6 +66,10 @@ class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
     def tls(self) -> ssl.SSLContext | None:
         """Return the TLS context, if the account has a certificate of its own; called once."""
         return None
+
+    def secret_files(self) -> tuple[Path, ...]:
+        """Return the files that the account reads secrets from; those that every user can read are reported."""
+        return ()
 
     @abstractmethod
     def provider(self) -> ProviderT_co:

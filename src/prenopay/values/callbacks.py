@@ -66,7 +66,8 @@ class CallbackRequest(metaclass=HidesArguments):
 class CallbackReply:
     """The reply to the gateway. The callback is stored safely by now: send the reply as it is.
 
-    ``address`` says what to work on after the reply was sent, if anything.
+    ``address`` says what to work on after the reply was sent. It is ``None`` if there is nothing, or if somebody else
+    works on it already.
     """
 
     status: int

@@ -202,11 +202,10 @@ async def erase(at: Moment, person: Person) -> Did:
     for use_case in wanted:
         answered += (await world.tries(use_case)).answered
     is_whole = answered == len(wanted) and not world.weather.is_interrupted
-    if is_whole and (left := remains(world.engine, secrets, [payment.payment_id for payment in mine])):
+    if is_whole and (left := remains(world.engine, secrets)):
         world.notebook.broken.append(f"forgotten: {person.reference} was erased, and {left} know them still")
-    return Did(
-        f"{person.reference}, {answered} of {len(wanted)}, {'by name' if is_by_name else 'one by one'}", is_whole
-    )
+    how = "by name" if is_by_name else "one by one"
+    return Did(f"{person.reference}, {answered} of {len(wanted)}, {how}", is_whole)
 
 
 # Stored methods

@@ -84,14 +84,14 @@ def _inbox() -> None:
         sa.Column("subject_kind", sa.String(length=20), nullable=False),
         sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("peer", sa.String(length=60), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("names", _JSON, nullable=False),
         sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.Column("done_at", UtcDateTime(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=False),
+        sa.Column("looks", sa.Integer(), nullable=False),
+        sa.Column("looks_since", UtcDateTime(), nullable=True),
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("claimed_until", UtcDateTime(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -100,15 +100,24 @@ def _inbox() -> None:
     )
     op.create_index("prenopay_inbox_due", "prenopay_inbox", ["account", "next_at"])
     op.create_index("prenopay_inbox_subject", "prenopay_inbox", ["subject_id"])
-    op.create_index("prenopay_inbox_newest", "prenopay_inbox", ["account", "inbox_id"])
+    op.create_index("prenopay_inbox_newest", "prenopay_inbox", ["account", "received_at", "inbox_id"])
     still_open = sa.text("done_at IS NULL")
     op.create_index(
         "prenopay_inbox_open",
         "prenopay_inbox",
-        ["account", "inbox_id"],
+        ["account", "received_at", "inbox_id"],
         sqlite_where=still_open,
         postgresql_where=still_open,
     )
+    has_no_subject = sa.text("subject_id = ''")
+    for name, column in (("prenopay_inbox_addressed", "next_at"), ("prenopay_inbox_old", "done_at")):
+        op.create_index(
+            name,
+            "prenopay_inbox",
+            ["account", column],
+            sqlite_where=has_no_subject,
+            postgresql_where=has_no_subject,
+        )
 
 
 def _operations() -> None:
@@ -260,6 +269,7 @@ def _flags() -> None:
         sa.Column("payment_id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("raised_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["payment_id"],
