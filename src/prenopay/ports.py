@@ -113,12 +113,20 @@ class Ledger(Protocol):
         """Run ``work`` in a transaction that only reads."""
         ...
 
-    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], Sequence[T]], row: RowT) -> T:
         """Add ``row`` with ``add``, in a transaction that other waiting rows may share.
 
         Rows that arrive during one commit share the next, and ``add`` is called once for all of them. So a burst
         of callbacks costs few commits, and a single one does not wait. If ``add`` fails, it is called again for
-        each row alone, so that a bad row fails alone. Returns after the commit.
+        each row alone, so that a bad row fails alone. ``add`` returns a result for each row. Returns that of
+        ``row``, after the commit.
+        """
+        ...
+
+    async def erase_traces(self) -> None:
+        """Erase older versions of rows from the database's own files, as far as it can be done at once.
+
+        What cannot be erased now is logged.
         """
         ...
 

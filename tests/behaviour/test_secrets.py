@@ -14,7 +14,7 @@ from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.orders import Address, RiskFacts
 from tests.behaviour.shop import KEY, Shop, an_order
-from tests.everything import everything, stored_answers
+from tests.everything import stored_answers
 
 EMAIL, PHONE, STREET = "leia@example.com", "+46739000001", "Hemliga gatan 5"
 PERSONAL_NUMBER = "199710202392"
@@ -101,20 +101,3 @@ def test_stored_answers_hold_no_secret(shop: Shop) -> None:
 
     assert rows
     assert leaks(repr(rows)) == []
-
-
-def test_the_payer_is_in_one_table_and_can_be_erased(shop: Shop) -> None:
-    live(shop)
-    (payment,) = shop.payments.find()
-    payment_id = payment.payment_id
-    assert (shop.payments.order(payment_id).payer, shop.payments.order(payment_id).risk) == (PAYER, RISK)
-
-    shop.payments.erase_payer(payment_id)
-
-    assert shop.payments.order(payment_id).payer is None
-    engine = open_engine(shop.database)
-    with engine.connect() as connection:
-        kept = repr(everything(connection))
-    engine.dispose()
-    assert leaks(kept) == []
-    assert BROWSER not in kept

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import httpx
 import pytest
-from examples.publisher_shop.sessions import TRIES_MOST, caller_of
+from examples.publisher_shop.sessions import TRIES_MOST, TRIES_SECONDS, caller_of
 
 from .shops import PASSWORD, RunningShop
 
@@ -29,6 +29,7 @@ def test_after_a_few_guesses_nothing_is_looked_at_for_a_while(caller: httpx.Clie
         refused = _log_in(caller, password)
         assert (refused.status_code, "staff" in refused.cookies) == (429, False)
         assert "Vänta en kvart" in refused.text
+        assert refused.headers["retry-after"] == str(TRIES_SECONDS)
 
 
 def test_the_right_password_forgets_the_guesses_before_it(caller: httpx.Client) -> None:

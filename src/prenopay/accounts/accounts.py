@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import Final, TypeAlias, TypeVar
 
 from prenopay._arguments import check_arguments, refuse_setting
+from prenopay._files import report_open
 from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
@@ -163,7 +164,7 @@ class AsyncAccounts:
             reactions=self._reactions,
             unwritten=self._unwritten,
         )
-        account = Account(config.account, provider, ports)
+        account = Account(config.account, provider, ports, config.time_zone)
         payments: AsyncPayments[ProviderT] = AsyncPayments(provider, account)
         self._accounts[config.account] = account
         self._payments[config.account] = payments
@@ -173,6 +174,7 @@ class AsyncAccounts:
         if self._sender is not None:
             return self._sender
         own = self._connect(_verifying(config, config.tls()))
+        report_open(config.secret_files())
         self._closing.append(own.aclose)
         return own
 
@@ -189,6 +191,14 @@ class AsyncAccounts:
         return tuple(self._accounts)
 
     # Callbacks
+
+    def refuse(self, path: str, *, method: str = "POST") -> CallbackReply | None:
+        """Return the reply to a call that is no callback, so that its body is not read; ``None`` if it is one.
+
+        ``path`` and ``method`` are all that is needed: a forged path is refused before any database or network work.
+        ``receive`` asks the same again.
+        """
+        return self._reception.refuse(path, method)
 
     async def receive(self, request: CallbackRequest) -> CallbackReply:
         """Store a callback and return the reply for its gateway. Call ``work(reply.address)`` after that reply.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from prenopay.books import schema
-from prenopay.books.engine import open_engine, our_errors
+from prenopay.books.engine import database_files, open_engine, our_errors
 from prenopay.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
@@ -56,11 +56,9 @@ def require_schema(engine: Engine) -> None:
 
 def _missing_file(engine: Engine) -> Path | None:
     """Return the file of a SQLite database that does not exist yet, in a folder that does."""
-    name = engine.url.database
-    if engine.dialect.name != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
-        return None
-    file = Path(name).absolute()
-    return file if file.parent.is_dir() and not file.exists() else None
+    for file in database_files(engine.url)[:1]:
+        return file if file.parent.is_dir() and not file.exists() else None
+    return None
 
 
 def open_migrated(database: str) -> Engine:

@@ -10,12 +10,13 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, cast, get_args, get_origin, get_type_hints
 
+from prenopay._files import report_open
 from prenopay._redaction import Secret
 from prenopay.cli.installed import Installed
 from prenopay.errors import ConfigurationError
@@ -41,6 +42,8 @@ class Settings:
     callback_keys: tuple[Secret, ...]
     token_keys: tuple[Secret, ...]
     accounts: tuple[ProviderConfig[Any], ...]
+    secret_files: tuple[Path, ...] = ()
+    """The files that secrets were read from. The doctor says which of them every user of the machine can read."""
 
 
 def load_settings(path: str | Path | None = None) -> Settings:
@@ -61,19 +64,34 @@ def load_settings(path: str | Path | None = None) -> Settings:
     ) as error:  # also UTF-8, long numbers, deep nesting
         message = f"{file} cannot be read: {error}"
         raise ConfigurationError(message) from None
-    place = _Place(file, "")
+    place = _Place(file, "", [])
     _refuse_unknown(place, read, _TOP_KEYS)
     accounts = place.table(read, "accounts")
     keys = place.secrets(read, "callback_keys")
     token_keys = place.secrets(read, "token_keys") if "token_keys" in read else ()
-    return Settings(
+    settings = Settings(
         path=file,
-        database=place.text_or_reference(place.value(read, "database", str), "database"),
+        database=_database(place, read),
         callback_url=place.value(read, "callback_url", str),
         callback_keys=tuple(place.secret(key, f"callback_keys[{number}]") for number, key in enumerate(keys)),
         token_keys=tuple(place.secret(key, f"token_keys[{number}]") for number, key in enumerate(token_keys)),
         accounts=tuple(_account(place.under("accounts"), name, accounts[name]) for name in accounts),
     )
+    report_open(place.secret_files)
+    return replace(settings, secret_files=tuple(place.secret_files))
+
+
+def _database(place: _Place, settings: Mapping[str, Any]) -> str:
+    given: str = place.value(settings, "database", str)
+    if _has_password(given):
+        place.secret_files.append(place.file)
+    return place.text_or_reference(given, "database")
+
+
+def _has_password(url: str) -> bool:
+    """Whether a database URL holds a password, which may itself hold any character."""
+    user, at, _host = url.partition("://")[2].rpartition("@")
+    return bool(at) and ":" in user
 
 
 def provider_kinds() -> Mapping[str, EntryPoint]:
@@ -87,9 +105,11 @@ class _Place:
 
     file: Path
     key: str
+    secret_files: list[Path]
+    """Where secrets were found so far."""
 
     def under(self, key: str) -> _Place:
-        return _Place(self.file, f"{self.key}.{key}".lstrip("."))
+        return _Place(self.file, f"{self.key}.{key}".lstrip("."), self.secret_files)
 
     def wrong(self, key: str, why: str) -> ConfigurationError:
         return ConfigurationError(f"{self.file}: {self.under(key).key}: {why}")
@@ -143,6 +163,7 @@ class _Place:
             raise self.wrong(key, f"{_shown(name)} is not the name of a file") from None
         if not found:
             raise self.wrong(key, f"{path} is empty")
+        self.secret_files.append(path)
         return found
 
 

@@ -224,6 +224,7 @@ class AsyncMandates:
             kind=line.kind,
             state=MandateState.ACTIVE,
             consent=line.consent,
+            time_zone=self._account.time_zone,
             instrument=line.instrument,
             display=line.display,
             expires=line.expires,

@@ -7,6 +7,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider.values import Environment, Inspection
 from prenopay.values.callbacks import CallbackRequest, is_loopback, source_address
+from prenopay.values.days import TIME_ZONE, is_zone
 
 if TYPE_CHECKING:
     import ssl
@@ -32,11 +34,13 @@ _NAME_MOST: Final = 60
 class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
     """One account: one agreement with one provider. Subclasses add what their gateway needs.
 
-    ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines.
+    ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines. ``time_zone`` is the
+    merchant's, such as ``Europe/Helsinki``: there a consent, a card and a month end at midnight.
     """
 
     account: str
     environment: Environment
+    time_zone: str = TIME_ZONE
 
     def __post_init__(self) -> None:
         """Refuse values of other types, and an account name that cannot be part of a URL.
@@ -51,6 +55,9 @@ class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
         if not self.account.strip("."):
             message = f"account: {self.account!r} in a URL means a folder; use a letter or a digit too"
             raise ConfigurationError(message)
+        if not is_zone(self.time_zone):
+            why = f"time_zone: use a name such as {TIME_ZONE}, not {quoted(self.time_zone)}"
+            self._refuse_setting("time_zone", why)
 
     def _refuse_setting(self, _key: str, why: str) -> NoReturn:
         message = f"account {self.account!r}: {why}"
@@ -59,6 +66,10 @@ class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
     def tls(self) -> ssl.SSLContext | None:
         """Return the TLS context, if the account has a certificate of its own; called once."""
         return None
+
+    def secret_files(self) -> tuple[Path, ...]:
+        """Return the files that the account reads secrets from; those that every user can read are reported."""
+        return ()
 
     @abstractmethod
     def provider(self) -> ProviderT_co:

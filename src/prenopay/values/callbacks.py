@@ -21,6 +21,7 @@ from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = [
     "BODY_LIMIT_BYTES",
+    "MARK_KEY_CHARACTERS",
     "CallbackAddress",
     "CallbackReply",
     "CallbackRequest",
@@ -32,7 +33,11 @@ __all__ = [
 BODY_LIMIT_BYTES: Final = 64 * 1024
 """A longer body is refused before it is read whole. No gateway's callback comes near this."""
 
+MARK_KEY_CHARACTERS: Final = 8
+"""How many characters of a mark say which key made it."""
+
 _MAC_BYTES: Final = 16
+_MARK_CHARACTERS: Final = 64
 _SUBJECT_PARTS: Final = 4
 _ACCOUNT_PARTS: Final = 2
 
@@ -61,7 +66,8 @@ class CallbackRequest(metaclass=HidesArguments):
 class CallbackReply:
     """The reply to the gateway. The callback is stored safely by now: send the reply as it is.
 
-    ``address`` says what to work on after the reply was sent, if anything.
+    ``address`` says what to work on after the reply was sent. It is ``None`` if there is nothing, or if somebody else
+    works on it already.
     """
 
     status: int
@@ -154,6 +160,13 @@ class CallbackUrls(metaclass=HidesArguments):
                 return _address(named)
         return None
 
+    def marks(self, *parts: str) -> tuple[str, ...]:
+        """Return fingerprints of ``parts``, one under each key, newest first.
+
+        Without the key nobody finds a part by trying. The first eight characters say which key it was.
+        """
+        return tuple(_mark(key, parts) for key in self._keys)
+
     def _is_ours(self, named: Sequence[str], mac: str) -> bool:
         return any(hmac.compare_digest(_mac(key, named).encode(), mac.encode()) for key in self._keys)
 
@@ -201,6 +214,12 @@ def _address(named: Sequence[str]) -> CallbackAddress:
 def _mac(key: bytes, parts: Sequence[str]) -> str:
     digest = hmac.new(key, "\n".join(["prenopay-callback", *parts]).encode(), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest[:_MAC_BYTES]).decode().rstrip("=")
+
+
+def _mark(key: bytes, parts: Sequence[str]) -> str:
+    name = hmac.new(key, b"prenopay-mark-key", hashlib.sha256).hexdigest()[:MARK_KEY_CHARACTERS]
+    own = hmac.new(key, b"prenopay-mark", hashlib.sha256).digest()
+    return name + hmac.new(own, "\n".join(parts).encode(), hashlib.sha256).hexdigest()[: _MARK_CHARACTERS - len(name)]
 
 
 def source_address(

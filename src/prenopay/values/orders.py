@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -17,6 +16,7 @@ from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 from prenopay.values.callbacks import is_loopback
 from prenopay.values.forms import country_code, email_address, language_tag, personal_number, phone_number
+from prenopay.values.links import is_app_link
 from prenopay.values.mandates import StoreMethod
 from prenopay.values.money import Money
 
@@ -53,8 +53,6 @@ _LINE_TEXT_MOST: Final = 40
 _SWEDEN: Final = "SE"
 _AGES: Final = range(1, 100)
 """What Swish takes (MSS guide, section 5.1)."""
-_APP_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://?[^/?#\s]")
-"""The URL of an app to which the payer returns."""
 _SIX_MEANS: Final = "6 means 6 %"
 """A lower VAT rate than 1 is a mistake, such as 0.06 for 6 percent."""
 
@@ -405,7 +403,9 @@ class PayoutOrder(metaclass=HidesArguments):
 
     ``amount`` is what arrives, in minor units (öre); there is no VAT in it. If ``payee_personal_number`` (12
     digits) is given, the gateway checks that the phone belongs to that person. ``reference`` is the host's own;
-    the reports of its bank show it. Raises ``InvalidOrder``.
+    the reports of its bank show it. ``payee_reference`` is the host's pseudonym for the payee, as
+    ``Payer.reference`` is for a payer: it stays in the books, and ``erase_payer`` finds the payout by it. Raises
+    ``InvalidOrder``.
     """
 
     amount: Money
@@ -413,6 +413,7 @@ class PayoutOrder(metaclass=HidesArguments):
     payee_personal_number: str = field(default="", repr=False)
     description: str = ""
     reference: str
+    payee_reference: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an order that cannot be right, before anything is stored or sent."""
@@ -470,7 +471,7 @@ def _is_url(url: str) -> bool:
         return False
     if parts.scheme in {"https", "http"}:
         return bool(host) and (parts.scheme == "https" or is_loopback(host))
-    return bool(_APP_URL.match(url))
+    return is_app_link(url)
 
 
 def _refuse_in_line(name: str, why: str) -> NoReturn:

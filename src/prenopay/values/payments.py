@@ -247,11 +247,16 @@ class FlagKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """A mark on a payment for a person to look at."""
+    """A mark on a payment for a person to look at.
+
+    ``times`` counts how often it was found: odd callbacks are flagged once for each kind, whatever they say, and
+    ``detail`` is about the first. Those that came together count as one.
+    """
 
     kind: FlagKind
     detail: str
     raised_at: datetime
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
 from prenopay._hidden import HiddenBytes, HiddenText, hide
@@ -132,6 +132,16 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
 
         return inspect(body)
 
+    def secret_files(self) -> tuple[Path, ...]:
+        """Return the files with keys and passwords. A certificate counts if its file holds the key too."""
+        passwords = (
+            each for each in (self.password, self.signing_password) if isinstance(each, str) and each[:5] == "file:"
+        )
+        keys = (each for each in (self.private_key, self.signing_key) if _is_file(each))
+        certificates = (("certificate", self.certificate), ("signing_certificate", self.signing_certificate))
+        both = (each for key, each in certificates if _is_file(each) and _holds_key(self._material(key, each)))
+        return tuple(_path(each) for each in (*keys, *both, *passwords))
+
     @property
     def _is_at_swish(self) -> bool:
         """Whether the account calls one of Swish's own environments, and not an emulator or the sandbox."""
@@ -162,17 +172,14 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
                 return HiddenBytes(given)
             case Secret():
                 return self._decoded(key, HiddenText(given.reveal()))
-            case Path():
-                return self._file(key, given)
             case str() if _PEM.decode() in given:
                 return HiddenBytes(given.encode())
-            case str():
+            case str() if given.startswith("env:"):
+                return self._decoded(key, self._variable(key, given.removeprefix("env:")))
+            case str() | Path():
                 why = f"{key}: is neither PEM nor a path; PKCS#12 in base 64 is a Secret, or in the environment"
-                self._require(len(given) <= _PATH_MOST, why)
-                kind, _, name = given.partition(":")
-                if kind == "env":
-                    return self._decoded(key, self._variable(key, name))
-                return self._file(key, Path(name if kind == "file" else given))
+                self._require(_is_file(given), why)
+                return self._file(key, _path(given))
 
     def _password(self, key: str, given: Secret | str) -> HiddenBytes | None:
         """Return a password, or ``None`` if none is given."""
@@ -211,3 +218,19 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
         except (binascii.Error, ValueError):
             message = f"{self._where}: {key}: is neither PEM (-----BEGIN …) nor PKCS#12 in base 64"
             raise ConfigurationError(message) from None
+
+
+def _is_file(given: KeyMaterial) -> TypeGuard[str | Path]:
+    """Whether key material is a file's name, and not the material itself or the name of a variable."""
+    if not isinstance(given, str):
+        return isinstance(given, Path)
+    return 0 < len(given) <= _PATH_MOST and _PEM.decode() not in given and not given.startswith("env:")
+
+
+def _path(given: str | Path) -> Path:
+    return Path(given.removeprefix("file:")) if isinstance(given, str) else given
+
+
+def _holds_key(material: bytes) -> bool:
+    """Whether the bytes are PKCS#12, or PEM with a private key."""
+    return _PEM not in material or b"PRIVATE KEY-----" in material

@@ -211,20 +211,14 @@ def read_depths(engine: Engine, now: datetime) -> Depths:
         )
 
 
-def remains(engine: Engine, secrets: Sequence[str], payment_ids: Sequence[str]) -> tuple[str, ...]:
-    """Return the tables that hold something secret of a payer, or a callback's body of their payments."""
-    named = ", ".join("?" for _ in payment_ids)
-    query = f"SELECT 1 FROM {schema.inbox.name} WHERE length(body) > 0 AND subject_id IN ({named})"  # noqa: S608 - our own names
+def remains(engine: Engine, secrets: Sequence[str]) -> tuple[str, ...]:
+    """Return the tables that hold something secret of a payer."""
     with _reading(engine) as connection:
-        bodies = connection.execute(query, payment_ids).fetchall()
-        return (
-            *([schema.inbox.name] if bodies else []),
-            *(
-                table.name
-                for table in schema.metadata.sorted_tables
-                for row in connection.execute(f"SELECT * FROM {table.name}")  # noqa: S608 - our own names
-                if any(secret in repr(row) for secret in secrets)
-            ),
+        return tuple(
+            table.name
+            for table in schema.metadata.sorted_tables
+            for row in connection.execute(f"SELECT * FROM {table.name}")  # noqa: S608 - our own names
+            if any(secret in repr(row) for secret in secrets)
         )
 
 

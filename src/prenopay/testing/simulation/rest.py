@@ -208,7 +208,7 @@ def _declines_unreported(world: World, books: Books) -> Iterator[str]:
 
 def _lives_too_long(world: World, books: Books) -> Iterator[str]:
     """Yield mandates that live on after the last day of their card, or of what the payer agreed to."""
-    today, ends = world.clock.now().date().isoformat(), world.ends_of_consents(books)
+    today, ends = world.today().isoformat(), world.ends_of_consents(books)
     for row in books.mandates:
         until = ends.get(row.mandate_id)
         if until is not None and until.isoformat() < today and (row.is_chargeable or row.state == "suspended"):

@@ -197,7 +197,7 @@ async def erase(at: Moment, person: Person) -> Did:
         use_case = partial(world.account(payment.account).erase_payer, payment.payment_id)
         answered += (await world.tries(use_case)).answered
     is_whole = answered == len(mine) and not world.weather.is_interrupted
-    if is_whole and (left := remains(world.engine, person.secrets, [payment.payment_id for payment in mine])):
+    if is_whole and (left := remains(world.engine, person.secrets)):
         world.notebook.broken.append(f"forgotten: {person.reference} was erased, and {left} know them still")
     return Did(f"{person.reference}, in {answered} of {len(mine)} payments", is_whole)
 

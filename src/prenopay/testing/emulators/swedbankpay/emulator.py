@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 from prenopay.testing.callbacks import Callback, CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
+from prenopay.testing.emulators.control_page import Listed
 from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
 from prenopay.testing.emulators.swedbankpay.api import CALLS, Api, describe_call
 from prenopay.testing.emulators.swedbankpay.behaviour import AWKWARD, LENIENCIES, LENIENT, Behaviour
@@ -32,6 +33,7 @@ from prenopay.testing.emulators.swedbankpay.register import (
     Totals,
     charge_of,
     describe,
+    listed,
     record_of,
 )
 from prenopay.testing.emulators.swedbankpay.tokens import TokenKeeper
@@ -147,6 +149,15 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
 
     # What every emulator has
 
+    @property
+    def title(self) -> str:
+        """The gateway's name."""
+        return "Swedbank Pay"
+
+    def listed(self) -> list[Listed]:
+        """Return every order for the control page."""
+        return [listed(record) for record in self.orders]
+
     def describe_orders(self) -> list[JsonObject]:
         """Return every order as JSON, for the control API."""
         return [describe(record) for record in self.orders]
@@ -158,7 +169,7 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
     def payer_actions(self) -> Mapping[str, Callable[..., object]]:
         """Return what a payer can do through the control API."""
         pays = (self.pay_by_card, self.pay_by_stored, self.pay_by_swish, self.pay_by)
-        acts = (*pays, self.settle_trustly, self.answer, self.cancel, self.walk_away)
+        acts = (self.approve, self.decline, *pays, self.settle_trustly, self.answer, self.cancel, self.walk_away)
         return {act.__name__: act for act in acts}
 
     def _named(self, request: EmulatorRequest) -> tuple[str, str]:

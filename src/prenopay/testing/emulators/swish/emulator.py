@@ -18,6 +18,7 @@ from typing import ClassVar, Final, TypeVar
 from prenopay.testing.callbacks import Callback, CallbackAddresses, CallbackQueue, Post, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
+from prenopay.testing.emulators.control_page import Listed
 from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
 from prenopay.testing.emulators.swish.api import CALLS, QR_PATH, Api, describe_call
 from prenopay.testing.emulators.swish.authority import SwishAuthority
@@ -40,6 +41,7 @@ from prenopay.testing.emulators.swish.register import (
     charge_record,
     consent_record,
     describe,
+    listed,
     payment_record,
     payout_record,
     refund_record,
@@ -53,7 +55,7 @@ RecordT = TypeVar("RecordT")
 API_HOSTS: Final = ("cpc.getswish.net", "mss.cpc.getswish.net", "staging.getswish.pub.tds.tieto.com")
 QR_HOSTS: Final = ("mpc.getswish.net",)
 """The sandbox draws its codes on the host of its API."""
-_OPEN: Final = (PHONE_PATH, QR_PATH, CONTROL_PREFIX)
+_OPEN: Final = (PHONE_PATH, QR_PATH, CONTROL_PREFIX.rstrip("/"))
 _MISDIRECTED: Final = 421
 _HOME: Final = EmulatorAnswer(status=303, headers=(("location", PHONE_PATH),))
 _WELCOME: Final = """\
@@ -246,6 +248,15 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
             return tuple(map(record, kept.values()))
 
     # What every emulator has
+
+    @property
+    def title(self) -> str:
+        """The gateway's name."""
+        return "Swish"
+
+    def listed(self) -> list[Listed]:
+        """Return every payment request for the control page."""
+        return [listed(record) for record in self.payments]
 
     def describe_orders(self) -> list[JsonObject]:
         """Return every payment request as JSON, for the control API."""
