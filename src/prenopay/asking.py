@@ -12,6 +12,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
+from prenopay._hidden import without_frames
 from prenopay.account import WRITING_MARGIN, Account, Unwritten
 from prenopay.books import codec, operations, outcomes
 from prenopay.books.operations import Asked, Begun, Intent, StoredOperation
@@ -114,7 +115,7 @@ async def asked(
         await _keep_writing(account, made.operation_id, what, unanswered, account, begun, why)
         if why is error or not isinstance(error, PrenopayError):
             raise
-        raise why from error
+        raise why from without_frames(error)
 
 
 async def concluded(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select
@@ -72,6 +73,18 @@ def test_logs_hold_no_secret_and_one_line_an_exchange(shop: Shop, caplog: pytest
     exchanges = [record for record in caplog.records if record.name == "prenopay.exchange"]
     assert len(exchanges) == len(shop.emulator.transcript.seen)
     assert "cards POST create -> 201" in exchanges[0].getMessage()
+
+
+def test_the_database_library_logs_no_row_and_no_parameter(
+    open_shop: Callable[..., Shop], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "sqlalchemy")  # before it is opened: the library asks once
+    live(open_shop())
+
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("sqlalchemy")]
+    assert any(each.startswith("INSERT INTO prenopay_payers") for each in said)
+    assert leaks("\n".join(said)) == []
+    assert [each for each in said if each.startswith("Row ")] == []
 
 
 def test_values_show_no_secret(shop: Shop) -> None:

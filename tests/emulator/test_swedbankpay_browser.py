@@ -107,7 +107,8 @@ def test_a_person_pays_on_a_phone_after_a_failed_try(
 def test_a_person_pays_by_keyboard_alone(browser: Any, served: Served, emulator: SwedbankPayEmulator) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     with _shop() as (shop, _):
-        page.goto(_rels(served, shop, language="en-US", restrictedToInstruments=["CreditCard"])["redirect-checkout"])
+        menu = {"restrictedToInstruments": ["CreditCard", "Swish"], "expandFirstInstrument": True}
+        page.goto(_rels(served, shop, language="en-US", **menu)["redirect-checkout"])
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"

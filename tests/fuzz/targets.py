@@ -41,8 +41,9 @@ from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.certificates import Credentials
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
-from prenopay.testing.emulators.swish import SwishEmulator
+from prenopay.testing.emulators.leniency import Leniency
+from prenopay.testing.emulators.swedbankpay import Behaviour as CardBehaviour, SwedbankPayEmulator
+from prenopay.testing.emulators.swish import Behaviour as SwishBehaviour, SwishEmulator
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 from prenopay.values.callbacks import Heard
 from prenopay.values.subjects import Subject
@@ -434,13 +435,15 @@ def _asked_of(emulator: SwedbankPayEmulator | SwishEmulator, envelope: bytes) ->
 
 
 def card_emulator(envelope: bytes) -> None:
-    """Ask Swedbank Pay's emulator."""
-    _asked_of(SwedbankPayEmulator(seed=0), envelope)
+    """Ask Swedbank Pay's emulator, strict and lenient."""
+    for takes in (frozenset[Leniency](), frozenset(Leniency)):
+        _asked_of(SwedbankPayEmulator(seed=0, behaviour=CardBehaviour(takes=takes)), envelope)
 
 
 def swish_emulator(envelope: bytes) -> None:
-    """Ask Swish's emulator."""
-    _asked_of(SwishEmulator(seed=0), envelope)
+    """Ask Swish's emulator, strict and lenient."""
+    for takes in (frozenset[Leniency](), frozenset(Leniency)):
+        _asked_of(SwishEmulator(seed=0, behaviour=SwishBehaviour(takes=takes)), envelope)
 
 
 TARGETS: Final[Mapping[str, Target]] = {

@@ -30,6 +30,7 @@ from prenopay._hidden import HiddenText
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay.books import postgresql
 from prenopay.books.clock import DatabaseClock
+from prenopay.books.quiet import LOGGING_NAME
 from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.ports import Clock
@@ -91,7 +92,14 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
         _refuse_network_file_system(Path(str(url.database)).resolve().parent)
     pool = {"poolclass": StaticPool} if in_memory else {}
     connect_args = {"check_same_thread": False, "timeout": patience}
-    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, json_serializer=as_json, **pool)
+    engine = create_engine(
+        url,
+        connect_args=connect_args,
+        hide_parameters=True,
+        logging_name=LOGGING_NAME,
+        json_serializer=as_json,
+        **pool,
+    )
 
     files = database_files(url)
     report_open(files)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
+from prenopay._hidden import HiddenText
 from prenopay.books import schema
 from prenopay.books.engine import database_files, open_engine, our_errors
 from prenopay.errors import LedgerUnavailable
@@ -63,6 +64,7 @@ def _missing_file(engine: Engine) -> Path | None:
 
 def open_migrated(database: str) -> Engine:
     """Open ``database``; raises ``LedgerUnavailable`` unless its tables have the version that this code needs."""
+    database = HiddenText(database)
     engine = open_engine(database)
     try:
         require_schema(engine)
@@ -80,6 +82,7 @@ def upgrade_database(database: str) -> None:
     """
     from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
+    database = HiddenText(database)
     engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
     try:
         with our_errors(), engine.begin() as connection:

@@ -10,13 +10,14 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, cast, get_args, get_origin, get_type_hints
 
 from prenopay._files import report_open
+from prenopay._hidden import HiddenText, hide
 from prenopay._redaction import Secret
 from prenopay.cli.installed import Installed
 from prenopay.errors import ConfigurationError
@@ -37,13 +38,18 @@ class Settings:
     """The content of a ``prenopay.toml``: pass the parts to ``Accounts.open`` and ``Accounts.add``."""
 
     path: Path
-    database: str
+    database: str = field(repr=False)
+    """It may hold a password, so it is hidden in ``repr``."""
     callback_url: str
     callback_keys: tuple[Secret, ...]
     token_keys: tuple[Secret, ...]
     accounts: tuple[ProviderConfig[Any], ...]
     secret_files: tuple[Path, ...] = ()
     """The files that secrets were read from. The doctor says which of them every user of the machine can read."""
+
+    def __post_init__(self) -> None:
+        """Hide what may hold a password."""
+        hide(self, "database")
 
 
 def load_settings(path: str | Path | None = None) -> Settings:
@@ -52,6 +58,13 @@ def load_settings(path: str | Path | None = None) -> Settings:
     Raises ``ConfigurationError``, which names the key.
     """
     file = Path(path or os.environ.get("PRENOPAY_CONFIG") or _FILE)
+    try:
+        return _settings_in(file)
+    except ConfigurationError as error:  # its frames hold what the file says, and somebody may have put a key there
+        raise error.with_traceback(None) from None
+
+
+def _settings_in(file: Path) -> Settings:
     try:
         read = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -145,16 +158,16 @@ class _Place:
             raise self.wrong(key, "is a secret: keep it out of this file and refer to it, as env:NAME or file:path")
         return Secret(self._referred(value, key))
 
-    def _referred(self, reference: str, key: str) -> str:
+    def _referred(self, reference: str, key: str) -> HiddenText:
         kind, _, name = reference.partition(":")
         if kind == "env":
-            found = os.environ.get(name, "")
+            found = HiddenText(os.environ.get(name, ""))
             if not found:
                 raise self.wrong(key, f"the environment has no {name}")
             return found
         path = self.file.parent / name
         try:
-            found = path.read_text(encoding="utf-8").strip()
+            found = HiddenText(path.read_text(encoding="utf-8").strip())
         except OSError as error:
             raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:  # the text of the error would show a part of the secret

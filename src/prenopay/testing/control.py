@@ -190,7 +190,7 @@ def _read(body: Mapping[str, object], name: str, kind: Any) -> Any:
     kind = next((each for each in get_args(kind) if each is not type(None)), kind)
     value: Any = body.get(name)
     if issubclass(kind, StrEnum):
-        if value in set(kind):
+        if isinstance(value, str) and value in set(kind):
             return kind(value)
         message = f"{name}: {value!r} is not one of {', '.join(kind)}"
         raise ControlRefused(message)

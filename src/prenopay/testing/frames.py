@@ -15,8 +15,7 @@ __all__ = ["Shown", "shown_in"]
 
 _DEPTH_MOST: Final = 5
 """How deep the Sentry SDK opens containers (``MAX_DATABAG_DEPTH``, sentry-sdk 2)."""
-_HOSTS: Final = ("prenopay.testing.", "tests.")
-"""The harness, which stands for host and gateway, and what its callers keep their tests in."""
+_HARNESS: Final = "prenopay.testing."
 _PROVIDER: Final = "prenopay.testing.mock.provider"
 """The one module of the harness that runs at a host."""
 
@@ -29,17 +28,18 @@ class Shown:
     text: str
 
 
-def shown_in(error: BaseException) -> Iterator[Shown]:
+def shown_in(error: BaseException, *, not_in: tuple[str, ...] = ()) -> Iterator[Shown]:
     """Yield what a tracker shows of ``error``: every text, and every variable of the frames below its host.
 
-    The frames of the host are the host's own matter. They are those above the first frame of prenopay, and those of
-    the test harness, which stands for the host and for the gateway.
+    The frames of the host are the host's own matter. They are those above the first frame of prenopay, those of the
+    test harness, which stands for the host and for the gateway, and those of modules that begin with one of
+    ``not_in``.
     """
     for each in _chain(error):
         kind = type(each).__name__
         notes = cast("Iterable[str]", getattr(each, "__notes__", ()))
         yield Shown(where=f"the text of {kind}", text="\n".join((repr(each), str(each), *notes)))
-        for frame, line in _frames(each.__traceback__):
+        for frame, line in _frames(each.__traceback__, (_HARNESS, *not_in)):
             place = f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}:{line}"
             for name, value in frame.f_locals.items():
                 yield Shown(where=f"{name!r} in {place} ({kind})", text=_serialised(value, _DEPTH_MOST))
@@ -60,14 +60,14 @@ def _chain(error: BaseException) -> list[BaseException]:
     return found
 
 
-def _frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
-    """Yield the frames from the first one of prenopay on, without those of the harness."""
+def _frames(traceback: TracebackType | None, hosts: tuple[str, ...]) -> Iterator[tuple[FrameType, int]]:
+    """Yield the frames from the first one of prenopay on, without those of ``hosts``."""
     inside = False
     while traceback is not None:
         frame, line = traceback.tb_frame, traceback.tb_lineno
         traceback = traceback.tb_next
         module = str(frame.f_globals.get("__name__", ""))
-        is_host = module.startswith(_HOSTS) and module != _PROVIDER
+        is_host = module.startswith(hosts) and module != _PROVIDER
         inside = inside or module.partition(".")[0] == "prenopay"
         if inside and not is_host:
             yield frame, line

@@ -346,7 +346,7 @@ def _new_authority_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-_KEYS: Final = re.compile(rb"-----BEGIN PRIVATE KEY-----.*?-----END PRIVATE KEY-----\n", re.DOTALL)
+_KEYS: Final = re.compile(rb"-----BEGIN [P]RIVATE KEY-----.*?-----END PRIVATE KEY-----\n", re.DOTALL)
 
 
 def _private_key(pem: bytes) -> object:
