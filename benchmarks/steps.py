@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -43,7 +44,7 @@ from prenopay.testing.emulators.swish import DEFAULT_NUMBER, IssuedCertificate, 
 from prenopay.testing.http import EmulatorSender
 from prenopay.values.mandates import Consent, StoreMethod
 
-__all__ = ["HEADING", "Steps", "Watch", "measure"]
+__all__ = ["HEADING", "NewDatabase", "Steps", "Watch", "databases", "measure"]
 
 _FORM: Final = "{:50} {:10} {:>12} {:>7} {:>7} {:>4} {:>5}  {}"
 
@@ -329,11 +330,11 @@ def _swish(host: _Host) -> Iterator[Steps]:
 
 def _sweep(host: _Host) -> Iterator[Steps]:
     host.bought("order:1", _order())
-    for count in (1, 2, 10):
-        for number in range(len(host.accounts.names), count):
+    for many in (1, 2, 10):
+        for number in range(len(host.accounts.names), many):
             host.accounts.add(_cards(f"cards-{number}"))
         failures: list[str] = []
-        name = f"sweep, nothing due, {count} account{'s' if count > 1 else ''}"
+        name = f"sweep, nothing due, {many} account{'s' if many > 1 else ''}"
         yield host.count(name, lambda: failures.extend(host.accounts.sweep().failures))  # noqa: B023 - called at once
         assert failures == []
 
@@ -347,10 +348,15 @@ USE_CASES: Final = (_create, _callback, _refund, _charge, _swish, _sweep)
 NewDatabase: TypeAlias = Callable[[], str]
 
 
+def databases(kind: str) -> AbstractContextManager[NewDatabase | None]:
+    """Lend a function that returns an empty database of a ``kind``; ``None`` if there is no such kind here."""
+    return _sqlite() if kind == "sqlite" else _postgresql()
+
+
 @contextmanager
-def _sqlite() -> Generator[NewDatabase]:
+def _sqlite() -> Generator[NewDatabase | None]:
     with tempfile.TemporaryDirectory() as folder:
-        names = iter(range(len(USE_CASES)))
+        names = count()
 
         def new() -> str:
             database = f"sqlite:///{Path(folder) / f'{next(names)}.db'}"
@@ -384,7 +390,7 @@ def measure(*kinds: str) -> Iterator[Steps]:
     authority = SwishAuthority()
     certificate = authority.issue(DEFAULT_NUMBER, key_size=2048)
     for kind in kinds or ("sqlite", "postgresql"):
-        with _sqlite() if kind == "sqlite" else _postgresql() as new_database:
+        with databases(kind) as new_database:
             if new_database is None:
                 continue
             for use_case in USE_CASES:

@@ -47,6 +47,11 @@ class Server:
         """The database's URL."""
         return f"postgresql://postgres@127.0.0.1:{self._port}/{_DATABASE}"
 
+    def made(self, name: str) -> str:
+        """Make another database without tables, and return its URL."""
+        self.run(f"CREATE DATABASE {name}", database="postgres")
+        return f"postgresql://postgres@127.0.0.1:{self._port}/{name}"
+
     def empty(self) -> None:
         """Delete what the last test left, and end every other connection.
 

@@ -38,6 +38,7 @@ Generated from the async classes by ``tools/blocking_twin.py``: change those, th
 from __future__ import annotations
 
 from prenopay._blocking import run_blocking
+from prenopay._hidden import HiddenText
 from prenopay._system import BlockingClock, SideBySideThreads, SystemEntropy
 from prenopay._transport import BlockingSender
 from prenopay.delivery import called
@@ -49,7 +50,11 @@ from prenopay.values.callbacks import CallbackUrls
 
 BODIES: Final = {
     "open": """
-        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        database = HiddenText(database)  # it may hold a password, and error trackers show the variables of this frame
+        try:
+            urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        finally:
+            del callback_keys, token_keys
         on_hear = None if on_event is None else called(on_event)
         ledger = BlockingLedger(open_migrated(database))
         accounts = AsyncAccounts(
@@ -66,8 +71,12 @@ BODIES: Final = {
         )
         return cls(accounts)
     """,
+    "take_over": """
+        text = HiddenText(text)  # it holds tokens in clear
+        return run_blocking(self._mandates.take_over(text, dry_run=dry_run, check=check, actor=actor))
+    """,
 }
-"""Class methods choose the ports, so their bodies cannot be derived."""
+"""The bodies that cannot be derived: class methods choose the ports, and some hide an argument first."""
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -37,6 +37,8 @@ from prenopay.provider import (
     DeclineKind,
     Environment,
     Heard,
+    Hidden,
+    HiddenText,
     HttpRequest,
     HttpResponse,
     Inspection,
@@ -141,19 +143,20 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """``PUT`` the payment: the same reference again returns the same payment, or another system's."""
         order = request.order
-        body = {
-            "amount": order.amount.minor,
-            "currency": order.amount.currency,
-            "text": order.description,
-            "return_url": order.return_url,
-            "callback_url": request.callback_url,
-        }
+        body: Hidden[Mapping[str, object]] = Hidden(
+            {
+                "amount": order.amount.minor,
+                "currency": order.amount.currency,
+                "text": order.description,
+                "return_url": order.return_url,
+                "callback_url": request.callback_url,
+            }
+        )
         payment = await self._call(send, "PUT", request.reference, "create", body)
-        if request.payment_id not in str(payment.get("callback_url")):
+        if request.payment_id not in str(payment.reveal().get("callback_url")):
             message = f"create: Nordpay has {request.reference} as a payment that is not ours"
             raise DuplicateReference(message)
-        page = payment.get("page")
-        return Created(observation=_observed(payment), redirect_url=page if isinstance(page, str) else None)
+        return Created(observation=_observed(payment), redirect_url=_page(payment))
 
     async def observe(self, send: Send, provider_reference: str) -> Observation:
         """``GET`` the payment."""
@@ -176,9 +179,9 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
             message = "amount: a refund has one"
             raise InvalidOrder(message, field="amount")
         path = f"{request.provider_reference}/refunds/{request.reference}"
-        body = {"amount": request.amount.minor, "text": request.description}
-        payment = await self._call(send, "PUT", path, "refund", body)
-        refunds = payment.get("refunds")
+        body: Mapping[str, object] = {"amount": request.amount.minor, "text": request.description}
+        payment = await self._call(send, "PUT", path, "refund", Hidden(body))
+        refunds = payment.reveal().get("refunds")
         made = cast("dict[str, object]", refunds).get(request.reference) if isinstance(refunds, dict) else None
         if made != request.amount.minor:
             message = f"refund: under our reference {request.reference} Nordpay has another refund, or none"
@@ -213,29 +216,33 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
         method: str,
         path: str,
         label: str,
-        body: Mapping[str, object] | None = None,
-    ) -> dict[str, object]:
+        body: Hidden[Mapping[str, object]] | None = None,
+    ) -> Hidden[Mapping[str, object]]:
+        """Ask for what is at ``path``.
+
+        Error trackers show the variables of every function that an error passes. So what is sent and read is hidden.
+        """
         answer = await send(self._request(method, path, label, body))
         _raise_for(answer, label)
         try:
-            return _object(answer.body)
+            return Hidden(_object(answer.body))
         except ValueError as error:
             message = f"{label}: the answer cannot be read: {error}"
-            raise UnexpectedAnswer(message, http_status=answer.status) from error
+            raise UnexpectedAnswer(message, http_status=answer.status) from None
 
     def _request(
         self,
         method: str,
         path: str,
         label: str,
-        body: Mapping[str, object] | None = None,
+        body: Hidden[Mapping[str, object]] | None = None,
     ) -> HttpRequest:
         return HttpRequest(
             method=method,
             url=self._url + path,
             label=label,
             headers=(("authorization", f"Bearer {self._config.api_key.reveal()}"),),
-            body=b"" if body is None else json.dumps(body).encode(),
+            body=b"" if body is None else json.dumps(body.reveal()).encode(),
             retry_safe=method == "GET",
         )
 
@@ -287,19 +294,26 @@ def _object(body: bytes) -> dict[str, object]:
     return cast("dict[str, object]", read)
 
 
-def _observed(payment: Mapping[str, object]) -> Observation:
+def _page(payment: Hidden[Mapping[str, object]]) -> HiddenText | None:
+    """Return the address where the payer pays, hidden: anyone who has it can pay."""
+    page = payment.reveal().get("page")
+    return HiddenText(page) if isinstance(page, str) else None
+
+
+def _observed(payment: Hidden[Mapping[str, object]]) -> Observation:
     """Read a payment: ignore new members, and invent no missing ones."""
-    reference, status, currency = payment.get("reference"), payment.get("status"), payment.get("currency")
-    sums = [payment.get(name) for name in ("amount", "paid", "refunded")]
+    reference, status, currency = (payment.reveal().get(name) for name in ("reference", "status", "currency"))
+    sums = [payment.reveal().get(name) for name in ("amount", "paid", "refunded")]
     if not (isinstance(reference, str) and isinstance(status, str) and isinstance(currency, str)):
         message = "the answer is no payment"
         raise UnexpectedAnswer(message)
-    if not all(isinstance(each, int) for each in sums):
+    try:
+        amount, paid, refunded = (Money(cast("int", each), currency) for each in sums)
+    except (TypeError, ValueError) as error:
         message = "the answer has no sums"
-        raise UnexpectedAnswer(message)
-    amount, paid, refunded = (Money(cast("int", each), currency) for each in sums)
+        raise UnexpectedAnswer(message) from error
     state, nothing = _STATES.get(status), Money(0, currency)
-    decline = _decline(payment.get("reason")) if state is PaymentState.DECLINED else None
+    decline = _decline(payment.reveal().get("reason")) if state is PaymentState.DECLINED else None
     if decline is not None and decline.provider_code not in _DECLINES:
         state = PaymentState.UNKNOWN
     return Observation(
@@ -317,7 +331,7 @@ def _observed(payment: Mapping[str, object]) -> Observation:
         decline=decline,
         raw_status=status,
         status_is_known=state is not None,
-        raw={name: value for name, value in payment.items() if name != "callback_url"},
+        raw={name: value for name, value in payment.reveal().items() if name != "callback_url"},
     )
 
 

@@ -32,6 +32,14 @@ from prenopay.testing.emulators import swedbankpay
 from prenopay.testing.emulators.swish import Behaviour, SwishAuthority, SwishEmulator, SwishMerchant, serve_swish
 from prenopay.testing.server import serve
 
+PORTS = {
+    "port": (8000, "the shop's"),
+    "gateway_port": (8001, "the emulated gateway's"),
+    "swish_port": (8002, "the emulated Swish's"),
+    "phone_port": (8003, "the emulated phone's"),
+}
+PORT_MOST = 65536
+PASSWORD_LEAST = 12
 SWISH_NUMBER = "1230000017"
 PAYEE_ID = "00000000-1111-2222-3333-444444444444"
 TOKEN = "emulated-token-for-the-example"  # noqa: S105 - opens nothing but the emulator
@@ -40,15 +48,15 @@ TOKEN = "emulated-token-for-the-example"  # noqa: S105 - opens nothing but the e
 def main() -> None:
     """Read the command line, and serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m examples.publisher_shop", description=__doc__)
-    parser.add_argument("--port", type=int, default=8000, help="the shop's port on 127.0.0.1 (default 8000)")
-    parser.add_argument("--gateway-port", type=int, default=8001, help="the emulated gateway's port (default 8001)")
-    parser.add_argument("--swish-port", type=int, default=8002, help="the emulated Swish's port (default 8002)")
-    parser.add_argument("--phone-port", type=int, default=8003, help="the emulated phone's port (default 8003)")
+    for name, (usual, what) in PORTS.items():
+        told = f"{what} port on 127.0.0.1 (default {usual}, or the next free one)"
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=told)
     parser.add_argument("--config", type=Path, help="a prenopay.toml: use its accounts instead of the emulators")
     options = parser.parse_args()
-    password = os.environ.get("SHOP_STAFF_PASSWORD") or secrets.token_urlsafe(9)
+    drawn = secrets.token_urlsafe(9)
     try:
-        require_free_ports(options)
+        password = staff_password() or drawn
+        choose_ports(options)
         with contextlib.ExitStack() as stack:
             if options.config:
                 shop = configured_shop(options.config, password)
@@ -60,39 +68,69 @@ def main() -> None:
             # No access log: the address of an order is the key to it.
             config = uvicorn.Config(shop, host="127.0.0.1", port=options.port, log_level="warning")
             with contextlib.suppress(KeyboardInterrupt):
-                Server(config, shop.state.shop).run()
+                Server(config, shop.state.shop, shown_password=drawn if password == drawn else "").run()
     except (ConfigurationError, LedgerUnavailable, OSError) as error:
         parser.error(str(error))
 
 
-def require_free_ports(options: argparse.Namespace) -> None:
-    """Raise ``ConfigurationError`` for a port that cannot be used; the error names its option."""
-    own = () if options.config else ("gateway_port", "swish_port", "phone_port")
-    for name in ("port", *own):
-        port, option = getattr(options, name), f"--{name.replace('_', '-')}"
-        try:
-            with socket.socket() as tried:
-                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                tried.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            message = f"{option} {port} cannot be used ({error}); name another port with {option}"
-            raise ConfigurationError(message) from error
+def staff_password() -> str:
+    """Return the password that the environment sets, or nothing; raises ``ConfigurationError`` for a short one."""
+    given = os.environ.get("SHOP_STAFF_PASSWORD", "")
+    if 0 < len(given) < PASSWORD_LEAST:
+        message = f"SHOP_STAFF_PASSWORD must have at least {PASSWORD_LEAST} characters: many callers may guess at once"
+        raise ConfigurationError(message)
+    return given
+
+
+def choose_ports(options: argparse.Namespace) -> None:
+    """Give each port that was not named the usual number, or the next free one.
+
+    With a settings file only the shop has a port, and the usual one: callbacks come to it. Raises
+    ``ConfigurationError`` for a port that cannot be used; the error names its option.
+    """
+    chosen = {getattr(options, name) for name in PORTS}
+    for name, (usual, _) in PORTS.items():
+        port = getattr(options, name)
+        if options.config and name != "port":
+            continue
+        if port is None and not options.config:
+            port = next(each for each in range(usual, PORT_MOST) if each not in chosen and not why_not(each))
+        port = usual if port is None else port
+        if why := why_not(port):
+            option = f"--{name.replace('_', '-')}"
+            message = f"{option}: port {port} on 127.0.0.1 cannot be used: {why}; name another with {option}"
+            raise ConfigurationError(message)
+        setattr(options, name, port)
+        chosen.add(port)
+
+
+def why_not(port: int) -> str:
+    """Return why ``port`` cannot be used; empty if it can."""
+    try:
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        return getattr(error, "strerror", "") or str(error)
+    return ""
 
 
 class Server(uvicorn.Server):
     """A server that prints the shop's addresses once it answers."""
 
-    def __init__(self, config: uvicorn.Config, shop: Shop) -> None:
-        """Serve ``shop``."""
+    def __init__(self, config: uvicorn.Config, shop: Shop, *, shown_password: str) -> None:
+        """Serve ``shop``; ``shown_password`` is the staff's, if nobody but this process knows it."""
         super().__init__(config)
         self.shop = shop
+        self.shown_password = shown_password
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to answer, and print the addresses."""
         await super().startup(sockets)
         say = functools.partial(print, flush=True)
         say(f"Norrviks Dagblad   {self.shop.url}")
-        say(f"staff pages        {self.shop.url}/staff/   (password: {self.shop.staff_password})")
+        shown = f"   (password: {self.shown_password})" if self.shown_password else ""
+        say(f"staff pages        {self.shop.url}/staff/{shown}")
         if self.shop.emulated_phone:
             say(f"emulated phone     {self.shop.emulated_phone}   (replaces the Swish app)")
 

@@ -63,12 +63,12 @@ async def ledger_of(shop: Shop, reader: str, cards: tuple[Mandate, ...]) -> Ledg
     bought = [await _bought(shop, order) for order in orders]
     tries = [(fee, await operation_of(shop, fee)) for fee in await shop.fees.of_reader(reader)]
     charged = [await _charged(shop, fee, operation) for fee, operation in tries if operation is not None]
-    paid = _paid(bought, charged)
+    paid = _paid(shop, bought, charged)
     is_waiting = any(operation is not None and operation.outcome in STILL_OPEN for _fee, operation in tries)
     return Ledger(
         receipts=sorted([*bought, *charged], key=lambda receipt: receipt.at, reverse=True),
         paid=paid,
-        due=None if is_waiting else _next(shop.now(), reader, cards, paid, tries),
+        due=None if is_waiting else _next(_month(shop, shop.now()), reader, cards, paid, tries),
         is_waiting=is_waiting,
         can_charge=usable(cards) is not None,
     )
@@ -102,12 +102,12 @@ async def operation_of(shop: Shop, fee: FeeTry) -> Operation | None:
         return None
 
 
-def _paid(bought: list[Receipt], charged: list[Receipt]) -> frozenset[str]:
+def _paid(shop: Shop, bought: list[Receipt], charged: list[Receipt]) -> frozenset[str]:
     """Return the months that are paid. A fee pays its own month; a purchase pays the first month that is unpaid."""
     paid = {receipt.period for receipt in charged if receipt.operation and receipt.operation.succeeded}
     for receipt in sorted(bought, key=lambda each: each.at):
         if OFFERS[receipt.offer].is_monthly and receipt.word == "thanks":
-            period = _month(receipt.at)
+            period = _month(shop, receipt.at)
             while period in paid:
                 period = _month_after(period)
             paid.add(period)
@@ -115,7 +115,7 @@ def _paid(bought: list[Receipt], charged: list[Receipt]) -> frozenset[str]:
 
 
 def _next(
-    now: datetime,
+    this_month: str,
     reader: str,
     cards: tuple[Mandate, ...],
     paid: frozenset[str],
@@ -126,7 +126,7 @@ def _next(
     A try that did nothing is repeated under its own id while its card works: another tab may be making it.
     """
     card = usable(cards)
-    period = next((month for month in (_month(now), _month_after(_month(now))) if month not in paid), None)
+    period = next((month for month in (this_month, _month_after(this_month)) if month not in paid), None)
     if card is None or period is None:
         return None
     of_month = [(fee, made) for fee, made in tries if fee.period == period]
@@ -185,8 +185,9 @@ def _word(operation: Operation) -> str:
             return "charged_open"
 
 
-def _month(at: datetime) -> str:
-    return at.astimezone().strftime("%Y-%m")
+def _month(shop: Shop, at: datetime) -> str:
+    """Return the month that it is for the newspaper, wherever its server is."""
+    return shop.cards.local_time(at).strftime("%Y-%m")
 
 
 def _month_after(period: str) -> str:

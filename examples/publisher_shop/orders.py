@@ -121,8 +121,9 @@ class Orders:
         return await self.numbered(order.number) or order
 
     async def at(self, secret: str) -> ShopOrder | None:
-        """Return the order whose pages have that address, or ``None``."""
-        return await run_sync(self._read, shop_orders.c.secret == secret)
+        """Return the order whose pages have that address, or ``None``. A stranger may ask for any text."""
+        is_plain = secret.isascii() and secret.isprintable()
+        return await run_sync(self._read, shop_orders.c.secret == secret) if is_plain else None
 
     async def numbered(self, number: str) -> ShopOrder | None:
         """Return the order, or ``None``."""

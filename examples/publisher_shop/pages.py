@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,7 +26,7 @@ _environment = Environment(
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Render ``template`` in the reader's language."""
     language = language_of(request)
-    texts = TEXTS[language]
+    texts, shop = TEXTS[language], Shop.of(request)
 
     def say(key: str, **details: object) -> str:
         return texts[key].format(**details)
@@ -37,11 +36,11 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         say=say,
         name=lambda group, word: texts.get(f"{group}.{word}", word),
         money=lambda amount: money(amount, language),
-        clock=clock,
+        clock=lambda at: shop.cards.local_time(at).strftime("%Y-%m-%d %H:%M"),
         month=lambda period: month(period, texts["months"]),
         **values,
     )
-    return HTMLResponse(html, status_code=status, headers=_safety_headers(Shop.of(request).url))
+    return HTMLResponse(html, status_code=status, headers=_safety_headers(shop.url))
 
 
 def language_of(request: Request) -> str:
@@ -64,11 +63,6 @@ def month(period: str, names: str) -> str:
     """Write ``2026-11`` as people write a month."""
     year, number = period.split("-")
     return f"{names.split()[int(number) - 1]} {year}"
-
-
-def clock(at: datetime) -> str:
-    """Write a time for people, in this machine's time zone."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _safety_headers(shop_url: str) -> dict[str, str]:

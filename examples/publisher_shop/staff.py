@@ -16,11 +16,13 @@ from starlette.routing import Route
 
 from examples.publisher_shop import door, readers
 from examples.publisher_shop.pages import page
+from examples.publisher_shop.sessions import TRIES_SECONDS
 from examples.publisher_shop.shop import Shop
 from prenopay import Action, Money, Operation, OperationId, Outcome, Payment, TimelineEntry
 from prenopay.errors import Conflict, IdReused, NotFound, PrenopayError, TransportError
 
 PAGE_LENGTH: Final = 25
+TOO_MANY: Final = 429
 STILL_OPEN: Final = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
 
 log = logging.getLogger("shop")
@@ -35,7 +37,7 @@ async def log_in(request: Request) -> Response:
     """Let in anyone who knows the password, and look at no more than a few guesses."""
     form = await request.form()
     if not await door.may_try(request):
-        return _login_form(request, wrong="password_later", status=429)
+        return _login_form(request, wrong="password_later", status=TOO_MANY)
     inside = await door.log_in(request, str(form.get("password", "")))
     return inside or _login_form(request, wrong="password_wrong", status=422)
 
@@ -217,7 +219,10 @@ def _step(entry: TimelineEntry) -> Step:
 def _login_form(request: Request, *, wrong: str = "", status: int = 200) -> Response:
     shop = Shop.of(request)
     shown = shop.staff_password if shop.is_demo else ""
-    return page(request, "staff_login.html", status=status, wrong=wrong, shown_password=shown)
+    form = page(request, "staff_login.html", status=status, wrong=wrong, shown_password=shown)
+    if status == TOO_MANY:
+        form.headers["retry-after"] = str(TRIES_SECONDS)
+    return form
 
 
 routes = [

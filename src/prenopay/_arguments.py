@@ -75,7 +75,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
 }
 _ABOUT: Final = ("operation_id", "payment_id")
 """The arguments that an error is about."""
-_IDS: Final = ("mandate_id", "operation_id", "payment_id")
+_IDS: Final = ("after", "mandate_id", "operation_id", "payment_id")
 """The arguments that name something in the books, or will: every id is 1 to 100 visible ASCII characters."""
 _ID: Final = re.compile(r"[!-~]{1,100}")
 _CALLED: Final = frozenset({"__init__", "__call__", "__getitem__"})
@@ -205,24 +205,42 @@ def _checking(function: Any, refuse: Refuse, *, any_text: bool) -> Any:
 
         @functools.wraps(function)
         async def awaiting(*args: object, **kwargs: object) -> object:
-            if not _plan(function).takes(args, kwargs, any_text=any_text):
-                args, kwargs = _fitting(function, args, kwargs, refuse, any_text=any_text)
             try:
-                return await function(*args, **kwargs)
+                call, about = _call(function, args, kwargs, refuse, any_text=any_text)
+            finally:
+                del args, kwargs  # error trackers show the variables of this frame
+            try:
+                return await call()
             except PrenopayError as error:
-                named = _plan(function).signature.bind_partial(*args, **kwargs).arguments
-                error.about(**{each: named.get(each) for each in _ABOUT})
+                error.about(**about)
                 raise
 
         return awaiting
 
     @functools.wraps(function)
     def plain(*args: object, **kwargs: object) -> object:
-        if not _plan(function).takes(args, kwargs, any_text=any_text):
-            args, kwargs = _fitting(function, args, kwargs, refuse, any_text=any_text)
-        return function(*args, **kwargs)
+        try:
+            call, _about = _call(function, args, kwargs, refuse, any_text=any_text)
+        finally:
+            del args, kwargs  # error trackers show the variables of this frame
+        return call()
 
     return plain
+
+
+def _call(
+    function: Any, args: tuple[object, ...], kwargs: dict[str, object], refuse: Refuse, *, any_text: bool
+) -> tuple[Callable[[], Any], dict[str, Any]]:
+    """Return the call with arguments that fit, and what it is about. No frame of an error shows the arguments."""
+    plan = _plan(function)
+    if not plan.takes(args, kwargs, any_text=any_text):
+        try:
+            args, kwargs = _fitting(function, args, kwargs, refuse, any_text=any_text)
+        except (TypeError, ValueError) as error:
+            del args, kwargs
+            raise error.with_traceback(None) from None
+    fit, named = args, kwargs
+    return lambda: function(*fit, **named), plan.about(args, kwargs)
 
 
 def _fitting(
@@ -273,6 +291,11 @@ class _Plan:
         for each in parameters:
             if each.kind in _MANY:
                 self._accepted[each.name] = frozenset()
+
+    def about(self, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, Any]:
+        """Return the ids that an error of the call is about."""
+        given = {**dict(zip(self._in_order, args, strict=False)), **kwargs}
+        return {each: given.get(each) for each in _ABOUT}
 
     def takes(self, args: tuple[object, ...], kwargs: dict[str, object], *, any_text: bool) -> bool:
         """Whether every argument is plainly right. Most calls need no more than this."""

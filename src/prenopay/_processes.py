@@ -84,9 +84,9 @@ class PerLoop(Generic[T]):
     def _loop(self) -> object:
         try:
             loop = anyio.lowlevel.current_token().native_token
-        except RuntimeError as error:
+        except RuntimeError:
             message = "no event loop of this process runs here; nothing was sent"
-            raise self._refuse(message) from error
+            raise self._refuse(message) from None
         if loop in self._parents:
             message = "this event loop ran before the process was forked: run a new one here; nothing was sent"
             raise self._refuse(message)

@@ -27,6 +27,7 @@ import httpcore
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
+from prenopay._hidden import Hidden, without_frames
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay._redaction import scrub
 from prenopay._text import quoted
@@ -143,7 +144,7 @@ class BlockingSender:
             finally:
                 answer.close()
         except _FAILURES as error:
-            raise _as_ours(error, request) from error
+            raise _as_ours(error, request) from _shown(error)
         return HttpResponse(status=answer.status_code, headers=_headers(answer), body=body)
 
     async def aclose(self) -> None:
@@ -168,26 +169,22 @@ class AwaitingSender:
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
         """Send, and return the whole answer."""
-        client, body = self._clients.get(), bytearray()
+        client, body = self._clients.get(), Hidden(bytearray())
         _refuse_closed(client, request)
         with anyio.move_on_after(timeout) as exchange:
             try:
                 answer = await client.send(_prepare(request, timeout), stream=True, follow_redirects=False)
                 try:
                     _refuse_coding(answer)
-                    async with aclosing(cast("AsyncGenerator[bytes]", answer.aiter_bytes())) as arriving:
-                        async for chunk in arriving:
-                            _add(body, chunk, most=2 * _ANSWER_LIMIT_BYTES)
-                            if len(body) > _ANSWER_LIMIT_BYTES:
-                                exchange.cancel()  # ends the next read, and with it every generator around it
+                    await _receive(answer, body.reveal(), exchange)
                 finally:
                     with anyio.CancelScope(shield=True):
                         await answer.aclose()
-                _add(body, b"")
+                _add(body.reveal(), b"")
             except _FAILURES as error:
-                raise _as_ours(error, request) from error
-            return HttpResponse(status=answer.status_code, headers=_headers(answer), body=bytes(body))
-        if len(body) > _ANSWER_LIMIT_BYTES:
+                raise _as_ours(error, request) from _shown(error)
+            return HttpResponse(status=answer.status_code, headers=_headers(answer), body=bytes(body.reveal()))
+        if len(body.reveal()) > _ANSWER_LIMIT_BYTES:
             raise _as_ours(_too_large(), request)
         message = f"{request.label}: no whole answer within {timeout:.1f} seconds"
         raise OutcomeUnknown(message)
@@ -282,19 +279,25 @@ class AccountSender:
                 )
 
     def _refuse_other_hosts(self, request: HttpRequest) -> None:
-        try:
-            parts = urlsplit(request.url)
-        except ValueError:  # a link from the gateway that is not a URL
-            parts = urlsplit("")
-        if parts.netloc.lower() not in self._hosts or parts.username is not None:
+        scheme, host, name = _host_of(request.url)
+        if host not in self._hosts or "@" in host:
             message = (
-                f"{request.label}: {quoted(parts.hostname)} is not a host of this account's gateway "
+                f"{request.label}: {quoted(name)} is not a host of this account's gateway "
                 f"({', '.join(sorted(self._hosts))}); nothing was sent"
             )
             raise NotSent(message)
-        if parts.scheme != "https" and parts.hostname not in _THIS_MACHINE:
+        if scheme != "https" and name not in _THIS_MACHINE:
             message = f"{request.label}: a link from the gateway is not https; nothing was sent"
             raise NotSent(message)
+
+
+def _host_of(url: str) -> tuple[str, str, str | None]:
+    """Return scheme, host as written and host alone. A link from a gateway that is not a URL has none of them."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.netloc.lower(), parts.hostname
+    except ValueError:
+        return "", "", None
 
 
 def _worth_repeating(request: HttpRequest, tried: _Tried) -> bool:
@@ -380,6 +383,15 @@ def _collect(chunks: Iterable[bytes]) -> bytes:
     return bytes(body)
 
 
+async def _receive(answer: httpx.Response, body: bytearray, exchange: anyio.CancelScope) -> None:
+    """Read an answer into ``body``. One that is too large ends ``exchange``."""
+    async with aclosing(cast("AsyncGenerator[bytes]", answer.aiter_bytes())) as arriving:
+        async for chunk in arriving:
+            _add(body, chunk, most=2 * _ANSWER_LIMIT_BYTES)
+            if len(body) > _ANSWER_LIMIT_BYTES:
+                exchange.cancel()  # ends the next read, and with it every generator around it
+
+
 def _add(body: bytearray, chunk: bytes, *, most: int = _ANSWER_LIMIT_BYTES) -> None:
     body += chunk
     if len(body) > most:
@@ -396,8 +408,18 @@ def _as_ours(error: Exception, request: HttpRequest) -> TransportError:
     return ours(f"{request.label}: {what} ({type(error).__name__}: {_reason(error)})")
 
 
+def _shown(error: Exception) -> Exception | None:
+    """Return ``error`` as the cause of ours, without its frames; nothing if its text shows a header of ours."""
+    return None if isinstance(error, httpx.LocalProtocolError) else without_frames(error)
+
+
 def _reason(error: BaseException | None) -> str:
-    """Return the text of ``error`` or of its cause. In an event loop the cause names a refused certificate."""
+    """Return the text of ``error`` or of its cause. In an event loop the cause names a refused certificate.
+
+    What is wrong with a request of ours is not repeated: the text has the header, which may be a key.
+    """
+    if isinstance(error, httpx.LocalProtocolError):
+        return "a header of the request is not one that HTTP takes"
     while error is not None and not str(error):
         error = error.__cause__ or error.__context__
     return "" if error is None else str(error)
@@ -491,7 +513,7 @@ def _addresses(host: str, port: int) -> list[str]:
     try:
         return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except OSError as error:
-        raise httpcore.ConnectError(str(error)) from error
+        raise httpcore.ConnectError(str(error)) from None
 
 
 def _bounded(timeout: float | None, late: Callable[[str], Exception]) -> float:

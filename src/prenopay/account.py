@@ -24,6 +24,7 @@ from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
 from prenopay.provider.values import Observation, ProviderTransaction
 from prenopay.provider.verbs import PaymentProvider
 from prenopay.values.callbacks import CallbackUrls
+from prenopay.values.days import TIME_ZONE
 from prenopay.values.payments import OperationId, OperationKind
 from prenopay.values.subjects import Subject
 
@@ -72,6 +73,8 @@ class Account:
     name: str
     gateway: PaymentProvider
     ports: Ports
+    time_zone: str = TIME_ZONE
+    """Where the merchant's days begin and end."""
 
     def now(self) -> datetime:
         """Return the time of day."""

@@ -7,21 +7,22 @@ written for as long as a claim lasts, and is kept in memory if the books cannot 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, Final, ParamSpec, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
+from prenopay._hidden import without_frames
 from prenopay.account import WRITING_MARGIN, Account, Unwritten
-from prenopay.books import operations, outcomes
-from prenopay.books.operations import Begun, Intent, StoredOperation
+from prenopay.books import codec, operations, outcomes
+from prenopay.books.operations import Asked, Begun, Intent, StoredOperation
 from prenopay.books.outcomes import STAYS_OPEN
 from prenopay.errors import DuplicateReference, LedgerUnavailable, NotSent, OutcomeUnknown, PrenopayError
 from prenopay.ports import Ledger
 from prenopay.provider.values import Charged, Created, Reply
 from prenopay.values.payments import OperationKind, Outcome
 
-__all__ = ["Unanswered", "asked", "concluded", "failed", "write_unwritten", "written_down"]
+__all__ = ["Unanswered", "asked", "concluded", "described", "failed", "write_unwritten", "written_down"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -34,6 +35,15 @@ Unanswered: TypeAlias = Callable[[Connection, Account, Begun, PrenopayError], No
 _WRITING_SECONDS: Final = WRITING_MARGIN.total_seconds() - 5
 """How long an answer is tried to be written: it must be there before the claim ends."""
 _PAUSES_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
+
+
+def described(account: Account, intent: Intent, order: object, personal: Collection[str], *more: object) -> Asked:
+    """Return what an operation is asked to do, by its ``order``; ``personal`` are the fields that describe a person."""
+    stored: dict[str, Any] = codec.dump(order)
+    person = {name: stored.pop(name) for name in personal if name in stored}
+    rest = codec.canonical(codec.dump(intent.kind), stored, *map(codec.dump, more))
+    marks = account.ports.callback_urls.marks(account.name, intent.operation_id, codec.canonical(person))
+    return Asked(digest=codec.digest(rest), marks=marks)
 
 
 async def written_down(
@@ -105,7 +115,7 @@ async def asked(
         await _keep_writing(account, made.operation_id, what, unanswered, account, begun, why)
         if why is error or not isinstance(error, PrenopayError):
             raise
-        raise why from error
+        raise why from without_frames(error)
 
 
 async def concluded(

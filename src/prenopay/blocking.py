@@ -6,9 +6,11 @@ Generated from the async classes by ``tools/blocking_twin.py``: change those, th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from prenopay._blocking import run_blocking
+from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._system import BlockingClock, SideBySideThreads, SystemEntropy
 from prenopay._transport import BlockingSender
@@ -123,6 +125,10 @@ class Payments(Generic[ProviderT_co]):
         self.account: str = payments.account
         self.provider: ProviderT_co = payments.provider
 
+    def local_time(self, at: datetime | None = None) -> datetime:
+        """Return a moment (now, if none is given) as the merchant's clock shows it."""
+        return self._payments.local_time(at)
+
     def create(self, order: Order, *, operation_id: str) -> Payment:
         """Make the order payable, and return the payment with the page for the payer."""
         return run_blocking(self._payments.create(order, operation_id=operation_id))
@@ -147,7 +153,7 @@ class Payments(Generic[ProviderT_co]):
         return run_blocking(self._payments.find(order_reference=order_reference, state=state, after=after, limit=limit))
 
     def order(self, payment_id: str) -> Order:
-        """Return the order as it was given, without the payer once that was erased; raises ``NotFound``."""
+        """Return the order as it was given, without what was erased of the payer; raises ``NotFound``."""
         return run_blocking(self._payments.order(payment_id))
 
     def draw_qr(self: Payments[DrawsQr], payment_id: str, *, image: str = "svg") -> bytes:
@@ -289,9 +295,13 @@ class Payments(Generic[ProviderT_co]):
         """Check without side effects that we reach the gateway, that it knows us, and that the clocks agree."""
         return run_blocking(self._payments.probe())
 
-    def erase_payer(self, payment_id: str) -> None:
-        """Forget who paid (GDPR): the payer's data and stored callbacks are erased, the history of money stays."""
-        return run_blocking(self._payments.erase_payer(payment_id))
+    def erase_payer(
+        self, payment_id: str | None = None, *, operation_id: str | None = None, payer_reference: str | None = None
+    ) -> tuple[Subject, ...]:
+        """Forget a person (GDPR): what is known about them is erased, and the history of the money stays."""
+        return run_blocking(
+            self._payments.erase_payer(payment_id, operation_id=operation_id, payer_reference=payer_reference)
+        )
 
 
 class Accounts:
@@ -319,7 +329,11 @@ class Accounts:
         entropy: Entropy | None = None,
     ) -> Accounts:
         """Open the database (``sqlite:///shop.db``, ``postgresql://…``) and prepare everything."""
-        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        database = HiddenText(database)  # it may hold a password, and error trackers show the variables of this frame
+        try:
+            urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        finally:
+            del callback_keys, token_keys
         on_hear = None if on_event is None else called(on_event)
         ledger = BlockingLedger(open_migrated(database))
         accounts = AsyncAccounts(
@@ -348,6 +362,10 @@ class Accounts:
     def names(self) -> tuple[str, ...]:
         """The names of the accounts added so far."""
         return self._accounts.names
+
+    def refuse(self, path: str, *, method: str = "POST") -> CallbackReply | None:
+        """Return the reply to a call that is no callback, so that its body is not read; ``None`` if it is one."""
+        return self._accounts.refuse(path, method=method)
 
     def receive(self, request: CallbackRequest) -> CallbackReply:
         """Store a callback and return the reply for its gateway. Call ``work(reply.address)`` after that reply."""

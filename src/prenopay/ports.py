@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+from prenopay._hidden import hide
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -35,7 +36,7 @@ class HttpRequest:
 
     ``label`` names the call in logs ("capture"), because URLs may hold tokens. ``retry_safe`` says that sending it
     twice changes nothing more than sending it once (a read). Only then the transport sends it again after a lost
-    answer.
+    answer. URL and body become types whose ``repr`` is a mask: error trackers show the variables of frames.
     """
 
     method: str
@@ -45,16 +46,24 @@ class HttpRequest:
     body: bytes = field(default=b"", repr=False)
     retry_safe: bool = False
 
+    def __post_init__(self) -> None:
+        """Hide URL and body."""
+        hide(self, "url", "body")
+
 
 @check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 @checked_fields
 class HttpResponse:
-    """A gateway's whole answer; header names are lower case."""
+    """A gateway's whole answer; header names are lower case. The body's ``repr`` is a mask."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the body."""
+        hide(self, "body")
 
     def header(self, name: str) -> str | None:
         """Return the first value of the header ``name`` (lower case), or ``None``."""
@@ -108,12 +117,20 @@ class Ledger(Protocol):
         """Run ``work`` in a transaction that only reads."""
         ...
 
-    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], Sequence[T]], row: RowT) -> T:
         """Add ``row`` with ``add``, in a transaction that other waiting rows may share.
 
         Rows that arrive during one commit share the next, and ``add`` is called once for all of them. So a burst
         of callbacks costs few commits, and a single one does not wait. If ``add`` fails, it is called again for
-        each row alone, so that a bad row fails alone. Returns after the commit.
+        each row alone, so that a bad row fails alone. ``add`` returns a result for each row. Returns that of
+        ``row``, after the commit.
+        """
+        ...
+
+    async def erase_traces(self) -> None:
+        """Erase older versions of rows from the database's own files, as far as it can be done at once.
+
+        What cannot be erased now is logged.
         """
         ...
 

@@ -83,6 +83,7 @@ _FORMS: dict[str, str] = {
 FIXED: dict[type[Any], dict[str, Any]] = {
     SwedbankPay: {
         "environment": Environment.TEST,
+        "time_zone": "Europe/Helsinki",
         "payee_id": "5cabf558-5283-482f-b252-4d58e06f6f3b",
         "reference_format": ReferenceFormat.DIGITS_12,
         "base_url": "http://127.0.0.1:8001",

@@ -158,10 +158,8 @@ def test_everything_of_ours_is_named_as_ours() -> None:
 def test_upgrading_again_changes_nothing(bare_database: str) -> None:
     upgrade_database(bare_database)
     before = described(bare_database)
-    columns = (
-        "account, subject_kind, subject_id, digest, body, peer, note, names, times, received_at, tries, last_error"
-    )
-    values = "'cards', 'payment', 'p', 'd', '', '', '', '[]', 1, '2026-10-01 12:00:00', 0, ''"
+    columns = "account, subject_kind, subject_id, digest, note, names, times, received_at, looks, tries, last_error"
+    values = "'cards', 'payment', 'p', '', '', '[]', 1, '2026-10-01 12:00:00', 0, 0, ''"
     run(bare_database, f"INSERT INTO prenopay_inbox ({columns}) VALUES ({values})")  # noqa: S608 - our own words
     upgrade_database(bare_database)
     upgrade_database(bare_database)

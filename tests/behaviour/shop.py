@@ -13,6 +13,7 @@ from typing import Any
 from prenopay import (
     Accounts,
     AsyncAccounts,
+    CallbackReply,
     CallbackRequest,
     CaptureMode,
     Environment,
@@ -259,12 +260,16 @@ class Shop:
 
         def receive(request: CallbackRequest) -> int:
             reply = self.accounts.receive(request)
-            if reply.address is not None:
-                self.accounts.work(reply.address)
+            self.works(reply)
             status: int = reply.status
             return status
 
         self.emulator.deliver_callbacks(hand_over(receive))
+
+    def works(self, reply: CallbackReply) -> None:
+        """Work on what a reply names, as a host does when the reply has left."""
+        if reply.address is not None:
+            self.accounts.work(reply.address)
 
     def later(self, **much: float) -> None:
         """Let time pass."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select
@@ -14,7 +15,7 @@ from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.orders import Address, RiskFacts
 from tests.behaviour.shop import KEY, Shop, an_order
-from tests.everything import everything, stored_answers
+from tests.everything import stored_answers
 
 EMAIL, PHONE, STREET = "leia@example.com", "+46739000001", "Hemliga gatan 5"
 PERSONAL_NUMBER = "199710202392"
@@ -74,6 +75,18 @@ def test_logs_hold_no_secret_and_one_line_an_exchange(shop: Shop, caplog: pytest
     assert "cards POST create -> 201" in exchanges[0].getMessage()
 
 
+def test_the_database_library_logs_no_row_and_no_parameter(
+    open_shop: Callable[..., Shop], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "sqlalchemy")  # before it is opened: the library asks once
+    live(open_shop())
+
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("sqlalchemy")]
+    assert any(each.startswith("INSERT INTO prenopay_payers") for each in said)
+    assert leaks("\n".join(said)) == []
+    assert [each for each in said if each.startswith("Row ")] == []
+
+
 def test_values_show_no_secret(shop: Shop) -> None:
     live(shop)
     (payment,) = shop.payments.find()
@@ -101,20 +114,3 @@ def test_stored_answers_hold_no_secret(shop: Shop) -> None:
 
     assert rows
     assert leaks(repr(rows)) == []
-
-
-def test_the_payer_is_in_one_table_and_can_be_erased(shop: Shop) -> None:
-    live(shop)
-    (payment,) = shop.payments.find()
-    payment_id = payment.payment_id
-    assert (shop.payments.order(payment_id).payer, shop.payments.order(payment_id).risk) == (PAYER, RISK)
-
-    shop.payments.erase_payer(payment_id)
-
-    assert shop.payments.order(payment_id).payer is None
-    engine = open_engine(shop.database)
-    with engine.connect() as connection:
-        kept = repr(everything(connection))
-    engine.dispose()
-    assert leaks(kept) == []
-    assert BROWSER not in kept

@@ -8,12 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from examples.publisher_shop import __main__ as shop
+
+from prenopay.errors import ConfigurationError
 
 from .shops import EMAIL
 
@@ -92,8 +96,21 @@ def test_the_shop_starts_sells_and_ends(browser: Any, tmp_path: Path, monkeypatc
 
 
 def test_a_port_that_is_taken_is_reported_plainly() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, _started("--gateway-port", str(taken.getsockname()[1])) as it:
-        _, err = it.communicate(timeout=120)
-    assert "Address already in use" in err
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with _started("--gateway-port", str(port)) as it:
+            _, err = it.communicate(timeout=120)
+    assert f"--gateway-port: port {port} on 127.0.0.1 cannot be used: Address already in use" in err
     assert "Traceback" not in err
     assert it.returncode == 2
+
+
+def test_a_port_that_nobody_named_is_the_next_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(shop, "PORTS", {"port": (port, "the shop's"), "gateway_port": (port, "the gateway's")})
+        options = Namespace(config=None, port=None, gateway_port=None)
+        shop.choose_ports(options)
+        assert port < options.port < options.gateway_port
+        with pytest.raises(ConfigurationError, match=f"--port: port {port} on 127.0.0.1 cannot be used"):
+            shop.choose_ports(Namespace(config="prenopay.toml", port=None, gateway_port=None))

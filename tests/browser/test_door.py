@@ -8,7 +8,10 @@ from contextlib import closing
 
 import httpx
 import pytest
-from examples.publisher_shop.sessions import TRIES_MOST, caller_of
+from examples.publisher_shop.__main__ import staff_password
+from examples.publisher_shop.sessions import TRIES_MOST, TRIES_SECONDS, caller_of
+
+from prenopay.errors import ConfigurationError
 
 from .shops import PASSWORD, RunningShop
 
@@ -29,6 +32,7 @@ def test_after_a_few_guesses_nothing_is_looked_at_for_a_while(caller: httpx.Clie
         refused = _log_in(caller, password)
         assert (refused.status_code, "staff" in refused.cookies) == (429, False)
         assert "Vänta en kvart" in refused.text
+        assert refused.headers["retry-after"] == str(TRIES_SECONDS)
 
 
 def test_the_right_password_forgets_the_guesses_before_it(caller: httpx.Client) -> None:
@@ -105,3 +109,13 @@ def test_what_the_bank_prints_opens_nothing(caller: httpx.Client, shop: RunningS
         assert number in stranger.get(f"/orders/{secret}").text
     own = [each.getMessage() for each in shop.log if not each.name.startswith(("httpx", "httpcore"))]
     assert secret not in "\n".join(own)
+
+
+def test_a_password_of_the_environment_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given in ("", PASSWORD):
+        monkeypatch.setenv("SHOP_STAFF_PASSWORD", given)
+        assert staff_password() == given
+    monkeypatch.setenv("SHOP_STAFF_PASSWORD", "norrvik")
+    with pytest.raises(ConfigurationError, match="at least 12 characters") as refused:
+        staff_password()
+    assert "norrvik" not in str(refused.value)

@@ -247,7 +247,7 @@ run().then((said) => console.log(JSON.stringify(said)));
 
 @pytest.fixture(scope="session")
 def npm_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the npm client in it, installed anew from the registry that npm is set up for."""
+    """Return a folder with the npm client in it, installed from the registry that npm is set up for."""
     if not (shutil.which("node") and shutil.which("npm")):
         real_part_is_missing("node and npm are not installed")
     folder = tmp_path_factory.mktemp("npm")

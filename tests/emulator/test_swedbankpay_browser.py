@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, Status, SwedbankPayEmulator
+from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN, DEFAULT_PAYEE_ID, Status, SwedbankPayEmulator
 from prenopay.testing.server import Served, serve
 from tests.chromium import chromium
 
@@ -107,7 +107,8 @@ def test_a_person_pays_on_a_phone_after_a_failed_try(
 def test_a_person_pays_by_keyboard_alone(browser: Any, served: Served, emulator: SwedbankPayEmulator) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     with _shop() as (shop, _):
-        page.goto(_rels(served, shop, language="en-US", restrictedToInstruments=["CreditCard"])["redirect-checkout"])
+        menu = {"restrictedToInstruments": ["CreditCard", "Swish"], "expandFirstInstrument": True}
+        page.goto(_rels(served, shop, language="en-US", **menu)["redirect-checkout"])
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
@@ -120,6 +121,24 @@ def test_a_person_pays_by_keyboard_alone(browser: Any, served: Served, emulator:
         page.wait_for_url(f"{shop}/complete")
     page.close()
     assert emulator.order("A1").status is Status.PAID
+
+
+def test_the_control_page_fits_a_phone_and_a_desk_and_pays(
+    browser: Any, served: Served, emulator: SwedbankPayEmulator
+) -> None:
+    with _shop() as (shop, _):
+        for width in (320, 1280):
+            _rels(served, shop, payeeInfo={"payeeId": DEFAULT_PAYEE_ID, "payeeReference": f"A{width}"})
+            page = browser.new_page(viewport={"width": width, "height": 844})
+            page.goto(f"{served.url}/__emulator__")
+            assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            page.get_by_label("Call").select_option("capture")
+            page.get_by_role("button", name="Plan it").click()
+            page.get_by_role("button", name=f"Approve A{width}").press("Enter")
+            page.get_by_role("status").get_by_text("The payer approved.").wait_for()
+            page.close()
+    assert {order.status for order in emulator.orders} == {Status.PAID}
+    assert [fault.call for fault in emulator.faults.waiting] == ["capture"] * 2
 
 
 def _page_that_listens(script: str) -> str:

@@ -140,6 +140,13 @@ def test_the_menu_follows_the_order(merchant: Merchant) -> None:
     assert [method.get("data-instrument") for method in methods if "open" in method] == ["swish"]
 
 
+def test_the_only_way_to_pay_is_open_and_cannot_be_closed(merchant: Merchant) -> None:
+    created = merchant.create(restrictedToInstruments=["CreditCard"])
+    shown = _get(merchant.emulator, created.rels["redirect-checkout"])
+    assert [each["class"] for each in shown.all("details")] == ["cards"]  # the other test cards
+    assert "pan" in {each["name"] for each in shown.all("input")}
+
+
 def test_paying_by_card_sends_the_browser_home(emulator: SwedbankPayEmulator, page: str) -> None:
     assert _post(emulator, f"{page}/pay", CARD) == "https://shop.example/complete"
     assert emulator.order("A1").status is Status.PAID

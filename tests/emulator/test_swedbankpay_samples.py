@@ -7,7 +7,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from prenopay.testing.emulators.swedbankpay import DEFAULT_PAYEE_ID, Behaviour, DeclineChannel, PayerAnswer, TokenKind
+from prenopay.testing.emulators.swedbankpay import (
+    DEFAULT_PAYEE_ID,
+    LENIENT,
+    Behaviour,
+    DeclineChannel,
+    PayerAnswer,
+    TokenKind,
+)
 
 from .calling import ITEM, Answer, Merchant
 from .samples import load, names
@@ -167,6 +174,18 @@ def test_a_real_purchase_request_is_taken_as_it_is(merchant: Merchant) -> None:
     payee = merchant.emulator.merchants[0].payee_id
     sample["paymentorder"]["payeeInfo"]["payeeId"] = payee
     assert merchant.call("POST", "/psp/paymentorders", sample).status == 201
+
+
+def test_real_requests_beside_the_documents_tables_are_taken_by_a_lenient_gateway_only(merchant: Merchant) -> None:
+    for name in ("corporate-limited-menu", "payout-verify", "instrument-mode-purchase"):
+        sample = load("swedbankpay", f"{name}-request.json")
+        order = sample["paymentorder"]
+        order["payeeInfo"] |= {"payeeId": DEFAULT_PAYEE_ID, "payeeReference": name.replace("-", "")}
+        order["urls"].setdefault("cancelUrl", "https://example.com/cancelled")  # the first sample forgets it
+        for behaviour, status in ((Behaviour(), 400), (LENIENT, 201)):
+            merchant.emulator.behaviour = behaviour
+            answer = merchant.call("POST", "/psp/paymentorders", sample)
+            assert answer.status == status, answer.body
 
 
 # Stored cards and charges

@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partialmethod
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 import httpx
 import pytest
 
+from prenopay.errors import ConfigurationError
 from prenopay.testing.callbacks import CallbackAddresses, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swish import (
@@ -30,6 +33,7 @@ from prenopay.testing.emulators.swish import (
     serve_swish,
 )
 from prenopay.testing.emulators.swish.authority import load_pair
+from prenopay.testing.emulators.swish.keeping import kept_authority
 
 from .swish_calling import IDENTIFIER, Shop
 
@@ -141,18 +145,33 @@ def test_the_control_api_plays_the_payer(authority: SwishAuthority) -> None:
         assert control.post("payer", json={"action": "dance", "order": paid}).status_code == 400
 
 
-def test_the_command_line_serves_swish_and_leaves_no_files(tmp_path: Path) -> None:
-    command = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0", "--json"]
-    command += ["--preset", "lenient"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
-    ) as process:
+def test_the_port_that_is_taken_is_named_even_if_it_is_the_phones(authority: SwishAuthority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        serving = serve_swish(SwishEmulator(authority=authority), phone_port=port)
+        with pytest.raises(ConfigurationError, match=f"^port {port} on 127.0.0.1 cannot be used: Address"), serving:
+            pass
+
+
+COMMAND = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0"]
+
+
+@contextmanager
+def _emulating(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True, cwd=folder, env=environment) as it:
         try:
+            yield it
+        finally:
+            it.send_signal(signal.SIGINT)
+    assert it.returncode in {0, 130}
+
+
+def test_the_command_line_serves_swish_and_keeps_its_certificates(tmp_path: Path) -> None:
+    def pays() -> tuple[dict[str, str], bytes]:
+        with _emulating(tmp_path, "--json", "--preset", "lenient") as process:
             assert process.stdout is not None
             said = json.loads(process.stdout.readline())
-            folder = Path(said["folder"])
-            assert folder.parent == tmp_path
-            assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
             tls = ssl.create_default_context(cafile=said["trust"])
             tls.load_cert_chain(said["certificate"], said["private_key"])
             shop = Shop(number=said["number"])
@@ -161,27 +180,49 @@ def test_the_command_line_serves_swish_and_leaves_no_files(tmp_path: Path) -> No
                 local = shop.request(callbackUrl="http://127.0.0.1:9/cb", ageLimit=22)
                 assert client.put(path, json=local).status_code == 201
             assert "100,00" in httpx.get(said["phone"]).text
-        finally:
-            process.send_signal(signal.SIGINT)
-    assert process.returncode in {0, 130}
-    assert list(tmp_path.iterdir()) == []
+            return said, Path(said["certificate"]).read_bytes()
 
+    said, certificate = pays()
+    folder = Path(said["folder"])
+    assert folder == tmp_path / ".prenopay" / "emulated-swish"
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+    assert (folder / ".gitignore").read_text(encoding="utf-8") == "*\n"
+    assert list(tmp_path.iterdir()) == [tmp_path / ".prenopay"]
 
-def test_the_command_line_says_how_to_point_a_shop_at_it(tmp_path: Path) -> None:
-    command = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
-    ) as process:
+    again, same = pays()  # a shop's settings fit the next start, too
+    assert (again["certificate"], same) == (said["certificate"], certificate)
+
+    with _emulating(tmp_path) as process:
         assert process.stdout is not None
-        said = []
+        lines: list[str] = []
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             if line.startswith("Control it"):
                 break
-        process.send_signal(signal.SIGINT)
-    begins = next(place for place, line in enumerate(said) if "[accounts.swish]" in line)
-    account = tomllib.loads("".join(said[begins:-2]))["accounts"]["swish"]
+    begins = next(place for place, line in enumerate(lines) if "[accounts.swish]" in line)
+    account = tomllib.loads("".join(lines[begins:-2]))["accounts"]["swish"]
     assert account["number"] == DEFAULT_NUMBER
     assert account["base_url"].startswith("https://127.0.0.1:")
     for key in ("certificate", "private_key", "trust"):
-        assert account[key].startswith(f"file:{tmp_path}")
+        assert account[key] == f"file:{said[key]}"
+
+
+def test_kept_certificates_are_used_again_and_those_of_no_use_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SwishAuthority, "issue", partialmethod(SwishAuthority.issue, key_size=2048))
+    first, files = kept_authority(tmp_path, DEFAULT_NUMBER)
+    again, _ = kept_authority(tmp_path, DEFAULT_NUMBER)
+    assert [each.serial for each in again.issued] == [each.serial for each in first.issued]
+    assert (again.root_pem, again.server_root_pem) == (first.root_pem, first.server_root_pem)
+    signing = again.issued[1]
+    assert again.signing_certificate(DEFAULT_NUMBER, signing.serial, signing_only=True) == signing.leaf
+    assert again.issue(DEFAULT_NUMBER).chain[0] == first.issued[0].chain[0]
+
+    other, _ = kept_authority(tmp_path, "1230000025")
+    assert {each.number for each in other.issued} == {"1230000025"}
+    for name in ("private_key", "trust", "certificate"):
+        Path(files[name]).write_bytes(b"half a fi")
+        replaced, _ = kept_authority(tmp_path, "1230000025")
+        assert replaced.root_pem != other.root_pem
+        other = replaced

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 import os
 import shutil
 import tempfile
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -17,17 +19,21 @@ from typing import Any, Final, TypeAlias
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+from sqlalchemy import ExceptionContext, event
+
 from prenopay import (
     Accounts,
     AsyncAccounts,
     CallbackRequest,
+    Order,
+    Payer,
     Payment,
     Payments,
     upgrade_database,
 )
 from prenopay._blocking import run_blocking
 from prenopay.cli import settings
-from prenopay.errors import ConfigurationError, PrenopayError
+from prenopay.errors import ConfigurationError, InvalidOrder, PrenopayError
 from prenopay.mandates import import_file
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.provider import Environment, Inspection, ReceivesCallbacks
@@ -35,8 +41,9 @@ from prenopay.providers.swedbankpay import SwedbankPay
 from prenopay.providers.swish import Swish
 from prenopay.providers.swish.certificates import Credentials
 from prenopay.testing.clock import VirtualClock
-from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
-from prenopay.testing.emulators.swish import SwishEmulator
+from prenopay.testing.emulators.leniency import Leniency
+from prenopay.testing.emulators.swedbankpay import Behaviour as CardBehaviour, SwedbankPayEmulator
+from prenopay.testing.emulators.swish import Behaviour as SwishBehaviour, SwishEmulator
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 from prenopay.values.callbacks import Heard
 from prenopay.values.subjects import Subject
@@ -45,6 +52,7 @@ from tests.behaviour.shop import CALLBACK_URL, KEY, an_order
 from tests.providers.swedbankpay import samples as card
 from tests.providers.swish import samples as swish
 from tests.providers.swish.authority import NUMBER
+from tests.rewiring import core_of
 
 from .calls import CARD_VERBS, SWISH_VERBS, Answering, Verb, opened
 
@@ -168,8 +176,7 @@ def _memory() -> Iterator[Path]:
 class Doors:
     """One host: its doors for callbacks (plain, WSGI and ASGI), its books, and two gateways."""
 
-    def __init__(self, folder: Path) -> None:
-        database = f"sqlite:///{folder}/prenopay.db"
+    def __init__(self, database: str) -> None:
         upgrade_database(database)
         self.gateway = Gateway()
         shared: dict[str, Any] = {"callback_url": CALLBACK_URL, "callback_keys": [KEY], "sender": self.gateway}
@@ -184,17 +191,31 @@ class Doors:
         self._made = 0
         self._wsgi, self._asgi = wsgi.CallbackApp(self.accounts), asgi.CallbackApp(self._awaiting)
         self._waiting = {account: self.bought(account).payment_id for account in self._of}
+        self._refused = list[str]()
+        for accounts in (self.accounts, self._awaiting):
+            event.listen(core_of(accounts)._ledger.engine, "handle_error", self._note)
+
+    def _note(self, context: ExceptionContext) -> None:
+        """Keep what the database refused. A row that is there already is another thing: the books ask for it."""
+        error = context.original_exception
+        if "IntegrityError" not in type(error).__name__ and "UniqueViolation" not in type(error).__name__:
+            self._refused.append(f"{type(error).__name__}: {error}")
+
+    def check(self) -> None:
+        """Check that the database has refused nothing."""
+        refused, self._refused = self._refused, []
+        assert refused == []
 
     @staticmethod
     async def _opened(database: str, shared: dict[str, Any]) -> AsyncAccounts:
         return AsyncAccounts.open(database, **shared)
 
-    def bought(self, account: str) -> Payment:
+    def bought(self, account: str, make: Callable[[], Order] = an_order) -> Payment:
         """Make a payment whose payer has not paid yet."""
         self._made += 1
         order = card.order(id=f"{card.ORDER_ID}{self._made}", amount=11900)
         self.gateway.answer = card.answer(order, 201) if account == "cards" else card.answer(b"", 201, **_TOKEN)
-        return self._of[account].create(an_order(), operation_id=f"order:{self._made}")
+        return self._of[account].create(make(), operation_id=f"order:{self._made}")
 
     def seen(self, account: str, answer: HttpResponse) -> None:
         """Look at a new payment, with its own name in the answer where the samples have theirs."""
@@ -204,6 +225,12 @@ class Doors:
         self.gateway.answer = replace(answer, body=body)
         with contextlib.suppress(PrenopayError):
             self._of[account].observe(payment.payment_id)
+
+    def reads_back(self, payment: Payment, texts: Mapping[str, Any]) -> None:
+        """Check that an order is in the books as it was given."""
+        order = self._of[payment.account].order(payment.payment_id)
+        assert json.loads(json.dumps({name: getattr(order, name) for name in texts})) == texts
+        assert self._of[payment.account].get(payment.payment_id).description == order.description
 
     def close(self) -> None:
         self.accounts.close()
@@ -269,38 +296,80 @@ class Doors:
 
 
 DOORS: list[Doors] = []
-"""The open doors, if any: opened by the tests' fixture, because opening takes a while."""
+"""The open doors, one host on each database: opened by the tests' fixture, because opening takes a while."""
+
+
+def _chosen(envelope: bytes) -> Doors:
+    """Return the doors on one of the databases: for one input always the same."""
+    return DOORS[zlib.crc32(envelope) % len(DOORS)]
+
+
+@contextlib.contextmanager
+def only(doors: Doors) -> Iterator[None]:
+    """Leave only these doors open."""
+    before = list(DOORS)
+    DOORS[:] = [doors]
+    try:
+        yield
+    finally:
+        DOORS[:] = before
 
 
 def receive(envelope: bytes) -> None:
     """Hand a callback to every door of a host; its path is one that was handed out, unless it names another."""
     head, _ = opened(envelope)
-    doors = DOORS[0]
+    doors = _chosen(envelope)
     request = _request_in(envelope, doors.path(head.get("account", "cards")))
     doors.plain(request)
     if all(text.isascii() for text in (*request.headers, *request.headers.values(), request.query)):
         doors.over_wsgi(request, head)
         doors.over_asgi(request)
+    doors.check()
 
 
 @contextlib.contextmanager
-def open_doors() -> Iterator[None]:
-    """Open a host for ``receive``."""
+def open_doors(*databases: str) -> Iterator[None]:
+    """Open a host for ``receive``, ``books`` and ``orders`` on SQLite, and on each of some other databases."""
     with _memory() as folder:
-        doors = Doors(folder)
-        DOORS.append(doors)
+        DOORS.extend(map(Doors, (f"sqlite:///{folder}/prenopay.db", *databases)))
         try:
             yield
         finally:
-            DOORS.remove(doors)
-            doors.close()
+            while DOORS:
+                DOORS.pop().close()
 
 
 def books(envelope: bytes) -> None:
     """Let a payment's look get this answer, with the books and all."""
     head, body = opened(envelope)
     answer = HttpResponse(status=head["status"], headers=tuple(map(tuple, head["headers"])), body=body)
-    DOORS[0].seen(head["account"], answer)
+    doors = _chosen(envelope)
+    doors.seen(head["account"], answer)
+    doors.check()
+
+
+def orders(content: bytes) -> None:
+    """Make a payment of an order with these texts on each database: both take it, or both refuse it by name."""
+    texts: dict[str, Any] = json.loads(content)
+
+    def make() -> Order:
+        payer = Payer(reference=texts.pop("payer", ""), first_name=texts.pop("name", ""))
+        return an_order(payer=payer, **texts)
+
+    outcomes, refused = set[str](), None
+    for doors in DOORS:
+        for account in ("cards", "swish"):
+            try:
+                texts = json.loads(content)
+                payment = doors.bought(account, make)
+                doors.reads_back(payment, texts)
+                outcomes.add(f"{account}: taken")
+            except InvalidOrder as error:
+                refused = error
+                outcomes.add(f"{account}: {error}")
+        doors.check()
+    assert refused is None or (refused.field and len(str(refused)) < 400), refused
+    assert len(outcomes) == len({"cards", "swish"}), outcomes
 
 
 # Files of the operator's
@@ -366,13 +435,15 @@ def _asked_of(emulator: SwedbankPayEmulator | SwishEmulator, envelope: bytes) ->
 
 
 def card_emulator(envelope: bytes) -> None:
-    """Ask Swedbank Pay's emulator."""
-    _asked_of(SwedbankPayEmulator(seed=0), envelope)
+    """Ask Swedbank Pay's emulator, strict and lenient."""
+    for takes in (frozenset[Leniency](), frozenset(Leniency)):
+        _asked_of(SwedbankPayEmulator(seed=0, behaviour=CardBehaviour(takes=takes)), envelope)
 
 
 def swish_emulator(envelope: bytes) -> None:
-    """Ask Swish's emulator."""
-    _asked_of(SwishEmulator(seed=0), envelope)
+    """Ask Swish's emulator, strict and lenient."""
+    for takes in (frozenset[Leniency](), frozenset(Leniency)):
+        _asked_of(SwishEmulator(seed=0, behaviour=SwishBehaviour(takes=takes)), envelope)
 
 
 TARGETS: Final[Mapping[str, Target]] = {
@@ -382,6 +453,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "card_emulator": card_emulator,
     "card_inspect": card_inspect,
     "certificate": certificate,
+    "orders": orders,
     "receive": receive,
     "settings_file": settings_file,
     "swish_answers": swish_answers,

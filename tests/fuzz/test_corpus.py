@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from .targets import TARGETS
+from .targets import DOORS, TARGETS, only
 
 _CORPUS = Path(__file__).parent / "corpus"
+_KEPT = {"books", "receive"}
+"""Targets whose inputs reach a database: each is replayed on every one."""
 _FILES = sorted(_CORPUS.glob("*/*.bin"))
 
 
@@ -18,7 +20,11 @@ def name_of(file: Path) -> str:
 
 @pytest.mark.parametrize("file", _FILES, ids=name_of)
 def test_an_input_of_the_corpus_breaks_nothing(file: Path) -> None:
-    TARGETS[file.parent.name](file.read_bytes())
+    for doors in [*DOORS]:
+        with only(doors):
+            TARGETS[file.parent.name](file.read_bytes())
+        if file.parent.name not in _KEPT:
+            break
 
 
 def test_every_target_has_inputs() -> None:

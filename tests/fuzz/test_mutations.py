@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from prenopay.values.callbacks import BODY_LIMIT_BYTES
+from tests.emulator.calling import ITEM, purchase
+from tests.emulator.swish_calling import Shop
 from tests.properties.strategies import ANY_TEXT
 from tests.providers.swish.authority import issued, key_pem
 
@@ -71,6 +74,27 @@ def test_bodies_to_inspect(target: str, documents: Sequence[Any]) -> None:
         TARGETS[target](body)
 
     inspect()
+
+
+# Orders of hosts, who hand on what payers type
+
+_TYPED = st.one_of(
+    ANY_TEXT, ANY_TEXT, st.sampled_from(["", " ", "K-1", "é" * 99, "x" * 101, "x" * 201, "\r\n", "\x85"])
+)
+_ORDERS = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("description", "order_reference", "payer", "name", "payer_user_agent", "language"), _TYPED),
+        "metadata": st.dictionaries(_TYPED, _TYPED, max_size=2),
+        "extra": st.dictionaries(_TYPED, st.lists(_TYPED, max_size=2), max_size=1),
+    },
+)
+
+
+@search(80)
+@given(_ORDERS)
+def test_orders_are_taken_or_refused_alike_on_both_databases(texts: dict[str, Any]) -> None:
+    TARGETS["orders"](json.dumps(texts).encode())
 
 
 # Callbacks
@@ -265,7 +289,8 @@ def emulator_calls(documents: Sequence[Any], targets: Sequence[str]) -> st.Searc
         {"order": "x", "action": "pay_by_card"},
         {"order": "x", "naming": "y"},
     ]
-    headers = [("authorization", "Bearer emulator"), ("content-type", "application/json;version=3.1")]
+    bearer = ("authorization", f"Bearer {DEFAULT_ACCESS_TOKEN}")
+    headers = [bearer, ("content-type", "application/json;version=3.1")]
     heads = st.fixed_dictionaries(
         {
             "method": st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", ""]),
@@ -281,12 +306,12 @@ def emulator_calls(documents: Sequence[Any], targets: Sequence[str]) -> st.Searc
     [
         (
             "card_emulator",
-            CARD_DOCUMENTS[:6],
-            ["/psp/paymentorders", "/psp/paymentorders/x?$expand=paid", "//", "/payment/x"],
+            [purchase(orderItems=[ITEM], payer={"firstName": "Leia", "msisdn": ""}), *CARD_DOCUMENTS[:3]],
+            ["/psp/paymentorders"] * 4 + ["/psp/paymentorders/x?$expand=paid", "//", "/payment/x"],
         ),
         (
             "swish_emulator",
-            SWISH_DOCUMENTS[:8],
+            [Shop().request(ageLimit=22), Shop().refund_request("0" * 32), *SWISH_DOCUMENTS[:6]],
             [f"/swish-cpcapi/api/v2/{kind}/{'0' * 32}" for kind in ("paymentrequests", "refunds")]
             + ["/swish-cpcapi/api/v1/payouts", "/qrg-swish/api/v1/commerce", "/"],
         ),

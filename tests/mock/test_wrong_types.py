@@ -171,6 +171,7 @@ def test_settings_of_another_type_are_refused(shop: Shop) -> None:
         ({"callback_keys": [7]}, r"callback_keys: \[0\] must be Secret"),
         ({"callback_keys": [""]}, r"callback_keys: \[0\] must not be empty"),
         ({"callback_keys": None}, "callback_keys:? must "),
+        ({"callback_keys": None}, "callback_keys: must be a tuple or list"),
         ({"callback_url": None}, r"callback_url: must be a text \(str\), not None"),
         ({"callback_url": b"https://shop.example"}, "callback_url: must be a text"),
         ({"callback_url": "https://shop.example/c?key=1"}, "callback_url: must have no query"),

@@ -294,10 +294,10 @@ def callback_believed(patch: pytest.MonkeyPatch) -> None:
             return seen
         return replace(seen, state=PaymentState.CAPTURED, authorized=seen.submitted, captured=seen.submitted)
 
-    async def hear(account: Account, subject: Any) -> None:
+    async def hear(account: Account, subject: Any, until: datetime) -> bool:
         with pytest.MonkeyPatch.context() as believing:
             believing.setattr(looking, "read_payment", read_payment)
-            await original(account, subject)
+            return await original(account, subject, until)
 
     _everywhere(patch, original, hear)
 
@@ -305,33 +305,32 @@ def callback_believed(patch: pytest.MonkeyPatch) -> None:
 def callbacks_ignored(patch: pytest.MonkeyPatch) -> None:
     """Callbacks are taken, and nobody looks."""
 
-    async def hear(account: Account, subject: Any) -> None:
-        callbacks = await account.read(inbox.of_subject, account.name, subject)
-        await account.transact(inbox.done, callbacks, now=account.now())
+    async def hear(account: Account, subject: Any, until: datetime) -> bool:
+        callbacks = await account.transact(inbox.claim, account.name, subject, now=account.now(), until=until)
+        return await account.transact(inbox.done, callbacks, now=account.now())
 
     _everywhere(patch, resolving.hear, hear)
 
 
 def look_skipped_after_the_first_money(patch: pytest.MonkeyPatch) -> None:
     """Callbacks of a payment that has money already are marked as done without a look."""
-    original = looking.look
+    original = looking.answer
 
-    async def look(account: Account, seen: Any, *, source: str, callbacks: Any = ()) -> Any:
-        if not (callbacks and seen.stored.payment.authorized):
-            return await original(account, seen, source=source, callbacks=callbacks)
-        await account.transact(inbox.done, callbacks, now=account.now())
-        return seen.stored.payment
+    async def answer(account: Account, seen: Any, callbacks: Any) -> bool:
+        if not seen.stored.payment.authorized:
+            return await original(account, seen, callbacks)
+        return await account.transact(inbox.done, callbacks, now=account.now())
 
-    _everywhere(patch, original, look)
+    _everywhere(patch, original, answer)
 
 
 def callback_during_a_look_answered(patch: pytest.MonkeyPatch) -> None:
     """A callback that comes while the payment is looked at counts as answered by that look."""
     original = inbox.done
 
-    def done(connection: Any, callbacks: Any, *, now: datetime) -> None:
-        for account, subject in {(each.account, each.subject) for each in callbacks}:
-            original(connection, inbox.of_subject(connection, account, subject), now=now)
+    def done(connection: Any, callbacks: Any, *, now: datetime, why: str = "") -> bool:
+        as_they_are = inbox.rows(connection, [each.inbox_id for each in callbacks])
+        return original(connection, as_they_are, now=now, why=why)
 
     _everywhere(patch, original, done)
 
@@ -339,14 +338,14 @@ def callback_during_a_look_answered(patch: pytest.MonkeyPatch) -> None:
 def callbacks_done_together(patch: pytest.MonkeyPatch) -> None:
     """A look at one payment marks the waiting callbacks of all payments of the account as done."""
 
-    def done(connection: Any, account: str, _subject: Any, *, received_until: datetime, now: datetime) -> None:
+    def done(connection: Any, callbacks: Any, *, now: datetime, why: str = "") -> bool:
         table = schema.inbox
-        is_due = table.c.next_at.is_(None) | (table.c.next_at <= received_until)
         connection.execute(
             update(table)
-            .where(table.c.account == account, table.c.done_at.is_(None), is_due)
-            .values(done_at=now, next_at=None, claimed_until=None, last_error="")
+            .where(table.c.account.in_([each.account for each in callbacks]), table.c.next_at <= now)
+            .values(done_at=now, next_at=None, claimed_until=None, last_error=why)
         )
+        return False
 
     _everywhere(patch, inbox.done, done)
 
@@ -356,12 +355,10 @@ def repeat_opens_nothing(patch: pytest.MonkeyPatch) -> None:
 
     def storing(make: Any) -> Any:
         table = schema.inbox
-        names = [column.name for column in table.columns if column.name not in {"inbox_id", "done_at"}]
-        given = [name for name in names if name not in {"times", "tries", "claimed_until", "last_error"}]
+        given = ["account", "subject_kind", "subject_id", "digest", "note", "names", "times", "received_at", "next_at"]
         statement = make(table).values({name: bindparam(name) for name in given})
-        return statement.on_conflict_do_update(
-            index_elements=["account", "subject_id", "digest"], set_={"times": table.c.times + 1}
-        )
+        keys = ["account", "subject_id", "digest"]
+        return statement.on_conflict_do_update(index_elements=keys, set_={"times": table.c.times + 1}).returning(table)
 
     patch.setitem(inbox._STORE, "sqlite", storing(sqlite_insert))
     patch.setitem(inbox._STORE, "postgresql", storing(postgresql_insert))
@@ -370,9 +367,9 @@ def repeat_opens_nothing(patch: pytest.MonkeyPatch) -> None:
 def account_address_ignored(patch: pytest.MonkeyPatch) -> None:
     """What comes to the account's own address is marked as done without a look."""
 
-    async def hear(account: Account) -> None:
-        callbacks = await account.read(inbox.of_subject, account.name, None)
-        await account.transact(inbox.done, callbacks, now=account.now())
+    async def hear(account: Account, until: datetime) -> bool:
+        callbacks = await account.transact(inbox.claim, account.name, None, now=account.now(), until=until)
+        return await account.transact(inbox.done, callbacks, now=account.now())
 
     _everywhere(patch, reception._hear_account, hear)
 

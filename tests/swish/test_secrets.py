@@ -15,7 +15,7 @@ from prenopay.testing.emulators.swish import SwishPayer
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.subjects import Subject
 from tests.behaviour.shop import KEY
-from tests.everything import everything, stored_answers
+from tests.everything import stored_answers
 from tests.swish.shop import PERSONAL_NUMBER, PHONE, SwishShop, a_payout, by_phone, certificate
 
 PAYER = Payer(phone="+" + PHONE, personal_number=PERSONAL_NUMBER, must_match_personal_number=True)
@@ -96,15 +96,3 @@ def test_stored_answers_hold_no_secret(shop: SwishShop) -> None:
 
     assert rows
     assert leaks(repr(rows), secrets) == []
-
-
-def test_the_payer_can_be_erased(shop: SwishShop) -> None:
-    live(shop)
-    for payment in shop.payments.find():
-        shop.payments.erase_payer(payment.payment_id)
-
-    engine = open_engine(shop.database)
-    with engine.connect() as connection:
-        kept = repr(everything(connection))
-    engine.dispose()
-    assert leaks(kept, [PHONE, PHONE[2:], PERSONAL_NUMBER] * 3) == []

@@ -24,7 +24,6 @@ from prenopay.ports import Ledger
 from .number_table import add, add_orphan, count_commits, numbers, open_numbers
 
 Work = Callable[[Connection], int]
-Row = tuple[Work, list[int]]
 
 _FIRST = 1000
 
@@ -36,16 +35,13 @@ def engine(tmp_path: Path) -> Generator[Engine]:
     opened.dispose()
 
 
-def run_rows(connection: Connection, rows: Sequence[Row]) -> None:
-    """Add rows; each row has what is to be done for it, and where the result goes."""
-    for work, result in rows:
-        result[:] = [work(connection)]
+def run_rows(connection: Connection, works: Sequence[Work]) -> list[int]:
+    """Do what is to be done for each row, and return the results."""
+    return [work(connection) for work in works]
 
 
 async def append(ledger: Ledger, work: Work) -> int:
-    result: list[int] = []
-    await ledger.append(run_rows, (work, result))
-    return result[0]
+    return await ledger.append(run_rows, work)
 
 
 def adding(number: int) -> Work:

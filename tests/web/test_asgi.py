@@ -28,7 +28,7 @@ def test_a_body_in_parts_is_put_together(host: Host) -> None:
     talk = call_asgi(host, scope(host.path(payment)), Talk(*messages, {"type": "http.request"}))
     assert talk.reply.status == 200
     (stored,) = host.callbacks()
-    assert stored.body == content
+    assert stored.names == (payment.provider_reference,)
 
 
 def test_a_body_that_does_not_end_is_read_no_further_than_needed(host: Host) -> None:
@@ -44,6 +44,12 @@ def test_a_caller_who_hangs_up_early_gets_no_answer_and_leaves_nothing(host: Hos
     talk = call_asgi(host, scope(host.path(payment)), Talk(*said, {"type": "http.disconnect"}))
     assert talk.sent == []
     assert host.callbacks() == ()
+
+
+@pytest.mark.parametrize("asked", [scope("/pay/callbacks/cards/payment/pay_1/forged"), scope("/")])
+def test_a_body_that_nobody_needs_is_not_read(host: Host, asked: dict[str, Any]) -> None:
+    talk = call_asgi(host, asked, Talk(part(b" ", more=True)))
+    assert (talk.reply.status, talk.received) == (404, 0)
 
 
 @pytest.mark.parametrize("broken_after", [0, 1])

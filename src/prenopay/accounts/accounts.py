@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from typing import Final, TypeAlias, TypeVar
 
 from prenopay._arguments import check_arguments, refuse_setting
+from prenopay._files import report_open
+from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._system import AwaitingClock, OneByOne, SideBySideTasks, SystemEntropy
 from prenopay._text import quoted
@@ -111,7 +113,11 @@ class AsyncAccounts:
         ``ConfigurationError``, and ``LedgerUnavailable`` if the tables are missing or old (``prenopay db
         upgrade``).
         """
-        urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        database = HiddenText(database)  # it may hold a password, and error trackers show the variables of this frame
+        try:
+            urls, vault = CallbackUrls(callback_url, callback_keys), Vault(token_keys)
+        finally:
+            del callback_keys, token_keys
         on_hear = None if on_event is None else awaited(on_event)
         engine = open_migrated(database)
         ledger = AwaitingLedger(engine)
@@ -158,7 +164,7 @@ class AsyncAccounts:
             reactions=self._reactions,
             unwritten=self._unwritten,
         )
-        account = Account(config.account, provider, ports)
+        account = Account(config.account, provider, ports, config.time_zone)
         payments: AsyncPayments[ProviderT] = AsyncPayments(provider, account)
         self._accounts[config.account] = account
         self._payments[config.account] = payments
@@ -168,6 +174,7 @@ class AsyncAccounts:
         if self._sender is not None:
             return self._sender
         own = self._connect(_verifying(config, config.tls()))
+        report_open(config.secret_files())
         self._closing.append(own.aclose)
         return own
 
@@ -184,6 +191,14 @@ class AsyncAccounts:
         return tuple(self._accounts)
 
     # Callbacks
+
+    def refuse(self, path: str, *, method: str = "POST") -> CallbackReply | None:
+        """Return the reply to a call that is no callback, so that its body is not read; ``None`` if it is one.
+
+        ``path`` and ``method`` are all that is needed: a forged path is refused before any database or network work.
+        ``receive`` asks the same again.
+        """
+        return self._reception.refuse(path, method)
 
     async def receive(self, request: CallbackRequest) -> CallbackReply:
         """Store a callback and return the reply for its gateway. Call ``work(reply.address)`` after that reply.

@@ -7,10 +7,10 @@ read. A body that names another payment, or cannot be read, leaves a flag for a 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, cast
 
 from sqlalchemy import Connection
@@ -55,11 +55,11 @@ _TOO_LARGE: Final = CallbackReply(status=413, body=b"too large\n")
 
 _NAMES_NOTHING: Final = "names nothing in these books: another system's, or they are a restored copy"
 
-_HEARS: Final[Mapping[SubjectKind, Callable[[Account, Subject], Awaitable[None]]]] = {
+_HEARS: Final[Mapping[SubjectKind, Callable[[Account, Subject, datetime], Awaitable[bool]]]] = {
     SubjectKind.PAYMENT: resolving.hear,
     SubjectKind.PAYOUT: payouts.hear,
 }
-"""Looks at a subject, and answers the callbacks to its own address."""
+"""Claims the callbacks to a subject's own address until then, looks, and answers them."""
 _LOOKS: Final[Mapping[SubjectKind, Callable[[Account, Subject], Awaitable[None]]]] = {
     SubjectKind.PAYMENT: resolving.look,
     SubjectKind.PAYOUT: payouts.look,
@@ -78,10 +78,15 @@ class Reception:
         self._accounts = accounts
         self._room: dict[str, int] = {}
 
-    async def receive(self, request: CallbackRequest) -> CallbackReply:
-        """Store a callback and return the reply for its gateway."""
+    def refuse(self, path: str, method: str) -> CallbackReply | None:
+        """Return the reply to a call whose body nobody needs; ``None`` if it is a callback."""
+        found = self._verified(path, method)
+        return found if isinstance(found, CallbackReply) else None
+
+    def _verified(self, path: str, method: str) -> tuple[CallbackAddress, ReceivesCallbacks] | CallbackReply:
+        """Return whose callback it is, or the reply if it is none."""
         try:
-            address = self._urls.verify(request.path)
+            address = self._urls.verify(path)
         except Unverified:
             return _UNKNOWN_ADDRESS
         account = self._accounts.get(address.account)
@@ -92,31 +97,35 @@ class Reception:
             return _UNKNOWN_ADDRESS
         if address.subject == DOCTOR:
             return CallbackReply(status=204)
-        if request.method != "POST":
+        if method != "POST":
             return _WRONG_METHOD
-        gateway = cast("ReceivesCallbacks", account.gateway)
+        return address, cast("ReceivesCallbacks", account.gateway)
+
+    async def receive(self, request: CallbackRequest) -> CallbackReply:
+        """Store a callback and return the reply for its gateway."""
+        verified = self._verified(request.path, request.method)
+        if isinstance(verified, CallbackReply):
+            return verified
+        address, gateway = verified
         too_large = len(request.body) > BODY_LIMIT_BYTES
         heard = Heard(problem="the body is too large") if too_large else gateway.read_callback(request)
-        heard_body = b"" if too_large or _names_people(address) else request.body
-        # What comes to the account's own address may be about anybody: it could not be found when a payer is erased.
         arrived = inbox.Arrived(
             account=address.account,
             subject=address.subject,
-            body=b"" if address.subject is None else heard_body,
-            digest=hashlib.sha256(heard_body).hexdigest(),
-            peer=request.peer,
             note=heard.problem,
             names=heard.names,
             at=self._clock.now(),
         )
         try:
-            await self._make_room(address.account)
-            await self._ledger.append(inbox.add, arrived)
+            if address.subject is None:
+                await self._make_room(address.account)
+            is_to_look = await self._ledger.append(inbox.add, arrived)
         except LedgerUnavailable as error:
             _log.error("a callback for %s could not be stored; the gateway is asked to repeat it: %s", address, error)
             return COME_AGAIN
         reply = _TOO_LARGE if too_large else gateway.callback_reply(accepted=not heard.problem)
-        return CallbackReply(status=reply.status, body=reply.body, headers=reply.headers, address=address)
+        to_look_at = address if is_to_look else None
+        return CallbackReply(status=reply.status, body=reply.body, headers=reply.headers, address=to_look_at)
 
     async def work(self, address: CallbackAddress) -> str:
         """Look at what callbacks are about; return what went wrong. What fails stays in the inbox for the sweep."""
@@ -152,11 +161,14 @@ class Reception:
             raise NotFound(message)
 
     async def _make_room(self, account: str) -> None:
-        """Limit the waiting callbacks. They are counted only now and then, because counting costs more than storing."""
+        """Limit what waits at an account's own address. It is seldom counted: that costs more than storing.
+
+        What waits about a subject is one row, and needs no limit: a flood about one payment locks out no other.
+        """
         if self._room.get(account, 0) <= 0:
             waiting = await self._ledger.read(lambda connection: inbox.waiting(connection, account))
             if waiting >= inbox.OPEN_MOST:
-                message = f"{waiting} callbacks of account {account!r} wait already: run the sweep"
+                message = f"{waiting} callbacks to the address of account {account!r} wait already: run the sweep"
                 raise LedgerUnavailable(message).about(account=account)
             self._room[account] = min(inbox.OPEN_MOST - waiting, _STORED_BETWEEN_COUNTS)
         self._room[account] -= 1
@@ -170,40 +182,47 @@ class Reception:
 
 
 async def work(account: Account, subject: Subject | None) -> str:
-    """Look at what an account's callbacks are about; return what went wrong. What fails stays for the sweep."""
+    """Look at what an account's callbacks are about; return what went wrong. What fails stays for the sweep.
+
+    What somebody else looks at already is left to them: they look again if callbacks came since they began.
+    """
+    until = account.now() + account.claimed_for
     try:
-        if subject is None:
-            await _hear_account(account)
-        else:
-            await _HEARS[subject.kind](account, subject)
+        while await _hear(account, subject, until):
+            until = account.now() + account.claimed_for
     except Exception as error:  # noqa: BLE001 - whatever it is, the callbacks are kept and tried again
         why = scrub(f"{type(error).__name__}: {error}")
         if isinstance(error, NotFound) and subject is not None:
             why += await account.read(_named_by, account, subject)
         _log.warning("callbacks about %s wait: %s", subject or account.name, why)
-        if not isinstance(error, LedgerUnavailable):  # otherwise no row can be marked; the callbacks are due anyway
-            await account.transact(_failed, account, subject, why)
+        if not isinstance(error, LedgerUnavailable):  # otherwise no row can be marked: the claim runs out by itself
+            await account.transact(_failed, account, subject, why, until)
         return why
     return ""
 
 
-async def _hear_account(account: Account) -> None:
-    """Look at every subject that callbacks to the account's own address name.
+async def _hear(account: Account, subject: Subject | None, until: datetime) -> bool:
+    """Look once at what waits and nobody has claimed; return whether callbacks came meanwhile."""
+    if subject is None:
+        return await _hear_account(account, until)
+    return await _HEARS[subject.kind](account, subject, until)
+
+
+async def _hear_account(account: Account, until: datetime) -> bool:
+    """Look at every subject that callbacks to the account's own address name; return whether others came meanwhile.
 
     One that cannot be looked at does not hold up the others. Its error is raised in the end.
     """
-    errors = list[Exception]()
-    heard = await account.read(_named, account)
+    errors: dict[Subject, Exception] = {}
+    heard = await account.transact(_named, account, until)
     for subject in heard.subjects:
         try:
             await _LOOKS[subject.kind](account, subject)
         except Exception as error:  # noqa: BLE001 - raised below, when the others have been looked at
-            errors.append(error)
+            errors[subject] = error
+    more_came = await account.transact(_answer, account, heard, frozenset(errors))
     if errors:
-        raise errors[0]
-    await account.transact(inbox.done, heard.understood, now=account.now())
-    if heard.strange:
-        await account.transact(inbox.done, heard.strange, now=account.now(), why=_NAMES_NOTHING)
+        raise next(iter(errors.values()))
     if heard.early:
         named = quoted(scrub(heard.early[0].names[0]))
         message = (
@@ -211,30 +230,31 @@ async def _hear_account(account: Account) -> None:
             "order may be it"
         )
         raise Conflict(message).about(account=account.name)
-
-
-def _names_people(address: CallbackAddress) -> bool:
-    """Whether a body is dropped: a payout's body names its payee and their personal number, and nobody needs it."""
-    return address.subject is not None and address.subject.kind is SubjectKind.PAYOUT
+    return more_came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Heard:
     """The callbacks that wait at an account's own address, and the subjects that they name.
 
-    ``early`` are callbacks that name nothing here while the answer to an order is missing: they may be about it.
-    ``strange`` are those that name nothing here although no answer is missing: another system's, or of a time that a
-    restored database does not know.
+    ``understood`` are the callbacks that name something here, with what they name. ``early`` are callbacks that name
+    nothing here while the answer to an order is missing: they may be about it. ``strange`` are those that name nothing
+    here although no answer is missing: another system's, or of a time that a restored database does not know.
     """
 
-    subjects: tuple[Subject, ...]
-    understood: tuple[Callback, ...]
+    understood: tuple[tuple[Callback, frozenset[Subject]], ...]
     early: tuple[Callback, ...]
     strange: tuple[Callback, ...]
 
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """What is to be looked at."""
+        named = {subject for _callback, subjects in self.understood for subject in subjects}
+        return tuple(sorted(named, key=lambda subject: subject.id))
 
-def _named(connection: Connection, account: Account) -> _Heard:
-    waiting = inbox.of_subject(connection, account.name, None)
+
+def _named(connection: Connection, account: Account, until: datetime) -> _Heard:
+    waiting = inbox.claim(connection, account.name, None, now=account.now(), until=until)
     names = sorted({name for callback in waiting for name in callback.names})
     may_be_early = operations.some_unanswered(connection, account.name, _NAMED_BY_ANSWERS)  # asked before the names
     found: dict[str, Subject] = {}
@@ -243,20 +263,29 @@ def _named(connection: Connection, account: Account) -> _Heard:
         found |= operations.subjects_of(connection, account.name, names)
     nameless = tuple(each for each in waiting if each.names and found.keys().isdisjoint(each.names))
     return _Heard(
-        subjects=tuple(dict.fromkeys(found[name] for name in names if name in found)),
-        understood=tuple(each for each in waiting if each not in nameless),
+        understood=tuple(
+            (each, frozenset(found[name] for name in each.names if name in found))
+            for each in waiting
+            if each not in nameless
+        ),
         early=nameless if may_be_early else (),
         strange=() if may_be_early else nameless,
     )
 
 
+def _answer(connection: Connection, account: Account, heard: _Heard, failed: frozenset[Subject]) -> bool:
+    """Mark the callbacks as done whose subjects were all looked at; return whether others came meanwhile."""
+    now, looked_at = account.now(), [each for each, subjects in heard.understood if failed.isdisjoint(subjects)]
+    more_came = inbox.done(connection, looked_at, now=now)
+    return inbox.done(connection, heard.strange, now=now, why=_NAMES_NOTHING) or more_came
+
+
 def _named_by(connection: Connection, account: Account, subject: Subject) -> str:
     """Say what callbacks mean whose subject is not in the books, and which money to look for."""
-    waiting = inbox.of_subject(connection, account.name, subject)
-    names = sorted({name for callback in waiting for name in callback.names})
+    names = inbox.names_of(connection, account.name, subject)
     at = f"look there for {', '.join(names)}" if names else "look there for it"
     return f"; this address was handed out, so the books are older than the gateway (a restored copy?): {at}"
 
 
-def _failed(connection: Connection, account: Account, subject: Subject | None, why: str) -> None:
-    inbox.failed(connection, inbox.of_subject(connection, account.name, subject), why, now=account.now())
+def _failed(connection: Connection, account: Account, subject: Subject | None, why: str, until: datetime) -> None:
+    inbox.failed(connection, account.name, subject, why, now=account.now(), until=until)

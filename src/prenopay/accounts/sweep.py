@@ -207,17 +207,18 @@ async def _take(turn: _Turn) -> _Turn:
 
 
 async def _callbacks(turn: _Turn, waiting: tuple[Due, ...]) -> None:
-    """Work on callbacks that wait, one subject at a time."""
+    """Work on callbacks that wait: one subject at a time, and some together that came to the account's own address."""
     if not waiting:
         return
     callbacks = await turn.account.read(inbox.rows, [row.key for row in waiting])
-    of_subjects = {each.subject: each.inbox_id for each in reversed(callbacks)}
-    for place, (subject, inbox_id) in enumerate(of_subjects.items()):
+    addressed = [each for each in callbacks if each.subject is None][:: inbox.CLAIM_ROWS_MOST]
+    first = [*(each for each in callbacks if each.subject is not None), *addressed]
+    for place, callback in enumerate(first):
         if turn.is_over():
-            turn.left += len(of_subjects) - place
+            turn.left += len(first) - place
             return
-        if why := await reception.work(turn.account, subject):
-            turn.failures.append(f"callback {inbox_id} of {turn.account.name}: {why}")
+        if why := await reception.work(turn.account, callback.subject):
+            turn.failures.append(f"callback {callback.inbox_id} of {turn.account.name}: {why}")
     turn.did["callbacks"] = len(waiting)
 
 

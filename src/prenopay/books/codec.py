@@ -27,7 +27,7 @@ from prenopay.books.words import word
 from prenopay.values import mandates, orders, payments
 from prenopay.values.money import Money
 
-__all__ = ["Stored", "differing", "digest", "dump", "load", "load_as", "load_shown"]
+__all__ = ["Stored", "canonical", "differing", "digest", "dump", "load", "load_as", "load_shown"]
 
 T = TypeVar("T")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
@@ -201,9 +201,16 @@ def _as(kind: type[T], value: Any) -> T:
 
 
 def digest(*values: object) -> str:
-    """Return a fingerprint of ``values``: equal requests have the same; ``25`` equals ``Decimal("25.00")``."""
-    stored = json.dumps([_meaning(dump(value)) for value in values], sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(stored.encode()).hexdigest()
+    """Return a fingerprint of ``values``: equal requests have the same; ``25`` equals ``Decimal("25.00")``.
+
+    Who knows the rest finds a short secret in it by trying: what describes a person goes into ``CallbackUrls.marks``.
+    """
+    return hashlib.sha256(canonical(*map(dump, values)).encode()).hexdigest()
+
+
+def canonical(*stored: Any) -> str:
+    """Return dumped values as one text: equal requests have the same; ``25`` equals ``Decimal("25.00")``."""
+    return json.dumps(list(map(_meaning, stored)), sort_keys=True, ensure_ascii=True)
 
 
 def differing(stored: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 SQLite holds real money here, so these rules apply. The write-ahead log runs with ``synchronous=FULL``: an answered
 callback survives a power cut. Writers use ``BEGIN IMMEDIATE``: they wait for the lock at the start, and cannot
-lose it in the middle. Network file systems are refused, because their locks cannot be trusted.
+lose it in the middle. Network file systems are refused, because their locks cannot be trusted. What is deleted is
+overwritten with zeros, and a log that was copied into the database is cut to nothing.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import sqlite3
 import threading
 import time
@@ -15,7 +17,7 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -23,18 +25,25 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 
+from prenopay._files import make_private, report_open
+from prenopay._hidden import HiddenText
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay.books import postgresql
 from prenopay.books.clock import DatabaseClock
+from prenopay.books.quiet import LOGGING_NAME
 from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError, LedgerUnavailable
 from prenopay.ports import Clock
 
-__all__ = ["AwaitingLedger", "BlockingLedger", "open_engine", "our_errors"]
+__all__ = ["AwaitingLedger", "BlockingLedger", "database_files", "open_engine", "our_errors"]
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
 
+_log = logging.getLogger("prenopay")
+
+_ERASING_MAY_WAIT_MS: Final = 1000
+"""How long an erasure waits for readers, in milliseconds: writers wait behind it."""
 _BUSY_SECONDS: Final = 10
 """How long a writer waits for another process's lock before it gives up."""
 _SWITCHES_MOST: Final = 20
@@ -63,6 +72,7 @@ def open_engine(database: str, *, patience: float | None = None) -> Engine:
     ``patience`` is how many seconds a writer waits for another process's lock. Raises ``ConfigurationError`` for a
     database that cannot be used; the error names the fix. A forked process gets connections of its own.
     """
+    database = HiddenText(database)
     try:
         url = make_url(database)
     except (ArgumentError, ValueError):  # both show the URL, which may hold a password
@@ -82,14 +92,29 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
         _refuse_network_file_system(Path(str(url.database)).resolve().parent)
     pool = {"poolclass": StaticPool} if in_memory else {}
     connect_args = {"check_same_thread": False, "timeout": patience}
-    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, json_serializer=as_json, **pool)
+    engine = create_engine(
+        url,
+        connect_args=connect_args,
+        hide_parameters=True,
+        logging_name=LOGGING_NAME,
+        json_serializer=as_json,
+        **pool,
+    )
+
+    files = database_files(url)
+    report_open(files)
+
+    @event.listens_for(engine, "do_connect")
+    def make(*_args: object) -> None:
+        for file in files[:1]:  # SQLite gives the other two the first one's mode
+            make_private(file)
 
     @event.listens_for(engine, "connect")
     def configure(connection: object, _record: object) -> None:
         assert isinstance(connection, sqlite3.Connection), "SQLAlchemy hands over what its driver made"  # noqa: S101 - tells the type checker
         connection.isolation_level = None
         _write_ahead(connection)
-        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "journal_size_limit=0"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -98,6 +123,15 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def database_files(url: URL | str) -> tuple[Path, ...]:
+    """Return the files of a SQLite database: its own, its log and the log's index. Other databases have none here."""
+    url = make_url(url)
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return ()
+    return tuple(Path(f"{name}{ending}").absolute() for ending in ("", "-wal", "-shm"))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -135,7 +169,7 @@ def _refuse_network_file_system(folder: Path) -> None:
 
 @contextmanager
 def our_errors() -> Generator[None]:
-    """Turn a database error into one of ours."""
+    """Turn a database error into one of ours, without its frames and its text: both may show what was written."""
     try:
         yield
     except DBAPIError as error:
@@ -143,10 +177,12 @@ def our_errors() -> Generator[None]:
             f"the database did not answer as it should ({_without_statement(error)}); "
             "nothing of this step was written; repeat it with the same operation id"
         )
-        raise LedgerUnavailable(message) from error
+        ours = LedgerUnavailable(message)
+        ours.repeatable = error.connection_invalidated or postgresql.sqlstate(error) in _LOST_AGAINST_ANOTHER
+        raise ours from None
     except SQLAlchemyError as error:
         message = f"the database could not be used ({_without_statement(error)})"
-        raise LedgerUnavailable(message) from error
+        raise LedgerUnavailable(message) from None
 
 
 def _without_statement(error: SQLAlchemyError) -> str:
@@ -167,7 +203,7 @@ async def _repeated(once: Callable[[], Awaitable[T]], pause: Callable[[float], A
         try:
             return await once()
         except LedgerUnavailable as error:
-            if tries >= _TRIES_MOST or not _worth_repeating(error):
+            if tries >= _TRIES_MOST or not error.repeatable:
                 raise
             tries += 1
             await pause(_PAUSE_SECONDS)
@@ -175,13 +211,6 @@ async def _repeated(once: Callable[[], Awaitable[T]], pause: Callable[[float], A
 
 async def _sleep(seconds: float) -> None:
     time.sleep(seconds)  # noqa: ASYNC251 - the blocking ledger's
-
-
-def _worth_repeating(error: LedgerUnavailable) -> bool:
-    cause = error.__cause__
-    if not isinstance(cause, DBAPIError):
-        return False
-    return cause.connection_invalidated or postgresql.sqlstate(cause) in _LOST_AGAINST_ANOTHER
 
 
 class _Transactions:
@@ -206,7 +235,9 @@ class _Transactions:
     def write_group(self, group: list[_Waiter]) -> None:
         """Add every waiter's row in one transaction. If that fails, add each row in a transaction of its own."""
         try:
-            self.write(lambda connection: group[0].add(connection, [waiter.row for waiter in group]))
+            results = self.write(lambda connection: group[0].add(connection, [waiter.row for waiter in group]))
+            for waiter, result in zip(group, results, strict=True):
+                waiter.result = result
         except Exception:  # noqa: BLE001 - each row is tried alone below, and its waiter gets the error
             for waiter in group:
                 waiter.write_alone(self.write)
@@ -217,6 +248,29 @@ class _Transactions:
         finally:
             for waiter in group:
                 waiter.done = True
+
+    def erase_traces(self) -> None:
+        """Copy SQLite's write-ahead log into the database, and empty the log: it keeps older versions of rows.
+
+        A server keeps them in other places, which are not ours (see the guide on personal data).
+        """
+        if self.engine.dialect.name != "sqlite" or self._one_at_a_time is not None:
+            return
+        with our_errors():
+            pooled = self.engine.raw_connection()
+        try:
+            connection = cast("sqlite3.Connection", pooled.driver_connection)
+            waits: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+            connection.execute(f"PRAGMA busy_timeout={_ERASING_MAY_WAIT_MS}")
+            is_busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            connection.execute(f"PRAGMA busy_timeout={waits}")
+        finally:
+            pooled.close()
+        if is_busy:
+            _log.warning(
+                "the database's write-ahead log still has what was erased, because somebody reads the database: "
+                "the next erasure, or SQLite itself, empties the log"
+            )
 
     def timed(self, host: Clock) -> Clock:
         """Return the server's clock, which every transaction keeps right; the host's own for SQLite."""
@@ -257,11 +311,11 @@ class _Transactions:
             return False
         known = postgresql.happened(self._reader, number)
         if known is None:
-            raise LedgerUnavailable(_IN_DOUBT) from error.orig
+            raise LedgerUnavailable(_IN_DOUBT) from None
         return known
 
 
-Add: TypeAlias = Callable[[Connection, Sequence[Any]], None]
+Add: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
 
 class _Waiter:
@@ -270,18 +324,20 @@ class _Waiter:
     def __init__(self, add: Add, row: object) -> None:
         self.add = add
         self.row = row
+        self.result: Any = None
         self.error: BaseException | None = None
         self.done = False
 
-    def write_alone(self, write: Callable[[Callable[[Connection], None]], None]) -> None:
+    def write_alone(self, write: Callable[[Callable[[Connection], Sequence[Any]]], Sequence[Any]]) -> None:
         try:
-            write(lambda connection: self.add(connection, [self.row]))
+            (self.result,) = write(lambda connection: self.add(connection, [self.row]))
         except Exception as error:  # noqa: BLE001 - raised by finish(), for this waiter alone
             self.error = error
 
-    def finish(self) -> None:
+    def finish(self) -> Any:
         if self.error is not None:
             raise self.error
+        return self.result
 
 
 def _next_group(waiting: list[_Waiter]) -> list[_Waiter]:
@@ -325,7 +381,7 @@ class BlockingLedger:
 
         return await _repeated(once, _sleep)
 
-    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], Sequence[T]], row: RowT) -> T:
         """Add ``row`` in one commit with rows of other threads that wait at the same time."""
         waiter = _Waiter(add, row)
         with self._turn:
@@ -335,8 +391,8 @@ class BlockingLedger:
                 while self._writing and not waiter.done:
                     self._turn.wait()
                 if waiter.done:
-                    waiter.finish()
-                    return
+                    result: T = waiter.finish()
+                    return result
                 self._writing = True
                 group = _next_group(self._waiting)
             try:
@@ -345,6 +401,10 @@ class BlockingLedger:
                 with self._turn:
                     self._writing = False
                     self._turn.notify_all()
+
+    async def erase_traces(self) -> None:
+        """Empty SQLite's write-ahead log."""
+        self._transactions.erase_traces()
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -416,7 +476,7 @@ class AwaitingLedger:
         limit = self._loops.get().read_limit
         return await _repeated(lambda: _on_thread(limit, functools.partial(self._transactions.read, work)), anyio.sleep)
 
-    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], Sequence[T]], row: RowT) -> T:
         """Add ``row`` in one commit with rows of other tasks that wait at the same time.
 
         The first task that waits writes for all. No task depends on another: any of them may be cancelled.
@@ -428,7 +488,8 @@ class AwaitingLedger:
                 async with loop.turn:
                     if not waiter.done:
                         await _on_thread(loop.write_limit, functools.partial(self._write_next_group, loop))
-        waiter.finish()
+        result: T = waiter.finish()
+        return result
 
     def _write_next_group(self, loop: _InOneLoop) -> None:
         """Commit rows that wait. The thread of a task that was cancelled finishes first."""
@@ -436,6 +497,10 @@ class AwaitingLedger:
             group = _next_group(loop.waiting)
             if group:
                 self._transactions.write_group(group)
+
+    async def erase_traces(self) -> None:
+        """Empty SQLite's write-ahead log."""
+        await _on_thread(self._loops.get().write_limit, self._transactions.erase_traces)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -25,6 +25,7 @@ from prenopay.books import codec, due, identity, ids, schema
 from prenopay.books.words import require_known, word
 from prenopay.errors import Conflict, IdReused, NotFound
 from prenopay.provider.values import ReferenceRule
+from prenopay.values.callbacks import MARK_KEY_CHARACTERS
 from prenopay.values.money import Money
 from prenopay.values.payments import Decline, Operation, OperationId, OperationKind, Outcome
 from prenopay.values.subjects import Subject, SubjectKind
@@ -32,6 +33,7 @@ from prenopay.values.subjects import Subject, SubjectKind
 __all__ = [
     "FIRST_TRY_HAS_ENDED",
     "OPEN",
+    "Asked",
     "Begun",
     "Intent",
     "StoredOperation",
@@ -40,6 +42,7 @@ __all__ = [
     "claim",
     "decide_by_hand",
     "find",
+    "forget",
     "history",
     "load",
     "look_again",
@@ -82,11 +85,36 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an operation is asked to do, so that a repeated call can be compared with it."""
+
+    digest: str
+    """Of everything, without the person."""
+    marks: tuple[str, ...] = ()
+    """Of the person, one under each of the host's keys, newest first. Empty: the operation says nothing of a person."""
+
+    @property
+    def mark(self) -> str | None:
+        """The mark that is stored."""
+        return self.marks[0] if self.marks else None
+
+    def is_of(self, found: StoredOperation) -> bool:
+        """Whether ``found`` was asked to do the same.
+
+        The person is not compared if it was erased there, or if the key of its mark is no longer among the host's.
+        """
+        if found.digest != self.digest or found.mark is None or found.mark in self.marks:
+            return found.digest == self.digest
+        return found.mark[:MARK_KEY_CHARACTERS] not in {each[:MARK_KEY_CHARACTERS] for each in self.marks}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOperation:
     """An operation, with what only the core needs to know about it."""
 
     operation: Operation
     digest: str
+    mark: str | None
     vat: Money | None
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     tries: int = 0
@@ -144,7 +172,7 @@ def _unnamed(_found: StoredOperation) -> tuple[str, ...]:
 def repeated(
     connection: Connection,
     intent: Intent,
-    digest: str,
+    asked: Asked,
     *,
     differing: Callable[[StoredOperation], Sequence[str]] = _unnamed,
 ) -> StoredOperation | None:
@@ -153,7 +181,7 @@ def repeated(
     Raises ``IdReused`` if that operation asked for something else; ``differing`` names the fields with other values.
     """
     found = find(connection, intent.account, intent.operation_id)
-    if found is None or found.digest == digest:
+    if found is None or asked.is_of(found):
         return found
     made, names = found.operation, differing(found)
     what = f"another {made.kind}" if made.kind is intent.kind else f"another operation ({made.kind})"
@@ -170,7 +198,7 @@ def begin(
     intent: Intent,
     subject: Subject,
     *,
-    digest: str,
+    asked: Asked,
     currency: str,
     amount: Money | None = None,
     vat: Money | None = None,
@@ -183,7 +211,8 @@ def begin(
         "kind": intent.kind.value,
         "subject_kind": subject.kind.value,
         "subject_id": subject.id,
-        "digest": digest,
+        "digest": asked.digest,
+        "mark": asked.mark,
         "reference": free_reference(connection, intent, first_attempt=1),
         **_amounts(amount, vat),
         "currency": currency,
@@ -195,9 +224,9 @@ def begin(
     }
     try:
         written = connection.execute(insert(schema.operations).values(**row).returning(schema.operations)).one()
-    except IntegrityError as error:
+    except IntegrityError:
         message = "someone else starts the same operation at this moment; repeat the call"
-        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from error
+        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from None
     return Begun(operation=_stored(written), ours=True, maybe_sent=False)
 
 
@@ -205,6 +234,7 @@ def again(
     connection: Connection,
     intent: Intent,
     found: StoredOperation,
+    asked: Asked,
     *,
     amount: Money | None = None,
     vat: Money | None = None,
@@ -222,6 +252,7 @@ def again(
     """
     if found.begins_again(intent.now):
         fresh: dict[str, Any] = {
+            "mark": asked.mark,
             "outcome": Outcome.UNKNOWN.value,
             "error": "",
             "settled_at": None,
@@ -478,6 +509,12 @@ def decide_by_hand(
     )
 
 
+def forget(connection: Connection, subject: Subject) -> None:
+    """Remove what tells one person from another in the operations of a subject, and what gateways said of them."""
+    table = schema.operations
+    connection.execute(update(table).where(table.c.subject_id == subject.id).values(mark=None, error=""))
+
+
 def _world(connection: Connection, merchant: str) -> str:
     return f"{identity.database_id(connection)}\n{merchant}"
 
@@ -544,6 +581,7 @@ def _stored(row: Row[Any]) -> StoredOperation:
             error=row.error,
         ),
         digest=row.digest,
+        mark=row.mark,
         vat=None if row.vat is None else Money(row.vat, row.currency),
         parameters=row.parameters,
         tries=row.tries,

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine,
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError, StatementError
 
 from prenopay._redaction import scrub
+from prenopay.books.quiet import LOGGING_NAME
 from prenopay.books.text import as_json
 from prenopay.errors import ConfigurationError
 
@@ -70,14 +71,15 @@ def open_postgresql(url: URL, *, lock_seconds: float | None, pool_seconds: float
             pool_timeout=pool_seconds,
             pool_pre_ping=True,
             hide_parameters=True,
+            logging_name=LOGGING_NAME,
             json_serializer=as_json,
             # A statement that was prepared on one session of a pooler is unknown on the next.
             connect_args={"prepare_threshold": None}
             | {name: value for name, value in settings.items() if name not in url.query},
         )
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
+    except (ModuleNotFoundError, NoSuchModuleError):
         message = 'database: PostgreSQL needs the extra: pip install "prenopay[postgres]"'
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:

@@ -35,7 +35,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from prenopay.books.text import NAME_MOST, fitted, storable
+from prenopay._text import storable
+from prenopay.books.text import NAME_MOST, fitted
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -128,6 +129,7 @@ _PaymentId = String(40)
 _OperationId = String(100)
 _SubjectKind = String(20)
 _SubjectId = String(40)
+_PAYER_REFERENCE_MOST: Final = 200
 
 
 def _due_columns() -> tuple[Column[Any], ...]:
@@ -177,6 +179,7 @@ payments: Final[Table] = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
+    Column("erased_at", UtcDateTime),
     *_due_columns(),
     UniqueConstraint("account", "provider_reference", name="prenopay_payments_provider_reference"),
     Index("prenopay_payments_order_reference", "account", "order_reference"),
@@ -189,9 +192,11 @@ payers: Final[Table] = Table(
     "prenopay_payers",
     metadata,
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), primary_key=True),
-    Column("data", _Json),
-    Column("erased_at", UtcDateTime),
+    Column("reference", StrangersName(_PAYER_REFERENCE_MOST)),
+    Column("data", _Json, nullable=False),
+    Index("prenopay_payers_reference", "reference"),
 )
+"""What an order says of a person. An erasure deletes the row, and writes ``erased_at`` into the payment."""
 
 operations: Final[Table] = Table(
     "prenopay_operations",
@@ -202,6 +207,7 @@ operations: Final[Table] = Table(
     Column("subject_kind", _SubjectKind, nullable=False),
     Column("subject_id", _SubjectId, nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("mark", String(64)),
     Column("reference", String(60), nullable=False),
     Column("amount", BigInteger),
     Column("vat", BigInteger),
@@ -223,6 +229,8 @@ operations: Final[Table] = Table(
     Index("prenopay_operations_due", "account", "next_at"),
     Index("prenopay_operations_open", "account", "outcome", "created_at"),
 )
+"""``digest`` is of all that was asked, without the person. ``mark`` is of the person, under a key that is not in the
+database; an erasure removes it."""
 
 payouts: Final[Table] = Table(
     "prenopay_payouts",
@@ -231,8 +239,11 @@ payouts: Final[Table] = Table(
     Column("account", _Account, nullable=False),
     Column("operation_id", _OperationId, nullable=False),
     Column("description", StrangersText(), nullable=False),
+    Column("payee_reference", StrangersName(_PAYER_REFERENCE_MOST)),
     Column("body", LargeBinary, nullable=False),
+    Column("erased_at", UtcDateTime),
     UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
+    Index("prenopay_payouts_payee", "account", "payee_reference"),
 )
 """A payout is its operation and this row. ``body`` is the signed instruction. It names the payee, so it is emptied when
 the payout has ended."""
@@ -243,15 +254,16 @@ mandates: Final[Table] = Table(
     Column("mandate_id", _PaymentId, primary_key=True),
     Column("account", _Account, nullable=False),
     Column("provider", String(40), nullable=False),
-    Column("payer_reference", String(200), nullable=False),
+    Column("payer_reference", String(_PAYER_REFERENCE_MOST), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("state", String(20), nullable=False),
     Column("consent", _Json, nullable=False),
+    Column("time_zone", String(40), nullable=False),
     Column("until", Date),
     Column("instrument", StrangersName(60), nullable=False, default=""),
     Column("display", StrangersName(200), nullable=False, default=""),
     Column("expires", Date),
-    Column("card_key", String(100), nullable=False, default=""),
+    Column("card_key", StrangersName(100), nullable=False, default=""),
     Column("network_tokenized", Boolean, nullable=False, default=False),
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id)),
     Column("replaces", _PaymentId),
@@ -262,6 +274,7 @@ mandates: Final[Table] = Table(
     Column("look_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("erased_at", UtcDateTime),
     *_due_columns(),
     Index("prenopay_mandates_newest", "account", "mandate_id"),
     Index("prenopay_mandates_state", "account", "state", "mandate_id"),
@@ -303,7 +316,7 @@ charges: Final[Table] = Table(
     Column("account", _Account, nullable=False),
     Column("mandate_id", _PaymentId, ForeignKey(mandates.c.mandate_id), nullable=False),
     Column("operation_id", _OperationId, nullable=False),
-    Column("card_key", String(100), nullable=False),
+    Column("card_key", StrangersName(100), nullable=False),
     Column("period", String(60), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Index("prenopay_charges_card", "account", "card_key", "at"),
@@ -370,6 +383,7 @@ flags: Final[Table] = Table(
     Column("payment_id", _PaymentId, ForeignKey(payments.c.payment_id), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("detail", StrangersText(), nullable=False),
+    Column("times", Integer, nullable=False, default=1),
     Column("raised_at", UtcDateTime, nullable=False),
     Index("prenopay_flags_payment", "payment_id"),
 )
@@ -419,20 +433,23 @@ inbox: Final[Table] = Table(
     Column("account", _Account, nullable=False),
     Column("subject_kind", _SubjectKind, nullable=False, default=""),
     Column("subject_id", _SubjectId, nullable=False, default=""),
-    Column("digest", String(64), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("peer", StrangersName(60), nullable=False, default=""),
+    Column("digest", String(64), nullable=False, default=""),
     Column("note", StrangersText(), nullable=False, default=""),
     Column("names", _Json, nullable=False),
     Column("times", Integer, nullable=False, default=1),
     Column("received_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),
     Column("last_error", StrangersText(), nullable=False, default=""),
+    Column("looks", Integer, nullable=False, default=0),
+    Column("looks_since", UtcDateTime),
     *_due_columns(),
     UniqueConstraint("account", "subject_id", "digest", name="prenopay_inbox_digest"),
     Index("prenopay_inbox_subject", "subject_id"),
     Index("prenopay_inbox_due", "account", "next_at"),
-    Index("prenopay_inbox_newest", "account", "inbox_id"),
-    Index("prenopay_inbox_open", "account", "inbox_id", **_where("done_at IS NULL")),
+    Index("prenopay_inbox_newest", "account", "received_at", "inbox_id"),
+    Index("prenopay_inbox_open", "account", "received_at", "inbox_id", **_where("done_at IS NULL")),
+    Index("prenopay_inbox_addressed", "account", "next_at", **_where("subject_id = ''")),
+    Index("prenopay_inbox_old", "account", "done_at", **_where("subject_id = ''")),
 )
-"""Callbacks. A callback to the account's own address has no subject: ``names`` says what it is about."""
+"""Callbacks: one row for each subject. A callback to the account's own address has none: there is one row for each set
+of ``names``, and ``digest`` tells them apart. ``looks`` counts how often they made us look since ``looks_since``."""

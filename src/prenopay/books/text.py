@@ -1,4 +1,4 @@
-"""Text that both databases store: PostgreSQL refuses NUL and half characters, which strangers may send."""
+"""Text that both databases store: what a column holds of it, and JSON without what PostgreSQL refuses."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ import json
 import re
 from typing import Final
 
-__all__ = ["NAME_MOST", "as_json", "fitted", "number_of", "storable"]
+from prenopay._text import storable
+
+__all__ = ["NAME_MOST", "as_json", "fitted", "number_of"]
 
 NAME_MOST: Final = 60
 """How many characters of a gateway's number or reference are stored."""
 
 _NUL_IN_JSON: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
-
-
-def storable(text: str) -> str:
-    """Return ``text`` with a replacement for each NUL and each half of a surrogate pair."""
-    return text.replace("\0", _UNKNOWN).encode(errors="replace").decode()
 
 
 def fitted(text: str, most: int) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from prenopay._arguments import check_arguments, refuse_setting
+from prenopay._hidden import HiddenText
 from prenopay.books import schema
-from prenopay.books.engine import open_engine, our_errors
+from prenopay.books.engine import database_files, open_engine, our_errors
 from prenopay.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
@@ -57,15 +58,14 @@ def require_schema(engine: Engine) -> None:
 
 def _missing_file(engine: Engine) -> Path | None:
     """Return the file of a SQLite database that does not exist yet, in a folder that does."""
-    name = engine.url.database
-    if engine.dialect.name != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
-        return None
-    file = Path(name).absolute()
-    return file if file.parent.is_dir() and not file.exists() else None
+    for file in database_files(engine.url)[:1]:
+        return file if file.parent.is_dir() and not file.exists() else None
+    return None
 
 
 def open_migrated(database: str) -> Engine:
     """Open ``database``; raises ``LedgerUnavailable`` unless its tables have the version that this code needs."""
+    database = HiddenText(database)
     engine = open_engine(database)
     try:
         require_schema(engine)
@@ -84,6 +84,7 @@ def upgrade_database(database: str) -> None:
     """
     from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
+    database = HiddenText(database)
     engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
     try:
         with our_errors(), engine.begin() as connection:
@@ -95,7 +96,7 @@ def upgrade_database(database: str) -> None:
             command.upgrade(_alembic(connection), "head")
     except util.CommandError as error:
         message = f"the tables were not changed: {error}"
-        raise LedgerUnavailable(message) from error
+        raise LedgerUnavailable(message) from None
     finally:
         engine.dispose()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from prenopay._hidden import HidesArguments
 from prenopay._keys import MAKE_ONE, host_keys, published
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError
@@ -17,7 +18,7 @@ from prenopay.values.mandates import MethodSeen
 __all__ = ["Sealed", "Vault", "fingerprint", "seal"]
 
 
-class Vault:
+class Vault(metaclass=HidesArguments):
     """Seals and opens tokens (Fernet: AES-128-CBC with HMAC-SHA256). The first key seals, all of them open."""
 
     def __init__(self, keys: Sequence[Secret | str]) -> None:
@@ -49,9 +50,9 @@ class Vault:
         """Return the token; raises ``ConfigurationError`` if none of the keys opens it."""
         try:
             return Secret(self._keys().decrypt(sealed).decode())
-        except InvalidToken as error:
+        except InvalidToken:
             message = "token_keys: no key opens a stored token; put the key that sealed it back in the list"
-            raise ConfigurationError(message) from error
+            raise ConfigurationError(message) from None
 
     def reseal(self, sealed: bytes) -> bytes:
         """Return the token, sealed again under the newest key."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from prenopay._blocking import run_blocking
+from prenopay._files import open_to_others
 from prenopay.books.text import number_of
 from prenopay.cli import settings
 from prenopay.cli.finding import add_account, find, names
@@ -244,17 +245,31 @@ def _doctor(options: argparse.Namespace) -> int:
         examined = {config.account: _examine(accounts, config) for config in wanted}
         if not options.account:
             examined |= {each.account: (_probe_unserved(each),) for each in accounts.unserved()}
-    healthy = all(probe.ok for probes in examined.values() for probe in probes)
+    files = tuple(_probe_files(found, wanted))
+    healthy = all(probe.ok for probes in (files, *examined.values()) for probe in probes)
     if options.json:
-        print_json({"ok": healthy, "accounts": examined})
+        print_json({"ok": healthy, "files": files, "accounts": examined})
     else:
-        for name, probes in examined.items():
+        for name, probes in (*([("files", files)] if files else []), *examined.items()):
             print(name)
             for probe in probes:
                 print(f"  {'ok  ' if probe.ok else 'FAIL'}  {probe.name}: {probe.found}")
                 if probe.fix:
                     print(f"        {probe.fix}")
     return 0 if healthy else 1
+
+
+def _probe_files(found: settings.Settings, wanted: list[ProviderConfig[Any]]) -> Generator[Probe]:
+    """Name the files with secrets or payers' data that every user of this machine can read."""
+    from prenopay.books.engine import database_files  # noqa: PLC0415 - loads the database library
+
+    secrets = {*found.secret_files, *database_files(found.database)}
+    for config in wanted:
+        with suppress(ConfigurationError):  # the account's own check says it
+            secrets |= {*config.secret_files()}
+    for path in sorted(filter(open_to_others, secrets)):
+        why = f"every user of this machine can read {path}"
+        yield Probe(name="files", ok=False, found=why, fix=f"chmod 600 {path}; in a container, set the secret's mode")
 
 
 def _examine(accounts: Accounts, config: ProviderConfig[object]) -> tuple[Probe, ...]:

@@ -24,6 +24,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="how the gateway behaves: strict (default), lenient like production, awkward, or another that it has",
     )
+    parser.add_argument("--seed", type=int, metavar="NUMBER", help="the same ids at every start (default: others)")
     parser.set_defaults(run=_emulate)
 
 
@@ -44,10 +45,10 @@ def _emulate(options: argparse.Namespace) -> int:
         raise ConfigurationError(message)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor's signal acts as Ctrl-C
     try:
-        emulator.serve_forever(port=options.port, preset=options.preset, as_json=options.json)
-    except (OSError, OverflowError) as error:
-        message = f"--port {options.port} cannot be used ({error}); 0 takes a free one"
-        raise ConfigurationError(message) from error
+        emulator.serve_forever(port=options.port, preset=options.preset, seed=options.seed, as_json=options.json)
+    except OSError as error:
+        message = f"the emulator of {options.gateway} cannot work here: {error}"
+        raise ConfigurationError(message) from None
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0

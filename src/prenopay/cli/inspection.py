@@ -33,7 +33,7 @@ def _inspect(options: argparse.Namespace) -> int:
         body = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     except OSError as error:
         message = f"{options.file}: {error.strerror}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     try:
         seen: Inspection = kinds[options.provider].load().inspect(body)
     except ValueError as error:

@@ -91,7 +91,7 @@ def _import(options: argparse.Namespace) -> int:
         text = Path(options.file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         message = f"{options.file} cannot be read: {error}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     with opened(options) as accounts:
         report = _storing(accounts, options.account).mandates.take_over(
             text,

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Final, cast
 
 from prenopay._redaction import MASK, Secret
+from prenopay._text import shown as as_line
 from prenopay.values.money import Money
 
 __all__ = ["as_json", "print_json", "print_no_more", "print_table", "print_values", "shown"]
@@ -46,8 +47,9 @@ def as_json(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as JSON."""
-    print(json.dumps(as_json(value), ensure_ascii=False, indent=2))
+    """Print ``value`` as JSON. What no terminal shows is escaped: a payer or a gateway may have written it."""
+    text = json.dumps(as_json(value), ensure_ascii=False, indent=2)
+    print("".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
@@ -78,7 +80,7 @@ def shown(value: object) -> str:
         case Enum():
             return str(value.value)
         case _:
-            return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in str(value))
+            return as_line(str(value))
 
 
 def print_no_more() -> None:

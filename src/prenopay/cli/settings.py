@@ -10,13 +10,15 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, cast, get_args, get_origin, get_type_hints
 
 from prenopay._arguments import check_arguments, checked_fields, refuse_setting
+from prenopay._files import report_open
+from prenopay._hidden import HiddenText, hide
 from prenopay._redaction import Secret
 from prenopay.cli.installed import Installed
 from prenopay.errors import ConfigurationError
@@ -38,11 +40,18 @@ class Settings:
     """The content of a ``prenopay.toml``: pass the parts to ``Accounts.open`` and ``Accounts.add``."""
 
     path: Path
-    database: str
+    database: str = field(repr=False)
+    """It may hold a password, so it is hidden in ``repr``."""
     callback_url: str
     callback_keys: tuple[Secret, ...]
     token_keys: tuple[Secret, ...]
     accounts: tuple[ProviderConfig[Any], ...]
+    secret_files: tuple[Path, ...] = ()
+    """The files that secrets were read from. The doctor says which of them every user of the machine can read."""
+
+    def __post_init__(self) -> None:
+        """Hide what may hold a password."""
+        hide(self, "database")
 
 
 @check_arguments(refuse_setting)
@@ -53,30 +62,52 @@ def load_settings(path: str | Path | None = None) -> Settings:
     """
     file = Path(path or os.environ.get("PRENOPAY_CONFIG") or _FILE)
     try:
+        return _settings_in(file)
+    except ConfigurationError as error:  # its frames hold what the file says, and somebody may have put a key there
+        raise error.with_traceback(None) from None
+
+
+def _settings_in(file: Path) -> Settings:
+    try:
         read = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         message = f"{file} does not exist; write one, or name it with --config or PRENOPAY_CONFIG"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     except (
         ValueError,
         RecursionError,
         OSError,
     ) as error:  # also UTF-8, long numbers, deep nesting
         message = f"{file} cannot be read: {error}"
-        raise ConfigurationError(message) from error
-    place = _Place(file, "")
+        raise ConfigurationError(message) from None
+    place = _Place(file, "", [])
     _refuse_unknown(place, read, _TOP_KEYS)
     accounts = place.table(read, "accounts")
     keys = place.secrets(read, "callback_keys")
     token_keys = place.secrets(read, "token_keys") if "token_keys" in read else ()
-    return Settings(
+    settings = Settings(
         path=file,
-        database=place.text_or_reference(place.value(read, "database", str), "database"),
+        database=_database(place, read),
         callback_url=place.value(read, "callback_url", str),
         callback_keys=tuple(place.secret(key, f"callback_keys[{number}]") for number, key in enumerate(keys)),
         token_keys=tuple(place.secret(key, f"token_keys[{number}]") for number, key in enumerate(token_keys)),
         accounts=tuple(_account(place.under("accounts"), name, accounts[name]) for name in accounts),
     )
+    report_open(place.secret_files)
+    return replace(settings, secret_files=tuple(place.secret_files))
+
+
+def _database(place: _Place, settings: Mapping[str, Any]) -> str:
+    given: str = place.value(settings, "database", str)
+    if _has_password(given):
+        place.secret_files.append(place.file)
+    return place.text_or_reference(given, "database")
+
+
+def _has_password(url: str) -> bool:
+    """Whether a database URL holds a password, which may itself hold any character."""
+    user, at, _host = url.partition("://")[2].rpartition("@")
+    return bool(at) and ":" in user
 
 
 def provider_kinds() -> Mapping[str, EntryPoint]:
@@ -90,9 +121,11 @@ class _Place:
 
     file: Path
     key: str
+    secret_files: list[Path]
+    """Where secrets were found so far."""
 
     def under(self, key: str) -> _Place:
-        return _Place(self.file, f"{self.key}.{key}".lstrip("."))
+        return _Place(self.file, f"{self.key}.{key}".lstrip("."), self.secret_files)
 
     def wrong(self, key: str, why: str) -> ConfigurationError:
         return ConfigurationError(f"{self.file}: {self.under(key).key}: {why}")
@@ -128,24 +161,25 @@ class _Place:
             raise self.wrong(key, "is a secret: keep it out of this file and refer to it, as env:NAME or file:path")
         return Secret(self._referred(value, key))
 
-    def _referred(self, reference: str, key: str) -> str:
+    def _referred(self, reference: str, key: str) -> HiddenText:
         kind, _, name = reference.partition(":")
         if kind == "env":
-            found = os.environ.get(name, "")
+            found = HiddenText(os.environ.get(name, ""))
             if not found:
                 raise self.wrong(key, f"the environment has no {name}")
             return found
         path = self.file.parent / name
         try:
-            found = path.read_text(encoding="utf-8").strip()
+            found = HiddenText(path.read_text(encoding="utf-8").strip())
         except OSError as error:
-            raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from error
+            raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:  # the text of the error would show a part of the secret
             raise self.wrong(key, f"{path} is not UTF-8 text") from None
-        except ValueError as error:  # such as a NUL
-            raise self.wrong(key, f"{_shown(name)} is not the name of a file") from error
+        except ValueError:  # such as a NUL
+            raise self.wrong(key, f"{_shown(name)} is not the name of a file") from None
         if not found:
             raise self.wrong(key, f"{path} is empty")
+        self.secret_files.append(path)
         return found
 
 
@@ -183,7 +217,7 @@ def _account(above: _Place, name: str, table: object) -> ProviderConfig[Any]:
         return config(**values)
     except ConfigurationError as error:
         message = f"{place.file}: {error}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
 
 
 def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
@@ -209,8 +243,8 @@ def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
 def _float(place: _Place, key: str, value: float) -> float:
     try:
         return float(value)
-    except OverflowError as error:
-        raise place.wrong(key, "is too large a number") from error
+    except OverflowError:
+        raise place.wrong(key, "is too large a number") from None
 
 
 def _shown(value: object) -> str:

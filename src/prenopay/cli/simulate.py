@@ -64,7 +64,7 @@ def _simulate(options: argparse.Namespace) -> int:
         simulation.Schedule(seed=options.first_seed, **asked)
     except ValueError as error:
         message = f"--{error}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     with _stopped_alike():
         result = simulation.simulate(
             seeds=options.seeds, first_seed=options.first_seed, progress=_progress(options.seeds), **asked

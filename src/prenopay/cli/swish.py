@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from prenopay._hidden import HiddenBytes
 from prenopay.cli.output import print_json
 from prenopay.errors import ConfigurationError
 
@@ -75,7 +76,7 @@ def _make(number: str, organisation: str) -> tuple[bytes, bytes]:
     subject = x509.Name([x509.NameAttribute(kind, value) for kind, value in named])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA512())
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(pem, form, serialization.NoEncryption()), request.public_bytes(pem)
+    return HiddenBytes(key.private_bytes(pem, form, serialization.NoEncryption())), request.public_bytes(pem)
 
 
 def _write(option: str, file: Path, content: bytes, *, mode: int) -> None:
@@ -84,6 +85,6 @@ def _write(option: str, file: Path, content: bytes, *, mode: int) -> None:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
         message = f"{option}: {file} cannot be written: {error.strerror}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     with os.fdopen(descriptor, "wb") as opened:
         opened.write(content)

@@ -89,7 +89,7 @@ def plan_look(connection: Connection, account: Account, stored: StoredMandate) -
 def _found(connection: Connection, account: Account, stored: StoredMandate, method: MethodSeen) -> News:
     """Write down how a method is shown. If the mandate was revoked because the method was missing, it is back."""
     name, now = stored.mandate.mandate_id, account.now()
-    rows.show(connection, name, method, now=now)
+    rows.show(connection, stored, method, now=now)
     if stored.missing_since is not None:
         rows.miss(connection, name, since=None, look_at=None)
     if stored.mandate.state is not MandateState.REVOKED:

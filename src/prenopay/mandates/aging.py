@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
+from prenopay.values.days import end_of, start_of
 from prenopay.values.events import EventKind
 from prenopay.values.mandates import MandateState
 
@@ -23,6 +24,8 @@ class Standing:
     """What decides a mandate's next step. ``until`` is the last day on which the payer allows it to be stored."""
 
     state: MandateState
+    time_zone: str
+    """Where the days below begin and end."""
     until: date | None
     expires: date | None
     """The last day of the card; ``None`` if there is no card, or if the network renews it."""
@@ -46,11 +49,12 @@ def next_step_at(standing: Standing) -> datetime | None:
         return standing.updated_at + _TOKEN_MAY_TAKE
     if standing.state not in _LIVES:
         return None
-    times = [_day_after(standing.until)] if standing.until is not None else []
+    zone = standing.time_zone
+    times = [end_of(standing.until, zone)] if standing.until is not None else []
     if standing.state is MandateState.ACTIVE and standing.expires is not None:
-        times.append(_midnight(standing.expires - _WARNED_AHEAD))
+        times.append(start_of(standing.expires - _WARNED_AHEAD, zone))
     if standing.state is MandateState.EXPIRING and standing.expires is not None:
-        times.append(_day_after(standing.expires))
+        times.append(end_of(standing.expires, zone))
     if standing.state is MandateState.SUSPENDED and standing.resume_at is not None:
         times.append(standing.resume_at)
     return min(times, default=None)
@@ -63,19 +67,11 @@ def next_step(standing: Standing, now: datetime) -> Step | None:
         return None
     if standing.state is MandateState.PENDING:
         return Step(state=MandateState.DELETED, why="the gateway sent no token", event=None)
-    if standing.until is not None and standing.until < now.date():
+    if standing.until is not None and end_of(standing.until, standing.time_zone) <= now:
         why = "the payer's consent ended"
         return Step(state=MandateState.EXPIRED, why=why, event=EventKind.MANDATE_ENDED, removes_token=True)
     if standing.state is MandateState.SUSPENDED:
         return Step(state=MandateState.ACTIVE, why="the wait is over", event=EventKind.MANDATE_ACTIVE)
-    if standing.expires is not None and standing.expires < now.date():
+    if standing.expires is not None and end_of(standing.expires, standing.time_zone) <= now:
         return Step(state=MandateState.EXPIRED, why="the card has run out", event=EventKind.MANDATE_ENDED)
     return Step(state=MandateState.EXPIRING, why="the card runs out soon", event=EventKind.MANDATE_EXPIRING)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)
-
-
-def _day_after(day: date) -> datetime:
-    return _midnight(day + timedelta(days=1))

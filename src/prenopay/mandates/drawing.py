@@ -14,6 +14,7 @@ from prenopay.mandates import rows
 from prenopay.mandates.ceilings import Never, NotBefore, Now, decide, of_another_payer, scheme_of
 from prenopay.mandates.methods import may_be_offered
 from prenopay.mandates.rows import StoredMandate
+from prenopay.values.days import day_of
 from prenopay.values.mandates import ConsentKind, Mandate, MandateKind, MandateState
 from prenopay.values.money import Money
 from prenopay.values.orders import Order
@@ -100,7 +101,7 @@ def _why_unusable(mandate: Mandate, amount: Money, now: datetime) -> str:
         return "is for purchases with the payer present: make an order that offers it"
     if not mandate.state.is_chargeable:
         return _state(mandate)
-    if until is not None and now.date() > until:
+    if until is not None and day_of(now, mandate.time_zone) > until:
         return f"was agreed until {until} only"
     if most is not None and most.currency != amount.currency:
         return f"was agreed in {most.currency}, not {amount.currency}"

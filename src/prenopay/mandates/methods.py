@@ -18,6 +18,7 @@ from prenopay.books.vault import Sealed
 from prenopay.mandates import rows
 from prenopay.mandates.aging import next_step
 from prenopay.mandates.rows import StoredMandate
+from prenopay.values.days import day_of
 from prenopay.values.events import EventKind
 from prenopay.values.mandates import Mandate, MandateKind, MandateState, StoreMethod
 from prenopay.values.payments import Decline
@@ -61,6 +62,7 @@ def propose(
             kind=kind,
             state=MandateState.PROPOSED,
             consent=store.consent,
+            time_zone=account.time_zone,
             instrument="",
             display="",
             expires=None,
@@ -105,10 +107,10 @@ def note_seen(
         if mandate.state in _UNBORN:
             news += _activate(connection, account, stored, each, held)
         elif not mandate.state.has_ended:
-            rows.show(connection, mandate.mandate_id, each.method, now=now)
+            rows.show(connection, stored, each.method, now=now)
         elif not mandate.display and rows.holder_of_token(connection, account.name, each.fingerprint) is None:
             # Paid when the order was over: the mandate never began. Its method is removed once: then it is shown.
-            rows.show(connection, mandate.mandate_id, each.method, now=now)
+            rows.show(connection, stored, each.method, now=now)
             rows.keep_token(connection, mandate.mandate_id, account.name, each.fingerprint, each.sealed)
             rows.postpone_removal(connection, mandate.mandate_id, now)
     for stored in proposed.values():
@@ -183,7 +185,7 @@ def take_step(connection: Connection, account: Account, stored: StoredMandate) -
 def may_be_offered(mandate: Mandate, now: datetime) -> bool:
     """Whether the payer may be offered the method again: it works, and the payer still allows it to be stored."""
     until = mandate.consent.until
-    remembered = until is None or now.date() <= until
+    remembered = until is None or day_of(now, mandate.time_zone) <= until
     return mandate.kind is MandateKind.ONE_CLICK and mandate.state.is_chargeable and remembered
 
 
@@ -205,7 +207,7 @@ def _activate(
         rows.remove_token(connection, name)
         news += end(connection, account, name, replaced, actor=GATEWAY, reason=_AGAIN, replaced_by=new)
     rows.keep_token(connection, mandate.mandate_id, account.name, seen.fingerprint, seen.sealed)
-    rows.show(connection, mandate.mandate_id, seen.method, now=now)
+    rows.show(connection, stored, seen.method, now=now)
     reason = "the method was stored"
     active = rows.change(connection, mandate.mandate_id, MandateState.ACTIVE, actor=GATEWAY, reason=reason, now=now)
     if active is not None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, insert, or_, selec
 from sqlalchemy.exc import IntegrityError
 
 from prenopay._text import quoted
-from prenopay.books import codec, due, locks, schema
+from prenopay.books import codec, due, locks, outbox, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import known, require_known, word
 from prenopay.errors import Conflict, NotFound
@@ -23,6 +23,7 @@ from prenopay.mandates.aging import Standing, next_step_at
 from prenopay.mandates.ceilings import Draw
 from prenopay.values.mandates import Consent, Mandate, MandateChange, MandateKind, MandateState, MethodSeen
 from prenopay.values.payments import Decline, OperationKind, Outcome
+from prenopay.values.subjects import Subject
 
 __all__ = [
     "Period",
@@ -31,6 +32,7 @@ __all__ = [
     "charged_mandate",
     "draws",
     "due_for_removal",
+    "erase_payer",
     "find",
     "history",
     "holder_of_token",
@@ -62,6 +64,8 @@ __all__ = [
 ]
 
 _ENDED: Final = tuple(state.value for state in MandateState if state.has_ended)
+ERASED: Final = "erased"
+"""What is shown of a method whose payer was erased."""
 _NOT_TAKEN: Final = (Outcome.DECLINED.value, Outcome.NOT_ATTEMPTED.value)
 
 
@@ -77,6 +81,8 @@ class StoredMandate:
     look_at: datetime | None = None
     """When the gateway is asked next for a method that is missing."""
     fingerprint: str = ""
+    is_erased: bool = False
+    """Whether its payer was erased."""
 
     @property
     def standing(self) -> Standing:
@@ -84,6 +90,7 @@ class StoredMandate:
         mandate = self.mandate
         return Standing(
             state=mandate.state,
+            time_zone=mandate.time_zone,
             until=mandate.consent.until,
             expires=None if mandate.network_tokenized else mandate.expires,
             resume_at=self.resume_at,
@@ -230,6 +237,7 @@ def insert_mandate(connection: Connection, mandate: Mandate, *, actor: str) -> N
             kind=mandate.kind.value,
             state=mandate.state.value,
             consent=codec.dump(mandate.consent),
+            time_zone=mandate.time_zone,
             until=mandate.consent.until,
             instrument=mandate.instrument,
             display=mandate.display,
@@ -288,8 +296,12 @@ def change(
     return moved.mandate
 
 
-def show(connection: Connection, mandate_id: str, method: MethodSeen, *, now: datetime) -> None:
-    """Write down how the gateway shows the method now."""
+def show(connection: Connection, stored: StoredMandate, method: MethodSeen, *, now: datetime) -> None:
+    """Write down how the gateway shows the method now; if the payer was erased, only that it was shown."""
+    mandate_id = stored.mandate.mandate_id
+    if stored.is_erased:
+        _write(connection, mandate_id, {"display": ERASED, "updated_at": now})
+        return
     values: dict[str, Any] = {
         "instrument": method.instrument,
         "display": method.display,
@@ -315,6 +327,32 @@ def plan_look(connection: Connection, mandate_id: str, look_at: datetime | None)
 def note(connection: Connection, mandate: Mandate, *, actor: str, what: str, now: datetime) -> None:
     """Add a line to a mandate's history that changes nothing."""
     _append_change(connection, mandate, actor=actor, reason=what, now=now)
+
+
+def erase_payer(connection: Connection, account: str, payer_reference: str, *, now: datetime) -> tuple[str, ...]:
+    """Erase who agreed to a payer's mandates, and how their methods look; return the mandates.
+
+    The consents and the history stay. Raises ``Conflict`` for a mandate that has not ended, or may come back.
+    """
+    held = lock_payer(connection, account, payer_reference)
+    for each in held:
+        mandate = each.mandate
+        if not mandate.state.has_ended or each.missing_since is not None:
+            message = (
+                f"mandate {mandate.mandate_id} is {mandate.state}, so it needs its payer: "
+                "end the payer's mandates first (mandates.remove_all), then erase"
+            )
+            raise Conflict(message).about(account=account)
+    for each in held:
+        name = each.mandate.mandate_id
+        nobody = f"{ERASED}:{held[0].mandate.mandate_id}"  # one for all of them: they are still locked together
+        values: dict[str, Any] = {"payer_reference": nobody, "erased_at": now, "card_key": "", "expires": None}
+        if each.mandate.display:
+            values["display"] = ERASED
+        _write(connection, name, values)
+        postpone_removal(connection, name, now)
+        outbox.forget(connection, Subject.mandate(name))
+    return tuple(each.mandate.mandate_id for each in held)
 
 
 def state_before(connection: Connection, mandate_id: str, state: MandateState) -> MandateState:
@@ -353,9 +391,9 @@ def keep_token(connection: Connection, mandate_id: str, account: str, fingerprin
     row = {"mandate_id": mandate_id, "account": account, "fingerprint": fingerprint, "sealed": sealed}
     try:
         connection.execute(insert(schema.tokens).values(**row))
-    except IntegrityError as error:
+    except IntegrityError:
         message = f"the token of mandate {mandate_id} is being stored elsewhere at this moment: repeat the call"
-        raise Conflict(message).about(account=account) from error
+        raise Conflict(message).about(account=account) from None
 
 
 def remove_token(connection: Connection, mandate_id: str) -> None:
@@ -533,6 +571,7 @@ def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
             kind=word(MandateKind, row.kind),
             state=word(MandateState, row.state),
             consent=codec.load_shown(Consent, row.consent),
+            time_zone=row.time_zone,
             instrument=row.instrument,
             display=row.display,
             expires=row.expires,
@@ -549,4 +588,5 @@ def _stored(row: Row[Any], fingerprint: str = "") -> StoredMandate:
         missing_since=row.missing_since,
         look_at=row.look_at,
         fingerprint=fingerprint,
+        is_erased=row.erased_at is not None,
     )

@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay._arguments import check_arguments, refuse_argument
+from prenopay._hidden import HiddenText
 from prenopay._text import quoted
 from prenopay.account import Account, News
 from prenopay.books import ids
@@ -170,6 +171,7 @@ class AsyncMandates:
         found before the first charge. Tokens that are in the books already are counted as known: the same file may
         be taken again.
         """
+        text = HiddenText(text)  # it holds tokens in clear
         require_storing(self._account)
         lines, faults = import_file.read(text)
         problems = list(faults)
@@ -222,6 +224,7 @@ class AsyncMandates:
             kind=line.kind,
             state=MandateState.ACTIVE,
             consent=line.consent,
+            time_zone=self._account.time_zone,
             instrument=line.instrument,
             display=line.display,
             expires=line.expires,

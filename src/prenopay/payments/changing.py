@@ -185,7 +185,8 @@ def _begin(
     payment does not match its order, ``InvalidOrder`` for an impossible amount.
     """
     digest = codec.digest(intent.kind, payment_id, wanted.amount, wanted.lines, wanted.description)
-    repeated = operations.repeated(connection, intent, digest)
+    asked_for = operations.Asked(digest=digest)
+    repeated = operations.repeated(connection, intent, asked_for)
     stored = rows.lock(connection, account.name, payment_id)
     made = operations.of_subject(connection, stored.subject)
     if repeated is not None:
@@ -195,7 +196,7 @@ def _begin(
         if not repeated.begins_again(intent.now):
             if repeated.operation.outcome is Outcome.UNKNOWN:
                 _require_trusted(stored)
-            return Change(begun=operations.again(connection, intent, repeated), stored=stored)
+            return Change(begun=operations.again(connection, intent, repeated, asked_for), stored=stored)
     _require_changeable(stored, made)
     amount, vat = _part(account, stored, made, intent.kind, wanted)
     parameters = {
@@ -205,14 +206,14 @@ def _begin(
     }
     if repeated is not None:
         begun = operations.again(
-            connection, intent, repeated, amount=amount, vat=vat, parameters=parameters, is_found=True
+            connection, intent, repeated, asked_for, amount=amount, vat=vat, parameters=parameters, is_found=True
         )
         return Change(begun=begun, stored=stored)
     begun = operations.begin(
         connection,
         intent,
         stored.subject,
-        digest=digest,
+        asked=asked_for,
         currency=stored.payment.amount.currency,
         amount=amount,
         vat=vat,

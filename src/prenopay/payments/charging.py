@@ -9,8 +9,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from prenopay.account import Account, News, redacted
-from prenopay.asking import asked, concluded, written_down
-from prenopay.books import codec, ids, operations
+from prenopay.asking import asked, concluded, described, written_down
+from prenopay.books import ids, operations
 from prenopay.books.operations import FIRST_TRY_HAS_ENDED, Begun, StoredOperation
 from prenopay.books.outcomes import STAYS_OPEN
 from prenopay.errors import Conflict, DuplicateReference, InvalidOrder, OutcomeUnknown, PrenopayError
@@ -19,7 +19,7 @@ from prenopay.mandates.drawing import Drawing
 from prenopay.payments import observing, opening, rows
 from prenopay.payments.changing import Change, begin_capture
 from prenopay.payments.looking import finish
-from prenopay.payments.rows import StoredPayment
+from prenopay.payments.rows import PERSONAL, StoredPayment
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider.values import Charged, ChargeRequest, Created, Observation
 from prenopay.provider.verbs import ChargesMandates
@@ -169,23 +169,23 @@ def _begin(
 ) -> Charge:
     """Check the mandate under its lock and write the charge down, or find the one begun before."""
     parameters = {"mandate_id": mandate_id, "period": period}
-    digest = codec.digest(intent.kind, order, *sorted(parameters.items()))
-    repeated = operations.repeated(connection, intent, digest)
+    wanted = described(account, intent, order, PERSONAL, *sorted(parameters.items()))
+    repeated = operations.repeated(connection, intent, wanted)
     held = None if repeated is None else rows.lock(connection, account.name, repeated.operation.subject.id)
     mandate = mandates.lock_to_charge(connection, account.name, mandate_id)
     if repeated is not None:
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
     if repeated is None or repeated.begins_again(intent.now):
-        wanted = Drawing(operation_id=intent.operation_id, amount=order.amount, period=period, now=intent.now)
-        drawing.check(connection, mandate, wanted)
+        draw = Drawing(operation_id=intent.operation_id, amount=order.amount, period=period, now=intent.now)
+        drawing.check(connection, mandate, draw)
     token = mandates.token(connection, mandate_id)
     if repeated is not None and held is not None:
         if repeated.begins_again(intent.now):
             held = rows.put_payer_back(connection, held, order)
-        begun = operations.again(connection, intent, repeated)
+        begun = operations.again(connection, intent, repeated, wanted)
         return Charge(begun=begun, stored=held, order=order, mandate=mandate.mandate, token=token)
     stored, begun = opening.begin(
-        connection, account, intent, subject, order, digest=digest, expires_at=None, parameters=parameters
+        connection, account, intent, subject, order, asked=wanted, expires_at=None, parameters=parameters
     )
     mandates.note_charge(
         connection, mandate, payment_id=subject.id, operation_id=intent.operation_id, period=period, now=intent.now
@@ -222,6 +222,8 @@ def _conclude(
         decline=answer.decline,
         look_again_in=account.claimed_for,
     )
+    if ended.operation.outcome is not Outcome.UNKNOWN:
+        rows.drop_personal_number(connection, stored)
     if ended.operation.outcome is Outcome.NOT_ATTEMPTED:
         observing.note_unanswered(connection, stored, ended.operation.outcome)
     if before.is_open and ended.operation.outcome is Outcome.DECLINED:

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from prenopay._redaction import Secret
 from prenopay.account import Account, News, redacted
-from prenopay.asking import asked, concluded, written_down
-from prenopay.books import codec, ids, operations
+from prenopay.asking import asked, concluded, described, written_down
+from prenopay.books import ids, operations
 from prenopay.books.operations import Begun, StoredOperation
 from prenopay.errors import Conflict, ForeignAnswer, InvalidOrder, OutcomeUnknown
 from prenopay.mandates import drawing, methods, rows as mandates
@@ -21,7 +21,7 @@ from prenopay.payments import changing, looking, observing, rows
 from prenopay.payments.ending import expiry_operation_id, leaves_page, replacing_operation_id
 from prenopay.payments.opening import begin, name_if_first, unanswered
 from prenopay.payments.pages import strange_page
-from prenopay.payments.rows import StoredPayment
+from prenopay.payments.rows import PERSONAL, StoredPayment
 from prenopay.provider.values import Created, CreateRequest
 from prenopay.provider.verbs import Cancels
 from prenopay.values.orders import Order
@@ -157,9 +157,9 @@ def _begin(
 
     Raises ``IdReused`` if that one was for another order; the error names the fields.
     """
-    digest = codec.digest(intent.kind, order)
+    wanted = described(account, intent, order, PERSONAL)
     repeated = operations.repeated(
-        connection, intent, digest, differing=lambda made: _differing(connection, account, made, order)
+        connection, intent, wanted, differing=lambda made: _differing(connection, account, made, order)
     )
     if repeated is None or repeated.begins_again(intent.now):
         drawing.check_named(connection, account.name, order, intent.now)
@@ -168,10 +168,10 @@ def _begin(
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
         if repeated.begins_again(intent.now):
             stored = rows.put_payer_back(connection, stored, order)
-        begun = operations.again(connection, intent, repeated, amount=order.amount, vat=order.vat_amount)
+        begun = operations.again(connection, intent, repeated, wanted, amount=order.amount, vat=order.vat_amount)
         return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
     expires_at = intent.now + (order.valid_for or account.gateway.limits.page_lives)
-    stored, begun = begin(connection, account, intent, subject, order, digest=digest, expires_at=expires_at)
+    stored, begun = begin(connection, account, intent, subject, order, asked=wanted, expires_at=expires_at)
     if order.store is not None and order.payer is not None:
         methods.propose(connection, account, order.store, payment_id=subject.id, payer_reference=order.payer.reference)
     return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
@@ -221,6 +221,7 @@ def _conclude(
         operations.require_ended(connection, account.name, operation.operation.operation_id)
         return stored.payment, (), ""
     operations.settle(connection, operation, Outcome.SUCCEEDED, now=account.now())
+    rows.drop_personal_number(connection, stored)
     applied = observing.apply(connection, account, named, observed, asked_version=asked_version, source="create")
     stored, news = applied.stored, applied.news
     if strange:

@@ -24,7 +24,7 @@ from prenopay.provider.values import Observation
 from prenopay.values.payments import OperationKind, Outcome, Payment, PaymentState
 from prenopay.values.subjects import Subject
 
-__all__ = ["View", "finish", "look", "observe", "view"]
+__all__ = ["View", "answer", "finish", "look", "observe", "view"]
 
 _MAKE_PAYMENTS: Final = frozenset({OperationKind.CREATE, OperationKind.CHARGE})
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -65,13 +65,15 @@ def view(connection: Connection, account: Account, payment_id: str) -> View:
 class _Written:
     """The payment after a look, the capture that follows, and the subjects that have news.
 
-    ``taken_elsewhere``: the money is reserved, and another caller takes it at this moment.
+    ``taken_elsewhere``: the money is reserved, and another caller takes it at this moment. ``more_came``: so did
+    callbacks, since this look began.
     """
 
     stored: StoredPayment
     capture: Change | None
     news: News
     taken_elsewhere: bool
+    more_came: bool
 
 
 async def observe(account: Account, payment_id: str, *, source: str) -> Payment:
@@ -80,25 +82,31 @@ async def observe(account: Account, payment_id: str, *, source: str) -> Payment:
     The browser's return, the callback and the sweep come at the same moment, and one of them takes the money. The
     others wait here, for a bounded moment, and return what came of it.
     """
-    payment, taken_elsewhere = await _look(account, await account.read(view, account, payment_id), source=source)
-    return await _wait(account, payment) if taken_elsewhere else payment
+    payment, written = await _look(account, await account.read(view, account, payment_id), source=source)
+    return await _wait(account, payment) if written is not None and written.taken_elsewhere else payment
 
 
-async def look(account: Account, seen: View, *, source: str, callbacks: tuple[Callback, ...] = ()) -> Payment:
-    """Read the payment at the gateway and write down what it says; that answers ``callbacks``.
+async def look(account: Account, seen: View, *, source: str) -> Payment:
+    """Read the payment at the gateway and write down what it says.
 
     Unlike ``observe`` it waits for nobody who takes the money at this moment.
     """
-    payment, _taken_elsewhere = await _look(account, seen, source=source, callbacks=callbacks)
+    payment, _written = await _look(account, seen, source=source)
     return payment
+
+
+async def answer(account: Account, seen: View, callbacks: tuple[Callback, ...]) -> bool:
+    """Look at a payment because of ``callbacks``; return whether others came meanwhile."""
+    _payment, written = await _look(account, seen, source="callback", callbacks=callbacks)
+    return written is not None and written.more_came
 
 
 async def _look(
     account: Account, seen: View, *, source: str, callbacks: tuple[Callback, ...] = ()
-) -> tuple[Payment, bool]:
+) -> tuple[Payment, _Written | None]:
     payment = seen.stored.payment
     if payment.provider_reference is None:
-        return payment, False
+        return payment, None
     try:
         observed = redacted(await read_payment(account, account.send(), seen.stored, seen.refunds))
         others = await names_of_abandoned(account, seen.names, seen.abandoned, callbacks)
@@ -111,7 +119,7 @@ async def _look(
         _write, account, seen, observed, others | seen.names, source=source, callbacks=callbacks
     )
     payment = await finish(account, written.stored, written.capture, written.news)
-    return payment, written.taken_elsewhere
+    return payment, written
 
 
 async def _wait(account: Account, payment: Payment) -> Payment:
@@ -148,13 +156,13 @@ def _write(
 ) -> _Written:
     stored = rows.lock(connection, account.name, seen.stored.payment.payment_id)
     applied = observing.apply(connection, account, stored, observed, asked_version=seen.stored.version, source=source)
-    stored, news = applied.stored, applied.news
+    stored, news, more_came = applied.stored, applied.news, False
     if callbacks:
         news += flag_oddities(connection, account, stored, names, callbacks)
-        inbox.done(connection, callbacks, now=account.now())
+        more_came = inbox.done(connection, callbacks, now=account.now())
     capture = begin_capture(connection, account, stored)
     taken_elsewhere = capture is None and _is_taken(account, stored, applied.operations)
-    return _Written(stored=stored, capture=capture, news=news, taken_elsewhere=taken_elsewhere)
+    return _Written(stored=stored, capture=capture, news=news, taken_elsewhere=taken_elsewhere, more_came=more_came)
 
 
 def _glance(connection: Connection, account: Account, payment_id: str) -> tuple[Payment, bool]:

@@ -36,6 +36,7 @@ from prenopay.values.payments import Decline, Flag, FlagKind, OperationKind, Out
 
 __all__ = ["Applied", "apply", "decline_operation", "end", "flag", "flag_strange", "note_unanswered", "why_foreign"]
 
+_COUNTED: Final = frozenset({FlagKind.MALFORMED_CALLBACK, FlagKind.FOREIGN_CALLBACK})
 _STATE_UNANSWERED: Final = {
     Outcome.UNKNOWN: PaymentState.UNKNOWN,
     Outcome.NOT_ATTEMPTED: PaymentState.CREATED,
@@ -123,7 +124,9 @@ def apply(
     made = operations.of_subject(connection, stored.subject)
     if foreign := why_foreign(stored, observed, made):
         return _refuse(changes, made, foreign)
-    answer = answers.keep(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
+    answer = None  # what a gateway says about somebody who was erased is not kept
+    if not stored.is_erased:
+        answer = answers.keep(connection, stored.payment.payment_id, observed.raw, source=source, now=changes.now)
     unsettled, totals, facts = [each for each in made if each.is_open], None, unread(stored, observed.state)
     if wrong := _mismatch(stored, observed, made):
         changes.flag(FlagKind.MISMATCH, wrong)
@@ -178,7 +181,13 @@ def note_unanswered(connection: Connection, stored: StoredPayment, outcome: Outc
 
 
 def flag(connection: Connection, account: Account, stored: StoredPayment, kind: FlagKind, detail: str) -> News:
-    """Mark a locked payment for a person, once for each kind and detail; return the subjects that have news."""
+    """Mark a locked payment for a person, once for each kind and detail; return the subjects that have news.
+
+    What strangers can cause as often as they like is marked once for each kind, and counted.
+    """
+    if kind in _COUNTED and any(each.kind is kind for each in stored.payment.flags):
+        rows.count_flag(connection, stored.payment.payment_id, kind)
+        return ()
     detail = scrub(detail)  # it may quote a gateway
     if _is_flagged(stored.payment.flags, kind, detail):
         return ()

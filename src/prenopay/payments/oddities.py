@@ -49,7 +49,7 @@ async def names_of_abandoned(
 
     Raises the gateway's error if an order cannot be read now.
     """
-    called = {name for callback in callbacks if not callback.note for name in callback.names}
+    called = {name for callback in callbacks for name in callback.names}
     found = called & abandoned
     if not abandoned:
         return frozenset()
@@ -78,7 +78,7 @@ def flag_oddities(
         foreign = [name for name in callback.names if name not in names]
         if callback.note:
             news += observing.flag(connection, account, stored, FlagKind.MALFORMED_CALLBACK, callback.note)
-        elif foreign:
+        if foreign:
             named = f"a callback names {quoted(scrub(foreign[0]))}"
             detail = f"{named}, this payment is {stored.payment.provider_reference}"
             if stored.payment.provider_reference is None:

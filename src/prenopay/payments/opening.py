@@ -11,12 +11,13 @@ from sqlalchemy import Connection
 from prenopay.account import Account
 from prenopay.asking import failed
 from prenopay.books import operations
-from prenopay.books.operations import Begun, StoredOperation
+from prenopay.books.operations import Asked, Begun, StoredOperation
 from prenopay.errors import PrenopayError
 from prenopay.payments import observing, rows
 from prenopay.payments.rows import StoredPayment
 from prenopay.provider.values import Created
 from prenopay.values.orders import Order
+from prenopay.values.payments import Outcome
 from prenopay.values.subjects import Subject
 
 __all__ = ["begin", "name_if_first", "unanswered"]
@@ -29,7 +30,7 @@ def begin(
     subject: Subject,
     order: Order,
     *,
-    digest: str,
+    asked: Asked,
     expires_at: datetime | None,
     parameters: Mapping[str, Any] | None = None,
 ) -> tuple[StoredPayment, Begun]:
@@ -47,7 +48,7 @@ def begin(
         connection,
         intent,
         subject,
-        digest=digest,
+        asked=asked,
         currency=order.amount.currency,
         amount=order.amount,
         vat=order.vat_amount,
@@ -74,5 +75,8 @@ def name_if_first(
 def unanswered(connection: Connection, account: Account, begun: Begun, error: PrenopayError) -> None:
     """Write down what ``error`` proves about the operation, and what follows for its payment."""
     stored = rows.lock(connection, account.name, begun.operation.operation.subject.id)
-    observing.note_unanswered(connection, stored, failed(connection, account, begun, error))
+    outcome = failed(connection, account, begun, error)
+    observing.note_unanswered(connection, stored, outcome)
+    if outcome is not Outcome.UNKNOWN:
+        rows.drop_personal_number(connection, stored)
     observing.flag_strange(connection, account, stored, error)

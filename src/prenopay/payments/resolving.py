@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import Connection
 
 from prenopay.account import Account, News
 from prenopay.books import inbox, operations
 from prenopay.books.inbox import Callback
 from prenopay.books.operations import StoredOperation
+from prenopay.errors import NotFound
 from prenopay.payments import changing, charging, creating, looking, rows
 from prenopay.payments.looking import View
 from prenopay.payments.oddities import abandoned_references, flag_oddities, our_names
@@ -29,16 +32,22 @@ async def look(account: Account, subject: Subject) -> None:
     await looking.look(account, await _answered(account, seen), source="callback")
 
 
-async def hear(account: Account, subject: Subject) -> None:
-    """Look at the payment that callbacks are about, and answer them with what was found."""
-    callbacks, seen = await account.read(_waiting, account, subject)
-    if not callbacks:
-        return
+async def hear(account: Account, subject: Subject, until: datetime) -> bool:
+    """Claim the callbacks about a payment, look at it, and answer them; return whether others came meanwhile.
+
+    Raises ``NotFound`` for a payment that is not in the books.
+    """
+    callbacks, seen = await account.transact(_claimed, account, subject, until)
+    if seen is None:
+        return False
+    if isinstance(seen, NotFound):
+        raise seen
     seen = await _answered(account, seen)
     if seen.stored.payment.provider_reference is not None:
-        await looking.look(account, seen, source="callback", callbacks=callbacks)
-    else:
-        await account.notify(await account.transact(_answer, account, subject, callbacks))
+        return await looking.answer(account, seen, callbacks)
+    news, more_came = await account.transact(_answer, account, subject, callbacks)
+    await account.notify(news)
+    return more_came
 
 
 async def _answered(account: Account, seen: View) -> View:
@@ -100,16 +109,23 @@ async def _observe(account: Account, payment_id: str) -> None:
     await looking.look(account, await account.read(looking.view, account, payment_id), source="resolve")
 
 
-def _waiting(connection: Connection, account: Account, subject: Subject) -> tuple[tuple[Callback, ...], View]:
-    callbacks = inbox.of_subject(connection, account.name, subject)
-    return callbacks, looking.view(connection, account, subject.id)
+def _claimed(
+    connection: Connection, account: Account, subject: Subject, until: datetime
+) -> tuple[tuple[Callback, ...], View | NotFound | None]:
+    """Claim what waits about a payment, and return what a look needs; ``None`` if there is nothing to claim."""
+    callbacks = inbox.claim(connection, account.name, subject, now=account.now(), until=until)
+    try:
+        return callbacks, looking.view(connection, account, subject.id) if callbacks else None
+    except NotFound as error:  # raised after the commit: the claim stays
+        return callbacks, error
 
 
-def _answer(connection: Connection, account: Account, subject: Subject, callbacks: tuple[Callback, ...]) -> News:
+def _answer(
+    connection: Connection, account: Account, subject: Subject, callbacks: tuple[Callback, ...]
+) -> tuple[News, bool]:
     """Answer callbacks about a payment that the gateway certainly does not have under any name that is known here."""
     stored = rows.lock(connection, account.name, subject.id)
     made = operations.of_subject(connection, subject)
     names = our_names(stored, made) | abandoned_references(made)
     news = flag_oddities(connection, account, stored, names, callbacks)
-    inbox.done(connection, callbacks, now=account.now())
-    return news
+    return news, inbox.done(connection, callbacks, now=account.now())

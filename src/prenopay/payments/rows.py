@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from prenopay._text import quoted
-from prenopay.books import codec, due, inbox, locks, operations, schema
+from prenopay.books import answers, codec, due, inbox, locks, operations, outbox, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
 from prenopay.errors import Conflict, IllegalTransition, NotFound
@@ -40,7 +40,9 @@ __all__ = [
     "add_attempts",
     "add_flag",
     "add_movements",
+    "count_flag",
     "differing",
+    "drop_personal_number",
     "erase_payer",
     "facts",
     "find",
@@ -52,6 +54,7 @@ __all__ = [
     "lock",
     "movements_of",
     "name_at_gateway",
+    "of_payer",
     "other_paid",
     "postpone",
     "put_payer_back",
@@ -66,6 +69,7 @@ PERSONAL: Final = ("payer", "payer_user_agent", "risk")
 """The parts of an order that describe a person. They are stored apart, so that they can be erased while the history
 stays."""
 
+_NUMBER: Final = "payer.personal_number"
 _PAGE_MOST: Final = 500
 _ERASED: Final = Payer(reference="erased")
 _NEEDS_PAYER: Final = (OperationKind.CREATE, OperationKind.CHARGE)
@@ -82,6 +86,8 @@ class StoredPayment:
     """The version that the payment had when the gateway was asked for what the books have."""
     stored_order: Mapping[str, Any] = field(repr=False)
     """The order as it is stored, with the personal data unless it was erased."""
+    is_erased: bool = False
+    """Whether the payer was erased. Then nothing about them is stored any more."""
 
     @property
     def subject(self) -> Subject:
@@ -158,12 +164,13 @@ def find_by_name(connection: Connection, account: str, names: Sequence[str]) -> 
 
 def differing(connection: Connection, account: str, payment_id: str, order: Order) -> tuple[str, ...]:
     """Return the fields in which ``order`` differs from the payment's own; of an erased payer nothing is known."""
-    own, other = load(connection, account, payment_id).stored_order, codec.dump(order)
-    table = schema.payers
-    erased = select(table.c.erased_at).where(table.c.payment_id == payment_id)
-    if connection.scalar(erased) is not None:
+    stored, other = load(connection, account, payment_id), codec.dump(order)
+    if stored.is_erased:
         other = {name: value for name, value in other.items() if name not in PERSONAL}
-    return codec.differing(own, other)
+    found = codec.differing(stored.stored_order, other)
+    if _personal_number(stored):
+        return found
+    return tuple(name for name in found if name != _NUMBER) or found  # one that was dropped may be the same
 
 
 def load_order(connection: Connection, account: str, payment_id: str) -> Order:
@@ -212,6 +219,17 @@ def reserved_since(connection: Connection, payment_id: str) -> datetime | None:
     )
     first: datetime | None = connection.scalars(query.order_by(table.c.at).limit(1)).first()
     return first
+
+
+def of_payer(connection: Connection, account: str, payer_reference: str) -> tuple[str, ...]:
+    """Return the payments of a payer, oldest first. One whose payer was erased is nobody's."""
+    payments, payers = schema.payments, schema.payers
+    query = (
+        select(payments.c.payment_id)
+        .join(payers, payers.c.payment_id == payments.c.payment_id)
+        .where(payers.c.reference == payer_reference, payments.c.account == account)
+    )
+    return tuple(connection.scalars(query.order_by(payments.c.payment_id)))
 
 
 def other_paid(connection: Connection, payment: Payment) -> str | None:
@@ -266,7 +284,8 @@ def timeline(connection: Connection, account: str, payment_id: str) -> tuple[Tim
     for row in rows(schema.decisions):
         add(row.at, "decision", f"{row.outcome} by {row.person}: {row.reason}")
     for row in rows(schema.flags):
-        add(row.raised_at, f"flag.{row.kind}", row.detail)
+        again = f" · found {row.times} times" if row.times > 1 else ""
+        add(row.raised_at, f"flag.{row.kind}", row.detail + again)
     for row in rows(schema.inbox):
         add(row.received_at, "callback", f"received {row.times} times" if row.times > 1 else "")
     for row in rows(schema.observations):
@@ -337,7 +356,7 @@ def insert_payment(
         .returning(table),
     ).one()
     if personal:
-        connection.execute(insert(schema.payers).values(payment_id=payment_id, data=personal))
+        connection.execute(insert(schema.payers).values(payment_id=payment_id, data=personal, reference=_named(order)))
     return _stored(row, (), personal)
 
 
@@ -364,13 +383,29 @@ def write(
 
 
 def put_payer_back(connection: Connection, stored: StoredPayment, order: Order) -> StoredPayment:
-    """Write an order's payer down again, who was erased, and is named again by a repeated call."""
+    """Write an order's payer down again, who was erased in part or whole, and is named again by a repeated call."""
     personal = {name: value for name, value in codec.dump(order).items() if name in PERSONAL}
+    payments, payers, payment_id = schema.payments, schema.payers, stored.payment.payment_id
+    connection.execute(delete(payers).where(payers.c.payment_id == payment_id))
+    if personal:
+        connection.execute(insert(payers).values(payment_id=payment_id, data=personal, reference=_named(order)))
+    connection.execute(update(payments).where(payments.c.payment_id == payment_id).values(erased_at=None))
+    return replace(stored, stored_order={**stored.stored_order, **personal}, is_erased=False)
+
+
+def drop_personal_number(connection: Connection, stored: StoredPayment) -> None:
+    """Erase the personal number of a locked payment's payer, because the order is not sent again.
+
+    What is stored is read again: the payer may have been erased while this transaction waited for the lock.
+    """
+    if not _personal_number(stored):
+        return
     payers = schema.payers
-    connection.execute(
-        update(payers).where(payers.c.payment_id == stored.payment.payment_id).values(data=personal, erased_at=None)
-    )
-    return replace(stored, stored_order={**stored.stored_order, **personal})
+    mine = payers.c.payment_id == stored.payment.payment_id
+    present: dict[str, Any] | None = connection.scalar(select(payers.c.data).where(mine))
+    if present is not None:
+        payer = {name: value for name, value in present["payer"].items() if name != "personal_number"}
+        connection.execute(update(payers).where(mine).values(data={**present, "payer": payer}))
 
 
 def name_at_gateway(connection: Connection, stored: StoredPayment, created: Created) -> StoredPayment:
@@ -391,12 +426,12 @@ def name_at_gateway(connection: Connection, stored: StoredPayment, created: Crea
                 app_switch=None if switch is None else codec.dump(switch),
             ),
         )
-    except IntegrityError as error:
+    except IntegrityError:
         message = (
             f"the gateway answered with {reference}, which is another payment's: ask the gateway why "
             "(an emulator that starts again with the same seed does this)"
         )
-        raise IllegalTransition(message).about(payment_id=payment.payment_id) from error
+        raise IllegalTransition(message).about(payment_id=payment.payment_id) from None
     return replace(
         stored,
         payment=replace(
@@ -460,6 +495,13 @@ def add_flag(connection: Connection, payment_id: str, kind: FlagKind, detail: st
     return Flag(kind=kind, detail=detail, raised_at=now)
 
 
+def count_flag(connection: Connection, payment_id: str, kind: FlagKind) -> None:
+    """Count what a payment is marked for already."""
+    table = schema.flags
+    mine = (table.c.payment_id == payment_id, table.c.kind == kind.value)
+    connection.execute(update(table).where(*mine).values(times=table.c.times + 1))
+
+
 def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
     """Say when a payment is looked at next that the gateway does not know (yet)."""
     table = schema.payments
@@ -468,9 +510,10 @@ def postpone(connection: Connection, payment_id: str, at: datetime) -> None:
 
 
 def erase_payer(connection: Connection, account: str, payment_id: str, *, now: datetime) -> None:
-    """Erase what is known about the payer of one payment, and the bodies of its callbacks.
+    """Erase what is known about the payer of one payment, and what the gateway said about it.
 
-    Raises ``Conflict`` while the request that makes the payment may have to be sent again: it needs the payer.
+    The payment itself remembers that, so that nothing is stored later. Raises ``NotFound``, and ``Conflict`` while the
+    request that makes the payment may have to be sent again: it needs the payer.
     """
     stored = lock(connection, account, payment_id)
     for made in operations.of_subject(connection, stored.subject):
@@ -480,9 +523,12 @@ def erase_payer(connection: Connection, account: str, payment_id: str, *, now: d
                 "known about the payer: resolve it first (resolve, or prenopay operations resolve), then erase"
             )
             raise Conflict(message).about(account=account, payment_id=payment_id)
-    connection.execute(
-        update(schema.payers).where(schema.payers.c.payment_id == payment_id).values(data=None, erased_at=now),
-    )
+    payments, payers = schema.payments, schema.payers
+    connection.execute(update(payments).where(payments.c.payment_id == payment_id).values(erased_at=now))
+    connection.execute(delete(payers).where(payers.c.payment_id == payment_id))
+    operations.forget(connection, stored.subject)
+    outbox.forget(connection, stored.subject)
+    answers.forget(connection, payment_id)
     inbox.forget(connection, stored.subject)
 
 
@@ -525,7 +571,7 @@ def _flags(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, t
     table = schema.flags
     found: dict[str, tuple[Flag, ...]] = {}
     for row in connection.execute(select(table).where(table.c.payment_id.in_(payment_ids)).order_by(table.c.flag_id)):
-        flag = Flag(kind=word(FlagKind, row.kind), detail=row.detail, raised_at=row.raised_at)
+        flag = Flag(kind=word(FlagKind, row.kind), detail=row.detail, raised_at=row.raised_at, times=row.times)
         found[row.payment_id] = (*found.get(row.payment_id, ()), flag)
     return found
 
@@ -565,7 +611,18 @@ def _stored(row: Row[Any], flags: tuple[Flag, ...], personal: Mapping[str, Any] 
         version=row.version,
         asked_version=row.asked_version,
         stored_order={**row.order, **(personal or {})},
+        is_erased=row.erased_at is not None,
     )
+
+
+def _named(order: Order) -> str | None:
+    """Return the host's name for an order's payer, if there is one."""
+    return None if order.payer is None else order.payer.reference or None
+
+
+def _personal_number(stored: StoredPayment) -> str:
+    payer: Mapping[str, Any] = stored.stored_order.get("payer") or {}
+    return str(payer.get("personal_number", ""))
 
 
 def _page(row: Row[Any]) -> dict[str, Any]:

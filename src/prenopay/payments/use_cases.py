@@ -6,6 +6,7 @@ event loop.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from prenopay._arguments import check_arguments, refuse_argument
@@ -13,7 +14,7 @@ from prenopay.account import Account
 from prenopay.books import operations
 from prenopay.errors import Conflict, InvalidOrder
 from prenopay.mandates.use_cases import AsyncMandates
-from prenopay.payments import changing, charging, creating, looking, probe, resolving, rows
+from prenopay.payments import changing, charging, creating, erasing, looking, probe, resolving, rows
 from prenopay.payouts import use_cases as payouts
 from prenopay.provider.values import Probe
 from prenopay.provider.verbs import (
@@ -27,10 +28,11 @@ from prenopay.provider.verbs import (
     StoresMandates,
     Updates,
 )
+from prenopay.values.days import local
 from prenopay.values.money import Money
 from prenopay.values.orders import CaptureMode, Initiator, Order, OrderLine, PayoutOrder
 from prenopay.values.payments import Operation, OperationKind, Payment, PaymentState, Payout, TimelineEntry
-from prenopay.values.subjects import SubjectKind
+from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = ["AsyncPayments"]
 
@@ -56,6 +58,13 @@ class AsyncPayments(Generic[ProviderT_co]):
         self.provider: ProviderT_co = provider
         self._account = account
         self._mandates = AsyncMandates(account)
+
+    def local_time(self, at: datetime | None = None) -> datetime:
+        """Return a moment (now, if none is given) as the merchant's clock shows it.
+
+        Its day and month are the merchant's: use it to name the period of a charge, and to date a receipt.
+        """
+        return local(self._account.now() if at is None else at, self._account.time_zone)
 
     # Taking a payment
 
@@ -107,7 +116,10 @@ class AsyncPayments(Generic[ProviderT_co]):
         )
 
     async def order(self, payment_id: str) -> Order:
-        """Return the order as it was given, without the payer once that was erased; raises ``NotFound``."""
+        """Return the order as it was given, without what was erased of the payer; raises ``NotFound``.
+
+        The payer's personal number is erased as soon as the gateway has answered the create.
+        """
         return await self._account.read(rows.load_order, self.account, payment_id)
 
     async def draw_qr(self: AsyncPayments[DrawsQr], payment_id: str, *, image: str = "svg") -> bytes:
@@ -371,9 +383,23 @@ class AsyncPayments(Generic[ProviderT_co]):
         """Check without side effects that we reach the gateway, that it knows us, and that the clocks agree."""
         return await probe.probe(self._account)
 
-    async def erase_payer(self, payment_id: str) -> None:
-        """Forget who paid (GDPR): the payer's data and stored callbacks are erased, the history of money stays.
+    async def erase_payer(
+        self,
+        payment_id: str | None = None,
+        *,
+        operation_id: str | None = None,
+        payer_reference: str | None = None,
+    ) -> tuple[Subject, ...]:
+        """Forget a person (GDPR): what is known about them is erased, and the history of the money stays.
 
-        Raises ``Conflict`` while the payment's create or charge has an unknown outcome: ``resolve`` it first.
+        Name one of three: ``payment_id``; ``operation_id``, such as that of a payout; or ``payer_reference``, for
+        every payment, payout and mandate of that reference on this account. Returns what the person was erased from.
+        The gateway's answers about those payments are removed, and later ones are not kept.
+
+        All is erased, or nothing. Raises ``NotFound``, and ``Conflict`` while the data is needed: for a create or a
+        charge of unknown outcome (``resolve`` it), for a payout that has not ended, and for a mandate that has not
+        ended (``mandates.remove_all``). Raises ``InvalidOrder`` unless exactly one name is given.
         """
-        await self._account.transact(rows.erase_payer, self.account, payment_id, now=self._account.now())
+        return await erasing.erase(
+            self._account, payment_id=payment_id, operation_id=operation_id, payer_reference=payer_reference
+        )

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
+from prenopay._hidden import HiddenBytes
 from prenopay._text import quoted
-from prenopay.books import codec, schema
+from prenopay.books import codec, inbox, operations, outbox, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import word
-from prenopay.errors import NotFound
+from prenopay.errors import Conflict, NotFound
 from prenopay.values.money import Money
 from prenopay.values.payments import Decline, Outcome, Payout
+from prenopay.values.subjects import Subject
 
-__all__ = ["StoredPayout", "empty_body", "facts", "find", "insert_payout", "load", "load_by_id", "lock", "rewrite"]
+__all__ = [
+    "PERSONAL",
+    "StoredPayout",
+    "empty_body",
+    "erase_payee",
+    "facts",
+    "find",
+    "insert_payout",
+    "load",
+    "load_by_id",
+    "lock",
+    "of_payee",
+    "rewrite",
+]
+
+PERSONAL: Final = ("payee_phone", "payee_personal_number", "payee_reference")
+"""The parts of a payout's order that describe a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,26 +70,68 @@ def find(connection: Connection, account: str, limit: int) -> tuple[Payout, ...]
     return tuple(_stored(row).payout for row in connection.execute(query))
 
 
+def of_payee(connection: Connection, account: str, payee_reference: str) -> tuple[str, ...]:
+    """Return the operation ids of the payouts to a payee, oldest first."""
+    table = schema.payouts
+    query = select(table.c.operation_id).where(table.c.account == account, table.c.payee_reference == payee_reference)
+    return tuple(connection.scalars(query.order_by(table.c.payout_id)))
+
+
 def insert_payout(
-    connection: Connection, *, payout_id: str, account: str, operation_id: str, description: str, body: bytes
+    connection: Connection,
+    *,
+    payout_id: str,
+    account: str,
+    operation_id: str,
+    description: str,
+    payee_reference: str,
+    body: bytes,
 ) -> None:
     """Write down a payout whose operation is written down already."""
     connection.execute(
         insert(schema.payouts).values(
-            payout_id=payout_id, account=account, operation_id=operation_id, description=description, body=body
+            payout_id=payout_id,
+            account=account,
+            operation_id=operation_id,
+            description=description,
+            payee_reference=payee_reference or None,
+            body=body,
         ),
     )
 
 
-def rewrite(connection: Connection, payout_id: str, body: bytes) -> None:
+def rewrite(connection: Connection, payout_id: str, body: bytes, *, payee_reference: str) -> None:
     """Store an instruction that was signed again, because the first one certainly never left."""
     table = schema.payouts
-    connection.execute(update(table).where(table.c.payout_id == payout_id).values(body=body))
+    written = update(table).where(table.c.payout_id == payout_id)
+    connection.execute(written.values(body=body, payee_reference=payee_reference or None, erased_at=None))
 
 
 def empty_body(connection: Connection, payout_id: str) -> None:
     """Erase the instruction of a payout that has ended, because it names the payee."""
-    rewrite(connection, payout_id, b"")
+    table = schema.payouts
+    connection.execute(update(table).where(table.c.payout_id == payout_id).values(body=b""))
+
+
+def erase_payee(connection: Connection, account: str, operation_id: str, *, now: datetime) -> Subject:
+    """Erase what is known about the payee of a payout, and return the payout as a subject.
+
+    Raises ``NotFound``, and ``Conflict`` while the payout may have to be looked up, or sent again: both name the payee.
+    """
+    payout = lock(connection, account, operation_id).payout
+    if payout.settled_at is None:
+        message = (
+            f"payout {operation_id!r} has not ended, and its instruction names the payee: resolve it first "
+            "(resolve_payout, or wait for the sweep), then erase"
+        )
+        raise Conflict(message).about(account=account, operation_id=operation_id)
+    table, subject = schema.payouts, Subject.payout(payout.payout_id)
+    nothing = {"body": b"", "payee_reference": None, "erased_at": now}
+    connection.execute(update(table).where(table.c.payout_id == subject.id).values(**nothing))
+    operations.forget(connection, subject)
+    outbox.forget(connection, subject)
+    inbox.forget(connection, subject)
+    return subject
 
 
 def facts(payout: Payout) -> Mapping[str, Any]:
@@ -112,4 +173,4 @@ def _stored(row: Row[Any]) -> StoredPayout:
         settled_at=row.settled_at,
         error=row.error,
     )
-    return StoredPayout(payout=payout, body=bytes(row.body))
+    return StoredPayout(payout=payout, body=HiddenBytes(row.body))

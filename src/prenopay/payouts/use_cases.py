@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
 
 from prenopay.account import Account, News
-from prenopay.asking import asked, concluded, failed, written_down
-from prenopay.books import codec, ids, inbox, operations
+from prenopay.asking import asked, concluded, described, failed, written_down
+from prenopay.books import ids, inbox, operations
 from prenopay.books.operations import Begun
 from prenopay.books.outbox import NewEvent
 from prenopay.errors import PrenopayError
@@ -74,11 +75,13 @@ async def look(account: Account, subject: Subject) -> None:
         await account.read(operations.require_ended, account.name, stored.payout.operation_id)
 
 
-async def hear(account: Account, subject: Subject) -> None:
-    """Look up the payout that callbacks are about, and answer them."""
-    callbacks = await account.read(inbox.of_subject, account.name, subject)
+async def hear(account: Account, subject: Subject, until: datetime) -> bool:
+    """Claim the callbacks about a payout, look it up, and answer them; return whether others came meanwhile."""
+    callbacks = await account.transact(inbox.claim, account.name, subject, now=account.now(), until=until)
+    if not callbacks:
+        return False
     await look(account, subject)
-    await account.transact(inbox.done, callbacks, now=account.now())
+    return await account.transact(inbox.done, callbacks, now=account.now())
 
 
 async def _look_up(account: Account, operation_id: str) -> bool:
@@ -121,17 +124,18 @@ def _begin(
     A payout that certainly never left, or that a person freed, is signed again. Raises ``IdReused`` if the id was used
     for something else, ``Conflict`` if someone starts it right now, ``InvalidOrder``.
     """
-    digest = codec.digest("payout", order)
-    repeated = operations.repeated(connection, intent, digest)
+    wanted = described(account, intent, order, rows.PERSONAL)
+    repeated = operations.repeated(connection, intent, wanted)
     if repeated is not None:
         stored = rows.lock(connection, account.name, intent.operation_id)
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
-        begun = operations.again(connection, intent, repeated, is_found=True)
+        begun = operations.again(connection, intent, repeated, wanted, is_found=True)
         if begun.ours and not (begun.maybe_sent and stored.body):
-            rows.rewrite(connection, stored.payout.payout_id, _signed(account, gateway, begun, order))
+            body = _signed(account, gateway, begun, order)
+            rows.rewrite(connection, stored.payout.payout_id, body, payee_reference=order.payee_reference)
         return _Sending(begun=begun, stored=rows.load(connection, account.name, intent.operation_id))
     begun = operations.begin(
-        connection, intent, subject, digest=digest, currency=order.amount.currency, amount=order.amount
+        connection, intent, subject, asked=wanted, currency=order.amount.currency, amount=order.amount
     )
     rows.insert_payout(
         connection,
@@ -139,6 +143,7 @@ def _begin(
         account=account.name,
         operation_id=intent.operation_id,
         description=order.description,
+        payee_reference=order.payee_reference,
         body=_signed(account, gateway, begun, order),
     )
     return _Sending(begun=begun, stored=rows.load(connection, account.name, intent.operation_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prenopay._hidden import Hidden, HiddenBytes, HiddenText
 from prenopay._redaction import Secret
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider.config import HttpProviderConfig, ProviderConfig
@@ -99,6 +100,9 @@ __all__ = [
     "DrawsQr",
     "Environment",
     "Heard",
+    "Hidden",
+    "HiddenBytes",
+    "HiddenText",
     "HttpProviderConfig",
     "HttpRequest",
     "HttpResponse",

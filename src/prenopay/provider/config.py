@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_arguments, check_fields, refuse_setting
+from prenopay._hidden import HidesArguments
 from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider.values import Environment, Inspection
 from prenopay.values.callbacks import CallbackRequest, is_loopback, source_address
+from prenopay.values.days import TIME_ZONE, is_zone
 
 if TYPE_CHECKING:
     import ssl
@@ -28,14 +31,16 @@ _NAME_MOST: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderConfig(ABC, Generic[ProviderT_co]):
+class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
     """One account: one agreement with one provider. Subclasses add what their gateway needs.
 
-    ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines.
+    ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines. ``time_zone`` is the
+    merchant's, such as ``Europe/Helsinki``: there a consent, a card and a month end at midnight.
     """
 
     account: str
     environment: Environment
+    time_zone: str = TIME_ZONE
 
     def __post_init__(self) -> None:
         """Refuse values of other types, and an account name that cannot be part of a URL.
@@ -50,6 +55,9 @@ class ProviderConfig(ABC, Generic[ProviderT_co]):
         if not self.account.strip("."):
             message = f"account: {self.account!r} in a URL means a folder; use a letter or a digit too"
             raise ConfigurationError(message)
+        if not is_zone(self.time_zone):
+            why = f"time_zone: use a name such as {TIME_ZONE}, not {quoted(self.time_zone)}"
+            self._refuse_setting("time_zone", why)
 
     def _refuse_setting(self, _key: str, why: str) -> NoReturn:
         message = f"account {self.account!r}: {why}"
@@ -58,6 +66,10 @@ class ProviderConfig(ABC, Generic[ProviderT_co]):
     def tls(self) -> ssl.SSLContext | None:
         """Return the TLS context, if the account has a certificate of its own; called once."""
         return None
+
+    def secret_files(self) -> tuple[Path, ...]:
+        """Return the files that the account reads secrets from; those that every user can read are reported."""
+        return ()
 
     @abstractmethod
     def provider(self) -> ProviderT_co:
@@ -99,9 +111,9 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
             for network in networks:
                 try:
                     ipaddress.ip_network(network)
-                except ValueError as error:
+                except ValueError:
                     message = f"{self._where}: {key}: {quoted(network)} is not a network such as 192.0.2.16/29"
-                    raise ConfigurationError(message) from error
+                    raise ConfigurationError(message) from None
         self._check_url("base_url", self.base_url, self.GATEWAY_HOSTS[Environment.PRODUCTION])
 
     @property
@@ -155,7 +167,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
             host = (parts.hostname or "").lower()
         except ValueError as error:
             message = f"{self._where}: {key}: {error}: {quoted(url)}"
-            raise ConfigurationError(message) from error
+            raise ConfigurationError(message) from None
         is_plain = parts.scheme in {"http", "https"} and bool(host) and not parts.query and not parts.username
         self._require(is_plain, f"{key} must be like https://host or http://127.0.0.1:8001, not {quoted(url)}")
         is_safe = parts.scheme == "https" or is_loopback(host)

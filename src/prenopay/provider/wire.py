@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from prenopay._hidden import HiddenBytes
 from prenopay._text import shown
 from prenopay.ports import HttpResponse
 
@@ -47,7 +48,15 @@ class Unreadable(ValueError):
     """A body that is not what the gateway sends; the message says why, without the body."""
 
 
-class Out(BaseModel):
+class _Hidden(BaseModel):
+    """A model whose ``repr`` shows none of its members: error trackers show the variables of frames."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Return nothing to show."""
+        return ()
+
+
+class Out(_Hidden):
     """A request body, or a part of one. Members are named in camel case."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -63,7 +72,7 @@ class Out(BaseModel):
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
-class In(BaseModel):
+class In(_Hidden):
     """A part of an answer. ``read`` puts the member names in lower case first."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -82,9 +91,9 @@ def as_text(value: object) -> str:
 Text = Annotated[str, BeforeValidator(as_text)]
 
 
-def json_bytes(body: object) -> bytes:
-    """Return ``body`` as compact JSON: the same value always gives the same bytes."""
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+def json_bytes(body: object) -> HiddenBytes:
+    """Return ``body`` as compact JSON, hidden: the same value always gives the same bytes."""
+    return HiddenBytes(json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
 
 
 def read_json(body: bytes | str, *, exact: bool = False) -> Any:
@@ -97,18 +106,23 @@ def read_json(body: bytes | str, *, exact: bool = False) -> Any:
         decoded = json.loads(body, **exactly)
     except (ValueError, RecursionError, InvalidOperation) as error:
         message = "the body is empty" if not body.strip() else f"the body is not JSON ({type(error).__name__})"
-        raise Unreadable(message) from error
-    _refuse_depth(decoded)
-    return decoded
+    else:
+        if not _is_too_deep(decoded):
+            return decoded
+        message = f"the body nests more than {_DEPTH_MOST} deep"
+        del decoded
+    del body  # error trackers show the variables of this frame
+    raise Unreadable(message)
 
 
 def read_object(body: bytes | str, *, exact: bool = False) -> dict[str, Any]:
     """Decode a JSON object; raises ``Unreadable`` for anything else."""
     decoded = read_json(body, exact=exact)
-    if not isinstance(decoded, dict):
-        message = f"the body is a JSON {type(decoded).__name__}, not an object"
-        raise Unreadable(message)
-    return cast("dict[str, Any]", decoded)
+    if isinstance(decoded, dict):
+        return cast("dict[str, Any]", decoded)
+    message = f"the body is a JSON {type(decoded).__name__}, not an object"
+    del body, decoded  # error trackers show the variables of this frame
+    raise Unreadable(message)
 
 
 def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
@@ -119,7 +133,8 @@ def read(model: type[ModelT], decoded: Mapping[str, Any]) -> ModelT:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
         message = f"{place}: {first['msg']}"
-        raise Unreadable(message) from error
+    del decoded  # error trackers show the variables of this frame
+    raise Unreadable(message)
 
 
 def lowered(value: Any) -> Any:
@@ -153,15 +168,14 @@ def is_success(answer: HttpResponse) -> bool:
     return 200 <= answer.status < 300  # noqa: PLR2004 - success
 
 
-def _refuse_depth(decoded: Any) -> None:
-    """Raise ``Unreadable`` for what nests too deep. It goes down level by level, because recursion has an end too."""
+def _is_too_deep(decoded: Any) -> bool:
+    """Whether a body nests too deep. It is seen level by level, because recursion has an end too."""
     level = [decoded]
     for _ in range(_DEPTH_MOST + 1):
         level = [member for each in level for member in _inside(each) if type(member) in _NESTED]
         if not level:
-            return
-    message = f"the body nests more than {_DEPTH_MOST} deep"
-    raise Unreadable(message)
+            return False
+    return True
 
 
 def _inside(value: Any) -> Iterable[Any]:

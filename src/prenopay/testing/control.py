@@ -1,6 +1,7 @@
 """The control API: lets tests in another process, and people with ``curl``, drive an emulator.
 
-Everything is JSON, under ``/__emulator__/``:
+``/__emulator__/`` itself is a page for people: orders to approve and decline, the clock, faults, callbacks. Everything
+under it is JSON:
 
 ========================  ==========================================================================
 ``GET  orders``           every order: state, totals, transactions, failed attempts
@@ -192,7 +193,7 @@ def _read(body: Mapping[str, object], name: str, kind: Any) -> Any:
     kind = next((each for each in get_args(kind) if each is not type(None)), kind)
     value: Any = body.get(name)
     if issubclass(kind, StrEnum):
-        if value in set(kind):
+        if isinstance(value, str) and value in set(kind):
             return kind(value)
         message = f"{name}: {value!r} is not one of {', '.join(kind)}"
         raise ControlRefused(message)

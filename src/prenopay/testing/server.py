@@ -26,6 +26,7 @@ from io import BufferedIOBase
 from typing import Final, TypeVar, assert_never, cast
 
 from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+from prenopay.errors import ConfigurationError
 from prenopay.testing.callbacks import Post, post_over_http
 from prenopay.testing.http import Dropped, Emulator, EmulatorAnswer, EmulatorRequest, HalfBody, Refused
 from prenopay.testing.origins import refusal
@@ -71,7 +72,8 @@ def serve(
 
     Browsers reach it by its address, as ``localhost``, or as ``host``, and only its own pages change anything.
 
-    At the end, every connection is closed and every thread has ended.
+    Raises ``ConfigurationError``, which names the port, if another program has it. At the end, every connection is
+    closed and every thread has ended.
     """
     server = _Server(emulator, host, port, tls)
     threads = [threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _LOOK_SECONDS}, name="emulator")]
@@ -119,7 +121,12 @@ class _Server(ThreadingHTTPServer):
         self.served_at = host
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
-        super().__init__((host, port), _Handler)
+        try:
+            super().__init__((host, port), _Handler)
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", "") or error
+            message = f"port {port} on {host} cannot be used: {why}; name another port, or 0 for one that is free"
+            raise ConfigurationError(message) from None
         if tls is not None:
             # The handshake is left to the connection's own thread, so that a slow peer delays nobody.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)

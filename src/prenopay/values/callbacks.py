@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_arguments, check_fields, checked_fields, fitted, refuse_misuse, refuse_setting
+from prenopay._hidden import HiddenText, HidesArguments, hide
 from prenopay._keys import MAKE_ONE, host_keys, published
 from prenopay._redaction import Secret, scrub
 from prenopay._text import quoted, show_fields
@@ -20,6 +21,7 @@ from prenopay.values.subjects import Subject, SubjectKind
 
 __all__ = [
     "BODY_LIMIT_BYTES",
+    "MARK_KEY_CHARACTERS",
     "CallbackAddress",
     "CallbackReply",
     "CallbackRequest",
@@ -31,14 +33,21 @@ __all__ = [
 BODY_LIMIT_BYTES: Final = 64 * 1024
 """A longer body is refused before it is read whole. No gateway's callback comes near this."""
 
+MARK_KEY_CHARACTERS: Final = 8
+"""How many characters of a mark say which key made it."""
+
 _MAC_BYTES: Final = 16
+_MARK_CHARACTERS: Final = 64
 _SUBJECT_PARTS: Final = 4
 _ACCOUNT_PARTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackRequest:
-    """A callback as it came in: the raw body as bytes, never parsed or encoded again by a framework."""
+class CallbackRequest(metaclass=HidesArguments):
+    """A callback as it came in: the raw body as bytes, never parsed or encoded again by a framework.
+
+    Path and body become types whose ``repr`` is a mask: the path is a capability.
+    """
 
     path: str = field(repr=False)
     body: bytes = field(repr=False)
@@ -48,8 +57,9 @@ class CallbackRequest:
     method: str = "POST"
 
     def __post_init__(self) -> None:
-        """Refuse values of other types, such as a body that a framework has decoded."""
+        """Refuse values of other types, such as a body that a framework has decoded. Hide path, query and body."""
         check_fields(self, any_text=True)
+        hide(self, "path", "query", "body")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +67,8 @@ class CallbackRequest:
 class CallbackReply:
     """The reply to the gateway. The callback is stored safely by now: send the reply as it is.
 
-    ``address`` says what to work on after the reply was sent, if anything.
+    ``address`` says what to work on after the reply was sent. It is ``None`` if there is nothing, or if somebody else
+    works on it already.
     """
 
     status: int
@@ -94,7 +105,7 @@ class Heard:
         object.__setattr__(self, "problem", scrub(self.problem))
 
 
-class CallbackUrls:
+class CallbackUrls(metaclass=HidesArguments):
     """Makes and checks callback URLs that are capabilities.
 
     The URL of a subject is ``{base}/{account}/{kind}/{id}/{mac}``. The URL of an account is
@@ -128,9 +139,9 @@ class CallbackUrls:
 
     @check_arguments(refuse_misuse, any_text=True)
     def url(self, account: str, subject: Subject | None = None) -> str:
-        """Return the callback URL of one subject, or of a whole account."""
+        """Return the callback URL of one subject, or of a whole account. Its ``repr`` is a mask."""
         parts = _parts(account, subject)
-        return "/".join([self.base_url, *parts, _mac(self._keys[0], parts)])
+        return HiddenText("/".join([self.base_url, *parts, _mac(self._keys[0], parts)]))
 
     @check_arguments(refuse_misuse, any_text=True)
     def verify(self, path: str) -> CallbackAddress:
@@ -138,14 +149,28 @@ class CallbackUrls:
 
         Slashes that a framework or a proxy adds at the end or doubles do not count.
         """
+        path = HiddenText(path)
+        address = self._named_in(path)
+        if address is None:
+            message = "this is not a callback URL that was handed out here"
+            raise Unverified(message)
+        return address
+
+    def _named_in(self, path: str) -> CallbackAddress | None:
         parts = tuple(part for part in path.split("/") if part)
         for count in (_SUBJECT_PARTS, _ACCOUNT_PARTS):
             named, mac = parts[-count:-1], parts[-1:]
             ours = len(named) == count - 1 and all(part.isascii() for part in parts[-count:])
             if ours and self._is_ours(named, mac[0]):
                 return _address(named)
-        message = "this is not a callback URL that was handed out here"
-        raise Unverified(message)
+        return None
+
+    def marks(self, *parts: str) -> tuple[str, ...]:
+        """Return fingerprints of ``parts``, one under each key, newest first.
+
+        Without the key nobody finds a part by trying. The first eight characters say which key it was.
+        """
+        return tuple(_mark(key, parts) for key in self._keys)
 
     def _is_ours(self, named: Sequence[str], mac: str) -> bool:
         return any(hmac.compare_digest(_mac(key, named).encode(), mac.encode()) for key in self._keys)
@@ -194,6 +219,12 @@ def _address(named: Sequence[str]) -> CallbackAddress:
 def _mac(key: bytes, parts: Sequence[str]) -> str:
     digest = hmac.new(key, "\n".join(["prenopay-callback", *parts]).encode(), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest[:_MAC_BYTES]).decode().rstrip("=")
+
+
+def _mark(key: bytes, parts: Sequence[str]) -> str:
+    name = hmac.new(key, b"prenopay-mark-key", hashlib.sha256).hexdigest()[:MARK_KEY_CHARACTERS]
+    own = hmac.new(key, b"prenopay-mark", hashlib.sha256).digest()
+    return name + hmac.new(own, "\n".join(parts).encode(), hashlib.sha256).hexdigest()[: _MARK_CHARACTERS - len(name)]
 
 
 @check_arguments(refuse_misuse, any_text=True)

@@ -87,7 +87,7 @@ class Consent:
     ``text_version`` names the text that was shown. ``channel`` says where it was shown (``web``, ``phone``,
     ``import``). ``most`` is the amount of a ``FIXED`` consent, or the highest amount of a ``VARIABLE`` one, VAT
     included. ``until`` is the last day on which the method may be stored (``None``: until the payer withdraws the
-    consent). Raises ``InvalidOrder``.
+    consent). It ends at midnight in the account's time zone. Raises ``InvalidOrder``.
     """
 
     kind: ConsentKind = ConsentKind.VARIABLE
@@ -174,6 +174,8 @@ class Mandate:
     kind: MandateKind
     state: MandateState
     consent: Consent
+    time_zone: str
+    """Where ``consent.until`` and ``expires`` end: the account's zone when the method was stored."""
     instrument: str
     display: str
     expires: date | None

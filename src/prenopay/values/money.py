@@ -73,9 +73,9 @@ class Money:
         """
         try:
             typed = Decimal(amount)
-        except InvalidOperation as error:
+        except InvalidOperation:
             message = f"{quoted(amount)} is not an amount; write it like 149.50"
-            raise ValueError(message) from error
+            raise ValueError(message) from None
         if not typed.is_finite() or abs(typed.adjusted()) >= _MOST_DIGITS:
             message = f"{quoted(amount)} is not an amount; write it like 149.50, with at most {_MOST_DIGITS} digits"
             raise ValueError(message)

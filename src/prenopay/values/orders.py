@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -12,10 +11,12 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields, refuse_argument
+from prenopay._hidden import HidesArguments, hide
 from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 from prenopay.values.callbacks import is_loopback
 from prenopay.values.forms import country_code, email_address, language_tag, personal_number, phone_number
+from prenopay.values.links import is_app_link
 from prenopay.values.mandates import StoreMethod
 from prenopay.values.money import Money
 
@@ -52,8 +53,6 @@ _LINE_TEXT_MOST: Final = 40
 _SWEDEN: Final = "SE"
 _AGES: Final = range(1, 100)
 """What Swish takes (MSS guide, section 5.1)."""
-_APP_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://?[^/?#\s]")
-"""The URL of an app to which the payer returns."""
 _SIX_MEANS: Final = "6 means 6 %"
 """A lower VAT rate than 1 is a mistake, such as 0.06 for 6 percent."""
 
@@ -200,7 +199,7 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(metaclass=HidesArguments):
     """A postal address. ``country`` is ISO 3166-1 alpha-2; ``phone`` is kept as ``+`` and digits."""
 
     first_name: str = ""
@@ -217,6 +216,7 @@ class Address:
         """Refuse what cannot be right; the error names the field."""
         check_fields(self, prefix="address.")
         _in_one_form(self, "address.", phone=phone_number, email=email_address, country=country_code)
+        hide(self, "first_name", "last_name", "street", "co_address", "zip_code", "email", "phone")
 
     def __repr__(self) -> str:
         return f"Address(country={self.country!r}, …)"
@@ -246,7 +246,7 @@ class PayerHistory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payer:
+class Payer(metaclass=HidesArguments):
     """Who pays. Every field is optional; more facts make a 3-D Secure question less likely.
 
     ``reference`` is the host's stable pseudonym for the payer. Never use a personal number, and never share one
@@ -278,6 +278,7 @@ class Payer:
         _in_one_form(self, "payer.", **phones, email=email_address, personal_number_country=country_code)
         if self.personal_number_country == _SWEDEN:
             _in_one_form(self, "payer.", personal_number=personal_number)
+        hide(self, "first_name", "last_name", "email", "phone", "home_phone", "work_phone", "personal_number")
         _at_most("payer.reference", self.reference, _PAYER_REFERENCE_MOST)
 
     def __repr__(self) -> str:
@@ -285,7 +286,7 @@ class Payer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RiskFacts:
+class RiskFacts(metaclass=HidesArguments):
     """What the host knows about this purchase, which helps the issuer to judge the risk."""
 
     delivery_email: str = field(default="", repr=False)
@@ -302,10 +303,11 @@ class RiskFacts:
         """Refuse what cannot be right; the error names the field."""
         check_fields(self, prefix="risk.")
         _in_one_form(self, "risk.", delivery_email=email_address)
+        hide(self, "delivery_email", "pick_up_name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(metaclass=HidesArguments):
     """What the host asks to be paid.
 
     ``amount`` includes VAT, in minor units (öre). If there are ``lines``, they must add up to ``amount``, and the
@@ -396,12 +398,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PayoutOrder:
+class PayoutOrder(metaclass=HidesArguments):
     """Money that the host sends to someone: a prize, a freelancer's fee, a refund that came too late.
 
     ``amount`` is what arrives, in minor units (öre); there is no VAT in it. If ``payee_personal_number`` (12
     digits) is given, the gateway checks that the phone belongs to that person. ``reference`` is the host's own;
-    the reports of its bank show it. Raises ``InvalidOrder``.
+    the reports of its bank show it. ``payee_reference`` is the host's pseudonym for the payee, as
+    ``Payer.reference`` is for a payer: it stays in the books, and ``erase_payer`` finds the payout by it. Raises
+    ``InvalidOrder``.
     """
 
     amount: Money
@@ -409,6 +413,7 @@ class PayoutOrder:
     payee_personal_number: str = field(default="", repr=False)
     description: str = ""
     reference: str
+    payee_reference: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an order that cannot be right, before anything is stored or sent."""
@@ -416,6 +421,7 @@ class PayoutOrder:
         _require(self.amount.minor > 0, "amount", f"must be more than zero, not {self.amount}")
         _require(bool(self.payee_phone.strip()), "payee_phone", "must not be empty: this phone gets the money")
         _in_one_form(self, "", payee_phone=phone_number, payee_personal_number=personal_number)
+        hide(self, "payee_phone", "payee_personal_number")
         _require(bool(self.reference.strip()), "reference", "must not be empty: the bank's reports show it")
 
 
@@ -465,7 +471,7 @@ def _is_url(url: str) -> bool:
         return False
     if parts.scheme in {"https", "http"}:
         return bool(host) and (parts.scheme == "https" or is_loopback(host))
-    return bool(_APP_URL.match(url))
+    return is_app_link(url)
 
 
 def _refuse_in_line(name: str, why: str) -> NoReturn:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from prenopay._arguments import checked_fields
+from prenopay._hidden import hide
 from prenopay._redaction import scrub
 from prenopay._text import QUOTED_MOST, quoted, show_fields
 from prenopay.errors import InvalidOrder
@@ -203,7 +204,7 @@ class Decline:
 
     def __post_init__(self) -> None:
         """Mask what is secret in the gateway's texts, and make them fit to be shown and stored."""
-        object.__setattr__(self, "provider_code", scrub(self.provider_code[:QUOTED_MOST]))
+        object.__setattr__(self, "provider_code", scrub(self.provider_code, most=QUOTED_MOST))
         object.__setattr__(self, "text", scrub(self.text))
 
     @property
@@ -249,11 +250,16 @@ class FlagKind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 @checked_fields
 class Flag:
-    """A mark on a payment for a person to look at."""
+    """A mark on a payment for a person to look at.
+
+    ``times`` counts how often it was found: odd callbacks are flagged once for each kind, whatever they say, and
+    ``detail`` is about the first. Those that came together count as one.
+    """
 
     kind: FlagKind
     detail: str
     raised_at: datetime
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,8 +275,12 @@ class SeamlessView:
     content_sources: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Hide the address in ``repr``: anyone who has it can pay.
+        """
         show_fields(self)
+        hide(self, "script_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,8 +297,12 @@ class AppSwitch:
     qr_content: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Hide the token in ``repr``.
+        """
         show_fields(self)
+        hide(self, "token", "app_url", "qr_content")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +340,10 @@ class Payment:
     redirect_url: str | None = field(default=None, repr=False)
     seamless_view: SeamlessView | None = field(default=None, repr=False)
     app_switch: AppSwitch | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the address of the page in ``repr``: anyone who has it can pay."""
+        hide(self, "redirect_url")
 
     @property
     def is_paid(self) -> bool:

@@ -46,6 +46,10 @@ class CallbackApp:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003})
             return
+        refused = self._accounts.refuse(scope["path"], method=scope["method"])
+        if refused is not None:
+            await _answer(send, refused)
+            return
         body = await _read(receive)
         if body is None:
             return

@@ -47,13 +47,16 @@ class CallbackApp:
             for name, value in environ.items()
             if name.startswith("HTTP_")
         }
-        method = environ["REQUEST_METHOD"]
+        method, path = environ["REQUEST_METHOD"], environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        refused = self._accounts.refuse(path, method=method)
+        if refused is not None:
+            return _answer(refused, start_response, method)
         body = _read(environ)
         if body is None:
             return _answer(_NOT_WHOLE, start_response, method)
         reply = self._accounts.receive(
             CallbackRequest(
-                path=environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
+                path=path,
                 body=body,
                 headers=headers,
                 query=environ.get("QUERY_STRING", ""),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from prenopay._hidden import HiddenText
 from prenopay._redaction import MASK, Secret
 from prenopay._text import quoted
 from prenopay.errors import ForeignAnswer, ProviderError, UnexpectedAnswer
@@ -78,7 +79,7 @@ class KnownOrder:
     """A payment order as read: the observation, and the links of what can be done."""
 
     observation: Observation
-    links: Mapping[str, str]
+    links: Mapping[str, HiddenText]
 
     def has(self, request: ChangeRequest, kind: TransactionKind) -> bool:
         """Whether the order lists what ``request`` asks for.
@@ -118,17 +119,22 @@ def order_in(
     if not is_success(answer):
         raise refusal(answer, label, declines=declines)
     try:
-        decoded = read_object(answer.body)
-        order = read(_wire.OrderAnswer, decoded)
-        observed = observation_of(order, currency=currency, raw=decoded)
+        order, observed = _order_of(answer, currency)
     except ValueError as error:
         what = f"something that is not a payment order: {error}"
-        raise unexpected(answer, label, what) from error
+        raise unexpected(answer, label, what) from None
     if named and order.payment_order.id != named:
         message = f"{label}: the gateway answered with order {quoted(order.payment_order.id)}, we asked for {named}"
         raise ForeignAnswer(message, http_status=answer.status)
-    links = {operation.rel: operation.href for operation in order.operations}
+    links = {operation.rel: HiddenText(operation.href) for operation in order.operations}
     return KnownOrder(observed, MappingProxyType(links))
+
+
+def _order_of(answer: HttpResponse, currency: str) -> tuple[_wire.OrderAnswer, Observation]:
+    """Read an order as it was sent and in our words; raises ``ValueError``, whose frames hold what was decoded."""
+    decoded = read_object(answer.body)
+    order = read(_wire.OrderAnswer, decoded)
+    return order, observation_of(order, currency=currency, raw=decoded)
 
 
 def order_made(answer: HttpResponse, label: str, currency: str, *, declines: Declines | None = None) -> KnownOrder:

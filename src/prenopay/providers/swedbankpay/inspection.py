@@ -286,7 +286,7 @@ def _within(model: type[InT], node: str, content: Mapping[str, Any]) -> InT:
         return read(model, content)
     except Unreadable as error:
         message = f"{node}.{error}"
-        raise Unreadable(message) from error
+        raise Unreadable(message) from None
 
 
 def _order_of(members: Mapping[str, Any], content: Mapping[str, Any]) -> str | None:

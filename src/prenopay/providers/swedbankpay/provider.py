@@ -112,7 +112,7 @@ class SwedbankPayProvider(
             encoding.try_out(self._config, order)
         except (ArithmeticError, TypeError, ValueError) as error:
             message = f"order: cannot be written as a payment order: {error}"
-            raise InvalidOrder(message, field="order") from error
+            raise InvalidOrder(message, field="order") from None
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """``POST /psp/paymentorders``. The gateway refuses a reference that it has seen before."""

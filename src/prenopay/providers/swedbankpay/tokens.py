@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
+from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay._text import quoted
 from prenopay.errors import Conflict, InvalidOrder, NotSent
@@ -69,9 +70,9 @@ class StoredTokens:
             raise InvalidOrder(message, field="kind")
         segment = _segment("token", token.reveal())
         if self._payer_api:
-            await self._archive(send, [f"{segment}-{ending}" for ending in _TYPES[kind]], token, reason)
+            await self._archive(send, [HiddenText(f"{segment}-{ending}") for ending in _TYPES[kind]], token, reason)
             return
-        url = f"{self._base}{ORDERS}/{_PATHS[kind]}/{segment}"
+        url = HiddenText(f"{self._base}{ORDERS}/{_PATHS[kind]}/{segment}")
         answer = hidden(await self._patch(send, url, _REMOVE, delete_body(reason)), token)
         if not _is_gone(answer) and self._read_change(_wire.TokenAnswer, answer, _REMOVE).is_deleted is False:
             raise unexpected(answer, _REMOVE, "a token that is not deleted")
@@ -93,7 +94,7 @@ class StoredTokens:
 
     async def _listed(
         self, send: Send, payer_reference: str, label: str
-    ) -> tuple[list[_wire.ListedToken], Mapping[str, str]]:
+    ) -> tuple[list[_wire.ListedToken], Mapping[str, HiddenText]]:
         """Return the payer's tokens as listed, and the links of what can be done with all of them."""
         segment = _segment("payer_reference", payer_reference)
         path = f"{_PAYERS}/{segment}" if self._payer_api else f"{ORDERS}/payerownedtokens/{segment}"
@@ -112,7 +113,7 @@ class StoredTokens:
     async def _archive(self, send: Send, names: Collection[str], token: Secret, reason: str) -> None:
         """Find the token under one of ``names`` and archive it by its own link."""
         for name in names:
-            url = f"{self._base}{_PAYERS}/tokens/{name}"
+            url = HiddenText(f"{self._base}{_PAYERS}/tokens/{name}")
             answer = await send(self._calls.request("GET", url, _REMOVE, retry_safe=True))
             if not is_success(answer):
                 answer = hidden(answer, token)
@@ -134,18 +135,14 @@ class StoredTokens:
         """Send a removal; sending it twice has the same effect as once."""
         return await send(self._calls.request("PATCH", url, label, body, retry_safe=True))
 
-    def _link(self, links: Mapping[str, str], rel: str, label: str) -> str:
+    def _link(self, links: Mapping[str, HiddenText], rel: str, label: str) -> HiddenText:
         """Return the link ``rel`` if it leads to one of the account's own hosts."""
         if rel not in links:
             message = f"{label}: the gateway offers no {rel!r} now; nothing was removed"
             raise Conflict(message)
-        try:
-            parts = urlsplit(links[rel])
-        except ValueError:
-            parts = urlsplit("")
-        is_ours = parts.netloc.lower() in self._hosts and parts.scheme == urlsplit(self._base).scheme
-        if not is_ours:
-            where = f"{quoted(parts.hostname)}, which is not a host of this account"
+        scheme, host, name = _host_of(links[rel])
+        if host not in self._hosts or scheme != _host_of(self._base)[0]:
+            where = f"{quoted(name)}, which is not a host of this account"
             message = f"{label}: the link {rel!r} leads to {where}; nothing was sent"
             raise NotSent(message)
         return links[rel]
@@ -157,7 +154,7 @@ class StoredTokens:
         try:
             return read(model, read_object(answer.body))
         except Unreadable as error:
-            raise unexpected(answer, label, f"something that is not a list of tokens: {error}") from error
+            raise unexpected(answer, label, f"something that is not a list of tokens: {error}") from None
 
     def _read_change(self, model: type[InT], answer: HttpResponse, label: str) -> InT:
         """Read the answer to a removal, which may be empty."""
@@ -173,13 +170,22 @@ def _is_gone(answer: HttpResponse) -> bool:
     return problem is not None and (answer.status in _NO_LONGER or is_token_gone(problem, answer.status))
 
 
-def _links(operations: list[_wire.Operation]) -> dict[str, str]:
-    return {operation.rel: operation.href for operation in operations}
+def _links(operations: list[_wire.Operation]) -> dict[str, HiddenText]:
+    return {operation.rel: HiddenText(operation.href) for operation in operations}
 
 
-def _segment(field: str, text: str) -> str:
+def _host_of(url: str) -> tuple[str, str, str | None]:
+    """Return scheme, host with port, and host of ``url``; nothing where it is no URL."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.netloc.lower(), parts.hostname
+    except ValueError:
+        return "", "", None
+
+
+def _segment(field: str, text: str) -> HiddenText:
     """Return ``text`` as one part of a path, whatever characters it holds."""
     if not text.strip("."):
         message = f"{field}: must not be empty or only dots"
         raise InvalidOrder(message, field=field)
-    return quote(text, safe="")
+    return HiddenText(quote(text, safe=""))

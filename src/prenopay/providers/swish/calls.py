@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import unquote
 
+from prenopay._hidden import Hidden
 from prenopay._text import quoted
 from prenopay.errors import ForeignAnswer, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse, Send
@@ -102,7 +103,7 @@ class Calls:
         self._check(payment.id, uuid, payment.payee_alias, answer, call)
         # A reference that was cleaned differs from the order's own, so it proves nothing.
         with_reference = not self._config.clean_texts
-        return payment, observation_of(payment, decoded, with_order_reference=with_reference)
+        return payment, observation_of(payment, decoded.reveal(), with_order_reference=with_reference)
 
     def check_location(self, answer: HttpResponse, uuid: str, call: str) -> None:
         """Raise unless the new object is ours, by the last part of ``Location``, which always names ``v1``.
@@ -153,17 +154,17 @@ def written(
     )
 
 
-def read_answer(answer: HttpResponse, model: type[ModelT], call: str) -> tuple[ModelT, Mapping[str, Any]]:
+def read_answer(answer: HttpResponse, model: type[ModelT], call: str) -> tuple[ModelT, Hidden[Mapping[str, Any]]]:
     """Read an answer that should be a ``model``; return it as the model and decoded, or raise what it is instead."""
     if not is_success(answer):
         raise read_refusal(answer, call).error()
     try:
-        decoded = read_object(answer.body, exact=True)
-        return read(model, decoded), decoded
+        decoded: Hidden[Mapping[str, Any]] = Hidden(read_object(answer.body, exact=True))
+        return read(model, decoded.reveal()), decoded
     except Unreadable as error:
         what = model.__name__.lower()
         message = f"{call}: the gateway answered {answer.status} with something that is not a {what}: {error}"
-        raise UnexpectedAnswer(message, http_status=answer.status) from error
+        raise UnexpectedAnswer(message, http_status=answer.status) from None
 
 
 def check_ours(answer: HttpResponse, call: str, *, found: str, asked: str, number: str, ours: str) -> None:

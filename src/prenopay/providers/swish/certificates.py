@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+from prenopay._hidden import HiddenBytes
 from prenopay.errors import ConfigurationError, TransportError
 from prenopay.ports import HttpResponse
 from prenopay.provider import Environment, Probe
@@ -187,12 +188,12 @@ def client_context(where: str, credentials: Credentials, trust: bytes) -> ssl.SS
             context.load_verify_locations(cadata=trust.decode("ascii"))
         except (ssl.SSLError, ValueError) as error:
             message = f"{where}: trust: must hold root certificates as PEM ({type(error).__name__})"
-            raise ConfigurationError(message) from error
+            raise ConfigurationError(message) from None
     try:
         _show(context, credentials.pem())
     except ssl.SSLError as error:
         message = f"{where}: certificate: OpenSSL does not take it ({error.reason}); order one with RSA 4096"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     return context
 
 
@@ -235,33 +236,32 @@ def common_name(name: x509.Name) -> str:
 def _certificates(where: str, pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
-    except (ValueError, x509.InvalidVersion) as error:
+    except (ValueError, x509.InvalidVersion):
         message = f"{where}: holds no readable certificate (-----BEGIN CERTIFICATE-----); was it cut short?"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
 
 
 def _key(where: str, pem: bytes, password: bytes | None) -> object | None:
     """Return the key in ``pem``, or ``None`` if there is none."""
-    found = _KEY.search(pem)
-    if found is None:
+    block = HiddenBytes(next((found[0] for found in _KEY.finditer(pem)), b""))
+    if not block:
         return None
-    block = found[0]
-    is_encrypted = b"ENCRYPTED" in block
+    is_encrypted = block.find(b"ENCRYPTED") >= 0
     if is_encrypted and password is None:
         message = f"{where}: the private key is encrypted; set its password"
         raise ConfigurationError(message)
     try:
         return serialization.load_pem_private_key(block, password if is_encrypted else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         why = "the password does not open it" if is_encrypted else "was it cut short?"
         message = f"{where}: the private key cannot be read; {why}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
 
 
 def _pkcs12(where: str, body: bytes, password: bytes | None) -> tuple[object | None, list[x509.Certificate]]:
     try:
         key, leaf, others = pkcs12.load_key_and_certificates(body, password)
-    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
         old = next((name for identifier, name in _OLD_CIPHERS.items() if identifier in body), None)
         if old is not None:
             message = (
@@ -272,7 +272,7 @@ def _pkcs12(where: str, body: bytes, password: bytes | None) -> tuple[object | N
             message = f"{where}: is neither PEM (-----BEGIN …) nor PKCS#12; is it the right file?"
         else:
             message = f"{where}: this PKCS#12 cannot be read; check its password (the test bundle's is 'swish')"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     listed = ([leaf] if leaf is not None else []) + list(others)
     if not listed:
         message = f"{where}: this PKCS#12 holds no certificate"

@@ -13,10 +13,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_arguments, refuse_setting
+from prenopay._hidden import HiddenBytes, HiddenText, hide
 from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, HttpProviderConfig, Inspection, Secret
@@ -41,6 +42,8 @@ _QR_HOST: Final = "mpc.getswish.net"
 _QR_PATH: Final = "/qrg-swish/api/v1"
 _NUMBER: Final = re.compile(r"123[0-9]{7}")
 _PEM: Final = b"-----BEGIN "
+_PATH_MOST: Final = 500
+"""A longer text is no path: a key, perhaps, which no error may repeat."""
 _SIZE_MOST: Final = 256 * 1024
 """A leaf, its chain and a 4096-bit key have some 12 kB; a larger file is something else."""
 
@@ -82,6 +85,7 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
     def __post_init__(self) -> None:
         """Refuse settings that cannot work; the error names the key and the fix. Certificates are read when used."""
         super(SwishAccount, self).__post_init__()  # a class with slots is a new class, which super() misses
+        hide(self, "certificate", "private_key", "password", "signing_certificate", "signing_key", "signing_password")
         why = "number must be the merchant's Swish number, ten digits that begin with 123 and no spaces, not "
         self._require(bool(_NUMBER.fullmatch(self.number)), f"{why}{quoted(self.number)}")
         why = f"certificate is empty; it is what portal.swish.nu issued for {self.number}"
@@ -130,6 +134,16 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
 
         return inspect(body)
 
+    def secret_files(self) -> tuple[Path, ...]:
+        """Return the files with keys and passwords. A certificate counts if its file holds the key too."""
+        passwords = (
+            each for each in (self.password, self.signing_password) if isinstance(each, str) and each[:5] == "file:"
+        )
+        keys = (each for each in (self.private_key, self.signing_key) if _is_file(each))
+        certificates = (("certificate", self.certificate), ("signing_certificate", self.signing_certificate))
+        both = (each for key, each in certificates if _is_file(each) and _holds_key(self._material(key, each)))
+        return tuple(_path(each) for each in (*keys, *both, *passwords))
+
     @property
     def _is_at_swish(self) -> bool:
         """Whether the account calls one of Swish's own environments, and not an emulator or the sandbox."""
@@ -145,7 +159,7 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
         credentials = load(
             where,
             self._material(name, certificate),
-            self._material(key_name, key) if key else b"",
+            self._material(key_name, key) if key else HiddenBytes(),
             self._password(password_name, password),
             key=key_name,
         )
@@ -153,43 +167,42 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
             refuse_other_world(where, credentials, self.environment)
         return credentials
 
-    def _material(self, key: str, given: KeyMaterial) -> bytes:
+    def _material(self, key: str, given: KeyMaterial) -> HiddenBytes:
         """Return the bytes that ``given`` is or points at."""
         match given:
             case bytes():
-                return given
+                return HiddenBytes(given)
             case Secret():
-                return self._decoded(key, given.reveal())
-            case Path():
-                return self._file(key, given)
+                return self._decoded(key, HiddenText(given.reveal()))
             case str() if _PEM.decode() in given:
-                return given.encode()
-            case str():
-                kind, _, name = given.partition(":")
-                if kind == "env":
-                    return self._decoded(key, self._variable(key, name))
-                return self._file(key, Path(name if kind == "file" else given))
+                return HiddenBytes(given.encode())
+            case str() if given.startswith("env:"):
+                return self._decoded(key, self._variable(key, given.removeprefix("env:")))
+            case str() | Path():
+                why = f"{key}: is neither PEM nor a path; PKCS#12 in base 64 is a Secret, or in the environment"
+                self._require(_is_file(given), why)
+                return self._file(key, _path(given))
 
-    def _password(self, key: str, given: Secret | str) -> bytes | None:
+    def _password(self, key: str, given: Secret | str) -> HiddenBytes | None:
         """Return a password, or ``None`` if none is given."""
         if isinstance(given, Secret):
-            return given.reveal().encode()
+            return HiddenBytes(given.reveal().encode())
         kind, _, name = given.partition(":")
         if kind == "env":
-            return self._variable(key, name).encode()
+            return HiddenBytes(self._variable(key, name).encode())
         if kind == "file":
-            return self._file(key, Path(name)).strip()
-        return given.encode() or None
+            return HiddenBytes(self._file(key, Path(name)).strip())
+        return HiddenBytes(given.encode()) or None
 
-    def _variable(self, key: str, name: str) -> str:
-        found = os.environ.get(name, "")
+    def _variable(self, key: str, name: str) -> HiddenText:
+        found = HiddenText(os.environ.get(name, ""))
         self._require(bool(found), f"{key}: the environment has no {name}")
         return found
 
-    def _file(self, key: str, path: Path) -> bytes:
+    def _file(self, key: str, path: Path) -> HiddenBytes:
         try:
             with path.open("rb") as file:
-                found = file.read(_SIZE_MOST + 1)
+                found = HiddenBytes(file.read(_SIZE_MOST + 1))
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "is not a file's name"
             message = f"{self._where}: {key}: {quoted(str(path))} cannot be read: {why}"
@@ -198,12 +211,28 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
         self._require(0 < len(found) <= _SIZE_MOST, f"{key}: {path} is {why}")
         return found
 
-    def _decoded(self, key: str, text: str) -> bytes:
+    def _decoded(self, key: str, text: HiddenText) -> HiddenBytes:
         """Return PEM, with line ends again if it was written on one line, or what base 64 encodes."""
         if _PEM.decode() in text:
-            return text.replace("\\n", "\n").encode()
+            return HiddenBytes(text.replace("\\n", "\n").encode())
         try:
-            return base64.b64decode("".join(text.split()), validate=True)
+            return HiddenBytes(base64.b64decode("".join(text.split()), validate=True))
         except (binascii.Error, ValueError):
             message = f"{self._where}: {key}: is neither PEM (-----BEGIN …) nor PKCS#12 in base 64"
             raise ConfigurationError(message) from None
+
+
+def _is_file(given: KeyMaterial) -> TypeGuard[str | Path]:
+    """Whether key material is a file's name, and not the material itself or the name of a variable."""
+    if not isinstance(given, str):
+        return isinstance(given, Path)
+    return 0 < len(given) <= _PATH_MOST and _PEM.decode() not in given and not given.startswith("env:")
+
+
+def _path(given: str | Path) -> Path:
+    return Path(given.removeprefix("file:")) if isinstance(given, str) else given
+
+
+def _holds_key(material: bytes) -> bool:
+    """Whether the bytes are PKCS#12, or PEM with a private key."""
+    return _PEM not in material or b"PRIVATE KEY-----" in material

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from prenopay._hidden import HiddenText
 from prenopay._redaction import Secret
 from prenopay.errors import (
     Conflict,
@@ -242,7 +243,7 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
             methods=(method_of(consent_id, consent.payer),) if state is PaymentState.CAPTURED else (),
             raw_status=consent.status,
             status_is_known=is_known,
-            raw=raw_of(decoded),
+            raw=raw_of(decoded.reveal()),
         )
 
     async def _end(self, send: Send, consent_id: str, call: str) -> None:
@@ -263,7 +264,7 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         if isinstance(read, Absent):
             return read
         charge, observed = read
-        consent = "" if request.token is None else request.token.reveal()
+        consent = HiddenText("" if request.token is None else request.token.reveal())
         is_other_consent = bool(consent and charge.consent_id) and charge.consent_id.upper() != consent.upper()
         if observed.submitted != request.order.amount or is_other_consent:
             message = f"charge: the gateway has {request.reference} as another charge, of {observed.submitted}"
@@ -281,7 +282,7 @@ class SwishRecurringProvider(SwishProvider, ChargesMandates):
         self._check(answer, call, found=charge.id or charge_id, asked=charge_id, number=charge.payee_alias)
         state, is_known = charge_state(charge)
         return charge, replace(
-            observation_of(charge, decoded, with_order_reference=False),
+            observation_of(charge, decoded.reveal(), with_order_reference=False),
             provider_reference=CHARGE + charge_id,
             reference=charge_id,
             state=state,

@@ -248,7 +248,7 @@ def _try(
         raise
     except (ArithmeticError, TypeError, ValueError) as error:
         message = f"order: cannot be written as a request: {error}"
-        raise InvalidOrder(message, field="order") from error
+        raise InvalidOrder(message, field="order") from None
 
 
 def _reference(text: str, field: str, *, clean: bool) -> str | None:

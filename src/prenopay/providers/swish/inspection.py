@@ -20,7 +20,6 @@ from prenopay.values.payments import PaymentState
 __all__ = ["inspect"]
 
 _KINDS: Final = {"paymentrequests": "payment", "refunds": "refund", "payouts": "payout"}
-_STATUS_MOST: Final = 40
 _WRAPPERS: Final = ("errors", "error")
 _IN_SHORT: Final = frozenset({"id", "payoutinstructionuuid"})
 

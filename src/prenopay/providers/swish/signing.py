@@ -18,6 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from prenopay._hidden import HiddenBytes
+
 __all__ = ["is_signature", "sealed", "sign"]
 
 
@@ -37,8 +39,8 @@ def is_signature(key: rsa.RSAPublicKey, payload: bytes, signature: str) -> bool:
     return True
 
 
-def sealed(payload: bytes, signature: str, **others: str | None) -> bytes:
+def sealed(payload: bytes, signature: str, **others: str | None) -> HiddenBytes:
     """Return the body: the payload's own bytes, never encoded a second time, and the other members."""
     members = {name: value for name, value in {**others, "signature": signature}.items() if value is not None}
     rest = json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
-    return b'{"payload":' + payload + b"," + rest[1:]
+    return HiddenBytes(b'{"payload":' + payload + b"," + rest[1:])

@@ -12,6 +12,7 @@ from prenopay.testing.conformance.rules.answers import Answers
 from prenopay.testing.conformance.rules.callbacks import Callbacks
 from prenopay.testing.conformance.rules.changing import Changing
 from prenopay.testing.conformance.rules.foreign import Foreign
+from prenopay.testing.conformance.rules.frames import Frames
 from prenopay.testing.conformance.rules.freed import Freed
 from prenopay.testing.conformance.rules.lost import LostAnswers
 from prenopay.testing.conformance.rules.mandates import Mandates
@@ -30,7 +31,19 @@ COLOURS: Final = ("blocking", "awaiting")
 
 
 class ProviderSuite(
-    Taking, Changing, ByHand, LostAnswers, Freed, Callbacks, Mandates, Payouts, Foreign, Secrets, Values, Answers
+    Taking,
+    Changing,
+    ByHand,
+    LostAnswers,
+    Freed,
+    Callbacks,
+    Mandates,
+    Payouts,
+    Foreign,
+    Secrets,
+    Frames,
+    Values,
+    Answers,
 ):
     """Inherit it in a file ``test_….py``, name your ``gateway``, and every rule that applies is tested.
 

@@ -17,6 +17,7 @@ from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.callbacks import Callback, CallbackAttempt, CallbackQueue, Post, RetrySchedule
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX, ControlPanel, ControlRefused, call_with
+from prenopay.testing.emulators.control_page import ControlPage, Listed
 from prenopay.testing.emulators.leniency import Leniency, Takes
 from prenopay.testing.faults import FaultPlan, meet
 from prenopay.testing.http import EmulatorAnswer, EmulatorRequest, Headers, JsonObject, Outcome, write_json
@@ -124,6 +125,7 @@ class EmulatedGateway(ABC, Generic[B]):
         self.faults: FaultPlan = FaultPlan(calls=calls)
         self.transcript: Transcript = Transcript()
         self._control = ControlPanel(self)
+        self._control_page = ControlPage(self)
 
     @property
     def behaviour(self) -> B:
@@ -138,6 +140,8 @@ class EmulatedGateway(ABC, Generic[B]):
 
     def handle(self, request: EmulatorRequest) -> Outcome:
         """Act on one call, unless a planned fault is in the way."""
+        if self._control_page.is_asked(request):
+            return self._control_page.answer(request)
         if request.path.startswith(CONTROL_PREFIX):
             return self._control.answer(request)
         with self._memory.lock:
@@ -174,6 +178,23 @@ class EmulatedGateway(ABC, Generic[B]):
             message = f"action must be {', '.join(list(actions)[:-1])} or {list(actions)[-1]}"
             raise ControlRefused(message)
         return self._shown(order, call_with(actions[action], arguments, order))
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """The gateway's name, for people."""
+
+    @abstractmethod
+    def approve(self, order: str, /) -> object:
+        """Pay as the payer, in any way; raises ``PayerRefused`` where nobody can."""
+
+    @abstractmethod
+    def decline(self, order: str, /) -> object:
+        """Say no as the payer; raises ``PayerRefused`` where nobody can."""
+
+    @abstractmethod
+    def listed(self) -> list[Listed]:
+        """Return every order for the control page, in the order of creation."""
 
     @abstractmethod
     def describe_orders(self) -> list[JsonObject]:
@@ -218,7 +239,7 @@ def told_preset(preset: str, takes: Takes, sources: Mapping[Leniency, str]) -> s
     says = (
         f"more than the documents ask for:{''.join(ways)}" if ways else "what the documents ask for, and nothing else."
     )
-    return f"Preset {preset}: it takes {says}"
+    return f"Preset {preset}: it takes {says}".replace("`", "")
 
 
 def snapshot(kind: Callable[..., T], source: object, **more: object) -> T:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote
 
 from prenopay._arguments import check_arguments, refuse_misuse
+from prenopay._hidden import Hidden, HiddenBytes, HiddenText
 from prenopay.errors import (
     ConfigurationError,
     Conflict,
@@ -169,7 +170,7 @@ class MockProvider(
             message = f"create: the mock has {request.reference} as a payment that is not ours"
             raise DuplicateReference(message)
         seen = self._observed(made)
-        page, switch = str(made.get("page")), None
+        page, switch = HiddenText(made.reveal().get("page")), None
         if order.only_instrument == Instrument.SWISH:
             token = f"mock-app-{seen.provider_reference}"
             switch = AppSwitch(token=token, app_url=f"swish://mock?token={token}", qr_content=f"D{token}")
@@ -213,12 +214,13 @@ class MockProvider(
         body: dict[str, object] = {"reference": request.reference, "page_only": request.page_only}
         if request.amount is not None:
             body["amount"] = request.amount.minor
-        made = await self._call(send, verb, f"payments/{quote(request.provider_reference, safe='')}/{verb}", body)
+        path = f"payments/{quote(request.provider_reference, safe='')}/{verb}"
+        made = await self._call(send, verb, path, Hidden(body))
         seen, asked = self._observed(made), None if request.amount is None else request.amount.minor
-        under = [each for each in made["transactions"] if each["reference"] == request.reference]
+        under = [each for each in made.reveal()["transactions"] if each["reference"] == request.reference]
         if asked is not None and any(each["amount"] != asked for each in under):
             raise _not_ours(request.reference, verb)
-        if made.get("repeated") and not request.again:
+        if made.reveal().get("repeated") and not request.again:
             message = f"{verb}: the mock has {request.reference} already, though it was not sent before"
             raise DuplicateReference(message)
         return _reply(made, seen)
@@ -238,13 +240,13 @@ class MockProvider(
                     raise
                 return Charged(outcome=Outcome.NOT_ATTEMPTED)
         body = _ordered(request)
-        body |= {"kind": request.kind.value, "token": request.token_to_send().reveal()}
+        body.reveal().update(kind=request.kind.value, token=request.token_to_send().reveal())
         made = await self._call(send, "charge", "charges", body)
         if _is_foreign(made, body):
             raise _not_ours(request.reference, "charge")
         return self._charged(made)
 
-    def _charged(self, made: Mapping[str, object]) -> Charged:
+    def _charged(self, made: Hidden[dict[str, Any]]) -> Charged:
         seen = self._observed(made)
         if seen.decline is not None:
             return Charged(outcome=Outcome.DECLINED, observation=seen, decline=seen.decline)
@@ -254,15 +256,15 @@ class MockProvider(
     async def observe_methods(self, send: Send, payer_reference: str) -> tuple[MethodSeen, ...]:
         """Return the payer's stored methods."""
         found = await self._call(send, "observe_methods", f"payers/{quote(payer_reference, safe='')}")
-        return _read("observe_methods", lambda: _methods(found))
+        return _read("observe_methods", lambda: _methods(found.reveal()))
 
     async def remove_method(self, send: Send, kind: MandateKind, token: Secret, *, reason: str) -> None:
         """Forget one."""
-        await self._call(send, "remove_method", "removals", {"kind": kind.value, "token": token.reveal()})
+        await self._call(send, "remove_method", "removals", Hidden({"kind": kind.value, "token": token.reveal()}))
 
     async def remove_all_methods(self, send: Send, payer_reference: str, *, reason: str) -> None:
         """Forget all of the payer's."""
-        await self._call(send, "remove_method", "removals", {"payer": payer_reference})
+        await self._call(send, "remove_method", "removals", Hidden({"payer": payer_reference}))
 
     # Sending money
 
@@ -271,11 +273,11 @@ class MockProvider(
         _require_currency(request.order.amount)
         order = request.order
         said = {"amount": order.amount.minor, "payee": order.payee_phone, "callback_url": request.callback_url}
-        return json.dumps(said).encode()
+        return HiddenBytes(json.dumps(said).encode())
 
     async def pay_out(self, send: Send, reference: str, body: bytes, *, again: bool) -> Reply:
         """Send the money; the same reference sends it once."""
-        written = {"reference": reference, **json.loads(body)}
+        written: Hidden[dict[str, object]] = Hidden({"reference": reference, **json.loads(body)})
         made = await self._call(send, "pay_out", "payouts", written)
         return _paid_out(made, body, reference, is_first=not again)
 
@@ -301,7 +303,7 @@ class MockProvider(
         if image not in {"svg", "png"}:
             message = f"image: must be 'svg' or 'png', not {image!r}"
             raise InvalidOrder(message, field="image")
-        await self._call(send, "draw_qr", f"qr/{quote(token, safe='')}")
+        await self._call(send, "draw_qr", HiddenText(f"qr/{quote(token, safe='')}"))
         return _SVG if image == "svg" else _PNG
 
     async def probe(self, send: Send) -> tuple[Probe, ...]:
@@ -316,8 +318,8 @@ class MockProvider(
     # One step down
 
     async def _call(
-        self, send: Send, label: str, path: str, body: Mapping[str, object] | None = None
-    ) -> dict[str, Any]:
+        self, send: Send, label: str, path: str, body: Hidden[dict[str, object]] | None = None
+    ) -> Hidden[dict[str, Any]]:
         request = self._request("GET" if body is None else "POST", path, label, body)
         try:
             answer = await send(request)
@@ -327,20 +329,22 @@ class MockProvider(
             message = f"{label}: {_UNREACHED}"
             raise NotSent(message) from error
         _raise_for(answer, label)
-        return _read(label, lambda: _object(answer))
+        return _read(label, lambda: Hidden(_object(answer)))
 
-    def _request(self, method: str, path: str, label: str, body: Mapping[str, object] | None = None) -> HttpRequest:
+    def _request(
+        self, method: str, path: str, label: str, body: Hidden[dict[str, object]] | None = None
+    ) -> HttpRequest:
         return HttpRequest(
             method=method,
             url=f"https://{self.gateway.host}/{path}",
             label=label,
             headers=(("request-id", str(next(_requests))),),
-            body=b"" if body is None else json.dumps(body).encode(),
+            body=b"" if body is None else json.dumps(body.reveal()).encode(),
             retry_safe=method == "GET",
         )
 
-    def _observed(self, payment: Mapping[str, Any]) -> Observation:
-        return _read("observe", lambda: _observation(payment))
+    def _observed(self, payment: Hidden[dict[str, Any]]) -> Observation:
+        return _read("observe", lambda: _observation(payment.reveal()))
 
 
 class MockProviderApart(MockProvider, RefundsApart):
@@ -349,12 +353,12 @@ class MockProviderApart(MockProvider, RefundsApart):
     async def observe_refund(self, send: Send, request: ChangeRequest, payment: Observation) -> Reply:
         """Look at the refund."""
         made = await self._call(send, "observe_refund", f"refunds/{request.reference}")
-        asked = (None if request.amount is None else request.amount.minor, request.provider_reference)
-        if "amount" in made and (made["amount"], made["payment"]) != asked:
+        asked, found = None if request.amount is None else request.amount.minor, made.reveal
+        if "amount" in found() and (found()["amount"], found()["payment"]) != (asked, request.provider_reference):
             raise _not_ours(request.reference, "refund")
         return _reply(made)
 
-    def _observed(self, payment: Mapping[str, Any]) -> Observation:
+    def _observed(self, payment: Hidden[dict[str, Any]]) -> Observation:
         seen = super()._observed(payment)
         listed = [each for each in seen.transactions if each.kind is not TransactionKind.REFUND]
         return replace(
@@ -376,9 +380,9 @@ def _require_currency(amount: Money) -> None:
         raise InvalidOrder(message, field="amount")
 
 
-def _ordered(request: CreateRequest | ChargeRequest) -> dict[str, object]:
+def _ordered(request: CreateRequest | ChargeRequest) -> Hidden[dict[str, object]]:
     order = request.order
-    return {
+    said: dict[str, object] = {
         "payment_id": request.payment_id,
         "reference": request.reference,
         "amount": order.amount.minor,
@@ -392,6 +396,7 @@ def _ordered(request: CreateRequest | ChargeRequest) -> dict[str, object]:
         "store": [] if order.store is None else [kind.value for kind in order.store.kinds],
         "callback_url": request.callback_url,
     }
+    return Hidden(said)
 
 
 def _personal(order: Order) -> list[str]:
@@ -454,9 +459,9 @@ def _read(label: str, read: Callable[[], T]) -> T:
     """Read an answer; what cannot be read is never believed."""
     try:
         return read()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError):
         message = f"{label}: the mock's answer makes no sense"
-        raise UnexpectedAnswer(message, http_status=200) from error
+        raise UnexpectedAnswer(message, http_status=200) from None
 
 
 def _named_in(body: bytes) -> tuple[str, str]:
@@ -470,25 +475,31 @@ def _named_in(body: bytes) -> tuple[str, str]:
     raise ValueError(message)
 
 
-def _reply(made: Mapping[str, Any], seen: Observation | None = None) -> Reply:
-    outcome = _read("observe", lambda: Outcome(made["outcome"]))
-    return Reply(outcome=outcome, observation=seen, decline=_decline(made.get("declined")))
+def _reply(made: Hidden[dict[str, Any]], seen: Observation | None = None) -> Reply:
+    outcome = _read("observe", lambda: Outcome(made.reveal()["outcome"]))
+    return Reply(outcome=outcome, observation=seen, decline=_decline(made.reveal().get("declined")))
 
 
-def _is_foreign(made: Mapping[str, Any], asked: Mapping[str, object]) -> bool:
+def _is_foreign(made: Hidden[dict[str, Any]], asked: Hidden[dict[str, object]]) -> bool:
     """Whether the mock answered with a payment that another system made: it shows our own name of each."""
-    return any(made.get(name) != asked[name] for name in ("payment_id", "amount", "currency", "order_reference"))
+    return any(
+        made.reveal().get(name) != asked.reveal()[name]
+        for name in ("payment_id", "amount", "currency", "order_reference")
+    )
 
 
-def _paid_out(made: Mapping[str, Any], body: bytes, reference: str, *, is_first: bool = False) -> Reply:
+def _paid_out(made: Hidden[dict[str, Any]], body: bytes, reference: str, *, is_first: bool = False) -> Reply:
     """Return the state of a payout; raises unless it is the one that ``body`` instructs."""
-    asked = json.loads(body)
-    if "amount" in made and any(made.get(name) != asked[name] for name in ("amount", "payee", "callback_url")):
+    if _is_another_payout(made.reveal(), json.loads(body)):
         raise _not_ours(reference, "payout")
-    if is_first and made.get("repeated"):
+    if is_first and made.reveal().get("repeated"):
         message = f"payout: the mock has {reference} already, though it was not sent before"
         raise OutcomeUnknown(message)
     return _reply(made)
+
+
+def _is_another_payout(made: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    return "amount" in made and any(made.get(name) != asked[name] for name in ("amount", "payee", "callback_url"))
 
 
 def _not_ours(reference: str, label: str) -> ForeignAnswer:

@@ -45,7 +45,7 @@ def _store(at: Moment, place: Place, person: Person) -> StoreMethod | None:
     if not (place.has(StoresMandates, StoredMethods) and perhaps(at.chance, 0.5)):
         return None
     now = at.world.clock.now()
-    until = now.date() + timedelta(days=at.chance.choice((0, 0, 20))) if perhaps(at.chance, 0.4) else None
+    until = at.world.today() + timedelta(days=at.chance.choice((0, 0, 20))) if perhaps(at.chance, 0.4) else None
     consent = Consent(text_version="terms-2026-01", agreed_at=now, channel="web", most=sek(AGREED), until=until)
     whose = place.name, person.reference
     mine = [row for row in at.books.mandates if (row.account, row.payer_reference) == whose and row.is_chargeable]

@@ -119,7 +119,7 @@ async def blocked(at: Moment, row: MandateRow) -> Did:
 
 
 def _past_consent(at: Moment) -> list[MandateRow]:
-    today, ends = at.world.clock.now().date(), at.world.ends_of_consents(at.books)
+    today, ends = at.world.today(), at.world.ends_of_consents(at.books)
     return [row for row in _drawable(at) if row.mandate_id in ends and ends[row.mandate_id] < today]
 
 

@@ -208,7 +208,7 @@ def _declines_unreported(world: World, books: Books) -> Iterator[str]:
 
 def _lives_too_long(world: World, books: Books) -> Iterator[str]:
     """Yield mandates that live on after the last day of their card, or of what the payer agreed to."""
-    today, ends = world.clock.now().date().isoformat(), world.ends_of_consents(books)
+    today, ends = world.today().isoformat(), world.ends_of_consents(books)
     for row in books.mandates:
         until = ends.get(row.mandate_id)
         if until is not None and until.isoformat() < today and (row.is_chargeable or row.state == "suspended"):
@@ -306,6 +306,8 @@ def damaged(world: World, books: Books, depths: Depths) -> Iterator[str]:
         yield f"books: the totals of {payment_id} are not the sums of its movements"
     for row in depths.forgotten:
         yield f"nothing forgotten: {row}"
+    for payment_id in depths.stored_again:
+        yield f"forgotten: the payer of {payment_id} was erased, and something about them is stored again"
     if world.on_disk and (depths.journal_mode, depths.synchronous) != ("wal", _FULL):
         yield f"books: a power cut may lose what was answered ({depths.journal_mode}, {depths.synchronous})"
     for secret in sorted({*SECRETS, *world.gateways.secrets()}):

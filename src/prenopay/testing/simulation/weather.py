@@ -445,9 +445,13 @@ class FaultyLedger:
         """Run ``work`` in a reading transaction, unless the database cannot be reached."""
         return await self._weather.around(Port.READ, lambda: self._ledger.read(work))
 
-    async def append(self, add: Callable[[Connection, Sequence[RowT]], None], row: RowT) -> None:
+    async def append(self, add: Callable[[Connection, Sequence[RowT]], Sequence[T]], row: RowT) -> T:
         """Add ``row``; it is a commit like any other."""
-        await self._weather.around(Port.COMMIT, lambda: self._ledger.append(add, row))
+        return await self._weather.around(Port.COMMIT, lambda: self._ledger.append(add, row))
+
+    async def erase_traces(self) -> None:
+        """Erase older versions of rows, unless the database cannot be reached."""
+        await self._weather.around(Port.READ, self._ledger.erase_traces)
 
 
 def _failure(port: Port) -> Exception:

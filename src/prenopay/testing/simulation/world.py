@@ -32,6 +32,7 @@ from prenopay.testing.simulation.spells import Spells, WrongClock
 from prenopay.testing.simulation.stores import Stores
 from prenopay.testing.simulation.weather import Crash, FaultyLedger, FaultySender, Port, Weather, perhaps
 from prenopay.values.callbacks import CallbackAddress, CallbackRequest, CallbackUrls
+from prenopay.values.days import TIME_ZONE, day_of
 from prenopay.values.events import Event
 from prenopay.values.payments import Operation
 
@@ -346,6 +347,10 @@ class World:
     def hides_status(self) -> bool:
         """Whether a gateway says a status that nobody knows, so that its payments cannot be read."""
         return any(gateway.hides_status for gateway in self.gateways.each(Behaviours))  # type: ignore[type-abstract]  # an ability
+
+    def today(self) -> date:
+        """Return the day that it is for the merchant."""
+        return day_of(self.clock.now(), TIME_ZONE)
 
     def ends_of_consents(self, books: Books) -> dict[str, date]:
         """Return the last day on which each mandate may be remembered, where its payer named one."""

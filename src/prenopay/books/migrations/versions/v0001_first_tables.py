@@ -84,14 +84,14 @@ def _inbox() -> None:
         sa.Column("subject_kind", sa.String(length=20), nullable=False),
         sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("peer", sa.String(length=60), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("names", _JSON, nullable=False),
         sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.Column("done_at", UtcDateTime(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=False),
+        sa.Column("looks", sa.Integer(), nullable=False),
+        sa.Column("looks_since", UtcDateTime(), nullable=True),
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("claimed_until", UtcDateTime(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -100,15 +100,24 @@ def _inbox() -> None:
     )
     op.create_index("prenopay_inbox_due", "prenopay_inbox", ["account", "next_at"])
     op.create_index("prenopay_inbox_subject", "prenopay_inbox", ["subject_id"])
-    op.create_index("prenopay_inbox_newest", "prenopay_inbox", ["account", "inbox_id"])
+    op.create_index("prenopay_inbox_newest", "prenopay_inbox", ["account", "received_at", "inbox_id"])
     still_open = sa.text("done_at IS NULL")
     op.create_index(
         "prenopay_inbox_open",
         "prenopay_inbox",
-        ["account", "inbox_id"],
+        ["account", "received_at", "inbox_id"],
         sqlite_where=still_open,
         postgresql_where=still_open,
     )
+    has_no_subject = sa.text("subject_id = ''")
+    for name, column in (("prenopay_inbox_addressed", "next_at"), ("prenopay_inbox_old", "done_at")):
+        op.create_index(
+            name,
+            "prenopay_inbox",
+            ["account", column],
+            sqlite_where=has_no_subject,
+            postgresql_where=has_no_subject,
+        )
 
 
 def _operations() -> None:
@@ -120,6 +129,7 @@ def _operations() -> None:
         sa.Column("subject_kind", sa.String(length=20), nullable=False),
         sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("mark", sa.String(length=64), nullable=True),
         sa.Column("reference", sa.String(length=60), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=True),
         sa.Column("vat", sa.BigInteger(), nullable=True),
@@ -177,6 +187,7 @@ def _payments() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("claimed_until", UtcDateTime(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -196,10 +207,13 @@ def _payouts() -> None:
         sa.Column("account", sa.String(length=60), nullable=False),
         sa.Column("operation_id", sa.String(length=100), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("payee_reference", sa.String(length=200), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("payout_id"),
         sa.UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
     )
+    op.create_index("prenopay_payouts_payee", "prenopay_payouts", ["account", "payee_reference"])
 
 
 def _attempts() -> None:
@@ -255,6 +269,7 @@ def _flags() -> None:
         sa.Column("payment_id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("raised_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["payment_id"],
@@ -275,6 +290,7 @@ def _mandates() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("consent", _JSON, nullable=False),
+        sa.Column("time_zone", sa.String(length=40), nullable=False),
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("instrument", sa.String(length=60), nullable=False),
         sa.Column("display", sa.String(length=200), nullable=False),
@@ -290,6 +306,7 @@ def _mandates() -> None:
         sa.Column("look_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("claimed_until", UtcDateTime(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -348,14 +365,15 @@ def _payers() -> None:
     op.create_table(
         "prenopay_payers",
         sa.Column("payment_id", sa.String(length=40), nullable=False),
-        sa.Column("data", _JSON, nullable=True),
-        sa.Column("erased_at", UtcDateTime(), nullable=True),
+        sa.Column("reference", sa.String(length=200), nullable=True),
+        sa.Column("data", _JSON, nullable=False),
         sa.ForeignKeyConstraint(
             ["payment_id"],
             ["prenopay_payments.payment_id"],
         ),
         sa.PrimaryKeyConstraint("payment_id"),
     )
+    op.create_index("prenopay_payers_reference", "prenopay_payers", ["reference"])
 
 
 def _charges() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Any, Final, cast
 
 from prenopay.errors import (
     Conflict,
+    LedgerUnavailable,
     OutcomeUnknown,
     PrenopayError,
     ProviderError,
@@ -30,6 +34,10 @@ DEPTHS: Final = (41, 300, 900)
 """How deep an answer may nest: just beyond what prenopay reads, and almost as deep as Python's parser goes."""
 _SERVER_ERRORS: Final = 500
 _WAIT_SECONDS: Final = 7
+_TEXTS_MOST: Final = 30
+"""How many texts of an answer are tried."""
+_PHONE: Final = "46701234567"
+_GOES_ON: Final = f"\0\ud83d\x1b[31m {_PHONE}"
 _WAITS: Final = (
     (("retry-after", str(_WAIT_SECONDS)),),
     (("date", "Wed, 28 Oct 2026 12:00:00 GMT"), ("retry-after", "Wed, 28 Oct 2026 12:00:07 GMT")),
@@ -52,6 +60,21 @@ class Answers:
                 assert stage.got(payment).refunded == payment.captured
         assert stage.got(payment).flags == ()
         stage.books_agree()
+
+    def test_each_text_may_hold_anything(self, stage: Stage) -> None:
+        """Control characters, half characters and a phone number in any text of an answer are stored, and not shown."""
+        payment = stage.bought()
+        stage.pays(payment)
+        for place in range(_TEXTS_MOST):
+            with stage.wire.edited(partial(_going_on, place)):
+                error = stage.tries(lambda: stage.observed(payment))
+            assert not isinstance(error, LedgerUnavailable), f"an answer cannot be written down: {error}"
+            assert _unfit(str(error)) == [], f"an error shows what nobody must see: {error!r}"
+
+        seen = stage.observed(payment)
+        said = [*(flag.detail for flag in seen.flags), *(event.detail for event in stage.events), *stage.log]
+        said += [each.decline.text for each in stage.events if each.decline is not None]
+        assert [each for each in said if _unfit(each)] == []
 
     @needs(gateway=(StrangeStatus,))
     def test_a_status_that_nobody_knows_ends_nothing(self, stage: Stage) -> None:
@@ -210,6 +233,36 @@ def _is_told(
     outcome = stage.operation(operation_id).outcome
     assert outcome is Outcome.NOT_ATTEMPTED, f"after {status} nothing happened, and the books say {outcome}"
     return error
+
+
+def _going_on(place: int, _request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """Let the text at a place of a JSON answer go on after its end; any other answer stays as it is."""
+    try:
+        document: Any = json.loads(answer.body)
+    except ValueError:
+        return answer
+    texts = [*_texts_in(document)]
+    if place >= len(texts):
+        return answer
+    holder, key = texts[place]
+    holder[key] += _GOES_ON
+    return replace(answer, body=json.dumps(document).encode())
+
+
+def _texts_in(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what holds each text of a document, and under which key."""
+    if isinstance(value, dict | list):
+        holder = cast("Any", value)
+        for key in holder if isinstance(value, dict) else range(len(holder)):
+            if isinstance(holder[key], str):
+                yield holder, key
+            else:
+                yield from _texts_in(holder[key])
+
+
+def _unfit(text: str) -> list[str]:
+    """Return what nobody must see that is in ``text``."""
+    return [each for each in ("\0", "\ud83d", "\x1b", _PHONE) if each in text]
 
 
 def with_unknown_members(_request: HttpRequest, answer: HttpResponse) -> HttpResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from sqlalchemy import select
@@ -16,6 +16,7 @@ from prenopay.provider import Refunds, StoresMandates
 from prenopay.testing.conformance.rules.mandates import stored
 from prenopay.testing.conformance.stage import CALLBACK_KEY, TOKEN_KEY, Stage, needs
 from prenopay.testing.gateway import Payouts, StoredMethods
+from prenopay.values.payments import Payment
 
 __all__ = ["Secrets"]
 
@@ -86,15 +87,21 @@ class Secrets:
         assert [each for each in tokens if any(each in text for text in everything)] == []
 
     def test_an_erased_payer_is_gone(self, stage: Stage) -> None:
-        """After ``erase_payer`` no table holds the payer's phone, e-mail or personal number."""
+        """After ``erase_payer`` the database and its files know nothing of the person, whatever comes later."""
         _live(stage)
+        still_open = stage.bought("order:2", payer=stage.gateway.payer())
         assert _personal(stage), "the gateway's payer has neither phone, e-mail nor personal number"
 
         for payment in stage.every_payment():
             stage.do(lambda payments: payments.erase_payer(payment.payment_id))  # noqa: B023 - called at once
+        if isinstance(stage.gateway, Payouts):
+            stage.do(lambda payments: payments.erase_payer(operation_id="payout:1"))
+        assert _remembered(stage) == []
 
-        rows = _dump(stage)
-        assert [each for each in _personal(stage) if any(each in text for text in rows)] == []
+        for what, happens in _later(stage, still_open):
+            happens()
+            assert (what, _remembered(stage)) == (what, [])
+        assert stage.got(still_open).captured, "what came later did not reach the books"
 
 
 def _credentials(stage: Stage) -> list[str]:
@@ -104,6 +111,28 @@ def _credentials(stage: Stage) -> list[str]:
 def _personal(stage: Stage) -> list[str]:
     payer = stage.gateway.payer()
     return [each for each in (payer.email, payer.phone.lstrip("+"), payer.personal_number) if each]
+
+
+def _later(stage: Stage, still_open: Payment) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Return what may come after an erasure, of every kind."""
+    yield "a payment", lambda: stage.pays(still_open)
+    yield "callbacks", stage.deliver
+    yield "callbacks that come again", lambda: [stage.receive(request) for request in stage.heard]
+    yield "a sweep", stage.settle
+    yield "a look", lambda: [stage.observed(payment) for payment in stage.every_payment()]
+    if Refunds in type(stage.provider).__mro__:
+        yield "a refund", lambda: stage.do(lambda p: p.refund(still_open.payment_id, operation_id="refund:2"))
+        yield "callbacks of a refund", stage.deliver
+        yield "a sweep after a refund", stage.settle
+
+
+def _remembered(stage: Stage) -> list[str]:
+    """Return what of the payer, or of the payee, is still in a table or in the database's files."""
+    personal, everything = _personal(stage), [*_dump(stage), _file_of(stage)]
+    if isinstance(stage.gateway, Payouts):
+        order = stage.gateway.payout_order()
+        personal += [each for each in (order.payee_phone.lstrip("+"), order.payee_personal_number) if each]
+    return [each for each in personal if any(each in text for text in everything)]
 
 
 def _leaks(stage: Stage, texts: Iterable[str]) -> list[str]:

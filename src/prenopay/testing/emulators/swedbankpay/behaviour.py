@@ -217,8 +217,8 @@ LENIENCIES: Final[Mapping[Leniency, str]] = MappingProxyType(
         Leniency.TEXTS_FOR_BOOLEANS: "`corporateMode` in the sample of the page Corporate Limited Menu (2026-07-01)",
         Leniency.NUMBERS_FOR_TEXTS: "`discountDescription` of the same test in the PHP SDK",
         Leniency.ANY_SCHEME: (
-            "`paymentUrl` in a sample of the mobile SDK's pages is an app's; "
-            "the page URLs asks for https in `logoUrl` and `termsOfServiceUrl` only (2026-07-01)"
+            "`paymentUrl` in a sample of the mobile SDK's pages is an app's; three addresses in the sample of Verify "
+            "for payouts are http; the page URLs asks for https in `logoUrl` and `termsOfServiceUrl` only (2026-07-01)"
         ),
         Leniency.VERSION_IN_CONTENT_TYPE: (
             "the page Payment Request v3.1 (2026-07-01); the PHP SDK 6.3.0 and the shop modules on it do so"

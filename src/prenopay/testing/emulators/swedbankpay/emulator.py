@@ -11,6 +11,7 @@ from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay.testing.callbacks import Callback, CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
+from prenopay.testing.emulators.control_page import Listed
 from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
 from prenopay.testing.emulators.swedbankpay.api import CALLS, Api, describe_call
 from prenopay.testing.emulators.swedbankpay.behaviour import AWKWARD, LENIENCIES, LENIENT, Behaviour
@@ -33,6 +34,7 @@ from prenopay.testing.emulators.swedbankpay.register import (
     Totals,
     charge_of,
     describe,
+    listed,
     record_of,
 )
 from prenopay.testing.emulators.swedbankpay.tokens import TokenKeeper
@@ -87,11 +89,13 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         super().__init__(self._register, calls=CALLS)
 
     @classmethod
-    def serve_forever(cls, *, port: int, preset: str = "strict", as_json: bool = False) -> None:
+    def serve_forever(
+        cls, *, port: int, preset: str = "strict", seed: int | None = None, as_json: bool = False
+    ) -> None:
         """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it.
 
-        ``preset`` is one of ``presets``: how it behaves. It keeps nothing, and its ids are others at every start: a
-        payment of an earlier start is not found.
+        ``preset`` is one of ``presets``: how it behaves. It keeps nothing, and without a ``seed`` its ids are others
+        at every start: a payment of an earlier start is not found.
         """
         behaviour = replace(cls.presets[preset], callback_addresses=CallbackAddresses.LOCAL)
         how = {"preset": preset, "takes": told_preset(preset, behaviour.takes, LENIENCIES)}
@@ -99,7 +103,7 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
         def tell(served: Served) -> dict[str, str]:
             return {"url": served.url, "payee_id": DEFAULT_PAYEE_ID, "access_token": DEFAULT_ACCESS_TOKEN, **how}
 
-        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour)
+        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour, seed=seed)
         serve_until_interrupted(serve(emulator, port=port), tell, _WELCOME, as_json=as_json)
 
     @property
@@ -147,6 +151,15 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
 
     # What every emulator has
 
+    @property
+    def title(self) -> str:
+        """The gateway's name."""
+        return "Swedbank Pay"
+
+    def listed(self) -> list[Listed]:
+        """Return every order for the control page."""
+        return [listed(record) for record in self.orders]
+
     def describe_orders(self) -> list[JsonObject]:
         """Return every order as JSON, for the control API."""
         return [describe(record) for record in self.orders]
@@ -158,7 +171,7 @@ class SwedbankPayEmulator(Payer, TokenKeeper, EmulatedGateway[Behaviour]):
     def payer_actions(self) -> Mapping[str, Callable[..., object]]:
         """Return what a payer can do through the control API."""
         pays = (self.pay_by_card, self.pay_by_stored, self.pay_by_swish, self.pay_by)
-        acts = (*pays, self.settle_trustly, self.answer, self.cancel, self.walk_away)
+        acts = (self.approve, self.decline, *pays, self.settle_trustly, self.answer, self.cancel, self.walk_away)
         return {act.__name__: act for act in acts}
 
     def _named(self, request: EmulatorRequest) -> tuple[str, str]:

@@ -488,15 +488,17 @@ def _method(visit: _Visit, instrument: Instrument, query: dict[str, str], opened
         consent=consent,
     )
     said = say["Save"] if visit.order.is_verification else say("Pay {amount}", amount=visit.price)
+    inside = html('<div class="inside">{form}{cards}</div>', form=_form(visit, whole, said), cards=cards)
+    name = visit.method(instrument)
+    if len(visit.order.menu) == 1:  # nothing to choose: a heading that closed it would only be in the way
+        return html('<div class="method"><h3>{name}</h3>{inside}</div>', name=name, inside=inside)
     return html(
         '<details class="method" name="method"{open} data-instrument="{word}"><summary>'
-        '<span class="mark" aria-hidden="true"></span><span class="name">{name}</span></summary>'
-        '<div class="inside">{form}{cards}</div></details>',
+        '<span class="mark" aria-hidden="true"></span><span class="name">{name}</span></summary>{inside}</details>',
         open=" open" if is_open else None,
         word=word,
-        name=visit.method(instrument),
-        form=_form(visit, whole, said),
-        cards=cards,
+        name=name,
+        inside=inside,
     )
 
 

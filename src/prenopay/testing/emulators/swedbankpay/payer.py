@@ -96,6 +96,29 @@ class Payer:
 
     _register: Register
 
+    def approve(self, order: str) -> PayerResult:
+        """Approve what bank or app asks; if nothing is asked yet, pay in the first way of the menu."""
+        with self._register.lock:
+            found = self._register.find(order)
+            if found.open_attempts:
+                return self.answer(order)
+            return self._choose(found, PayerAnswer.APPROVE)
+
+    def decline(self, order: str) -> PayerResult:
+        """Say no to bank or app, in an attempt that waits for an answer or in a new one; the page stays open."""
+        with self._register.lock:
+            found = self._register.find(order)
+            if found.open_attempts:
+                return self.answer(order, PayerAnswer.DECLINE)
+            return self._choose(found, PayerAnswer.DECLINE)
+
+    def _choose(self, order: PaymentOrder, answer: PayerAnswer) -> PayerResult:
+        self._must_be_payable(order)
+        first = order.menu[0].name
+        if first == "CreditCard":
+            return self.pay_by_card(order.id, answer=answer)
+        return self.pay_by(order.id, first, msisdn=_A_SWISH_NUMBER, answer=answer)
+
     def pay_by_card(
         self,
         order: str,

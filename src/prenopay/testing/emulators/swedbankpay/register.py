@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 from prenopay._arguments import checked_fields
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
+from prenopay.testing.emulators.control_page import Listed
 from prenopay.testing.emulators.gateway import Memory, as_json, snapshot
+from prenopay.testing.emulators.pages import money_text
 from prenopay.testing.emulators.swedbankpay.behaviour import AttemptLimits, Behaviour, DeclineChannel
 from prenopay.testing.emulators.swedbankpay.cards import DAY, MONTH, CardUsed
 from prenopay.testing.emulators.swedbankpay.orders import (
@@ -342,3 +344,35 @@ def describe(record: OrderRecord) -> JsonObject:
         "transactions": transactions,
         "page": record.page_path,
     }
+
+
+def listed(record: OrderRecord) -> Listed:
+    """Return the record as the control page lists it."""
+    totals = record.totals
+    sums = {
+        "reserved": totals.authorized - totals.captured - totals.cancelled,
+        "captured": totals.captured,
+        "cancelled": totals.cancelled,
+        "reversed": totals.reversed,
+    }
+    facts = [f"{name} {_money(amount, record)}" for name, amount in sums.items() if amount > 0]
+    tries = len(record.failed_attempts)
+    told = {
+        "bank or app waits for an answer": record.open_attempts,
+        f"{tries} failed {'try' if tries == 1 else 'tries'}": tries,
+        "locked after too many failures": record.is_locked,
+    }
+    return Listed(
+        name=record.id,
+        reference=record.order_reference or record.payee_reference,
+        text=record.operation,
+        amount=_money(record.amount, record),
+        status=record.status,
+        facts=(*facts, *(text for text, is_so in told.items() if is_so)),
+        is_open=record.is_payable,
+        page=record.page_path,
+    )
+
+
+def _money(amount: int, record: OrderRecord) -> str:
+    return money_text(amount, record.totals.currency, "en")

@@ -12,6 +12,7 @@ import hashlib
 import ipaddress
 import json
 import os
+import re
 import ssl
 import tempfile
 import threading
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -102,11 +103,18 @@ class SwishAuthority:
     ``issue(…, own_key=True)`` makes a new one. Nothing stays on disk.
     """
 
-    def __init__(self, *, now: datetime | None = None, bank: str = "Emulatorbanken") -> None:
-        """Begin with a root and one bank; everything is valid from a day before ``now``."""
+    def __init__(self, *, now: datetime | None = None, bank: str = "Emulatorbanken", kept: bytes = b"") -> None:
+        """Begin with a root and one bank; everything is valid from a day before ``now``.
+
+        ``kept`` is the ``pem`` of an earlier one, which this one continues. Raises ``ValueError`` if it is none.
+        """
         self._now = now or datetime.now(UTC)
         self._lock = threading.Lock()
         self._issued: list[IssuedCertificate] = []
+        if kept:
+            self._customer_key, self._server_key = map(_authority_key, _KEYS.findall(kept))
+            self._root, self._bank, self._customers, self._server_root = x509.load_pem_x509_certificates(kept)
+            return
         root_key, bank_key, self._customer_key = (_new_authority_key() for _ in range(3))
         self._root = self._authority("Swish Root CA v2 Emulator", root_key)
         self._bank = self._authority(f"{bank} Root CA v2 for Swish", bank_key, issuer=self._root, by=root_key)
@@ -114,6 +122,13 @@ class SwishAuthority:
         self._customers = self._authority(customers, self._customer_key, issuer=self._bank, by=bank_key)
         self._server_key = _new_authority_key()
         self._server_root = self._authority("Emulated Public Root", self._server_key)
+
+    @property
+    def pem(self) -> bytes:
+        """What another process needs to continue this authority: two keys and four certificates."""
+        keys = (self._customer_key, self._server_key)
+        certificates = (self._root, self._bank, self._customers, self._server_root)
+        return b"".join((*map(_private_pem, keys), *map(_pem, certificates)))
 
     @property
     def root_pem(self) -> bytes:
@@ -147,6 +162,15 @@ class SwishAuthority:
             key = _new_key(key_size) if own_key else _lent_key(key_size, KeyPurpose(purpose))
         leaf = self._leaf(number, organisation, key.public_key(), begins=not_before, ends=not_after)
         return self._note(leaf, number, KeyPurpose(purpose), key)
+
+    def adopt(self, certificate_pem: bytes, key_pem: bytes, purpose: KeyPurpose) -> IssuedCertificate:
+        """Take over what an earlier process issued as this authority; raises ``ValueError`` for anything else."""
+        leaf, key = x509.load_pem_x509_certificate(certificate_pem), _private_key(key_pem)
+        if not isinstance(key, rsa.RSAPrivateKey) or leaf.issuer != self._customers.subject:
+            message = "this authority did not issue that certificate"
+            raise ValueError(message)
+        (name,) = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return self._note(leaf, str(name.value), purpose, key)
 
     def sign(
         self,
@@ -325,6 +349,26 @@ def _new_key(size: int) -> rsa.RSAPrivateKey:
 def _new_authority_key() -> ec.EllipticCurvePrivateKey:
     """Make an authority's key: elliptic and quick, because only the kind of the leaves' keys matters."""
     return ec.generate_private_key(ec.SECP256R1())
+
+
+_KEYS: Final = re.compile(rb"-----BEGIN [P]RIVATE KEY-----.*?-----END PRIVATE KEY-----\n", re.DOTALL)
+
+
+def _private_key(pem: bytes) -> object:
+    """Return a key that is not encrypted; raises ``ValueError`` if it is none."""
+    try:
+        return serialization.load_pem_private_key(pem, password=None)
+    except (TypeError, UnsupportedAlgorithm) as error:
+        message = "this is not a key that an emulator kept"
+        raise ValueError(message) from error
+
+
+def _authority_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    key = _private_key(pem)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        message = "this is no key of an authority"
+        raise ValueError(message)  # noqa: TRY004 - the bytes are wrong, not their type
+    return key
 
 
 def _private_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:

@@ -8,13 +8,10 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeVar
 
@@ -22,11 +19,13 @@ from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
 from prenopay.testing.callbacks import Callback, CallbackAddresses, CallbackQueue, Post, posting_without_name
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import CONTROL_PREFIX
+from prenopay.testing.emulators.control_page import Listed
 from prenopay.testing.emulators.gateway import EmulatedGateway, told_preset
 from prenopay.testing.emulators.swish.api import CALLS, QR_PATH, Api, describe_call
-from prenopay.testing.emulators.swish.authority import KeyPurpose, SwishAuthority
+from prenopay.testing.emulators.swish.authority import SwishAuthority
 from prenopay.testing.emulators.swish.behaviour import AWKWARD, LENIENCIES, LENIENT, MSS, Behaviour
 from prenopay.testing.emulators.swish.documents import notify
+from prenopay.testing.emulators.swish.keeping import KEPT_IN, kept_authority
 from prenopay.testing.emulators.swish.page import Pages
 from prenopay.testing.emulators.swish.payer import Payer
 from prenopay.testing.emulators.swish.register import (
@@ -43,6 +42,7 @@ from prenopay.testing.emulators.swish.register import (
     charge_record,
     consent_record,
     describe,
+    listed,
     payment_record,
     payout_record,
     refund_record,
@@ -56,7 +56,7 @@ RecordT = TypeVar("RecordT")
 API_HOSTS: Final = ("cpc.getswish.net", "mss.cpc.getswish.net", "staging.getswish.pub.tds.tieto.com")
 QR_HOSTS: Final = ("mpc.getswish.net",)
 """The sandbox draws its codes on the host of its API."""
-_OPEN: Final = (PHONE_PATH, QR_PATH, CONTROL_PREFIX)
+_OPEN: Final = (PHONE_PATH, QR_PATH, CONTROL_PREFIX.rstrip("/"))
 _MISDIRECTED: Final = 421
 _HOME: Final = EmulatorAnswer(status=303, headers=(("location", PHONE_PATH),))
 _WELCOME: Final = """\
@@ -67,7 +67,8 @@ An emulated Swish answers until you press Ctrl-C. No money moves.
 
 {takes}
 
-The merchant's files are in {folder} and go when the emulator ends. For a prenopay.toml:
+The merchant's files are in {folder}: the next start here uses them again.
+For a prenopay.toml:
 
   [accounts.swish]
   provider = "swish"
@@ -145,26 +146,28 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
         super().__init__(self._register, calls=CALLS)
 
     @classmethod
-    def serve_forever(cls, *, port: int, preset: str = "strict", as_json: bool = False) -> None:
+    def serve_forever(
+        cls, *, port: int, preset: str = "strict", seed: int | None = None, as_json: bool = False
+    ) -> None:
         """Serve one merchant in real time until Ctrl-C; says on standard output how to reach it.
 
         ``preset`` is one of ``presets``: how it behaves. Callbacks may go to plain http on this machine.
-        Certificate, key and trust are in a folder of their own until the end.
+        Certificate, key and trust stay in ``KEPT_IN``, so that a shop's settings fit the next start, too. Payments
+        are not kept; without a ``seed`` their ids are others at every start. The phone is at the port after ``port``.
         """
         behaviour = replace(cls.presets[preset], callback_addresses=CallbackAddresses.LOCAL)
         how = {"preset": preset, "takes": told_preset(preset, behaviour.takes, LENIENCIES)}
-        emulator = cls(clock=VirtualClock(real_time=True), behaviour=behaviour)
-        number = emulator.merchants[0].number
-        with tempfile.TemporaryDirectory(prefix="prenopay-swish-", ignore_cleanup_errors=True) as folder:
+        number = SwishMerchant().number
+        authority, files = kept_authority(KEPT_IN, number)
+        emulator = cls(authority=authority, clock=VirtualClock(real_time=True), behaviour=behaviour, seed=seed)
 
-            def tell(served: ServedSwish) -> dict[str, str]:
-                phone = served.phone.url
-                where = {"url": served.api.url, "phone": f"{phone}{PHONE_PATH}", "control": f"{phone}{CONTROL_PREFIX}"}
-                files = _write_files(Path(folder), emulator.authority, number)
-                return {**where, "number": number, "folder": folder, **files, **how}
+        def tell(served: ServedSwish) -> dict[str, str]:
+            phone = served.phone.url
+            where = {"url": served.api.url, "phone": f"{phone}{PHONE_PATH}", "control": f"{phone}{CONTROL_PREFIX}"}
+            return {**where, "number": number, "folder": str(KEPT_IN.absolute()), **files, **how}
 
-            serving = serve_swish(emulator, port=port, phone_port=port + 1 if port else 0)
-            serve_until_interrupted(serving, tell, _WELCOME, as_json=as_json)
+        serving = serve_swish(emulator, port=port, phone_port=port + 1 if port else 0)
+        serve_until_interrupted(serving, tell, _WELCOME, as_json=as_json)
 
     @property
     def authority(self) -> SwishAuthority:
@@ -250,6 +253,15 @@ class SwishEmulator(Payer, EmulatedGateway[Behaviour]):
 
     # What every emulator has
 
+    @property
+    def title(self) -> str:
+        """The gateway's name."""
+        return "Swish"
+
+    def listed(self) -> list[Listed]:
+        """Return every payment request for the control page."""
+        return [listed(record) for record in self.payments]
+
     def describe_orders(self) -> list[JsonObject]:
         """Return every payment request as JSON, for the control API."""
         return [describe(record) for record in self.payments]
@@ -317,21 +329,3 @@ def serve_swish(
         serve(emulator.phone, port=phone_port, host=host, deliver_callbacks=False) as phone,
     ):
         yield ServedSwish(api=api, phone=phone)
-
-
-def _write_files(folder: Path, authority: SwishAuthority, number: str) -> dict[str, str]:
-    """Write the files that a merchant gets from the portal; returns their paths."""
-    tls, signing = authority.issue(number), authority.issue(number, purpose=KeyPurpose.SIGNING)
-    contents = {
-        "certificate": ("merchant.pem", tls.chain_pem),
-        "private_key": ("merchant.key", tls.key_pem),
-        "pkcs12": ("merchant.p12", tls.pkcs12()),
-        "trust": ("server-root.pem", authority.server_root_pem),
-        "signing_certificate": ("signing.pem", signing.certificate_pem),
-        "signing_key": ("signing.key", signing.key_pem),
-    }
-    for name, content in contents.values():
-        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-    return {key: str(folder / name) for key, (name, _) in contents.items()}

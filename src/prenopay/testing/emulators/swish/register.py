@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 from prenopay._arguments import checked_fields
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.control import ControlRefused
+from prenopay.testing.emulators.control_page import Listed
 from prenopay.testing.emulators.gateway import Memory, as_json, snapshot
+from prenopay.testing.emulators.pages import money_text
 from prenopay.testing.emulators.swish.behaviour import Behaviour
 from prenopay.testing.emulators.swish.requests import minor
 from prenopay.testing.http import EmulatorRequest, JsonObject
@@ -360,3 +362,22 @@ def describe(record: PaymentRecord) -> JsonObject:
         "created": record.created.isoformat(),
         "page": record.page_path,
     }
+
+
+def listed(record: PaymentRecord) -> Listed:
+    """Return the record as the control page lists it."""
+    totals = record.totals
+    sums = {"refunded": totals.refunded, "on its way back": totals.refunding}
+    facts = [f"{name} {money_text(amount, totals.currency, 'en')}" for name, amount in sums.items() if amount]
+    whose = f"payer +{record.payer}" if record.payer else "any payer: by QR code or link"
+    code = f"code {record.error_code}" if record.error_code else ""
+    return Listed(
+        name=record.id,
+        reference=record.reference or record.id,
+        text=record.message,
+        amount=money_text(minor(record.amount), totals.currency, "en"),
+        status=record.status,
+        facts=(whose, *filter(None, (code,)), *facts),
+        is_open=record.status is Status.CREATED,
+        page=record.page_path,
+    )

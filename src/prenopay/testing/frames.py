@@ -1,0 +1,87 @@
+"""What an error tracker collects of an error: its text, and the local variables of every frame that it passed.
+
+Trackers such as Sentry walk an error, its causes and its contexts. Of each frame they keep every local variable:
+containers are opened a few levels deep, and of everything else they keep the ``repr``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Final, cast
+
+__all__ = ["Shown", "shown_in"]
+
+_DEPTH_MOST: Final = 5
+"""How deep the Sentry SDK opens containers (``MAX_DATABAG_DEPTH``, sentry-sdk 2)."""
+_HARNESS: Final = "prenopay.testing."
+_PROVIDER: Final = "prenopay.testing.mock.provider"
+"""The one module of the harness that runs at a host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One thing that a tracker shows: ``where`` names it, ``text`` is what is seen."""
+
+    where: str
+    text: str
+
+
+def shown_in(error: BaseException, *, not_in: tuple[str, ...] = ()) -> Iterator[Shown]:
+    """Yield what a tracker shows of ``error``: every text, and every variable of the frames below its host.
+
+    The frames of the host are the host's own matter. They are those above the first frame of prenopay, those of the
+    test harness, which stands for the host and for the gateway, and those of modules that begin with one of
+    ``not_in``.
+    """
+    for each in _chain(error):
+        kind = type(each).__name__
+        notes = cast("Iterable[str]", getattr(each, "__notes__", ()))
+        yield Shown(where=f"the text of {kind}", text="\n".join((repr(each), str(each), *notes)))
+        for frame, line in _frames(each.__traceback__, (_HARNESS, *not_in)):
+            place = f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}:{line}"
+            for name, value in frame.f_locals.items():
+                yield Shown(where=f"{name!r} in {place} ({kind})", text=_serialised(value, _DEPTH_MOST))
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return the error and everything that a tracker shows below it: causes, contexts, members of groups."""
+    found: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if each is None or any(each is known for known in found):
+            continue
+        found.append(each)
+        waiting.append(each.__cause__ if each.__suppress_context__ else each.__context__)
+        if isinstance(each, BaseExceptionGroup):
+            waiting += cast("tuple[BaseException, ...]", each.exceptions)
+    return found
+
+
+def _frames(traceback: TracebackType | None, hosts: tuple[str, ...]) -> Iterator[tuple[FrameType, int]]:
+    """Yield the frames from the first one of prenopay on, without those of ``hosts``."""
+    inside = False
+    while traceback is not None:
+        frame, line = traceback.tb_frame, traceback.tb_lineno
+        traceback = traceback.tb_next
+        module = str(frame.f_globals.get("__name__", ""))
+        is_host = module.startswith(hosts) and module != _PROVIDER
+        inside = inside or module.partition(".")[0] == "prenopay"
+        if inside and not is_host:
+            yield frame, line
+
+
+def _serialised(value: object, depth: int) -> str:
+    """Write a value as a tracker does: containers open, everything else as its ``repr``."""
+    if depth > 0 and isinstance(value, Mapping):
+        members = cast("Mapping[object, object]", value).items()
+        return "{" + ", ".join(f"{key}: {_serialised(member, depth - 1)}" for key, member in members) + "}"
+    if depth > 0 and isinstance(value, tuple | list | set | frozenset):
+        listed = cast("Iterable[object]", value)
+        return "[" + ", ".join(_serialised(member, depth - 1) for member in listed) + "]"
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - as trackers do: a repr that fails shows nothing
+        return f"<no repr: {type(error).__name__}>"
