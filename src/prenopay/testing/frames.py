@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Final, cast
 
+from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+
 __all__ = ["Shown", "shown_in"]
 
 _DEPTH_MOST: Final = 5
@@ -21,6 +23,7 @@ _PROVIDER: Final = "prenopay.testing.mock.provider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@checked_fields
 class Shown:
     """One thing that a tracker shows: ``where`` names it, ``text`` is what is seen."""
 
@@ -28,6 +31,7 @@ class Shown:
     text: str
 
 
+@check_arguments(refuse_misuse, any_text=True)
 def shown_in(error: BaseException, *, not_in: tuple[str, ...] = ()) -> Iterator[Shown]:
     """Yield what a tracker shows of ``error``: every text, and every variable of the frames below its host.
 

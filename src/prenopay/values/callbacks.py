@@ -165,6 +165,7 @@ class CallbackUrls(metaclass=HidesArguments):
                 return _address(named)
         return None
 
+    @check_arguments(refuse_misuse, any_text=True)
     def marks(self, *parts: str) -> tuple[str, ...]:
         """Return fingerprints of ``parts``, one under each key, newest first.
 
