@@ -61,7 +61,7 @@ class NordpayGateway(FakeGateway, History, Portal, StrangeStatus, StrangeCode, S
 
     def __init__(self, *, clock: VirtualClock | None = None, seed: int = 0) -> None:
         """Have no payments. Nothing here is random, so ``seed`` changes nothing."""
-        super().__init__(_HOST, clock=clock)
+        super().__init__(_HOST, clock=clock, calls=("create", "get", "cancel", "refund"))
         self._payments: dict[str, _Payment] = {}
 
     def account(self, name: str) -> Nordpay:

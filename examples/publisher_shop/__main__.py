@@ -39,6 +39,7 @@ PORTS = {
     "phone_port": (8003, "the emulated phone's"),
 }
 PORT_MOST = 65536
+PASSWORD_LEAST = 12
 SWISH_NUMBER = "1230000017"
 PAYEE_ID = "00000000-1111-2222-3333-444444444444"
 TOKEN = "emulated-token-for-the-example"  # noqa: S105 - opens nothing but the emulator
@@ -52,8 +53,9 @@ def main() -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=told)
     parser.add_argument("--config", type=Path, help="a prenopay.toml: use its accounts instead of the emulators")
     options = parser.parse_args()
-    password = os.environ.get("SHOP_STAFF_PASSWORD") or secrets.token_urlsafe(9)
+    drawn = secrets.token_urlsafe(9)
     try:
+        password = staff_password() or drawn
         choose_ports(options)
         with contextlib.ExitStack() as stack:
             if options.config:
@@ -66,9 +68,18 @@ def main() -> None:
             # No access log: the address of an order is the key to it.
             config = uvicorn.Config(shop, host="127.0.0.1", port=options.port, log_level="warning")
             with contextlib.suppress(KeyboardInterrupt):
-                Server(config, shop.state.shop).run()
+                Server(config, shop.state.shop, shown_password=drawn if password == drawn else "").run()
     except (ConfigurationError, LedgerUnavailable, OSError) as error:
         parser.error(str(error))
+
+
+def staff_password() -> str:
+    """Return the password that the environment sets, or nothing; raises ``ConfigurationError`` for a short one."""
+    given = os.environ.get("SHOP_STAFF_PASSWORD", "")
+    if 0 < len(given) < PASSWORD_LEAST:
+        message = f"SHOP_STAFF_PASSWORD must have at least {PASSWORD_LEAST} characters: many callers may guess at once"
+        raise ConfigurationError(message)
+    return given
 
 
 def choose_ports(options: argparse.Namespace) -> None:
@@ -107,17 +118,19 @@ def why_not(port: int) -> str:
 class Server(uvicorn.Server):
     """A server that prints the shop's addresses once it answers."""
 
-    def __init__(self, config: uvicorn.Config, shop: Shop) -> None:
-        """Serve ``shop``."""
+    def __init__(self, config: uvicorn.Config, shop: Shop, *, shown_password: str) -> None:
+        """Serve ``shop``; ``shown_password`` is the staff's, if nobody but this process knows it."""
         super().__init__(config)
         self.shop = shop
+        self.shown_password = shown_password
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to answer, and print the addresses."""
         await super().startup(sockets)
         say = functools.partial(print, flush=True)
         say(f"Norrviks Dagblad   {self.shop.url}")
-        say(f"staff pages        {self.shop.url}/staff/   (password: {self.shop.staff_password})")
+        shown = f"   (password: {self.shown_password})" if self.shown_password else ""
+        say(f"staff pages        {self.shop.url}/staff/{shown}")
         if self.shop.emulated_phone:
             say(f"emulated phone     {self.shop.emulated_phone}   (replaces the Swish app)")
 

@@ -44,7 +44,7 @@ def known(**changes: Any) -> dict[str, Any]:
 
 
 def fails_once(_event: object) -> None:
-    message = "the host's database is away"
+    message = "there is no reader Astrid Ahlström"
     raise RuntimeError(message)
 
 

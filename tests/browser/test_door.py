@@ -8,7 +8,10 @@ from contextlib import closing
 
 import httpx
 import pytest
+from examples.publisher_shop.__main__ import staff_password
 from examples.publisher_shop.sessions import TRIES_MOST, TRIES_SECONDS, caller_of
+
+from prenopay.errors import ConfigurationError
 
 from .shops import PASSWORD, RunningShop
 
@@ -106,3 +109,13 @@ def test_what_the_bank_prints_opens_nothing(caller: httpx.Client, shop: RunningS
         assert number in stranger.get(f"/orders/{secret}").text
     own = [each.getMessage() for each in shop.log if not each.name.startswith(("httpx", "httpcore"))]
     assert secret not in "\n".join(own)
+
+
+def test_a_password_of_the_environment_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given in ("", PASSWORD):
+        monkeypatch.setenv("SHOP_STAFF_PASSWORD", given)
+        assert staff_password() == given
+    monkeypatch.setenv("SHOP_STAFF_PASSWORD", "norrvik")
+    with pytest.raises(ConfigurationError, match="at least 12 characters") as refused:
+        staff_password()
+    assert "norrvik" not in str(refused.value)

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from prenopay import cli
+from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.gateway import told_preset
-from prenopay.testing.emulators.swedbankpay import LENIENCIES, SwedbankPayEmulator
+from prenopay.testing.emulators.swedbankpay import LENIENCIES, Behaviour, SwedbankPayEmulator
 from prenopay.testing.emulators.swedbankpay.emulator import _WELCOME
 from prenopay.testing.server import serve
 from tests.conftest import real_part_is_missing
@@ -75,7 +76,8 @@ def test_the_tutorial_shows_what_the_emulator_says() -> None:
 
 def run_with_served_gateway(page: Path, stage: dict[str, Any]) -> list[str]:
     """Serve the emulator, and replace the ports that the page names by free ones."""
-    emulator = stage["emulator"] = SwedbankPayEmulator(clock=VirtualClock(real_time=True))
+    here = Behaviour(callback_addresses=CallbackAddresses.LOCAL)
+    emulator = stage["emulator"] = SwedbankPayEmulator(clock=VirtualClock(real_time=True), behaviour=here)
     port = free_port()
     with serve(emulator) as served:
         exchange = {

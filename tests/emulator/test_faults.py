@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from examples.own_provider.gateway import NordpayGateway
 
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.emulators.swish import SwishEmulator
 from prenopay.testing.faults import Fault, FaultBody, FaultKind, FaultPlan, meet
 from prenopay.testing.http import Dropped, EmulatorAnswer, HalfBody, Outcome, Refused
+from prenopay.testing.mock import MockGateway
 
 WHOLE = EmulatorAnswer(status=200, body=b"0123456789")
 
@@ -86,7 +88,7 @@ def test_a_fault_that_cannot_happen_is_refused() -> None:
 
 
 def test_a_call_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    for emulator in (SwedbankPayEmulator(), SwishEmulator()):
+    for emulator in (SwedbankPayEmulator(), SwishEmulator(), MockGateway(), NordpayGateway()):
         for call in emulator.faults.calls:
             emulator.faults.add(Fault(kind=FaultKind.DELAY, call=call))
         with pytest.raises(ValueError, match="'captrue' is not one of create, "):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -334,3 +336,11 @@ def test_two_hosts_may_share_a_gateway_from_many_threads() -> None:
         shop.callbacks.deliver()
         assert sorted(payment.authorized.minor for payment in shop.payments.find()) == list(range(100, 116))
     assert len(gateway.books()) == 16
+
+
+def test_a_later_process_gives_other_names_to_payments() -> None:
+    """A shop's database outlives the process that runs the mock."""
+    program = "from prenopay.testing.mock import MockGateway; print(MockGateway().host)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert told.startswith("mock-")
+    assert told.split("-")[1] != MockGateway().host.split("-")[1]

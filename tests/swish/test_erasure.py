@@ -57,7 +57,21 @@ def test_a_person_is_erased_as_payer_and_as_payee(shop: SwishShop) -> None:
 
     payout = shop.payments.payout("payout:1")
     assert erased == (Subject.payment(asked.payment_id), Subject.payout(payout.payout_id))
+    shop.pay(asked)
+    arrive(shop)
+    assert shop.payments.get(asked.payment_id).is_paid
     assert remembered(shop.database, PAYEE) == []
+
+
+def test_a_payer_whom_only_swish_has_named_is_erased(shop: SwishShop) -> None:
+    payment = shop.bought()
+    shop.payments.erase_payer(payment.payment_id)
+    shop.pay(payment, msisdn=PHONE)
+    arrive(shop)
+
+    assert shop.payments.observe(payment.payment_id).is_paid
+    assert remembered(shop.database, [PHONE[2:]]) == []
+    assert shop.events[-1].raw == {}
 
 
 def test_no_digest_gives_a_payee_away(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

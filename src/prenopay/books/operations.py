@@ -510,9 +510,9 @@ def decide_by_hand(
 
 
 def forget(connection: Connection, subject: Subject) -> None:
-    """Remove what tells one person from another in the operations of a subject."""
+    """Remove what tells one person from another in the operations of a subject, and what gateways said of them."""
     table = schema.operations
-    connection.execute(update(table).where(table.c.subject_id == subject.id).values(mark=None))
+    connection.execute(update(table).where(table.c.subject_id == subject.id).values(mark=None, error=""))
 
 
 def _world(connection: Connection, merchant: str) -> str:

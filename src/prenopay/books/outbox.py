@@ -14,13 +14,25 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from prenopay.books import answers, codec, due, ids, schema
+from prenopay.books.erased import is_erased
 from prenopay.books.words import known, word
 from prenopay.values.events import Event, EventKind
 from prenopay.values.money import Money
 from prenopay.values.payments import Decline, FlagKind, PaymentState
 from prenopay.values.subjects import Subject, SubjectKind
 
-__all__ = ["Delivery", "NewEvent", "Undelivered", "append", "claim", "delivered", "failed", "retry", "undelivered"]
+__all__ = [
+    "Delivery",
+    "NewEvent",
+    "Undelivered",
+    "append",
+    "claim",
+    "delivered",
+    "failed",
+    "forget",
+    "retry",
+    "undelivered",
+]
 
 
 _KINDS: Final = known(EventKind)
@@ -154,6 +166,8 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
 
     Nothing changes if the handler took so long that another process has claimed the event, or delivered it.
     """
+    if is_erased(connection, delivery.event.subject):
+        why, _, _ = why.partition(":")  # the handler may name the person
     table, again = schema.deliveries, now + due.pause(due.EVENTS, delivery.tries)
     changed = connection.execute(
         update(table)
@@ -162,6 +176,13 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
     )
     if changed.rowcount:
         _let_followers_wait(connection, delivery.event.subject.id, delivery.sequence, until=again)
+
+
+def forget(connection: Connection, subject: Subject) -> None:
+    """Remove what the host's handler said about a subject."""
+    table = schema.deliveries
+    said = table.c.last_error != ""
+    connection.execute(update(table).where(table.c.subject_id == subject.id, said).values(last_error=""))
 
 
 def undelivered(

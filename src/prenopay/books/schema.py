@@ -241,6 +241,7 @@ payouts: Final[Table] = Table(
     Column("description", StrangersText(), nullable=False),
     Column("payee_reference", StrangersName(_PAYER_REFERENCE_MOST)),
     Column("body", LargeBinary, nullable=False),
+    Column("erased_at", UtcDateTime),
     UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
     Index("prenopay_payouts_payee", "account", "payee_reference"),
 )

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, insert, or_, selec
 from sqlalchemy.exc import IntegrityError
 
 from prenopay._text import quoted
-from prenopay.books import codec, due, locks, schema
+from prenopay.books import codec, due, locks, outbox, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import known, require_known, word
 from prenopay.errors import Conflict, NotFound
@@ -23,6 +23,7 @@ from prenopay.mandates.aging import Standing, next_step_at
 from prenopay.mandates.ceilings import Draw
 from prenopay.values.mandates import Consent, Mandate, MandateChange, MandateKind, MandateState, MethodSeen
 from prenopay.values.payments import Decline, OperationKind, Outcome
+from prenopay.values.subjects import Subject
 
 __all__ = [
     "Period",
@@ -350,6 +351,7 @@ def erase_payer(connection: Connection, account: str, payer_reference: str, *, n
             values["display"] = ERASED
         _write(connection, name, values)
         postpone_removal(connection, name, now)
+        outbox.forget(connection, Subject.mandate(name))
     return tuple(each.mandate.mandate_id for each in held)
 
 

@@ -47,7 +47,7 @@ def _behind(connection: Connection, account: Account, operation_id: str) -> tupl
     """Erase the person from what an operation is about."""
     subject = operations.load(connection, account.name, operation_id).operation.subject
     if subject.kind is SubjectKind.PAYOUT:
-        return (payouts.erase_payee(connection, account.name, operation_id),)
+        return (payouts.erase_payee(connection, account.name, operation_id, now=account.now()),)
     return _one(connection, account, subject)
 
 
@@ -57,7 +57,7 @@ def _all_of(connection: Connection, account: Account, payer_reference: str) -> t
     for payment_id in rows.of_payer(connection, account.name, payer_reference):
         erased += _one(connection, account, Subject.payment(payment_id))
     for operation_id in payouts.of_payee(connection, account.name, payer_reference):
-        erased.append(payouts.erase_payee(connection, account.name, operation_id))
+        erased.append(payouts.erase_payee(connection, account.name, operation_id, now=account.now()))
     for mandate_id in mandates.erase_payer(connection, account.name, payer_reference, now=account.now()):
         erased.append(Subject.mandate(mandate_id))
     return tuple(erased)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, literal, o
 from sqlalchemy.exc import IntegrityError
 
 from prenopay._text import quoted
-from prenopay.books import answers, codec, due, inbox, locks, operations, schema
+from prenopay.books import answers, codec, due, inbox, locks, operations, outbox, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
 from prenopay.errors import Conflict, IllegalTransition, NotFound
@@ -527,6 +527,7 @@ def erase_payer(connection: Connection, account: str, payment_id: str, *, now: d
     connection.execute(update(payments).where(payments.c.payment_id == payment_id).values(erased_at=now))
     connection.execute(delete(payers).where(payers.c.payment_id == payment_id))
     operations.forget(connection, stored.subject)
+    outbox.forget(connection, stored.subject)
     answers.forget(connection, payment_id)
     inbox.forget(connection, stored.subject)
 

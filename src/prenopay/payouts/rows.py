@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
 from prenopay._hidden import HiddenBytes
 from prenopay._text import quoted
-from prenopay.books import codec, inbox, operations, schema
+from prenopay.books import codec, inbox, operations, outbox, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import word
 from prenopay.errors import Conflict, NotFound
@@ -103,7 +104,7 @@ def rewrite(connection: Connection, payout_id: str, body: bytes, *, payee_refere
     """Store an instruction that was signed again, because the first one certainly never left."""
     table = schema.payouts
     written = update(table).where(table.c.payout_id == payout_id)
-    connection.execute(written.values(body=body, payee_reference=payee_reference or None))
+    connection.execute(written.values(body=body, payee_reference=payee_reference or None, erased_at=None))
 
 
 def empty_body(connection: Connection, payout_id: str) -> None:
@@ -112,7 +113,7 @@ def empty_body(connection: Connection, payout_id: str) -> None:
     connection.execute(update(table).where(table.c.payout_id == payout_id).values(body=b""))
 
 
-def erase_payee(connection: Connection, account: str, operation_id: str) -> Subject:
+def erase_payee(connection: Connection, account: str, operation_id: str, *, now: datetime) -> Subject:
     """Erase what is known about the payee of a payout, and return the payout as a subject.
 
     Raises ``NotFound``, and ``Conflict`` while the payout may have to be looked up, or sent again: both name the payee.
@@ -125,8 +126,10 @@ def erase_payee(connection: Connection, account: str, operation_id: str) -> Subj
         )
         raise Conflict(message).about(account=account, operation_id=operation_id)
     table, subject = schema.payouts, Subject.payout(payout.payout_id)
-    connection.execute(update(table).where(table.c.payout_id == subject.id).values(body=b"", payee_reference=None))
+    nothing = {"body": b"", "payee_reference": None, "erased_at": now}
+    connection.execute(update(table).where(table.c.payout_id == subject.id).values(**nothing))
     operations.forget(connection, subject)
+    outbox.forget(connection, subject)
     inbox.forget(connection, subject)
     return subject
 

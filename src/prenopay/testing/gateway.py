@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -473,11 +473,21 @@ class FakeGateway(Gateway):
     ``faults``, and is written down in ``transcript``.
     """
 
-    def __init__(self, host: str, *, clock: VirtualClock | None = None, schedule: RetrySchedule | None = None) -> None:
-        """Answer at ``host``; keep time by ``clock``; send callbacks again by ``schedule``."""
+    def __init__(
+        self,
+        host: str,
+        *,
+        clock: VirtualClock | None = None,
+        schedule: RetrySchedule | None = None,
+        calls: Collection[str] = (),
+    ) -> None:
+        """Answer at ``host``; keep time by ``clock``; send callbacks again by ``schedule``.
+
+        ``calls`` are the names that ``describe`` gives: a fault of another call is refused.
+        """
         self.host: str = host
         self.clock: VirtualClock = clock or VirtualClock()
-        self.faults: FaultPlan = FaultPlan()
+        self.faults: FaultPlan = FaultPlan(calls=calls)
         self.callbacks: CallbackQueue = CallbackQueue(self.clock, schedule=schedule)
         self.lock: threading.RLock = threading.RLock()
         """Hold it while you change what ``answer`` reads."""

@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from prenopay.testing.callbacks import CallbackAddresses
 from prenopay.testing.emulators.leniency import Leniency, Takes
 from prenopay.testing.http import JsonObject, as_list, as_object
+from prenopay.values.links import is_app_link
 
 __all__ = [
     "INT32_MOST",
@@ -56,8 +57,6 @@ LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """Where plain http may be allowed, so that a shop under development can be tried."""
 _NUMBER: Final = r"-?\d{1,20}(\.\d{1,20})?"
 _BOOLEANS: Final = {"true": True, "false": False}
-_NO_PAGES: Final = frozenset({"blob", "data", "file", "javascript", "vbscript"})
-"""Schemes that lead a browser to no page of a shop or an app, and may run what they contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +293,7 @@ def web_address(
             return
         is_local = local_http and parts.scheme == "http" and parts.hostname in LOCAL_HOSTS
         if parts.scheme != "https" and not is_local:
-            is_page = any_scheme and parts.scheme not in _NO_PAGES
+            is_page = any_scheme and (parts.scheme == "http" or is_app_link(parts.geturl()))
             yield Breach(path, why, leniency=Leniency.ANY_SCHEME if is_page else None, reads=value)
         if is_origin and (parts.path not in {"", "/"} or parts.query):
             yield Breach(path, "Only scheme and host are expected here.")

@@ -201,7 +201,7 @@ class MockGateway(
         After ``forgets_after`` a reference is neither recognized nor shown: sent again, it moves the money again.
         """
         self._name = f"mock-{_PROCESS}-{next(_numbers)}"
-        super().__init__(f"{self._name}.invalid", clock=clock)
+        super().__init__(f"{self._name}.invalid", clock=clock, calls=tuple(Call))
         _LIVING[self.host] = self
         self.page_lives: timedelta = page_lives
         self.forgets_after: timedelta | None = forgets_after

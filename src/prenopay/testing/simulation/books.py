@@ -25,6 +25,15 @@ WHERE (authorized, captured, cancelled, refunded) != (
     FROM {schema.movements.name} AS movements WHERE movements.payment_id = payments.payment_id
 )
 """  # noqa: S608 - our own names
+_STORED_AGAIN: Final = f"""
+SELECT payment_id FROM {schema.payments.name} AS payments WHERE erased_at IS NOT NULL AND (
+    EXISTS (SELECT 1 FROM {schema.payers.name} AS kept WHERE kept.payment_id = payments.payment_id)
+    OR EXISTS (SELECT 1 FROM {schema.observations.name} AS kept WHERE kept.payment_id = payments.payment_id)
+    OR EXISTS (
+        SELECT 1 FROM {schema.operations.name} AS kept WHERE kept.subject_id = payments.payment_id AND mark IS NOT NULL
+    )
+)
+"""  # noqa: S608 - our own names
 _NEVER_DUE: Final = (
     (schema.operations, "outcome IN ('unknown', 'pending')"),
     (schema.deliveries, "delivered_at IS NULL"),
@@ -142,6 +151,8 @@ class Depths:
     """Payments whose totals are not the sums of their movements."""
     forgotten: tuple[str, ...]
     """Rows that stay due or claimed, or are not done and never due again."""
+    stored_again: tuple[str, ...]
+    """Payments whose payer was erased, and about whose payer something is stored."""
     tokens: frozenset[str]
     """Mandates whose token is kept."""
     journal_mode: str
@@ -204,6 +215,7 @@ def read_depths(engine: Engine, now: datetime) -> Depths:
         return Depths(
             disagreeing=tuple(column(_DISAGREEING)),
             forgotten=tuple(forgotten()),
+            stored_again=tuple(column(_STORED_AGAIN)),
             tokens=frozenset(column(f"SELECT mandate_id FROM {schema.tokens.name}")),  # noqa: S608 - our own name
             journal_mode=column("PRAGMA journal_mode")[0],
             synchronous=column("PRAGMA synchronous")[0],

@@ -306,6 +306,8 @@ def damaged(world: World, books: Books, depths: Depths) -> Iterator[str]:
         yield f"books: the totals of {payment_id} are not the sums of its movements"
     for row in depths.forgotten:
         yield f"nothing forgotten: {row}"
+    for payment_id in depths.stored_again:
+        yield f"forgotten: the payer of {payment_id} was erased, and something about them is stored again"
     if world.on_disk and (depths.journal_mode, depths.synchronous) != ("wal", _FULL):
         yield f"books: a power cut may lose what was answered ({depths.journal_mode}, {depths.synchronous})"
     for secret in sorted({*SECRETS, *world.gateways.secrets()}):

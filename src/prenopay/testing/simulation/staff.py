@@ -192,14 +192,20 @@ async def erase(at: Moment, person: Person) -> Did:
     """A reader asks to be forgotten: from then on no table may know who they were."""
     world, payers = at.world, _payers(at)
     mine = [row for row in at.books.payments if payers.get(row.payment_id) == person.reference]
+    secrets, wanted = person.secrets, [partial(world.account(row.account).erase_payer, row.payment_id) for row in mine]
+    if is_by_name := perhaps(at.chance, 0.5):  # in every account, with what is stored there
+        secrets = (*secrets, person.reference)
+        wanted = [
+            partial(world.account(each).erase_payer, payer_reference=person.reference) for each in world.gateways.places
+        ]
     answered = 0
-    for payment in mine:
-        use_case = partial(world.account(payment.account).erase_payer, payment.payment_id)
+    for use_case in wanted:
         answered += (await world.tries(use_case)).answered
-    is_whole = answered == len(mine) and not world.weather.is_interrupted
-    if is_whole and (left := remains(world.engine, person.secrets)):
+    is_whole = answered == len(wanted) and not world.weather.is_interrupted
+    if is_whole and (left := remains(world.engine, secrets)):
         world.notebook.broken.append(f"forgotten: {person.reference} was erased, and {left} know them still")
-    return Did(f"{person.reference}, in {answered} of {len(mine)} payments", is_whole)
+    how = "by name" if is_by_name else "one by one"
+    return Did(f"{person.reference}, {answered} of {len(wanted)}, {how}", is_whole)
 
 
 # Stored methods

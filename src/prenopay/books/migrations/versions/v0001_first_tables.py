@@ -209,6 +209,7 @@ def _payouts() -> None:
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("payee_reference", sa.String(length=200), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("payout_id"),
         sa.UniqueConstraint("account", "operation_id", name="prenopay_payouts_operation"),
     )
