@@ -16,8 +16,8 @@ import pytest
 from prenopay.errors import ConfigurationError, PrenopayError
 from prenopay.testing.frames import shown_in
 
-WATCHED = tuple(f"tests/{name}/" for name in ("behaviour", "cli", "conformance", "mock", "plugin", "providers"))
-WATCHED += tuple(f"tests/{name}/" for name in ("swish", "transport", "unit"))
+_FOLDERS = ("behaviour", "cli", "conformance", "mock", "plugin", "providers", "swish", "transport", "unit")
+WATCHED = tuple(f"tests/{name}/" for name in _FOLDERS)
 """The folders whose tests run prenopay in their own process, as a host does."""
 KEPT_MOST = 500
 """How many errors of one test are kept: a test of thousands repeats itself."""
