@@ -1,4 +1,4 @@
-"""Print the tables: ``python -m benchmarks [calls] [imports] [callbacks] [swish] [steps] [flood]``.
+"""Print the tables: ``python -m benchmarks [calls] [imports] [callbacks] [swish] [steps] [flood] [texts]``.
 
 Exits with 1 when a goal is missed.
 """
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from benchmarks import callbacks, calls, flood, imports, measuring, steps, swish
+from benchmarks import callbacks, calls, flood, imports, measuring, steps, swish, texts
 
 
 class Row(Protocol):
@@ -33,6 +33,7 @@ PARTS: dict[str, tuple[str, Callable[[], Iterable[Row]]]] = {
     "swish": (measuring.HEADING, swish.measure),
     "steps": (steps.HEADING, steps.measure),
     "flood": (flood.HEADING, flood.measure),
+    "texts": (measuring.HEADING, texts.measure),
 }
 
 

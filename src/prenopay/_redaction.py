@@ -7,8 +7,9 @@ too.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast, final
 
 from prenopay._text import shown
@@ -75,6 +76,8 @@ _LINK_KEYS: Final = frozenset({"id", "rel", "method", "contenttype"})
 
 TEXT_MOST: Final = 2_000
 """How many characters of a text are looked through and shown. No sentence of a gateway's is longer."""
+SAID_MOST: Final = 400
+"""How much of a gateway's own words an error or a decline repeats."""
 _SECRET_MOST: Final = 500
 """How many more are looked through, so that a secret at the end of what is shown is seen whole."""
 
@@ -146,29 +149,29 @@ class Secret:
         return hash((Secret, self._value))
 
 
-def scrub(text: str) -> str:
+def scrub(text: str, *, most: int = TEXT_MOST) -> str:
     """Return ``text`` as one line, with credentials, card, personal and phone numbers and e-mails masked.
 
-    What is longer than ``TEXT_MOST`` is cut. The work grows with the length of what is kept, and no faster.
+    What is longer than ``most`` is cut. The work grows with the length of what is kept, and no faster.
     """
-    window = shown(text[: TEXT_MOST + _SECRET_MOST])
-    seen = _masked_text(window, sorted(_secrets(window))) if _WORTH_A_LOOK.search(window) else window
-    if len(text) <= TEXT_MOST and len(seen) <= TEXT_MOST:
+    window = shown(text[: most + _SECRET_MOST])
+    seen = _masked_text(window, most) if _WORTH_A_LOOK.search(window) else window
+    if len(text) <= most and len(seen) <= most:
         return seen
-    return f"{seen[: TEXT_MOST - _CUT_NOTE_MOST]}… ({len(text)} characters)"
+    return f"{seen[: most - _CUT_NOTE_MOST]}… ({len(text)} characters)"
 
 
-def _masked_text(text: str, secrets: Sequence[Span]) -> str:
-    """Return what is shown of ``text``; a secret that begins in it is masked whole, wherever it ends."""
+def _masked_text(text: str, most: int) -> str:
+    """Return the first ``most`` characters; a secret that begins in them is masked whole, wherever it ends."""
     parts: list[str] = []
     done = 0
-    for start, end in secrets:
-        if start >= TEXT_MOST:
+    for start, end in sorted(_secrets(text)):
+        if start >= most:
             break
         if start >= done:
             parts += [text[done:start], MASK]
         done = max(done, end)
-    return "".join([*parts, text[done:TEXT_MOST]])
+    return "".join([*parts, text[done:most]])
 
 
 def _secrets(text: str) -> Iterator[Span]:
@@ -245,15 +248,34 @@ def _cards(text: str, start: int, end: int) -> Iterator[Span]:
     if not (any(is_apart_before) and any(is_apart_after)):
         return
     groups = groups[is_apart_before.index(True) : len(groups) - is_apart_after[::-1].index(True)]
+    sums = _sums_of_luhn(text[begins:ends] for begins, ends in groups)
+    before = [0, *itertools.accumulate(ends - begins for begins, ends in groups)]
+    last = 0
     for first, (begins, _) in enumerate(groups):
-        count = 0
-        for group_begins, ends in groups[first : first + _CARD_DIGITS.stop]:
-            count += ends - group_begins
+        while last < len(groups) and before[last + 1] - before[first] < _CARD_DIGITS.start:
+            last += 1
+        for place in range(last, len(groups)):
+            count = before[place + 1] - before[first]
             if count >= _CARD_DIGITS.stop:
                 break
-            if count in _CARD_DIGITS and _passes_luhn(text[begins:ends]):
-                yield begins, ends
+            summed = sums[before[place + 1] % 2]
+            if (summed[before[place + 1]] - summed[before[first]]) % 10 == 0:
+                yield begins, groups[place][1]
                 break
+
+
+def _sums_of_luhn(groups: Iterable[str]) -> tuple[list[int], list[int]]:
+    """Return the sums of the first digits of a run, as the check digit's rule adds them up.
+
+    The rule doubles every second digit, counted from the end. So there are sums for numbers that end at an even place
+    of the run, and for those that end at an odd one.
+    """
+    digits = [int(digit) for group in groups for digit in group]
+    doubled = [sum(divmod(digit * 2, 10)) for digit in digits]
+    pairs = list(zip(digits, doubled, strict=True))
+    at_even = (pair[place % 2 == 0] for place, pair in enumerate(pairs))
+    at_odd = (pair[place % 2 == 1] for place, pair in enumerate(pairs))
+    return [0, *itertools.accumulate(at_even)], [0, *itertools.accumulate(at_odd)]
 
 
 def _in_word_before(text: str, place: int) -> bool:

@@ -40,7 +40,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Self
 
-from prenopay._redaction import scrub
+from prenopay._redaction import SAID_MOST, scrub
 from prenopay._text import QUOTED_MOST, shown
 
 __all__ = [
@@ -76,6 +76,8 @@ __all__ = [
 
 _NAME_MOST: Final = 100
 """No account and no operation has a longer name."""
+_PROBLEMS_MOST: Final = 50
+"""How many fields a gateway may complain about: an order has not many more."""
 
 
 class PrenopayError(Exception):
@@ -183,8 +185,10 @@ class ProviderError(PrenopayError):
     ) -> None:
         super().__init__(message)
         self.http_status = http_status
-        self.provider_code: str | None = None if provider_code is None else scrub(provider_code[:QUOTED_MOST])
-        self.problems: tuple[tuple[str, str], ...] = tuple((scrub(name), scrub(text)) for name, text in problems)
+        self.provider_code: str | None = None if provider_code is None else scrub(provider_code, most=QUOTED_MOST)
+        self.problems: tuple[tuple[str, str], ...] = tuple(
+            (scrub(name, most=QUOTED_MOST), scrub(text, most=SAID_MOST)) for name, text in problems[:_PROBLEMS_MOST]
+        )
         self.advice: str = scrub(advice)
         self.stated = stated
 

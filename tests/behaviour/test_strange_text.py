@@ -6,12 +6,13 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+import prenopay
 from prenopay import CallbackRequest, CaptureMode, OrderLine, Payer, PaymentState, PayoutOrder, Subject
 from prenopay.books.engine import _Transactions, open_engine
 from prenopay.errors import InvalidOrder, NotFound, UnexpectedAnswer
@@ -19,9 +20,12 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.http import EmulatorSender
+from prenopay.values.mandates import StoreMethod
 from prenopay.values.orders import Address, RiskFacts
-from tests.behaviour.shop import CONSENT, Rewriter, Shop, an_order, sek
+from tests.behaviour.shop import CONSENT, READER, Rewriter, Shop, an_order, sek
 from tests.everything import everything
+from tests.providers.swedbankpay import samples as card
+from tests.providers.swish import samples as swish
 from tests.rewiring import core_of
 
 _STRANGE = rb'{"strange \u0000": "\u0000 \\u0000 \ud83d",'
@@ -213,3 +217,30 @@ def test_an_id_that_no_id_can_have_is_refused_before_anything_is_asked(
                     assert len(str(error)) < 300
                     assert str(error).isprintable()
     assert tried > 100
+
+
+_LINE: dict[str, Any] = {"name": "Paper", "amount": sek(11900), "vat_percent": 6}
+_VALUES: dict[str, Callable[..., Any]] = {
+    "Order": an_order,
+    "Payer": lambda **named: an_order(payer=Payer(**named)),
+    "Address": lambda **named: an_order(payer=Payer(billing_address=Address(**named))),
+    "RiskFacts": lambda **named: an_order(risk=RiskFacts(**named)),
+    "OrderLine": lambda **named: an_order(lines=(OrderLine(**_LINE | named),)),
+    "Consent": lambda **named: an_order(payer=READER, store=StoreMethod(consent=replace(CONSENT, **named))),
+}
+
+
+def test_no_error_quotes_more_than_a_line_of_what_a_host_hands_over() -> None:
+    tried, longest = 0, 0
+    for provider in (card.provider(), swish.provider()):
+        for name, make in _VALUES.items():
+            kind = getattr(prenopay, name)
+            for field in (each.name for each in fields(kind) if each.type == "str"):
+                for text in ("1 " * 8_000, "é" * 16_000, "https://shop.example/" + "a" * 16_000):
+                    tried += 1
+                    try:
+                        provider.check_order(make(**{field: text}))
+                    except InvalidOrder as error:
+                        longest = max(longest, len(str(error)))
+    assert tried > 150
+    assert 0 < longest < 400

@@ -35,7 +35,7 @@ def _is_gateways(gateway: PaymentProvider, url: str) -> bool:
         name, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return False
-    if not url.isprintable() or " " in url or "\\" in url or parts.username is not None:
+    if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url or parts.username is not None:
         return False
     if parts.netloc.lower() in gateway.hosts:
         return parts.scheme == "https" or (parts.scheme == "http" and name in _LOOPBACK)

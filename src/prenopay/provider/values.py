@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from prenopay._hidden import hide
 from prenopay._redaction import MASK, Secret
-from prenopay._text import show_fields
-from prenopay.errors import Conflict
+from prenopay._text import quoted, show_fields
+from prenopay.errors import Conflict, UnexpectedAnswer
 from prenopay.values.mandates import MandateKind, MethodSeen
 from prenopay.values.money import Money
 from prenopay.values.orders import Order, OrderLine, PayoutOrder
@@ -36,6 +37,10 @@ __all__ = [
     "Reply",
     "TransactionKind",
 ]
+
+
+_PROVIDER_REFERENCE_MOST: Final = 200
+"""How long a gateway's name of a payment may be: its column holds no more."""
 
 
 class Environment(StrEnum):
@@ -280,8 +285,14 @@ class Observation:
     raw: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, hash=False)
 
     def __post_init__(self) -> None:
-        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Raises ``UnexpectedAnswer`` for a name that is too long to be one: nobody could ask for it again.
+        """
         show_fields(self)
+        if len(self.provider_reference) > _PROVIDER_REFERENCE_MOST:
+            message = f"the gateway names the payment {quoted(self.provider_reference)}"
+            raise UnexpectedAnswer(message)
 
     def refuses(self, verb: str, *, stated: bool = True) -> Conflict:
         """Return the error for a ``verb`` that the payment's present state does not allow: it says what is possible.

@@ -202,7 +202,7 @@ class Decline:
 
     def __post_init__(self) -> None:
         """Mask what is secret in the gateway's texts, and make them fit to be shown and stored."""
-        object.__setattr__(self, "provider_code", scrub(self.provider_code[:QUOTED_MOST]))
+        object.__setattr__(self, "provider_code", scrub(self.provider_code, most=QUOTED_MOST))
         object.__setattr__(self, "text", scrub(self.text))
 
     @property

@@ -180,7 +180,7 @@ def test_settings_may_name_certificates(tmp_path: Path, monkeypatch: pytest.Monk
         ({"certificate": Path("nowhere.pem")}, "certificate: 'nowhere.pem' cannot be read: No such file"),
         ({"certificate": "nowhere.pem"}, "certificate: 'nowhere.pem' cannot be read"),
         ({"certificate": "file:nowhere.pem"}, "certificate: 'nowhere.pem' cannot be read"),
-        ({"certificate": "bad\0name"}, "cannot be read: is not a file's name"),
+        ({"certificate": "bad\0name"}, r"certificate: must not hold the character U\+0000"),
         ({"certificate": "env:SWISH_IS_NOT_THERE"}, "certificate: the environment has no SWISH_IS_NOT_THERE"),
         ({"certificate": Secret("no PEM at all!")}, "certificate: is neither PEM"),
         ({"certificate": b"\x00\x01\x02"}, "certificate: is neither PEM .* nor PKCS#12; is it the right file"),

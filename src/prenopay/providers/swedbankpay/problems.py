@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
-from prenopay._redaction import scrub
+from prenopay._redaction import SAID_MOST, scrub
 from prenopay.errors import (
     Conflict,
     DuplicateReference,
@@ -344,4 +344,4 @@ def _names_missing_token(name: str, description: str) -> bool:
 
 def _text(problem: Problem) -> str:
     reasons = "; ".join(f"{entry.name}: {entry.description}" for entry in problem.problems if entry.name != "Component")
-    return scrub(" - ".join(part for part in (problem.title, problem.detail, reasons) if part))
+    return scrub(" - ".join(part for part in (problem.title, problem.detail, reasons) if part), most=SAID_MOST)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from prenopay._redaction import scrub
+from prenopay._redaction import SAID_MOST, scrub
 from prenopay.errors import (
     Conflict,
     DuplicateReference,
@@ -458,11 +458,11 @@ def decline_of(code: str, text: str) -> Decline:
             kind=DeclineKind.SOFT,
             advice=Advice.NEW_METHOD,
             provider_code=code,
-            text=text or "the payer declined in the app",
+            text=scrub(text, most=SAID_MOST) or "the payer declined in the app",
         )
     meaning = meaning_of(code)
     ours, kind, advice = _SURPRISE if meaning is None else (meaning.code, meaning.kind, meaning.advice)
-    words = [scrub(text)] if text else []
+    words = [scrub(text, most=SAID_MOST)] if text else []
     words.append(_NO_PAGE_HAS_IT if meaning is None else f"{meaning.text}: {meaning.fix}")
     return Decline(code=ours, kind=kind, advice=advice, provider_code=code, text=" - ".join(words))
 
@@ -472,4 +472,4 @@ def _said(problem: _wire.Problem) -> str:
     words = (problem.error_code, problem.error_message, meaning.text if meaning is not None else "")
     text = " - ".join(word for word in words if word)
     more = problem.additional_information
-    return scrub(f"{text} ({more})" if more else text)
+    return scrub(f"{text} ({more})" if more else text, most=SAID_MOST)
