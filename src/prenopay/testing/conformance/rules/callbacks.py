@@ -136,7 +136,9 @@ class Callbacks:
 
         after = stage.got(payment)
         assert (after.state, after.captured, after.refunded) == (payment.state, payment.captured, payment.refunded)
-        assert {flag.kind for flag in after.flags} <= {FlagKind.MALFORMED_CALLBACK, FlagKind.FOREIGN_CALLBACK}
+        kinds = [flag.kind for flag in after.flags]
+        assert set(kinds) <= {FlagKind.MALFORMED_CALLBACK, FlagKind.FOREIGN_CALLBACK}
+        assert len(kinds) == len(set(kinds)) == stage.told.count("payment.flagged"), "one flag and event of each kind"
 
     @needs(ReceivesCallbacks)
     def test_a_callback_that_names_another_payment_changes_neither(self, stage: Stage) -> None:
