@@ -65,6 +65,8 @@ _ABOUT: Final = ("operation_id", "payment_id")
 _IDS: Final = ("after", "mandate_id", "operation_id", "payment_id")
 """The arguments that name something in the books, or will: every id is 1 to 100 visible ASCII characters."""
 _ID: Final = re.compile(r"[!-~]{1,100}")
+_STRANGERS: Final = frozenset({"method", "path"})
+"""The arguments that a stranger's request brings along: any character may be in them, and none of them is stored."""
 
 
 class _Unfit(Exception):
@@ -206,7 +208,8 @@ def _all_fitted(
             _refuse_id(signature.parameters[name], given)
     for name, given in bound.arguments.items():
         if name != "self":
-            bound.arguments[name] = fitted(name, given, hints.get(name, object), refuse)
+            any_text = name in _STRANGERS
+            bound.arguments[name] = fitted(name, given, hints.get(name, object), refuse, any_text=any_text)
     return bound
 
 

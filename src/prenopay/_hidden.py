@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from inspect import Signature
     from typing import SupportsIndex
 
 __all__ = ["Hidden", "HiddenBytes", "HiddenText", "HidesArguments", "hide", "without_frames"]
@@ -83,6 +84,14 @@ class HidesArguments(ABCMeta):
             except ValueError as error:
                 del args, kwargs
                 raise error.with_traceback(None) from None
+
+        @property
+        def __signature__(cls) -> Signature:
+            """Show help and documentation what a value is made of."""
+            from inspect import signature  # noqa: PLC0415 - slow to import, and only people ask
+
+            whole = signature(cls.__init__)
+            return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 
 def hide(value: object, *names: str) -> None:

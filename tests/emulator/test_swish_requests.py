@@ -193,7 +193,6 @@ def test_what_is_not_there_is_404() -> None:
         ("POST", "/swish-cpcapi/api/v1/paymentrequests"),
         ("PUT", "/swish-cpcapi/api/v1/refunds/A"),
         ("GET", "/swish-cpcapi/api/v2/paymentrequests/A"),
-        ("GET", "/"),
         ("GET", "/recurring/merchant/v1/nothing"),
         ("GET", "/qrg-swish/api/v1/commerce"),
     ]

@@ -309,8 +309,8 @@ def callback_address(addresses: CallbackAddresses) -> Rule:
 
     def rule(path: str, value: object) -> Iterator[Breach]:
         breaches = list(is_address(path, value))
-        parts = urlsplit(str(value)) if not breaches else urlsplit("")
-        if breaches or addresses is CallbackAddresses.LOCAL:
+        parts = _parts(value) or urlsplit("")
+        if addresses is CallbackAddresses.LOCAL or (breaches and parts.hostname not in LOCAL_HOSTS):
             yield from breaches
         elif is_private(parts.hostname or ""):
             yield Breach(path, f"The gateway cannot reach {parts.hostname} from the internet. {_ALLOW_LOCAL}")
