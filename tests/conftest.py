@@ -14,6 +14,7 @@ import pytest
 from prenopay import upgrade_database
 from tests import guard
 from tests.compiling import compile_once
+from tests.frames import FrameWatch
 from tests.pooler import Pooler, start_pooler
 from tests.postgresql import Server, start_server
 from tests.rotation import out_of_turn
@@ -38,6 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Save what thousands of tests would do again, and plant the bug that ``tests/guard.py`` asks for, if it does."""
     compile_once()
     gc.set_threshold(*SELDOM)
+    watch = FrameWatch()
+    watch.start()
+    config.pluginmanager.register(watch)
     bug = os.environ.get(guard.VARIABLE)
     if bug:
         config.pluginmanager.register(guard.Planter(bug))

@@ -78,6 +78,8 @@ _ABOUT: Final = ("operation_id", "payment_id")
 _IDS: Final = ("after", "mandate_id", "operation_id", "payment_id")
 """The arguments that name something in the books, or will: every id is 1 to 100 visible ASCII characters."""
 _ID: Final = re.compile(r"[!-~]{1,100}")
+_STRANGERS: Final = frozenset({"method", "path"})
+"""The arguments that a stranger's request brings along: any character may be in them, and none of them is stored."""
 _CALLED: Final = frozenset({"__init__", "__call__", "__getitem__"})
 """The special methods that hosts call with arguments of their own."""
 _ANYTHING: Final[frozenset[type]] = frozenset({object})
@@ -257,15 +259,16 @@ def _fitting(
         if isinstance(given, str) and not _ID.fullmatch(given):
             _refuse_id(plan.signature.parameters[name], given)
     for name, given in bound.arguments.items():
+        takes_any = any_text or name in _STRANGERS
         kind, how = plan.kinds.get(name, object), plan.signature.parameters[name].kind
         if how is inspect.Parameter.VAR_POSITIONAL:
-            bound.arguments[name] = tuple(fitted(name, each, kind, refuse, any_text=any_text) for each in given)
+            bound.arguments[name] = tuple(fitted(name, each, kind, refuse, any_text=takes_any) for each in given)
         elif how is inspect.Parameter.VAR_KEYWORD:
             bound.arguments[name] = {
-                key: fitted(key, each, kind, refuse, any_text=any_text) for key, each in given.items()
+                key: fitted(key, each, kind, refuse, any_text=takes_any) for key, each in given.items()
             }
         else:
-            bound.arguments[name] = fitted(name, given, kind, refuse, any_text=any_text)
+            bound.arguments[name] = fitted(name, given, kind, refuse, any_text=takes_any)
     return bound.args, bound.kwargs
 
 
@@ -306,7 +309,7 @@ class _Plan:
 
     def _fits(self, name: str, given: object, *, any_text: bool) -> bool:
         accepted = self._accepted.get(name, _NOTHING)
-        if type(given) is str and not any_text:
+        if type(given) is str and not any_text and name not in _STRANGERS:
             is_right = _ID.fullmatch(given) is not None if name in _IDS else not flaw(given)
             return is_right and (str in accepted or accepted is _ANYTHING)
         return accepted is _ANYTHING or type(given) in accepted

@@ -40,8 +40,14 @@ GROWN: dict[Table, dict[str, str]] = {
         "subject_id": "'pay_' || i",
         "next_at": "NULL",
     },
+    schema.payers: {"payment_id": "'pay_' || i", "reference": "reference || i"},
     schema.movements: {"payment_id": "'pay_' || i", "movement_id": "movement_id + 1000 * i"},
-    schema.mandates: {"mandate_id": "'man_' || i", "payment_id": "'pay_' || i", "next_at": "NULL"},
+    schema.mandates: {
+        "mandate_id": "'man_' || i",
+        "payer_reference": "payer_reference || i",
+        "payment_id": "'pay_' || i",
+        "next_at": "NULL",
+    },
     schema.events: {
         "sequence": "sequence + 1000 * i",
         "event_id": "event_id || i",
@@ -156,6 +162,7 @@ def _asks(shop: Shop) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "deliver", shop.accounts.deliver_pending
     yield "buy", lambda: shop.bought("order:new")
     yield "erase", lambda: payments.erase_payer("pay_77")
+    yield "erase a person", lambda: payments.erase_payer(payer_reference=f"{READER.reference}-none")
 
 
 @pytest.mark.two_stores

@@ -166,6 +166,9 @@ WRONG: dict[str, Wrong] = {
         at_mock(foreign.TakesWhatItCannotReadForADecline)
     ),
     "test_an_answer_that_cannot_be_read_is_not_believed": Wrong(at_swedbankpay(telling.RemembersInstead)),
+    "test_an_answer_nested_to_any_depth_is_read_or_refused": Wrong(
+        at_swedbankpay(telling.ReadsToAnyDepth), sees=RecursionError
+    ),
     "test_a_refusal_is_an_error_and_a_failure_leaves_it_open": Wrong(at_swedbankpay(telling.TakesFailureForRefusal)),
     "test_a_request_that_is_wrong_is_rejected": Wrong(at_swedbankpay(telling.TakesAMistakeForFailure)),
     "test_credentials_that_are_refused_are_unauthenticated": Wrong(

@@ -26,7 +26,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, Statement
 from sqlalchemy.pool import StaticPool
 
 from prenopay._files import make_private, report_open
-from prenopay._hidden import HiddenText
+from prenopay._hidden import Hidden, HiddenText
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay.books import postgresql
 from prenopay.books.clock import DatabaseClock
@@ -74,15 +74,16 @@ def open_engine(database: str, *, patience: float | None = None) -> Engine:
     """
     database = HiddenText(database)
     try:
-        url = make_url(database)
+        url = Hidden(make_url(database))  # a tuple, which error trackers open: its repr alone masks the password
     except (ArgumentError, ValueError):  # both show the URL, which may hold a password
         message = "database: this is not a database URL; use sqlite:///file.db or postgresql://user@host/name"
         raise ConfigurationError(message) from None
-    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
-        return _open_sqlite(url, patience or _BUSY_SECONDS)
-    if url.drivername in {"postgresql", "postgresql+psycopg"}:
+    driver = url.reveal().drivername
+    if driver in {"sqlite", "sqlite+pysqlite"}:
+        return _open_sqlite(url.reveal(), patience or _BUSY_SECONDS)
+    if driver in {"postgresql", "postgresql+psycopg"}:
         return postgresql.open_postgresql(url, lock_seconds=patience, pool_seconds=_BUSY_SECONDS)
-    message = f"database: prenopay works on sqlite and postgresql (with psycopg), not on {url.drivername}"
+    message = f"database: prenopay works on sqlite and postgresql (with psycopg), not on {driver}"
     raise ConfigurationError(message)
 
 

@@ -182,9 +182,9 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
 
 def forget(connection: Connection, subject: Subject) -> None:
     """Remove what the host's handler said about a subject."""
-    table = schema.deliveries
-    said = table.c.last_error != ""
-    connection.execute(update(table).where(table.c.subject_id == subject.id, said).values(last_error=""))
+    table, events = schema.deliveries, schema.events
+    mine = select(events.c.sequence).where(events.c.subject_id == subject.id)
+    connection.execute(update(table).where(table.c.sequence.in_(mine)).values(last_error=""))
 
 
 def undelivered(

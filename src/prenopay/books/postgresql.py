@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError, StatementError
 
+from prenopay._hidden import Hidden
 from prenopay._redaction import scrub
 from prenopay.books.quiet import LOGGING_NAME
 from prenopay.books.text import as_json
@@ -57,7 +58,7 @@ _CONSTRAINT: Final = "23"
 _RELATION: Final = re.compile(r'relation "([^"]+)"')
 
 
-def open_postgresql(url: URL, *, lock_seconds: float | None, pool_seconds: float) -> Engine:
+def open_postgresql(url: Hidden[URL], *, lock_seconds: float | None, pool_seconds: float) -> Engine:
     """Open a pool; without the ledger's own bounds a statement waits ``lock_seconds`` for a lock (``None``: for ever).
 
     Raises ``ConfigurationError`` if the driver is not installed.
@@ -65,7 +66,7 @@ def open_postgresql(url: URL, *, lock_seconds: float | None, pool_seconds: float
     settings: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, **_DIES_SECONDS}
     try:
         engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
+            url.reveal().set(drivername="postgresql+psycopg"),
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_timeout=pool_seconds,
@@ -75,7 +76,7 @@ def open_postgresql(url: URL, *, lock_seconds: float | None, pool_seconds: float
             json_serializer=as_json,
             # A statement that was prepared on one session of a pooler is unknown on the next.
             connect_args={"prepare_threshold": None}
-            | {name: value for name, value in settings.items() if name not in url.query},
+            | {name: value for name, value in settings.items() if name not in url.reveal().query},
         )
     except (ModuleNotFoundError, NoSuchModuleError):
         message = 'database: PostgreSQL needs the extra: pip install "prenopay[postgres]"'

@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
+    del arguments  # they may name a database with its password, and error trackers show the variables of this frame
     try:
         code: int = options.run(options)
     except (ConfigurationError, PrenopayError) as error:

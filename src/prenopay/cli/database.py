@@ -6,6 +6,7 @@ import argparse
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from prenopay._hidden import HiddenText
 from prenopay.cli import settings
 from prenopay.cli.output import print_json
 
@@ -24,7 +25,9 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     )
     pruning.add_argument("--days", type=int, required=True, metavar="N", help="keep what is younger than this")
     for parser, run in ((upgrading, _upgrade), (checking, _check), (pruning, _prune)):
-        parser.add_argument("--database", metavar="URL", help="use this database, not the one in the settings")
+        parser.add_argument(
+            "--database", type=HiddenText, metavar="URL", help="use this database, not the one in the settings"
+        )
         parser.set_defaults(run=run)
 
 

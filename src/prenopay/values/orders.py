@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields, refuse_argument
 from prenopay._hidden import HidesArguments, hide
+from prenopay._redaction import scrub
 from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 from prenopay.values.callbacks import is_loopback
@@ -282,7 +283,7 @@ class Payer(metaclass=HidesArguments):
         _at_most("payer.reference", self.reference, _PAYER_REFERENCE_MOST)
 
     def __repr__(self) -> str:
-        return f"Payer(reference={self.reference!r}, …)"
+        return f"Payer(reference={scrub(self.reference)!r}, …)"  # somebody may use an e-mail address, which is refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from dataclasses import replace
@@ -201,3 +202,13 @@ class KeepsAnAddressInSight(SwedbankPayProvider):
         said = [f"from {request.order.payer.email}"] if request.order.payer is not None else []
         made = await super().create_payment(send, request)
         return made if said else replace(made, redirect_url=None)
+
+
+class ReadsToAnyDepth(SwedbankPayProvider):
+    async def observe(self, send: Send, provider_reference: str) -> Observation:
+        async def read_first(request: HttpRequest) -> HttpResponse:
+            answer = await send(request)
+            copy.deepcopy(json.loads(answer.body))
+            return answer
+
+        return await super().observe(read_first, provider_reference)
