@@ -241,8 +241,19 @@ def _call(
         except (TypeError, ValueError) as error:
             del args, kwargs
             raise error.with_traceback(None) from None
-    fit, named = args, kwargs
-    return lambda: function(*fit, **named), plan.about(args, kwargs)
+    return _Ready(function, args, kwargs), plan.about(args, kwargs)
+
+
+class _Ready:
+    """A call with arguments that fit, which the variables of no frame show."""
+
+    __slots__ = ("_args", "_function", "_kwargs")
+
+    def __init__(self, function: Any, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        self._function, self._args, self._kwargs = function, args, kwargs
+
+    def __call__(self) -> Any:
+        return self._function(*self._args, **self._kwargs)
 
 
 def _fitting(
