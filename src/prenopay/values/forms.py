@@ -62,7 +62,7 @@ def email_address(written: str, *, field: str = "email") -> str:
     """Return an e-mail address without the space around it; raises ``InvalidOrder`` for ``field``."""
     plain = written.strip()
     if len(plain) > _EMAIL_MOST or not _EMAIL.fullmatch(plain):
-        _refuse(field, "is not an e-mail address such as reader@example.com")
+        _refuse(field, "is not an e-mail address; write it as name@domain")
     return plain
 
 
