@@ -28,6 +28,7 @@ from sqlalchemy.pool import StaticPool
 from prenopay._files import make_private, report_open
 from prenopay._hidden import Hidden, HiddenText
 from prenopay._processes import PerLoop, start_afresh_in_children
+from prenopay._text import quoted
 from prenopay.books import postgresql
 from prenopay.books.clock import DatabaseClock
 from prenopay.books.quiet import LOGGING_NAME
@@ -59,6 +60,13 @@ _PAUSE_SECONDS: Final = 0.05
 _LOST_AGAINST_ANOTHER: Final = frozenset({"40001", "40P01", "55P03", "23505"})
 """PostgreSQL's codes for a transaction that can do better next time. They mean: not serializable, deadlock, a lock that
 did not come, and a row that another transaction has just added."""
+_SPELLINGS: Final = {
+    "sqlite": "sqlite:///file.db",
+    "postgres": "postgresql://user@host/name",
+    "postgresql": "postgresql://user@host/name",
+    "psycopg": "postgresql://user@host/name",
+}
+"""How the URL of a database is written that prenopay works on: without a driver, which prenopay chooses."""
 _IN_DOUBT: Final = (
     "the connection to the database was lost during a commit, and the database could not be asked whether this step "
     "was written; repeat it with the same operation id"
@@ -79,18 +87,28 @@ def open_engine(database: str, *, patience: float | None = None) -> Engine:
         message = "database: this is not a database URL; use sqlite:///file.db or postgresql://user@host/name"
         raise ConfigurationError(message) from None
     driver = url.reveal().drivername
+    dialect, _, _ = driver.partition("+")
     if driver in {"sqlite", "sqlite+pysqlite"}:
         return _open_sqlite(url.reveal(), patience or _BUSY_SECONDS)
     if driver in {"postgresql", "postgresql+psycopg"}:
         return postgresql.open_postgresql(url, lock_seconds=patience, pool_seconds=_BUSY_SECONDS)
-    message = f"database: prenopay works on sqlite and postgresql (with psycopg), not on {driver}"
+    message = f"database: prenopay works on sqlite and postgresql, not on {quoted(driver)}"
+    if right := _SPELLINGS.get(dialect):
+        message = f"database: write {right} instead of {quoted(f'{driver}://')}"
     raise ConfigurationError(message)
 
 
 def _open_sqlite(url: URL, patience: float) -> Engine:
+    if url.host:
+        message = "database: a file's URL has three slashes: sqlite:///shop.db, or four and its whole path"
+        raise ConfigurationError(message)
     in_memory = url.database in (None, "", ":memory:")
     if not in_memory:
-        _refuse_network_file_system(Path(str(url.database)).resolve().parent)
+        folder = Path(str(url.database)).resolve().parent
+        _refuse_network_file_system(folder)
+        if not folder.is_dir():
+            message = f"database: there is no folder {quoted(str(folder))}; make it first"
+            raise ConfigurationError(message)
     pool = {"poolclass": StaticPool} if in_memory else {}
     connect_args = {"check_same_thread": False, "timeout": patience}
     engine = create_engine(
