@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,11 +13,12 @@ import pytest
 
 from prenopay import CaptureMode, Payer
 from prenopay.errors import Conflict, IdReused, InvalidOrder, RateLimited
+from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.mandates import MandateState, StoreMethod
 from prenopay.values.orders import Address, RiskFacts
 from prenopay.values.subjects import Subject
-from tests.behaviour.shop import CONSENT, Shop, an_order
+from tests.behaviour.shop import CONSENT, Rewriter, Shop, an_order
 from tests.everything import cells, digests, remembered
 
 NUMBER = "199710202392"
@@ -111,6 +113,21 @@ def test_whatever_comes_after_an_erasure_the_payer_stays_erased(shop: Shop) -> N
     paid = shop.payments.get(payment_id)
     assert (paid.captured, paid.refunded) == (paid.amount, paid.amount)
     assert shop.told.count("payment.refunded") == 1
+
+
+def test_what_a_gateway_says_after_an_erasure_is_not_kept(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, between = rewriting
+    payment = shop.captured(**known())
+    shop.payments.erase_payer(payment.payment_id)
+    problem = {"type": "https://x/inputerror", "title": "Birgit Bergström has left", "status": 400}
+
+    def refuse(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        return replace(answer, status=400, body=json.dumps(problem).encode()) if request.method == "POST" else answer
+
+    between.rewrite = refuse
+    error = shop.tries(lambda: shop.payments.refund(payment.payment_id, operation_id="refund:1"))
+    assert "Birgit Bergström has left" in str(error), "the caller is told"
+    assert remembered(shop.database, PERSON) == []
 
 
 def test_no_digest_gives_a_person_away(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

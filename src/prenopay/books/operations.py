@@ -13,7 +13,7 @@ Callers lock the subject first. Nothing here sends, and nothing here decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from prenopay._text import quoted
 from prenopay.books import codec, due, identity, ids, schema
+from prenopay.books.erased import is_erased
 from prenopay.books.words import require_known, word
 from prenopay.errors import Conflict, IdReused, NotFound
 from prenopay.provider.values import ReferenceRule
@@ -313,6 +314,8 @@ def settle(
     request out.
     """
     table, ended = schema.operations, outcome not in OPEN
+    if (error or decline) and is_erased(connection, found.operation.subject):
+        error, decline = "", None if decline is None else replace(decline, text="")  # it may name the person
     proven = outcome is Outcome.SUCCEEDED
     sent = {} if sent_at is None else {"last_sent_at": sent_at}
     # What the gateway has just accepted is looked at soon, however often it was asked for before.
