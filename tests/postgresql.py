@@ -49,6 +49,7 @@ class Server:
 
     def made(self, name: str) -> str:
         """Make another database without tables, and return its URL."""
+        self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", database="postgres")
         self.run(f"CREATE DATABASE {name}", database="postgres")
         return f"postgresql://postgres@127.0.0.1:{self._port}/{name}"
 

@@ -309,9 +309,9 @@ def _observed(payment: Hidden[Mapping[str, object]]) -> Observation:
         raise UnexpectedAnswer(message)
     try:
         amount, paid, refunded = (Money(cast("int", each), currency) for each in sums)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         message = "the answer has no sums"
-        raise UnexpectedAnswer(message) from error
+        raise UnexpectedAnswer(message) from None
     state, nothing = _STATES.get(status), Money(0, currency)
     decline = _decline(payment.reveal().get("reason")) if state is PaymentState.DECLINED else None
     if decline is not None and decline.provider_code not in _DECLINES:

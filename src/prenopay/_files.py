@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +18,20 @@ __all__ = ["make_private", "open_to_others", "report_open"]
 
 
 def make_private(path: Path) -> None:
-    """Make an empty file that only its owner can read, unless there is one; what cannot be made is left out."""
+    """Make an empty file that only its owner can read, unless there is one; what cannot be made is left out.
+
+    A file that is there is never opened. Whoever closes a file gives up every lock that the process holds on it
+    (POSIX), so SQLite's other connections would lose theirs, and with them what they write.
+    """
+    if path.exists():
+        return
     with suppress(OSError, ValueError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # its mode is 0600
+        os.close(descriptor)
+        try:
+            os.link(made, path)  # fails if another has made it meanwhile
+        finally:
+            Path(made).unlink()
 
 
 def open_to_others(path: Path) -> bool:

@@ -90,7 +90,10 @@ class HidesArguments(ABCMeta):
             """Show help and documentation what a value is made of."""
             from inspect import signature  # noqa: PLC0415 - slow to import, and only people ask
 
-            whole = signature(cls.__init__)
+            try:
+                whole = signature(cls.__init__, eval_str=True)
+            except NameError:  # a name that only type checkers import
+                whole = signature(cls.__init__)
             return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 

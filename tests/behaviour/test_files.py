@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from prenopay import Accounts, Environment, load_settings, upgrade_database
+from prenopay.books.engine import open_engine
 from prenopay.cli import main
 from prenopay.providers.swish import Swish
 from prenopay.testing.emulators.swish import SwishAuthority
@@ -62,6 +65,23 @@ def test_a_new_database_can_be_read_by_its_owner_alone(folder: Path, reported: C
     )
     accounts.close()
     assert reported() == []
+
+
+def test_another_connection_of_the_process_gives_up_no_lock(folder: Path) -> None:
+    """Whoever closes a file gives up all locks of the process on it: then two processes would write at once."""
+    url = f"sqlite:///{folder}/shop.db"
+    upgrade_database(url)
+    writes = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None).execute('BEGIN IMMEDIATE')"
+    )
+    first, second = open_engine(url), open_engine(url)
+    with first.begin():
+        with second.connect():
+            pass
+        other = subprocess.run([sys.executable, "-c", writes, folder / "shop.db"], capture_output=True, check=False)
+        assert b"database is locked" in other.stderr
+    first.dispose()
+    second.dispose()
 
 
 @pytest.mark.parametrize(("mode", "is_reported"), [(PUBLIC, True), (GROUP, False), (OWN, False)])

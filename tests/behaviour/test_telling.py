@@ -141,7 +141,7 @@ def test_blocking_accounts_refuse_an_async_handler(sqlite_database: str, on_even
 
 @pytest.mark.parametrize("open_accounts", [Accounts.open, AsyncAccounts.open])
 def test_what_cannot_be_called_is_refused(sqlite_database: str, open_accounts: Callable[..., Any]) -> None:
-    with pytest.raises(ConfigurationError, match="on_event: must be a function that takes an event, not list"):
+    with pytest.raises(ConfigurationError, match=r"on_event: must be a function.*, not list"):
         open_accounts(
             sqlite_database,
             callback_url="https://shop.example/c",

@@ -45,4 +45,4 @@ def test_changing_a_payments_state_is_left_to_one_function() -> None:
     }
     updates = re.findall(r"update\((?:schema\.payments|table)\)", (ROOT / "src/prenopay/payments/rows.py").read_text())
     assert callers == {"observing.py"}
-    assert len(updates) == 3, "write, name_at_gateway, postpone: a fourth update must not touch the state"
+    assert len(updates) == 4, "write, name_at_gateway, flag, postpone: a fifth update must not touch the state"

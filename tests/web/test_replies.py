@@ -99,7 +99,6 @@ def forgeries(path: str) -> list[str]:
     return [
         f"/pay/callbacks/{account}/{kind}/{payment}/{mac[:-1]}",
         f"/pay/callbacks/{account}/{kind}/{payment}/{mac}A",
-        f"/pay/callbacks/{account}/{kind}/{payment}/{mac}/",
         f"/pay/callbacks/{account}/{kind}/{payment}/{mac.swapcase()}",
         f"/pay/callbacks/{account}/{kind}/{payment}/{other_key}",
         f"/pay/callbacks/{payment}/{account}/{mac}",

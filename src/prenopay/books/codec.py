@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -180,7 +180,25 @@ def _loaded(name: str, version: int, members: dict[str, Any], *, shown: bool) ->
     if shown:
         ours = {each.name for each in fields(known.type)}
         named = {key: value for key, value in named.items() if key in ours}
-    return known.type(**named)
+    return _made(known.type, named, may_differ=shown)
+
+
+def _made(kind: type[Any], named: dict[str, Any], *, may_differ: bool) -> Any:
+    """Make a value of its fields. A newer prenopay's may break the rules of this version: it is shown as it is."""
+    try:
+        return kind(**named)
+    except (TypeError, ValueError):
+        if not may_differ or any(each.name not in named for each in fields(kind) if _is_needed(each)):
+            raise
+    made = object.__new__(kind)
+    for each in fields(kind):
+        default = each.default_factory() if each.default_factory is not MISSING else each.default
+        object.__setattr__(made, each.name, named.get(each.name, default))
+    return made
+
+
+def _is_needed(each: Field[Any]) -> bool:
+    return each.default is MISSING and each.default_factory is MISSING
 
 
 def load_as(kind: type[T], stored: Any) -> T:

@@ -85,5 +85,10 @@ def _ways(value: str) -> tuple[str, ...]:
         international = _COUNTRY + digits[1:]
     ways.append(international)
     if international.startswith(_COUNTRY) and len(international) in _SWEDISH_MOBILE:
-        ways.append("0" + international.removeprefix(_COUNTRY))
+        own = international.removeprefix(_COUNTRY)
+        ways += [
+            "0" + own,
+            f"+{_COUNTRY} {own[:2]}-{own[2:5]} {own[5:7]} {own[7:]}",
+            f"0{own[:2]}-{own[2:5]} {own[5:7]} {own[7:]}",
+        ]
     return tuple(ways)
