@@ -270,7 +270,7 @@ def test_an_account_with_open_payments_that_cannot_be_opened_is_not_called_left_
 ) -> None:
     shop.bought()
     monkeypatch.setenv("DESK_KEY", "a-long-random-text-from-your-secret-store")  # the key of the docs
-    shop.write(environment="production", base_url="")
+    shop.write(environment="production", base_url="", payee_id="00000000-1111-2222-3333-444444444444")
     for named in ((), ("cards",)):
         (probe,) = shop.run("doctor", *named, "--json").json["accounts"]["cards"]
         assert (probe["name"], probe["ok"]) == ("settings", False)
