@@ -85,7 +85,7 @@ def test_an_account_in_production_with_settings_of_its_own_is_added(sqlite_datab
 def test_a_gateway_that_would_see_no_certificate_is_refused(sqlite_database: str) -> None:
     accounts = Accounts.open(sqlite_database, **_GOOD)
     plain = {"kind": Careless, "environment": Environment.TEST, "base_url": "http://127.0.0.1:8001"}
-    with pytest.raises(ConfigurationError, match="'cards': base_url must use https: .* certificate"):
+    with pytest.raises(ConfigurationError, match=r"'cards': base_url must use https: .* certificate"):
         accounts.add(_account(**plain))
     accounts.close()
 
