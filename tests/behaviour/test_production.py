@@ -46,7 +46,7 @@ class Careless(SwedbankPay):
 def _account(
     kind: type[SwedbankPay] = SwedbankPay, environment: Environment = Environment.PRODUCTION, **more: Any
 ) -> SwedbankPay:
-    good = {"payee_id": "00000000-1111-2222-3333-444444444444", "access_token": Secret("a-token")}
+    good: dict[str, Any] = {"payee_id": "00000000-1111-2222-3333-444444444444", "access_token": Secret("a-token")}
     return kind(account="cards", environment=environment, **(good | more))
 
 
@@ -84,7 +84,7 @@ def test_an_account_in_production_with_settings_of_its_own_is_added(sqlite_datab
 
 def test_a_gateway_that_would_see_no_certificate_is_refused(sqlite_database: str) -> None:
     accounts = Accounts.open(sqlite_database, **_GOOD)
-    plain = {"kind": Careless, "environment": Environment.TEST, "base_url": "http://127.0.0.1:8001"}
+    plain: dict[str, Any] = {"kind": Careless, "environment": Environment.TEST, "base_url": "http://127.0.0.1:8001"}
     with pytest.raises(ConfigurationError, match=r"'cards': base_url must use https: .* certificate"):
         accounts.add(_account(**plain))
     accounts.close()
