@@ -254,6 +254,18 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_called(
     assert not shop.emulator.transcript.seen
 
 
+def test_an_account_with_open_payments_that_cannot_be_opened_is_not_called_left_out(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.bought()
+    monkeypatch.setenv("DESK_KEY", "a-long-random-text-from-your-secret-store")  # the key of the docs
+    shop.write(environment="production", base_url="")
+    for named in ((), ("cards",)):
+        (probe,) = shop.run("doctor", *named, "--json").json["accounts"]["cards"]
+        assert (probe["name"], probe["ok"]) == ("settings", False)
+        assert "https" in probe["found"]
+
+
 def test_a_database_without_tables_is_refused_with_the_cure(shop: Desk) -> None:
     shop.write(database=f"sqlite:///{shop.folder}/empty.db")
     ran = shop.run("doctor")
@@ -278,7 +290,7 @@ def test_tables_of_another_version_are_refused_with_the_cure(shop: Desk, version
 
 def test_a_database_that_cannot_be_opened_is_refused(shop: Desk) -> None:
     shop.write(database=f"sqlite:///{shop.folder}/no/such/folder.db")
-    assert "unable to open database file" in shop.run("doctor").err
+    assert "there is no folder" in shop.run("doctor").err
 
 
 def test_a_database_server_that_is_down_is_refused_without_its_password(shop: Desk) -> None:
