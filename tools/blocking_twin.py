@@ -26,7 +26,7 @@ CLASSES: Final = {
 """The async classes, in the order of their twins, and the modules that define them."""
 
 OTHER_NAMES: Final = {"aclose": "close"}
-SPECIAL: Final = frozenset({"__init__", "__getitem__"})
+SPECIAL: Final = frozenset({"__init__", "__contains__", "__getitem__", "__iter__"})
 """The special methods that there is a rule for."""
 
 HEAD: Final = '''

@@ -455,7 +455,9 @@ def _fit_class(value: object, wanted: type[Any]) -> object:
         return value
     is_another = (wanted is int and isinstance(value, bool)) or (wanted is date and isinstance(value, datetime))
     if isinstance(value, wanted) and not is_another:  # Python lets a bool pass as a number, and a time as a day
-        return value
+        if type(value) is not wanted and getattr(wanted, "__final__", False):
+            _fail(f"must be {wanted.__name__} itself, not {_kind_of(value)}, which inherits it and cannot be stored")
+        return _plain(value, wanted) if isinstance(value, Enum) else value
     if issubclass(wanted, Enum):
         return _member(value, wanted)
     if wanted is Secret and isinstance(value, str):
@@ -463,6 +465,13 @@ def _fit_class(value: object, wanted: type[Any]) -> object:
     if isinstance(value, type) and issubclass(value, wanted):
         _fail(f"must be an instance, such as {value.__name__}(...), not the class {value.__name__}")
     return _unfit(value, _name(wanted))
+
+
+def _plain(value: Enum, wanted: type[Any]) -> object:
+    """Return what a member of a host's own enum stands for, where a text or a number is wanted."""
+    if wanted is str and isinstance(value, str):
+        return str.__str__(value)
+    return int(value) if wanted is int and isinstance(value, int) else value
 
 
 def _fit_one_of(value: object, kinds: Iterable[object]) -> object:
@@ -500,14 +509,15 @@ def _fit_many(value: object, kind: object) -> object:
 def _fit_mapping(value: object, key_kind: object, value_kind: object) -> object:
     if not isinstance(value, Mapping):
         _unfit(value, "a mapping (dict)")
-    given = cast("Mapping[object, object]", value)
+    given, fit = cast("Mapping[object, object]", value), dict[object, object]()
     for key, each in given.items():
-        _fit(key, key_kind)
+        name = _fit(key, key_kind)
         try:
-            _fit(each, value_kind)
+            fit[name] = _fit(each, value_kind)
         except _Unfit as unfit:
             raise _Unfit(unfit.why, f"[{quoted(key)}]{unfit.within}") from None
-    return given
+    same = all(a is b for a, b in zip((*fit, *fit.values()), (*given, *given.values()), strict=True))
+    return given if same else fit
 
 
 def _member(value: object, wanted: type[Enum]) -> Enum:

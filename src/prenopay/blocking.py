@@ -5,7 +5,7 @@ Generated from the async classes by ``tools/blocking_twin.py``: change those, th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -357,6 +357,14 @@ class Accounts:
     def __getitem__(self, account: str) -> Payments[object]:
         """Return the account of that name; raises ``NotFound``."""
         return Payments(self._accounts.__getitem__(account))
+
+    def __contains__(self, account: object) -> bool:
+        """Whether an account of that name was added."""
+        return self._accounts.__contains__(account)
+
+    def __iter__(self) -> Iterator[str]:
+        """Return an iterator over the names of the accounts added so far."""
+        return self._accounts.__iter__()
 
     @property
     def names(self) -> tuple[str, ...]:

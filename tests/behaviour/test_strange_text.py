@@ -7,13 +7,16 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from enum import IntEnum, StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 import prenopay
-from prenopay import CallbackRequest, CaptureMode, OrderLine, Payer, PaymentState, PayoutOrder, Subject
+from prenopay import CallbackRequest, CaptureMode, Money, OrderLine, Payer, PaymentState, PayoutOrder, Subject
+from prenopay._arguments import fitted, refuse_misuse
+from prenopay.books import codec
 from prenopay.books.engine import _Transactions, open_engine
 from prenopay.errors import InvalidOrder, NotFound, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse
@@ -269,3 +272,31 @@ def test_no_error_quotes_more_than_a_line_of_what_a_host_hands_over() -> None:
                         longest = max(longest, len(str(error)))
     assert tried > 150
     assert 0 < longest < 400
+
+
+class _Word(StrEnum):
+    A = "K-8"
+
+
+class _Number(IntEnum):
+    A = 18
+
+
+def test_what_inherits_a_value_is_refused_by_name_and_what_stands_for_a_text_is_that_text(shop: Shop) -> None:
+    for kind in codec._BY_TYPE:
+        inherits = type(f"Own{kind.__name__}", (kind,), {})
+        with pytest.raises(TypeError, match=f"must be {kind.__name__} itself, not Own{kind.__name__}"):
+            fitted("it", object.__new__(inherits), kind, refuse_misuse)
+    with pytest.raises(InvalidOrder, match="amount: must be Money itself"):
+        an_order(amount=type("Kronor", (Money,), {})(11900, "SEK"))
+
+    named = an_order(order_reference=_Word.A, description=_Word.A, metadata={_Word.A: _Number.A}, age_limit=_Number.A)
+    assert [type(each) for each in (named.order_reference, named.description, named.age_limit)] == [str, str, int]
+    payment = shop.payments.create(named, operation_id="order:named")
+    assert shop.payments.order(payment.payment_id) == named
+    assert [each.payment_id for each in shop.payments.find(order_reference=_Word.A)] == [payment.payment_id]
+
+
+def test_the_accounts_know_their_names(shop: Shop) -> None:
+    accounts: Any = shop.accounts.target
+    assert ("cards" in accounts, "other" in accounts, list(accounts)) == (True, False, ["cards"])

@@ -7,7 +7,7 @@ call ``sweep()`` about every minute.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, TypeAlias, TypeVar
 
@@ -184,6 +184,14 @@ class AsyncAccounts:
             message = f"there is no account {quoted(account)} here; known are: {', '.join(self._payments) or 'none'}"
             raise NotFound(message).about(account=account)
         return self._payments[account]
+
+    def __contains__(self, account: object) -> bool:
+        """Whether an account of that name was added."""
+        return account in self._accounts
+
+    def __iter__(self) -> Iterator[str]:
+        """Return an iterator over the names of the accounts added so far."""
+        return iter(self.names)
 
     @property
     def names(self) -> tuple[str, ...]:

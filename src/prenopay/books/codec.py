@@ -95,7 +95,7 @@ _ENUM_NAMES: Final[Mapping[type[Enum], str]] = {kind: name for name, kind in _EN
 def dump(value: Any) -> Any:
     """Return ``value`` as JSON; fields that hold their default are left out."""
     match value:
-        case Enum():
+        case Enum() if type(value) in _ENUM_NAMES:
             return {"$enum": [_ENUM_NAMES[type(value)], value.value]}
         case bool() | int() | str() | None:
             return value

@@ -42,6 +42,8 @@ __all__ = [
 
 _PROVIDER_REFERENCE_MOST: Final = 200
 """How long a gateway's name of a payment may be: its column holds no more."""
+_SUMS: Final = ("authorized", "captured", "refunded", "cancelled", "submitted", "fee", "discount")
+"""The sums of an observation. None is below zero: what comes back is a sum of its own."""
 
 
 class Environment(StrEnum):
@@ -240,8 +242,19 @@ class ProviderTransaction:
     """Set if the movement was tried and failed."""
 
     def __post_init__(self) -> None:
-        """Make its texts fit to be shown and stored: a gateway wrote them."""
+        """Make its texts fit to be shown and stored: a gateway wrote them.
+
+        Raises ``UnexpectedAnswer`` for an amount below zero.
+        """
         show_fields(self)
+        _refuse_negative("amount", self.amount)
+
+
+def _refuse_negative(name: str, amount: Money | None) -> None:
+    """Raise ``UnexpectedAnswer`` for an amount below zero."""
+    if amount is not None and amount.minor < 0:
+        message = f"the gateway says {name}: {amount}, and no sum is below zero"
+        raise UnexpectedAnswer(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,12 +314,15 @@ class Observation:
     def __post_init__(self) -> None:
         """Make its texts fit to be shown and stored: a gateway wrote them.
 
-        Raises ``UnexpectedAnswer`` for a name that is too long to be one: nobody could ask for it again.
+        Raises ``UnexpectedAnswer`` for a sum below zero, and for a name that is too long to be one: nobody could ask
+        for it again.
         """
         show_fields(self)
         if len(self.provider_reference) > _PROVIDER_REFERENCE_MOST:
             message = f"the gateway names the payment {quoted(self.provider_reference)}"
             raise UnexpectedAnswer(message)
+        for name in _SUMS:
+            _refuse_negative(name, getattr(self, name))
 
     def refuses(self, verb: str, *, stated: bool = True) -> Conflict:
         """Return the error for a ``verb`` that the payment's present state does not allow: it says what is possible.

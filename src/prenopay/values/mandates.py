@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import final
 
 from prenopay._arguments import check_fields, checked_fields
 from prenopay._redaction import Secret, scrub
@@ -80,6 +81,7 @@ class ConsentKind(StrEnum):
     """Amounts that vary, up to ``most`` if it is given."""
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """What the payer agreed to. It is evidence: it is kept as long as the mandate and its charges.
@@ -114,6 +116,7 @@ class Consent:
             _refuse("consent.most", f"must be more than zero, not {self.most}")
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreMethod:
     """Asks to store the method that the payer pays with, for later charges.

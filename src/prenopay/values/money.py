@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import Final
+from typing import Final, final
 
 from prenopay._arguments import check_arguments, refuse_misuse
 from prenopay._text import quoted
@@ -31,6 +31,7 @@ _MOST_DIGITS: Final = 15
 """The most digits of an amount that a person types. Every database column can hold such an amount."""
 
 
+@final
 @check_arguments(refuse_misuse, any_text=True)
 @dataclass(frozen=True, slots=True)
 class Money:

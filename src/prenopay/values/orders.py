@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Final, NoReturn
+from typing import Final, NoReturn, final
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_fields, refuse_argument
@@ -134,6 +134,7 @@ class ShippedTo(StrEnum):
     OTHER = "other"
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
     """One line of an order. ``amount`` is for the whole line and includes VAT, in minor units (öre).
@@ -199,6 +200,7 @@ class OrderLine:
         return Money(int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP)), self.amount.currency)
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address(metaclass=HidesArguments):
     """A postal address. ``country`` is ISO 3166-1 alpha-2; ``phone`` is kept as ``+`` and digits."""
@@ -223,6 +225,7 @@ class Address(metaclass=HidesArguments):
         return f"Address(country={self.country!r}, …)"
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayerHistory:
     """What the host knows about the payer's account with it; it makes a 3-D Secure question less likely.
@@ -246,6 +249,7 @@ class PayerHistory:
             _require(value is None or value >= 0, f"payer.history.{name}", f"must be zero or more, not {value}")
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer(metaclass=HidesArguments):
     """Who pays. Every field is optional; more facts make a 3-D Secure question less likely.
@@ -288,6 +292,7 @@ class Payer(metaclass=HidesArguments):
         return f"Payer(reference={scrub(self.reference)!r}, …)"  # somebody may use an e-mail address, which is refused
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskFacts(metaclass=HidesArguments):
     """What the host knows about this purchase, which helps the issuer to judge the risk."""
@@ -309,6 +314,7 @@ class RiskFacts(metaclass=HidesArguments):
         hide(self, "delivery_email", "pick_up_name")
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order(metaclass=HidesArguments):
     """What the host asks to be paid.
@@ -402,6 +408,7 @@ class Order(metaclass=HidesArguments):
         return sums_of(self.lines)[1] if self.lines else Money.zero(self.amount.currency)
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutOrder(metaclass=HidesArguments):
     """Money that the host sends to someone: a prize, a freelancer's fee, a refund that came too late.

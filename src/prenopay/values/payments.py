@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final, Self, final
 
 from prenopay._arguments import checked_fields
 from prenopay._hidden import hide
@@ -185,6 +185,7 @@ _ABOUT_THE_METHOD: Final = frozenset(
 """Declines that another try with the same method cannot change."""
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 @checked_fields
 class Decline:
@@ -262,6 +263,7 @@ class Flag:
     times: int = 1
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 @checked_fields
 class SeamlessView:
@@ -283,6 +285,7 @@ class SeamlessView:
         hide(self, "script_url")
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 @checked_fields
 class AppSwitch:

@@ -270,6 +270,7 @@ def _time(value: object) -> datetime | None:
 NodeT = TypeVar("NodeT", bound=In)
 
 Flag = Annotated[bool, BeforeValidator(_is_true)]
+Sum = Annotated[StrictInt, Field(ge=0)]
 Number = Annotated[int | None, BeforeValidator(_whole_or_none)]
 OptionalText = Annotated[str | None, BeforeValidator(_text_or_none)]
 Time = Annotated[datetime | None, BeforeValidator(_time)]
@@ -328,8 +329,8 @@ class Result(In):
     payee_reference: OptionalText = None
     order_reference: OptionalText = None
     transaction_type: Text = ""
-    amount: StrictInt | None = None
-    submitted_amount: StrictInt | None = None
+    amount: Sum | None = None
+    submitted_amount: Sum | None = None
     fee_amount: StrictInt | None = None
     discount_amount: StrictInt | None = None
     tokens: Listed[Token] = []
@@ -353,7 +354,7 @@ class Transaction(In):
     type: Text = ""
     state: Text = ""
     number: Text = ""
-    amount: StrictInt | None = None
+    amount: Sum | None = None
     payee_reference: OptionalText = None
     problem: Node[Problem] = None
 
@@ -432,11 +433,11 @@ class Order(In):
     status: OptionalText = None
     state: OptionalText = None
     currency: OptionalText = None
-    amount: StrictInt | None = None
+    amount: Sum | None = None
     updated: Time = None
     instrument: OptionalText = None
-    remaining_capture_amount: StrictInt | None = None
-    remaining_reversal_amount: StrictInt | None = None
+    remaining_capture_amount: Sum | None = None
+    remaining_reversal_amount: Sum | None = None
     payee_info: Node[PayeeInfo] = None
     paid: Node[Result] = None
     cancelled: Node[Result] = None

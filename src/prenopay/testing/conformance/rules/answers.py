@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -36,6 +37,9 @@ _SERVER_ERRORS: Final = 500
 _WAIT_SECONDS: Final = 7
 _TEXTS_MOST: Final = 30
 """How many texts of an answer are tried."""
+_NUMBERS_MOST: Final = 12
+"""How many numbers of an answer are tried."""
+_NUMBER: Final = re.compile(rb":\s*([1-9][0-9.]*)(?=\s*[,}\]])")
 _PHONE: Final = "46701234567"
 _GOES_ON: Final = f"\0\ud83d\x1b[31m {_PHONE}"
 _WAITS: Final = (
@@ -75,6 +79,24 @@ class Answers:
         said = [*(flag.detail for flag in seen.flags), *(event.detail for event in stage.events), *stage.log]
         said += [each.decline.text for each in stage.events if each.decline is not None]
         assert [each for each in said if _unfit(each)] == []
+
+    def test_a_sum_below_zero_is_never_believed(self, stage: Stage) -> None:
+        """A number of an answer that turns negative makes it unreadable, or changes nothing in what the books say."""
+        payment = stage.bought("order:0")
+        stage.pays(payment)
+        for place in range(_NUMBERS_MOST):
+            with stage.wire.edited(partial(_negative, place)):
+                error = stage.tries(lambda: stage.observed(payment))  # noqa: B023 - called at once
+                assert error is None or isinstance(error, ProviderError), f"number {place}: {error!r}"
+            seen, there = stage.got(payment), stage.at_gateway(payment)
+            assert FlagKind.ADJUSTED not in {flag.kind for flag in seen.flags}, f"number {place}: {seen.flags}"
+            if error is not None:
+                assert seen.is_open, f"number {place}: it was refused, and the books say {seen.state}"
+                continue
+            assert seen.captured.minor in {0, there.captured}, f"number {place}: the books say {seen!r}"
+            assert seen.authorized.minor == there.authorized, f"number {place}: the books say {seen!r}"
+            payment = stage.bought(f"order:{place + 1}")
+            stage.pays(payment)
 
     @needs(gateway=(StrangeStatus,))
     def test_a_status_that_nobody_knows_ends_nothing(self, stage: Stage) -> None:
@@ -247,6 +269,17 @@ def _going_on(place: int, _request: HttpRequest, answer: HttpResponse) -> HttpRe
     holder, key = texts[place]
     holder[key] += _GOES_ON
     return replace(answer, body=json.dumps(document).encode())
+
+
+def _negative(place: int, request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """Make one number of an answer to a look negative, written as it was; what is in quotes stays as it is."""
+    if changes_something(request):
+        return answer
+    numbers = [*_NUMBER.finditer(answer.body)]
+    if place >= len(numbers):
+        return answer
+    start = numbers[place].start(1)
+    return replace(answer, body=answer.body[:start] + b"-" + answer.body[start:])
 
 
 def _texts_in(value: Any) -> Iterator[tuple[Any, Any]]:
