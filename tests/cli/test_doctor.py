@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
+from prenopay.errors import Unauthenticated
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.server import serve
 from prenopay.values.subjects import Subject
@@ -104,6 +105,16 @@ def test_a_token_of_somebody_elses_is_found_out(shop: Desk, monkeypatch: pytest.
     assert (ok, what) == (False, "the gateway answered 401")
     assert "access_token" in fix
     assert "FAIL  credentials: the gateway answered 401" in shop.run("doctor").out
+
+
+def test_a_merchant_that_is_not_the_tokens_is_found_out_by_the_first_payment(shop: Desk) -> None:
+    other = "5e1f0000-0000-4000-8000-0000000000ff"
+    shop.write(payee_id=other)
+    ok, what, _fix = found(shop, "credentials")
+    assert (ok, "payee_id is checked only when" in what) == (True, True)
+    shop.account["payee_id"] = other
+    with pytest.raises(Unauthenticated, match="set payee_id to the merchant"):
+        shop.bought()
 
 
 def test_a_clock_that_is_wrong_is_found_out(shop: Desk) -> None:
@@ -259,7 +270,7 @@ def test_an_account_with_open_payments_that_cannot_be_opened_is_not_called_left_
 ) -> None:
     shop.bought()
     monkeypatch.setenv("DESK_KEY", "a-long-random-text-from-your-secret-store")  # the key of the docs
-    shop.write(environment="production", base_url="")
+    shop.write(environment="production", base_url="", payee_id="00000000-1111-2222-3333-444444444444")
     for named in ((), ("cards",)):
         (probe,) = shop.run("doctor", *named, "--json").json["accounts"]["cards"]
         assert (probe["name"], probe["ok"]) == ("settings", False)
