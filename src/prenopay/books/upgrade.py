@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from prenopay._arguments import check_arguments, refuse_setting
-from prenopay._hidden import HiddenText
+from prenopay._hidden import HiddenText, raise_alone
 from prenopay.books import schema
 from prenopay.books.engine import database_files, open_engine, our_errors
 from prenopay.errors import LedgerUnavailable
@@ -96,7 +96,7 @@ def upgrade_database(database: str) -> None:
             command.upgrade(_alembic(connection), "head")
     except util.CommandError as error:
         message = f"the tables were not changed: {error}"
-        raise LedgerUnavailable(message) from None
+        raise_alone(LedgerUnavailable(message))
     finally:
         engine.dispose()
 
