@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -82,9 +85,13 @@ def upgrade_database(database: str) -> None:
     Safe to call from several processes at once: one upgrades, the others wait for it. Raises ``LedgerUnavailable``
     for tables that a newer prenopay made.
     """
+    with _alembic_quiet():
+        _upgrade(HiddenText(database))
+
+
+def _upgrade(database: HiddenText) -> None:
     from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
-    database = HiddenText(database)
     engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
     try:
         with our_errors(), engine.begin() as connection:
@@ -99,6 +106,20 @@ def upgrade_database(database: str) -> None:
         raise_alone(LedgerUnavailable(message))
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _alembic_quiet() -> Generator[None, None, None]:
+    """Keep what alembic logs at INFO out of the host's log, unless the host chose a level for it."""
+    log = logging.getLogger("alembic")
+    if log.level != logging.NOTSET:
+        yield
+        return
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(logging.NOTSET)
 
 
 def _version(connection: Connection) -> str | None:

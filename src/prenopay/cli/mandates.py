@@ -55,21 +55,21 @@ def _list(options: argparse.Namespace) -> int:
     with opened(options) as accounts:
         stored = _storing(accounts, options.account).mandates
         found = stored.refresh(options.payer) if options.refresh else stored.of_payer(options.payer)
-    return _print(options, found)
+    return _print(options, found, empty="no stored methods")
 
 
 def _missing(options: argparse.Namespace) -> int:
     with opened(options) as accounts:
         found = _storing(accounts, options.account).mandates.missing(limit=_MISSING_MOST)
-    return _print(options, found)
+    return _print(options, found, empty="no method is missing")
 
 
-def _print(options: argparse.Namespace, found: tuple[Mandate, ...]) -> int:
+def _print(options: argparse.Namespace, found: tuple[Mandate, ...], *, empty: str) -> int:
     if options.json:
         print_json(found)
         return 0
     rows = [(each.mandate_id, each.kind, each.state, each.display, each.created_at, each.reason) for each in found]
-    print_table(("MANDATE", "KIND", "STATE", "METHOD", "SINCE", "WHY"), rows, empty="no stored methods")
+    print_table(("MANDATE", "KIND", "STATE", "METHOD", "SINCE", "WHY"), rows, empty=empty)
     return 0
 
 

@@ -23,7 +23,7 @@ from typing import Final, NoReturn
 
 from prenopay._hidden import raise_alone
 from prenopay._redaction import Secret
-from prenopay._text import flaw, quoted
+from prenopay._text import flaw, name_flaw, quoted
 from prenopay.errors import InvalidOrder
 from prenopay.values.mandates import Consent, ConsentKind, ImportProblem, MandateKind
 from prenopay.values.money import Money
@@ -123,6 +123,8 @@ def _line(line: int, values: Mapping[str, str]) -> TokenLine:
         longest = _LONGEST.get(name, _FIELD_MOST)
         if len(value) > longest:
             _refuse(name, f"is longer than {longest} characters")
+        if name == "payer_reference" and (wrong := name_flaw(value)):
+            _refuse(name, wrong)
         if found := flaw(value):
             _refuse(name, f"must not hold the character {found}")
     return TokenLine(

@@ -35,7 +35,8 @@ class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
     """One account: one agreement with one provider. Subclasses add what their gateway needs.
 
     ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines. ``time_zone`` is the
-    merchant's, such as ``Europe/Helsinki``: there a consent, a card and a month end at midnight.
+    merchant's, a region's name such as ``Europe/Helsinki``, or ``UTC``: there a consent, a card and a month end at
+    midnight.
     """
 
     account: str

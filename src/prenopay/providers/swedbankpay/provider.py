@@ -218,7 +218,8 @@ class SwedbankPayProvider(
         fix = self._fix_for(answer.status)
         found = f"the gateway answered {answer.status}"
         if not fix:
-            found = f"accepted (asked for a payment that does not exist: {answer.status})"
+            accepted = f"accepted (asked for a payment that does not exist: {answer.status})"
+            found = f"{accepted}; payee_id is checked only when a payment is made"
         credentials = Probe(name="credentials", ok=not fix, found=found, fix=fix)
         return (credentials, Probe(name="clock", ok=True, found="", gateway_time=answer.moment("date")))
 
