@@ -85,11 +85,12 @@ def upgrade_database(database: str) -> None:
     Safe to call from several processes at once: one upgrades, the others wait for it. Raises ``LedgerUnavailable``
     for tables that a newer prenopay made.
     """
+    database = HiddenText(database)
     with _alembic_quiet():
-        _upgrade(HiddenText(database))
+        _upgrade(database)
 
 
-def _upgrade(database: HiddenText) -> None:
+def _upgrade(database: str) -> None:
     from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
     engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
