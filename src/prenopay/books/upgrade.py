@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from prenopay._arguments import check_arguments, refuse_setting
-from prenopay._hidden import HiddenText
+from prenopay._hidden import HiddenText, raise_alone
 from prenopay.books import schema
 from prenopay.books.engine import database_files, open_engine, our_errors
 from prenopay.errors import LedgerUnavailable
@@ -85,11 +85,12 @@ def upgrade_database(database: str) -> None:
     Safe to call from several processes at once: one upgrades, the others wait for it. Raises ``LedgerUnavailable``
     for tables that a newer prenopay made.
     """
+    database = HiddenText(database)
     with _alembic_quiet():
-        _upgrade(HiddenText(database))
+        _upgrade(database)
 
 
-def _upgrade(database: HiddenText) -> None:
+def _upgrade(database: str) -> None:
     from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
     engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
@@ -103,7 +104,7 @@ def _upgrade(database: HiddenText) -> None:
             command.upgrade(_alembic(connection), "head")
     except util.CommandError as error:
         message = f"the tables were not changed: {error}"
-        raise LedgerUnavailable(message) from None
+        raise_alone(LedgerUnavailable(message))
     finally:
         engine.dispose()
 

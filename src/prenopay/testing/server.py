@@ -27,6 +27,7 @@ from typing import Final, TypeVar, assert_never, cast
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+from prenopay._hidden import raise_alone
 from prenopay.errors import ConfigurationError
 from prenopay.testing.callbacks import Post, post_over_http
 from prenopay.testing.http import Dropped, Emulator, EmulatorAnswer, EmulatorRequest, HalfBody, Refused
@@ -130,7 +131,7 @@ class _Server(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", "") or error
             message = f"port {port} on {host} cannot be used: {why}; name another port, or 0 for one that is free"
-            raise ConfigurationError(message) from None
+            raise_alone(ConfigurationError(message))
         if tls is not None:
             # The handshake is left to the connection's own thread, so that a slow peer delays nobody.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
