@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -52,6 +53,7 @@ def main() -> None:
         told = f"{what} port on 127.0.0.1 (default {usual}, or the next free one)"
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=told)
     parser.add_argument("--config", type=Path, help="a prenopay.toml: use its accounts instead of the emulators")
+    parser.add_argument("--proxy", default="", help="the address of your proxy: believe its X-Forwarded-For")
     options = parser.parse_args()
     drawn = secrets.token_urlsafe(9)
     try:
@@ -65,12 +67,29 @@ def main() -> None:
                     emulated_gateways(options.gateway_port, options.swish_port, options.phone_port)
                 )
                 shop = stack.enter_context(emulated_shop(options.port, gateways, password))
-            # No access log: the address of an order is the key to it.
-            config = uvicorn.Config(shop, host="127.0.0.1", port=options.port, log_level="warning")
+            config = server_config(shop, port=options.port, proxy=options.proxy)
             with contextlib.suppress(KeyboardInterrupt):
                 Server(config, shop.state.shop, shown_password=drawn if password == drawn else "").run()
     except (ConfigurationError, LedgerUnavailable, OSError) as error:
         parser.error(str(error))
+
+
+def server_config(shop: Starlette, *, proxy: str = "", **others: Any) -> uvicorn.Config:
+    """Return how uvicorn serves the shop on 127.0.0.1.
+
+    It believes ``X-Forwarded-For`` only from ``proxy``. By itself uvicorn believes every caller on this machine, and
+    one caller could guess the password under many addresses. There is no access log: the address of an order is the
+    key to it.
+    """
+    return uvicorn.Config(
+        shop,
+        host="127.0.0.1",
+        log_level="warning",
+        ws="none",
+        proxy_headers=bool(proxy),
+        forwarded_allow_ips=proxy,
+        **others,
+    )
 
 
 def staff_password() -> str:

@@ -92,8 +92,8 @@ async def logged_in(request: Request) -> bool:
 async def may_try(request: Request) -> bool:
     """Count one more try of a password; return whether the caller has one left.
 
-    Behind a proxy, let the server believe the proxy's ``X-Forwarded-For`` (uvicorn: ``--forwarded-allow-ips``);
-    otherwise all callers count as one.
+    Behind a proxy, name it (``--proxy``): the server then believes its ``X-Forwarded-For``. Otherwise all callers
+    count as one. A server of your own must not believe anyone else (uvicorn: ``--no-proxy-headers``).
     """
     return await Shop.of(request).sessions.may_try(_host(request))
 

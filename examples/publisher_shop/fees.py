@@ -8,7 +8,7 @@ from typing import Final
 
 from examples.publisher_shop.catalogue import MONTHLY, OFFERS
 from examples.publisher_shop.fee_book import FeeTry
-from examples.publisher_shop.orders import ShopOrder
+from examples.publisher_shop.orders import ShopOrder, is_given_back
 from examples.publisher_shop.paying import payment_of, standing
 from examples.publisher_shop.saved_cards import usable
 from examples.publisher_shop.shop import Shop
@@ -156,7 +156,7 @@ async def _bought(shop: Shop, order: ShopOrder) -> Receipt:
 async def _charged(shop: Shop, fee: FeeTry, operation: Operation) -> Receipt:
     payment = await shop.cards.get(operation.payment_id)
     word = _word(operation)
-    if payment.captured and payment.refunded >= payment.captured:
+    if is_given_back(payment):
         word = "refunded"
     return Receipt(
         at=operation.created_at,

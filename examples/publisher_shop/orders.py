@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from prenopay import Payment
+
 metadata = MetaData()
 
 shop_orders = Table(
@@ -94,6 +96,11 @@ class ShopOrder:
         choices = (self.offer, self.email, self.instrument, self.phone, self.agreed_text)
         said = "\n".join((form, *choices))
         return replace(self, number=f"ND-{_digest('number', said)[:12]}", secret=_digest("secret", said)[:32])
+
+
+def is_given_back(payment: Payment) -> bool:
+    """Return whether the reader paid and got all of it back."""
+    return bool(payment.captured) and payment.refunded >= payment.captured
 
 
 def _digest(use: str, said: str) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from examples.publisher_shop.catalogue import OFFERS
-from examples.publisher_shop.orders import ShopOrder
+from examples.publisher_shop.orders import ShopOrder, is_given_back
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.saved_cards import store_for
 from examples.publisher_shop.shop import Shop
@@ -168,7 +168,7 @@ def standing(order: ShopOrder, payment: Payment | None) -> str:
         return "unpaid"
     if payment.quarantined:
         return "flagged"
-    if payment.captured and payment.refunded >= payment.captured:
+    if is_given_back(payment):
         return "refunded"
     if order.access:
         return "thanks"

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from examples.publisher_shop import door, readers
+from examples.publisher_shop.orders import is_given_back
 from examples.publisher_shop.pages import page
 from examples.publisher_shop.sessions import TRIES_SECONDS
 from examples.publisher_shop.shop import Shop
@@ -23,6 +24,8 @@ from prenopay.errors import Conflict, IdReused, NotFound, PrenopayError, Transpo
 
 PAGE_LENGTH: Final = 25
 TOO_MANY: Final = 429
+ASKS_FIRST: Final = frozenset({Action.CANCEL, Action.REFUND})
+"""Nobody can undo these."""
 STILL_OPEN: Final = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
 
 log = logging.getLogger("shop")
@@ -54,7 +57,7 @@ async def payment_list(request: Request) -> Response:
     found = [await accounts[name].find(after=after, limit=PAGE_LENGTH) for name in accounts.names]
     newest_first = sorted(chain(*found), key=lambda each: (each.created_at, each.payment_id), reverse=True)
     payments = newest_first[:PAGE_LENGTH]
-    return page(request, "staff_list.html", payments=payments, older=len(payments) == PAGE_LENGTH)
+    return page(request, "staff_list.html", payments=payments, older=len(payments) == PAGE_LENGTH, state_of=state_of)
 
 
 @door.for_staff
@@ -77,8 +80,8 @@ async def operation_status(request: Request) -> Response:
 async def change(request: Request) -> Response:
     """Capture, cancel or refund.
 
-    The form contains an operation id that was made with the page: a form sent twice acts once. The next
-    page reads the outcome from the books, so that a reload shows the latest one.
+    What nobody can undo is asked about once more. The form contains an operation id that was made with the page: a
+    form sent twice acts once. The next page reads the outcome from the books, so that a reload shows the latest one.
     """
     shop, payment = Shop.of(request), await _payment(request)
     form = await request.form()
@@ -88,12 +91,25 @@ async def change(request: Request) -> Response:
         is_new = await _find_operation(shop, payment.account, operation_id) is None
         if amount is not None and is_new and amount > left(payment, action):
             return await _show(request, refused="too_much", action=action, typed=typed)
+        if is_new and "sure" not in form and action in ASKS_FIRST & payment.allowed_actions:
+            whole = left(payment, action) if amount is None else amount
+            return _are_you_sure(request, payment, action, OperationId(operation_id), whole)
         operation = await _act(shop, payment, action, OperationId(operation_id), amount)
     except (PrenopayError, ValueError) as error:
         log.warning("staff: %s of %s: %s", action, payment.payment_id, error)
         return await _show(request, refused=_why(error), action=action, typed=typed)
     there = f"/staff/payments/{payment.account}/{payment.payment_id}"
     return RedirectResponse(f"{there}?did={operation.operation_id}", status_code=303)
+
+
+def _are_you_sure(
+    request: Request, payment: Payment, action: str, operation_id: OperationId, amount: Money
+) -> Response:
+    """Ask once more. The form names the amount that the page shows, so that nothing else can be given back."""
+    if action == Action.REFUND and amount <= Money.zero(amount.currency):
+        message = "an amount is above zero"
+        raise ValueError(message)
+    return page(request, "staff_sure.html", payment=payment, action=action, operation_id=operation_id, amount=amount)
 
 
 async def _act(shop: Shop, payment: Payment, action: str, operation_id: OperationId, amount: Money | None) -> Operation:
@@ -114,6 +130,11 @@ def left(payment: Payment, action: str) -> Money:
     if action == Action.CAPTURE:
         return payment.authorized - payment.cancelled - payment.captured
     return payment.captured - payment.refunded
+
+
+def state_of(payment: Payment) -> str:
+    """Return the state in one word: ``refunded`` when all the money went back, which prenopay calls captured."""
+    return "refunded" if is_given_back(payment) else payment.state.value
 
 
 async def _find_operation(shop: Shop, account: str, operation_id: str) -> Operation | None:
@@ -153,6 +174,7 @@ async def _show(request: Request, *, refused: str = "", action: str = "", typed:
         "staff_payment.html",
         status=422 if refused else 200,
         payment=payment,
+        state_of=state_of,
         timeline=[_step(entry) for entry in timeline],
         did=did,
         may_change=did is not None and did.outcome in STILL_OPEN,

@@ -15,6 +15,7 @@ from prenopay._keys import PUBLISHED
 from prenopay.books.vault import Vault
 from prenopay.errors import ConfigurationError
 from prenopay.providers.swedbankpay import SwedbankPay
+from prenopay.testing.emulators.swedbankpay.gateway import MERCHANTS
 from prenopay.values.callbacks import CallbackUrls
 from tests.tidy.sources import ROOT, python_files, text
 
@@ -45,8 +46,8 @@ class Careless(SwedbankPay):
 def _account(
     kind: type[SwedbankPay] = SwedbankPay, environment: Environment = Environment.PRODUCTION, **more: Any
 ) -> SwedbankPay:
-    payee_id = "00000000-1111-2222-3333-444444444444"
-    return kind(account="cards", environment=environment, payee_id=payee_id, access_token=Secret("a-token"), **more)
+    good: dict[str, Any] = {"payee_id": "00000000-1111-2222-3333-444444444444", "access_token": Secret("a-token")}
+    return kind(account="cards", environment=environment, **(good | more))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,9 @@ def _account(
         ({"token_keys": [f"another-{_SAMPLE.removeprefix('a-')}"]}, {}, "token_keys holds a key of prenopay's docs"),
         ({}, {"kind": Careless, "verify_mode": False, "check_hostname": False}, "does not verify who answers"),
         ({}, {"kind": Careless, "check_hostname": False}, "does not verify who answers"),
+        *(({}, {"payee_id": each.payee_id}, "payee_id is that of prenopay's emulator") for each in MERCHANTS),
+        ({}, {"payee_id": MERCHANTS[0].payee_id.upper()}, "payee_id is that of prenopay's emulator"),
+        *(({}, {"access_token": each.access_token}, "access_token is that of prenopay's em") for each in MERCHANTS),
     ],
 )
 def test_an_account_in_production_is_refused_where_one_in_test_is_not(
@@ -75,6 +79,14 @@ def test_an_account_in_production_is_refused_where_one_in_test_is_not(
 def test_an_account_in_production_with_settings_of_its_own_is_added(sqlite_database: str) -> None:
     accounts = Accounts.open(sqlite_database, **_GOOD)
     assert accounts.add(_account(Careless)).account == "cards"
+    accounts.close()
+
+
+def test_a_gateway_that_would_see_no_certificate_is_refused(sqlite_database: str) -> None:
+    accounts = Accounts.open(sqlite_database, **_GOOD)
+    plain: dict[str, Any] = {"kind": Careless, "environment": Environment.TEST, "base_url": "http://127.0.0.1:8001"}
+    with pytest.raises(ConfigurationError, match=r"'cards': base_url must use https: .* certificate"):
+        accounts.add(_account(**plain))
     accounts.close()
 
 

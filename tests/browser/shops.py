@@ -18,9 +18,9 @@ from examples.publisher_shop.__main__ import (
     emulated_cards,
     emulated_swish,
     emulated_swish_account,
+    server_config,
 )
 from examples.publisher_shop.app import build
-from starlette.applications import Starlette
 
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import Status, SwedbankPayEmulator
@@ -106,7 +106,12 @@ class _Keeper(logging.Handler):
 
 @contextmanager
 def open_shop(
-    database: str, *, is_demo: bool = False, own_swish: bool = False, has_emulated_phone: bool = True
+    database: str,
+    *,
+    is_demo: bool = False,
+    own_swish: bool = False,
+    has_emulated_phone: bool = True,
+    proxy: str = "",
 ) -> Iterator[RunningShop]:
     """Serve a shop on ``database`` until the block ends; its sweep runs five times a second.
 
@@ -131,7 +136,7 @@ def open_shop(
             sweep_every_seconds=0.2,
             clock=clock,
         )
-        with _served(app, listening):
+        with _served(server_config(app, proxy=proxy, log_config=None), listening):
             yield shop
 
 
@@ -144,9 +149,9 @@ def _own_swish(shop: RunningShop, *, has_emulated_phone: bool) -> Iterator[dict[
 
 
 @contextmanager
-def _served(app: Starlette, listening: socket.socket) -> Iterator[None]:
+def _served(config: uvicorn.Config, listening: socket.socket) -> Iterator[None]:
     """Serve on a socket that listens already: early connections wait in its queue."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", log_config=None, ws="none"))
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="shop")
     thread.start()
     try:

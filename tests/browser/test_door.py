@@ -13,7 +13,7 @@ from examples.publisher_shop.sessions import TRIES_MOST, TRIES_SECONDS, caller_o
 
 from prenopay.errors import ConfigurationError
 
-from .shops import PASSWORD, RunningShop
+from .shops import PASSWORD, RunningShop, open_shop
 
 
 @pytest.fixture
@@ -33,6 +33,27 @@ def test_after_a_few_guesses_nothing_is_looked_at_for_a_while(caller: httpx.Clie
         assert (refused.status_code, "staff" in refused.cookies) == (429, False)
         assert "Vänta en kvart" in refused.text
         assert refused.headers["retry-after"] == str(TRIES_SECONDS)
+
+
+def _guesses_from_elsewhere(url: str) -> list[int]:
+    """Return the answers to guesses that each name another caller in ``X-Forwarded-For``."""
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        return [
+            client.post(
+                "/staff/login", data={"password": "a guess"}, headers={"x-forwarded-for": f"192.0.2.{number}"}
+            ).status_code
+            for number in range(TRIES_MOST + 1)
+        ]
+
+
+def test_only_a_named_proxy_says_who_calls(
+    shop: RunningShop, sqlite_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _guesses_from_elsewhere(shop.url) == [*[422] * TRIES_MOST, 429]
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn reads it, and the shop does not
+    for proxy, last in (("", 429), ("192.0.2.1", 429), ("127.0.0.1", 422)):
+        with open_shop(sqlite_database, proxy=proxy) as other:
+            assert _guesses_from_elsewhere(other.url)[-1] == last
 
 
 def test_the_right_password_forgets_the_guesses_before_it(caller: httpx.Client) -> None:

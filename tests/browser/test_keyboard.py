@@ -76,6 +76,9 @@ def test_staff_refund(shop: RunningShop, reader: Visitor, staff: Visitor) -> Non
     _tab_to(staff, "#refund-amount")
     keyboard.type("19")
     keyboard.press("Enter")
+    staff.see("Betala tillbaka 19,00\N{NO-BREAK SPACE}kr?")
+    _tab_to(staff, "main button")
+    keyboard.press("Enter")
     staff.says("Återbetalning")
     assert shop.reversed == 1900
 

@@ -11,7 +11,7 @@ from prenopay.testing.callbacks import Manner
 from prenopay.testing.faults import Fault, FaultKind
 
 from .shops import PASSWORD, RunningShop
-from .visitors import PHONE, Visitor
+from .visitors import DESKTOP, PHONE, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -97,6 +97,9 @@ def test_refunding_a_part_keeps_access_and_the_rest_closes_it(
     assert f"\N{MINUS SIGN}19,50{KR}" in reader.page.locator("#receipt").inner_text()
     staff.do("refund")
     staff.says(f"Återbetalning 99,50{KR}: genomförd.")
+    staff.see(f"{number} återbetald")
+    staff.go("/staff/")
+    assert staff.page.locator(".payments .state").all_inner_texts() == ["återbetald"]
     reader.page.reload()
     reader.see("Pengarna är på väg tillbaka")
     reader.go(f"{shop.path_of(number)}/read")
@@ -104,10 +107,32 @@ def test_refunding_a_part_keeps_access_and_the_rest_closes_it(
     assert shop.reversed == 11900
 
 
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP])
+def test_what_cannot_be_undone_is_asked_about_once(
+    shop: RunningShop, reader: Visitor, visit: Callable[..., Visitor], viewport: dict[str, int]
+) -> None:
+    staff = visit(viewport=viewport, scripts=False)
+    staff.come_in()
+    staff.open_payment(reader.buy("digital"))
+    staff.do("refund", asked=False)
+    staff.see(f"Betala tillbaka 119,00{KR}?")
+    staff.page.reload()
+    staff.page.get_by_role("link", name="Nej, ändra inget").click()
+    assert (shop.reversed, staff.page.locator("#refund-amount").count()) == (0, 1)
+    staff.do("refund", "60,5", asked=False)
+    staff.see(f"Betala tillbaka 60,50{KR}?")
+    staff.press("Betala tillbaka 60,50")
+    staff.says(f"Återbetalning 60,50{KR}: genomförd.")
+    staff.open_payment(reader.buy("paper"))
+    staff.do("cancel", asked=False)
+    staff.see("Makulera betalningen?")
+    assert (shop.reversed, shop.statuses[-1]) == (6050, "Paid")
+
+
 def test_an_impossible_amount_is_reported_at_its_field(shop: RunningShop, reader: Visitor, staff: Visitor) -> None:
     staff.open_payment(reader.buy("digital"))
     for typed in ("119,01", "0", "-5", "femtio", "1,005"):
-        staff.do("refund", typed)
+        staff.do("refund", typed, asked=False)
         staff.says("Som mest går 119,00" if typed == "119,01" else "Skriv ett belopp större än noll")
         field = staff.page.locator("#refund-amount")
         assert field.input_value() == typed
@@ -144,7 +169,7 @@ def test_the_staffs_pages_in_english_on_a_phone(shop: RunningShop, visit: Callab
     staff.speak("en")
     staff.log_in()
     staff.open_payment(number)
-    staff.do("refund", "200")
+    staff.do("refund", "200", asked=False)
     staff.says("Nothing was done. The amount is too large. At most SEK\N{NO-BREAK SPACE}119.00 is left.")
     staff.do("refund", "19")
     staff.says("Refund SEK\N{NO-BREAK SPACE}19.00: done.")

@@ -19,9 +19,13 @@ PLAIN_CARD = "Visa som slutar på 0004"
 class Visitor:
     """One browser of one person. It keeps every complaint of a page in its console."""
 
-    def __init__(self, browser: Any, shop: RunningShop, *, viewport: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, browser: Any, shop: RunningShop, *, viewport: dict[str, int] | None = None, scripts: bool = True
+    ) -> None:
         self.shop = shop
-        self.context = browser.new_context(viewport=viewport or DESKTOP, locale="sv-SE", reduced_motion="reduce")
+        self.context = browser.new_context(
+            viewport=viewport or DESKTOP, locale="sv-SE", reduced_motion="reduce", java_script_enabled=scripts
+        )
         self.context.set_default_timeout(PATIENCE_SECONDS * 1000)
         self.complaints: list[str] = []
         self.paths: dict[str, str] = {}
@@ -132,11 +136,13 @@ class Visitor:
         self.page.get_by_role("link", name=number).click()
         self.page.get_by_role("heading", level=1, name=number).wait_for()
 
-    def do(self, action: str, amount: str = "") -> None:
-        """Fill in and send one of the payment's forms."""
+    def do(self, action: str, amount: str = "", *, asked: bool = True) -> None:
+        """Fill in and send one of the payment's forms; if ``asked`` whether one is sure, say yes."""
         if action != "cancel":
             self.page.locator(f"#{action}-amount").fill(amount)
-        self.page.locator(f"form:has([value={action}]) button").click()
+        self.page.locator(f"form.action:has([value={action}]) button").click()
+        if asked and action != "capture":
+            self.page.locator("form:has([name=sure]) button").click()
 
     @property
     def steps(self) -> list[str]:

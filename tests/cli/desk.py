@@ -137,7 +137,7 @@ class Desk:
             config = SwedbankPay(
                 account=name,
                 environment=Environment.TEST,
-                payee_id=DEFAULT_PAYEE_ID,
+                payee_id=self.account["payee_id"],
                 access_token=Secret(TOKEN),
                 base_url=self.url,
             )

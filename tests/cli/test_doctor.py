@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from prenopay.books import schema
 from prenopay.books.engine import open_engine
+from prenopay.errors import Unauthenticated
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.server import serve
 from prenopay.values.subjects import Subject
@@ -104,6 +105,16 @@ def test_a_token_of_somebody_elses_is_found_out(shop: Desk, monkeypatch: pytest.
     assert (ok, what) == (False, "the gateway answered 401")
     assert "access_token" in fix
     assert "FAIL  credentials: the gateway answered 401" in shop.run("doctor").out
+
+
+def test_a_merchant_that_is_not_the_tokens_is_found_out_by_the_first_payment(shop: Desk) -> None:
+    other = "5e1f0000-0000-4000-8000-0000000000ff"
+    shop.write(payee_id=other)
+    ok, what, _fix = found(shop, "credentials")
+    assert (ok, "payee_id is checked only when" in what) == (True, True)
+    shop.account["payee_id"] = other
+    with pytest.raises(Unauthenticated, match="set payee_id to the merchant"):
+        shop.bought()
 
 
 def test_a_clock_that_is_wrong_is_found_out(shop: Desk) -> None:
@@ -254,6 +265,18 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_called(
     assert not shop.emulator.transcript.seen
 
 
+def test_an_account_with_open_payments_that_cannot_be_opened_is_not_called_left_out(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.bought()
+    monkeypatch.setenv("DESK_KEY", "a-long-random-text-from-your-secret-store")  # the key of the docs
+    shop.write(environment="production", base_url="", payee_id="00000000-1111-2222-3333-444444444444")
+    for named in ((), ("cards",)):
+        (probe,) = shop.run("doctor", *named, "--json").json["accounts"]["cards"]
+        assert (probe["name"], probe["ok"]) == ("settings", False)
+        assert "https" in probe["found"]
+
+
 def test_a_database_without_tables_is_refused_with_the_cure(shop: Desk) -> None:
     shop.write(database=f"sqlite:///{shop.folder}/empty.db")
     ran = shop.run("doctor")
@@ -278,7 +301,7 @@ def test_tables_of_another_version_are_refused_with_the_cure(shop: Desk, version
 
 def test_a_database_that_cannot_be_opened_is_refused(shop: Desk) -> None:
     shop.write(database=f"sqlite:///{shop.folder}/no/such/folder.db")
-    assert "unable to open database file" in shop.run("doctor").err
+    assert "there is no folder" in shop.run("doctor").err
 
 
 def test_a_database_server_that_is_down_is_refused_without_its_password(shop: Desk) -> None:

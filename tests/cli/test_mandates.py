@@ -58,7 +58,7 @@ def test_the_list_shows_the_card_and_no_token(desk: Desk, mandate: Mandate, more
 def test_a_card_that_the_gateway_does_not_show_is_listed_as_missing(desk: Desk, mandate: Mandate) -> None:
     (token,) = desk.emulator.tokens(READER)
     desk.emulator.archive_token(token.token)
-    assert desk.run("mandates", "missing", "cards").out == "no stored methods\n"
+    assert desk.run("mandates", "missing", "cards").out == "no method is missing\n"
     assert " active " in desk.run("mandates", "list", "cards", READER, "--refresh").lines[1]
     assert desk.run("mandates", "missing", "cards").lines[1].startswith(mandate.mandate_id)
     shown = desk.run("mandates", "show", "cards", mandate.mandate_id).lines

@@ -33,7 +33,7 @@ from prenopay.errors import ConfigurationError, NotFound
 from prenopay.mandates import methods
 from prenopay.payments.use_cases import AsyncPayments
 from prenopay.ports import Clock, Entropy, HttpSender, Ledger, Together
-from prenopay.provider.config import ProviderConfig
+from prenopay.provider.config import HttpProviderConfig, ProviderConfig
 from prenopay.provider.values import Environment
 from prenopay.provider.verbs import PaymentProvider
 from prenopay.values.callbacks import CallbackAddress, CallbackReply, CallbackRequest, CallbackUrls
@@ -304,7 +304,16 @@ class AsyncAccounts:
 
 
 def _verifying(config: ProviderConfig[object], tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
-    """Return ``tls`` as it is; raises ``ConfigurationError`` if it would take anybody for the production gateway."""
+    """Return ``tls`` as it is; raises ``ConfigurationError`` if it would take anybody for the production gateway.
+
+    An account with a certificate is refused a gateway without TLS, which would never see that certificate.
+    """
+    if tls is not None and isinstance(config, HttpProviderConfig) and not config.api_url.startswith("https:"):
+        message = (
+            f"account {config.account!r}: base_url must use https: the gateway knows this account by its certificate, "
+            f"which nobody sees at {quoted(config.api_url)}"
+        )
+        raise ConfigurationError(message)
     if tls is not None and config.environment is Environment.PRODUCTION:
         checks = tls.verify_mode is ssl.CERT_REQUIRED and tls.check_hostname
         if not checks:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from prenopay._hidden import raise_alone
 from prenopay._text import quoted
 from prenopay.books import codec, due, identity, ids, schema
 from prenopay.books.erased import is_erased
@@ -226,7 +227,7 @@ def begin(
         written = connection.execute(insert(schema.operations).values(**row).returning(schema.operations)).one()
     except IntegrityError:
         message = "someone else starts the same operation at this moment; repeat the call"
-        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from None
+        raise_alone(Conflict(message).about(account=intent.account, operation_id=intent.operation_id))
     return Begun(operation=_stored(written), ours=True, maybe_sent=False)
 
 

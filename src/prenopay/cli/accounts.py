@@ -53,8 +53,8 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     replaying.set_defaults(run=_replay)
     dismissing = inbox.add_parser("dismiss", parents=[shared], help="mark a callback as done that cannot be worked on")
     dismissing.add_argument("callback", type=counted, metavar="NUMBER", help="the number that inbox list shows")
-    dismissing.add_argument("--person", default="", metavar="NAME", help="who says so; kept")
-    dismissing.add_argument("--reason", default="", metavar="TEXT", help="why; kept")
+    dismissing.add_argument("--person", required=True, metavar="NAME", help="who says so; kept")
+    dismissing.add_argument("--reason", required=True, metavar="TEXT", help="why; kept")
     dismissing.set_defaults(run=_dismiss)
     sweep = commands.add_parser("sweep", parents=[shared], help="do what is due, without waiting for callbacks")
     sweep.add_argument("--limit", type=counted, default=200, help="at most this many of each kind (default 200)")
@@ -244,7 +244,8 @@ def _doctor(options: argparse.Namespace) -> int:
     with _database(found) as accounts:
         examined = {config.account: _examine(accounts, config) for config in wanted}
         if not options.account:
-            examined |= {each.account: (_probe_unserved(each),) for each in accounts.unserved()}
+            for each in accounts.unserved():  # one that cannot be opened is here, too: its own check has said why
+                examined.setdefault(each.account, (_probe_unserved(each),))
     files = tuple(_probe_files(found, wanted))
     healthy = all(probe.ok for probes in (files, *examined.values()) for probe in probes)
     if options.json:

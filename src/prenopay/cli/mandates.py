@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from prenopay._hidden import raise_alone
 from prenopay.books.text import number_of
 from prenopay.cli.accounts import opened
 from prenopay.cli.output import print_json, print_table
@@ -54,21 +55,21 @@ def _list(options: argparse.Namespace) -> int:
     with opened(options) as accounts:
         stored = _storing(accounts, options.account).mandates
         found = stored.refresh(options.payer) if options.refresh else stored.of_payer(options.payer)
-    return _print(options, found)
+    return _print(options, found, empty="no stored methods")
 
 
 def _missing(options: argparse.Namespace) -> int:
     with opened(options) as accounts:
         found = _storing(accounts, options.account).mandates.missing(limit=_MISSING_MOST)
-    return _print(options, found)
+    return _print(options, found, empty="no method is missing")
 
 
-def _print(options: argparse.Namespace, found: tuple[Mandate, ...]) -> int:
+def _print(options: argparse.Namespace, found: tuple[Mandate, ...], *, empty: str) -> int:
     if options.json:
         print_json(found)
         return 0
     rows = [(each.mandate_id, each.kind, each.state, each.display, each.created_at, each.reason) for each in found]
-    print_table(("MANDATE", "KIND", "STATE", "METHOD", "SINCE", "WHY"), rows, empty="no stored methods")
+    print_table(("MANDATE", "KIND", "STATE", "METHOD", "SINCE", "WHY"), rows, empty=empty)
     return 0
 
 
@@ -91,7 +92,7 @@ def _import(options: argparse.Namespace) -> int:
         text = Path(options.file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         message = f"{options.file} cannot be read: {error}"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     with opened(options) as accounts:
         report = _storing(accounts, options.account).mandates.take_over(
             text,

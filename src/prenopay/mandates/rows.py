@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from prenopay._hidden import raise_alone
 from prenopay._text import quoted
 from prenopay.books import codec, due, erased, locks, schema
 from prenopay.books.postgresql import waits_for
@@ -393,7 +394,7 @@ def keep_token(connection: Connection, mandate_id: str, account: str, fingerprin
         connection.execute(insert(schema.tokens).values(**row))
     except IntegrityError:
         message = f"the token of mandate {mandate_id} is being stored elsewhere at this moment: repeat the call"
-        raise Conflict(message).about(account=account) from None
+        raise_alone(Conflict(message).about(account=account))
 
 
 def remove_token(connection: Connection, mandate_id: str) -> None:

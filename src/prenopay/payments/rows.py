@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, delete, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
+from prenopay._hidden import raise_alone
 from prenopay._redaction import scrub
 from prenopay._text import quoted
 from prenopay.books import codec, due, erased, locks, operations, schema
@@ -434,7 +435,7 @@ def name_at_gateway(connection: Connection, stored: StoredPayment, created: Crea
             f"the gateway answered with {reference}, which is another payment's: ask the gateway why "
             "(an emulator that starts again with the same seed does this)"
         )
-        raise IllegalTransition(message).about(payment_id=payment.payment_id) from None
+        raise_alone(IllegalTransition(message).about(payment_id=payment.payment_id))
     return replace(
         stored,
         payment=replace(

@@ -222,6 +222,14 @@ def test_every_error_says_what_to_do_next(kind: str, status: int, advice: str) -
     assert advice in caught.value.advice
 
 
+@pytest.mark.parametrize("kind", ["forbidden", "inputerror", "notfound"])
+def test_a_merchant_that_is_not_the_tokens_points_to_payee_id(kind: str) -> None:
+    named = [{"name": "PaymentOrder.PayeeInfo.PayeeId", "description": "Belongs to another payee"}]
+    with pytest.raises(Unauthenticated, match="payee_id") as caught:
+        answered(problem(kind, problems=named), 403)
+    assert "payee_id" in caught.value.advice
+
+
 def test_a_decline_says_what_the_gateway_said_without_the_card() -> None:
     told = problem("creditcard/carddeclined", title="No", detail="card 4925000000000004 of leia@shop.example")
     decline = failed_with(told)

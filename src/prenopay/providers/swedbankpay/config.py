@@ -16,6 +16,11 @@ __all__ = ["ReferenceFormat", "RepeatedReference", "SwedbankPayAccount"]
 ProviderT_co = TypeVar("ProviderT_co", covariant=True)
 
 _PAYEE_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_EMULATED: Final[Mapping[str, frozenset[str]]] = {
+    "payee_id": frozenset(f"5e1f0000-0000-4000-8000-00000000e1f{merchant}" for merchant in "01"),
+    "access_token": frozenset({"emulator-token", "emulator-second-key"}),
+}
+"""What the emulators take and the docs show. Everybody knows it: a production account refuses it."""
 _TOKEN: Final = re.compile(r"[\w.~+/=-]+", re.ASCII)
 
 
@@ -82,6 +87,9 @@ class SwedbankPayAccount(HttpProviderConfig[ProviderT_co]):
         self._require(bool(_PAYEE_ID.fullmatch(self.payee_id)), why)
         why = "access_token holds characters that no token has; was it cut or quoted by mistake?"
         self._require(bool(_TOKEN.fullmatch(self.access_token.reveal())), why)
+        for key, given in (("payee_id", self.payee_id.lower()), ("access_token", self.access_token.reveal())):
+            is_real = self.environment is not Environment.PRODUCTION or given not in _EMULATED[key]
+            self._require(is_real, f"{key} is that of prenopay's emulator; take yours from the merchant portal")
 
     @property
     def tokens_url(self) -> str:

@@ -193,6 +193,7 @@ Only in the list of the payer's own tries, which settles nothing, is it read as 
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 """Answers use it for "never"; no time can be added to it."""
 _SEEN_BEFORE: Final = re.compile(r"already|duplicate|unique|been used|exists", re.IGNORECASE)
+_MERCHANT: Final = re.compile(r"PayeeId$", re.IGNORECASE)
 _TOKEN_MISSING: Final = re.compile(r"(Recurrence|Unscheduled|Payment)Token$", re.IGNORECASE)
 
 
@@ -206,6 +207,8 @@ def meaning_of(problem: Problem) -> Meaning | None:
     word = word_of(problem.type)
     if word == "inputerror" and any(_names_missing_token(entry.name, entry.description) for entry in problem.problems):
         return _TOKEN_GONE
+    if _is_of_another_merchant(problem):
+        return _SETUP
     instrument = problem.type.rstrip("/").rsplit("/", 2)[-2:-1]
     under = f"{instrument[0].lower()}/{word}" if instrument else ""
     return TABLE.get(under) or TABLE.get(word)
@@ -284,9 +287,13 @@ def error_of(problem: Problem, http_status: int, *, retry_after: float | None, c
     if meaning is None or http_status < 400:  # noqa: PLR2004 - not an error
         return UnexpectedAnswer(text, advice=_NO_PAGE_HAS_IT, **details)  # type: ignore[arg-type]  # as above
     kind, advice = _ERRORS[meaning.verdict]
+    if _is_of_another_merchant(problem):
+        advice = _ANOTHER_MERCHANT
+        text = f"{text}; {advice}"
     return kind(text, advice=advice, stated=is_documented, **details)  # type: ignore[arg-type]  # as above
 
 
+_ANOTHER_MERCHANT: Final = "set payee_id to the merchant that access_token belongs to, in this environment"
 _NO_PAGE_HAS_IT: Final = "no page of the gateway's has this answer: look in the merchant portal, and ask support"
 
 
@@ -336,6 +343,12 @@ def _names_reference_as_used(problem: Problem) -> bool:
     if any(_SEEN_BEFORE.search(entry.description) for entry in named):
         return True
     return "payeereference" in problem.detail.lower() and bool(_SEEN_BEFORE.search(problem.detail))
+
+
+def _is_of_another_merchant(problem: Problem) -> bool:
+    """Whether the gateway refuses ``payeeId``, which is a setting and no part of an order."""
+    is_refused = word_of(problem.type) in {"forbidden", "inputerror", "notfound"}
+    return is_refused and any(_MERCHANT.search(entry.name) for entry in problem.problems)
 
 
 def _names_missing_token(name: str, description: str) -> bool:
