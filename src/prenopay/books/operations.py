@@ -44,7 +44,6 @@ __all__ = [
     "claim",
     "decide_by_hand",
     "find",
-    "forget",
     "history",
     "load",
     "look_again",
@@ -316,7 +315,7 @@ def settle(
     """
     table, ended = schema.operations, outcome not in OPEN
     if (error or decline) and is_erased(connection, found.operation.subject):
-        error, decline = "", None if decline is None else replace(decline, text="")  # it may name the person
+        error, decline = "", None if decline is None else replace(decline, text="")
     proven = outcome is Outcome.SUCCEEDED
     sent = {} if sent_at is None else {"last_sent_at": sent_at}
     # What the gateway has just accepted is looked at soon, however often it was asked for before.
@@ -511,12 +510,6 @@ def decide_by_hand(
             at=now,
         ),
     )
-
-
-def forget(connection: Connection, subject: Subject) -> None:
-    """Remove what tells one person from another in the operations of a subject, and what gateways said of them."""
-    table = schema.operations
-    connection.execute(update(table).where(table.c.subject_id == subject.id).values(mark=None, error=""))
 
 
 def _world(connection: Connection, merchant: str) -> str:
