@@ -54,10 +54,17 @@ def test_a_charge_may_be_reserved_first(shop: Shop) -> None:
 def test_the_same_id_draws_once_and_another_amount_is_refused(shop: Shop) -> None:
     mandate = shop.stored()
     first, again = shop.drawn(mandate, "renewal:1"), shop.drawn(mandate, "renewal:1")
-    error = shop.tries(lambda: shop.drawn(mandate, "renewal:1", amount=500))
+    other = shop.stored("order:store-2", pan="4925000000000004")
+    others: list[tuple[Mandate, dict[str, Any], str]] = [
+        (mandate, {"amount": 500}, "amount"),
+        (other, {"period": "2026-12"}, "mandate_id, period"),
+    ]
+    for charged, changes, named in others:
+        error = shop.tries(functools.partial(shop.drawn, charged, "renewal:1", **changes))
+        assert isinstance(error, IdReused)
+        assert f"(these differ: {named})" in str(error)
 
     assert first.payment_id == again.payment_id
-    assert isinstance(error, IdReused)
     assert len(shop.emulator.charges()) == 1
 
 
