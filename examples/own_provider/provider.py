@@ -59,6 +59,7 @@ from prenopay.provider import (
     Reply,
     Secret,
     Send,
+    raise_alone,
 )
 
 __all__ = ["Nordpay", "NordpayProvider"]
@@ -228,7 +229,7 @@ class NordpayProvider(PaymentProvider, Cancels, Refunds, ReceivesCallbacks):
             return Hidden(_object(answer.body))
         except ValueError as error:
             message = f"{label}: the answer cannot be read: {error}"
-            raise UnexpectedAnswer(message, http_status=answer.status) from None
+            raise_alone(UnexpectedAnswer(message, http_status=answer.status))
 
     def _request(
         self,
@@ -311,7 +312,7 @@ def _observed(payment: Hidden[Mapping[str, object]]) -> Observation:
         amount, paid, refunded = (Money(cast("int", each), currency) for each in sums)
     except (TypeError, ValueError):
         message = "the answer has no sums"
-        raise UnexpectedAnswer(message) from None
+        raise_alone(UnexpectedAnswer(message))
     state, nothing = _STATES.get(status), Money(0, currency)
     decline = _decline(payment.reveal().get("reason")) if state is PaymentState.DECLINED else None
     if decline is not None and decline.provider_code not in _DECLINES:

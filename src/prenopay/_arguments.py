@@ -36,6 +36,7 @@ from typing import (
     get_type_hints,
 )
 
+from prenopay._hidden import raise_alone
 from prenopay._redaction import Secret
 from prenopay._text import flaw, quoted
 from prenopay.errors import ConfigurationError, InvalidOrder, NotFound, PrenopayError
@@ -240,7 +241,7 @@ def _call(
             args, kwargs = _fitting(function, args, kwargs, refuse, any_text=any_text)
         except (TypeError, ValueError) as error:
             del args, kwargs
-            raise error.with_traceback(None) from None
+            raise_alone(error.with_traceback(None))
     return _Ready(function, args, kwargs), plan.about(args, kwargs)
 
 
@@ -494,7 +495,7 @@ def _fit_many(value: object, kind: object) -> object:
         try:
             fit.append(_fit(each, kind))
         except _Unfit as unfit:
-            raise _Unfit(unfit.why, f"[{number}]{unfit.within}") from None
+            raise_alone(_Unfit(unfit.why, f"[{number}]{unfit.within}"))
     return _same_if_so(given, fit)
 
 
@@ -515,7 +516,7 @@ def _fit_mapping(value: object, key_kind: object, value_kind: object) -> object:
         try:
             _fit(each, value_kind)
         except _Unfit as unfit:
-            raise _Unfit(unfit.why, f"[{quoted(key)}]{unfit.within}") from None
+            raise_alone(_Unfit(unfit.why, f"[{quoted(key)}]{unfit.within}"))
     return given
 
 

@@ -8,14 +8,14 @@ those frames are cut off where an error becomes one of ours.
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from inspect import Signature
     from typing import SupportsIndex
 
-__all__ = ["Hidden", "HiddenBytes", "HiddenText", "HidesArguments", "hide", "without_frames"]
+__all__ = ["Hidden", "HiddenBytes", "HiddenText", "HidesArguments", "hide", "raise_alone", "without_frames"]
 
 T_co = TypeVar("T_co", covariant=True)
 ErrorT = TypeVar("ErrorT", bound=BaseException)
@@ -83,7 +83,7 @@ class HidesArguments(ABCMeta):
                 return super().__call__(*args, **kwargs)
             except ValueError as error:
                 del args, kwargs
-                raise error.with_traceback(None) from None
+                raise_alone(error.with_traceback(None))
 
         @property
         def __signature__(cls) -> Signature:
@@ -107,6 +107,19 @@ def hide(value: object, *names: str) -> None:
                 object.__setattr__(value, name, HiddenBytes(body))
             case _:
                 pass
+
+
+def raise_alone(error: BaseException) -> NoReturn:
+    """Raise ``error`` so that nothing leads from it to the error that is being handled.
+
+    ``raise … from None`` hides that error from tracebacks only. Some error trackers, such as Rollbar's, follow
+    ``__context__`` all the same, and show the variables of its frames.
+    """
+    try:
+        raise error
+    finally:
+        error.__cause__ = error.__context__ = None  # nothing sets them again on its way
+        del error  # the frame of this function would keep it in a circle
 
 
 def without_frames(error: ErrorT) -> ErrorT:

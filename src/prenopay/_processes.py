@@ -16,6 +16,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import anyio.lowlevel
 
+from prenopay._hidden import raise_alone
 from prenopay.errors import PrenopayError
 
 __all__ = ["PerLoop", "is_of_another_task", "start_afresh_in_children"]
@@ -86,7 +87,7 @@ class PerLoop(Generic[T]):
             loop = anyio.lowlevel.current_token().native_token
         except RuntimeError:
             message = "no event loop of this process runs here; nothing was sent"
-            raise self._refuse(message) from None
+            raise_alone(self._refuse(message))
         if loop in self._parents:
             message = "this event loop ran before the process was forked: run a new one here; nothing was sent"
             raise self._refuse(message)

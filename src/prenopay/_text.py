@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["QUOTED_MOST", "flaw", "quoted", "show_fields", "shown", "storable"]
+__all__ = ["QUOTED_MOST", "flaw", "name_flaw", "quoted", "show_fields", "shown", "storable"]
 
 QUOTED_MOST: Final = 80
 """How many characters of a text an error quotes: one line of a terminal."""
@@ -70,6 +70,19 @@ def flaw(text: str) -> str:
         return ""
     bad = (each for each in text if unicodedata.category(each) in _REFUSED and each not in _SPACES)
     return next((f"U+{ord(each):04X}" for each in bad), "")
+
+
+def name_flaw(text: str) -> str:
+    """Say what a name may not hold, because it might not come back as it was sent; nothing if it may.
+
+    Gateways send names back, and they are compared. A name holds what can be seen, and plain spaces inside of it.
+    """
+    if text != text.strip(" "):
+        return "must not begin or end with a space, which gateways cut off"
+    if text.isprintable():
+        return ""
+    bad = next(each for each in text if not each.isprintable())
+    return f"must not hold the character U+{ord(bad):04X}: a name holds characters that can be seen, and plain spaces"
 
 
 def quoted(value: object) -> str:

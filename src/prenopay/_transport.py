@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Final, NoReturn, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -27,7 +27,7 @@ import httpcore
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
-from prenopay._hidden import Hidden, without_frames
+from prenopay._hidden import Hidden, raise_alone, without_frames
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay._redaction import scrub
 from prenopay._text import quoted
@@ -144,7 +144,7 @@ class BlockingSender:
             finally:
                 answer.close()
         except _FAILURES as error:
-            raise _as_ours(error, request) from _shown(error)
+            _raise_ours(error, request)
         return HttpResponse(status=answer.status_code, headers=_headers(answer), body=body)
 
     async def aclose(self) -> None:
@@ -182,10 +182,10 @@ class AwaitingSender:
                         await answer.aclose()
                 _add(body.reveal(), b"")
             except _FAILURES as error:
-                raise _as_ours(error, request) from _shown(error)
+                _raise_ours(error, request)
             return HttpResponse(status=answer.status_code, headers=_headers(answer), body=bytes(body.reveal()))
         if len(body.reveal()) > _ANSWER_LIMIT_BYTES:
-            raise _as_ours(_too_large(), request)
+            _raise_ours(_too_large(), request)
         message = f"{request.label}: no whole answer within {timeout:.1f} seconds"
         raise OutcomeUnknown(message)
 
@@ -402,15 +402,15 @@ def _too_large() -> httpx.DecodingError:
     return httpx.DecodingError(f"the answer is larger than {_ANSWER_LIMIT_BYTES} bytes")
 
 
-def _as_ours(error: Exception, request: HttpRequest) -> TransportError:
-    ours = EXCEPTIONS.get(type(error), OutcomeUnknown)
-    what = "the request did not reach the gateway" if ours is NotSent else "sent, but no whole answer came"
-    return ours(f"{request.label}: {what} ({type(error).__name__}: {_reason(error)})")
-
-
-def _shown(error: Exception) -> Exception | None:
-    """Return ``error`` as the cause of ours, without its frames; nothing if its text shows a header of ours."""
-    return None if isinstance(error, httpx.LocalProtocolError) else without_frames(error)
+def _raise_ours(error: Exception, request: HttpRequest) -> NoReturn:
+    """Raise what ``error`` means, from it without its frames; alone if its text shows a header of ours."""
+    kind = EXCEPTIONS.get(type(error), OutcomeUnknown)
+    what = "the request did not reach the gateway" if kind is NotSent else "sent, but no whole answer came"
+    ours = kind(f"{request.label}: {what} ({type(error).__name__}: {_reason(error)})")
+    if isinstance(error, httpx.LocalProtocolError):
+        del error
+        raise_alone(ours)
+    raise ours from without_frames(error)
 
 
 def _reason(error: BaseException | None) -> str:
@@ -513,7 +513,7 @@ def _addresses(host: str, port: int) -> list[str]:
     try:
         return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except OSError as error:
-        raise httpcore.ConnectError(str(error)) from None
+        raise_alone(httpcore.ConnectError(str(error)))
 
 
 def _bounded(timeout: float | None, late: Callable[[str], Exception]) -> float:

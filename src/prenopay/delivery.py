@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -139,12 +140,20 @@ class Host:
         except BaseException as error:  # the host's code may raise anything; the event is kept
             if not (isinstance(error, Exception) or is_of_another_task(error)):
                 raise
-            _log.exception("the handler failed on %s %s; it is called again later", event.kind, event.event_id)
-            return scrub(f"{type(error).__name__}: {error}")
+            why = scrub(f"{type(error).__name__}: {error}")
+            again = "the handler failed on %s %s; it is called again later: %s%s"
+            _log.error(again, event.kind, event.event_id, why, _place(error))
+            return why
         finally:
             handling.runs = False
             _handling.reset(before)
         return None
+
+
+def _place(error: BaseException) -> str:
+    """Return where ``error`` was raised."""
+    place = next(reversed(traceback.extract_tb(error.__traceback__)), None)
+    return "" if place is None else f" ({place.filename}:{place.lineno}, in {place.name})"
 
 
 def _named(event: Event) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import subprocess
 import sys
@@ -166,6 +167,16 @@ def test_upgrading_again_changes_nothing(bare_database: str) -> None:
     assert before == described(bare_database)
     assert run(bare_database, "SELECT subject_id FROM prenopay_inbox") == ["p"]
     assert run(bare_database, f"SELECT version_num FROM {schema.VERSION_TABLE}") == [schema.SCHEMA_VERSION]  # noqa: S608
+
+
+def test_an_upgrade_logs_nothing_unless_the_host_asks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    upgrade_database(f"sqlite:///{tmp_path / 'quiet.db'}")
+    assert caplog.messages == []
+    assert logging.getLogger("alembic").level == logging.NOTSET
+    caplog.set_level(logging.INFO, "alembic")
+    upgrade_database(f"sqlite:///{tmp_path / 'asked.db'}")
+    assert [each for each in caplog.messages if each.startswith("Running upgrade")]
 
 
 def test_several_processes_may_upgrade_at_once(bare_database: str) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from prenopay import StoreMethod
-from prenopay.errors import ConfigurationError, MandateUnusable
+from prenopay.errors import ConfigurationError, InvalidOrder, MandateUnusable
+from prenopay.mandates.aging import Standing, next_step, next_step_at
 from prenopay.values.mandates import MandateState
 from tests.behaviour.shop import CONSENT, Shop
 
@@ -66,7 +68,47 @@ def test_the_merchants_clock_names_the_month(shop: Shop, there: Shop) -> None:
     assert shop.payments.local_time() == shop.clock.now()
 
 
-@pytest.mark.parametrize("zone", ["", "Stockholm", "../Stockholm", "Europe", "CET+1"])
+def test_a_time_that_names_no_moment_is_refused_and_every_other_is_shown(shop: Shop) -> None:
+    with pytest.raises(InvalidOrder, match="at: must be a time with its zone"):
+        shop.payments.local_time(datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake
+    assert shop.payments.local_time(datetime.max.replace(tzinfo=UTC)).date() == date.max
+    assert shop.payments.local_time(datetime.min.replace(tzinfo=UTC)).date() == date.min
+
+
+_DAYS = [date.min + timedelta(days=each) for each in range(4)] + [date.max - timedelta(days=each) for each in range(4)]
+_ZONES = ["UTC", "Europe/Stockholm", "Pacific/Apia", "Etc/GMT+12", "America/Los_Angeles"]
+
+
+@pytest.mark.parametrize("zone", _ZONES)
+def test_a_mandate_has_a_next_step_or_none_at_both_ends_of_the_calendar(zone: str) -> None:
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    for until, expires, state in itertools.product((None, *_DAYS), (None, *_DAYS), MandateState):
+        standing = Standing(
+            state=state, time_zone=zone, until=until, expires=expires, resume_at=now, updated_at=now - timedelta(days=1)
+        )
+        step, at = next_step(standing, now), next_step_at(standing)
+        assert at is None or date.min <= at.astimezone(UTC).date() <= date.max
+        assert step is None or (at is not None and at <= now)
+        if state is MandateState.ACTIVE:
+            is_over = any(each is not None and each.year == 1 for each in (until, expires))
+            assert (step is not None) is is_over, (until, expires)
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "",
+        "Stockholm",
+        "../Stockholm",
+        "Europe",
+        "CET+1",
+        "CET",
+        "Factory",
+        "localtime",
+        "posixrules",
+        "right/UTC",
+    ],
+)
 def test_a_time_zone_that_does_not_exist_is_refused_by_name(shop: Shop, zone: str) -> None:
     with pytest.raises(ConfigurationError, match="time_zone: use a name such as Europe/Stockholm"):
         shop.add("elsewhere", time_zone=zone)

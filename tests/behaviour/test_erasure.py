@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from prenopay import CaptureMode, Payer
+from prenopay import CallbackRequest, CallbackUrls, CaptureMode, Payer
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.errors import Conflict, IdReused, InvalidOrder, RateLimited
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.testing.http import EmulatorSender
 from prenopay.values.mandates import MandateState, StoreMethod
 from prenopay.values.orders import Address, RiskFacts
 from prenopay.values.subjects import Subject
-from tests.behaviour.shop import CONSENT, Rewriter, Shop, an_order
-from tests.everything import cells, digests, remembered
+from tests.behaviour.shop import CALLBACK_URL, CONSENT, KEY, Rewriter, Shop, an_order, sek
+from tests.everything import cells, digests, remembered, text_of
 
 NUMBER = "199710202392"
 PAYER = Payer(
@@ -126,7 +130,7 @@ def test_what_a_gateway_says_after_an_erasure_is_not_kept(rewriting: tuple[Shop,
 
     between.rewrite = refuse
     error = shop.tries(lambda: shop.payments.refund(payment.payment_id, operation_id="refund:1"))
-    assert "Birgit Bergström has left" in str(error), "the caller is told"
+    assert "Birgit Bergström has left" in str(error), "the caller hears it"
     assert remembered(shop.database, PERSON) == []
 
 
@@ -239,3 +243,159 @@ def test_a_personal_number_is_dropped_when_the_order_is_refused(shop: Shop) -> N
     shop.bought(payer=PAYER)
     assert shop.payments.order(payment.payment_id).payer == replace(PAYER, personal_number="")
     assert not any(NUMBER in cell for cell in cells(shop.database))
+
+
+# What strangers write
+
+QUOTED = "Birgit Bergström"
+PROBLEM = {
+    "title": f"{QUOTED} is not known",
+    "detail": f"{QUOTED} left",
+    "problems": [{"name": "payer", "description": QUOTED}],
+}
+DECLINED = "https://api.payex.com/psp/errordetail/creditcard/carddeclined"
+FORBIDDEN = "https://api.payex.com/psp/errordetail/forbidden"
+
+
+class Gossip:
+    """A gateway, callers and a handler that write a person's name wherever they can write a text."""
+
+    def __init__(self, shop: Shop, between: Rewriter) -> None:
+        self.shop, self.between = shop, between
+        self.number = 0
+
+    def saying(self, problem: str, method: str) -> Callable[[HttpRequest, HttpResponse], HttpResponse]:
+        body = json.dumps({"type": problem, "status": 403, **PROBLEM}).encode()
+
+        def say(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+            return replace(answer, status=403, body=body) if request.method == method else answer
+
+        return say
+
+    def attempting(self, _request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        """Add a failed try of the payer to what the gateway shows of an order."""
+        body = json.loads(answer.body)
+        if order := body.get("paymentOrder"):
+            problem = {"type": DECLINED, "status": 403, **PROBLEM}
+            failed = {"created": "2026-01-05T08:00:00Z", "instrument": "CreditCard", "number": 1000 + self.number}
+            tries = [{**failed, "status": "Failed", "problem": problem}]
+            order["failedAttempts"] = {"id": f"{order['id']}/failedattempts", "failedAttemptList": tries}
+        return replace(answer, body=json.dumps(body).encode())
+
+    def during(self, rewrite: Callable[[HttpRequest, HttpResponse], HttpResponse], call: Callable[[], object]) -> None:
+        self.between.rewrite = rewrite
+        self.shop.tries(call)
+        self.between.rewrite = lambda _request, answer: answer
+
+    def call(self, payment: Any, body: object, *, at_own_address: bool = False) -> None:
+        address = None if at_own_address else Subject.payment(payment.payment_id)
+        path = CallbackUrls(CALLBACK_URL, [KEY]).url("cards", address).removeprefix("https://shop.example")
+        self.shop.works(self.shop.accounts.receive(CallbackRequest(path=path, body=json.dumps(body).encode())))
+
+    def goes_round(self, payment: Any) -> None:
+        """Let everybody say the name once."""
+        self.number += 1
+        shop, payment_id, name = self.shop, payment.payment_id, {"paymentOrder": {"id": payment.provider_reference}}
+        self.during(self.attempting, lambda: shop.payments.observe(payment_id))
+        for body in ({"paymentOrder": {"id": QUOTED}}, {"paymentOrder": QUOTED}, QUOTED):
+            self.call(payment, body)
+        for problem in (DECLINED, FORBIDDEN):
+            refund = f"refund:{problem[-9:]}:{payment_id}:{self.number}"
+            amount = sek(100)
+            self.during(
+                self.saying(problem, "POST"),
+                lambda: shop.payments.refund(payment_id, amount, operation_id=refund),  # noqa: B023 - called at once
+            )
+        shop.later(hours=2)
+        shop.accounts.sweep()
+        refuse = self.saying(FORBIDDEN, "GET")
+        self.during(refuse, lambda: self.call(payment, name, at_own_address=True))
+        self.during(refuse, lambda: self.call(payment, {"paymentOrder": {"id": QUOTED}}))
+
+
+def where(database: str) -> set[str]:
+    """Return the columns in which the name is."""
+    engine = open_engine(database)
+    with engine.connect() as connection:
+        found = {
+            f"{table.name.removeprefix('prenopay_')}.{name}"
+            for table in schema.metadata.sorted_tables
+            for row in connection.execute(select(table)).mappings()
+            for name, cell in row.items()
+            if QUOTED in text_of(cell)
+        }
+    engine.dispose()
+    return found
+
+
+@pytest.mark.two_stores
+def test_no_text_that_somebody_wrote_names_an_erased_person(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, between = rewriting
+    gossip, payer = Gossip(shop, between), Payer(reference="reader-1")
+
+    def fails(_event: object) -> None:
+        raise RuntimeError(QUOTED)
+
+    paid = shop.captured(payer=payer)
+    mandate = shop.stored(payer=payer)
+    shop.on_event = fails
+    gossip.during(gossip.saying(DECLINED, "POST"), lambda: shop.drawn(mandate, "charge:1"))
+    charged = shop.payments.operation("charge:1").payment_id
+    gossip.goes_round(paid)
+    assert where(shop.database) >= {
+        "attempts.decline", "deliveries.last_error", "events.body", "flags.detail", "inbox.last_error", "inbox.names",
+        "operations.decline", "payments.decline",
+    }  # fmt: skip
+
+    shop.mandates.remove(mandate.mandate_id, reason="the reader left")
+    shop.accounts.sweep()
+    erased = shop.payments.erase_payer(payer_reference="reader-1")
+    assert len(erased) == 4
+    assert (where(shop.database), remembered(shop.database, [QUOTED])) == (set(), [])
+
+    for each in (paid, shop.payments.get(charged)):
+        gossip.goes_round(each)
+    assert (where(shop.database), remembered(shop.database, [QUOTED])) == (set(), [])
+    shop.later(hours=2)
+    shop.accounts.sweep()
+    assert (where(shop.database), remembered(shop.database, [QUOTED])) == (set(), [])
+    declines = [each.decline for each in shop.payments.find() if each.decline is not None]
+    assert {(each.code.value, each.text) for each in declines} == {("declined", "")}
+
+
+def test_what_comes_while_the_person_is_erased_names_nobody(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, between = rewriting
+    gossip, other = Gossip(shop, between), shop.restarted(sender=EmulatorSender(shop.emulator.mounts))
+    says: dict[str, Callable[[HttpRequest, HttpResponse], HttpResponse]] = {
+        "order:tries": gossip.attempting,
+        "order:error": gossip.saying(FORBIDDEN, "GET"),
+    }
+    for operation_id, say in says.items():
+        payment = shop.bought(operation_id, payer=Payer(reference="reader-1"))
+
+        def erase(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+            other.payments.erase_payer(payment.payment_id)  # noqa: B023 - called at once
+            return say(request, answer)  # noqa: B023 - called at once
+
+        gossip.during(erase, lambda: gossip.call(payment, {"paymentOrder": {"id": QUOTED}}))  # noqa: B023 - called at once
+        assert (operation_id, where(shop.database)) == (operation_id, set())
+    other.close()
+
+
+def test_each_text_of_strangers_is_emptied_or_said_to_stay() -> None:
+    """A new column with such a text must be emptied by an erasure, or be said to stay in the guide."""
+    texts = {
+        f"{table.name.removeprefix('prenopay_')}.{column.name}"
+        for table in schema.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, schema.StrangersText)
+    }
+    hosts = {
+        "decisions.reason",
+        "mandate_changes.reason",
+        "mandates.reason",
+        "payments.description",
+        "payouts.description",
+    }
+    emptied = {"deliveries.last_error", "flags.detail", "inbox.last_error", "inbox.note", "operations.error"}
+    assert texts == hosts | emptied

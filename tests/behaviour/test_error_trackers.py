@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,12 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 from sentry_sdk.utils import event_from_exception
 
+from prenopay import CaptureMode, StoreMethod
+from prenopay.errors import UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.faults import Fault, FaultKind
-from tests.behaviour.shop import Rewriter, Shop
+from prenopay.testing.frames import shown_in
+from tests.behaviour.shop import CONSENT, Rewriter, Shop
 from tests.behaviour.test_secrets import PAYER, RISK, leaks
 
 
@@ -77,3 +81,23 @@ def test_sentry_gets_no_secret(rewriting: tuple[Shop, Rewriter]) -> None:
     assert any("answer" in each for each in variables), "Sentry collects the variables of prenopay's frames"
     assert leaks(json.dumps(sent, ensure_ascii=False)) == []
     assert str(paid.redirect_url) not in json.dumps(sent)
+
+
+def test_no_tracker_gets_the_token_of_an_answer_that_cannot_be_read(rewriting: tuple[Shop, Rewriter]) -> None:
+    shop, rewriter = rewriting
+    paid = shop.bought(payer=PAYER, store=StoreMethod(consent=CONSENT), capture=CaptureMode.MANUAL)
+    shop.pay(paid)
+    tokens: list[str] = []
+
+    def without_its_amount(_request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        tokens.extend(re.findall(r'[tT]oken": ?"([^"]+)"', answer.body.decode()))
+        return replace(answer, body=answer.body.replace(b'"amount"', b'"amounts"'))
+
+    rewriter.rewrite = without_its_amount
+    error = shop.tries(lambda: shop.payments.observe(paid.payment_id))
+
+    assert tokens
+    assert isinstance(error, UnexpectedAnswer)
+    secrets = {str(paid.redirect_url), *tokens}
+    shown = shown_in(error, not_in=("tests.",))
+    assert [each.where for each in shown if any(secret in each.text for secret in secrets)] == []

@@ -13,6 +13,7 @@ from prenopay.books import schema
 from prenopay.books.engine import open_engine
 from prenopay.testing.emulators.swedbankpay import DEFAULT_ACCESS_TOKEN
 from prenopay.testing.faults import Fault, FaultKind
+from prenopay.values.events import Event
 from prenopay.values.orders import Address, RiskFacts
 from tests.behaviour.shop import KEY, Shop, an_order
 from tests.everything import stored_answers
@@ -73,6 +74,26 @@ def test_logs_hold_no_secret_and_one_line_an_exchange(shop: Shop, caplog: pytest
     exchanges = [record for record in caplog.records if record.name == "prenopay.exchange"]
     assert len(exchanges) == len(shop.emulator.transcript.seen)
     assert "cards POST create -> 201" in exchanges[0].getMessage()
+
+
+def test_what_a_handler_raises_is_logged_masked_and_with_its_place(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_event: Event) -> None:
+        message = f"cannot write to {EMAIL}"
+        raise RuntimeError(message)
+
+    shop.on_event = fails
+    shop.pay(shop.bought(payer=PAYER))
+    shop.deliver_callbacks()
+    shop.accounts.sweep()
+
+    failed = [each for each in caplog.records if "the handler failed" in each.getMessage()]
+    assert failed
+    for each in failed:
+        assert "RuntimeError: cannot write to" in each.getMessage()
+        assert f"{__file__}:" in each.getMessage()
+        assert leaks(caplog.handler.format(each)) == []
 
 
 def test_the_database_library_logs_no_row_and_no_parameter(

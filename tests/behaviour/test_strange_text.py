@@ -180,6 +180,31 @@ def test_an_order_with_a_strange_character_is_refused_by_name(shop: Shop, flaw: 
     assert an_order(description="One month,\r\n\tin words").description == "One month,\r\n\tin words"
 
 
+_UNNAMED = ("\t", "\xa0", "\xad", "\u200b", "\u200d", "\u202e", "\u3000", "\ufeff")
+_MEANT = "must not (hold the character U\\+|begin or end with a space)"
+
+
+def test_a_name_that_may_come_back_in_another_form_is_refused(shop: Shop) -> None:
+    takes: dict[str, Callable[[str], object]] = {
+        "order_reference": lambda name: an_order(order_reference=name),
+        "payer.reference": lambda name: Payer(reference=name),
+        "reference": lambda name: PayoutOrder(amount=sek(100), payee_phone="46701234567", reference=name),
+        "payee_reference": lambda name: PayoutOrder(
+            amount=sek(100), payee_phone="46701234567", reference="P", payee_reference=name
+        ),
+    }
+    for field, make in takes.items():
+        for name in (*(f"K{each}1" for each in _UNNAMED), " K", "K "):
+            with pytest.raises(InvalidOrder, match=_MEANT) as refused:
+                make(name)
+            assert refused.value.field == field
+        make("K\xe5 1")
+    header = "payer_reference,kind,token,text_version,agreed_at"
+    line = "R\u00a01,unscheduled,token,terms,2026-01-31T12:00:00+01:00"
+    (problem,) = shop.payments.mandates.take_over(f"{header}\n{line}\n", dry_run=True, check=False).problems
+    assert (problem.column, problem.line) == ("payer_reference", 2)
+
+
 @pytest.mark.parametrize("change", [{"order_reference": "K" * 101}, {"payer": Payer(reference="R" * 200)}])
 @pytest.mark.every_store
 def test_a_name_that_fits_no_column_is_refused(shop: Shop, change: dict[str, Any]) -> None:

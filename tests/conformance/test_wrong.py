@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -37,6 +38,9 @@ WRONG: dict[str, Wrong] = {
     "test_an_order_becomes_payable_and_is_paid": Wrong(at_mock(taking.SeesNoMoney)),
     "test_every_currency_that_is_declared_is_taken": Wrong(at_mock(taking.SeesOnlyKronor)),
     "test_what_cannot_be_expressed_is_refused_before_anything_is_sent": Wrong(at_mock(taking.ChecksNothing)),
+    "test_a_name_that_is_taken_comes_back_as_it_was_sent": Wrong(
+        with_core("prenopay.values.orders.name_flaw", lambda _: "")
+    ),
     "test_the_same_operation_id_is_one_payment": Wrong(at_mock(taking.MakesTwo)),
     "test_two_operation_ids_are_two_payments": Wrong(at_mock(taking.SeesTheFirstAlways)),
     "test_the_same_id_for_another_order_is_refused": Wrong(
@@ -112,6 +116,9 @@ WRONG: dict[str, Wrong] = {
     "test_everything_is_told_once_and_in_order": Wrong(at_mock(taking.SeesAFeeThatGrows)),
     # Stored methods and payouts
     "test_a_method_is_stored": Wrong(at_mock(taking.SeesNoMethods)),
+    "test_a_consent_to_the_last_day_of_the_calendar_keeps_no_money_back": Wrong(
+        with_core("prenopay.mandates.aging.end_of", lambda day, _zone: day + timedelta(days=1)), sees=OverflowError
+    ),
     "test_a_charge_takes_the_money_once": Wrong(at_mock(changing.DoesTwice)),
     "test_a_charge_without_an_answer_is_one_movement_at_most": Wrong(at_mock(changing.ForgetsItsReference), LOST),
     "test_a_declined_charge_is_a_result_with_advice": Wrong(at_mock(changing.DeclinesWithoutAWord)),

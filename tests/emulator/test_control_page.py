@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -118,3 +120,32 @@ def test_a_browser_finds_the_page_without_its_last_slash(emulator: SwedbankPayEm
     phone = SwishEmulator().phone
     assert isinstance(phone.handle(EmulatorRequest(method="GET", target="/__emulator__")), EmulatorAnswer)
     assert "Emulated Swish" in _get(phone)
+
+
+def test_of_two_orders_with_one_name_the_page_says_which_the_shop_may_not_know() -> None:
+    swedbankpay, swish = SwedbankPayEmulator(), SwishEmulator()
+    merchant, shop = Merchant(swedbankpay), Shop(swish)
+    for number, kind in enumerate((FaultKind.DROP_AFTER, FaultKind.HALF_BODY, None)):
+        if kind is not None:
+            swedbankpay.faults.add(Fault(kind=kind, call="create"))
+            swish.faults.add(Fault(kind=kind, call="create"))
+        with suppress(AssertionError):  # the caller's, at a lost answer
+            merchant.create(f"R{number}")
+        shop.send("PUT", f"/swish-cpcapi/api/v2/paymentrequests/{shop.new_id()}", shop.request())
+    for face in (swedbankpay, swish.phone):
+        shown = _get(face)
+        assert shown.count("the answer to its create was lost") == 2
+        assert shown.count("one of 3 with this name") == 1
+
+
+def test_another_id_is_answered_with_the_one_to_pass(gateway: SwedbankPayEmulator | SwishEmulator) -> None:
+    for name in ("C1", "pay_01J0000000"):
+        for call in (gateway.approve, gateway.decline):
+            with pytest.raises(ValueError, match=r"pass payment\.provider_reference"):
+                call(name)
+
+
+def test_the_reference_has_every_call_that_a_fault_may_hit(gateway: SwedbankPayEmulator | SwishEmulator) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "emulators.md").read_text(encoding="utf-8")
+    listed = page.partition("The names of calls for `Fault.call`")[2].partition("## ")[0]
+    assert [call for call in gateway.faults.calls if f"`{call}`" not in listed] == []

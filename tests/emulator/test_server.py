@@ -174,6 +174,11 @@ CHUNKED = "transfer-encoding: chunked"
 UNREADABLE: list[tuple[str, str, int]] = [
     ("content-length: many", "", 411),
     ("content-length: 99999999", "", 413),
+    ("content-length: -1", "", 411),
+    (f"content-length: {'9' * 5000}", "", 400),
+    ("content-length: 2\r\ncontent-length: 20", "{}", 400),
+    ("host: evil.example", "", 400),
+    ("host: localhost", "", 400),
     ("transfer-encoding: gzip", "", 501),
     ("transfer-encoding: gzip, chunked", "0\r\n\r\n", 501),
     (f"{CHUNKED}\r\ncontent-length: 5", "0\r\n\r\n", 400),
@@ -193,6 +198,34 @@ def test_a_body_without_a_sensible_length_is_refused(served: Served, headers: st
         answer = HTTPResponse(line)
         answer.begin()
         assert (answer.status, answer.headers["connection"]) == (status, "close")
+
+
+@pytest.mark.parametrize("target", ["http://[x/psp/paymentorders", "http://[::1"])
+def test_a_target_that_is_no_address_is_refused(
+    served: Served, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection((served.host, served.port), timeout=10) as line:
+        line.sendall(f"GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+        answer = HTTPResponse(line)
+        answer.begin()
+        assert (answer.status, answer.headers["connection"]) == (400, "close")
+    assert capsys.readouterr().err == ""
+
+
+def test_head_and_options_answer_as_http_says(served: Served, emulator: SwedbankPayEmulator) -> None:
+    with _connection(served) as connection:
+        whole = _call(connection, "GET", "/__emulator__/orders")
+        connection.request("HEAD", "/__emulator__/orders")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"")
+        assert int(answer.headers["content-length"]) > 0
+        connection.request("OPTIONS", "/psp/paymentorders", headers={"origin": "https://evil.example"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (204, b"")
+        assert {"GET", "POST", "HEAD"} <= set(answer.headers["allow"].split(", "))
+        assert "access-control-allow-origin" not in answer.headers
+        assert _call(connection, "GET", "/__emulator__/orders") == whole
+    assert len(emulator.transcript.seen) == 0
 
 
 def test_leaving_hangs_up_on_idle_callers_and_ends_every_thread(emulator: SwedbankPayEmulator) -> None:

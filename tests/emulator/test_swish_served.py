@@ -153,7 +153,15 @@ def test_the_port_that_is_taken_is_named_even_if_it_is_the_phones(authority: Swi
             pass
 
 
-COMMAND = [str(Path(sys.executable).with_name("prenopay")), "emulate", "swish", "--port", "0"]
+SMALL_KEYS = """
+import functools, sys
+from prenopay.cli import main
+from prenopay.testing.emulators.swish import SwishAuthority
+SwishAuthority.issue = functools.partialmethod(SwishAuthority.issue, key_size=2048)
+sys.exit(main(["emulate", "swish", "--port", "0", *sys.argv[1:]]))
+"""
+"""The command, but for the keys: to make two of 4096 bits takes many seconds."""
+COMMAND = [sys.executable, "-c", SMALL_KEYS]
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,12 @@ import pytest
 
 from prenopay import Payer, Subject
 from prenopay.errors import Conflict, IdReused
+from prenopay.ports import HttpRequest, HttpResponse
+from prenopay.testing.clock import VirtualClock
+from prenopay.testing.emulators.swish import SwishEmulator
+from tests.behaviour.shop import Rewriter
 from tests.everything import digests, remembered
-from tests.swish.shop import PERSONAL_NUMBER, PHONE, SwishShop, a_payout, by_phone
+from tests.swish.shop import PERSONAL_NUMBER, PHONE, SwishShop, a_payout, authority, by_phone
 
 PAYEE = (PHONE[2:], "174 06 06", PERSONAL_NUMBER[2:], "winner-42")
 
@@ -94,3 +100,44 @@ def test_no_digest_gives_a_payee_away(sqlite_template: Path, tmp_path: Path, mon
         stored("c.db", "46701740605", "first"),
     )
     assert mine & (other_key - other_person) == set()
+
+
+QUOTED = "Birgit Bergström"
+NOT_ENROLLED = {"status": "ERROR", "errorCode": "ACMT03", "errorMessage": QUOTED, "additionalInformation": QUOTED}
+
+
+def gossiping(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """Fail what is read, and refuse what is asked, with a person's name in every text."""
+    if request.method == "GET":
+        return replace(answer, body=json.dumps({**json.loads(answer.body), **NOT_ENROLLED}).encode())
+    return replace(answer, status=422, body=json.dumps([NOT_ENROLLED]).encode())
+
+
+def test_no_text_of_swish_names_an_erased_person(open_shop: Callable[..., SwishShop]) -> None:
+    emulator = SwishEmulator(clock=VirtualClock(), authority=authority())
+    between = Rewriter(emulator.mounts)
+    shop = open_shop(emulator=emulator, sender=between)
+    honest = between.rewrite
+    open_one, paid = shop.bought("order:1"), shop.captured("order:2")
+    shop.payments.pay_out(a_payout(), operation_id="payout:1")
+
+    def says(refund: str) -> None:
+        shop.tries(lambda: shop.refund(paid, operation_id=refund))
+        between.rewrite = gossiping
+        shop.payments.observe(open_one.payment_id)
+        arrive(shop)
+        between.rewrite = honest
+
+    says("refund:1")
+    payout, refund = shop.payments.payout("payout:1"), shop.payments.operation("refund:1")
+    written = (payout.decline.text, refund.decline.text, shop.payments.get(open_one.payment_id).decline.text)
+    assert [QUOTED in text for text in written] == [True] * 3
+
+    shop.payments.erase_payer(operation_id="payout:1")
+    shop.payments.erase_payer(open_one.payment_id)
+    shop.payments.erase_payer(operation_id="refund:1")
+    assert remembered(shop.database, [QUOTED]) == []
+    assert shop.payments.payout("payout:1").decline == replace(payout.decline, text="")
+
+    says("refund:2")
+    assert remembered(shop.database, [QUOTED]) == []

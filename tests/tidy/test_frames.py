@@ -10,7 +10,7 @@ from prenopay import errors
 from .sources import python_files, text
 
 OURS = {name for name in errors.__all__ if name != "ConfigurationError"}
-CUT = {"_shown", "without_frames"}
+CUT = {"without_frames"}
 """What an error passes through before it may be a cause."""
 
 
@@ -25,17 +25,29 @@ def kept_in(tree: ast.AST) -> Iterator[int]:
                 yield each.lineno
 
 
+def suppressed_in(tree: ast.AST) -> Iterator[int]:
+    """Yield the lines that raise from ``None``: trackers that follow ``__context__`` show the frames all the same."""
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Raise) and isinstance(each.cause, ast.Constant) and each.cause.value is None:
+            yield each.lineno
+
+
 def is_cut(cause: ast.expr) -> bool:
-    if isinstance(cause, ast.Call) and isinstance(cause.func, ast.Name):
-        return cause.func.id in CUT
-    return isinstance(cause, ast.Constant) and cause.value is None
+    return isinstance(cause, ast.Call) and isinstance(cause.func, ast.Name) and cause.func.id in CUT
 
 
 def test_no_foreign_error_is_kept_as_a_cause() -> None:
     sources = [each for each in python_files("src") if "testing" not in each.parts]
     found = [f"{each}:{line}" for each in sources for line in kept_in(ast.parse(text(each)))]
 
-    assert found == [], "raise … from None, or from without_frames(error)"
+    assert found == [], "raise_alone(…), or raise … from without_frames(error)"
+
+
+def test_no_context_is_only_suppressed() -> None:
+    sources = (*python_files("src"), *python_files("examples/own_provider"))
+    found = [f"{each}:{line}" for each in sources for line in suppressed_in(ast.parse(text(each)))]
+
+    assert found == [], "raise_alone(…)"
 
 
 def test_a_foreign_cause_is_seen() -> None:
@@ -44,3 +56,9 @@ def test_a_foreign_cause_is_seen() -> None:
     assert list(kept_in(ast.parse(wrong))) == [4]
     assert list(kept_in(ast.parse(wrong.replace("(ValueError, Rejected)", "Rejected")))) == []
     assert list(kept_in(ast.parse(wrong.replace("from error", "from without_frames(error)")))) == []
+
+
+def test_a_suppressed_context_is_seen() -> None:
+    wrong = "try:\n  f()\nexcept ValueError:\n  raise NotSent('lost') from None"
+
+    assert list(suppressed_in(ast.parse(wrong))) == [4]

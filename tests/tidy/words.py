@@ -58,6 +58,7 @@ _PROSE: Final = {
 }
 _NO_PROSE: Final = {Path("tests/tidy/words.py")}
 _TEXT_TOKENS: Final = {"COMMENT", "STRING", "FSTRING_MIDDLE"}
+_ANY: Final = re.compile("|".join(IDIOMS), re.IGNORECASE)
 _CODE: Final = re.compile(r"``[^`]*``|`[^`\n]*`")
 
 
@@ -83,6 +84,8 @@ def found_in(file: Path) -> list[str]:
 def idioms(said: str) -> Iterator[tuple[str, str]]:
     """Return the idioms in a text, each with what to write instead; code between backticks is no prose."""
     plain = " ".join(_CODE.sub("…", said).split())
+    if not _ANY.search(plain):  # nearly always: one look instead of one for each idiom
+        return
     for pattern, (instead, _example) in IDIOMS.items():
         for match in re.finditer(pattern, plain, re.IGNORECASE):
             yield match[0], instead

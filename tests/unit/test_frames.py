@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prenopay import Accounts, CallbackRequest, Money, Payer, upgrade_database
-from prenopay._hidden import Hidden, HiddenBytes, HiddenText, without_frames
+from prenopay._hidden import Hidden, HiddenBytes, HiddenText, raise_alone, without_frames
 from prenopay.cli import settings
 from prenopay.errors import ConfigurationError, InvalidOrder, PrenopayError
 from prenopay.providers.swedbankpay import SwedbankPay
@@ -108,3 +108,17 @@ def test_what_an_error_says_stays_without_its_frames() -> None:
     bare = without_frames(caught.value)
     assert (bare.__traceback__, bare.__cause__) == (None, cause.value)
     assert cause.value.__traceback__ is None
+
+
+def test_nothing_leads_from_an_error_raised_alone_to_the_one_that_was_handled() -> None:
+    def becomes_ours() -> None:
+        try:
+            int(GIVEN)
+        except ValueError:
+            raise_alone(InvalidOrder("wrong"))
+
+    with pytest.raises(InvalidOrder) as caught:
+        becomes_ours()
+
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert [each.where for each in shown_in(caught.value) if GIVEN in each.text] == []

@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from sqlalchemy import Connection
 
+from prenopay._hidden import HiddenText
 from prenopay._redaction import scrub
 from prenopay._text import quoted
 from prenopay.account import Account
@@ -85,6 +86,7 @@ class Reception:
 
     def _verified(self, path: str, method: str) -> tuple[CallbackAddress, ReceivesCallbacks] | CallbackReply:
         """Return whose callback it is, or the reply if it is none."""
+        path = HiddenText(path)  # it is a capability
         try:
             address = self._urls.verify(path)
         except Unverified:

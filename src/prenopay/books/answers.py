@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert, select
 
 from prenopay.books import schema
 from prenopay.books.text import as_json
 
-__all__ = ["forget", "keep", "load", "of_payment"]
+__all__ = ["keep", "load", "of_payment"]
 
 _log = logging.getLogger("prenopay")
 
@@ -35,12 +35,6 @@ def keep(connection: Connection, payment_id: str, raw: Mapping[str, object], *, 
         insert(table).values(values).returning(table.c.observation_id)
     ).scalar_one()
     return observation_id
-
-
-def forget(connection: Connection, payment_id: str) -> None:
-    """Remove every answer about a payment."""
-    table = schema.observations
-    connection.execute(delete(table).where(table.c.payment_id == payment_id))
 
 
 def load(connection: Connection, payment_id: str, observation_id: int) -> dict[str, Any]:

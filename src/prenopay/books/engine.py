@@ -26,7 +26,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, Statement
 from sqlalchemy.pool import StaticPool
 
 from prenopay._files import make_private, report_open
-from prenopay._hidden import Hidden, HiddenText
+from prenopay._hidden import Hidden, HiddenText, raise_alone
 from prenopay._processes import PerLoop, start_afresh_in_children
 from prenopay._text import quoted
 from prenopay.books import postgresql
@@ -85,7 +85,7 @@ def open_engine(database: str, *, patience: float | None = None) -> Engine:
         url = Hidden(make_url(database))  # a tuple, which error trackers open: its repr alone masks the password
     except (ArgumentError, ValueError):  # both show the URL, which may hold a password
         message = "database: this is not a database URL; use sqlite:///file.db or postgresql://user@host/name"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     driver = url.reveal().drivername
     dialect, _, _ = driver.partition("+")
     if driver in {"sqlite", "sqlite+pysqlite"}:
@@ -198,10 +198,10 @@ def our_errors() -> Generator[None]:
         )
         ours = LedgerUnavailable(message)
         ours.repeatable = error.connection_invalidated or postgresql.sqlstate(error) in _LOST_AGAINST_ANOTHER
-        raise ours from None
+        raise_alone(ours)
     except SQLAlchemyError as error:
         message = f"the database could not be used ({_without_statement(error)})"
-        raise LedgerUnavailable(message) from None
+        raise_alone(LedgerUnavailable(message))
 
 
 def _without_statement(error: SQLAlchemyError) -> str:
@@ -330,7 +330,7 @@ class _Transactions:
             return False
         known = postgresql.happened(self._reader, number)
         if known is None:
-            raise LedgerUnavailable(_IN_DOUBT) from None
+            raise_alone(LedgerUnavailable(_IN_DOUBT))
         return known
 
 

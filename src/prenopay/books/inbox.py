@@ -36,7 +36,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from prenopay._arguments import checked_fields
 from prenopay._text import storable
-from prenopay.books import due, schema
+from prenopay.books import due, erased, schema
 from prenopay.books.words import word
 from prenopay.values.subjects import Subject, SubjectKind
 
@@ -50,7 +50,6 @@ __all__ = [
     "done",
     "failed",
     "find",
-    "forget",
     "names_of",
     "replay",
     "rows",
@@ -76,6 +75,7 @@ _NAMES_MOST: Final = 1_000
 _STRANGE_NAMES_MOST: Final = 20
 """How many names are kept of one callback to an account's own address, and of all that wait about one subject."""
 _NOTE_MOST: Final = 500
+_NOT_KEPT: Final = "what was wrong is not kept, because the person was erased"
 
 
 def _storing(make: Any) -> Any:
@@ -160,7 +160,8 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> tuple[bool, ...]:
     """
     together: dict[tuple[str, str, str], Arrived] = {}
     looks: dict[tuple[str, str, str], bool] = {}
-    for each in map(_storable, arrived):
+    arrived = _without_erased(connection, [_storable(each) for each in arrived])
+    for each in arrived:
         before = together.get(each.key)
         together[each.key] = each if before is None else _merged(before, each)
     store = _STORE[connection.dialect.name]
@@ -183,7 +184,7 @@ def add(connection: Connection, arrived: Sequence[Arrived]) -> tuple[bool, ...]:
         if (note, names) != (row.note, tuple(row.names)):
             mine = schema.inbox.c.inbox_id == row.inbox_id
             connection.execute(update(schema.inbox).where(mine).values(note=note, names=list(names)))
-    return tuple(looks.pop(each.key, False) for each in map(_storable, arrived))
+    return tuple(looks.pop(each.key, False) for each in arrived)
 
 
 def waiting(connection: Connection, account: str) -> int:
@@ -295,6 +296,7 @@ def done(connection: Connection, callbacks: Sequence[Callback], *, now: datetime
             is_mine = table.c.claimed_until == callback.claimed_until
             released = connection.execute(update(table).where(mine, is_mine).values(claimed_until=None))
             more = more or bool(released.rowcount)
+    _forget_erased(connection, callbacks)
     if any(callback.subject is None for callback in callbacks):
         _remove_old(connection, callbacks[0].account, now)
     return more
@@ -311,7 +313,9 @@ def failed(
         table.c.claimed_until == until,
         table.c.next_at.is_not(None),
     )
-    for row in connection.execute(select(table.c.inbox_id, table.c.tries).where(*mine)).all():
+    failing = [_callback(row) for row in connection.execute(select(table).where(*mine).with_for_update())]
+    theirs = _about_erased(connection, failing)
+    for row in failing:
         connection.execute(
             update(table)
             .where(table.c.inbox_id == row.inbox_id)
@@ -319,7 +323,7 @@ def failed(
                 tries=row.tries + 1,
                 next_at=now + due.pause(due.CALLBACKS, row.tries),
                 claimed_until=None,
-                last_error=why,
+                last_error=erased.error_left(why) if row.inbox_id in theirs else why,
             ),
         )
 
@@ -348,10 +352,44 @@ def dismiss(connection: Connection, accounts: Sequence[str], inbox_id: int, why:
     return dismissed.one_or_none() is not None
 
 
-def forget(connection: Connection, subject: Subject) -> None:
-    """Empty what strangers said about a subject, because it may name the payer."""
+def _without_erased(connection: Connection, arrived: Sequence[Arrived]) -> list[Arrived]:
+    """Return callbacks as they may be stored: those about somebody who was erased name only what the books know."""
+    told = [each for each in arrived if each.names or each.note]
+    gone = erased.among(connection, {each.subject for each in told if each.subject is not None})
+    known: dict[str, Mapping[str, bool]] = {}
+    for account in {each.account for each in told if each.subject is None or each.subject in gone}:
+        called = {name for each in told if each.account == account for name in each.names}
+        known[account] = erased.named(connection, account, called)
+
+    def left(each: Arrived) -> Arrived:
+        here = known.get(each.account, {})
+        is_theirs = any(here.get(name) for name in each.names) if each.subject is None else each.subject in gone
+        if not is_theirs:
+            return each
+        names = tuple(name for name in each.names if name in here)
+        return replace(each, names=names, note=_NOT_KEPT if each.note else "")
+
+    return list(map(left, arrived))
+
+
+def _about_erased(connection: Connection, callbacks: Sequence[Callback]) -> Mapping[int, tuple[str, ...]]:
+    """Return which callbacks are about somebody who was erased, and which of their names the books know."""
+    gone = erased.among(connection, {each.subject for each in callbacks if each.subject is not None})
+    theirs: dict[int, tuple[str, ...]] = {}
+    for each in callbacks:
+        if each.subject is None or each.subject in gone:
+            known = erased.named(connection, each.account, each.names)
+            if each.subject is not None or any(known.values()):
+                theirs[each.inbox_id] = tuple(name for name in each.names if name in known)
+    return theirs
+
+
+def _forget_erased(connection: Connection, callbacks: Sequence[Callback]) -> None:
+    """Empty what is left of callbacks whose person was erased while they were stored, or worked on."""
     table = schema.inbox
-    connection.execute(update(table).where(table.c.subject_id == subject.id).values(names=[], note=""))
+    for inbox_id, names in _about_erased(connection, callbacks).items():
+        values: dict[str, Any] = {"names": list(names), "note": ""}
+        connection.execute(update(table).where(table.c.inbox_id == inbox_id).values(**values))
 
 
 def _remove_old(connection: Connection, account: str, now: datetime) -> None:

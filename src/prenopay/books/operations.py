@@ -20,6 +20,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from prenopay._hidden import raise_alone
 from prenopay._text import quoted
 from prenopay.books import codec, due, identity, ids, schema
 from prenopay.books.erased import is_erased
@@ -43,7 +44,6 @@ __all__ = [
     "claim",
     "decide_by_hand",
     "find",
-    "forget",
     "history",
     "load",
     "look_again",
@@ -225,7 +225,7 @@ def begin(
         written = connection.execute(insert(schema.operations).values(**row).returning(schema.operations)).one()
     except IntegrityError:
         message = "someone else starts the same operation at this moment; repeat the call"
-        raise Conflict(message).about(account=intent.account, operation_id=intent.operation_id) from None
+        raise_alone(Conflict(message).about(account=intent.account, operation_id=intent.operation_id))
     return Begun(operation=_stored(written), ours=True, maybe_sent=False)
 
 
@@ -313,7 +313,7 @@ def settle(
     """
     table, ended = schema.operations, outcome not in OPEN
     if (error or decline) and is_erased(connection, found.operation.subject):
-        error, decline = "", None if decline is None else replace(decline, text="")  # it may name the person
+        error, decline = "", None if decline is None else replace(decline, text="")
     proven = outcome is Outcome.SUCCEEDED
     sent = {} if sent_at is None else {"last_sent_at": sent_at}
     # What the gateway has just accepted is looked at soon, however often it was asked for before.
@@ -508,12 +508,6 @@ def decide_by_hand(
             at=now,
         ),
     )
-
-
-def forget(connection: Connection, subject: Subject) -> None:
-    """Remove what tells one person from another in the operations of a subject, and what gateways said of them."""
-    table = schema.operations
-    connection.execute(update(table).where(table.c.subject_id == subject.id).values(mark=None, error=""))
 
 
 def _world(connection: Connection, merchant: str) -> str:

@@ -7,15 +7,14 @@ delivery stays, and is tried again with growing pauses, forever.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from prenopay._arguments import checked_fields
-from prenopay.books import answers, codec, due, ids, schema
-from prenopay.books.erased import is_erased
+from prenopay.books import answers, codec, due, erased, ids, schema
 from prenopay.books.words import known, word
 from prenopay.values.events import Event, EventKind
 from prenopay.values.money import Money
@@ -30,7 +29,6 @@ __all__ = [
     "claim",
     "delivered",
     "failed",
-    "forget",
     "retry",
     "undelivered",
 ]
@@ -89,6 +87,8 @@ def append(
     """
     if not news:
         return
+    if any(new.decline or new.detail for new in news) and erased.is_erased(connection, subject):
+        news = [_without_words(new) for new in news]
     last = select(func.max(schema.events.c.number)).where(schema.events.c.subject_id == subject.id)
     written = connection.execute(last).scalar() or 0
     for number, new in enumerate(news, start=written + 1):
@@ -168,8 +168,8 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
 
     Nothing changes if the handler took so long that another process has claimed the event, or delivered it.
     """
-    if is_erased(connection, delivery.event.subject):
-        why, _, _ = why.partition(":")  # the handler may name the person
+    if erased.is_erased(connection, delivery.event.subject):
+        why = erased.error_left(why)  # the handler may name the person
     table, again = schema.deliveries, now + due.pause(due.EVENTS, delivery.tries)
     changed = connection.execute(
         update(table)
@@ -178,13 +178,6 @@ def failed(connection: Connection, delivery: Delivery, why: str, *, now: datetim
     )
     if changed.rowcount:
         _let_followers_wait(connection, delivery.event.subject.id, delivery.sequence, until=again)
-
-
-def forget(connection: Connection, subject: Subject) -> None:
-    """Remove what the host's handler said about a subject."""
-    table, events = schema.deliveries, schema.events
-    mine = select(events.c.sequence).where(events.c.subject_id == subject.id)
-    connection.execute(update(table).where(table.c.sequence.in_(mine)).values(last_error=""))
 
 
 def undelivered(
@@ -261,6 +254,12 @@ def _is_first() -> ColumnElement[bool]:
         .correlate(deliveries)
     )
     return deliveries.c.sequence == first.scalar_subquery()
+
+
+def _without_words(new: NewEvent) -> NewEvent:
+    """Return an event about somebody who was erased, without the words of strangers."""
+    decline = None if new.decline is None else replace(new.decline, text="")
+    return replace(new, decline=decline, detail=erased.detail_left(new.flag, new.detail))
 
 
 def _body(facts: Mapping[str, Any], new: NewEvent) -> dict[str, Any]:

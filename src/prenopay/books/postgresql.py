@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError, StatementError
 
-from prenopay._hidden import Hidden
+from prenopay._hidden import Hidden, raise_alone
 from prenopay._redaction import scrub
 from prenopay.books.quiet import LOGGING_NAME
 from prenopay.books.text import as_json
@@ -80,7 +80,7 @@ def open_postgresql(url: Hidden[URL], *, lock_seconds: float | None, pool_second
         )
     except (ModuleNotFoundError, NoSuchModuleError):
         message = 'database: PostgreSQL needs the extra: pip install "prenopay[postgres]"'
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:

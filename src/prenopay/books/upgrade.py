@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from prenopay._arguments import check_arguments, refuse_setting
-from prenopay._hidden import HiddenText
+from prenopay._hidden import HiddenText, raise_alone
 from prenopay.books import schema
 from prenopay.books.engine import database_files, open_engine, our_errors
 from prenopay.errors import LedgerUnavailable
@@ -82,9 +85,14 @@ def upgrade_database(database: str) -> None:
     Safe to call from several processes at once: one upgrades, the others wait for it. Raises ``LedgerUnavailable``
     for tables that a newer prenopay made.
     """
+    database = HiddenText(database)
+    with _alembic_quiet():
+        _upgrade(database)
+
+
+def _upgrade(database: str) -> None:
     from alembic import command, util  # noqa: PLC0415 - only needed here, and slow to import
 
-    database = HiddenText(database)
     engine = open_engine(database, patience=_UPGRADE_PATIENCE_SECONDS)
     try:
         with our_errors(), engine.begin() as connection:
@@ -96,9 +104,23 @@ def upgrade_database(database: str) -> None:
             command.upgrade(_alembic(connection), "head")
     except util.CommandError as error:
         message = f"the tables were not changed: {error}"
-        raise LedgerUnavailable(message) from None
+        raise_alone(LedgerUnavailable(message))
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _alembic_quiet() -> Generator[None, None, None]:
+    """Keep what alembic logs at INFO out of the host's log, unless the host chose a level for it."""
+    log = logging.getLogger("alembic")
+    if log.level != logging.NOTSET:
+        yield
+        return
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(logging.NOTSET)
 
 
 def _version(connection: Connection) -> str | None:

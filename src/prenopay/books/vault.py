@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from prenopay._hidden import HidesArguments
+from prenopay._hidden import HidesArguments, raise_alone
 from prenopay._keys import MAKE_ONE, host_keys, published
 from prenopay._redaction import Secret
 from prenopay.errors import ConfigurationError
@@ -52,7 +52,7 @@ class Vault(metaclass=HidesArguments):
             return Secret(self._keys().decrypt(sealed).decode())
         except InvalidToken:
             message = "token_keys: no key opens a stored token; put the key that sealed it back in the list"
-            raise ConfigurationError(message) from None
+            raise_alone(ConfigurationError(message))
 
     def reseal(self, sealed: bytes) -> bytes:
         """Return the token, sealed again under the newest key."""

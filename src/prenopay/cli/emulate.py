@@ -6,6 +6,7 @@ import argparse
 import signal
 from typing import Any
 
+from prenopay._hidden import raise_alone
 from prenopay.cli.installed import Installed
 from prenopay.errors import ConfigurationError
 
@@ -48,7 +49,7 @@ def _emulate(options: argparse.Namespace) -> int:
         emulator.serve_forever(port=options.port, preset=options.preset, seed=options.seed, as_json=options.json)
     except OSError as error:
         message = f"the emulator of {options.gateway} cannot work here: {error}"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0

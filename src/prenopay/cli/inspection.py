@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from prenopay._hidden import raise_alone
 from prenopay.cli.output import print_json
 from prenopay.cli.settings import provider_kinds
 from prenopay.errors import ConfigurationError
@@ -33,7 +34,7 @@ def _inspect(options: argparse.Namespace) -> int:
         body = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     except OSError as error:
         message = f"{options.file}: {error.strerror}"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     try:
         seen: Inspection = kinds[options.provider].load().inspect(body)
     except ValueError as error:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from prenopay._hidden import raise_alone
 from prenopay.books.text import number_of
 from prenopay.cli.accounts import opened
 from prenopay.cli.output import print_json, print_table
@@ -91,7 +92,7 @@ def _import(options: argparse.Namespace) -> int:
         text = Path(options.file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         message = f"{options.file} cannot be read: {error}"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     with opened(options) as accounts:
         report = _storing(accounts, options.account).mandates.take_over(
             text,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args, get_origin, get_ty
 
 from prenopay._arguments import check_arguments, checked_fields, refuse_setting
 from prenopay._files import report_open
-from prenopay._hidden import HiddenText, hide
+from prenopay._hidden import HiddenText, hide, raise_alone
 from prenopay._redaction import Secret
 from prenopay.cli.installed import Installed
 from prenopay.errors import ConfigurationError
@@ -64,7 +64,7 @@ def load_settings(path: str | Path | None = None) -> Settings:
     try:
         return _settings_in(file)
     except ConfigurationError as error:  # its frames hold what the file says, and somebody may have put a key there
-        raise error.with_traceback(None) from None
+        raise_alone(error.with_traceback(None))
 
 
 def _settings_in(file: Path) -> Settings:
@@ -72,14 +72,14 @@ def _settings_in(file: Path) -> Settings:
         read = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         message = f"{file} does not exist; write one, or name it with --config or PRENOPAY_CONFIG"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     except (
         ValueError,
         RecursionError,
         OSError,
     ) as error:  # also UTF-8, long numbers, deep nesting
         message = f"{file} cannot be read: {error}"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     place = _Place(file, "", [])
     _refuse_unknown(place, read, _TOP_KEYS)
     accounts = place.table(read, "accounts")
@@ -172,11 +172,11 @@ class _Place:
         try:
             found = HiddenText(path.read_text(encoding="utf-8").strip())
         except OSError as error:
-            raise self.wrong(key, f"{path} cannot be read: {error.strerror}") from None
+            raise_alone(self.wrong(key, f"{path} cannot be read: {error.strerror}"))
         except UnicodeDecodeError:  # the text of the error would show a part of the secret
-            raise self.wrong(key, f"{path} is not UTF-8 text") from None
+            raise_alone(self.wrong(key, f"{path} is not UTF-8 text"))
         except ValueError:  # such as a NUL
-            raise self.wrong(key, f"{_shown(name)} is not the name of a file") from None
+            raise_alone(self.wrong(key, f"{_shown(name)} is not the name of a file"))
         if not found:
             raise self.wrong(key, f"{path} is empty")
         self.secret_files.append(path)
@@ -217,7 +217,7 @@ def _account(above: _Place, name: str, table: object) -> ProviderConfig[Any]:
         return config(**values)
     except ConfigurationError as error:
         message = f"{place.file}: {error}"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
 
 
 def _converted(place: _Place, key: str, value: Any, kind: Any) -> Any:
@@ -244,7 +244,7 @@ def _float(place: _Place, key: str, value: float) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise place.wrong(key, "is too large a number") from None
+        raise_alone(place.wrong(key, "is too large a number"))
 
 
 def _shown(value: object) -> str:

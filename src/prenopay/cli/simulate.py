@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from prenopay._hidden import raise_alone
 from prenopay.cli.output import print_json, print_no_more, print_table
 from prenopay.errors import ConfigurationError
 
@@ -64,7 +65,7 @@ def _simulate(options: argparse.Namespace) -> int:
         simulation.Schedule(seed=options.first_seed, **asked)
     except ValueError as error:
         message = f"--{error}"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     with _stopped_alike():
         result = simulation.simulate(
             seeds=options.seeds, first_seed=options.first_seed, progress=_progress(options.seeds), **asked

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from prenopay._hidden import HiddenBytes
+from prenopay._hidden import HiddenBytes, raise_alone
 from prenopay.cli.output import print_json
 from prenopay.errors import ConfigurationError
 
@@ -85,6 +85,6 @@ def _write(option: str, file: Path, content: bytes, *, mode: int) -> None:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
         message = f"{option}: {file} cannot be written: {error.strerror}"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     with os.fdopen(descriptor, "wb") as opened:
         opened.write(content)

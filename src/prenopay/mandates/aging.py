@@ -52,7 +52,7 @@ def next_step_at(standing: Standing) -> datetime | None:
     zone = standing.time_zone
     times = [end_of(standing.until, zone)] if standing.until is not None else []
     if standing.state is MandateState.ACTIVE and standing.expires is not None:
-        times.append(start_of(standing.expires - _WARNED_AHEAD, zone))
+        times.append(start_of(standing.expires, zone, less=_WARNED_AHEAD))
     if standing.state is MandateState.EXPIRING and standing.expires is not None:
         times.append(end_of(standing.expires, zone))
     if standing.state is MandateState.SUSPENDED and standing.resume_at is not None:

@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, NoReturn
 
+from prenopay._hidden import raise_alone
 from prenopay._redaction import Secret
-from prenopay._text import flaw, quoted
+from prenopay._text import flaw, name_flaw, quoted
 from prenopay.errors import InvalidOrder
 from prenopay.values.mandates import Consent, ConsentKind, ImportProblem, MandateKind
 from prenopay.values.money import Money
@@ -122,6 +123,8 @@ def _line(line: int, values: Mapping[str, str]) -> TokenLine:
         longest = _LONGEST.get(name, _FIELD_MOST)
         if len(value) > longest:
             _refuse(name, f"is longer than {longest} characters")
+        if name == "payer_reference" and (wrong := name_flaw(value)):
+            _refuse(name, wrong)
         if found := flaw(value):
             _refuse(name, f"must not hold the character {found}")
     return TokenLine(
@@ -149,10 +152,8 @@ def _consent(values: Mapping[str, str]) -> Consent:
         _refuse("consent", f"must be fixed or variable, not {quoted(kind)}")
     try:
         agreed_at = datetime.fromisoformat(values["agreed_at"])
-    except ValueError as error:
-        _refuse(
-            "agreed_at", f"must be a time such as 2026-01-31T12:00:00+01:00, not {quoted(values['agreed_at'])}", error
-        )
+    except ValueError:
+        _refuse("agreed_at", f"must be a time such as 2026-01-31T12:00:00+01:00, not {quoted(values['agreed_at'])}")
     return Consent(
         kind=ConsentKind(kind),
         most=_most(values),
@@ -168,7 +169,7 @@ def _most(values: Mapping[str, str]) -> Money | None:
     try:
         return Money.from_decimal(values["most"], values["currency"])
     except ValueError as error:
-        _refuse("most", f"{error}", error)
+        _refuse("most", f"{error}")
 
 
 def _expiry(text: str) -> date | None:
@@ -178,10 +179,10 @@ def _expiry(text: str) -> date | None:
     try:
         year, month = (int(part) for part in text.split("-"))
         return date(year, month, calendar.monthrange(year, month)[1])
-    except (ValueError, OverflowError) as error:
-        _refuse("expires", f"must be a month such as 2027-12, not {quoted(text)}", error)
+    except (ValueError, OverflowError):
+        _refuse("expires", f"must be a month such as 2027-12, not {quoted(text)}")
 
 
-def _refuse(column: str, why: str, cause: Exception | None = None) -> NoReturn:
+def _refuse(column: str, why: str) -> NoReturn:
     message = f"{column}: {why}"
-    raise InvalidOrder(message, field=column) from cause
+    raise_alone(InvalidOrder(message, field=column))

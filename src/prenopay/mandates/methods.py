@@ -6,6 +6,7 @@ The host receives an event of the mandate for each change that matters, even if 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -146,7 +147,10 @@ def end(
 
 
 def suspend(connection: Connection, account: Account, subject: Subject, new: NewEvent) -> News:
-    """React to a payment: if its charge was declined, and the decline says so, suspend the mandate."""
+    """React to a payment: if its charge was declined, and the decline says so, suspend the mandate.
+
+    The gateway's text stays with the payment, from which it can be erased. A mandate's history is evidence, and stays.
+    """
     decline: Decline | None = new.decline
     if new.kind not in _ENDS_OF_PAYMENTS or decline is None or not decline.suspends:
         return ()
@@ -159,13 +163,15 @@ def suspend(connection: Connection, account: Account, subject: Subject, new: New
         mandate_id,
         MandateState.SUSPENDED,
         actor=GATEWAY,
-        reason=decline.text or decline.code.value,
+        reason=decline.code.value,
         now=account.now(),
         resume_at=decline.not_before,
     )
     if suspended is None:
         return ()
-    return happened(connection, account, suspended, NewEvent(kind=EventKind.MANDATE_SUSPENDED, decline=decline))
+    return happened(
+        connection, account, suspended, NewEvent(kind=EventKind.MANDATE_SUSPENDED, decline=replace(decline, text=""))
+    )
 
 
 def take_step(connection: Connection, account: Account, stored: StoredMandate) -> News | None:

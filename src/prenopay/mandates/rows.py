@@ -14,8 +14,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from prenopay._hidden import raise_alone
 from prenopay._text import quoted
-from prenopay.books import codec, due, locks, outbox, schema
+from prenopay.books import codec, due, erased, locks, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import known, require_known, word
 from prenopay.errors import Conflict, NotFound
@@ -341,7 +342,7 @@ def erase_payer(connection: Connection, account: str, payer_reference: str, *, n
         if not mandate.state.has_ended or each.missing_since is not None:
             message = (
                 f"mandate {mandate.mandate_id} is {mandate.state}, so it needs its payer: "
-                "end the payer's mandates first (mandates.remove_all), then erase"
+                "end the payer's mandates first (mandates.remove for each, or mandates.remove_all), then erase"
             )
             raise Conflict(message).about(account=account)
     for each in held:
@@ -352,7 +353,7 @@ def erase_payer(connection: Connection, account: str, payer_reference: str, *, n
             values["display"] = ERASED
         _write(connection, name, values)
         postpone_removal(connection, name, now)
-        outbox.forget(connection, Subject.mandate(name))
+        erased.forget(connection, account, Subject.mandate(name))
     return tuple(each.mandate.mandate_id for each in held)
 
 
@@ -394,7 +395,7 @@ def keep_token(connection: Connection, mandate_id: str, account: str, fingerprin
         connection.execute(insert(schema.tokens).values(**row))
     except IntegrityError:
         message = f"the token of mandate {mandate_id} is being stored elsewhere at this moment: repeat the call"
-        raise Conflict(message).about(account=account) from None
+        raise_alone(Conflict(message).about(account=account))
 
 
 def remove_token(connection: Connection, mandate_id: str) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from prenopay._redaction import scrub
 from prenopay._text import quoted
 from prenopay.account import Account, News
 from prenopay.books import answers, codec, operations
@@ -99,11 +98,10 @@ class _Changes:
 
     def flag(self, kind: FlagKind, detail: str) -> None:
         """Mark the payment for a person, once for each kind and detail."""
-        payment, detail = self.stored.payment, scrub(detail)
-        if _is_flagged((*payment.flags, *self.flags), kind, detail):
-            return
-        self.flags.append(rows.add_flag(self.connection, payment.payment_id, kind, detail, now=self.now))
-        self.happened(EventKind.FLAGGED, flag=kind, detail=detail)
+        raised = rows.add_flag(self.connection, self.stored, kind, detail, now=self.now, others=self.flags)
+        if raised is not None:
+            self.flags.append(raised)
+            self.happened(EventKind.FLAGGED, flag=kind, detail=raised.detail)
 
 
 def apply(
@@ -188,11 +186,10 @@ def flag(connection: Connection, account: Account, stored: StoredPayment, kind: 
     if kind in _COUNTED and any(each.kind is kind for each in stored.payment.flags):
         rows.count_flag(connection, stored.payment.payment_id, kind)
         return ()
-    detail = scrub(detail)  # it may quote a gateway
-    if _is_flagged(stored.payment.flags, kind, detail):
+    raised = rows.add_flag(connection, stored, kind, detail, now=account.now())
+    if raised is None:
         return ()
-    rows.add_flag(connection, stored.payment.payment_id, kind, detail, now=account.now())
-    event = NewEvent(kind=EventKind.FLAGGED, flag=kind, detail=detail)
+    event = NewEvent(kind=EventKind.FLAGGED, flag=kind, detail=raised.detail)
     return account.append_events(connection, stored.subject, [event], facts=rows.facts(stored))
 
 
@@ -211,10 +208,6 @@ def decline_operation(
     """Report that the gateway refused a change that the host, or the automatic capture, had asked for."""
     event = NewEvent(kind=EventKind.OPERATION_DECLINED, operation_id=operation_id, decline=why)
     return account.append_events(connection, stored.subject, [event], facts=rows.facts(stored))
-
-
-def _is_flagged(flags: Sequence[Flag], kind: FlagKind, detail: str) -> bool:
-    return any(each.kind is kind and each.detail == detail for each in flags)
 
 
 def why_foreign(
@@ -303,8 +296,7 @@ def _advance(changes: _Changes, totals: Totals) -> None:
 
 def _note_attempts(changes: _Changes) -> None:
     """Store each failed try of the payer once, and report new ones while the payer may try again."""
-    payment_id = changes.stored.payment.payment_id
-    for attempt in rows.add_attempts(changes.connection, payment_id, changes.observed.attempts, now=changes.now):
+    for attempt in rows.add_attempts(changes.connection, changes.stored, changes.observed.attempts, now=changes.now):
         changes.values["decline"] = codec.dump(attempt.decline)
         if PaymentState(changes.values["state"]) in UNPAID:
             changes.happened(EventKind.ATTEMPT_DECLINED, decline=attempt.decline)

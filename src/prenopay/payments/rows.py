@@ -10,8 +10,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, delete, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
+from prenopay._hidden import raise_alone
+from prenopay._redaction import scrub
 from prenopay._text import quoted
-from prenopay.books import answers, codec, due, inbox, locks, operations, outbox, schema
+from prenopay.books import codec, due, erased, locks, operations, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import require_known, word
 from prenopay.errors import Conflict, IllegalTransition, NotFound
@@ -369,6 +371,8 @@ def write(
     this: no other function changes a payment's state.
     """
     table, payment = schema.payments, stored.payment
+    if stored.is_erased and values.get("decline"):
+        values = {**values, "decline": erased.wordless(values["decline"])}
     row = connection.execute(
         update(table)
         .where(table.c.payment_id == payment.payment_id, table.c.version == stored.version)
@@ -431,7 +435,7 @@ def name_at_gateway(connection: Connection, stored: StoredPayment, created: Crea
             f"the gateway answered with {reference}, which is another payment's: ask the gateway why "
             "(an emulator that starts again with the same seed does this)"
         )
-        raise IllegalTransition(message).about(payment_id=payment.payment_id) from None
+        raise_alone(IllegalTransition(message).about(payment_id=payment.payment_id))
     return replace(
         stored,
         payment=replace(
@@ -466,31 +470,51 @@ def add_movements(connection: Connection, payment: Payment, added: Sequence[Move
 
 
 def add_attempts(
-    connection: Connection, payment_id: str, attempts: Sequence[Attempt], *, now: datetime
+    connection: Connection, stored: StoredPayment, attempts: Sequence[Attempt], *, now: datetime
 ) -> tuple[Attempt, ...]:
     """Store each failed try of the payer once; return those that are new."""
     if not attempts:
         return ()
-    table = schema.attempts
+    table, payment_id = schema.attempts, stored.payment.payment_id
     known = set(connection.scalars(select(table.c.number).where(table.c.payment_id == payment_id)))
     fresh = tuple({each.number: each for each in attempts if each.number not in known}.values())
     for each in fresh:
+        decline = codec.dump(each.decline)
         connection.execute(
             insert(table).values(
                 payment_id=payment_id,
                 number=each.number,
                 instrument=each.instrument,
-                decline=codec.dump(each.decline),
+                decline=erased.wordless(decline) if stored.is_erased else decline,
                 at=each.created_at or now,
             ),
         )
     return fresh
 
 
-def add_flag(connection: Connection, payment_id: str, kind: FlagKind, detail: str, *, now: datetime) -> Flag:
-    """Mark a payment for a person."""
+def add_flag(
+    connection: Connection,
+    stored: StoredPayment,
+    kind: FlagKind,
+    detail: str,
+    *,
+    now: datetime,
+    others: Sequence[Flag] = (),
+) -> Flag | None:
+    """Mark a payment for a person, once for each kind and detail; ``None`` if it is marked already.
+
+    ``others`` are flags that were raised since ``stored`` was read. ``detail`` may quote a gateway: what is secret in
+    it is masked, and nothing that may be a quotation is stored of a person who was erased.
+    """
+    detail = scrub(detail)
+    if stored.is_erased:
+        detail = erased.detail_left(kind, detail)
+    if any(each.kind is kind and each.detail == detail for each in (*stored.payment.flags, *others)):
+        return None
     connection.execute(
-        insert(schema.flags).values(payment_id=payment_id, kind=kind.value, detail=detail, raised_at=now),
+        insert(schema.flags).values(
+            payment_id=stored.payment.payment_id, kind=kind.value, detail=detail, raised_at=now
+        ),
     )
     return Flag(kind=kind, detail=detail, raised_at=now)
 
@@ -526,10 +550,7 @@ def erase_payer(connection: Connection, account: str, payment_id: str, *, now: d
     payments, payers = schema.payments, schema.payers
     connection.execute(update(payments).where(payments.c.payment_id == payment_id).values(erased_at=now))
     connection.execute(delete(payers).where(payers.c.payment_id == payment_id))
-    operations.forget(connection, stored.subject)
-    outbox.forget(connection, stored.subject)
-    answers.forget(connection, payment_id)
-    inbox.forget(connection, stored.subject)
+    erased.forget(connection, account, stored.subject)
 
 
 def facts(stored: StoredPayment) -> dict[str, Any]:

@@ -62,8 +62,11 @@ class AsyncPayments(Generic[ProviderT_co]):
     def local_time(self, at: datetime | None = None) -> datetime:
         """Return a moment (now, if none is given) as the merchant's clock shows it.
 
-        Its day and month are the merchant's: use it to name the period of a charge, and to date a receipt.
+        Its day and month are the merchant's: use it to name the period of a charge, and to date a receipt. Raises
+        ``InvalidOrder`` for a time without a zone, which names no moment.
         """
+        if at is not None and at.utcoffset() is None:
+            refuse_argument("at", "at: must be a time with its zone")
         return local(self._account.now() if at is None else at, self._account.time_zone)
 
     # Taking a payment

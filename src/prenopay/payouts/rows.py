@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
 from prenopay._hidden import HiddenBytes
 from prenopay._text import quoted
-from prenopay.books import codec, inbox, operations, outbox, schema
+from prenopay.books import codec, erased, schema
 from prenopay.books.postgresql import waits_for
 from prenopay.books.words import word
 from prenopay.errors import Conflict, NotFound
@@ -128,9 +128,7 @@ def erase_payee(connection: Connection, account: str, operation_id: str, *, now:
     table, subject = schema.payouts, Subject.payout(payout.payout_id)
     nothing = {"body": b"", "payee_reference": None, "erased_at": now}
     connection.execute(update(table).where(table.c.payout_id == subject.id).values(**nothing))
-    operations.forget(connection, subject)
-    outbox.forget(connection, subject)
-    inbox.forget(connection, subject)
+    erased.forget(connection, account, subject)
     return subject
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prenopay._hidden import Hidden, HiddenBytes, HiddenText
+from prenopay._hidden import Hidden, HiddenBytes, HiddenText, raise_alone
 from prenopay._redaction import Secret
 from prenopay.ports import HttpRequest, HttpResponse, Send
 from prenopay.provider.config import HttpProviderConfig, ProviderConfig
@@ -147,5 +147,6 @@ __all__ = [
     "SubjectKind",
     "TransactionKind",
     "Updates",
+    "raise_alone",
     "source_address",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Generic, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_arguments, check_fields, refuse_setting
-from prenopay._hidden import HidesArguments
+from prenopay._hidden import HidesArguments, raise_alone
 from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider.values import Environment, Inspection
@@ -35,7 +35,8 @@ class ProviderConfig(Generic[ProviderT_co], metaclass=HidesArguments):
     """One account: one agreement with one provider. Subclasses add what their gateway needs.
 
     ``account`` is the host's name for it. It is part of callback URLs, table rows and log lines. ``time_zone`` is the
-    merchant's, such as ``Europe/Helsinki``: there a consent, a card and a month end at midnight.
+    merchant's, a region's name such as ``Europe/Helsinki``, or ``UTC``: there a consent, a card and a month end at
+    midnight.
     """
 
     account: str
@@ -113,7 +114,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
                     ipaddress.ip_network(network)
                 except ValueError:
                     message = f"{self._where}: {key}: {quoted(network)} is not a network such as 192.0.2.16/29"
-                    raise ConfigurationError(message) from None
+                    raise_alone(ConfigurationError(message))
         self._check_url("base_url", self.base_url, self.GATEWAY_HOSTS[Environment.PRODUCTION])
 
     @property
@@ -167,7 +168,7 @@ class HttpProviderConfig(ProviderConfig[ProviderT_co]):
             host = (parts.hostname or "").lower()
         except ValueError as error:
             message = f"{self._where}: {key}: {error}: {quoted(url)}"
-            raise ConfigurationError(message) from None
+            raise_alone(ConfigurationError(message))
         is_plain = parts.scheme in {"http", "https"} and bool(host) and not parts.query and not parts.username
         self._require(is_plain, f"{key} must be like https://host or http://127.0.0.1:8001, not {quoted(url)}")
         is_safe = parts.scheme == "https" or is_loopback(host)

@@ -1,6 +1,7 @@
 """What an error tracker collects of an error: its text, and the local variables of every frame that it passed.
 
-Trackers such as Sentry walk an error, its causes and its contexts. Of each frame they keep every local variable:
+Trackers such as Sentry walk an error, its causes and its contexts, and Rollbar follows the contexts that
+``raise … from None`` suppresses. Of each frame they keep every local variable:
 containers are opened a few levels deep, and of everything else they keep the ``repr``.
 """
 
@@ -58,7 +59,7 @@ def _chain(error: BaseException) -> list[BaseException]:
         if each is None or any(each is known for known in found):
             continue
         found.append(each)
-        waiting.append(each.__cause__ if each.__suppress_context__ else each.__context__)
+        waiting += [each.__cause__, each.__context__]  # as Rollbar does, whatever __suppress_context__ says
         if isinstance(each, BaseExceptionGroup):
             waiting += cast("tuple[BaseException, ...]", each.exceptions)
     return found

@@ -24,8 +24,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from typing import Final, TypeVar, assert_never, cast
+from urllib.parse import urlsplit
 
 from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+from prenopay._hidden import raise_alone
 from prenopay.errors import ConfigurationError
 from prenopay.testing.callbacks import Post, post_over_http
 from prenopay.testing.http import Dropped, Emulator, EmulatorAnswer, EmulatorRequest, HalfBody, Refused
@@ -43,6 +45,9 @@ _IDLE_SECONDS: Final = 30.0
 """How long a kept-alive connection may be idle."""
 _LOOK_SECONDS: Final = 0.05
 """How often the thread looks for callbacks that are due: at once to a person, rarely to a processor."""
+_DIGITS_MOST: Final = 19
+"""The longest number of bytes that a computer counts."""
+_METHODS: Final = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _LINE_LIMIT_BYTES: Final = 8192
 """The longest line between the chunks of a body, and the longest part of its trailer."""
 
@@ -126,7 +131,7 @@ class _Server(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", "") or error
             message = f"port {port} on {host} cannot be used: {why}; name another port, or 0 for one that is free"
-            raise ConfigurationError(message) from None
+            raise_alone(ConfigurationError(message))
         if tls is not None:
             # The handshake is left to the connection's own thread, so that a slow peer delays nobody.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
@@ -177,6 +182,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._answer(refused.answer)
             return
+        if request.method == "OPTIONS":
+            self._answer(EmulatorAnswer(status=HTTPStatus.NO_CONTENT, headers=(("allow", ", ".join(_METHODS)),)))
+            return
         outcome = self._emulating.emulator.handle(request)
         match outcome:
             case EmulatorAnswer():
@@ -193,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 assert_never(outcome)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
+    do_HEAD = do_OPTIONS = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has in the class above
         """Write nothing: the transcript says what was asked, and holds no secrets."""
@@ -204,13 +212,16 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server
 
     def _request(self) -> EmulatorRequest:
+        """Return the call; a HEAD is a GET whose body stays here (RFC 9110, 9.3.2)."""
+        if len(self.headers.get_all("host", ())) > 1 or not _is_target(self.path):
+            raise _Unreadable(HTTPStatus.BAD_REQUEST)
         headers = {name.lower(): value for name, value in self.headers.items()}
         server = self._emulating
         if foreign := refusal(self.command, headers, scheme=server.scheme, served_at=server.served_at):
             raise _NotTaken(foreign)
         default_host = f"127.0.0.1:{self._emulating.server_port}"
         return EmulatorRequest(
-            method=self.command,
+            method="GET" if self.command == "HEAD" else self.command,
             target=self.path,
             headers=tuple((name.lower(), value) for name, value in self.headers.items()),
             body=self._body(),
@@ -223,9 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Return the body, of a stated length or in chunks (RFC 9112, 6.3)."""
         coding, length = self.headers.get("transfer-encoding"), self.headers.get("content-length")
         if coding is None:
-            if not (length or "0").isdecimal():
-                raise _Unreadable(HTTPStatus.LENGTH_REQUIRED)
-            return self.rfile.read(_within_limit(int(length or "0")))
+            return self.rfile.read(_stated(self.headers.get_all("content-length", ["0"])))
         if coding.strip().lower() != "chunked":
             raise _Unreadable(HTTPStatus.NOT_IMPLEMENTED)
         if length is not None:  # two lengths: one of them is wrong, or is meant to deceive (RFC 9112, 6.1)
@@ -237,11 +246,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(answer.status)  # without the system's date: the emulator has its own
         for name, value in answer.headers:
             self.send_header(name, value)
-        self.send_header("content-length", str(len(answer.body)))
+        if answer.status != HTTPStatus.NO_CONTENT:
+            self.send_header("content-length", str(len(answer.body)))
         if self.close_connection:
             self.send_header("connection", "close")
         self.end_headers()
-        self.wfile.write(answer.body[: len(answer.body) // share])
+        if self.command != "HEAD":
+            self.wfile.write(answer.body[: len(answer.body) // share])
         self.wfile.flush()
 
     def _hang_up(self) -> None:
@@ -263,6 +274,23 @@ class _Unreadable(_NotTaken):
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(EmulatorAnswer(status=status))
+
+
+def _is_target(target: str) -> bool:
+    try:
+        urlsplit(target)
+    except ValueError:  # such as a bracket that nothing closes
+        return False
+    return True
+
+
+def _stated(lengths: list[str]) -> int:
+    """Return the length of a body as its headers state it."""
+    if not re.fullmatch("[0-9]+", lengths[0]):
+        raise _Unreadable(HTTPStatus.LENGTH_REQUIRED)
+    if len(lengths) > 1 or len(lengths[0]) > _DIGITS_MOST:  # Python reads no number of any length
+        raise _Unreadable(HTTPStatus.BAD_REQUEST)
+    return _within_limit(int(lengths[0]))
 
 
 def _within_limit(length: int) -> int:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from prenopay._arguments import check_arguments, refuse_misuse
+from prenopay._hidden import raise_alone
 from prenopay._text import quoted
 
 __all__ = ["Money"]
@@ -75,7 +76,7 @@ class Money:
             typed = Decimal(amount)
         except InvalidOperation:
             message = f"{quoted(amount)} is not an amount; write it like 149.50"
-            raise ValueError(message) from None
+            raise_alone(ValueError(message))
         if not typed.is_finite() or abs(typed.adjusted()) >= _MOST_DIGITS:
             message = f"{quoted(amount)} is not an amount; write it like 149.50, with at most {_MOST_DIGITS} digits"
             raise ValueError(message)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from prenopay._arguments import check_fields, refuse_argument
 from prenopay._hidden import HidesArguments, hide
 from prenopay._redaction import scrub
-from prenopay._text import quoted
+from prenopay._text import name_flaw, quoted
 from prenopay.errors import InvalidOrder
 from prenopay.values.callbacks import is_loopback
 from prenopay.values.forms import country_code, email_address, language_tag, personal_number, phone_number
@@ -251,7 +251,8 @@ class Payer(metaclass=HidesArguments):
     """Who pays. Every field is optional; more facts make a 3-D Secure question less likely.
 
     ``reference`` is the host's stable pseudonym for the payer. Never use a personal number, and never share one
-    between two people: the gateway finds stored cards by it. An e-mail address is refused.
+    between two people: the gateway finds stored cards by it. An e-mail address is refused, and so are characters
+    that cannot be seen.
 
     Phone numbers are taken as people write them, and kept as ``+`` and digits with the country code; a Swedish
     personal number is kept as 12 digits.
@@ -281,6 +282,7 @@ class Payer(metaclass=HidesArguments):
             _in_one_form(self, "payer.", personal_number=personal_number)
         hide(self, "first_name", "last_name", "email", "phone", "home_phone", "work_phone", "personal_number")
         _at_most("payer.reference", self.reference, _PAYER_REFERENCE_MOST)
+        _require_name("payer.reference", self.reference)
 
     def __repr__(self) -> str:
         return f"Payer(reference={scrub(self.reference)!r}, …)"  # somebody may use an e-mail address, which is refused
@@ -329,6 +331,7 @@ class Order(metaclass=HidesArguments):
     payment_page_url: str = ""
     """Seamless only: the host's page with the payment frame. Apps and 3-D Secure return to it."""
     order_reference: str = ""
+    """The host's name of the order: characters that can be seen, and plain spaces inside of it."""
     lines: tuple[OrderLine, ...] = ()
     vat: Money | None = None
     capture: CaptureMode = CaptureMode.AUTOMATIC
@@ -369,6 +372,7 @@ class Order(metaclass=HidesArguments):
             _require(not self.pay_with, "pay_with", "must be empty: an amount of zero stores the method only")
         _require(bool(self.description.strip()), "description", "must not be empty: say what the payer pays for")
         _at_most("order_reference", self.order_reference, _ORDER_REFERENCE_MOST)
+        _require_name("order_reference", self.order_reference)
         comes_back = bool(self.return_url) or self.initiator is Initiator.MERCHANT
         _require(comes_back, "return_url", "must not be empty: name the URL that the payer comes back to")
         _require_urls(self, "", "return_url", "cancel_url", "payment_page_url")
@@ -424,6 +428,8 @@ class PayoutOrder(metaclass=HidesArguments):
         _in_one_form(self, "", payee_phone=phone_number, payee_personal_number=personal_number)
         hide(self, "payee_phone", "payee_personal_number")
         _require(bool(self.reference.strip()), "reference", "must not be empty: the bank's reports show it")
+        _require_name("reference", self.reference)
+        _require_name("payee_reference", self.payee_reference)
 
 
 def sums_of(lines: tuple[OrderLine, ...]) -> tuple[Money, Money]:
@@ -478,6 +484,12 @@ def _is_url(url: str) -> bool:
 def _refuse_in_line(name: str, why: str) -> NoReturn:
     hint = f"; {_SIX_MEANS}" if name == "lines.vat_percent" else ""
     refuse_argument(name, f"{why}{hint}")
+
+
+def _require_name(field_name: str, text: str) -> None:
+    """Refuse a host's own name for something that a gateway might send back in another form."""
+    wrong = name_flaw(text)
+    _require(not wrong, field_name, wrong)
 
 
 def _at_most(field_name: str, text: str, most: int) -> None:

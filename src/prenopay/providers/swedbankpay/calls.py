@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from prenopay._hidden import HiddenText
+from prenopay._hidden import HiddenText, raise_alone
 from prenopay._redaction import MASK, Secret
 from prenopay._text import quoted
 from prenopay.errors import ForeignAnswer, ProviderError, UnexpectedAnswer
@@ -122,7 +122,7 @@ def order_in(
         order, observed = _order_of(answer, currency)
     except ValueError as error:
         what = f"something that is not a payment order: {error}"
-        raise unexpected(answer, label, what) from None
+        raise_alone(unexpected(answer, label, what))
     if named and order.payment_order.id != named:
         message = f"{label}: the gateway answered with order {quoted(order.payment_order.id)}, we asked for {named}"
         raise ForeignAnswer(message, http_status=answer.status)

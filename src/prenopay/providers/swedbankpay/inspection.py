@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
+from prenopay._hidden import raise_alone
 from prenopay._redaction import scrub
 from prenopay._text import quoted
 from prenopay.provider import Inspection, MandateSeen, Observation
@@ -286,7 +287,7 @@ def _within(model: type[InT], node: str, content: Mapping[str, Any]) -> InT:
         return read(model, content)
     except Unreadable as error:
         message = f"{node}.{error}"
-        raise Unreadable(message) from None
+        raise_alone(Unreadable(message))
 
 
 def _order_of(members: Mapping[str, Any], content: Mapping[str, Any]) -> str | None:

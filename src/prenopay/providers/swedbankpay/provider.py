@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Final
 
+from prenopay._hidden import raise_alone
 from prenopay._text import quoted
 from prenopay.errors import Conflict, DuplicateReference, ForeignAnswer, InvalidOrder, OutcomeUnknown, ProviderError
 from prenopay.ports import Send
@@ -112,7 +113,7 @@ class SwedbankPayProvider(
             encoding.try_out(self._config, order)
         except (ArithmeticError, TypeError, ValueError) as error:
             message = f"order: cannot be written as a payment order: {error}"
-            raise InvalidOrder(message, field="order") from None
+            raise_alone(InvalidOrder(message, field="order"))
 
     async def create_payment(self, send: Send, request: CreateRequest) -> Created:
         """``POST /psp/paymentorders``. The gateway refuses a reference that it has seen before."""
@@ -263,7 +264,7 @@ class SwedbankPayProvider(
             if order.has(request, _KINDS[rel]):
                 return Reply(outcome=Outcome.SUCCEEDED, observation=order.observation)
             if rel == _REVERSAL:
-                raise _maybe_under_way(request) from None
+                raise_alone(_maybe_under_way(request))
             error.stated = True  # the order's own list has nothing under our reference
             raise
         except Declined as declined:
@@ -284,7 +285,7 @@ class SwedbankPayProvider(
         except ProviderError as error:
             error.stated = False  # it says nothing about what was asked for earlier
             if isinstance(error, Conflict) and error.provider_code == "notfound":
-                raise _unknown_here(error, self._config.perhaps_forgotten) from None
+                raise_alone(_unknown_here(error, self._config.perhaps_forgotten))
             raise
 
     async def _patch(self, send: Send, order: KnownOrder, rel: str, body: bytes) -> KnownOrder:

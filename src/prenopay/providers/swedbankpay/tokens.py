@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
-from prenopay._hidden import HiddenText
+from prenopay._hidden import HiddenText, raise_alone
 from prenopay._redaction import Secret
 from prenopay._text import quoted
 from prenopay.errors import Conflict, InvalidOrder, NotSent
@@ -154,7 +154,7 @@ class StoredTokens:
         try:
             return read(model, read_object(answer.body))
         except Unreadable as error:
-            raise unexpected(answer, label, f"something that is not a list of tokens: {error}") from None
+            raise_alone(unexpected(answer, label, f"something that is not a list of tokens: {error}"))
 
     def _read_change(self, model: type[InT], answer: HttpResponse, label: str) -> InT:
         """Read the answer to a removal, which may be empty."""

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import unquote
 
-from prenopay._hidden import Hidden
+from prenopay._hidden import Hidden, raise_alone
 from prenopay._text import quoted
 from prenopay.errors import ForeignAnswer, UnexpectedAnswer
 from prenopay.ports import HttpRequest, HttpResponse, Send
@@ -164,7 +164,7 @@ def read_answer(answer: HttpResponse, model: type[ModelT], call: str) -> tuple[M
     except Unreadable as error:
         what = model.__name__.lower()
         message = f"{call}: the gateway answered {answer.status} with something that is not a {what}: {error}"
-        raise UnexpectedAnswer(message, http_status=answer.status) from None
+        raise_alone(UnexpectedAnswer(message, http_status=answer.status))
 
 
 def check_ours(answer: HttpResponse, call: str, *, found: str, asked: str, number: str, ours: str) -> None:

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from prenopay._hidden import HiddenBytes
+from prenopay._hidden import HiddenBytes, raise_alone
 from prenopay.errors import ConfigurationError, TransportError
 from prenopay.ports import HttpResponse
 from prenopay.provider import Environment, Probe
@@ -188,12 +188,12 @@ def client_context(where: str, credentials: Credentials, trust: bytes) -> ssl.SS
             context.load_verify_locations(cadata=trust.decode("ascii"))
         except (ssl.SSLError, ValueError) as error:
             message = f"{where}: trust: must hold root certificates as PEM ({type(error).__name__})"
-            raise ConfigurationError(message) from None
+            raise_alone(ConfigurationError(message))
     try:
         _show(context, credentials.pem())
     except ssl.SSLError as error:
         message = f"{where}: certificate: OpenSSL does not take it ({error.reason}); order one with RSA 4096"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     return context
 
 
@@ -238,7 +238,7 @@ def _certificates(where: str, pem: bytes) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(pem)
     except (ValueError, x509.InvalidVersion):
         message = f"{where}: holds no readable certificate (-----BEGIN CERTIFICATE-----); was it cut short?"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
 
 
 def _key(where: str, pem: bytes, password: bytes | None) -> object | None:
@@ -255,7 +255,7 @@ def _key(where: str, pem: bytes, password: bytes | None) -> object | None:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         why = "the password does not open it" if is_encrypted else "was it cut short?"
         message = f"{where}: the private key cannot be read; {why}"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
 
 
 def _pkcs12(where: str, body: bytes, password: bytes | None) -> tuple[object | None, list[x509.Certificate]]:
@@ -272,7 +272,7 @@ def _pkcs12(where: str, body: bytes, password: bytes | None) -> tuple[object | N
             message = f"{where}: is neither PEM (-----BEGIN …) nor PKCS#12; is it the right file?"
         else:
             message = f"{where}: this PKCS#12 cannot be read; check its password (the test bundle's is 'swish')"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     listed = ([leaf] if leaf is not None else []) + list(others)
     if not listed:
         message = f"{where}: this PKCS#12 holds no certificate"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
 from prenopay._arguments import check_arguments, refuse_setting
-from prenopay._hidden import HiddenBytes, HiddenText, hide
+from prenopay._hidden import HiddenBytes, HiddenText, hide, raise_alone
 from prenopay._text import quoted
 from prenopay.errors import ConfigurationError
 from prenopay.provider import Environment, HttpProviderConfig, Inspection, Secret
@@ -206,7 +206,7 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "is not a file's name"
             message = f"{self._where}: {key}: {quoted(str(path))} cannot be read: {why}"
-            raise ConfigurationError(message) from None
+            raise_alone(ConfigurationError(message))
         why = "empty" if not found else "too large to be a certificate or key"
         self._require(0 < len(found) <= _SIZE_MOST, f"{key}: {path} is {why}")
         return found
@@ -219,7 +219,7 @@ class SwishAccount(HttpProviderConfig[ProviderT_co]):
             return HiddenBytes(base64.b64decode("".join(text.split()), validate=True))
         except (binascii.Error, ValueError):
             message = f"{self._where}: {key}: is neither PEM (-----BEGIN …) nor PKCS#12 in base 64"
-            raise ConfigurationError(message) from None
+            raise_alone(ConfigurationError(message))
 
 
 def _is_file(given: KeyMaterial) -> TypeGuard[str | Path]:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Final
 
+from prenopay._hidden import raise_alone
 from prenopay._text import quoted
 from prenopay.errors import InvalidOrder
 from prenopay.provider import ChangeRequest, ChargeRequest, CreateRequest, PayoutRequest
@@ -248,7 +249,7 @@ def _try(
         raise
     except (ArithmeticError, TypeError, ValueError) as error:
         message = f"order: cannot be written as a request: {error}"
-        raise InvalidOrder(message, field="order") from None
+        raise_alone(InvalidOrder(message, field="order"))
 
 
 def _reference(text: str, field: str, *, clean: bool) -> str | None:

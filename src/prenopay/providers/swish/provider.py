@@ -12,6 +12,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
+from prenopay._hidden import raise_alone
 from prenopay._text import quoted
 from prenopay.errors import (
     Conflict,
@@ -387,7 +388,7 @@ def _seen_before(
     except ForeignAnswer:
         if again:
             raise
-        raise refusal.error() from None
+        raise_alone(refusal.error())
     if not again:
         message = f"{refusal.call}: the gateway has this already, though it was not sent before: look it up"
         raise OutcomeUnknown(message)

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from prenopay._arguments import check_arguments, refuse_argument
+from prenopay._hidden import raise_alone
 from prenopay.errors import ConfigurationError
 from prenopay.values.payments import AppSwitch
 
@@ -61,5 +62,5 @@ def _segno() -> ModuleType:
         import segno  # noqa: PLC0415 - optional
     except ImportError:
         message = "drawing QR codes needs segno: pip install 'prenopay[qr]', or let Swish draw with draw_qr"
-        raise ConfigurationError(message) from None
+        raise_alone(ConfigurationError(message))
     return segno

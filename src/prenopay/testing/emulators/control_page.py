@@ -5,8 +5,9 @@ It does what the control API does, by forms. Every form is posted to the page it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from prenopay.testing.http import EmulatorAnswer, EmulatorRequest
 
 if TYPE_CHECKING:
     from prenopay.testing.emulators.gateway import EmulatedGateway
+    from prenopay.testing.transcript import Transcript
 
 __all__ = ["ControlPage", "Listed"]
 
@@ -40,14 +42,20 @@ _FAULTS: Final = {
 }
 """What can go wrong with a call over a socket."""
 _LATE_SECONDS: Final = 10.0
+_MADE: Final = frozenset({"200", "201"})
+"""What the transcript has for a create whose answer went out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One order as the page lists it. ``facts`` say what happened to it; ``page`` is where the payer pays it."""
+    """One order as the page lists it. ``facts`` say what happened to it; ``page`` is where the payer pays it.
+
+    ``made_by`` is the reference in the call that made it, as the transcript has it.
+    """
 
     name: str
     reference: str
+    made_by: str
     text: str
     amount: str
     status: str
@@ -130,7 +138,7 @@ class ControlPage:
         emulator, (text, is_refused) = self._emulator, self._said or ("", False)
         self._said, said = None, '<p class="{look}" role="status">{text}</p>'
         emulator.settle()
-        orders = emulator.listed()[::-1]
+        orders = _told_apart(emulator.listed(), emulator.transcript)[::-1]
         body = html(
             '<body><p class="ribbon">Emulator: no money moves.</p><main><header><h1>{title}</h1>'
             '<a class="link" href="{here}">Load again</a></header>{said}'
@@ -150,6 +158,22 @@ class ControlPage:
             ),
         )
         return page(_ENGLISH, body, title=f"Emulated {emulator.title}", css=_CSS)
+
+
+def _told_apart(orders: list[Listed], transcript: Transcript) -> list[Listed]:
+    """Say of orders with one name which the shop may not know: a create whose answer was lost is often sent again."""
+    creates, names = transcript.calls("create"), Counter(order.reference for order in orders)
+    lost = {seen.reference for seen in creates} - {seen.reference for seen in creates if seen.outcome in _MADE}
+    told: list[Listed] = []
+    for order in orders:
+        facts = {
+            "the answer to its create was lost, so the shop may not know it": order.made_by in lost,
+            f"one of {names[order.reference]} with this name: compare the id below with payment.provider_reference": (
+                names[order.reference] > 1 and order.made_by not in lost
+            ),
+        }
+        told.append(replace(order, facts=(*order.facts, *(fact for fact, is_so in facts.items() if is_so))))
+    return told
 
 
 def _orders(orders: list[Listed]) -> Html:

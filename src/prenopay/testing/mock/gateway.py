@@ -674,8 +674,9 @@ class MockGateway(
         found = self._payments.get(name)
         if found is None:
             message = (
-                f"this mock has no payment {name!r}; if it is with another MockGateway, use the payer and callbacks "
-                "of that one, or let accounts share one: Mock(account=…, gateway=…)"
+                f"this mock has no payment {name!r}: pass payment.provider_reference; if it is with another "
+                "MockGateway, use the payer and callbacks of that one, or let accounts share one: "
+                "Mock(account=…, gateway=…)"
             )
             raise Conflict(message)
         return found

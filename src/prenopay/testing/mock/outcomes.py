@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from prenopay._arguments import checked_fields
+from prenopay._hidden import raise_alone
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.values.payments import Advice, Decline, DeclineCode, DeclineKind
 
@@ -128,7 +129,7 @@ def chosen(choices: type[ChoiceT], value: str, *, field: str) -> ChoiceT:
         return choices(value)
     except ValueError:
         message = f"{field}: must be one of {', '.join(choices)}; not {value!r}"
-        raise ValueError(message) from None
+        raise_alone(ValueError(message))
 
 
 def decline_of(code: DeclineCode) -> Decline:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote
 
 from prenopay._arguments import check_arguments, refuse_misuse
-from prenopay._hidden import Hidden, HiddenBytes, HiddenText
+from prenopay._hidden import Hidden, HiddenBytes, HiddenText, raise_alone
 from prenopay.errors import (
     ConfigurationError,
     Conflict,
@@ -461,7 +461,7 @@ def _read(label: str, read: Callable[[], T]) -> T:
         return read()
     except (ValueError, KeyError, TypeError, AttributeError):
         message = f"{label}: the mock's answer makes no sense"
-        raise UnexpectedAnswer(message, http_status=200) from None
+        raise_alone(UnexpectedAnswer(message, http_status=200))
 
 
 def _named_in(body: bytes) -> tuple[str, str]:

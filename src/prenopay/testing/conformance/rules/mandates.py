@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 import pytest
@@ -23,12 +23,15 @@ __all__ = ["Mandates", "drawn", "stored"]
 _AGREED: Final = Consent(text_version="terms-1", agreed_at=datetime(2026, 1, 2, tzinfo=UTC), channel="web")
 
 
-def stored(stage: Stage) -> Mandate:
-    """Have the payer's method stored, and return the mandate."""
+def stored(stage: Stage, until: date | None = None) -> Mandate:
+    """Have the payer's method stored, and return the mandate. ``until``: the last day of the consent."""
     assert isinstance(stage.gateway, StoredMethods)
     asked = stage.gateway.storing_order() or stage.order(
         payer=stage.gateway.payer(), store=StoreMethod(consent=_AGREED)
     )
+    if until is not None:
+        assert asked.store is not None
+        asked = replace(asked, store=replace(asked.store, consent=replace(asked.store.consent, until=until)))
     payment = stage.do(
         lambda payments: payments.create(replace(asked, capture=CaptureMode.AUTOMATIC), operation_id="order:store")
     )
@@ -65,6 +68,15 @@ class Mandates:
         assert mandate.display, "display is what the payer knows the method by"
         assert mandate.instrument
         assert stage.told.count("mandate.active") == 1
+
+    @needs(StoresMandates, gateway=(StoredMethods,))
+    def test_a_consent_to_the_last_day_of_the_calendar_keeps_no_money_back(self, stage: Stage) -> None:
+        """A host may write "for ever" as the last date there is: the payment is seen, and the method works on."""
+        mandate = stored(stage, until=date.max)
+
+        stage.later(days=1)
+        assert stage.sweep().failures == ()
+        assert stage.do(lambda payments: payments.mandates.get(mandate.mandate_id)).state is MandateState.ACTIVE
 
     @needs(ChargesMandates, gateway=(StoredMethods,))
     def test_a_charge_takes_the_money_once(self, stage: Stage) -> None:

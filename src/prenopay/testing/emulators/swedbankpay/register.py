@@ -188,7 +188,7 @@ class Register(Memory[Behaviour]):
         for order in self.orders.values():
             if last in {order.id.rsplit("/", maxsplit=1)[-1], order.page_token, order.payee_reference}:
                 return order
-        message = f"there is no payment order {name!r}"
+        message = f"there is no payment order {name!r}: pass payment.provider_reference"
         raise ControlRefused(message)
 
     def page_has_expired(self, order: PaymentOrder) -> bool:
@@ -365,6 +365,7 @@ def listed(record: OrderRecord) -> Listed:
     return Listed(
         name=record.id,
         reference=record.order_reference or record.payee_reference,
+        made_by=record.payee_reference,
         text=record.operation,
         amount=_money(record.amount, record),
         status=record.status,

@@ -208,7 +208,7 @@ class Register(Memory[Behaviour]):
         payments = self.payments.values()
         found = found or next((each for each in payments if named in {each.reference, each.payment_reference}), None)
         if found is None:
-            message = f"there is no payment request {name!r}"
+            message = f"there is no payment request {name!r}: pass payment.provider_reference"
             raise ControlRefused(message)
         return found
 
@@ -374,6 +374,7 @@ def listed(record: PaymentRecord) -> Listed:
     return Listed(
         name=record.id,
         reference=record.reference or record.id,
+        made_by=record.id,
         text=record.message,
         amount=money_text(minor(record.amount), totals.currency, "en"),
         status=record.status,
