@@ -496,8 +496,9 @@ def _fit_one_of(value: object, kinds: Iterable[object]) -> object:
 
 def _fit_many(value: object, kind: object) -> object:
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-        name = _name(kind)
-        _unfit(value, f"a tuple or list, each {name}", hint="; put brackets around the one there is: [one]")
+        if _is_one(value, kind):
+            _fail("must be a tuple or list: put the one there is into a tuple, (x,), or into brackets, [x]")
+        _unfit(value, f"a tuple or list, each {_name(kind)}")
     given, fit = cast("Sequence[object]", value), list[object]()
     for number, each in enumerate(given):
         try:
@@ -505,6 +506,14 @@ def _fit_many(value: object, kind: object) -> object:
         except _Unfit as unfit:
             raise_alone(_Unfit(unfit.why, f"[{number}]{unfit.within}"))
     return _same_if_so(given, fit)
+
+
+def _is_one(value: object, kind: object) -> bool:
+    try:
+        _fit(value, kind)
+    except _Unfit:
+        return False
+    return True
 
 
 def _fit_mapping(value: object, key_kind: object, value_kind: object) -> object:
@@ -532,6 +541,8 @@ def _member(value: object, wanted: type[Enum]) -> Enum:
 
 
 def _name(kind: object) -> str:
+    if get_origin(kind) in (UnionType, Union):
+        return " or ".join(map(_name, get_args(kind)))
     plain: Any = get_origin(kind) or kind
     name = getattr(plain, "__name__", str(plain))
     return _WORDS.get(NoneType if kind is None else plain) or _EXAMPLES.get(name) or name

@@ -54,10 +54,17 @@ def test_a_charge_may_be_reserved_first(shop: Shop) -> None:
 def test_the_same_id_draws_once_and_another_amount_is_refused(shop: Shop) -> None:
     mandate = shop.stored()
     first, again = shop.drawn(mandate, "renewal:1"), shop.drawn(mandate, "renewal:1")
-    error = shop.tries(lambda: shop.drawn(mandate, "renewal:1", amount=500))
+    other = shop.stored("order:store-2", pan="4925000000000004")
+    others: list[tuple[Mandate, dict[str, Any], str]] = [
+        (mandate, {"amount": 500}, "amount"),
+        (other, {"period": "2026-12"}, "mandate_id, period"),
+    ]
+    for charged, changes, named in others:
+        error = shop.tries(functools.partial(shop.drawn, charged, "renewal:1", **changes))
+        assert isinstance(error, IdReused)
+        assert f"(these differ: {named})" in str(error)
 
     assert first.payment_id == again.payment_id
-    assert isinstance(error, IdReused)
     assert len(shop.emulator.charges()) == 1
 
 
@@ -70,6 +77,8 @@ def test_one_period_is_taken_once_whatever_the_ids(shop: Shop) -> None:
     assert isinstance(error, Conflict)
     assert "renewal:a" in str(error)
     assert shop.drawn(mandate, "renewal:c", period="2026-03").succeeded
+    error = shop.tries(lambda: shop.payments.charge("pay_1", sek(1), operation_id="x", description="x"))
+    assert "the id of a mandate begins with man_" in str(error)
 
 
 def test_one_period_is_taken_once_through_any_method_of_the_payer(shop: Shop) -> None:
@@ -373,7 +382,9 @@ def the_charge(shop: Shop, made: Operation) -> str:
 def test_a_bank_account_answers_later(shop: Shop) -> None:
     made = shop.drawn(bank_account(shop), "renewal:1", period="2026-02")
     assert made.outcome is Outcome.PENDING
-    assert isinstance(shop.tries(lambda: shop.drawn(bank(shop), "renewal:2", period="2026-02")), Conflict)
+    error = shop.tries(lambda: shop.drawn(bank(shop), "renewal:2", period="2026-02"))
+    assert isinstance(error, Conflict)
+    assert "period '2026-02' is taken, by operation 'renewal:1' (pending)" in str(error)
 
     shop.emulator.settle_trustly(the_charge(shop, made))
     shop.deliver_callbacks()

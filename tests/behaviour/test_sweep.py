@@ -76,7 +76,8 @@ def test_an_order_that_the_gateway_dropped_expires_in_the_end(shop: Shop) -> Non
     assert shop.payments.get(payment.payment_id).state in {PaymentState.EXPIRED, PaymentState.CANCELLED}
 
 
-def test_one_failure_does_not_stop_the_others(shop: Shop) -> None:
+def test_one_failure_does_not_stop_the_others(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="prenopay")
     first, second = silent(shop).bought("order:1"), shop.bought("order:2")
     for payment in (first, second):
         shop.pay(payment)
@@ -88,6 +89,8 @@ def test_one_failure_does_not_stop_the_others(shop: Shop) -> None:
 
     assert len(report.failures) == 1
     assert first.payment_id in report.failures[0]
+    failed = [each for each in caplog.records if first.payment_id in each.getMessage() and "sweep" in each.msg]
+    assert [(each.levelname, each.exc_info is not None) for each in failed] == [("WARNING", False), ("DEBUG", True)]
     assert shop.payments.get(second.payment_id).state is PaymentState.AUTHORIZED
     shop.later(minutes=15)
     assert shop.accounts.sweep().failures == ()

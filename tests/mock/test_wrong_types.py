@@ -22,7 +22,7 @@ from prenopay.errors import ConfigurationError, Conflict, InvalidOrder, Prenopay
 from prenopay.mandates.use_cases import AsyncMandates
 from prenopay.payments.use_cases import AsyncPayments
 from prenopay.providers.swedbankpay import SwedbankPay
-from prenopay.values.mandates import StoreMethod
+from prenopay.values.mandates import MandateKind, StoreMethod
 from prenopay.web import asgi, wsgi
 from tests.behaviour.shop import CONSENT, an_order, sek
 from tests.mock.conftest import Shop
@@ -187,6 +187,19 @@ def test_opening_with_a_setting_of_another_type_says_which(opened: Any, changes:
     database = changes.get("database", "sqlite://")
     with pytest.raises(ConfigurationError, match=why):
         opened.open(database, **(given | {key: changes[key] for key in changes if key != "database"}))
+
+
+def test_one_value_where_several_are_wanted_says_what_each_is_and_what_to_write() -> None:
+    with pytest.raises(InvalidOrder, match=r"^instruments: must be a tuple or list: put the one there is into"):
+        an_order(instruments="swish")
+    with pytest.raises(
+        InvalidOrder, match=r"^instruments: must be a tuple or list, each Instrument or a text \(str\), n"
+    ):
+        an_order(instruments=7)
+    with pytest.raises(
+        InvalidOrder, match=r"kinds: must be a tuple or list: put the one there is into a tuple, \(x,\)"
+    ):
+        StoreMethod(consent=CONSENT, kinds=MandateKind.ONE_CLICK)  # type: ignore[arg-type]  # what this is about
 
 
 # The wrong colour

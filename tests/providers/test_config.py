@@ -98,5 +98,5 @@ def test_other_settings_with_one_meaning_are_converted() -> None:
     made = swedbankpay.config(repeated_reference="refused", host_urls=["https://shop.example"], deadline_seconds=5)
     assert made.repeated_reference is RepeatedReference.REFUSED
     assert made.host_urls == ("https://shop.example",)
-    with pytest.raises(ConfigurationError, match=r"host_urls: must be a tuple or list, .*brackets"):
+    with pytest.raises(ConfigurationError, match=r"host_urls: must be a tuple or list: .*brackets"):
         swedbankpay.config(host_urls="https://shop.example")

@@ -185,6 +185,7 @@ def test_a_second_request_to_the_same_phone_is_refused_and_can_be_repeated(shop:
     error = shop.tries(lambda: shop.bought("order:2", **by_phone()))
     assert error is not None
     assert "RP06" in str(error)
+    assert "let the payer answer that one in the app, cancel it, or wait six minutes" in str(error)
     assert shop.payments.operation("order:2").outcome is Outcome.NOT_ATTEMPTED
 
     shop.payments.cancel(first.payment_id, operation_id="cancel:1")

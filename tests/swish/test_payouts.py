@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.emulators.swish import DEFAULT_NUMBER, KeyPurpose, is_payout_signature
 from prenopay.testing.faults import Fault, FaultKind
 from prenopay.testing.http import EmulatorSender
+from tests.behaviour.shop import sek
 from tests.everything import everything
 from tests.swish.shop import OTHER_NUMBER, PERSONAL_NUMBER, SwishShop, a_payout, authority, certificate
 
@@ -225,7 +227,15 @@ def test_the_personal_number_is_gone_when_it_has_ended(shop: SwishShop) -> None:
 def test_the_same_id_pays_once_and_another_payout_under_it_is_refused(shop: SwishShop) -> None:
     first = pay_out(shop)
     assert pay_out(shop).payout_id == first.payout_id
-    assert isinstance(shop.tries(lambda: pay_out(shop, reference="VINST-2")), IdReused)
+    others: list[tuple[dict[str, Any], str]] = [
+        ({"reference": "VINST-2"}, "reference"),
+        ({"amount": sek(1), "description": "more"}, "amount, description"),
+        ({"payee_phone": "46701740607"}, "payee_phone, payee_personal_number or payee_reference"),
+    ]
+    for other, named in others:
+        error = shop.tries(functools.partial(pay_out, shop, **other))
+        assert isinstance(error, IdReused)
+        assert f"(these differ: {named})" in str(error)
     arrive(shop)
     assert pay_out(shop).outcome is Outcome.SUCCEEDED
     assert shop.calls("payout") == 1

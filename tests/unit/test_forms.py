@@ -50,7 +50,8 @@ def test_a_number_gets_its_country_code_and_nothing_but_digits(written: str, dig
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ("", "holds only digits"),
+        ("", "is empty"),
+        (" ", "is empty"),
         ("+", "holds only digits"),
         ("call me", "holds only digits"),
         ("070-123 45 6x", "holds only digits"),
@@ -58,9 +59,11 @@ def test_a_number_gets_its_country_code_and_nothing_but_digits(written: str, dig
         ("70++1", "holds only digits"),
         ("701234567", "the country is not clear"),
         ("4791234567", "the country is not clear"),
-        ("0701", "8 to 15 digits"),
-        ("+1234567", "8 to 15 digits"),
-        ("+1234567890123456", "8 to 15 digits"),
+        ("0701", "is too short: .* 8 to 15 digits .* this has 4"),
+        ("123", "is too short: .* this has 3"),
+        ("+1234567", "is too short: .* this has 7"),
+        ("+46 (0)70-1", "is too short: .* this has 6"),
+        ("+1234567890123456", "is too long: .* this has 16"),
         ("+0701234567", "do not begin with 0"),
         ("000701234567", "do not begin with 0"),
     ],
@@ -69,6 +72,12 @@ def test_what_is_no_number_is_refused_with_the_reason(written: str, why: str) ->
     with pytest.raises(InvalidOrder, match=why) as refused:
         phone_number(written, field="payer.phone")
     assert refused.value.field == "payer.phone"
+
+
+def test_what_is_no_text_is_refused_by_the_field() -> None:
+    with pytest.raises(InvalidOrder, match=r"^phone: must be a text") as refused:
+        phone_number(None)  # type: ignore[arg-type]  # what a form without the field gives
+    assert (refused.value.field, "written" in str(refused.value)) == ("phone", False)
 
 
 def test_a_refusal_does_not_repeat_what_was_typed() -> None:

@@ -98,9 +98,11 @@ class _Turn:
     failures: list[str] = field(default_factory=list[str])
 
     def failed(self, what: str, error: Exception) -> None:
-        """Keep what went wrong, for people; the log has the rest."""
-        _log.warning("sweep: %s of %s failed and is tried again", what, self.account.name, exc_info=error)
-        self.failures.append(scrub(f"{what} of {self.account.name}: {type(error).__name__}: {error}"))
+        """Keep what went wrong, for people, and log it in one line; the frames are for those who debug."""
+        why = scrub(f"{what} of {self.account.name}: {type(error).__name__}: {error}")
+        _log.warning("sweep: %s; it is tried again", why)
+        _log.debug("sweep: %s of %s failed here", what, self.account.name, exc_info=error)
+        self.failures.append(why)
 
     def is_over(self) -> bool:
         """Whether the turn has used its time."""

@@ -166,25 +166,23 @@ class Begun:
         return self.sent_at is None and not self.maybe_sent
 
 
-def _unnamed(_found: StoredOperation) -> tuple[str, ...]:
-    return ()
-
-
 def repeated(
     connection: Connection,
     intent: Intent,
     asked: Asked,
     *,
-    differing: Callable[[StoredOperation], Sequence[str]] = _unnamed,
+    differing: Callable[[StoredOperation], Sequence[str]],
 ) -> StoredOperation | None:
     """Return the operation that was begun under this id before, if any.
 
-    Raises ``IdReused`` if that operation asked for something else; ``differing`` names the fields with other values.
+    Raises ``IdReused`` if that operation asked for something else; ``differing`` names the fields with other
+    values, of an operation of the same kind.
     """
     found = find(connection, intent.account, intent.operation_id)
     if found is None or asked.is_of(found):
         return found
-    made, names = found.operation, differing(found)
+    made = found.operation
+    names = differing(found) if made.kind is intent.kind else ()
     what = f"another {made.kind}" if made.kind is intent.kind else f"another operation ({made.kind})"
     fields = f" (these differ: {', '.join(names)})" if names else ""
     message = (

@@ -116,7 +116,8 @@ def _why_conflicting(connection: Connection, mandate: Mandate, drawing: Drawing)
     for taken in rows.periods_taken(connection, mandate, but=drawing.operation_id):
         if drawing.period and taken.period == drawing.period:
             by = f"operation {taken.operation_id!r} ({taken.outcome})"
-            return f"period {quoted(drawing.period)} is charged already, by {by}"
+            what = "charged already" if taken.outcome is Outcome.SUCCEEDED else "taken"
+            return f"period {quoted(drawing.period)} is {what}, by {by}"
         if taken.mandate_id == mandate.mandate_id and taken.outcome is Outcome.UNKNOWN:
             return (
                 f"the outcome of charge {taken.operation_id!r} on this mandate is unknown: settle it first "

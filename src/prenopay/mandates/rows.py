@@ -118,7 +118,8 @@ def load(connection: Connection, account: str, mandate_id: str) -> StoredMandate
     query = select(table).where(table.c.mandate_id == mandate_id, table.c.account == account)
     row = connection.execute(query).one_or_none()
     if row is None:
-        message = f"there is no mandate {quoted(mandate_id)} in account {account!r}"
+        hint = "" if mandate_id.startswith("man_") else "; the id of a mandate begins with man_"
+        message = f"there is no mandate {quoted(mandate_id)} in account {account!r}{hint}"
         raise NotFound(message).about(account=account)
     return _stored(row)
 

@@ -186,7 +186,9 @@ def _begin(
     """
     digest = codec.digest(intent.kind, payment_id, wanted.amount, wanted.lines, wanted.description)
     asked_for = operations.Asked(digest=digest)
-    repeated = operations.repeated(connection, intent, asked_for)
+    repeated = operations.repeated(
+        connection, intent, asked_for, differing=lambda made: _differing(made, payment_id, wanted)
+    )
     stored = rows.lock(connection, account.name, payment_id)
     made = operations.of_subject(connection, stored.subject)
     if repeated is not None:
@@ -220,6 +222,18 @@ def _begin(
         parameters=parameters,
     )
     return Change(begun=begun, stored=stored)
+
+
+def _differing(made: StoredOperation, payment_id: str, wanted: _Wanted) -> tuple[str, ...]:
+    """Return in what a change differs from ``made``."""
+    others = {
+        "payment_id": made.operation.subject.id != payment_id,
+        "lines": made.parameters["lines"] != codec.dump(wanted.lines),
+        "description": made.parameters["description"] != wanted.description,
+    }
+    is_another_amount = wanted.amount is not None and wanted.amount != made.operation.amount
+    found = tuple(name for name, differs in others.items() if differs)
+    return ("amount", *found) if is_another_amount or not found else found
 
 
 def _require_trusted(stored: StoredPayment) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -170,7 +171,9 @@ def _begin(
     """Check the mandate under its lock and write the charge down, or find the one begun before."""
     parameters = {"mandate_id": mandate_id, "period": period}
     wanted = described(account, intent, order, PERSONAL, *sorted(parameters.items()))
-    repeated = operations.repeated(connection, intent, wanted)
+    repeated = operations.repeated(
+        connection, intent, wanted, differing=lambda made: _differing(connection, account, made, order, parameters)
+    )
     held = None if repeated is None else rows.lock(connection, account.name, repeated.operation.subject.id)
     mandate = mandates.lock_to_charge(connection, account.name, mandate_id)
     if repeated is not None:
@@ -191,6 +194,15 @@ def _begin(
         connection, mandate, payment_id=subject.id, operation_id=intent.operation_id, period=period, now=intent.now
     )
     return Charge(begun=begun, stored=stored, order=order, mandate=mandate.mandate, token=token)
+
+
+def _differing(
+    connection: Connection, account: Account, made: StoredOperation, order: Order, parameters: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the fields in which this charge differs from ``made``. The payer is the mandate's, and not named."""
+    ordered = rows.differing(connection, account.name, made.operation.subject.id, order)
+    others = [name for name, value in sorted(parameters.items()) if made.parameters.get(name) != value]
+    return (*(name for name in ordered if name.partition(".")[0] not in PERSONAL), *others)
 
 
 def _conclude(

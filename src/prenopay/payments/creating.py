@@ -159,7 +159,10 @@ def _begin(
     """
     wanted = described(account, intent, order, PERSONAL)
     repeated = operations.repeated(
-        connection, intent, wanted, differing=lambda made: _differing(connection, account, made, order)
+        connection,
+        intent,
+        wanted,
+        differing=lambda made: rows.differing(connection, account.name, made.operation.subject.id, order),
     )
     if repeated is None or repeated.begins_again(intent.now):
         drawing.check_named(connection, account.name, order, intent.now)
@@ -175,13 +178,6 @@ def _begin(
     if order.store is not None and order.payer is not None:
         methods.propose(connection, account, order.store, payment_id=subject.id, payer_reference=order.payer.reference)
     return Making(begun=begun, stored=stored, order=order, offered=_offered(connection, order))
-
-
-def _differing(connection: Connection, account: Account, made: StoredOperation, order: Order) -> tuple[str, ...]:
-    """Return the fields in which ``order`` differs from the one that ``made`` was asked to create."""
-    if made.operation.kind is not OperationKind.CREATE:
-        return ()
-    return rows.differing(connection, account.name, made.operation.subject.id, order)
 
 
 def _offered(connection: Connection, order: Order) -> bytes | None:

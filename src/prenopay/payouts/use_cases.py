@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from prenopay.account import Account, News
 from prenopay.asking import asked, concluded, described, failed, written_down
 from prenopay.books import ids, inbox, operations
-from prenopay.books.operations import Begun
+from prenopay.books.operations import Asked, Begun, StoredOperation
 from prenopay.books.outbox import NewEvent
 from prenopay.errors import PrenopayError
 from prenopay.payouts import rows
@@ -125,7 +125,9 @@ def _begin(
     for something else, ``Conflict`` if someone starts it right now, ``InvalidOrder``.
     """
     wanted = described(account, intent, order, rows.PERSONAL)
-    repeated = operations.repeated(connection, intent, wanted)
+    repeated = operations.repeated(
+        connection, intent, wanted, differing=lambda made: _differing(connection, account, made, wanted, order)
+    )
     if repeated is not None:
         stored = rows.lock(connection, account.name, intent.operation_id)
         repeated = operations.load(connection, account.name, intent.operation_id)  # read again, under the lock
@@ -147,6 +149,19 @@ def _begin(
         body=_signed(account, gateway, begun, order),
     )
     return _Sending(begun=begun, stored=rows.load(connection, account.name, intent.operation_id))
+
+
+def _differing(
+    connection: Connection, account: Account, made: StoredOperation, wanted: Asked, order: PayoutOrder
+) -> tuple[str, ...]:
+    """Return the fields in which ``order`` differs from the one of ``made``. Of the payee only a mark was kept."""
+    payout = rows.load(connection, account.name, made.operation.operation_id).payout
+    kept = {"amount": payout.amount != order.amount, "description": payout.description != order.description}
+    if any(kept.values()):
+        return tuple(name for name, differs in kept.items() if differs)
+    if made.digest != wanted.digest:
+        return ("reference",)
+    return (f"{', '.join(rows.PERSONAL[:-1])} or {rows.PERSONAL[-1]}",)
 
 
 def _signed(account: Account, gateway: PaysOut, begun: Begun, order: PayoutOrder) -> bytes:

@@ -29,38 +29,25 @@ _PERSONAL_NUMBER_SEPARATORS: Final = re.compile(r"[\s+-]")
 
 
 @check_arguments(refuse_argument)
-def phone_number(written: str, *, field: str = "phone") -> str:
+def phone_number(phone: str, *, field: str = "phone") -> str:
     """Return a phone number as ``+`` and digits with the country code, such as ``+46701234567`` (E.164).
 
     A number that begins with one 0 is Swedish; any other needs ``+`` or ``00``, or begins with 46. Raises
     ``InvalidOrder`` for ``field``.
     """
-    plain = written.strip().replace("(0)", "")
-    international = plain.startswith(("+", "00"))
-    digits = _PHONE_SEPARATORS.sub("", plain).removeprefix("+")
-    if not (digits.isascii() and digits.isdecimal()):
-        _refuse(field, "a phone number holds only digits, spaces, '-' and a leading '+'")
-    if digits.startswith("00"):
-        digits = digits[2:]
-    elif digits.startswith("0") and not international:
-        digits = _SWEDEN + digits[1:]
-    elif not (international or digits.startswith(_SWEDEN)):
-        _refuse(field, "the country is not clear; write it as 070… or with its country code, as +46 70 …")
-    if digits.startswith(_SWEDEN + "0"):  # +46 070…: there is no 0 after the country code
-        digits = _SWEDEN + digits[3:]
-    if digits.startswith("0") or not _DIGITS_LEAST <= len(digits) <= _DIGITS_MOST:
-        why = (
-            f"is not a phone number with country code: it needs {_DIGITS_LEAST} to {_DIGITS_MOST} digits "
-            f"that do not begin with 0, and has {len(digits)}"
-        )
+    digits, why = _phone_digits(phone)
+    del phone  # error trackers show the variables of this frame
+    if why:
         _refuse(field, why)
     return f"+{digits}"
 
 
 @check_arguments(refuse_argument)
-def email_address(written: str, *, field: str = "email") -> str:
+def email_address(email: str, *, field: str = "email") -> str:
     """Return an e-mail address without the space around it; raises ``InvalidOrder`` for ``field``."""
-    plain = written.strip()
+    plain = email.strip()
+    if not plain:
+        _refuse(field, "is empty")
     if len(plain) > _EMAIL_MOST or not _EMAIL.fullmatch(plain):
         _refuse(field, "is not an e-mail address; write it as name@domain")
     return plain
@@ -86,6 +73,33 @@ def language_tag(written: str, *, field: str = "language") -> str:
     if not _LANGUAGE.fullmatch(written):
         _refuse(field, f"must be a language and a country, such as sv-SE or en-US, not {quoted(written)}")
     return written
+
+
+def _phone_digits(written: str) -> tuple[str, str]:
+    """Return the digits of a phone number with its country code, or nothing and why it is none."""
+    plain = written.strip().replace("(0)", "")
+    if not plain:
+        return "", "is empty"
+    typed = sum(each.isdecimal() for each in written.strip().removeprefix("00"))
+    international = plain.startswith(("+", "00"))
+    digits = _PHONE_SEPARATORS.sub("", plain).removeprefix("+")
+    if not (digits.isascii() and digits.isdecimal()):
+        return "", "a phone number holds only digits, spaces, '-' and a leading '+'"
+    if digits.startswith("00"):
+        digits = digits[2:]
+    elif digits.startswith("0") and not international:
+        digits = _SWEDEN + digits[1:]
+    elif not (international or digits.startswith(_SWEDEN) or typed < _DIGITS_LEAST):
+        return "", "the country is not clear; write it as 070… or with its country code, as +46 70 …"
+    if digits.startswith(_SWEDEN + "0"):  # +46 070…: there is no 0 after the country code
+        digits = _SWEDEN + digits[3:]
+    if digits.startswith("0"):
+        return "", "is not a phone number with country code: its digits do not begin with 0"
+    if not _DIGITS_LEAST <= len(digits) <= _DIGITS_MOST:
+        what = "too short" if len(digits) < _DIGITS_LEAST else "too long"
+        needed = f"{_DIGITS_LEAST} to {_DIGITS_MOST} digits with its country code"
+        return "", f"is {what}: a phone number has {needed}, and this has {typed}"
+    return digits, ""
 
 
 def _refuse(field: str, why: str) -> NoReturn:

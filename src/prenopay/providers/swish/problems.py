@@ -373,13 +373,11 @@ class Refusal:
         codes = [problem.error_code for problem in self.problems]
         meaning = meaning_of(self._deciding.error_code) if self.problems else None
         kind, advice = _ERRORS[self.verdict]
-        if meaning is not None and self.status != 401:  # noqa: PLR2004 - Unauthorized
-            advice = meaning.fix
+        fix = meaning.fix if meaning is not None and self.status != 401 else ""  # noqa: PLR2004 - Unauthorized
+        if self.status == 404:  # noqa: PLR2004 - Not Found
+            fix = _NUMBER_UNKNOWN.get(self.call, fix)
         said = "; ".join(filter(None, (_said(problem) for problem in self.problems)))
         text = f"{self.call}: {said or self._without_reason()}"
-        if self.status == 404 and self.call in _NUMBER_UNKNOWN:  # noqa: PLR2004 - Not Found
-            advice = _NUMBER_UNKNOWN[self.call]
-            text = f"{text}; {advice}"
         problems = tuple((problem.error_code, _said(problem)) for problem in self.problems)
         code = self._deciding.error_code if codes else None
         if self.status == 429:  # noqa: PLR2004 - Too Many Requests
@@ -395,11 +393,11 @@ class Refusal:
         if is_surprise or self.status < 400:  # noqa: PLR2004 - not an error: what was done is unknown
             kind = UnexpectedAnswer
         return kind(
-            text,
+            f"{text}; {fix}" if fix else text,
             http_status=self.status,
             provider_code=code,
             problems=problems,
-            advice=_NO_PAGE_HAS_IT if is_surprise else advice,
+            advice=_NO_PAGE_HAS_IT if is_surprise else fix or advice,
             stated=self.is_stated,
         )
 
