@@ -20,8 +20,8 @@ __all__ = ["make_private", "open_to_others", "report_open"]
 def make_private(path: Path) -> None:
     """Make an empty file that only its owner can read, unless there is one; what cannot be made is left out.
 
-    A file that is there is never opened. Whoever closes a file gives up every lock that the process holds on it
-    (POSIX), so SQLite's other connections would lose theirs, and with them what they write.
+    A file that is there is never opened. When a process closes a file, it gives up all its locks on that file (POSIX).
+    SQLite's other connections would lose theirs, and with them what they write.
     """
     if path.exists():
         return

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 from sqlalchemy import Connection
 
 from prenopay._hidden import without_frames
+from prenopay._redaction import scrub
 from prenopay.account import WRITING_MARGIN, Account, Unwritten
 from prenopay.books import codec, operations, outcomes
 from prenopay.books.operations import Asked, Begun, Intent, StoredOperation
@@ -176,9 +177,9 @@ async def write_unwritten(ledger: Ledger, unwritten: list[Unwritten], account: s
             await ledger.transact(each.work)
         except LedgerUnavailable as error:
             waiting.append(f"{each.what}; it is not written yet: {error}")
-        except Exception:  # noqa: BLE001 - one that can never be written must not hold up the others
+        except Exception as error:  # noqa: BLE001 - one that can never be written must not hold up the others
             _forget(unwritten, each)
-            _log.exception("%s; this cannot be written", each.what)
+            _log.error("%s; this cannot be written: %s", each.what, scrub(f"{type(error).__name__}: {error}"))
         else:
             _forget(unwritten, each)
     return tuple(waiting)

@@ -68,7 +68,7 @@ def test_a_new_database_can_be_read_by_its_owner_alone(folder: Path, reported: C
 
 
 def test_another_connection_of_the_process_gives_up_no_lock(folder: Path) -> None:
-    """Whoever closes a file gives up all locks of the process on it. Then another process removes what it writes."""
+    """A process that closes a file gives up all its locks on it. Then another process removes what it writes."""
     url, log = f"sqlite:///{folder}/shop.db", folder / "shop.db-wal"
     upgrade_database(url)
     reads = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM sqlite_master').fetchall()"
