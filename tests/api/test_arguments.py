@@ -36,6 +36,7 @@ SAY_MORE = {
     "prenopay.CallbackUrls.__init__(base_url)": "callback_url: must ",
     "prenopay.CallbackUrls.__init__(keys)": "callback_keys",
     "prenopay.OperationId.of(parts)": "operation_id: part 1 must be a text",
+    "prenopay.provider.raise_alone(error)": "exceptions must derive from BaseException",
     "prenopay.web.asgi.CallbackApp.__init__(accounts)": "pass the AsyncAccounts: ",
     "prenopay.web.wsgi.CallbackApp.__init__(accounts)": "pass the Accounts: ",
 }
