@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from prenopay import CaptureMode
+from prenopay.books import schema
+from prenopay.books.engine import open_engine
 from prenopay.testing.faults import Fault, FaultKind
 from tests.cli.desk import Desk
 
@@ -133,9 +136,13 @@ def test_links_to_the_payment_page_are_not_shown(three: Desk) -> None:
 
 
 def test_what_others_wrote_cannot_play_with_the_terminal(desk: Desk) -> None:
-    payment = desk.bought(reference="K\n\u2028\u202eK")
+    payment, strange = desk.bought(), "K\n\u2028\u202eK"
+    engine = open_engine(desk.database)
+    with engine.begin() as connection:
+        connection.execute(update(schema.payments).values(order_reference=strange))
+    engine.dispose()
     listed = desk.run("payments", "list", "--json")
     for shown in (listed, desk.run("payments", "list"), desk.run("payments", "show", payment.payment_id)):
         assert not {"\u2028", "\u202e"} & set(shown.out)
     assert len(desk.run("payments", "list").lines) == 2
-    assert listed.json[0]["order_reference"] == "K\n\u2028\u202eK"
+    assert listed.json[0]["order_reference"] == strange

@@ -94,7 +94,7 @@ def test_one_number_may_name_an_authorization_and_a_capture() -> None:
     assert expected == new_movements(totals(), seen(14900, 14900, 0, 0, *sale), ())
 
 
-@pytest.mark.parametrize("minor", [20000, 0, -5, None])
+@pytest.mark.parametrize("minor", [20000, 0, None])
 def test_a_list_never_changes_how_much_is_written(minor: int | None) -> None:
     observed = seen(14900, 14900, 0, 0, listed(_CAPTURE, minor, "11"))
     expected = (Movement(_CAPTURE, sek(14900)),)

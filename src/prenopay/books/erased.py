@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Column, ColumnElement, Connection, Text, cast, delete, or_, select, update
 
 from prenopay.books import schema
+from prenopay.books.words import word
 from prenopay.values.payments import FlagKind
 from prenopay.values.subjects import Subject, SubjectKind
 
@@ -32,7 +33,6 @@ _WRITTEN_IN: Final[Mapping[str, tuple[Column[Any], Column[Any]]]] = {
 
 _EMPTIED: Final[tuple[tuple[Column[Any], Mapping[str, Any]], ...]] = (
     (schema.operations.c.subject_id, {"mark": None, "error": ""}),
-    (schema.deliveries.c.subject_id, {"last_error": ""}),
     (schema.inbox.c.subject_id, {"names": [], "note": "", "last_error": ""}),
 )
 """By the column that names the subject: what is emptied as a whole."""
@@ -86,7 +86,9 @@ def named(connection: Connection, account: str, names: Collection[str]) -> Mappi
     asked = select(made.c.reference, made.c.subject_kind, made.c.subject_id).where(
         made.c.account == account, made.c.reference.in_(names), made.c.subject_kind.in_(_WRITTEN_IN)
     )
-    about = {row.reference: Subject(SubjectKind(row.subject_kind), row.subject_id) for row in connection.execute(asked)}
+    about = {
+        row.reference: Subject(word(SubjectKind, row.subject_kind), row.subject_id) for row in connection.execute(asked)
+    }
     gone = among(connection, set(about.values()))
     return found | {name: subject in gone for name, subject in about.items()}
 
@@ -115,7 +117,9 @@ def forget(connection: Connection, account: str, subject: Subject) -> None:
         connection.execute(update(mine.table).where(mine == subject.id).values(**values))
     for mine in _DECLINES:
         _rewrite(connection, mine.table.c.decline, mine == subject.id, wordless)
-    events = schema.events
+    events, deliveries = schema.events, schema.deliveries
+    about = select(events.c.sequence).where(events.c.subject_id == subject.id)  # by an index, unlike their subjects
+    connection.execute(update(deliveries).where(deliveries.c.sequence.in_(about)).values(last_error=""))
     _rewrite(connection, events.c.body, events.c.subject_id == subject.id, _bare)
     flags, answers = schema.flags, schema.observations
     quoting = (flags.c.payment_id == subject.id, flags.c.kind.not_in([each.value for each in _IN_OUR_WORDS]))
