@@ -8,14 +8,22 @@ those frames are cut off where an error becomes one of ours.
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast, final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from inspect import Signature
     from typing import SupportsIndex
 
-__all__ = ["Hidden", "HiddenBytes", "HiddenText", "HidesArguments", "hide", "raise_alone", "without_frames"]
+__all__ = [
+    "Hidden",
+    "HiddenBytes",
+    "HiddenText",
+    "HidesArguments",
+    "chain_of",
+    "hide",
+    "raise_alone",
+    "without_frames",
+]
 
 T_co = TypeVar("T_co", covariant=True)
 ErrorT = TypeVar("ErrorT", bound=BaseException)
@@ -124,18 +132,21 @@ def raise_alone(error: BaseException) -> NoReturn:
 
 def without_frames(error: ErrorT) -> ErrorT:
     """Return ``error`` without the frames that it and its causes passed; what they say stays."""
-    for each in _chain(error):
+    for each in chain_of(error):
         each.__traceback__ = None
     return error
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain_of(error: BaseException) -> list[BaseException]:
+    """Return the error and everything that a tracker shows below it: causes, contexts, members of groups."""
+    found: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
-    seen: list[BaseException] = []
     while waiting:
-        each = waiting.pop()
-        if each is None or any(each is known for known in seen):
+        each = waiting.pop(0)
+        if each is None or any(each is known for known in found):
             continue
-        seen.append(each)
-        yield each
-        waiting += (each.__cause__, each.__context__)
+        found.append(each)
+        waiting += [each.__cause__, each.__context__]  # as Rollbar does, whatever __suppress_context__ says
+        if isinstance(each, BaseExceptionGroup):
+            waiting += cast("tuple[BaseException, ...]", each.exceptions)
+    return found

@@ -19,7 +19,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NoReturn, TypeAlias, cast
-from urllib.parse import urlsplit
 
 import anyio
 import certifi
@@ -33,6 +32,7 @@ from prenopay._redaction import scrub
 from prenopay._text import quoted
 from prenopay.errors import NotSent, OutcomeUnknown, TransportError
 from prenopay.ports import Clock, Entropy, HttpRequest, HttpResponse, HttpSender
+from prenopay.values.links import host_of
 
 __all__ = ["EXCEPTIONS", "AccountSender", "AwaitingSender", "BlockingSender", "default_tls"]
 
@@ -279,7 +279,7 @@ class AccountSender:
                 )
 
     def _refuse_other_hosts(self, request: HttpRequest) -> None:
-        scheme, host, name = _host_of(request.url)
+        scheme, host, name = host_of(request.url)
         if host not in self._hosts or "@" in host:
             message = (
                 f"{request.label}: {quoted(name)} is not a host of this account's gateway "
@@ -289,15 +289,6 @@ class AccountSender:
         if scheme != "https" and name not in _THIS_MACHINE:
             message = f"{request.label}: a link from the gateway is not https; nothing was sent"
             raise NotSent(message)
-
-
-def _host_of(url: str) -> tuple[str, str, str | None]:
-    """Return scheme, host as written and host alone. A link from a gateway that is not a URL has none of them."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.netloc.lower(), parts.hostname
-    except ValueError:
-        return "", "", None
 
 
 def _worth_repeating(request: HttpRequest, tried: _Tried) -> bool:

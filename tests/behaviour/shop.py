@@ -79,6 +79,21 @@ class Rewriter(EmulatorSender):
         return self.rewrite(request, await super().send(request, timeout=timeout))
 
 
+class Interrupted(EmulatorSender):
+    """Lets something happen once, while an answer is on its way."""
+
+    def __init__(self, emulator: SwedbankPayEmulator) -> None:
+        super().__init__(emulator.mounts)
+        self.happens: Callable[[], object] | None = None
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
+        answer = await super().send(request, timeout=timeout)
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+        return answer
+
+
 class Driven:
     """Calls an object of either colour as if it were blocking."""
 

@@ -10,15 +10,13 @@ from itertools import count
 import pytest
 
 from prenopay import CallbackRequest, CaptureMode, FlagKind, Outcome, Payment, PaymentState, Secret
-from prenopay.ports import HttpRequest, HttpResponse
 from prenopay.testing.callbacks import Manner, hand_over
 from prenopay.testing.clock import VirtualClock
 from prenopay.testing.emulators.swedbankpay import AWKWARD
 from prenopay.testing.faults import Fault, FaultKind
-from prenopay.testing.http import EmulatorSender
 from prenopay.values.callbacks import BODY_LIMIT_BYTES, CallbackUrls
 from prenopay.values.subjects import Subject
-from tests.behaviour.shop import CALLBACK_URL, Shop, an_order
+from tests.behaviour.shop import CALLBACK_URL, Interrupted, Shop, an_order
 from tests.behaviour.test_crashes import mortal
 from tests.behaviour.test_races import Interrupter
 
@@ -261,21 +259,6 @@ def test_a_good_callback_from_the_gateways_address_raises_no_flag(shop: Shop) ->
     assert (seen.state, seen.flags) == (PaymentState.AUTHORIZED, ())
 
 
-class _Interrupted(EmulatorSender):
-    """Lets something happen once, while an answer is on its way."""
-
-    def __init__(self, shop: Shop) -> None:
-        super().__init__(shop.emulator.mounts)
-        self.happens: Callable[[], None] | None = None
-
-    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
-        answer = await super().send(request, timeout=timeout)
-        happens, self.happens = self.happens, None
-        if happens is not None:
-            happens()
-        return answer
-
-
 @pytest.mark.every_store
 @pytest.mark.parametrize("skew", [timedelta(0), timedelta(seconds=-1), timedelta(hours=-1), timedelta(hours=1)])
 @pytest.mark.parametrize("is_repeat", [False, True])
@@ -286,7 +269,7 @@ def test_a_callback_that_comes_during_a_look_is_not_answered_by_that_look(
 ) -> None:
     shop = Shop("blocking", database)
     payment = shop.bought(capture=CaptureMode.MANUAL)
-    sender = _Interrupted(shop)
+    sender = Interrupted(shop.emulator)
     looking = shop.restarted(sender=sender)
     body = genuine(payment)
 
@@ -361,7 +344,7 @@ def test_a_callback_about_an_order_whose_answer_was_lost_is_ordinary(shop: Shop)
 
 def test_a_callback_that_is_faster_than_the_answer_waits_for_it(database: str) -> None:
     shop = Shop("blocking", database)
-    sender = _Interrupted(shop)
+    sender = Interrupted(shop.emulator)
     creating = shop.restarted(sender=sender)
     sender.happens = lambda: shop.accounts.work(_arrives(shop))
 

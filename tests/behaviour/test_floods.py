@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from itertools import count
 
@@ -10,11 +9,8 @@ import pytest
 
 from prenopay import CallbackRequest, FlagKind, Payment, PaymentState
 from prenopay.books import inbox
-from prenopay.ports import HttpRequest, HttpResponse
-from prenopay.testing.emulators.swedbankpay import SwedbankPayEmulator
 from prenopay.testing.faults import Fault, FaultKind
-from prenopay.testing.http import EmulatorSender
-from tests.behaviour.shop import Shop
+from tests.behaviour.shop import Interrupted, Shop
 from tests.behaviour.test_callbacks import GOOD_BODY, genuine, to
 from tests.behaviour.test_crashes import Executioner, mortal, survives
 from tests.behaviour.test_races import Interrupter
@@ -94,26 +90,11 @@ def test_while_a_gateway_is_away_a_flood_to_one_url_locks_out_no_other(shop: Sho
     assert shop.payments.get(other.payment_id).flags == ()
 
 
-class _Interrupted(EmulatorSender):
-    """Lets something happen once, while an answer is on its way."""
-
-    def __init__(self, emulator: SwedbankPayEmulator) -> None:
-        super().__init__(emulator.mounts)
-        self.happens: Callable[[], object] | None = None
-
-    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - see the port
-        answer = await super().send(request, timeout=timeout)
-        happens, self.happens = self.happens, None
-        if happens is not None:
-            happens()
-        return answer
-
-
 @pytest.mark.every_store
 def test_of_two_processes_one_looks_and_it_looks_again_for_what_the_other_took(database: str) -> None:
     shop = Shop("blocking", database)
     payment = shop.bought()
-    sender = _Interrupted(shop.emulator)
+    sender = Interrupted(shop.emulator)
     looking, other = shop.restarted(sender=sender), shop.restarted()
     address = shop.accounts.receive(to(shop, payment, genuine(payment))).address
     reports = []

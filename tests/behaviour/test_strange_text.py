@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, replace
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -26,6 +26,7 @@ from prenopay.testing.http import EmulatorSender
 from prenopay.values.mandates import StoreMethod
 from prenopay.values.orders import Address, RiskFacts
 from tests.behaviour.shop import CONSENT, READER, Rewriter, Shop, an_order, sek
+from tests.documents import paths_of
 from tests.everything import everything
 from tests.providers.swedbankpay import samples as card
 from tests.providers.swish import samples as swish
@@ -135,15 +136,6 @@ def test_each_text_of_an_answer_may_be_strange(rewriting: tuple[Shop, Rewriter])
         kept = as_text([list(row) for row in everything(connection)])
     engine.dispose()
     assert [each for each in ("\\u0000", "\\ud83d", "\\u001b") if each in kept] == []
-
-
-def paths_of(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Return the way to each text of a document."""
-    members = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
-    for key, member in members:
-        if isinstance(member, str):
-            yield (key,)
-        yield from ((key, *path) for path in paths_of(member))
 
 
 def as_text(value: Any) -> str:

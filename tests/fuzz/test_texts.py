@@ -16,6 +16,7 @@ from prenopay.errors import PrenopayError, ProviderError
 from prenopay.ports import HttpResponse
 from prenopay.values.mandates import MethodSeen
 from prenopay.values.payments import Decline
+from tests.documents import paths_of
 
 from .calls import CARD_VERBS, SWISH_VERBS, Answering, Verb
 from .documents import CARD_DOCUMENTS, SWISH_DOCUMENTS
@@ -65,14 +66,6 @@ def each_planted(document: Any) -> Iterator[Any]:
             place = place[step]
         place[path[-1]] += _PLANTED
         yield planted
-
-
-def paths_of(value: Any) -> Iterator[tuple[Any, ...]]:
-    members = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
-    for key, member in members:
-        if isinstance(member, str):
-            yield (key,)
-        yield from ((key, *path) for path in paths_of(member))
 
 
 def told(verb: Verb, answer: HttpResponse) -> set[str]:

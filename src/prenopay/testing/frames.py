@@ -13,6 +13,7 @@ from types import FrameType, TracebackType
 from typing import Final, cast
 
 from prenopay._arguments import check_arguments, checked_fields, refuse_misuse
+from prenopay._hidden import chain_of
 
 __all__ = ["Shown", "shown_in"]
 
@@ -40,7 +41,7 @@ def shown_in(error: BaseException, *, not_in: tuple[str, ...] = ()) -> Iterator[
     test harness, which stands for the host and for the gateway, and those of modules that begin with one of
     ``not_in``.
     """
-    for each in _chain(error):
+    for each in chain_of(error):
         kind = type(each).__name__
         notes = cast("Iterable[str]", getattr(each, "__notes__", ()))
         yield Shown(where=f"the text of {kind}", text="\n".join((repr(each), str(each), *notes)))
@@ -48,21 +49,6 @@ def shown_in(error: BaseException, *, not_in: tuple[str, ...] = ()) -> Iterator[
             place = f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}:{line}"
             for name, value in frame.f_locals.items():
                 yield Shown(where=f"{name!r} in {place} ({kind})", text=_serialised(value, _DEPTH_MOST))
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """Return the error and everything that a tracker shows below it: causes, contexts, members of groups."""
-    found: list[BaseException] = []
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        each = waiting.pop(0)
-        if each is None or any(each is known for known in found):
-            continue
-        found.append(each)
-        waiting += [each.__cause__, each.__context__]  # as Rollbar does, whatever __suppress_context__ says
-        if isinstance(each, BaseExceptionGroup):
-            waiting += cast("tuple[BaseException, ...]", each.exceptions)
-    return found
 
 
 def _frames(traceback: TracebackType | None, hosts: tuple[str, ...]) -> Iterator[tuple[FrameType, int]]:

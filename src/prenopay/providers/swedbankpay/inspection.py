@@ -27,6 +27,7 @@ from prenopay.providers.swedbankpay.reading import (
     status_of,
     sums_of,
 )
+from prenopay.values.money import Money
 from prenopay.values.payments import Action, Decline, PaymentState
 
 __all__ = ["inspect"]
@@ -179,7 +180,7 @@ def _payout(seen: Inspection, order: _wire.Order) -> Inspection:
     is_out = state is PaymentState.CAPTURED
     amount = order.amount or 0
     verb = "paid out" if is_out else "asked to pay out"
-    text = f"{verb}: {amount // 100}.{amount % 100:02d} {seen.currency}"
+    text = f"{verb}: {Money(amount, seen.currency or '')}"
     return replace(
         seen,
         kind="payout",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Final, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from prenopay._hidden import HiddenText, raise_alone
 from prenopay._redaction import Secret
@@ -23,6 +23,7 @@ from prenopay.providers.swedbankpay.config import SwedbankPayAccount
 from prenopay.providers.swedbankpay.encoding import archive_body, delete_body
 from prenopay.providers.swedbankpay.problems import is_token_gone
 from prenopay.providers.swedbankpay.reading import ACTIVE, methods_listed
+from prenopay.values.links import host_of
 from prenopay.values.mandates import MandateKind, MethodSeen
 
 __all__ = ["StoredTokens"]
@@ -140,8 +141,8 @@ class StoredTokens:
         if rel not in links:
             message = f"{label}: the gateway offers no {rel!r} now; nothing was removed"
             raise Conflict(message)
-        scheme, host, name = _host_of(links[rel])
-        if host not in self._hosts or scheme != _host_of(self._base)[0]:
+        scheme, host, name = host_of(links[rel])
+        if host not in self._hosts or scheme != host_of(self._base)[0]:
             where = f"{quoted(name)}, which is not a host of this account"
             message = f"{label}: the link {rel!r} leads to {where}; nothing was sent"
             raise NotSent(message)
@@ -172,15 +173,6 @@ def _is_gone(answer: HttpResponse) -> bool:
 
 def _links(operations: list[_wire.Operation]) -> dict[str, HiddenText]:
     return {operation.rel: HiddenText(operation.href) for operation in operations}
-
-
-def _host_of(url: str) -> tuple[str, str, str | None]:
-    """Return scheme, host with port, and host of ``url``; nothing where it is no URL."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.netloc.lower(), parts.hostname
-    except ValueError:
-        return "", "", None
 
 
 def _segment(field: str, text: str) -> HiddenText:

@@ -14,6 +14,7 @@ from prenopay.provider.wire import Unreadable, members_of, read, read_json, show
 from prenopay.providers.swish import _wire
 from prenopay.providers.swish.problems import Refusal, Verdict
 from prenopay.providers.swish.reading import ALLOWED, charge_state, consent_state, decline_in, method_of, state_of
+from prenopay.values.money import Money
 from prenopay.values.orders import Instrument
 from prenopay.values.payments import PaymentState
 
@@ -193,7 +194,6 @@ def _refund(refund: _wire.Refund) -> Inspection:
 
 def _payout(payout: _wire.Payout) -> Inspection:
     state, is_known = state_of(payout)
-    kronor = f"{payout.amount // 100}.{payout.amount % 100:02d} {payout.currency}"
     verb = "paid out" if state is PaymentState.CAPTURED else "asked to pay out"
     note = _note(payout, is_known=is_known)
     return Inspection(
@@ -204,7 +204,7 @@ def _payout(payout: _wire.Payout) -> Inspection:
         currency=payout.currency,
         instrument=Instrument.SWISH.value,
         decline=decline_in(payout),
-        note=f"{verb}: {kronor}" + (f"; {note}" if note else ""),
+        note=f"{verb}: {Money(payout.amount, payout.currency)}" + (f"; {note}" if note else ""),
     )
 
 
