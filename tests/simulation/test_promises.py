@@ -15,7 +15,7 @@ from prenopay.testing.simulation import ENOUGH_SEEDS, Schedule, declared, enough
 from prenopay.testing.simulation.weather import POSSIBLE, Port, forecast
 from prenopay.values.mandates import Mandate
 
-LIVES = 60
+LIVES = 100
 STEPS = 7
 """More steps find more in each life, and cost as much more time."""
 NORDPAY = "examples.own_provider.gateway:NordpayGateway"
